@@ -1,0 +1,5 @@
+"""`python -m agentic`."""
+
+from agentic.cli import main
+
+main()

@@ -1,0 +1,80 @@
+"""Commands by name, and errors as a user reads them."""
+
+import os
+import sys
+from importlib import import_module
+
+import click
+
+from agentic.cli import COMMANDS, help_text
+from agentic.errors import AgenticError, ConfigError, PluginError
+from agentic.sanitize import sanitize
+
+
+class LazyGroup(click.Group):
+    """Imports a command when it is called; a name that is not ours is looked for among the plugins' commands."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name in COMMANDS:
+            command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+            return command
+        return _plugin_command(cmd_name)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write(help_text() + "\n")
+
+
+def _plugin_command(name: str) -> click.Command | None:
+    from agentic.cli.start import load_host
+
+    offers = load_host().offers("agentic_commands")
+    if name not in offers:
+        return None
+    plugin, record = offers[name]
+    module, _, attribute = record.target.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (Exception, SystemExit) as error:
+        raise PluginError(f"plugin {plugin}: command {name!r} cannot be loaded: {error}") from error
+    return found if isinstance(found, click.Command) else None
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+def group() -> None:
+    """A coding agent for people who serve their own models."""
+
+
+def invoke(arguments: list[str]) -> int:
+    """Runs a command; the process's exit code. A traceback is shown with --debug only."""
+    debug = "--debug" in arguments
+    try:
+        code = group.main(arguments, prog_name="agentic", standalone_mode=False)
+        sys.stdout.flush()
+        return code if isinstance(code, int) else 0
+    except click.exceptions.Exit as stop:
+        return stop.exit_code
+    except click.UsageError as error:
+        return _report(ConfigError(error.format_message(), f"agentic {error.ctx.info_name if error.ctx else ''} --help".strip()))
+    except (KeyboardInterrupt, click.Abort):
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 141
+    except AgenticError as error:
+        if debug:
+            raise
+        return _report(error)
+    except Exception as error:
+        if debug:
+            raise
+        return _report(AgenticError(f"{type(error).__name__}: {error}", "this is a mistake in agentic: --debug shows where"))
+
+
+def _report(error: AgenticError) -> int:
+    print(f"agentic: {sanitize(str(error))}", file=sys.stderr)
+    if error.remedy:
+        print(f"  → {sanitize(error.remedy)}", file=sys.stderr)
+    return error.exit_code

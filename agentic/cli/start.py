@@ -1,0 +1,161 @@
+"""What commands that talk to a model have in common: the host, the screen, signals, and the way out."""
+
+import asyncio
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, TextIO
+
+from agentic.config import Settings, load
+from agentic.errors import AgenticError
+from agentic.events import ApprovalAsked, RunFinished, RunStarted
+from agentic.plugins import Host
+from agentic.run.approval import Ask
+from agentic.run.runtime import Runtime, open_runtime
+from agentic.types import Outcome
+
+EXIT_CODES = {"done": 0, "refused": 4, "interrupted": 130}
+_SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+def load_host(settings: Settings | None = None) -> Host:
+    """All plugins that this configuration allows. A broken configuration does not keep the plugins from being listed."""
+    if settings is None:
+        try:
+            settings = load(Path.cwd())
+        except AgenticError:
+            return Host()
+    return Host(settings["plugins.disabled"])
+
+
+def renderer_name(settings: Settings) -> str:
+    """What the user chose, else rich in a terminal and plain elsewhere."""
+    in_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    name: str = settings["ui.renderer"] or ("rich" if in_terminal else "plain")
+    return name
+
+
+def approval_mode(settings: Settings) -> str:
+    """What the user chose, else ask in a terminal and none elsewhere."""
+    mode: str = settings["approval.mode"] or ("ask" if _can_ask() else "none")
+    return mode
+
+
+def _can_ask() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def run_to_end(
+    command: str, task: str, settings: Settings, work: Callable[[Runtime], Awaitable[Outcome]]
+) -> int:
+    """Opens what the settings select, does `work`, shows how it ended; the exit code.
+
+    The first Ctrl-C (or TERM, HUP) stops the turn and keeps what came; the second one leaves at once.
+    """
+    from agentic.plugins.requirements import check_required
+
+    host = load_host(settings)
+    check_required(settings["plugins.require"])
+    stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the answer
+    try:
+        return asyncio.run(_interruptible(_session(command, task, settings, host, stdout, work)))
+    finally:
+        sys.stdout = stdout
+
+
+async def _session(
+    command: str, task: str, settings: Settings, host: Host, stdout: TextIO, work: Callable[[Runtime], Awaitable[Outcome]]
+) -> int:
+    async with open_runtime(settings, host, stdout, renderer_name(settings)) as runtime:
+        info = runtime.info
+        await runtime.events.emit(
+            RunStarted(command=command, task=task, endpoint=info.url, model=info.model, choice=runtime.choice)
+        )
+        try:
+            outcome = await work(runtime)
+        except asyncio.CancelledError:
+            await _finished(runtime, Outcome("interrupted", "interrupted"))
+            raise
+        except AgenticError as error:
+            await _finished(runtime, Outcome("failed", str(error)))
+            raise
+        await _finished(runtime, outcome)
+        return EXIT_CODES.get(outcome.status, 1)
+
+
+async def _finished(runtime: Runtime, outcome: Outcome) -> None:
+    await runtime.events.emit(RunFinished(status=outcome.status, result=outcome.result, files=outcome.files))
+
+
+async def _interruptible(session: Coroutine[Any, Any, int]) -> int:
+    task = asyncio.ensure_future(session)
+    async with _signals(task) as received:
+        try:
+            return await task
+        except asyncio.CancelledError:
+            return _SIGNALS[received[0]] if received else 130
+
+
+@asynccontextmanager
+async def _signals(task: "asyncio.Task[int]") -> AsyncIterator[list[signal.Signals]]:
+    """Signals cancel the task; a second one ends the process."""
+    loop = asyncio.get_running_loop()
+    received: list[signal.Signals] = []
+
+    def on_signal(number: signal.Signals) -> None:
+        if received:
+            os._exit(_SIGNALS[number])
+        received.append(number)
+        task.cancel()
+
+    for number in _SIGNALS:
+        loop.add_signal_handler(number, on_signal, number)
+    try:
+        yield received
+    finally:
+        for number in _SIGNALS:
+            loop.remove_signal_handler(number)
+
+
+def asker(runtime: Runtime) -> Ask | None:
+    """How to ask the user; None without a terminal. Keys typed before the question was there do not answer it."""
+    if not _can_ask():
+        return None
+
+    async def ask(what: str) -> bool:
+        await runtime.events.emit(ApprovalAsked(what=what))
+        _forget_typed_keys()
+        print("  allow? [y/N] ", end="", file=sys.stderr, flush=True)
+        answer = await _line_from_stdin()
+        return answer.strip().lower() in ("y", "yes")
+
+    return ask
+
+
+def _forget_typed_keys() -> None:
+    import termios
+
+    try:
+        termios.tcflush(sys.stdin, termios.TCIFLUSH)
+    except termios.error:
+        return
+
+
+async def _line_from_stdin() -> str:
+    """One line, without a thread that would hold the process when it is told to stop."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[str] = loop.create_future()
+
+    def readable() -> None:
+        loop.remove_reader(sys.stdin)
+        if not future.done():
+            future.set_result(os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace"))
+
+    loop.add_reader(sys.stdin, readable)
+    try:
+        return await future
+    finally:
+        loop.remove_reader(sys.stdin)

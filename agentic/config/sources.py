@@ -1,0 +1,128 @@
+"""Where layers come from: files, the environment, the command line."""
+
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from agentic.config.layers import Layer, Settings, check, resolve
+from agentic.config.schema import KEYS, PLUGIN_PREFIX, Key
+from agentic.errors import ConfigError
+
+PROJECT_FILE = "agentic.toml"
+_NOT_KEYS = ("AGENTIC_PLUGINS", "AGENTIC_TEST_", "AGENTIC_SERVERS")
+_ENVIRONMENT = {"AGENTIC_" + name.upper().replace(".", "_"): key for name, key in KEYS.items()}
+
+
+def load(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[str, ...] = ()) -> Settings:
+    """The settings for a run in `root`. `overrides` and `pairs` (KEY=VALUE texts) come from the command line.
+
+    Raises ConfigError. `.env` files are never read.
+    """
+    layers = [file_layer(user_file())]
+    project = find_project_file(root)
+    if project:
+        layers.append(file_layer(project, trusted=False))
+    layers.append(environment_layer(os.environ))
+    layers.append(Layer("command line", {**dict(_parse_pair(pair) for pair in pairs), **(overrides or {})}))
+    return resolve(layer for layer in layers if layer.values)
+
+
+def user_file() -> Path:
+    """The user's own file."""
+    from platformdirs import user_config_path
+
+    return user_config_path("agentic") / "config.toml"
+
+
+def find_project_file(root: Path) -> Path | None:
+    """The nearest `agentic.toml` or `pyproject.toml` with `[tool.agentic]`, from `root` up to the repository's top."""
+    for folder in (root, *root.parents):
+        for path in (folder / PROJECT_FILE, folder / "pyproject.toml"):
+            if path.is_file() and (path.name == PROJECT_FILE or file_layer(path).values):
+                return path
+        if (folder / ".git").exists():
+            return None
+    return None
+
+
+def file_layer(path: Path, trusted: bool = True) -> Layer:
+    """The layer in a TOML file; empty where there is no file."""
+    table = read_toml(path)
+    if path.name == "pyproject.toml":
+        tool = table.get("tool")
+        own = tool.get("agentic", {}) if isinstance(tool, dict) else {}
+        table = own if isinstance(own, dict) else {}
+    return Layer(str(path), dict(_flatten(table)), trusted)
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """A TOML file's table, empty where there is no file. Raises ConfigError."""
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        return {}
+    except OSError as error:
+        raise ConfigError(f"{path}: cannot be read: {error.strerror}") from error
+    import tomllib
+
+    try:
+        return tomllib.loads(data.decode("utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError, ValueError) as error:
+        raise ConfigError(f"{path}: not valid TOML: {str(error)[:120]}") from error
+
+
+def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for name, value in table.items():
+        path = prefix + name
+        if isinstance(value, dict) and path not in KEYS and path.count(".") < 8:
+            yield from _flatten(value, f"{path}.")
+        else:
+            yield path, value
+
+
+def environment_layer(environment: Mapping[str, str]) -> Layer:
+    """`AGENTIC_LLM_ENDPOINTS=a,b` and so on, one variable for each key."""
+    values = {}
+    for variable, text in environment.items():
+        if not variable.startswith("AGENTIC_") or variable.startswith(_NOT_KEYS):
+            continue
+        key = _ENVIRONMENT.get(variable)
+        if key is None:
+            raise ConfigError(f"environment: no key belongs to {variable}", "`agentic config show` lists all keys; unset it")
+        values[key.name] = parse_text(key, text, variable)
+    return Layer("environment", values)
+
+
+def _parse_pair(pair: str) -> tuple[str, Any]:
+    name, equals, text = pair.partition("=")
+    if not equals:
+        raise ConfigError(f"-c {pair}: expected KEY=VALUE", "for example -c workflow.max_iterations=20")
+    key = KEYS.get(name)
+    if key is None:
+        return name, toml_value(text) if name.startswith(PLUGIN_PREFIX) else text
+    return name, parse_text(key, text, f"-c {name}")
+
+
+def parse_text(key: Key, text: str, origin: str) -> Any:
+    """A value from text in the key's type: lists are comma-separated. Raises ConfigError."""
+    value: Any = text
+    if isinstance(key.default, list):
+        value = [item.strip() for item in text.split(",") if item.strip()]
+    elif isinstance(key.default, bool):
+        value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    elif isinstance(key.default, (int, float)):
+        try:
+            value = type(key.default)(text)
+        except ValueError:
+            value = text
+    return check(key, value, origin)
+
+
+def toml_value(text: str) -> Any:
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,87 @@
+"""What can go wrong, in the words a user reads: one line of cause (the message) and one of remedy."""
+
+from collections.abc import Mapping
+
+
+class AgenticError(Exception):
+    """Base of all. `remedy` is one line that says what to do; `exit_code` is the process's (DESIGN: 0 1 2 3 4 130)."""
+
+    exit_code = 1
+
+    def __init__(self, cause: str, remedy: str = "") -> None:
+        super().__init__(cause)
+        self.remedy = remedy
+
+
+class ConfigError(AgenticError):
+    """Wrong usage, key, type or provider name."""
+
+    exit_code = 2
+
+
+class TrustError(AgenticError):
+    """Something needed approval or trust and could not get it."""
+
+    exit_code = 4
+
+
+class TransportError(AgenticError):
+    """Base of what an endpoint can do to a request."""
+
+    exit_code = 3
+
+
+class EndpointUnavailable(TransportError):
+    """Refused, reset, silent past a deadline, or 5xx: the other endpoint takes the request at once."""
+
+
+class Overloaded(EndpointUnavailable):
+    """503 or 429: the other endpoint, then a jittered pause. `retry_after` in seconds, 0 where the server does not say."""
+
+    def __init__(self, cause: str, remedy: str = "", retry_after: float = 0.0) -> None:
+        super().__init__(cause, remedy)
+        self.retry_after = retry_after
+
+
+class StreamBroken(EndpointUnavailable):
+    """The stream ended without a terminal finish_reason: what came is not an answer."""
+
+
+def none_answered(failures: Mapping[str, AgenticError]) -> EndpointUnavailable:
+    """One error for all endpoints: what was tried and what happened at each."""
+    lines = []
+    for endpoint, error in failures.items():
+        cause = str(error).removeprefix(f"{endpoint}: ")
+        lines.append(f"  {endpoint}: {cause}" + (f" ({error.remedy})" if error.remedy else ""))
+    remedy = "start vLLM (`agentic serve` prints how), name another server with --endpoint URL, or use the embedded engine: --local"
+    return EndpointUnavailable("\n".join(["no endpoint answered", *lines]), remedy)
+
+
+class RequestRejected(TransportError):
+    """A 4xx: the same bytes are never sent again. `status` is the HTTP status."""
+
+    exit_code = 2
+
+    def __init__(self, cause: str, remedy: str = "", status: int = 400) -> None:
+        super().__init__(cause, remedy)
+        self.status = status
+
+
+class ContextOverflow(RequestRejected):
+    """The prompt does not fit the model's window: shrink once, then stop with advice."""
+
+    exit_code = 1
+
+
+class ModelOutputError(AgenticError):
+    """The server could not parse what its model wrote, or the arguments are broken: a changed retry, twice at most."""
+
+
+class ToolError(AgenticError):
+    """A tool could not do what was asked; the text goes back to the model."""
+
+
+class PluginError(AgenticError):
+    """A plugin failed; the message names it."""
+
+    exit_code = 2

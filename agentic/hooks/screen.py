@@ -1,0 +1,23 @@
+"""What the user sees."""
+
+from collections.abc import Iterable
+from typing import Protocol
+
+from agentic.events import Event
+from agentic.hooks import Provider, hookspec
+
+
+class Renderer(Protocol):
+    def handle(self, event: Event) -> None:
+        """Shows an event. Called for every event, each streamed token among them, so it must be quick."""
+        ...
+
+    def close(self) -> None:
+        """Leaves the terminal as it was; called on every way out, and harmless twice."""
+        ...
+
+
+@hookspec
+def agentic_renderers() -> Iterable[Provider[Renderer]]:
+    """Offers renderers, selected by `ui.renderer` and `--output`."""
+    raise NotImplementedError

@@ -1,0 +1,44 @@
+"""Calling somebody else's code: whatever it does, the caller goes on."""
+
+import sys
+import threading
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stdout
+from typing import Any
+
+BUDGET_SECONDS = 3.0
+
+
+class Failure(Exception):
+    """What somebody else's code did instead of returning."""
+
+
+def call_isolated(function: Callable[[], Any], seconds: float = BUDGET_SECONDS) -> Any:
+    """What `function` returns. Raises Failure when it raises, exits or takes longer than `seconds`.
+
+    It runs on a daemon thread, so one that never returns does not hold the process; what it prints goes to stderr.
+    """
+    result: list[Any] = []
+    errors: list[BaseException] = []
+
+    def call() -> None:
+        try:
+            result.append(function())
+        except BaseException as error:
+            errors.append(error)
+
+    thread = threading.Thread(target=call, daemon=True)
+    with redirect_stdout(sys.stderr):
+        thread.start()
+        thread.join(seconds)
+    if thread.is_alive():
+        raise Failure(f"took longer than {seconds:g} s")
+    if errors:
+        raise Failure(describe(errors[0])) from errors[0]
+    return result[0]
+
+
+def describe(error: BaseException) -> str:
+    """One line."""
+    return " ".join("".join(traceback.format_exception_only(error)).split())

@@ -1,0 +1,19 @@
+"""What became of each plugin."""
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+State = Literal["loaded", "disabled", "broken", "unsupported", "duplicate"]
+
+
+@dataclass(slots=True)
+class PluginStatus:
+    """One plugin as `agentic plugins` shows it; `load_ms` is the time its import took."""
+
+    name: str
+    distribution: str
+    version: str
+    state: State = "loaded"
+    hooks: list[str] = field(default_factory=list)
+    error: str = ""
+    load_ms: float = 0.0

@@ -1,0 +1,41 @@
+"""What really happened: files written and commands run, in order. Verdicts rest on this, never on the model's word."""
+
+import re
+from dataclasses import dataclass, field
+
+from agentic.types import ToolOutput
+
+_CRASH = re.compile(r"Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied")
+_TESTS = re.compile(r"\b(pytest|unittest|tox|nox|npm (run )?test|go test|cargo test|make (test|check)|ctest)\b")
+_CODE = (".py", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java", ".rb", ".sh", ".php", ".pl", ".lua", ".kt", ".swift")
+
+
+@dataclass(slots=True)
+class Evidence:
+    """`checks` holds what was run since the last code was written."""
+
+    written: dict[str, None] = field(default_factory=dict)
+    checks: list[tuple[str, ToolOutput]] = field(default_factory=list)
+    unchecked_code: bool = False
+
+    def wrote(self, path: str) -> None:
+        self.written[path] = None
+        if path.endswith(_CODE):
+            self.unchecked_code = True
+            self.checks.clear()
+
+    def ran(self, command: str, output: ToolOutput) -> None:
+        self.unchecked_code = False
+        self.checks.append((command, output))
+
+    def failed_check(self) -> tuple[str, ToolOutput] | None:
+        """The last command, where it shows that the code is broken.
+
+        A program may end with a code of its own on purpose; a crash or a failing test suite is never on purpose.
+        """
+        if not self.checks:
+            return None
+        command, output = self.checks[-1]
+        if not output.failed or "EOFError: EOF when reading a line" in output.text:
+            return None
+        return (command, output) if _TESTS.search(command) or _CRASH.search(output.text) or output.exit_code == 124 else None

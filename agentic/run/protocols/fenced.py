@@ -1,0 +1,154 @@
+"""Fenced text: a path on its own line and the whole file in a fenced block; commands in `bash` blocks.
+
+What small models do best: code inside JSON strings costs them quality and twice the time.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from agentic.run.protocols import Turn
+from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
+
+SHELLS = {"bash", "sh", "shell", "console", "zsh"}
+_OPEN = re.compile(r"^ {0,3}(`{3,}|~{3,})[ \t]*([^\s`]*)[ \t]*([^`]*)$")
+_PATH = re.compile(r"(?:[\w.@+-]+/)*(?:[\w@+-][\w.@+-]*\.[A-Za-z0-9_]+|\.[A-Za-z][\w.-]*|Makefile|Dockerfile|LICENSE|README)")
+_NOT_A_PATH_ENDING = (".", ":")
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A fenced block: the path named for it ("" for none), its info word, its content, whether it was closed."""
+
+    path: str
+    language: str
+    content: str
+    closed: bool = True
+
+
+class Fenced:
+    name = "fenced"
+
+    def instructions(self, tools: Sequence[ToolSpec]) -> str:
+        names = {tool.name for tool in tools}
+        parts = []
+        if "write_file" in names:
+            parts.append(
+                "To create or change a file, write its name alone on a line, then the complete new content of the file in a code block."
+                " Never leave anything out of a file."
+            )
+        if "run" in names:
+            parts.append("To run commands in the folder, write them in a ```bash block. You get their output.")
+        return " ".join(parts)
+
+    def request(self, request: ChatRequest, tools: Sequence[ToolSpec]) -> ChatRequest:
+        return request
+
+    def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
+        names = {tool.name for tool in tools}
+        calls: list[ToolCall] = []
+        nameless = 0
+        for block in blocks(answer.content):
+            if not block.closed and cut_off:
+                return Turn(answer, tuple(calls), problem="Your answer was cut off. Write shorter files, one at a time.")
+            if block.path and "write_file" in names:
+                calls.append(_call(len(calls), "write_file", path=block.path, content=block.content))
+            elif block.language.lower() in SHELLS and "run" in names:
+                calls.append(_call(len(calls), "run", command=_commands(block.content)))
+            elif block.language and block.language not in SHELLS and "write_file" in names:
+                nameless += 1
+        if nameless and not calls:
+            problem = "Which file is that code for? Write the file's name alone on the line before its code block."
+            return Turn(answer, problem=problem)
+        return Turn(answer, tuple(calls), text=without_blocks(answer.content))
+
+    def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
+        return [Message("user", "\n\n".join(_told(call, output) for call, output in done))]
+
+
+def _call(number: int, name: str, **arguments: str) -> ToolCall:
+    return ToolCall(f"block_{number}", name, json.dumps(arguments, ensure_ascii=False))
+
+
+def _told(call: ToolCall, output: ToolOutput) -> str:
+    if call.name != "run":
+        return output.text
+    command = json.loads(call.arguments).get("command", "")
+    return f"$ {command.strip()}\n{output.text}"
+
+
+def _commands(content: str) -> str:
+    """A shell block as a script: prompts taken off."""
+    return "\n".join(re.sub(r"^\s*[$>] ", "", line) for line in content.strip().splitlines())
+
+
+def blocks(text: str) -> Iterator[Block]:
+    """The fenced blocks of an answer, with the path that the line before, the info line or the first comment names."""
+    lines = text.split("\n")
+    number, before = 0, ""
+    while number < len(lines):
+        opened = _OPEN.match(lines[number])
+        if not opened:
+            before = lines[number] if lines[number].strip() else before
+            number += 1
+            continue
+        fence, language, info = opened[1], opened[2], opened[3]
+        end = _end_of_block(lines, number + 1, fence, language)
+        body = lines[number + 1 : end]
+        path = _path_in(before) or _path_of_info(language, info) or _path_in_comment(body)
+        language = "" if _PATH.fullmatch(language) and "." in language else language.partition(":")[0]
+        if language.lower() in SHELLS and not path.endswith((".sh", ".bash")):
+            path = ""
+        yield Block(path, language, "\n".join(body) + "\n" if body else "", end < len(lines))
+        number, before = end + 1, ""
+
+
+def _end_of_block(lines: Sequence[str], start: int, fence: str, language: str) -> int:
+    """The closing line's number, len(lines) without one. Only Markdown is taken to hold fenced blocks of its own."""
+    depth = 0
+    for number in range(start, len(lines)):
+        line = lines[number].strip()
+        if set(line) == {fence[0]} and len(line) >= len(fence):
+            if not depth:
+                return number
+            depth -= 1
+        elif language in ("markdown", "md") and line.startswith(fence) and line != fence:
+            depth += 1
+    return len(lines)
+
+
+def _path_in(line: str) -> str:
+    """The path that a line names and nothing else, however the model dressed it: **a.py**, `a.py`:, ### File: a.py"""
+    bare = re.sub(r"^[\s#>*`'\"-]+|[\s*`'\":]+$", "", line)
+    bare = re.sub(r"^(file(name)?|path|create|update|new file)\b[\s:*`'\"]*", "", bare, flags=re.IGNORECASE)
+    bare = bare.removeprefix("./")
+    return bare if _PATH.fullmatch(bare) and not bare.endswith(_NOT_A_PATH_ENDING) else ""
+
+
+def _path_of_info(language: str, info: str) -> str:
+    """```python a.py, ```python:a.py, ```a.py and ```python title="a.py"."""
+    for text in (language.partition(":")[2], info.partition("=")[2] or info, language if "." in language else ""):
+        if path := _path_in(text):
+            return path
+    return ""
+
+
+def _path_in_comment(body: Sequence[str]) -> str:
+    first = body[0].strip() if body else ""
+    match = re.match(r"^(?:#|//|--|;|/\*|<!--)\s*(\S+)\s*(?:\*/|-->)?$", first)
+    return _path_in(match[1]) if match else ""
+
+
+def without_blocks(text: str) -> str:
+    """The prose around the blocks."""
+    kept, inside = [], ""
+    for line in text.split("\n"):
+        opened = _OPEN.match(line)
+        if inside:
+            inside = "" if line.strip() == inside else inside
+        elif opened:
+            inside = opened[1]
+        else:
+            kept.append(line)
+    return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()

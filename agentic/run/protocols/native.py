@@ -1,0 +1,36 @@
+"""Native tool calls: the server parses them out of the model's own format."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
+from agentic.run.protocols import Turn
+from agentic.run.protocols.arguments import repaired
+
+
+class Native:
+    name = "native"
+
+    def instructions(self, tools: Sequence[ToolSpec]) -> str:
+        return "Use the tools to look at files, to change them and to run commands. When you are done, answer without a tool call."
+
+    def request(self, request: ChatRequest, tools: Sequence[ToolSpec]) -> ChatRequest:
+        return replace(request, tools=tuple(tools))
+
+    def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
+        if cut_off and answer.tool_calls:
+            kept = replace(answer, tool_calls=())
+            return Turn(kept, problem="Your answer was cut off in the middle of a tool call. Use smaller calls.")
+        calls = tuple(
+            ToolCall(call.id, clean_name(call.name), repaired(call.arguments))  # invalid JSON in history fails every later turn
+            for call in answer.tool_calls
+        )
+        return Turn(replace(answer, tool_calls=calls), calls, answer.content)
+
+    def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
+        return [Message("tool", output.text, tool_call_id=call.id) for call, output in done]
+
+
+def clean_name(name: str) -> str:
+    """gpt-oss leaks its channel tokens and namespace into names."""
+    return name.split("<|")[0].removeprefix("functions.").strip()

@@ -1,0 +1,137 @@
+"""The values that travel between the host and its plugins."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant", "tool"]
+Effect = Literal["read", "write", "execute"]
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCall:
+    """A call that the model asked for; `arguments` is its JSON text, byte for byte (re-serialising it costs cached prefix)."""
+
+    id: str
+    name: str
+    arguments: str
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    role: Role
+    content: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCall, ...] = ()
+    tool_call_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolSpec:
+    """A tool as the model sees it; `parameters` is a JSON schema of type object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, Any]
+    effect: Effect = "read"
+
+
+@dataclass(frozen=True, slots=True)
+class ToolOutput:
+    """What a tool gave back. `exit_code` is set by tools that ran a command."""
+
+    text: str
+    failed: bool = False
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ChatRequest:
+    """One request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server."""
+
+    messages: tuple[Message, ...]
+    tools: tuple[ToolSpec, ...] = ()
+    model: str = ""
+    max_tokens: int | None = None
+    temperature: float | None = None
+    response_format: Mapping[str, Any] | None = None
+    session: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCallDelta:
+    """A piece of a tool call; pieces with one `index` belong together, `id` and `name` may come late, split or never."""
+
+    index: int
+    id: str = ""
+    name: str = ""
+    arguments: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Usage:
+    """Tokens as the server counted them; `cached_tokens` is None where it does not tell."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int = 0
+    cached_tokens: int | None = None
+
+    def __add__(self, other: "Usage") -> "Usage":
+        known = [count for count in (self.cached_tokens, other.cached_tokens) if count is not None]
+        return Usage(
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            sum(known) if known else None,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Delta:
+    """A piece of an answer. `restart` says that all pieces before it are void: another endpoint begins the answer anew."""
+
+    text: str = ""
+    reasoning: str = ""
+    tool_calls: tuple[ToolCallDelta, ...] = ()
+    finish_reason: str = ""
+    usage: Usage | None = None
+    restart: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointInfo:
+    """What an endpoint serves; `window` in tokens, 0 where it does not tell."""
+
+    url: str
+    model: str
+    window: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Complexity:
+    """`score` from 0 (trivial) to 1; `separable` where the parts can be built independently."""
+
+    score: float
+    separable: bool
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Subtask:
+    id: str
+    description: str
+    depends_on: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    subtasks: tuple[Subtask, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """How an agent ended. `status`: done, limit, timeout, gave_up, refused (it needed an approval) or interrupted."""
+
+    status: str
+    result: str
+    files: tuple[str, ...] = ()
+    usage: Usage = field(default_factory=Usage)

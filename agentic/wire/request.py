@@ -1,0 +1,44 @@
+"""A ChatRequest as the body of `POST /v1/chat/completions`."""
+
+from typing import Any
+
+from agentic.types import ChatRequest, Message, ToolCall, ToolSpec
+
+
+def encode_request(request: ChatRequest, model: str) -> dict[str, Any]:
+    """The body, always streaming and with usage. Key order is fixed, so equal prefixes stay equal bytes."""
+    body: dict[str, Any] = {
+        "model": request.model or model,
+        "messages": [encode_message(message) for message in request.messages],
+        "stream": True,
+        "stream_options": {"include_usage": True},
+    }
+    if request.tools:  # vLLM answers 400 to an empty list
+        body["tools"] = [encode_tool(tool) for tool in request.tools]
+    if request.max_tokens is not None:
+        body["max_tokens"] = request.max_tokens
+    if request.temperature is not None:
+        body["temperature"] = request.temperature
+    if request.response_format is not None:
+        body["response_format"] = dict(request.response_format)
+    return body
+
+
+def encode_message(message: Message) -> dict[str, Any]:
+    encoded: dict[str, Any] = {"role": message.role, "content": message.content}
+    if message.reasoning:
+        encoded["reasoning"] = message.reasoning
+    if message.tool_calls:
+        encoded["tool_calls"] = [_encode_call(call) for call in message.tool_calls]
+    if message.tool_call_id:
+        encoded["tool_call_id"] = message.tool_call_id
+    return encoded
+
+
+def _encode_call(call: ToolCall) -> dict[str, Any]:
+    return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
+
+
+def encode_tool(tool: ToolSpec) -> dict[str, Any]:
+    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    return {"type": "function", "function": function}

@@ -1,0 +1,47 @@
+"""For pipes and dumb terminals: the answer on stdout, everything else on stderr, no escape sequence anywhere."""
+
+import sys
+from typing import TextIO
+
+from agentic.events import Event, Failover, LlmChunk, RunFinished, RunStarted
+from agentic.sanitize import sanitize
+from plugins_builtin.screen.words import describe, one_line
+
+
+class Plain:
+    """`ask` streams its answer to stdout; `run` streams to stderr and puts the result on stdout at the end."""
+
+    def __init__(self, stdout: TextIO | None) -> None:
+        assert stdout is not None
+        self._stdout = stdout
+        self._streams_to = stdout
+        self._open = False
+
+    def handle(self, event: Event) -> None:
+        if isinstance(event, LlmChunk):
+            self._streams_to.write(sanitize(event.text))
+            self._streams_to.flush()
+            self._open = not event.text.endswith("\n")
+            return
+        if isinstance(event, RunStarted) and event.command != "ask":
+            self._streams_to = sys.stderr
+        if isinstance(event, Failover) and event.partial and self._streams_to is self._stdout:
+            self._end_line()
+            self._stdout.write("[the answer starts again]\n")
+        if isinstance(event, RunFinished):
+            self._end_line()
+            if self._streams_to is not self._stdout:
+                self._stdout.write(sanitize(event.result).rstrip() + "\n")
+                self._stdout.flush()
+        elif line := describe(event):
+            self._end_line()
+            print(f"[{one_line(line)}]", file=sys.stderr)
+
+    def _end_line(self) -> None:
+        if self._open:
+            self._streams_to.write("\n")
+            self._streams_to.flush()
+            self._open = False
+
+    def close(self) -> None:
+        self._end_line()

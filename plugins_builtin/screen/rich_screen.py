@@ -1,0 +1,197 @@
+"""For terminals: colours, one line for each tool call, and a status line below the text that is rewritten in place."""
+
+import asyncio
+import time
+from typing import TextIO
+
+from rich.cells import cell_len, set_cell_size
+from rich.console import Console
+from rich.text import Text
+
+from agentic.events import (
+    ApprovalAsked,
+    Event,
+    Failover,
+    LlmChunk,
+    LlmRequest,
+    ReasoningChunk,
+    RunFinished,
+    RunStarted,
+    ToolCalled,
+    ToolResult,
+    UsageReported,
+    Warned,
+)
+from agentic.sanitize import sanitize
+from plugins_builtin.screen.ink import DIM, RESET, Ink
+from plugins_builtin.screen.words import describe, one_line
+
+STATUS_SECONDS = 0.1
+TICK_SECONDS = 0.5
+# Make sure that there is a line below (IND scrolls and keeps the column), go there, write, come back.
+_TO_STATUS, _FROM_STATUS = "\x1bD\x1b[A\x1b7\x1b[B\r", "\x1b[K\x1b8"
+_ERASE_BELOW = "\x1b[J"
+
+
+class RichScreen:
+    def __init__(self, stdout: TextIO | None) -> None:
+        assert stdout is not None
+        self._out = stdout
+        self._console = Console(file=stdout, highlight=False, markup=False, emoji=False)
+        self._ink = Ink()
+        self._column = 0
+        self._dim = False
+        self._status = Status()
+        self._drawn_at = 0.0
+        self._ticker: asyncio.TimerHandle | None = None
+        self._calls: dict[tuple[str, str], str] = {}
+
+    def handle(self, event: Event) -> None:
+        self._status.note(event)
+        match event:
+            case LlmChunk():
+                self._stream(event.text, reasoning=False)
+            case ReasoningChunk():
+                self._stream(event.text, reasoning=True)
+            case ToolCalled():
+                self._calls[event.agent, event.id] = describe(event)
+            case ToolResult():
+                self._tool_line(event)
+            case ApprovalAsked():
+                self._hold_status()
+                self._line(f"? {sanitize(event.what)}", "bold yellow")
+            case RunFinished():
+                self._hold_status()
+                self._finish(event)
+            case _:
+                if text := describe(event):
+                    self._line(one_line(text), "yellow" if isinstance(event, Warned | Failover) else "dim")
+        if isinstance(event, LlmRequest | ToolCalled):
+            self._tick()
+
+    def _stream(self, text: str, reasoning: bool) -> None:
+        if reasoning != self._dim:
+            self._end_text()
+            self._dim = reasoning
+        safe = sanitize(text)
+        self._write(f"{DIM}{safe}{RESET}" if reasoning else self._ink.feed(safe))
+        self._move(safe)
+        if time.monotonic() - self._drawn_at > STATUS_SECONDS:
+            self._draw_status()
+
+    def _move(self, text: str) -> None:
+        """Keeps count of the column that `text` leaves the cursor in."""
+        rest = text.rpartition("\n")[2]
+        self._column = cell_len(rest) + (0 if "\n" in text else self._column)
+
+    def _tool_line(self, event: ToolResult) -> None:
+        call = self._calls.pop((event.agent, event.id), event.name)
+        line = Text("✗ " if event.failed else "● ", "red" if event.failed else "green")
+        line.append(one_line(call, 80)).append("  ").append(one_line(describe(event), 120), "dim")
+        self._end_text()
+        self._write("")
+        self._console.print(line, overflow="ellipsis", no_wrap=True)
+
+    def _line(self, text: str, style: str) -> None:
+        self._end_text()
+        self._write("")
+        self._console.print(Text(text, style))
+
+    def _finish(self, event: RunFinished) -> None:
+        self._end_text()
+        self._write("")
+        if event.status == "done":
+            files = f" · {', '.join(event.files)}" if event.files else ""
+            summary = self._status.summary()
+            self._console.print(Text(one_line(f"✓ done{files}{summary}"), "green"))
+        else:
+            self._console.print(Text(f"✗ {event.status}: {sanitize(event.result)}", "red"))
+
+    def _end_text(self) -> None:
+        """Ends the streamed text: what the ink held back comes out, and the next line starts at the left."""
+        self._write(self._ink.end() + ("\n" if self._column else ""))
+        self._column = 0
+
+    def _write(self, text: str) -> None:
+        self._out.write(_ERASE_BELOW + text)
+        self._out.flush()
+
+    def _draw_status(self) -> None:
+        width = self._console.width
+        if self._column and self._column % width == 0:
+            return  # the cursor hangs behind the last column; moving it would lose that
+        line = set_cell_size(self._status.line(), width - 1).rstrip()
+        self._out.write(f"{_TO_STATUS}{DIM}{line}{RESET}{_FROM_STATUS}")
+        self._out.flush()
+        self._drawn_at = time.monotonic()
+
+    def _tick(self) -> None:
+        """Draws the status line now and then while nothing else does."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._draw_status()
+        try:
+            self._ticker = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        except RuntimeError:
+            self._ticker = None
+
+    def _hold_status(self) -> None:
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+        self._out.write(_ERASE_BELOW)
+        self._out.flush()
+
+    def close(self) -> None:
+        self._hold_status()
+        self._end_text()
+
+
+class Status:
+    """What the status line says: endpoint, tokens a second, context used, time since the start."""
+
+    def __init__(self) -> None:
+        self._started = self._requested = time.monotonic()
+        self._first_chunk = 0.0
+        self._chunks = 0
+        self._endpoint = self._doing = ""
+        self._prompt = self._budget = 0
+        self._completion = 0
+
+    def note(self, event: Event) -> None:
+        now = time.monotonic()
+        match event:
+            case LlmChunk() | ReasoningChunk():
+                self._first_chunk = self._first_chunk or now
+                self._chunks += 1
+                self._doing = ""
+            case LlmRequest():
+                self._requested, self._first_chunk, self._chunks = now, 0.0, 0
+                self._endpoint, self._prompt, self._budget = event.endpoint, event.prompt_tokens, event.budget
+                self._doing = "waiting for the first token"
+            case Failover():
+                self._endpoint = event.to
+            case UsageReported():
+                self._prompt = event.prompt_tokens
+                self._completion += event.completion_tokens
+            case ToolCalled():
+                self._doing = one_line(describe(event), 60)
+            case ToolResult() | RunStarted():
+                self._doing = ""
+
+    def line(self) -> str:
+        now = time.monotonic()
+        seconds = now - self._first_chunk if self._first_chunk else 0.0
+        parts = [
+            self._endpoint.removeprefix("http://"),
+            f"{self._chunks / seconds:.0f} tok/s" if seconds > 0.2 else "",
+            f"context {100 * self._prompt // self._budget} %" if self._budget else "",
+            f"{now - self._started:.0f} s",
+            self._doing,
+        ]
+        return " · ".join(part for part in parts if part)
+
+    def summary(self) -> str:
+        """What stays on the screen at the end."""
+        tokens = f" · {self._completion} tokens" if self._completion else ""
+        return f"{tokens} · {time.monotonic() - self._started:.1f} s"

@@ -1,0 +1,65 @@
+"""What the screens say about an event, in one line: the words that rich and plain share."""
+
+from agentic.events import (
+    ComplexityEstimated,
+    Event,
+    Failover,
+    PlanMade,
+    RunStarted,
+    SubAgentFinished,
+    SubAgentStarted,
+    ToolCalled,
+    ToolResult,
+    Warned,
+    WorkflowEvent,
+)
+from agentic.sanitize import sanitize
+
+MAX_LINE = 160
+
+
+def one_line(text: str, limit: int = MAX_LINE) -> str:
+    """The text's start, safe for a terminal."""
+    flat = sanitize(" ".join(text.split()))
+    return flat if len(flat) <= limit else flat[: limit - 1] + "…"
+
+
+def describe(event: Event) -> str:
+    """The line, "" for an event that needs none."""
+    match event:
+        case RunStarted():
+            served = " · ".join(part for part in (event.model, event.endpoint, event.choice) if part)
+            return served
+        case ToolCalled():
+            return f"{event.name} {_arguments(event)}"
+        case ToolResult():
+            return _result(event)
+        case Failover():
+            again = " (the answer starts again)" if event.partial else ""
+            return f"{event.from_} failed: {event.why.removeprefix(event.from_ + ': ')}; going on with {event.to}{again}"
+        case ComplexityEstimated():
+            return f"complexity {event.score:.2f}: {', '.join(event.reasons)}"
+        case PlanMade():
+            return f"plan: {'; '.join(str(subtask['description']) for subtask in event.subtasks)}"
+        case SubAgentStarted():
+            return f"{event.agent} starts: {event.task}"
+        case SubAgentFinished():
+            return f"{event.agent}: {event.status}"
+        case WorkflowEvent() if event.message:
+            return f"{event.node}: {event.message}"
+        case Warned():
+            return f"warning: {event.message}"
+    return ""
+
+
+def _arguments(event: ToolCalled) -> str:
+    main = event.arguments.get("command") or event.arguments.get("path") or event.arguments.get("query")
+    return str(main) if main is not None else ""
+
+
+def _result(event: ToolResult) -> str:
+    lines = event.text.strip().splitlines() or [""]
+    if event.exit_code is None:
+        return lines[0]
+    shown = " ⏎ ".join(lines[-4:-1]) if len(lines) > 1 else ""
+    return f"exit {event.exit_code} in {event.seconds:.1f} s" + (f": {shown}" if shown else "")

@@ -1,0 +1,85 @@
+"""Exact replacement; then a unique match that only differs in white space; else the nearest lines, for another try."""
+
+import re
+from collections.abc import Mapping, Sequence
+from difflib import SequenceMatcher
+from typing import Any
+
+from agentic import ToolError, ToolOutput, ToolSpec, Workspace
+from plugins_builtin.tools.files import syntax_note
+from plugins_builtin.tools.text import decode
+
+NEAREST_LINES = 12
+
+
+class EditFile:
+    spec = ToolSpec(
+        "edit_file",
+        "Replaces one piece of a file. `old` is the exact present text and must occur once; take whole lines.",
+        {
+            "type": "object",
+            "properties": {"path": {"type": "string"}, "old": {"type": "string"}, "new": {"type": "string"}},
+            "required": ["path", "old", "new"],
+            "additionalProperties": False,
+        },
+        "write",
+    )
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        path = arguments["path"]
+        file = decode(workspace.read(path).data, path)
+        text = replace(file.text, arguments["old"], arguments["new"], file.newline)
+        workspace.write(path, file.encode(text))
+        return ToolOutput(f"Edited {path}.{syntax_note(path, text)}")
+
+
+def replace(text: str, old: str, new: str, newline: str) -> str:
+    """`text` with the one place that `old` names replaced by `new`. Raises ToolError telling the model what to do."""
+    old, new = (re.sub(r"\r?\n", newline, part) for part in (old, new))
+    if old == new:
+        raise ToolError("old and new are the same; nothing was changed")
+    if not old.strip():
+        raise ToolError("old is empty; give the exact lines to replace, or use write_file")
+    count = text.count(old)
+    if count == 1:
+        return text.replace(old, new)
+    if count > 1:
+        raise ToolError(f"old occurs {count} times; take more lines around it so that it occurs once")
+    return _replace_loosely(text, old, new, newline)
+
+
+def _replace_loosely(text: str, old: str, new: str, newline: str) -> str:
+    lines = text.splitlines(keepends=True)
+    wanted = [_bare(line) for line in old.strip("\r\n").splitlines()]
+    bare = [_bare(line) for line in lines]
+    places = [i for i in range(len(lines) - len(wanted) + 1) if bare[i : i + len(wanted)] == wanted]
+    if len(places) != 1:
+        raise ToolError(f"old does not occur in the file{_nearest(lines, bare, wanted)}")
+    first = places[0]
+    replaced = lines[first : first + len(wanted)]
+    moved = _reindent(new.strip("\r\n").splitlines(), _indent(old.strip("\r\n")), _indent(replaced[0]))
+    ending = newline if replaced[-1].endswith("\n") else ""
+    return "".join([*lines[:first], newline.join(moved) + ending, *lines[first + len(wanted) :]])
+
+
+def _bare(line: str) -> str:
+    return " ".join(line.split())
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip(" \t"))]
+
+
+def _reindent(lines: Sequence[str], have: str, want: str) -> list[str]:
+    """The replacement moved by as much as the model's first line was off."""
+    return [want + line.removeprefix(have) if line.startswith(have) and line.strip() else line for line in lines]
+
+
+def _nearest(lines: Sequence[str], bare: Sequence[str], wanted: Sequence[str]) -> str:
+    if not lines:
+        return ": it is empty"
+    anchor = max(wanted, key=len)
+    best = max(range(len(bare)), key=lambda i: SequenceMatcher(None, bare[i], anchor, autojunk=False).quick_ratio())
+    start = max(0, min(best - len(wanted) // 2 - 2, len(lines) - NEAREST_LINES))
+    shown = "".join(f"{n}: {line.rstrip()}\n" for n, line in enumerate(lines[start : start + NEAREST_LINES], start + 1))
+    return f". The nearest lines are:\n{shown}"

@@ -1,0 +1,117 @@
+"""Reading, writing and listing files."""
+
+import ast
+import os
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from agentic import ToolError, ToolOutput, ToolSpec, Workspace
+from plugins_builtin.tools.text import decode
+
+MAX_READ_CHARACTERS = 24_000
+MAX_LISTED = 200
+SKIPPED_FOLDERS = {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+
+
+def _object(required: str, **properties: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": required.split(), "additionalProperties": False}
+
+
+class ReadFile:
+    spec = ToolSpec(
+        "read_file",
+        "Reads a text file, or some of its lines.",
+        _object(
+            "path",
+            path={"type": "string"},
+            line_start={"type": "integer", "description": "first line, from 1"},
+            line_end={"type": "integer", "description": "last line"},
+        ),
+    )
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        path = arguments["path"]
+        lines = decode(workspace.read(path).data, path).text.splitlines(keepends=True)
+        start = max(1, arguments.get("line_start") or 1)
+        end = min(len(lines), arguments.get("line_end") or len(lines))
+        text = "".join(lines[start - 1 : end])
+        if len(text) > MAX_READ_CHARACTERS:
+            text = text[:MAX_READ_CHARACTERS]
+            end = start + text.count("\n")
+        if (start, end) == (1, len(lines)):
+            return ToolOutput(text or "(the file is empty)")
+        return ToolOutput(f"{text.rstrip()}\n(lines {start} to {end} of {len(lines)})")
+
+
+class WriteFile:
+    spec = ToolSpec(
+        "write_file",
+        "Creates a file, or replaces its whole content.",
+        _object("path content", path={"type": "string"}, content={"type": "string"}),
+        "write",
+    )
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        path, content = arguments["path"], _without_fences(arguments["path"], arguments["content"])
+        if workspace.exists(path):
+            before = decode(workspace.read(path).data, path)
+            if _elided(content) and not _elided(before.text):
+                raise ToolError(f"{path} was not written: the content leaves something out. Write the whole file.")
+            data = before.encode(content.replace("\r\n", "\n").replace("\n", before.newline))
+        else:
+            data = content.encode("utf-8", "replace")
+        if not workspace.write(path, data):
+            return ToolOutput(f"{path} already had exactly this content; nothing changed.", failed=True)
+        return ToolOutput(f"Wrote {path} ({len(content.splitlines())} lines).{syntax_note(path, content)}")
+
+
+def _without_fences(path: str, content: str) -> str:
+    """Small models wrap a whole file in a Markdown fence."""
+    match = re.fullmatch(r"\s*(```+|~~~+)[^\n`]*\n(.*?)\n?\1\s*", content, re.DOTALL)
+    return match[2] + "\n" if match and not path.endswith((".md", ".markdown")) else content
+
+
+def _elided(content: str) -> bool:
+    """Whether the text says that something is left out, as in "# ... rest of the code"."""
+    return bool(re.search(r"^\s*(#|//|<!--|/\*)\s*\.\.\.|\b(rest of|existing) (the )?(file|code)\b", content, re.MULTILINE | re.IGNORECASE))
+
+
+def syntax_note(path: str, content: str) -> str:
+    """What Python's parser finds wrong, for the model: nothing is run."""
+    if not path.endswith(".py"):
+        return ""
+    try:
+        ast.parse(content)
+    except (SyntaxError, ValueError, RecursionError) as error:
+        where = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
+        return f"\nIt is not valid Python: {getattr(error, 'msg', error)}{where}."
+    return ""
+
+
+class ListFiles:
+    spec = ToolSpec(
+        "list_files",
+        "Lists the files in a folder and below it.",
+        _object("", path={"type": "string", "description": "the folder; the whole workspace without it"}),
+    )
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        folder = workspace.relative(arguments.get("path") or ".")
+        names = []
+        for name in walk(workspace, folder):
+            names.append(name)
+            if len(names) > MAX_LISTED:
+                return ToolOutput("\n".join(names[:-1]) + f"\n(more than {MAX_LISTED} files: list a smaller folder)")
+        return ToolOutput("\n".join(names) or "(no files)")
+
+
+def walk(workspace: Workspace, folder: str) -> Iterator[str]:
+    """Files below `folder`, sorted, as the workspace names them; links to folders are not followed."""
+    top = workspace.root / folder
+    if not top.is_dir():
+        raise ToolError(f"{folder} is not a folder")
+    for parent, folders, files in os.walk(top):
+        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
+        for name in sorted(files):
+            yield os.path.relpath(os.path.join(parent, name), workspace.root)

@@ -1,0 +1,144 @@
+"""Running commands: no stdin, no terminal, a time limit, and nothing left running afterwards."""
+
+import asyncio
+import os
+import secrets
+import signal
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from agentic import ToolOutput, ToolSpec, Workspace
+
+HEAD_BYTES = TAIL_BYTES = 4000
+DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
+GRACE_SECONDS = 2.0  # between TERM and KILL
+_MARK = "AGENTIC_COMMAND"
+_QUIET = {
+    "CI": "1",
+    "PAGER": "cat",
+    "GIT_PAGER": "cat",
+    "GIT_TERMINAL_PROMPT": "0",
+    "DEBIAN_FRONTEND": "noninteractive",
+    "PYTHONDONTWRITEBYTECODE": "1",
+    "PYTHONUNBUFFERED": "1",
+    "NO_COLOR": "1",
+    "TERM": "dumb",
+}
+
+
+class Run:
+    spec = ToolSpec(
+        "run",
+        "Runs a command in a shell in the workspace's folder and gives its output and exit code. There is no input.",
+        {
+            "type": "object",
+            "properties": {
+                "command": {"type": "string"},
+                "timeout": {"type": "integer", "description": "seconds"},
+            },
+            "required": ["command"],
+            "additionalProperties": False,
+        },
+        "execute",
+    )
+
+    def __init__(self, seconds: int) -> None:
+        self._seconds = seconds
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))
+        mark = secrets.token_hex(8)
+        process = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", arguments["command"]),
+            cwd=workspace.root,
+            env=_environment() | {_MARK: mark},
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.STDOUT,
+            start_new_session=True,
+        )
+        output = Output()
+        assert process.stdout is not None
+        reader = asyncio.ensure_future(output.read(process.stdout))
+        late = False
+        try:
+            async with asyncio.timeout(seconds):
+                await process.wait()
+        except TimeoutError:
+            late = True
+        finally:
+            await _end(process, mark)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(reader, DRAIN_SECONDS)
+        code = process.returncode
+        last = f"(stopped after {seconds} s)" if late else f"(exit code {code})"
+        return ToolOutput(f"{output.text()}{last}{output.hint()}", failed=late or code != 0, exit_code=124 if late else code)
+
+
+def _environment() -> dict[str, str]:
+    """The user's environment without what belongs to agentic, its credentials above all."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AGENTIC_")} | _QUIET
+
+
+async def _end(process: asyncio.subprocess.Process, mark: str) -> None:
+    """Ends the process group, and whatever left the group but still carries our mark in its environment."""
+    if process.returncode is None:
+        _signal(process.pid, signal.SIGTERM)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(asyncio.shield(process.wait()), GRACE_SECONDS)
+    _signal(process.pid, signal.SIGKILL)
+    for _ in range(3):  # one that forks while we look is found the next time
+        left = list(_marked(mark))
+        for pid in left:
+            with suppress(ProcessLookupError, PermissionError):
+                os.kill(pid, signal.SIGKILL)
+        if not left:
+            break
+    await process.wait()
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, number)
+
+
+def _marked(mark: str) -> Iterator[int]:
+    needle = f"{_MARK}={mark}".encode()
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if needle in (folder / "environ").read_bytes():
+                yield int(folder.name)
+
+
+class Output:
+    """The first and the last bytes of what came, and how many were left out between."""
+
+    def __init__(self) -> None:
+        self._head = bytearray()
+        self._tail = bytearray()
+        self._total = 0
+
+    async def read(self, stream: asyncio.StreamReader) -> None:
+        while chunk := await stream.read(65536):
+            self.add(chunk)
+
+    def add(self, chunk: bytes) -> None:
+        self._total += len(chunk)
+        room = HEAD_BYTES - len(self._head)
+        self._head += chunk[:room]
+        self._tail += chunk[room:] if room > 0 else chunk
+        del self._tail[:-TAIL_BYTES]
+
+    def text(self) -> str:
+        left_out = self._total - len(self._head) - len(self._tail)
+        gap = f"\n... {left_out} bytes left out ...\n".encode() if left_out else b""
+        text = bytes(self._head + gap + self._tail).decode("utf-8", "replace").replace("\r\n", "\n")
+        text = "\n".join(line.rpartition("\r")[2] for line in text.split("\n"))  # a progress bar's last state
+        return text if not text or text.endswith("\n") else text + "\n"
+
+    def hint(self) -> str:
+        if b"EOFError: EOF when reading a line" in self._tail or b"EOFError: EOF when reading a line" in self._head:
+            return "\n(The program asked for input and there is none here. That is no mistake in the program.)"
+        return ""
