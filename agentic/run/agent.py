@@ -59,10 +59,12 @@ class Agent:
         self.evidence = Evidence()
         self.usage = Usage()
         self.turns = Counter[str]()
+        self._temperature = means.temperature
 
     def start(self, task: str) -> None:
         """Puts the task, and the folder's small files while they fit into a third of the budget, at the top of the history."""
-        self.history.append(task_message(task, self._means.workspace, room_bytes=self._means.budget.prompt))
+        means = self._means  # a third of the budget in tokens is as many bytes as the budget has tokens
+        self.history.append(task_message(task, means.workspace, means.budget.prompt, means.protocol.reminder))
 
     def tell(self, text: str) -> None:
         """A word to the model."""
@@ -108,13 +110,19 @@ class Agent:
         for call, output in done:
             key = (call.name, call.arguments, output.text)
             self._seen[key] += 1
+            if self._seen[key] == MAX_SAME - 1:
+                self.vary()
             if self._seen[key] == MAX_SAME:
                 return f"the model made the same call {MAX_SAME} times with the same result ({call.name}); stopped"
         return ""
 
+    def vary(self) -> None:
+        """The next answers should differ from what came before: that did not work."""
+        self._temperature = max(self._temperature or 0.0, RETRY_TEMPERATURE)
+
     async def _ask_model(self) -> Turn:
         """One answer; an overflow shrinks the prompt once, broken model output is asked for again in a changed way, twice."""
-        temperature = self._means.temperature
+        temperature = self._temperature
         overflowed, broken = False, 0
         while True:
             try:

@@ -6,17 +6,20 @@ from dataclasses import dataclass, field
 from agentic.types import ToolOutput
 
 _CRASH = re.compile(r"Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied")
+# A program that wants input or arguments ends so when it gets none: no mistake of its own.
+_WANTS_MORE = re.compile(r"EOFError: EOF when reading a line|sys\.argv[^\n]*\n(?:[^\n]*\^[^\n]*\n)?IndexError|\nusage: ")
 _TESTS = re.compile(r"\b(pytest|unittest|tox|nox|npm (run )?test|go test|cargo test|make (test|check)|ctest)\b")
 _CODE = (".py", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java", ".rb", ".sh", ".php", ".pl", ".lua", ".kt", ".swift")
 
 
 @dataclass(slots=True)
 class Evidence:
-    """`checks` holds what was run since the last code was written."""
+    """`checks` holds what was run since the last code was written; `decisive` the commands whose failure is never on purpose."""
 
     written: dict[str, None] = field(default_factory=dict)
     checks: list[tuple[str, ToolOutput]] = field(default_factory=list)
     unchecked_code: bool = False
+    decisive: set[str] = field(default_factory=set)
 
     def wrote(self, path: str) -> None:
         self.written[path] = None
@@ -36,6 +39,6 @@ class Evidence:
         if not self.checks:
             return None
         command, output = self.checks[-1]
-        if not output.failed or "EOFError: EOF when reading a line" in output.text:
+        if not output.failed or _WANTS_MORE.search(f"\n{output.text}"):
             return None
-        return (command, output) if _TESTS.search(command) or _CRASH.search(output.text) or output.exit_code == 124 else None
+        return (command, output) if _TESTS.search(command) or command in self.decisive or _CRASH.search(output.text) or output.exit_code == 124 else None

@@ -19,7 +19,7 @@ def system_message(protocol: ToolProtocol, tools: Sequence[ToolSpec]) -> Message
     return Message("system", f"{_SYSTEM}\n\n{protocol.instructions(tools)}")
 
 
-def task_message(task: str, workspace: Workspace, room_bytes: int) -> Message:
+def task_message(task: str, workspace: Workspace, room_bytes: int, reminder: str) -> Message:
     """The task, after the folder's file names and its small files while they fit into `room_bytes`."""
     names = list(_names(workspace.root))
     parts = []
@@ -32,6 +32,8 @@ def task_message(task: str, workspace: Workspace, room_bytes: int) -> Message:
             room_bytes -= len(text) + len(name) + 16
             parts.append(f"{name}\n```\n{text.rstrip()}\n```")
     parts.append(f"Task: {task}" if parts else task)
+    if reminder:
+        parts.append(reminder)
     return Message("user", "\n\n".join(parts))
 
 

@@ -1,54 +1,81 @@
 """Is the task done? Judged on evidence: what was written, what was run, and how that ended."""
 
+import re
+
 from agentic.events import WorkflowEvent
 from agentic.run.agent import Agent, Means, run_call
 from agentic.run.checks import check_command
+from agentic.run.examples import check_commands, programs_that_do_nothing
 
-MAX_ROUNDS = 3
+MAX_ROUNDS = 4
+_ABOUT_TESTS = re.compile(r"\b(tests?|unittest|pytest|fail\w*|fix|bugs?|mistakes?|broken|errors?)\b|테스트|오류|버그|고쳐", re.IGNORECASE)
 
 
 class Reflection:
     """`judge` after every time the model says it is done; `status` and `note` once it says that nothing is left to do."""
 
-    def __init__(self, agent: Agent, means: Means) -> None:
+    def __init__(self, agent: Agent, means: Means, task: str) -> None:
         self._agent = agent
         self._means = means
+        self._task = task
         self._rounds = 0
-        self._asked_to_run = False
         self.status = "done"
         self.note = ""
 
+    async def look_first(self) -> None:
+        """For a task that speaks of tests or mistakes: how the tests fail before anything is changed, for the model to read."""
+        command = check_command(self._means.workspace.root)
+        if command and _ABOUT_TESTS.search(self._task) and self._can_run():
+            self._agent.evidence.decisive.add(command)
+            output = await self._agent.call(run_call(command))
+            if output.failed:
+                self._agent.tell(f"$ {command}\n{output.text}")
+
     async def judge(self) -> bool:
         """Whether the agent has to go on; what it has to do is in its history then."""
+        word = await self._what_is_wrong()
+        if not word:
+            self._conclude()
+            return False
+        self._rounds += 1
+        if self._rounds > MAX_ROUNDS:
+            self._conclude()
+            return False
+        if self._rounds > 1:
+            self._agent.vary()
+        await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
+        self._agent.tell(word)
+        return True
+
+    async def _what_is_wrong(self) -> str:
+        """What the agent has to be told, "" for nothing. Runs what shows it: the tests, the task's own examples, the program."""
         evidence = self._agent.evidence
+        if idle := programs_that_do_nothing(self._task, self._means.workspace.root, evidence.written):
+            return f"Running {idle} does nothing: it only defines functions. Call them when the program is run; write the whole file again."
         if evidence.unchecked_code and self._can_run():
-            if command := check_command(self._means.workspace.root):
+            commands = self._checks()
+            if not commands:
+                return f"You wrote {', '.join(evidence.written)}, and nothing was run yet. Run it once to see that it works."
+            for command in commands:
                 output = await self._agent.call(run_call(command))
                 if evidence.failed_check():
-                    return await self._go_on(f"$ {command}\n{output.text}\nThe tests fail. Fix the program so that they pass.")
-            elif not self._asked_to_run:
-                self._asked_to_run = True
-                files = ", ".join(evidence.written)
-                return await self._go_on(f"You wrote {files}, and nothing was run yet. Run it once to see that it works.")
+                    return f"$ {command}\n{output.text}\nThat is not right yet. Correct the program; write the whole file again."
         failed = evidence.failed_check()
-        if failed:
-            command, output = failed
-            return await self._go_on(f"`{command}` failed. Fix the cause, then run it again.")
-        self._conclude()
-        return False
+        return f"`{failed[0]}` failed. Fix the cause, then run it again." if failed else ""
 
     def _can_run(self) -> bool:
         return "run" in self._means.tools and self._means.approver.can("execute")
 
-    async def _go_on(self, word: str) -> bool:
-        self._rounds += 1
-        if self._rounds > MAX_ROUNDS:
-            self.status = "gave_up"
-            self._conclude()
-            return False
-        await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
-        self._agent.tell(word)
-        return True
+    def _checks(self) -> list[str]:
+        """The tests of the folder and the examples of the task; for a model that is asked in fenced text, the program itself."""
+        root, written = self._means.workspace.root, self._agent.evidence.written
+        tests = check_command(root)
+        commands = [*([tests] if tests else []), *check_commands(self._task, root, written)]
+        self._agent.evidence.decisive.update(commands)
+        if not commands and self._means.protocol.name == "fenced":
+            scripts = [path for path in written if path.endswith(".py")]
+            commands = [f"python3 {path}" for path in scripts[-1:]]
+        return commands
 
     def _conclude(self) -> None:
         failed = self._agent.evidence.failed_check()

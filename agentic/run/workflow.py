@@ -40,7 +40,7 @@ class Workflow:
         self._estimator = estimator
         self._make_splitters = make_splitters
         self._agent = Agent(means, settings["workflow.max_iterations"])
-        self._reflection = Reflection(self._agent, means)
+        self._reflection = Reflection(self._agent, means, task)
         self._complexity: Complexity | None = None
         self._status, self._result = "limit", "the limit of workflow steps was reached (workflow.recursion_limit)"
         self._nodes: dict[str, Callable[[], Awaitable[str]]] = {
@@ -75,6 +75,7 @@ class Workflow:
         if self._complexity is not None:
             return "execute"
         self._agent.start(self._task)
+        await self._reflection.look_first()
         return "check_complexity"
 
     async def _check_complexity(self) -> str:

@@ -75,19 +75,18 @@ class Direct:
 
     async def info(self) -> EndpointInfo:
         failures: dict[str, EndpointUnavailable] = {}
-        previous = ""
         for endpoint in list(self._order):
-            if previous:
-                await self._tell(previous, endpoint, failures[previous], 0)
             try:
                 info = await self._transport.probe(endpoint)
             except EndpointUnavailable as error:
                 failures[endpoint] = error
-                previous = endpoint
-            except RequestRejected as error:  # not this server's fault: another one may serve the model
+            except RequestRejected as error:  # another endpoint may serve the model, or take the key
+                if len(self._order) == 1:
+                    raise
                 failures[endpoint] = EndpointUnavailable(str(error), error.remedy)
-                previous = endpoint
             else:
+                for silent, error in failures.items():
+                    await self._tell(silent, endpoint, error, 0)
                 self._prefer(endpoint)
                 return info
         raise none_answered(failures)

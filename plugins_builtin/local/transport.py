@@ -33,7 +33,7 @@ class LocalTransport:
     async def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
         info = await self.probe(endpoint)
         server = await self._loaded()
-        body = encode_request(request, info.model)
+        body = {"temperature": 0.0} | encode_request(request, info.model)  # small models do their best when they do not guess
         decoder = ChunkDecoder()
         answer = _Answer(lambda callback: server.handle_chat_completions(body, callback))
         try:

@@ -62,7 +62,7 @@ class WriteFile:
         else:
             data = content.encode("utf-8", "replace")
         if not workspace.write(path, data):
-            return ToolOutput(f"{path} already had exactly this content; nothing changed.", failed=True)
+            return ToolOutput(f"{path} already had exactly this content, so nothing changed.", failed=True)
         return ToolOutput(f"Wrote {path} ({len(content.splitlines())} lines).{syntax_note(path, content)}")
 
 

@@ -23,6 +23,8 @@ class Turn:
 
 class ToolProtocol(Protocol):
     name: str
+    reminder: str
+    """Said again after the task, "" where the system text is enough."""
 
     def instructions(self, tools: Sequence[ToolSpec]) -> str:
         """What the system text says about tools."""

@@ -13,6 +13,7 @@ _FINISH = "finish"
 
 class JsonActions:
     name = "json"
+    reminder = ""
 
     def instructions(self, tools: Sequence[ToolSpec]) -> str:
         lines = [f"- {tool.name}: {tool.description} arguments: {_signature(tool)}" for tool in tools]

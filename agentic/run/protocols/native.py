@@ -10,6 +10,7 @@ from agentic.run.protocols.arguments import repaired
 
 class Native:
     name = "native"
+    reminder = ""
 
     def instructions(self, tools: Sequence[ToolSpec]) -> str:
         return "Use the tools to look at files, to change them and to run commands. When you are done, answer without a tool call."

@@ -1,0 +1,282 @@
+"""A raw-socket server on loopback that speaks vLLM 0.32's wire. Shapes are held to the real server by tests/real/."""
+
+import json
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Any, Literal
+
+Fault = Literal["", "reset", "close", "stall"]
+
+
+@dataclass(slots=True)
+class Request:
+    """What a client sent."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(slots=True)
+class Answer:
+    """One scripted HTTP answer. After `fault_after` pieces of the body comes the fault: reset, close or stall.
+
+    `fault_after` -1 is before the status line. `pause` in seconds goes before each piece.
+    """
+
+    pieces: Sequence[bytes]
+    status: int = 200
+    content_type: str = "text/event-stream; charset=utf-8"
+    headers: Mapping[str, str] = field(default_factory=dict)
+    fault: Fault = ""
+    fault_after: int = 0
+    pause: float = 0.0
+    chunked: bool = True
+
+
+def chunk(delta: Mapping[str, Any], finish: str | None = None, **extra: Any) -> dict[str, Any]:
+    """A `chat.completion.chunk` as vLLM sends it."""
+    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish, "token_ids": None}
+    return {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 0, "model": "fake", "choices": [choice], **extra}
+
+
+def event(data: Mapping[str, Any]) -> bytes:
+    return f"data: {json.dumps(data)}\n\n".encode()
+
+
+def answer(
+    text: str | Iterable[str] = "",
+    reasoning: str = "",
+    tool_calls: Sequence[Mapping[str, Any]] = (),
+    finish: str = "",
+    prompt_tokens: int = 10,
+    cached_tokens: int | None = None,
+    **options: Any,
+) -> Answer:
+    """A streamed answer: `text` word by word (or the given pieces), then the finish, usage and [DONE].
+
+    `tool_calls` are delta pieces as from `tool_call`. `options` are Answer's own fields.
+    """
+    words = _words(text) if isinstance(text, str) else list(text)
+    pieces = [event(chunk({"role": "assistant", "content": ""}))]
+    pieces += [event(chunk({"reasoning": word})) for word in _words(reasoning)]
+    pieces += [event(chunk({"content": word})) for word in words]
+    pieces += [event(chunk({"tool_calls": [call]})) for call in tool_calls]
+    pieces.append(event(chunk({}, finish or ("tool_calls" if tool_calls else "stop"))))
+    details = None if cached_tokens is None else {"cached_tokens": cached_tokens}
+    count = max(1, len(words))
+    usage = {"prompt_tokens": prompt_tokens, "completion_tokens": count, "total_tokens": prompt_tokens + count}
+    last = chunk({}, usage=usage | {"prompt_tokens_details": details})
+    pieces += [event(last | {"choices": []}), b"data: [DONE]\n\n"]
+    return Answer(pieces, **options)
+
+
+def _words(text: str) -> list[str]:
+    return text.replace(" ", " \0").split("\0") if text else []
+
+
+def tool_call(name: str, arguments: Mapping[str, Any] | str, index: int = 0, call_id: str = "call_1") -> list[dict[str, Any]]:
+    """The delta pieces of one call, as vLLM streams them: id and name first, then the arguments in parts."""
+    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
+    first = {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
+    parts = [text[i : i + 8] for i in range(0, len(text), 8)]
+    return [first, *({"index": index, "function": {"arguments": part}} for part in parts)]
+
+
+def error(status: int, message: str, kind: str = "BadRequestError", param: str | None = None, **options: Any) -> Answer:
+    """An error body as vLLM's exception handlers write it."""
+    body = {"error": {"message": message, "type": kind, "param": param, "code": status}}
+    return Answer([json.dumps(body).encode()], status, "application/json", chunked=False, **options)
+
+
+class FakeVLLM:
+    """Serves scripted answers in order, one for each chat request; `otherwise` when the script is over.
+
+    `requests` holds what came; `running` says how many chat requests are being answered now.
+    """
+
+    def __init__(self, model: str = "fake", window: int = 8192, api_key: str = "", port: int = 0) -> None:
+        self.model = model
+        self.window = window
+        self.requests: list[Request] = []
+        self.running = 0
+        self.otherwise: Callable[[Request], Answer] = lambda request: answer("ok")
+        self.models: Answer | None = None
+        self._api_key = api_key
+        self._script: deque[Answer] = deque()
+        self._changed = threading.Condition()
+        self._socket = socket.create_server(("127.0.0.1", port))
+        self._open: set[socket.socket] = set()
+        self._closing = threading.Event()
+
+    @property
+    def port(self) -> int:
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def say(self, *texts: str) -> None:
+        """Scripts one plain answer for each text."""
+        self.script(*map(answer, texts))
+
+    def script(self, *answers: Answer) -> None:
+        self._script.extend(answers)
+
+    @property
+    def chats(self) -> list[Request]:
+        """The chat requests that came."""
+        return [request for request in self.requests if request.path == "/v1/chat/completions"]
+
+    def wait_for(self, condition: Callable[[], bool], seconds: float = 10.0) -> bool:
+        """Waits until `condition` holds; checked whenever a request starts or ends."""
+        with self._changed:
+            return self._changed.wait_for(condition, seconds)
+
+    def __enter__(self) -> "FakeVLLM":
+        threading.Thread(target=self._accept, daemon=True).start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Stops listening and resets what is open: the server was killed."""
+        self._closing.set()
+        self._socket.close()
+        for connection in list(self._open):
+            _reset(connection)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                connection, _ = self._socket.accept()
+            except OSError:
+                return
+            connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._open.add(connection)
+            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection: socket.socket) -> None:
+        try:
+            with connection, connection.makefile("rb") as file:
+                while (request := _read_request(file)) is not None and self._respond(connection, request):
+                    pass
+        except OSError:
+            return
+        finally:
+            self._open.discard(connection)
+
+    def _respond(self, connection: socket.socket, request: Request) -> bool:
+        chat = request.path == "/v1/chat/completions"
+        with self._changed:
+            self.requests.append(request)
+            self.running += chat
+            self._changed.notify_all()
+        try:
+            return self._send(connection, self._choose(request))
+        finally:
+            with self._changed:
+                self.running -= chat
+                self._changed.notify_all()
+
+    def _choose(self, request: Request) -> Answer:
+        if self._api_key and request.path.startswith("/v1") and request.headers.get("authorization") != f"Bearer {self._api_key}":
+            return Answer([b'{"error":"Unauthorized"}'], 401, "application/json", chunked=False)
+        match request.path:
+            case "/v1/models":
+                return self.models or _json(self._model_list())
+            case "/v1/chat/completions":
+                return self._script.popleft() if self._script else self.otherwise(request)
+            case "/tokenize":
+                count = len(request.body) // 4
+                return _json({"count": count, "max_model_len": self.window, "tokens": list(range(count)), "token_strs": None})
+            case "/health":
+                return Answer([b""], content_type="text/plain", chunked=False)
+            case "/version":
+                return _json({"version": "0.32.0"})
+            case "/metrics":
+                labels = f'{{engine="0",model_name="{self.model}"}}'
+                lines = [f"vllm:num_requests_running{labels} {self.running}.0", f"vllm:num_requests_waiting{labels} 0.0"]
+                return Answer(["\n".join(lines).encode() + b"\n"], content_type="text/plain; version=0.0.4", chunked=False)
+        return Answer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
+
+    def _model_list(self) -> dict[str, Any]:
+        model = {"id": self.model, "object": "model", "created": 0, "owned_by": "vllm", "root": self.model, "parent": None}
+        return {"object": "list", "data": [model | {"max_model_len": self.window, "permission": []}]}
+
+    def _send(self, connection: socket.socket, scripted: Answer) -> bool:
+        """Whether the connection goes on."""
+        if scripted.fault and scripted.fault_after < 0:
+            return self._break(connection, scripted.fault)
+        connection.sendall(_head(scripted))
+        for number, piece in enumerate(scripted.pieces):
+            if scripted.fault and number == scripted.fault_after:
+                return self._break(connection, scripted.fault)
+            if scripted.pause:
+                time.sleep(scripted.pause)
+            connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if scripted.chunked else piece)
+        if scripted.fault:
+            return self._break(connection, scripted.fault)
+        if scripted.chunked:
+            connection.sendall(b"0\r\n\r\n")
+        return True
+
+    def _break(self, connection: socket.socket, fault: Fault) -> bool:
+        if fault == "stall":
+            connection.settimeout(0.05)
+            while not self._closing.is_set():  # until the client gives up
+                try:
+                    if not connection.recv(1024):
+                        break
+                except TimeoutError:
+                    continue
+        elif fault == "reset":
+            _reset(connection)
+        return False
+
+
+def _json(value: Mapping[str, Any]) -> Answer:
+    return Answer([json.dumps(value).encode()], content_type="application/json", chunked=False)
+
+
+def _head(scripted: Answer) -> bytes:
+    length = {} if scripted.chunked else {"content-length": str(sum(map(len, scripted.pieces)))}
+    framing = {"transfer-encoding": "chunked"} if scripted.chunked else length
+    headers = {"server": "uvicorn", "content-type": scripted.content_type, **framing, **scripted.headers}
+    lines = [f"HTTP/1.1 {scripted.status} Scripted", *(f"{name}: {value}" for name, value in headers.items())]
+    return "\r\n".join([*lines, "", ""]).encode()
+
+
+def _reset(connection: socket.socket) -> None:
+    """Closes with RST, as a killed process's machine does for data that still comes."""
+    try:
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        connection.shutdown(socket.SHUT_RD)
+        connection.close()
+    except OSError:
+        return
+
+
+def _read_request(file: Any) -> Request | None:
+    start = file.readline().decode("latin-1").split()
+    if len(start) != 3:
+        return None
+    headers = {}
+    while (line := file.readline().decode("latin-1").strip()) != "":
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return Request(start[0], start[1], headers, file.read(int(headers.get("content-length", 0))))

@@ -1,0 +1,91 @@
+"""The real command line in a subprocess, with a home of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentic.testing import FakeVLLM
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a command ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        return [json.loads(line) for line in self.out.splitlines()]
+
+    def of_type(self, kind: str) -> list[dict[str, Any]]:
+        return [event for event in self.events if event["type"] == kind]
+
+
+Agentic = Callable[..., Done]
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Path:
+    folder = tmp_path / "home"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def env(home: Path) -> dict[str, str]:
+    """An environment with nothing of the user's in it."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTIC_", "XDG_", "OPENAI_"))}
+    own = {"HOME": str(home), "TERM": "dumb", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"}
+    return kept | own
+
+
+@pytest.fixture
+def work(tmp_path: Path) -> Path:
+    """The folder that commands run in."""
+    folder = tmp_path / "work"
+    folder.mkdir()
+    return folder
+
+
+@pytest.fixture
+def agentic(env: dict[str, str], work: Path) -> Agentic:
+    """Runs `agentic ARGUMENTS` in the work folder."""
+
+    def run(
+        *arguments: str, stdin: str | None = None, cwd: Path | None = None, more: Mapping[str, str] = {}, seconds: float = 60
+    ) -> Done:
+        done = subprocess.run(
+            [sys.executable, "-m", "agentic", *arguments],
+            cwd=cwd or work,
+            env=env | dict(more),
+            input=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else None,
+            capture_output=True,
+            text=True,
+            timeout=seconds,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Done(done.returncode, done.stdout, done.stderr)
+
+    return run
+
+
+@pytest.fixture
+def server() -> Iterator[FakeVLLM]:
+    with FakeVLLM() as fake:
+        yield fake
+
+
+@pytest.fixture
+def second_server() -> Iterator[FakeVLLM]:
+    with FakeVLLM() as fake:
+        yield fake
