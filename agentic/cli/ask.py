@@ -1,5 +1,6 @@
 """`agentic ask`: one streamed answer, no tools."""
 
+import asyncio
 import sys
 from contextlib import aclosing
 from pathlib import Path
@@ -38,11 +39,15 @@ async def _answer(runtime: Runtime, text: str) -> Outcome:
     request = ChatRequest((Message("user", text),), temperature=temperature if temperature >= 0 else None, session=runtime.run)
     request = await runtime.events.before_request(request)
     answer = AnswerBuilder()
-    async with aclosing(runtime.batcher.submit(request)) as stream:  # type: ignore[type-var]
-        async for delta in stream:
-            answer.add(delta)
-            if delta.text:
-                await runtime.events.emit(LlmChunk(text=delta.text))
-            if delta.reasoning:
-                await runtime.events.emit(ReasoningChunk(text=delta.reasoning))
-    return Outcome("done", answer.message().content)
+    status = "done"
+    try:
+        async with aclosing(runtime.batcher.submit(request)) as stream:  # type: ignore[type-var]
+            async for delta in stream:
+                answer.add(delta)
+                if delta.text:
+                    await runtime.events.emit(LlmChunk(text=delta.text))
+                if delta.reasoning:
+                    await runtime.events.emit(ReasoningChunk(text=delta.reasoning))
+    except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
+        status = "interrupted"
+    return Outcome(status, answer.message().content)

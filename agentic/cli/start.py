@@ -94,7 +94,8 @@ async def _interruptible(session: Coroutine[Any, Any, int]) -> int:
     task = asyncio.ensure_future(session)
     async with _signals(task) as received:
         try:
-            return await task
+            code = await task
+            return _SIGNALS[received[0]] if received else code
         except asyncio.CancelledError:
             return _SIGNALS[received[0]] if received else 130
 

@@ -66,6 +66,11 @@ class Agent:
         means = self._means  # a third of the budget in tokens is as many bytes as the budget has tokens
         self.history.append(task_message(task, means.workspace, means.budget.prompt, means.protocol.reminder))
 
+    @property
+    def last_words(self) -> str:
+        """What the model said last."""
+        return next((message.content for message in reversed(self.history) if message.role == "assistant"), "")
+
     def tell(self, text: str) -> None:
         """A word to the model."""
         if self.history[-1].role == "user":  # templates want the roles to alternate
@@ -128,10 +133,9 @@ class Agent:
             try:
                 answer, cut_off = await self._stream(temperature)
             except ContextOverflow:
-                if overflowed:
+                if overflowed or not self._shrink():
                     raise
                 overflowed = True
-                self._means.budget.shrink()
             except ModelOutputError as error:
                 broken += 1
                 if broken > 2:
@@ -145,12 +149,21 @@ class Agent:
             return Turn(turn.message, problem="Your answer was empty. Go on with the task.")
         return turn
 
+    def _fitted(self) -> list[Message]:
+        means = self._means
+        return means.context.fit(self.history, means.budget.prompt, means.budget.count)
+
+    def _shrink(self) -> bool:
+        """Whether there was something to leave out: the same bytes are never sent again."""
+        before = self._fitted()
+        self._means.budget.shrink(self._means.budget.count_all(before, self._specs))
+        return self._fitted() != before
+
     async def _stream(self, temperature: float | None) -> tuple[Message, bool]:
         means = self._means
         info = await means.batcher.info()
-        messages = means.context.fit(self.history, means.budget.prompt, means.budget.count)
         request = ChatRequest(
-            tuple(messages), max_tokens=means.budget.answer, temperature=temperature, session=f"{means.session}-{self._name}"
+            tuple(self._fitted()), max_tokens=means.budget.answer, temperature=temperature, session=f"{means.session}-{self._name}"
         )
         request = await means.events.before_request(means.protocol.request(request, self._specs))
         estimated = means.budget.count_all(request.messages, request.tools)

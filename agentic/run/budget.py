@@ -35,6 +35,6 @@ class Budget:
         if estimated and counted > estimated:
             self._scale *= 1.02 * counted / estimated
 
-    def shrink(self) -> None:
-        """The server found the prompt too long: keep further away from the limit."""
-        self._scale *= 1.5
+    def shrink(self, estimated: int) -> None:
+        """The server found a prompt too long that was estimated at `estimated`: the like of it is cut to 60 % from now on."""
+        self._scale *= max(1.0, self.prompt / max(1, estimated)) / 0.6

@@ -63,6 +63,8 @@ class Workflow:
                         break
         except TimeoutError:
             self._status, self._result = "timeout", "the run's time was up (workflow.timeout_seconds)"
+        except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
+            self._status, self._result = "interrupted", self._agent.last_words
         return Outcome(self._status, self._result, tuple(self._means.workspace.written), self._agent.usage)
 
     @property

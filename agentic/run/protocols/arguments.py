@@ -22,7 +22,7 @@ def repaired(arguments: str) -> str:
         value = _loads(arguments)
     except ToolError:
         return json.dumps({"invalid": arguments[:200].encode("utf-8", "replace").decode()})
-    return arguments if isinstance(value, dict) else "{}"
+    return arguments if isinstance(value, dict) and arguments else "{}"
 
 
 def parse(arguments: str, schema: Mapping[str, Any]) -> dict[str, Any]:
