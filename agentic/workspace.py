@@ -68,9 +68,12 @@ class Workspace:
         name = self.relative(path)
         with self._folder() as root:
             descriptor = self._open(root, name, os.O_RDONLY)
-            with open(descriptor, "rb", closefd=True) as file:
+            try:
                 _require_regular(name, os.fstat(descriptor))
-                data = file.read()
+                with open(descriptor, "rb", closefd=False) as file:
+                    data = file.read()
+            finally:
+                os.close(descriptor)
         self._seen[name] = _fingerprint(data)
         return FileContent(data, self._seen[name])
 
@@ -177,12 +180,13 @@ class FileNotFoundToolError(ToolError):
 
 def open_beneath(root: int, name: str, flags: int) -> int:
     """Opens `name` beneath the open folder `root`. Raises OSError, EXDEV for a path that leads out."""
+    flags |= os.O_CLOEXEC if flags & os.O_PATH else _FLAGS  # openat2 takes nothing else beside O_PATH
     try:
-        return _openat2(root, name, flags | _FLAGS)
+        return _openat2(root, name, flags)
     except OSError as error:
         if error.errno != errno.ENOSYS:
             raise
-    return _walk(root, name, flags | _FLAGS)
+    return _walk(root, name, flags)
 
 
 _LIBC = ctypes.CDLL(None, use_errno=True)

@@ -10,8 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from agentic.testing import FakeVLLM
+
+# A busy machine is no reason for a red test.
+settings.register_profile("agentic", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("agentic")
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,7 @@
 """Where layers come from: files, the environment, the command line."""
 
 import os
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from agentic.config.schema import KEYS, PLUGIN_PREFIX, Key
 from agentic.errors import ConfigError
 
 PROJECT_FILE = "agentic.toml"
-_NOT_KEYS = ("AGENTIC_PLUGINS", "AGENTIC_TEST_", "AGENTIC_SERVERS")
+_OTHER = re.compile(r"AGENTIC_(PLUGINS|SERVERS|TEST_\w*)")
 _ENVIRONMENT = {"AGENTIC_" + name.upper().replace(".", "_"): key for name, key in KEYS.items()}
 
 
@@ -85,7 +86,7 @@ def environment_layer(environment: Mapping[str, str]) -> Layer:
     """`AGENTIC_LLM_ENDPOINTS=a,b` and so on, one variable for each key."""
     values = {}
     for variable, text in environment.items():
-        if not variable.startswith("AGENTIC_") or variable.startswith(_NOT_KEYS):
+        if not variable.startswith("AGENTIC_") or _OTHER.fullmatch(variable):
             continue
         key = _ENVIRONMENT.get(variable)
         if key is None:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, ToolError
-from agentic.events import Event, LlmChunk, LlmRequest, ReasoningChunk, ToolCalled, ToolResult, UsageReported, Warned
+from agentic.events import ContextTrimmed, Event, LlmChunk, LlmRequest, ReasoningChunk, ToolCalled, ToolResult, UsageReported, Warned
 from agentic.hooks.batching import Batcher, Lane
 from agentic.hooks.context import ContextStrategy
 from agentic.hooks.tools import Tool
@@ -60,16 +60,26 @@ class Agent:
         self.usage = Usage()
         self.turns = Counter[str]()
         self._temperature = means.temperature
+        self._task = ""
 
-    def start(self, task: str) -> None:
+    def start(self, task: str, reminder: str = "") -> None:
         """Puts the task, and the folder's small files while they fit into a third of the budget, at the top of the history."""
+        self._task = self._task or task
         means = self._means  # a third of the budget in tokens is as many bytes as the budget has tokens
-        self.history.append(task_message(task, means.workspace, means.budget.prompt, means.protocol.reminder))
+        self.history.append(task_message(task, means.workspace, means.budget.prompt, reminder or means.protocol.reminder))
 
     @property
     def last_words(self) -> str:
         """What the model said last."""
         return next((message.content for message in reversed(self.history) if message.role == "assistant"), "")
+
+    async def restart(self, word: str, reminder: str) -> None:
+        """Begins the conversation anew with the files as they are now: a small model copies its own mistake when it sees it."""
+        count = self._means.budget.count_all
+        before, dropped = count(self.history), len(self.history) - 1
+        del self.history[1:]
+        self.start(f"{self._task}\n\n{word}", reminder)
+        await self._emit(ContextTrimmed(before=before, after=count(self.history), dropped=dropped))
 
     def tell(self, text: str) -> None:
         """A word to the model."""

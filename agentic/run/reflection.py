@@ -8,6 +8,10 @@ from agentic.run.checks import check_command
 from agentic.run.examples import check_commands, programs_that_do_nothing
 
 MAX_ROUNDS = 4
+_REPAIR = (
+    "Say in one sentence what is wrong. Then write each file that has to change: its name on a line of its own, then the whole"
+    " corrected file in a code block."
+)
 _ABOUT_TESTS = re.compile(r"\b(tests?|unittest|pytest|fail\w*|fix|bugs?|mistakes?|broken|errors?)\b|테스트|오류|버그|고쳐", re.IGNORECASE)
 
 
@@ -44,14 +48,17 @@ class Reflection:
         if self._rounds > 1:
             self._agent.vary()
         await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
-        self._agent.tell(word)
+        if self._means.protocol.name == "fenced":
+            await self._agent.restart(word, _REPAIR)
+        else:
+            self._agent.tell(word)
         return True
 
     async def _what_is_wrong(self) -> str:
         """What the agent has to be told, "" for nothing. Runs what shows it: the tests, the task's own examples, the program."""
         evidence = self._agent.evidence
         if idle := programs_that_do_nothing(self._task, self._means.workspace.root, evidence.written):
-            return f"Running {idle} does nothing: it only defines functions. Call them when the program is run; write the whole file again."
+            return f"Running {idle} does nothing: it only defines functions. Call them when the program is run."
         if evidence.unchecked_code and self._can_run():
             commands = self._checks()
             if not commands:
@@ -59,7 +66,7 @@ class Reflection:
             for command in commands:
                 output = await self._agent.call(run_call(command))
                 if evidence.failed_check():
-                    return f"$ {command}\n{output.text}\nThat is not right yet. Correct the program; write the whole file again."
+                    return f"$ {command}\n{output.text}\nThe program is not right yet."
         failed = evidence.failed_check()
         return f"`{failed[0]}` failed. Fix the cause, then run it again." if failed else ""
 

@@ -5,7 +5,7 @@ import os
 import secrets
 import signal
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -50,31 +50,58 @@ class Run:
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))
         mark = secrets.token_hex(8)
-        process = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", arguments["command"]),
-            cwd=workspace.root,
-            env=_environment() | {_MARK: mark},
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT,
-            start_new_session=True,
-        )
         output = Output()
-        assert process.stdout is not None
-        reader = asyncio.ensure_future(output.read(process.stdout))
         late = False
-        try:
-            async with asyncio.timeout(seconds):
-                await process.wait()
-        except TimeoutError:
-            late = True
-        finally:
-            await _end(process, mark)
+        with _pipe_into(output) as (write_end, closed):
+            process = await asyncio.create_subprocess_exec(
+                *("/bin/sh", "-c", arguments["command"]),
+                cwd=workspace.root,
+                env=_environment() | {_MARK: mark},
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=write_end,
+                stderr=asyncio.subprocess.STDOUT,
+                start_new_session=True,
+            )
+            os.close(write_end)
+            try:
+                async with asyncio.timeout(seconds):
+                    await process.wait()
+            except TimeoutError:
+                late = True
+            finally:
+                await _end(process, mark)
             with suppress(TimeoutError):
-                await asyncio.wait_for(reader, DRAIN_SECONDS)
+                await asyncio.wait_for(closed.wait(), DRAIN_SECONDS)
         code = process.returncode
         last = f"(stopped after {seconds} s)" if late else f"(exit code {code})"
         return ToolOutput(f"{output.text()}{last}{output.hint()}", failed=late or code != 0, exit_code=124 if late else code)
+
+
+@contextmanager
+def _pipe_into(output: "Output") -> Iterator[tuple[int, asyncio.Event]]:
+    """The write end of a pipe that is read into `output`, and the event of its end.
+
+    asyncio's own pipe would make `wait` wait for whoever holds the pipe, also long after the command.
+    """
+    loop = asyncio.get_running_loop()
+    closed = asyncio.Event()
+    read_end, write_end = os.pipe()
+    os.set_blocking(read_end, False)
+
+    def readable() -> None:
+        with suppress(BlockingIOError):
+            if chunk := os.read(read_end, 65536):
+                output.add(chunk)
+            else:
+                loop.remove_reader(read_end)
+                closed.set()
+
+    loop.add_reader(read_end, readable)
+    try:
+        yield write_end, closed
+    finally:
+        loop.remove_reader(read_end)
+        os.close(read_end)
 
 
 def _environment() -> dict[str, str]:
@@ -119,10 +146,6 @@ class Output:
         self._head = bytearray()
         self._tail = bytearray()
         self._total = 0
-
-    async def read(self, stream: asyncio.StreamReader) -> None:
-        while chunk := await stream.read(65536):
-            self.add(chunk)
 
     def add(self, chunk: bytes) -> None:
         self._total += len(chunk)

@@ -1,0 +1,86 @@
+"""A real third-party distribution, built and installed into an environment of its own, in no way known to the host."""
+
+import json
+import os
+import subprocess
+import sys
+import sysconfig
+from pathlib import Path
+
+import pytest
+
+SOURCE = Path(__file__).parents[1] / "third_party"
+
+
+@pytest.fixture(scope="module")
+def parrot(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An environment with agentic (and what it needs) and the third party's distribution; gives its `agentic`."""
+    folder = tmp_path_factory.mktemp("parrot")
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    site = next((folder / "venv" / "lib").glob("python*/site-packages"))
+    (site / "host.pth").write_text(f"{sysconfig.get_path('purelib')}\nimport site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
+    subprocess.run([*install, "--target", site, SOURCE], check=True, cwd=folder)
+    return folder / "venv" / "bin" / "python"
+
+
+def run(python: Path, env: dict[str, str], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [python, "-m", "agentic", *arguments], env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+    )
+
+
+def test_it_is_listed_with_its_distribution_and_hooks(parrot: Path, env: dict[str, str], work: Path) -> None:
+    listed = [json.loads(line) for line in run(parrot, env, work, "plugins", "--output", "jsonl").stdout.splitlines()]
+    (mine,) = [plugin for plugin in listed if plugin["name"] == "parrot"]
+    assert (mine["distribution"], mine["version"], mine["state"]) == ("agentic-parrot", "1.2.3", "loaded")
+    assert {"agentic_transports", "agentic_tools", "agentic_on_event"} <= set(mine["hooks"])
+
+
+def test_its_transport_tool_and_observer_are_used(parrot: Path, env: dict[str, str], work: Path, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    select = ("-c", "llm.transport=parrot", "-c", "tools.protocol=native", "--output", "jsonl")
+    done = run(parrot, env | {"PARROT_LOG": str(log)}, work, "run", "hello", *select)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [e["text"] for e in events if e["type"] == "tool_result"] == ["SQUAWK polly"]
+    assert events[-1]["result"] == "polly: SQUAWK polly"
+    assert {"run_started", "tool_call", "run_finished"} <= set(log.read_text().split())
+    assert "llm_chunk" not in log.read_text()
+
+
+def test_its_options_are_validated_by_its_own_model(parrot: Path, env: dict[str, str], work: Path) -> None:
+    good = run(parrot, env, work, "ask", "hi", "-c", "llm.transport=parrot", "-c", 'plugin.parrot.word="ara"')
+    assert good.stdout == "ara: hi\n"
+    bad = run(parrot, env, work, "ask", "hi", "-c", "llm.transport=parrot", "-c", "plugin.parrot.wrod=1")
+    assert bad.returncode == 2
+    assert "[plugin.parrot] wrod" in bad.stderr
+
+
+def test_its_gate_denies(parrot: Path, env: dict[str, str], work: Path) -> None:
+    select = ("-c", "llm.transport=parrot", "-c", "tools.protocol=native", "--output", "jsonl", "-c", "plugin.parrot.word=forbidden")
+    done = run(parrot, env, work, "run", "hello", *select)
+    result = next(json.loads(line) for line in done.stdout.splitlines() if '"tool_result"' in line)
+    assert "parrots are not allowed to" in result["text"]
+
+
+def test_its_command_runs(parrot: Path, env: dict[str, str], work: Path) -> None:
+    assert run(parrot, env, work, "parrot").stdout == "hello from the parrot\n"
+
+
+@pytest.mark.parametrize("way", ["safe mode", "disabled"])
+def test_it_can_be_switched_off_without_being_imported(parrot: Path, env: dict[str, str], work: Path, way: str) -> None:
+    more = {"AGENTIC_PLUGINS": ""} if way == "safe mode" else {"AGENTIC_PLUGINS_DISABLED": "parrot"}
+    listed = run(parrot, env | more, work, "plugins", "--output", "jsonl").stdout.splitlines()
+    (mine,) = [json.loads(line) for line in listed if '"parrot"' in line]
+    assert (mine["state"], mine["load_ms"]) == ("disabled", 0.0)
+    refused = run(parrot, env | more, work, "ask", "hi", "-c", "llm.transport=parrot")
+    assert refused.returncode == 2
+    assert "choose from" in refused.stderr
+
+
+def test_a_project_may_require_it(parrot: Path, env: dict[str, str], work: Path) -> None:
+    (work / "agentic.toml").write_text('[plugins]\nrequire = ["agentic-parrot>=2"]\n')
+    done = run(parrot, env, work, "ask", "hi", "-c", "llm.transport=parrot")
+    assert done.returncode == 2
+    assert "1.2.3 is installed" in done.stderr
+    assert os.linesep.join(done.stderr.splitlines()[1:]).strip().startswith("→ pip install")

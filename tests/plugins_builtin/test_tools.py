@@ -1,0 +1,217 @@
+"""Tools on real files and real processes."""
+
+import asyncio
+import os
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentic import ToolError, ToolOutput, Workspace
+from plugins_builtin.tools.edit import EditFile, replace
+from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
+from plugins_builtin.tools.search import Search
+from plugins_builtin.tools.shell import Output, Run
+from plugins_builtin.tools.text import decode
+
+
+def do(tool: Any, work: Path | Workspace, **arguments: object) -> ToolOutput:
+    space = work if isinstance(work, Workspace) else Workspace(work)
+    given: Mapping[str, Any] = arguments
+    output: ToolOutput = asyncio.run(tool.run(given, space))
+    return output
+
+
+STORED = {
+    "LF": b"one\ntwo\nthree\n",
+    "CRLF": b"one\r\ntwo\r\nthree\r\n",
+    "mixed": b"one\r\ntwo\nthree\r\n",
+    "no final newline": b"one\ntwo\nthree",
+    "BOM": b"\xef\xbb\xbfone\ntwo\nthree\n",
+    "UTF-16": "one\ntwo\nthree\n".encode("utf-16"),
+    "Latin-1": "one\ntwo\nth\xe4ree\n".encode("latin-1"),
+    "tabs and trailing spaces": b"one \t\ntwo\n\tthree  \n",
+    "CR only around": b"one\rtwo\rthree",
+}
+
+
+@pytest.mark.parametrize("name", STORED)
+def test_an_edit_changes_its_hunk_and_no_other_byte(work: Path, name: str) -> None:
+    (work / "f").write_bytes(STORED[name])
+    do(EditFile(), work, path="f", old="two", new="2")
+    encoding = "utf-16-le" if name == "UTF-16" else "latin-1"
+    assert (work / "f").read_bytes() == STORED[name].replace("two".encode(encoding), "2".encode(encoding))
+
+
+def test_a_multi_line_edit_takes_the_files_line_ends(work: Path) -> None:
+    (work / "f").write_bytes(b"a\r\nb\r\nc\r\n")
+    do(EditFile(), work, path="f", old="a\nb", new="x\ny\nz")
+    assert (work / "f").read_bytes() == b"x\r\ny\r\nz\r\nc\r\n"
+
+
+def test_white_space_may_differ_and_the_indent_follows(work: Path) -> None:
+    (work / "f.py").write_text("class A:\n    def f(self):\n        return 1\n")
+    do(EditFile(), work, path="f.py", old="def f(self):\n    return  1", new="def f(self):\n    return 2")
+    assert (work / "f.py").read_text() == "class A:\n    def f(self):\n        return 2\n"
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "cause"),
+    [("x", "y", "occurs 2 times"), ("nowhere at all", "y", "nearest lines"), ("x", "x", "the same"), ("", "y", "is empty")],
+)
+def test_an_edit_that_cannot_be_made_says_why_and_changes_nothing(work: Path, old: str, new: str, cause: str) -> None:
+    (work / "f").write_text("x\nx\nsomewhere at all\n")
+    with pytest.raises(ToolError, match=cause):
+        do(EditFile(), work, path="f", old=old, new=new)
+    assert (work / "f").read_text() == "x\nx\nsomewhere at all\n"
+
+
+def test_a_character_that_the_encoding_lacks_is_refused_before_anything_is_written(work: Path) -> None:
+    (work / "f").write_bytes("caf\xe9\n".encode("latin-1"))
+    with pytest.raises(ToolError, match="latin-1"):
+        do(EditFile(), work, path="f", old="caf", new="→")
+    assert (work / "f").read_bytes() == "caf\xe9\n".encode("latin-1")
+
+
+def test_binary_files_are_refused(work: Path) -> None:
+    (work / "f").write_bytes(b"\x7fELF\0\0two")
+    for tool, arguments in ((ReadFile(), {}), (EditFile(), {"old": "two", "new": "2"}), (WriteFile(), {"content": "x"})):
+        with pytest.raises(ToolError, match="binary"):
+            do(tool, work, path="f", **arguments)
+
+
+lines = st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\n\r\x0b\x0c\x1c\x1d\x1e\x85\u2028\u2029"), max_size=12)
+
+
+@given(st.lists(lines, max_size=8), st.sampled_from(["\n", "\r\n"]), st.booleans(), st.data())
+def test_any_edit_keeps_every_byte_outside_the_hunk(rows: list[str], newline: str, final: bool, data: st.DataObject) -> None:
+    marked = [*rows, "@@unique@@"]
+    place = data.draw(st.integers(0, len(rows)))
+    marked = [*rows[:place], "@@unique@@", *rows[place:]]
+    text = newline.join(marked) + (newline if final else "")
+    stored = decode(text.encode(), "f") if b"\0" not in text.encode() else None
+    if stored is None or stored.text != text:
+        return
+    after = stored.encode(replace(stored.text, "@@unique@@", "new", stored.newline))
+    assert after == text.replace("@@unique@@", "new").encode()
+
+
+@given(st.text(max_size=200), st.text(max_size=30), st.text(max_size=30))
+def test_replace_never_raises_anything_but_a_tool_error(text: str, old: str, new: str) -> None:
+    try:
+        replace(text, old, new, "\n")
+    except ToolError:
+        pass
+
+
+def test_write_takes_fences_off_and_keeps_line_ends(work: Path) -> None:
+    (work / "f.py").write_bytes(b"a = 1\r\nb = 2\r\n")
+    do(WriteFile(), work, path="f.py", content="```python\na = 3\nb = 2\n```")
+    assert (work / "f.py").read_bytes() == b"a = 3\r\nb = 2\r\n"
+    do(WriteFile(), work, path="n.md", content="```\nx\n```\n")
+    assert (work / "n.md").read_text() == "```\nx\n```\n"
+
+
+def test_write_refuses_to_leave_something_out(work: Path) -> None:
+    (work / "f.py").write_text("a = 1\nb = 2\n")
+    with pytest.raises(ToolError, match="leaves something out"):
+        do(WriteFile(), work, path="f.py", content="a = 3\n# ... rest of the code\n")
+
+
+def test_write_tells_of_python_that_does_not_parse(work: Path) -> None:
+    assert "not valid Python" in do(WriteFile(), work, path="f.py", content="def f(:\n").text
+    assert "not valid" not in do(WriteFile(), work, path="f.txt", content="def f(:\n").text
+
+
+def test_reading_some_lines(work: Path) -> None:
+    (work / "f").write_text("".join(f"{n}\n" for n in range(1, 11)))
+    assert do(ReadFile(), work, path="f", line_start=3, line_end=4).text == "3\n4\n(lines 3 to 4 of 10)"
+
+
+def test_listing_and_searching(work: Path) -> None:
+    for name in ("b/x.py", "a.py", ".git/config", "node_modules/m.js"):
+        (work / name).parent.mkdir(exist_ok=True)
+        (work / name).write_text("needle here\n")
+    (work / "bin").write_bytes(b"\0needle")
+    (work / "out").symlink_to("/etc/hostname")
+    assert do(ListFiles(), work).text.split() == ["a.py", "bin", "out", "b/x.py"]
+    assert do(Search(), work, query="ne+dle").text == "a.py:1: needle here\nb/x.py:1: needle here"
+    assert do(Search(), work, query="[").text == "(nothing found)"
+
+
+COMMANDS = {
+    "cat": 0,
+    "read x </dev/tty": None,
+    "git commit --allow-empty": None,
+    "sleep 7777 &": 0,
+    "setsid sleep 7777 &": 0,
+    "setsid sh -c 'sleep 7777 & sleep 7777' &": 0,
+    "nohup sleep 7777 >/dev/null 2>&1 &": 0,
+    "exit 3": 3,
+    "kill -9 $$": -9,
+    "rm -rf \"$PWD\"; mkdir -p \"$PWD\"": 0,
+}
+
+
+def left_over() -> list[str]:
+    found = []
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            command = Path(f"/proc/{name}/cmdline").read_bytes()
+        except OSError:
+            continue
+        if command.startswith(b"sleep\0007777"):
+            found.append(name)
+    return found
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_command_ends_and_leaves_nothing_running(work: Path, command: str) -> None:
+    started = time.monotonic()
+    output = do(Run(5), work, command=command)
+    assert time.monotonic() - started < 5
+    assert COMMANDS[command] in (None, output.exit_code)
+    assert left_over() == []
+
+
+@pytest.mark.parametrize("command", ["sleep 7777", "setsid sleep 7777 & sleep 7777", "trap '' TERM; sleep 7777", "yes"])
+def test_a_command_that_takes_too_long_is_stopped(work: Path, command: str) -> None:
+    output = do(Run(1), work, command=command)
+    assert (output.exit_code, output.failed) == (124, True)
+    assert "stopped after 1 s" in output.text
+    assert left_over() == []
+
+
+def test_long_output_keeps_head_and_tail_with_the_exact_count(work: Path) -> None:
+    output = do(Run(20), work, command="seq 1 100000")
+    total = sum(len(f"{n}\n") for n in range(1, 100001))
+    assert output.text.startswith("1\n2\n")
+    assert "99999\n100000\n(exit code 0)" in output.text
+    assert f"... {total - 8000} bytes left out ..." in output.text
+
+
+@given(st.lists(st.binary(max_size=3000), max_size=12))
+def test_head_tail_and_count_add_up(chunks: list[bytes]) -> None:
+    output = Output()
+    for chunk in chunks:
+        output.add(chunk)
+    whole = b"".join(chunks)
+    if len(whole) <= 8000:
+        assert bytes(output._head + output._tail) == whole
+    else:
+        assert bytes(output._head) == whole[:4000]
+        assert bytes(output._tail) == whole[-4000:]
+    output.text()
+
+
+def test_what_is_agentics_own_stays_out_of_the_commands_environment(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("AGENTIC_LLM_API_KEY", "canary")
+    assert "canary" not in do(Run(5), work, command="env").text
+
+
+def test_a_program_that_wants_input_is_told_apart_from_one_that_fails(work: Path) -> None:
+    assert "no mistake in the program" in do(Run(5), work, command="python3 -c 'input()'").text
