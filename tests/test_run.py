@@ -83,7 +83,7 @@ def test_examples_in_the_task_are_checked(agentic: Agentic, server: FakeVLLM, wo
     server.script(wrong, answer("done"), right, answer("done"))
     done = agentic("run", "Write twice.py with twice(x). Example: twice(5) returns 10.", "--endpoint", server.url, "--approve", "all", *NATIVE)
     assert done.code == 0
-    assert "AssertionError: 7" in server.chats[2].json["messages"][-1]["content"]
+    assert "twice(5) gives 7, but it must give 10" in server.chats[2].json["messages"][-1]["content"]
 
 
 def test_the_same_call_with_the_same_result_three_times_ends_the_loop(agentic: Agentic, server: FakeVLLM) -> None:

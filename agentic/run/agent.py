@@ -3,7 +3,7 @@
 import json
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -62,11 +62,14 @@ class Agent:
         self._temperature = means.temperature
         self._task = ""
 
-    def start(self, task: str, reminder: str = "") -> None:
+    def start(self, task: str) -> None:
         """Puts the task, and the folder's small files while they fit into a third of the budget, at the top of the history."""
-        self._task = self._task or task
+        self._task = task
+        self._put_task(task, self._means.protocol.reminder)
+
+    def _put_task(self, task: str, reminder: str, without: Collection[str] = ()) -> None:
         means = self._means  # a third of the budget in tokens is as many bytes as the budget has tokens
-        self.history.append(task_message(task, means.workspace, means.budget.prompt, reminder or means.protocol.reminder))
+        self.history.append(task_message(task, means.workspace, means.budget.prompt, reminder, without))
 
     @property
     def last_words(self) -> str:
@@ -74,11 +77,11 @@ class Agent:
         return next((message.content for message in reversed(self.history) if message.role == "assistant"), "")
 
     async def restart(self, word: str, reminder: str) -> None:
-        """Begins the conversation anew with the files as they are now: a small model copies its own mistake when it sees it."""
+        """Begins the conversation anew, without the files that this run made: a small model copies its own mistake when it sees it."""
         count = self._means.budget.count_all
         before, dropped = count(self.history), len(self.history) - 1
         del self.history[1:]
-        self.start(f"{self._task}\n\n{word}", reminder)
+        self._put_task(f"{self._task}\n\n{word}", reminder, without=self._means.workspace.created)
         await self._emit(ContextTrimmed(before=before, after=count(self.history), dropped=dropped))
 
     def tell(self, text: str) -> None:
@@ -118,7 +121,7 @@ class Agent:
     def _says_all(self, turn: Turn, done: Sequence[tuple[ToolCall, ToolOutput]]) -> bool:
         """Whether an answer of files alone may be the last one: in the fenced protocol a model says and does at once."""
         return self._means.protocol.name == "fenced" and all(
-            call.name == "write_file" and not output.failed and "not valid" not in output.text for call, output in done
+            call.name == "write_file" and "not valid" not in output.text for call, output in done
         )
 
     def _stuck(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> str:
@@ -132,8 +135,8 @@ class Agent:
         return ""
 
     def vary(self) -> None:
-        """The next answers should differ from what came before: that did not work."""
-        self._temperature = max(self._temperature or 0.0, RETRY_TEMPERATURE)
+        """The next answers should differ from what came before, since that did not work."""
+        self._temperature = max((self._temperature or 0.0) + 0.1, RETRY_TEMPERATURE)
 
     async def _ask_model(self) -> Turn:
         """One answer; an overflow shrinks the prompt once, broken model output is asked for again in a changed way, twice."""

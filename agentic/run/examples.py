@@ -1,6 +1,7 @@
 """Examples that a task gives: `f(2) returns 4`, or `python a.py x` prints Y. They can be checked without asking anybody."""
 
 import ast
+import json
 import re
 import shlex
 from collections.abc import Iterable, Iterator
@@ -27,7 +28,8 @@ def _call_checks(task: str, root: Path, written: Iterable[str]) -> Iterator[str]
         module = next((path for path in written if path.endswith(".py") and _defines(root / path, name)), "")
         if expected and module and _parses(f"{name}{arguments}"):
             module = module.removesuffix(".py").replace("/", ".")
-            code = f"from {module} import {name}; got = {name}{arguments}; assert got == {expected}, repr(got)"
+            claim = json.dumps(f"{name}{arguments} gives %r, but it must give {expected}")
+            code = f"from {module} import {name}; got = {name}{arguments}; assert got == {expected}, {claim} % (got,)"
             yield f"python3 -c {shlex.quote(code)}"
 
 
@@ -67,8 +69,8 @@ def _print_checks(task: str) -> Iterator[str]:
             continue
         expected = _printed(match[2])
         if expected:
-            wrong = f"{match[1]} must print {expected}"
-            yield f"test \"$({match[1]})\" = {shlex.quote(expected)} || {{ {match[1]}; echo {shlex.quote(wrong)}; exit 1; }}"
+            wrong = shlex.quote(f"{match[1]} must print {expected}, but it prints:")
+            yield f'test "$({match[1]})" = {shlex.quote(expected)} || {{ echo {wrong}; {match[1]}; exit 1; }}'
 
 
 def _printed(text: str) -> str:

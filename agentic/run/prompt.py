@@ -1,6 +1,6 @@
 """Prompt assembly: a system text that never changes in a run, then the task with what is small enough to come along."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 from agentic.errors import AgenticError
@@ -19,9 +19,11 @@ def system_message(protocol: ToolProtocol, tools: Sequence[ToolSpec]) -> Message
     return Message("system", f"{_SYSTEM}\n\n{protocol.instructions(tools)}")
 
 
-def task_message(task: str, workspace: Workspace, room_bytes: int, reminder: str) -> Message:
-    """The task, after the folder's file names and its small files while they fit into `room_bytes`."""
-    names = list(_names(workspace.root))
+def task_message(
+    task: str, workspace: Workspace, room_bytes: int, reminder: str, without: Collection[str] = ()
+) -> Message:
+    """The task, after the folder's file names and its small files while they fit into `room_bytes`, but for those in `without`."""
+    names = [name for name in _names(workspace.root) if name not in without]
     parts = []
     if names:
         more = f"\n(and {len(names) - MAX_NAMES} more)" if len(names) > MAX_NAMES else ""

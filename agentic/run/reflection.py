@@ -9,8 +9,8 @@ from agentic.run.examples import check_commands, programs_that_do_nothing
 
 MAX_ROUNDS = 4
 _REPAIR = (
-    "Say in one sentence what is wrong. Then write each file that has to change: its name on a line of its own, then the whole"
-    " corrected file in a code block."
+    "Say in one sentence how that comes right. Then write each file that has to change: its name on a line of its own, then the whole"
+    " file in a code block."
 )
 _ABOUT_TESTS = re.compile(r"\b(tests?|unittest|pytest|fail\w*|fix|bugs?|mistakes?|broken|errors?)\b|테스트|오류|버그|고쳐", re.IGNORECASE)
 
@@ -45,8 +45,7 @@ class Reflection:
         if self._rounds > MAX_ROUNDS:
             self._conclude()
             return False
-        if self._rounds > 1:
-            self._agent.vary()
+        self._agent.vary()
         await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
         if self._means.protocol.name == "fenced":
             await self._agent.restart(word, _REPAIR)
@@ -66,9 +65,16 @@ class Reflection:
             for command in commands:
                 output = await self._agent.call(run_call(command))
                 if evidence.failed_check():
-                    return f"$ {command}\n{output.text}\nThe program is not right yet."
+                    return self._told(command, output.text)
         failed = evidence.failed_check()
         return f"`{failed[0]}` failed. Fix the cause, then run it again." if failed else ""
+
+    def _told(self, command: str, text: str) -> str:
+        """A failed check in words. What an example's check says is plain enough without the command."""
+        said = re.search(r"^AssertionError: (.+)$|^(.+ must print .+)", text, re.MULTILINE | re.DOTALL)
+        if said and not text.startswith(("=", ".", "F", "E")):
+            return (said[1] or said[2]).rsplit("(exit code", 1)[0].strip()
+        return f"$ {command}\n{text}\nThe program is not right yet."
 
     def _can_run(self) -> bool:
         return "run" in self._means.tools and self._means.approver.can("execute")
