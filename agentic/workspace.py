@@ -45,7 +45,6 @@ class Workspace:
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.written: dict[str, None] = {}
-        self.created: set[str] = set()
         self._granted: set[str] = set()
         self._seen: dict[str, str] = {}
 
@@ -100,7 +99,6 @@ class Workspace:
                 descriptor = self._open(root, name, os.O_RDONLY)
             except FileNotFoundToolError:
                 self._create(root, name, data)
-                self.created.add(name)
             else:
                 try:
                     if not self._replace(root, name, descriptor, data):

@@ -1,9 +1,10 @@
 """One agent: model call, tool calls, results, until the model is done or a limit is reached."""
 
 import json
+import re
 import time
 from collections import Counter
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
@@ -16,8 +17,8 @@ from agentic.hooks.tools import Tool
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.approval import Approver
 from agentic.run.budget import Budget
-from agentic.run.evidence import Evidence
-from agentic.run.prompt import system_message, task_message
+from agentic.run.evidence import CODE, Evidence
+from agentic.run.prompt import repair_message, source_files, system_message, task_message
 from agentic.run.protocols import ToolProtocol, Turn
 from agentic.run.protocols.arguments import parse
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
@@ -27,6 +28,7 @@ from agentic.workspace import OutsideWorkspace, Workspace
 MAX_UNREADABLE = 3
 MAX_SAME = 3
 RETRY_TEMPERATURE = 0.7
+_CODE_FILE = re.compile(r"[\w./-]+\.(?:py|js|ts|go|rs|sh|c|java|rb)\b")
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,23 +67,25 @@ class Agent:
     def start(self, task: str) -> None:
         """Puts the task, and the folder's small files while they fit into a third of the budget, at the top of the history."""
         self._task = task
-        self._put_task(task, self._means.protocol.reminder)
-
-    def _put_task(self, task: str, reminder: str, without: Collection[str] = ()) -> None:
         means = self._means  # a third of the budget in tokens is as many bytes as the budget has tokens
-        self.history.append(task_message(task, means.workspace, means.budget.prompt, reminder, without))
+        self.history.append(task_message(task, means.workspace, means.budget.prompt, means.protocol.reminder))
+        named = set(_CODE_FILE.findall(task))
+        means.protocol.expect(named.pop() if len(named) == 1 else "")
 
     @property
     def last_words(self) -> str:
         """What the model said last."""
         return next((message.content for message in reversed(self.history) if message.role == "assistant"), "")
 
-    async def restart(self, word: str, reminder: str) -> None:
-        """Begins the conversation anew, without the files that this run made: a small model copies its own mistake when it sees it."""
-        count = self._means.budget.count_all
+    async def repair(self, wrong: str) -> None:
+        """Begins the conversation anew with what is wrong and the files to correct: a small model repeats what it said before."""
+        means = self._means
+        count = means.budget.count_all
         before, dropped = count(self.history), len(self.history) - 1
+        files = [path for path in self.evidence.written if path.endswith(CODE)] or source_files(means.workspace)
         del self.history[1:]
-        self._put_task(f"{self._task}\n\n{word}", reminder, without=self._means.workspace.created)
+        self.history.append(repair_message(self._task, means.workspace, means.budget.prompt, wrong, files))
+        means.protocol.expect(files[0] if len(files) == 1 else "")
         await self._emit(ContextTrimmed(before=before, after=count(self.history), dropped=dropped))
 
     def tell(self, text: str) -> None:

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field
 
 from agentic.types import ToolOutput
 
-_CRASH = re.compile(r"Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied")
+_CRASH = re.compile(r"must print something|Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied")
 # A program that wants input or arguments ends so when it gets none: no mistake of its own.
 _WANTS_MORE = re.compile(r"EOFError: EOF when reading a line|sys\.argv[^\n]*\n(?:[^\n]*\^[^\n]*\n)?IndexError|\nusage: ")
 _TESTS = re.compile(r"\b(pytest|unittest|tox|nox|npm (run )?test|go test|cargo test|make (test|check)|ctest)\b")
-_CODE = (".py", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java", ".rb", ".sh", ".php", ".pl", ".lua", ".kt", ".swift")
+CODE = (".py", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java", ".rb", ".sh", ".php", ".pl", ".lua", ".kt", ".swift")
 
 
 @dataclass(slots=True)
@@ -23,7 +23,7 @@ class Evidence:
 
     def wrote(self, path: str) -> None:
         self.written[path] = None
-        if path.endswith(_CODE):
+        if path.endswith(CODE):
             self.unchecked_code = True
             self.checks.clear()
 
@@ -36,9 +36,11 @@ class Evidence:
 
         A program may end with a code of its own on purpose; a crash or a failing test suite is never on purpose.
         """
-        if not self.checks:
-            return None
+        latest = {command: output for command, output in self.checks}
+        failing = [(command, output) for command, output in latest.items() if command in self.decisive and output.failed]
+        if failing or not self.checks:
+            return failing[0] if failing else None
         command, output = self.checks[-1]
         if not output.failed or _WANTS_MORE.search(f"\n{output.text}"):
             return None
-        return (command, output) if _TESTS.search(command) or command in self.decisive or _CRASH.search(output.text) or output.exit_code == 124 else None
+        return (command, output) if _TESTS.search(command) or _CRASH.search(output.text) or output.exit_code == 124 else None

@@ -6,12 +6,12 @@ from agentic.events import WorkflowEvent
 from agentic.run.agent import Agent, Means, run_call
 from agentic.run.checks import check_command
 from agentic.run.examples import check_commands, programs_that_do_nothing
+from agentic.run.failures import essence
+from agentic.run.trials import trial_command
 
 MAX_ROUNDS = 4
-_REPAIR = (
-    "Say in one sentence how that comes right. Then write each file that has to change: its name on a line of its own, then the whole"
-    " file in a code block."
-)
+MAX_TRIALS = 2  # a usage line tried with made-up values is a hint, not a proof
+_TEST_RUN = re.compile(r"^Ran \d+ tests? in|^=+ .*(failed|error)|^FAILED ", re.MULTILINE)
 _ABOUT_TESTS = re.compile(r"\b(tests?|unittest|pytest|fail\w*|fix|bugs?|mistakes?|broken|errors?)\b|테스트|오류|버그|고쳐", re.IGNORECASE)
 
 
@@ -23,6 +23,7 @@ class Reflection:
         self._means = means
         self._task = task
         self._rounds = 0
+        self._trials = 0
         self.status = "done"
         self.note = ""
 
@@ -32,8 +33,10 @@ class Reflection:
         if command and _ABOUT_TESTS.search(self._task) and self._can_run():
             self._agent.evidence.decisive.add(command)
             output = await self._agent.call(run_call(command))
-            if output.failed:
-                self._agent.tell(f"$ {command}\n{output.text}")
+            if output.failed and self._means.protocol.name == "fenced":
+                await self._agent.repair(_told(command, output.text, short=True))
+            elif output.failed:
+                self._agent.tell(_told(command, output.text, short=False))
 
     async def judge(self) -> bool:
         """Whether the agent has to go on; what it has to do is in its history then."""
@@ -48,7 +51,7 @@ class Reflection:
         self._agent.vary()
         await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
         if self._means.protocol.name == "fenced":
-            await self._agent.restart(word, _REPAIR)
+            await self._agent.repair(word)
         else:
             self._agent.tell(word)
         return True
@@ -63,18 +66,12 @@ class Reflection:
             if not commands:
                 return f"You wrote {', '.join(evidence.written)}, and nothing was run yet. Run it once to see that it works."
             for command in commands:
-                output = await self._agent.call(run_call(command))
+                await self._agent.call(run_call(command))
                 if evidence.failed_check():
-                    return self._told(command, output.text)
-        failed = evidence.failed_check()
-        return f"`{failed[0]}` failed. Fix the cause, then run it again." if failed else ""
-
-    def _told(self, command: str, text: str) -> str:
-        """A failed check in words. What an example's check says is plain enough without the command."""
-        said = re.search(r"^AssertionError: (.+)$|^(.+ must print .+)", text, re.MULTILINE | re.DOTALL)
-        if said and not text.startswith(("=", ".", "F", "E")):
-            return (said[1] or said[2]).rsplit("(exit code", 1)[0].strip()
-        return f"$ {command}\n{text}\nThe program is not right yet."
+                    break
+        if failed := evidence.failed_check():
+            return _told(failed[0], failed[1].text, self._means.protocol.name == "fenced")
+        return ""
 
     def _can_run(self) -> bool:
         return "run" in self._means.tools and self._means.approver.can("execute")
@@ -85,6 +82,9 @@ class Reflection:
         tests = check_command(root)
         commands = [*([tests] if tests else []), *check_commands(self._task, root, written)]
         self._agent.evidence.decisive.update(commands)
+        if (trial := trial_command(self._task, root)) and self._trials < MAX_TRIALS:
+            self._trials += 1
+            commands.append(trial)
         if not commands and self._means.protocol.name == "fenced":
             scripts = [path for path in written if path.endswith(".py")]
             commands = [f"python3 {path}" for path in scripts[-1:]]
@@ -97,3 +97,13 @@ class Reflection:
             self.note = f"Not done: `{failed[0]}` still fails (exit code {failed[1].exit_code})."
         elif self._agent.evidence.unchecked_code:
             self.note = "Not checked: nothing was run after the last change."
+
+
+def _told(command: str, text: str, short: bool) -> str:
+    """A failed check in words: what an example's check says is plain, a test run's failures are listed, else the output itself."""
+    said = re.search(r"^AssertionError: (.+ must give .+)|^(.+ must print .+)", text, re.MULTILINE | re.DOTALL)
+    if said and "Ran " not in text:
+        return (said[1] or said[2]).rsplit("(exit code", 1)[0].strip()
+    if short and _TEST_RUN.search(text):
+        return f"These tests fail:\n{essence(text)}"
+    return f"$ {command}\n{text}\nThe program is not right yet." if not short else f"Running it gives:\n{essence(text)}"

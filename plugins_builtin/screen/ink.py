@@ -60,7 +60,7 @@ class Ink:
         elif bare.startswith(_FENCES):
             self._fence = bare[:3]
             self._line = DIM
-        elif bare.startswith("#") and bare.lstrip("#").startswith(" "):
+        elif bare.startswith("#") and line.lstrip(" ").lstrip("#").startswith((" ", "\n")):
             self._line = HEADING
         return self._line
 

@@ -34,6 +34,10 @@ class ToolProtocol(Protocol):
         """The request with whatever the server needs to know about tools."""
         ...
 
+    def expect(self, path: str) -> None:
+        """Code without a name is for this file; "" for no idea."""
+        ...
+
     def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
         """What the answer asks for; `cut_off` when it ran into the token limit."""
         ...

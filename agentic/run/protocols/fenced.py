@@ -55,6 +55,7 @@ class Fenced:
 
     def __init__(self) -> None:
         self._nameless = ""
+        self._expected = ""
 
     def instructions(self, tools: Sequence[ToolSpec]) -> str:
         names = {tool.name for tool in tools}
@@ -63,13 +64,16 @@ class Fenced:
     def request(self, request: ChatRequest, tools: Sequence[ToolSpec]) -> ChatRequest:
         return request
 
+    def expect(self, path: str) -> None:
+        self._expected = path
+
     def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
         names = {tool.name for tool in tools}
         calls: list[ToolCall] = []
         found = list(blocks(answer.content))
-        if self._nameless and not found and (path := _path_in(answer.content.strip())):
-            return Turn(answer, (_call(0, "write_file", path=path, content=self._nameless),))
-        self._nameless = ""
+        waiting, self._nameless = self._nameless, ""
+        if waiting and not found and (path := _path_in(answer.content.strip())):
+            return Turn(answer, (_call(0, "write_file", path=path, content=waiting),))
         for block in found:
             if not block.closed and cut_off:
                 return Turn(answer, tuple(calls), problem="Your answer was cut off. Write shorter files, one at a time.")
@@ -78,10 +82,13 @@ class Fenced:
                 calls.append(_call(len(calls), "write_file", path=block.path, content=block.content))
             elif language in SHELLS and "run" in names:
                 calls.append(_call(len(calls), "run", command=_commands(block.content)))
-            elif language not in SHELLS | OUTPUTS and "write_file" in names:
-                self._nameless = block.content
-        if self._nameless and not calls:
-            return Turn(answer, problem=_WHICH_FILE)
+            elif language not in SHELLS | OUTPUTS and "write_file" in names and not self._nameless:
+                self._nameless = block.content  # the first one: what follows are examples of its use
+        if self._nameless and not any(call.name == "write_file" for call in calls):
+            if not self._expected:
+                return Turn(answer, tuple(calls), problem=_WHICH_FILE)
+            calls.insert(0, _call(len(calls), "write_file", path=self._expected, content=self._nameless))
+        self._nameless = ""
         return Turn(answer, tuple(calls), text=without_blocks(answer.content))
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:

@@ -18,6 +18,9 @@ class Native:
     def request(self, request: ChatRequest, tools: Sequence[ToolSpec]) -> ChatRequest:
         return replace(request, tools=tuple(tools))
 
+    def expect(self, path: str) -> None:
+        """Calls name their files."""
+
     def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
         if cut_off and answer.tool_calls:
             kept = replace(answer, tool_calls=())

@@ -1,0 +1,256 @@
+"""The screen, in a pseudo-terminal read by a terminal emulator; and text that would like to own it."""
+
+import fcntl
+import json
+import os
+import pty
+import select
+import signal
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyte
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentic.sanitize import sanitize
+from agentic.testing import FakeVLLM, answer, tool_call
+from plugins_builtin.screen.ink import Ink
+from tests.conftest import Agentic
+
+ROWS, COLUMNS = 24, 60
+
+
+class Terminal:
+    """`agentic` on a pseudo-terminal."""
+
+    def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path) -> None:
+        self.screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.master, slave = pty.openpty()
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agentic", *arguments],
+            cwd=cwd, env=env | {"TERM": "xterm-256color"}, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+        )  # fmt: skip
+
+    def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.text
+            if select.select([self.master], [], [], 0.05)[0]:
+                data = os.read(self.master, 65536)
+                self.raw += data
+                self._stream.feed(data)
+
+    def until_ended(self) -> int:
+        self.until(lambda: self.process.poll() is not None)
+        while select.select([self.master], [], [], 0.1)[0]:
+            data = os.read(self.master, 65536)
+            self.raw += data
+            self._stream.feed(data)
+        return int(self.process.returncode)
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    @property
+    def text(self) -> str:
+        above = ["".join(row[i].data for i in range(COLUMNS)) for row in self.screen.history.top]
+        return "\n".join(line.rstrip() for line in [*above, *self.screen.display]).rstrip()
+
+    def restored(self) -> bool:
+        """Echo and line mode as before, cursor shown, no colour left on."""
+        same = termios.tcgetattr(self.slave)[:4] == self.before[:4]
+        return same and not self.screen.cursor.hidden and self.screen.cursor.attrs.fg == "default"
+
+
+@contextmanager
+def terminal(arguments: list[str], env: dict[str, str], cwd: Path) -> Iterator[Terminal]:
+    shown = Terminal(arguments, env, cwd)
+    try:
+        yield shown
+    finally:
+        shown.process.kill()
+        shown.process.wait()
+        os.close(shown.master)
+        os.close(shown.slave)
+
+
+def test_a_long_wide_answer_is_shown_whole_and_once(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    lines = [f"{number:03} 한국어 🙂 " + "word " * (number % 17) for number in range(60)]
+    server.script(answer("\n".join(lines)))
+    with terminal(["ask", "hi", "--endpoint", server.url], env, work) as shown:
+        assert shown.until_ended() == 0
+        flat = shown.text.replace(" ", "").replace("\n", "")
+        assert flat.count("한국어🙂") == 60
+        assert "".join(lines).replace(" ", "") in flat
+        assert shown.restored()
+
+
+def test_the_status_line_says_where_things_are_and_goes_away(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer("a b c d e f", pause=0.15))
+    with terminal(["run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
+        shown.until(lambda: "tok/s" in shown.text and "context" in shown.text and f"127.0.0.1:{server.port}" in shown.text)
+        assert shown.until_ended() == 0
+        assert "tok/s" not in shown.text
+        assert "a b c d e f" in shown.text
+
+
+def test_a_tool_call_is_one_line_with_its_result(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer(tool_calls=tool_call("run", {"command": "echo out; exit 3"})), answer("ended"))
+    with terminal(
+        ["run", "hi", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work
+    ) as shown:
+        assert shown.until_ended() == 0
+        (line,) = [line for line in shown.text.splitlines() if "run echo out" in line]
+        assert "exit 3" in line
+
+
+@pytest.mark.parametrize(("key", "made"), [("y\n", True), ("n\n", False), ("\n", False)])
+def test_an_approval_shows_the_whole_command_and_waits(
+    server: FakeVLLM, env: dict[str, str], work: Path, key: str, made: bool
+) -> None:
+    command = "touch made #" + " padding" * 60 + " the end"
+    server.script(answer(tool_calls=tool_call("run", {"command": command})), answer("ended"))
+    with terminal(["run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
+        shown.until(lambda: "allow? [y/N]" in shown.text)
+        assert "theend" in shown.text.replace(" ", "").replace("\n", "")
+        shown.type(key)
+        assert shown.until_ended() == (0 if made else 4)
+        assert (work / "made").exists() == made
+        assert shown.restored()
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize("phase", ["streaming", "waiting", "asking", "running a command"])
+def test_the_terminal_is_restored_on_every_way_out(
+    server: FakeVLLM, env: dict[str, str], work: Path, number: signal.Signals, code: int, phase: str
+) -> None:
+    scripts = {
+        "streaming": (answer("some words and more", fault="stall", fault_after=3), "words"),
+        "waiting": (answer("", fault="stall", fault_after=0), "waiting for"),
+        "asking": (answer(tool_calls=tool_call("run", {"command": "true"})), "allow?"),
+        "running a command": (answer(tool_calls=tool_call("run", {"command": "sleep 60"})), "run sleep 60"),
+    }
+    scripted, sign = scripts[phase]
+    server.script(scripted)
+    mode = "ask" if phase == "asking" else "all"
+    with terminal(["run", "hi", "--endpoint", server.url, "--approve", mode, "-c", "tools.protocol=native"], env, work) as shown:
+        shown.until(lambda: sign in shown.text)
+        started = time.monotonic()
+        shown.process.send_signal(number)
+        assert shown.until_ended() == code
+        assert time.monotonic() - started < 5
+        assert shown.restored()
+
+
+ATTACKS = {
+    "clipboard": "\x1b]52;c;cHduZWQ=\x07",
+    "title": "\x1b]0;owned\x1b\\",
+    "clear": "\x1b[2J\x1b[H",
+    "link": "\x1b]8;;http://evil\x1b\\ok\x1b]8;;\x1b\\",
+    "DCS": "\x1bPq\x1b\\",
+    "C1": "\x9b2J",
+    "bidi": "\u202egnp.exe",
+    "tags": "\U000e0041",
+    "markup": "[/bold] [link=x]y[/link] [/]",
+    "carriage return": "safe\rrm -rf",
+    "bell": "\x07\x08\x7f",
+}
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+@pytest.mark.parametrize("output", ["rich", "plain", "jsonl"])
+def test_no_text_of_a_model_or_tool_reaches_the_terminal_raw(
+    server: FakeVLLM, env: dict[str, str], work: Path, attack: str, output: str
+) -> None:
+    evil = ATTACKS[attack]
+    (work / "evil").write_text(evil)
+    server.script(
+        answer(f"text {evil} text", reasoning=f"think {evil}", tool_calls=tool_call("read_file", {"path": "evil"})),
+        answer(tool_calls=tool_call("run", {"command": f"cat evil #{evil}"})),
+        answer(f"last {evil} words"),
+    )
+    arguments = ["run", f"task {evil}", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"]
+    with terminal([*arguments, "--output", output], env, work) as shown:
+        assert shown.until_ended() == 0
+        raw = shown.raw.decode()
+    for escape in ("\x1b]", "\x1bP", "\x1b[2J", "\x1b[H", "\x9b", "\u202e", "\U000e0041", "\x07", "\x08"):
+        assert escape not in raw
+
+
+@given(st.text())
+def test_sanitised_text_has_no_control_and_stays_the_same_the_second_time(text: str) -> None:
+    safe = sanitize(text)
+    assert all(c in "\n\t" or not (ord(c) < 32 or 127 <= ord(c) < 160) for c in safe)
+    assert sanitize(safe) == safe
+    assert sanitize("plain text, 한국어, 👩‍💻\n\tcode()") == "plain text, 한국어, 👩‍💻\n\tcode()"
+
+
+def bare(text: str) -> str:
+    import re
+
+    return re.sub("\x1b\\[[0-9;]*m", "", text)
+
+
+@given(st.lists(st.text(alphabet=st.sampled_from("ab#`*~ \n1."), max_size=6), max_size=30))
+def test_ink_adds_colours_and_nothing_else_but_marks_it_consumes(pieces: list[str]) -> None:
+    ink = Ink()
+    shown = bare("".join(ink.feed(piece) for piece in pieces) + ink.end())
+    whole = Ink()
+    at_once = bare(whole.feed("".join(pieces)) + whole.end())
+    assert shown == at_once
+    assert shown.replace("`", "").replace("*", "") == "".join(pieces).replace("`", "").replace("*", "")
+
+
+def test_plain_output_has_no_escape(agentic: Agentic, server: FakeVLLM) -> None:
+    server.say("# Title\n**bold** `code`")
+    done = agentic("ask", "hi", "--endpoint", server.url, "--output", "plain")
+    assert done.out == "# Title\n**bold** `code`\n"
+
+
+def test_jsonl_is_one_object_a_line_with_the_fields_that_were_promised(agentic: Agentic, server: FakeVLLM) -> None:
+    server.script(answer("hi\n\u2028there"))
+    done = agentic("run", "say hi", "--endpoint", server.url, "--output", "jsonl", "-c", "tools.protocol=native")
+    for line in done.out.splitlines():
+        event = json.loads(line)
+        assert {"type", "time", "run", "agent"} <= event.keys()
+    kinds = [event["type"] for event in done.events]
+    assert kinds[0] == "run_started"
+    assert kinds[-1] == "run_finished"
+    assert {"workflow_event", "complexity", "llm_request", "llm_chunk", "usage"} <= set(kinds)
+    assert {"endpoint", "prompt_tokens", "budget"} <= done.of_type("llm_request")[0].keys()
+
+
+def test_jsonl_of_a_failed_run_ends_with_run_finished(agentic: Agentic, server: FakeVLLM) -> None:
+    server.otherwise = lambda request: answer("half", fault="reset", fault_after=2)
+    done = agentic("ask", "hi", "--endpoint", server.url, "--output", "jsonl", "-c", "llm.transport=vllm")
+    assert done.code == 3
+    assert done.of_type("run_finished")[0]["status"] == "failed"
+
+
+@pytest.mark.parametrize("more", [{"COLUMNS": "1"}, {"TERM": ""}, {"LANG": "C"}, {"NO_COLOR": "1"}, {"HOME": "/nonexistent"}])
+def test_odd_surroundings(agentic: Agentic, server: FakeVLLM, more: dict[str, str]) -> None:
+    server.say("안녕")
+    done = agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
+    assert done.code == 0
+    assert "안녕" in done.out
+
+
+def test_a_closed_pipe_is_no_traceback(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer("word " * 5000))
+    command = f"{sys.executable} -m agentic ask hi --endpoint {server.url} | head -c 5"
+    done = subprocess.run(command, shell=True, cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert "Traceback" not in done.stderr
+    assert done.stdout == "word "
