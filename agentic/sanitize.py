@@ -2,12 +2,12 @@
 
 import re
 
-_UNSAFE = re.compile(
+_UNSAFE = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
     "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, bidirectional
     "\ud800-\udfff\U000e0000-\U000e007f]"  # lone surrogates, tags
 )
-_JOINER = re.compile("(?<=[\u2600-\U0001faff\ufe0f])\u200d(?=[\u2600-\U0001faff])")
+_JOINER = "(?<=[\u2600-\U0001faff\ufe0f])\u200d(?=[\u2600-\U0001faff])"
 _KEEP = "\ue000"
 
 
@@ -16,12 +16,12 @@ def sanitize(text: str) -> str:
 
     A zero-width joiner inside an emoji sequence is part of the emoji and stays too.
     """
-    if text.isascii() and text.isprintable():
-        return text
+    if text.replace("\n", "").replace("\t", "").isprintable():
+        return text  # the patterns below take milliseconds to compile, so that waits until they are needed
     if "\u200d" in text:
-        text = _JOINER.sub(_KEEP, text)
-        return _UNSAFE.sub(_spell_out, text).replace(_KEEP, "\u200d")
-    return _UNSAFE.sub(_spell_out, text)
+        text = re.sub(_JOINER, _KEEP, text)
+        return re.sub(_UNSAFE, _spell_out, text).replace(_KEEP, "\u200d")
+    return re.sub(_UNSAFE, _spell_out, text)
 
 
 def _spell_out(match: re.Match[str]) -> str:

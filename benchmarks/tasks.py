@@ -34,7 +34,10 @@ def main() -> None:
         for task in sorted(path for path in given.tasks.iterdir() if given.only in path.name and (path / "check.py").exists()):
             row = {"run": run, "task": task.name} | attempt(task, given.options, given.keep and given.keep / f"{task.name}-{run}")
             rows.append(row)
-            print(f"run {run}  {task.name:16} {'solved' if row['solved'] else 'FAILED':7} {row['seconds']:6.1f} s  {row['calls']} calls", flush=True)
+            print(
+                f"run {run}  {task.name:16} {'solved' if row['solved'] else 'FAILED'} {row['seconds']:6.1f} s {row['calls']} calls",
+                flush=True,
+            )
             if given.output:
                 given.output.write_text(json.dumps(rows, indent=1))
     report(rows)

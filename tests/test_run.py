@@ -58,7 +58,9 @@ def test_written_code_that_nothing_ran_is_run_before_the_end(agentic: Agentic, s
 
 
 def test_the_folders_tests_decide_whatever_the_model_says(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
-    (work / "test_a.py").write_text("import unittest, a\nclass T(unittest.TestCase):\n def test_a(self): self.assertEqual(a.x, 2)\n")
+    (work / "test_a.py").write_text(
+        "import unittest, a\nclass T(unittest.TestCase):\n def test_a(self): self.assertEqual(a.x, 2)\n"
+    )
     wrong, right = (call("write_file", path="a.py", content=f"x = {x}\n") for x in (1, 2))
     server.script(wrong, answer("all done"), right, answer("done now"))
     done = agentic("run", "write a", "--endpoint", server.url, "--approve", "all", *NATIVE)
@@ -81,7 +83,15 @@ def test_a_task_that_stays_broken_is_not_reported_as_done(agentic: Agentic, serv
 def test_examples_in_the_task_are_checked(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     wrong, right = (call("write_file", path="twice.py", content=f"def twice(x):\n    return x {op} 2\n") for op in "+*")
     server.script(wrong, answer("done"), right, answer("done"))
-    done = agentic("run", "Write twice.py with twice(x). Example: twice(5) returns 10.", "--endpoint", server.url, "--approve", "all", *NATIVE)
+    done = agentic(
+        "run",
+        "Write twice.py with twice(x). Example: twice(5) returns 10.",
+        "--endpoint",
+        server.url,
+        "--approve",
+        "all",
+        *NATIVE,
+    )
     assert done.code == 0
     assert "twice(5) gives 7, but it must give 10" in server.chats[2].json["messages"][-1]["content"]
 
@@ -211,9 +221,12 @@ def test_an_overflow_shrinks_the_prompt_once(agentic: Agentic, server: FakeVLLM,
 
 def test_fenced_text(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     server.script(
-        fenced("Here it is.", "**hello.py**\n```python\nprint('hello')\n```", "```bash\n$ python3 hello.py\n```"), answer("It works.")
+        fenced("Here it is.", "**hello.py**\n```python\nprint('hello')\n```", "```bash\n$ python3 hello.py\n```"),
+        answer("It works."),
     )
-    done = agentic("run", "say hello", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=fenced", "--output", "jsonl")
+    done = agentic(
+        "run", "say hello", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=fenced", "--output", "jsonl"
+    )
     assert done.code == 0
     assert (work / "hello.py").read_text() == "print('hello')\n"
     assert "$ python3 hello.py\nhello\n(exit code 0)" in server.chats[1].json["messages"][-1]["content"]
@@ -221,7 +234,9 @@ def test_fenced_text(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
 
 def test_code_without_a_file_name_is_asked_for_its_name_only(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     server.script(fenced("```python\nprint(1)\n```"), answer("`one.py`"), answer("done"))
-    done = agentic("run", "print one", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=fenced", "--output", "jsonl")
+    done = agentic(
+        "run", "print one", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=fenced", "--output", "jsonl"
+    )
     assert (work / "one.py").read_text() == "print(1)\n"
     assert done.code == 0
 

@@ -41,7 +41,7 @@ Options of run and ask:
 
   --version, --help
 
-Exit codes: 0 done; 1 not completed; 2 wrong usage or configuration; 3 no endpoint answered; 4 needed an approval; 130 interrupted"""
+Exit codes: 0 done; 1 not completed; 2 wrong usage; 3 no endpoint answered; 4 needed an approval; 130 interrupted"""
 
 
 def main() -> None:

@@ -40,7 +40,7 @@ def show(prefix: str, pairs: tuple[str, ...]) -> None:
 def _toml(value: object) -> str:
     import tomlkit
 
-    text: str = tomlkit.item(value).as_string()  # type: ignore[call-overload]
+    text: str = tomlkit.item(value).as_string()
     return text
 
 

@@ -48,9 +48,7 @@ def _can_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def run_to_end(
-    command: str, task: str, settings: Settings, work: Callable[[Runtime], Awaitable[Outcome]]
-) -> int:
+def run_to_end(command: str, task: str, settings: Settings, work: Callable[[Runtime], Awaitable[Outcome]]) -> int:
     """Opens what the settings select, does `work`, shows how it ended; the exit code.
 
     The first Ctrl-C (or TERM, HUP) stops the turn and keeps what came; the second one leaves at once.

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentic.config.schema import KEYS, PLUGIN_PREFIX, Scope
-from agentic.config.sources import toml_value, parse_text, read_toml
+from agentic.config.sources import parse_text, read_toml, toml_value
 from agentic.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def set_value(path: Path, name: str, text: str) -> None:
         for section in sections:
             if section not in table:
                 table[section] = tomlkit.table(is_super_table=section != sections[-1])
-            table = table[section]  # type: ignore[assignment]
+            table = table[section]
         table[last] = value
     except (TOMLKitError, TypeError) as error:
         raise ConfigError(f"{path}: {name} cannot be set: {error}") from error

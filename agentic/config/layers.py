@@ -11,7 +11,7 @@ from agentic.errors import ConfigError
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Values by dotted key. `origin` is where they stand, as the user would name it; an untrusted layer only selects and tightens."""
+    """Values by dotted key. `origin` is where they stand; an untrusted layer only selects and tightens."""
 
     origin: str
     values: Mapping[str, Any]

@@ -1,11 +1,13 @@
 """What an agent can do."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agentic.hooks import Provider, hookspec
 from agentic.types import ToolOutput, ToolSpec
-from agentic.workspace import Workspace
+
+if TYPE_CHECKING:
+    from agentic.workspace import Workspace
 
 
 class Tool(Protocol):
@@ -14,7 +16,7 @@ class Tool(Protocol):
         """Name, description, parameters, and whether it reads, writes or executes (which decides the approval it needs)."""
         ...
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+    async def run(self, arguments: Mapping[str, Any], workspace: "Workspace") -> ToolOutput:
         """Does it. Raises ToolError with a text for the model."""
         ...
 

@@ -5,6 +5,7 @@ pluggy has no async (a coroutine would land in the result list un-awaited), so t
 
 import asyncio
 import inspect
+import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -36,6 +37,7 @@ class Dispatcher:
     async def emit(self, event: Event) -> None:
         """To the renderer at once, then to the observers. Chunks, the hot path, go to no observer that did not ask."""
         event.run = event.run or self._run
+        event.time = event.time or time.time()
         self._renderer.handle(event)
         chunk = isinstance(event, LlmChunk | ReasoningChunk)
         for name, function, arguments in self._chunk_observers if chunk else self._observers:

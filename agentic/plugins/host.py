@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from typing import Any, TypeVar
 
 import pluggy
@@ -25,7 +26,7 @@ SELECTED_BY = {
     "agentic_tools": "tools.enabled",
     "agentic_renderers": "ui.renderer",
 }
-_SPECS = "transport batching context complexity decomposition fan_out tools screen commands events".split()
+_SPECS = ["transport", "batching", "context", "complexity", "decomposition", "fan_out", "tools", "screen", "commands", "events"]
 
 
 class Host:
@@ -101,7 +102,7 @@ class Host:
                 if self._is_builtin(plugin):
                     records = list(function())
                 else:
-                    records = call_isolated(lambda function=function: list(function()))
+                    records = call_isolated(partial(_listed, function))
                 wrong = next((r for r in records if not isinstance(r, Provider | Command)), None)
                 if wrong is not None:
                     raise Failure(f"{hook} gave {wrong!r}, which is no Provider or Command")
@@ -120,7 +121,7 @@ class Host:
     def _conflict(self, hook: str, name: str, first: str, second: str) -> PluginError:
         owners = " and ".join(f"{plugin} (of {self.distribution(plugin)})" for plugin in (first, second))
         return PluginError(
-            f"{hook}: {name!r} is offered by {owners}", f'switch one off: -c plugins.disabled={second}, or in the file'
+            f"{hook}: {name!r} is offered by {owners}", f"switch one off: -c plugins.disabled={second}, or in the file"
         )
 
     def provider(self, hook: str, name: str) -> tuple[str, Provider[Any]]:
@@ -130,7 +131,9 @@ class Host:
             choices = ", ".join(f"{choice} ({self.distribution(plugin)})" for choice, (plugin, _) in sorted(offers.items()))
             broken = [f"{s.name}: {s.error}" for s in self.statuses if s.state not in ("loaded", "disabled")]
             also = f"; not loaded: {'; '.join(broken)}" if broken else ""
-            raise ConfigError(f"{SELECTED_BY.get(hook, hook)}: no plugin offers {name!r}", f"choose from: {choices or 'none'}{also}")
+            raise ConfigError(
+                f"{SELECTED_BY.get(hook, hook)}: no plugin offers {name!r}", f"choose from: {choices or 'none'}{also}"
+            )
         return offers[name]
 
     def build(self, hook: str, name: str, setup: Callable[[str, Provider[Any]], Setup]) -> Any:
@@ -146,6 +149,10 @@ class Host:
                 f"plugin {plugin} (of {self.distribution(plugin)}) cannot make {name!r}: {failure}",
                 f"choose another {SELECTED_BY[hook]}, or switch the plugin off: -c plugins.disabled={plugin}",
             ) from failure
+
+
+def _listed(hook: Callable[[], Iterable[Any]]) -> list[Any]:
+    return list(hook())
 
 
 def plugin_options(plugin: str, provider: Provider[Any], table: Mapping[str, Any]) -> Any:

@@ -10,7 +10,17 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, ToolError
-from agentic.events import ContextTrimmed, Event, LlmChunk, LlmRequest, ReasoningChunk, ToolCalled, ToolResult, UsageReported, Warned
+from agentic.events import (
+    ContextTrimmed,
+    Event,
+    LlmChunk,
+    LlmRequest,
+    ReasoningChunk,
+    ToolCalled,
+    ToolResult,
+    UsageReported,
+    Warned,
+)
 from agentic.hooks.batching import Batcher, Lane
 from agentic.hooks.context import ContextStrategy
 from agentic.hooks.tools import Tool
@@ -180,7 +190,10 @@ class Agent:
         means = self._means
         info = await means.batcher.info()
         request = ChatRequest(
-            tuple(self._fitted()), max_tokens=means.budget.answer, temperature=temperature, session=f"{means.session}-{self._name}"
+            tuple(self._fitted()),
+            max_tokens=means.budget.answer,
+            temperature=temperature,
+            session=f"{means.session}-{self._name}",
         )
         request = await means.events.before_request(means.protocol.request(request, self._specs))
         estimated = means.budget.count_all(request.messages, request.tools)

@@ -5,7 +5,9 @@ from dataclasses import dataclass, field
 
 from agentic.types import ToolOutput
 
-_CRASH = re.compile(r"must print something|Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied")
+_CRASH = re.compile(
+    r"must print something|Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied"
+)
 # A program that wants input or arguments ends so when it gets none: no mistake of its own.
 _WANTS_MORE = re.compile(r"EOFError: EOF when reading a line|sys\.argv[^\n]*\n(?:[^\n]*\^[^\n]*\n)?IndexError|\nusage: ")
 _TESTS = re.compile(r"\b(pytest|unittest|tox|nox|npm (run )?test|go test|cargo test|make (test|check)|ctest)\b")
@@ -36,7 +38,7 @@ class Evidence:
 
         A program may end with a code of its own on purpose; a crash or a failing test suite is never on purpose.
         """
-        latest = {command: output for command, output in self.checks}
+        latest = dict(self.checks)
         failing = [(command, output) for command, output in latest.items() if command in self.decisive and output.failed]
         if failing or not self.checks:
             return failing[0] if failing else None

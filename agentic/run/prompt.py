@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agentic.errors import AgenticError
-from agentic.types import Message, ToolSpec
-from agentic.workspace import Workspace
 from agentic.run.evidence import CODE
 from agentic.run.protocols import ToolProtocol
+from agentic.types import Message, ToolSpec
+from agentic.workspace import Workspace
 
 _SYSTEM = "You are a coding agent working in a folder on the user's computer. Do what the task asks, and nothing else."
 _SKIPPED = {"__pycache__", "node_modules", "venv"}
@@ -45,7 +45,9 @@ def repair_message(task: str, workspace: Workspace, room_bytes: int, wrong: str,
 
 def source_files(workspace: Workspace) -> list[str]:
     """The small code files of the folder that are no tests."""
-    return [name for name in _names(workspace.root) if name.endswith(CODE) and not _TEST.search(name) and _small_text(workspace, name)]
+    return [
+        name for name in _names(workspace.root) if name.endswith(CODE) and not _TEST.search(name) and _small_text(workspace, name)
+    ]
 
 
 def _contents(workspace: Workspace, names: Sequence[str], room_bytes: int) -> list[str]:

@@ -12,7 +12,9 @@ from agentic.run.trials import trial_command
 MAX_ROUNDS = 4
 MAX_TRIALS = 2  # a usage line tried with made-up values is a hint, not a proof
 _TEST_RUN = re.compile(r"^Ran \d+ tests? in|^=+ .*(failed|error)|^FAILED ", re.MULTILINE)
-_ABOUT_TESTS = re.compile(r"\b(tests?|unittest|pytest|fail\w*|fix|bugs?|mistakes?|broken|errors?)\b|테스트|오류|버그|고쳐", re.IGNORECASE)
+_ABOUT_TESTS = re.compile(
+    r"\b(tests?|unittest|pytest|fail\w*|fix|bugs?|mistakes?|broken|errors?)\b|테스트|오류|버그|고쳐", re.IGNORECASE
+)
 
 
 class Reflection:

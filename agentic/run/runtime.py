@@ -84,9 +84,7 @@ def _broken(host: Host) -> list[str]:
     return [f"plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}" for status in bad]
 
 
-async def _transport(
-    settings: Settings, host: Host, setup: Callable[[str, Provider[Any]], Setup]
-) -> tuple[Transport, str]:
+async def _transport(settings: Settings, host: Host, setup: Callable[[str, Provider[Any]], Setup]) -> tuple[Transport, str]:
     """(transport, why in one line). `auto` takes the first that answers, in the order that the providers give."""
     name = settings["llm.transport"]
     if name != "auto":

@@ -82,9 +82,7 @@ class Workflow:
 
     async def _check_complexity(self) -> str:
         self._complexity = found = await self._estimator.estimate(self._task, self._llm)
-        await self._means.events.emit(
-            ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons)
-        )
+        await self._means.events.emit(ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons))
         split = self._settings["sub_agents.enabled"] and found.separable
         return "spawn_sub_agents" if split and found.score > self._settings["sub_agents.complexity_threshold"] else "execute"
 

@@ -1,8 +1,8 @@
 """For plugin authors and our own tests: a server that speaks vLLM's wire, scripted and faulty at will.
 
-    with FakeVLLM() as server:
-        server.say("Hello")
-        subprocess.run(["agentic", "ask", "hi", "--endpoint", server.url])
+with FakeVLLM() as server:
+    server.say("Hello")
+    subprocess.run(["agentic", "ask", "hi", "--endpoint", server.url])
 """
 
 from agentic.testing.fake_vllm import Answer, FakeVLLM, Request, answer, error, tool_call

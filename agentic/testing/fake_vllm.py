@@ -48,7 +48,14 @@ class Answer:
 def chunk(delta: Mapping[str, Any], finish: str | None = None, **extra: Any) -> dict[str, Any]:
     """A `chat.completion.chunk` as vLLM sends it."""
     choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish, "token_ids": None}
-    return {"id": "chatcmpl-fake", "object": "chat.completion.chunk", "created": 0, "model": "fake", "choices": [choice], **extra}
+    return {
+        "id": "chatcmpl-fake",
+        "object": "chat.completion.chunk",
+        "created": 0,
+        "model": "fake",
+        "choices": [choice],
+        **extra,
+    }
 
 
 def event(data: Mapping[str, Any]) -> bytes:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentic.errors import (
+    AgenticError,
     ContextOverflow,
     EndpointUnavailable,
     ModelOutputError,
@@ -13,7 +14,6 @@ from agentic.errors import (
     RequestRejected,
     StreamBroken,
     TransportError,
-    AgenticError,
 )
 
 _OVERFLOW = re.compile(

@@ -85,8 +85,8 @@ class Direct:
                     raise
                 failures[endpoint] = EndpointUnavailable(str(error), error.remedy)
             else:
-                for silent, error in failures.items():
-                    await self._tell(silent, endpoint, error, 0)
+                for silent, why in failures.items():
+                    await self._tell(silent, endpoint, why, 0)
                 self._prefer(endpoint)
                 return info
         raise none_answered(failures)

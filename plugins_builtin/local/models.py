@@ -112,7 +112,9 @@ def fetch(model: Model, progress: Progress) -> Path:
         _verify(model, part)
     except OSError as error:
         _discard(part)
-        raise FetchError(f"{model.name} cannot be stored: {error.strerror}", f"it takes {model.size:,} bytes in {path.parent}") from error
+        raise FetchError(
+            f"{model.name} cannot be stored: {error.strerror}", f"it takes {model.size:,} bytes in {path.parent}"
+        ) from error
     os.replace(part, path)
     _discard(part)
     return path

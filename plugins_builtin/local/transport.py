@@ -61,7 +61,9 @@ class LocalTransport:
         try:
             return xllamacpp.Server(self._parameters(xllamacpp.CommonParams(), str(path)))
         except RuntimeError as error:
-            raise ConfigError(f"llama.cpp cannot load {path}: {error}", "is the file whole? `agentic local rm` and pull again") from error
+            raise ConfigError(
+                f"llama.cpp cannot load {path}: {error}", "is the file whole? `agentic local rm` and pull again"
+            ) from error
 
     def _parameters(self, params: Any, path: str) -> Any:
         params.model.path = path

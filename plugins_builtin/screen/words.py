@@ -28,8 +28,7 @@ def describe(event: Event) -> str:
     """The line, "" for an event that needs none."""
     match event:
         case RunStarted():
-            served = " · ".join(part for part in (event.model, event.endpoint, event.choice) if part)
-            return served
+            return " · ".join(part for part in (event.model, event.endpoint, event.choice) if part)
         case ToolCalled():
             return f"{event.name} {_arguments(event)}"
         case ToolResult():

@@ -1,21 +1,27 @@
-"""Files, edits, search and the shell."""
+"""Files, edits, search and the shell. A tool's module is imported when the tool is built: `agentic ask` needs none."""
 
 from collections.abc import Iterable
+from functools import partial
+from importlib import import_module
 
 from agentic import Provider, Setup, Tool, hookimpl
-from plugins_builtin.tools.edit import EditFile
-from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
-from plugins_builtin.tools.search import Search
+
+_TOOLS = {
+    "read_file": ("files", "ReadFile", "reads a text file, or some of its lines"),
+    "write_file": ("files", "WriteFile", "creates a file, or replaces its whole content"),
+    "edit_file": ("edit", "EditFile", "replaces one piece of a file"),
+    "list_files": ("files", "ListFiles", "lists the files in a folder and below it"),
+    "search": ("search", "Search", "finds the lines that match a regular expression"),
+    "run": ("shell", "Run", "runs a command"),
+}
 
 
-def _make_run(setup: Setup) -> Tool:
-    from plugins_builtin.tools.shell import Run
-
-    return Run(setup.settings["tools.command_timeout"])
+def _make(module: str, kind: str, setup: Setup) -> Tool:
+    tool: Tool = getattr(import_module(f"{__name__}.{module}"), kind)(setup)
+    return tool
 
 
 @hookimpl
 def agentic_tools() -> Iterable[Provider[Tool]]:
-    for tool in (ReadFile, WriteFile, EditFile, ListFiles, Search):
-        yield Provider(tool.spec.name, tool.spec.description, lambda setup, tool=tool: tool())
-    yield Provider("run", "runs a command", _make_run)
+    for name, (module, kind, summary) in _TOOLS.items():
+        yield Provider(name, summary, partial(_make, module, kind))

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from agentic import ToolError, ToolOutput, ToolSpec, Workspace
+from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from plugins_builtin.tools.files import syntax_note
 from plugins_builtin.tools.text import decode
 
@@ -24,6 +24,9 @@ class EditFile:
         },
         "write",
     )
+
+    def __init__(self, setup: Setup | None = None) -> None:
+        """Needs nothing."""
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         path = arguments["path"]

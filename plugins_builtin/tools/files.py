@@ -6,12 +6,23 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentic import ToolError, ToolOutput, ToolSpec, Workspace
+from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from plugins_builtin.tools.text import decode
 
 MAX_READ_CHARACTERS = 24_000
 MAX_LISTED = 200
-SKIPPED_FOLDERS = {".git", ".hg", ".svn", "__pycache__", "node_modules", ".venv", "venv", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+SKIPPED_FOLDERS = {
+    ".git",
+    ".hg",
+    ".svn",
+    "__pycache__",
+    "node_modules",
+    ".venv",
+    "venv",
+    ".mypy_cache",
+    ".ruff_cache",
+    ".pytest_cache",
+}
 
 
 def _object(required: str, **properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -29,6 +40,9 @@ class ReadFile:
             line_end={"type": "integer", "description": "last line"},
         ),
     )
+
+    def __init__(self, setup: Setup | None = None) -> None:
+        """Needs nothing."""
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         path = arguments["path"]
@@ -52,6 +66,9 @@ class WriteFile:
         "write",
     )
 
+    def __init__(self, setup: Setup | None = None) -> None:
+        """Needs nothing."""
+
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         path, content = arguments["path"], _without_fences(arguments["path"], arguments["content"])
         if workspace.exists(path):
@@ -74,7 +91,9 @@ def _without_fences(path: str, content: str) -> str:
 
 def _elided(content: str) -> bool:
     """Whether the text says that something is left out, as in "# ... rest of the code"."""
-    return bool(re.search(r"^\s*(#|//|<!--|/\*)\s*\.\.\.|\b(rest of|existing) (the )?(file|code)\b", content, re.MULTILINE | re.IGNORECASE))
+    return bool(
+        re.search(r"^\s*(#|//|<!--|/\*)\s*\.\.\.|\b(rest of|existing) (the )?(file|code)\b", content, re.MULTILINE | re.IGNORECASE)
+    )
 
 
 def syntax_note(path: str, content: str) -> str:
@@ -95,6 +114,9 @@ class ListFiles:
         "Lists the files in a folder and below it.",
         _object("", path={"type": "string", "description": "the folder; the whole workspace without it"}),
     )
+
+    def __init__(self, setup: Setup | None = None) -> None:
+        """Needs nothing."""
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         folder = workspace.relative(arguments.get("path") or ".")

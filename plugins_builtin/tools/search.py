@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentic import AgenticError, ToolOutput, ToolSpec, Workspace
+from agentic import AgenticError, Setup, ToolOutput, ToolSpec, Workspace
 from plugins_builtin.tools.files import walk
 from plugins_builtin.tools.text import decode
 
@@ -26,6 +26,9 @@ class Search:
             "additionalProperties": False,
         },
     )
+
+    def __init__(self, setup: Setup | None = None) -> None:
+        """Needs nothing."""
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         try:

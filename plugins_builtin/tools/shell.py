@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from agentic import ToolOutput, ToolSpec, Workspace
+from agentic import Setup, ToolOutput, ToolSpec, Workspace
 
 HEAD_BYTES = TAIL_BYTES = 4000
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
@@ -44,8 +44,8 @@ class Run:
         "execute",
     )
 
-    def __init__(self, seconds: int) -> None:
-        self._seconds = seconds
+    def __init__(self, setup: Setup) -> None:
+        self._seconds: int = setup.settings["tools.command_timeout"]
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))

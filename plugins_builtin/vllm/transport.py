@@ -53,7 +53,9 @@ class VllmTransport:
         try:
             models = [model for model in response.json()["data"] if model["id"]]
         except (ValueError, KeyError, TypeError) as error:
-            raise RequestRejected(f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1)") from error
+            raise RequestRejected(
+                f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1)"
+            ) from error
         if not models:
             raise EndpointUnavailable(f"{endpoint} serves no model")
         return models

@@ -33,9 +33,9 @@ def values(key: Key) -> st.SearchStrategy[Any]:
     return st.text(max_size=12)
 
 
-layers = st.lists(
-    st.fixed_dictionaries({}, optional={name: values(key) for name, key in KEYS.items()}), max_size=4
-).map(lambda found: [Layer(f"layer {i}", given) for i, given in enumerate(found)])
+layers = st.lists(st.fixed_dictionaries({}, optional={name: values(key) for name, key in KEYS.items()}), max_size=4).map(
+    lambda found: [Layer(f"layer {i}", given) for i, given in enumerate(found)]
+)
 
 
 @given(layers)
@@ -76,7 +76,10 @@ def test_what_redirects_or_grants_is_the_users_alone(word: str) -> None:
             assert key.scope == "user", name
 
 
-@given(st.sampled_from(list(KEYS.values())), st.one_of(st.none(), st.dictionaries(st.text(), st.text()), st.binary(), st.just(float("nan"))))
+@given(
+    st.sampled_from(list(KEYS.values())),
+    st.one_of(st.none(), st.dictionaries(st.text(), st.text()), st.binary(), st.just(float("nan"))),
+)
 def test_a_wrong_type_is_named_with_key_and_what_was_expected(key: Key, value: object) -> None:
     with pytest.raises(ConfigError, match=key.name.replace(".", r"\.")):
         resolve([Layer("here", {key.name: value})])
@@ -94,11 +97,18 @@ def test_the_template_is_valid_and_changes_nothing(tmp_path: Path) -> None:
         assert value == key.default, name
 
 
-FILES = ["", "# a comment\n[llm]\nmodel = 'x'   # keep\n\n\n[plugins]\ndisabled=[ 'a' ,]\n", "[workflow]\r\nmax_iterations = 9\r\n"]
+FILES = [
+    "",
+    "# a comment\n[llm]\nmodel = 'x'   # keep\n\n\n[plugins]\ndisabled=[ 'a' ,]\n",
+    "[workflow]\r\nmax_iterations = 9\r\n",
+]
 
 
 @pytest.mark.parametrize("before", FILES)
-@pytest.mark.parametrize(("name", "text", "value"), [("llm.model", "m", "m"), ("workflow.max_iterations", "7", 7), ("plugins.disabled", "a,b", ["a", "b"])])
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [("llm.model", "m", "m"), ("workflow.max_iterations", "7", 7), ("plugins.disabled", "a,b", ["a", "b"])],
+)
 def test_set_keeps_the_rest_of_the_file(tmp_path: Path, before: str, name: str, text: str, value: object) -> None:
     path = tmp_path / "agentic.toml"
     path.write_bytes(before.encode())
@@ -126,7 +136,10 @@ def test_every_layer_shows_up_as_the_origin(agentic: Agentic, work: Path, home: 
     assert "'keep_all'" in (out := agentic("config", "show").out) or '"keep_all"' in out
     assert f'llm.model = "project"  # {work}/agentic.toml' in out
     assert 'llm.model = "env"  # environment' in agentic("config", "show", more={"AGENTIC_LLM_MODEL": "env"}).out
-    assert 'llm.model = "cli"  # command line' in agentic("config", "show", "-c", "llm.model=cli", more={"AGENTIC_LLM_MODEL": "env"}).out
+    assert (
+        'llm.model = "cli"  # command line'
+        in agentic("config", "show", "-c", "llm.model=cli", more={"AGENTIC_LLM_MODEL": "env"}).out
+    )
 
 
 WRONG = {
@@ -152,7 +165,9 @@ def test_a_wrong_file_is_one_line_with_file_and_key(agentic: Agentic, work: Path
     assert agentic("plugins").code == 0
 
 
-@pytest.mark.parametrize("arguments", [("-c", "nonsense"), ("-c", "no.such=1"), ("-c", "workflow.max_iterations=x"), ("--nonsense",)])
+@pytest.mark.parametrize(
+    "arguments", [("-c", "nonsense"), ("-c", "no.such=1"), ("-c", "workflow.max_iterations=x"), ("--nonsense",)]
+)
 def test_wrong_usage(agentic: Agentic, arguments: tuple[str, ...]) -> None:
     done = agentic("ask", "hi", *arguments)
     assert done.code == 2

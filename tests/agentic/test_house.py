@@ -65,7 +65,18 @@ def heavy_modules(*arguments: str) -> set[str]:
     code = "import sys; sys.argv = ['agentic', *sys.argv[1:]]\nfrom agentic.cli import main\ntry: main()\nexcept SystemExit: pass\n"
     code += "print(*sys.modules, file=sys.stderr)"
     done = subprocess.run([sys.executable, "-c", code, *arguments], capture_output=True, text=True, cwd=ROOT)
-    heavy = {"httpx2", "openai", "pydantic", "rich", "click", "pluggy", "asyncio", "tomlkit", "plugins_builtin", "importlib.metadata"}
+    heavy = {
+        "httpx2",
+        "openai",
+        "pydantic",
+        "rich",
+        "click",
+        "pluggy",
+        "asyncio",
+        "tomlkit",
+        "plugins_builtin",
+        "importlib.metadata",
+    }
     return heavy & set(done.stderr.split())
 
 

@@ -18,7 +18,9 @@ def parrot(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("parrot")
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
     site = next((folder / "venv" / "lib").glob("python*/site-packages"))
-    (site / "host.pth").write_text(f"{sysconfig.get_path('purelib')}\nimport site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    (site / "host.pth").write_text(
+        f"{sysconfig.get_path('purelib')}\nimport site; site.addsitedir({sysconfig.get_path('purelib')!r})\n"
+    )
     install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check"]
     subprocess.run([*install, "--target", site, SOURCE], check=True, cwd=folder)
     return folder / "venv" / "bin" / "python"
@@ -26,7 +28,13 @@ def parrot(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(python: Path, env: dict[str, str], cwd: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [python, "-m", "agentic", *arguments], env=env, cwd=cwd, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=60
+        [python, "-m", "agentic", *arguments],
+        env=env,
+        cwd=cwd,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
     )
 
 
@@ -57,7 +65,16 @@ def test_its_options_are_validated_by_its_own_model(parrot: Path, env: dict[str,
 
 
 def test_its_gate_denies(parrot: Path, env: dict[str, str], work: Path) -> None:
-    select = ("-c", "llm.transport=parrot", "-c", "tools.protocol=native", "--output", "jsonl", "-c", "plugin.parrot.word=forbidden")
+    select = (
+        "-c",
+        "llm.transport=parrot",
+        "-c",
+        "tools.protocol=native",
+        "--output",
+        "jsonl",
+        "-c",
+        "plugin.parrot.word=forbidden",
+    )
     done = run(parrot, env, work, "run", "hello", *select)
     result = next(json.loads(line) for line in done.stdout.splitlines() if '"tool_result"' in line)
     assert "parrots are not allowed to" in result["text"]

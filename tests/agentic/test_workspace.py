@@ -46,7 +46,12 @@ def test_a_link_out_is_not_followed(space: Workspace, tmp_path: Path, kind: str)
     outside = tmp_path / "outside"
     outside.mkdir()
     (outside / "secret").write_bytes(b"secret")
-    links = {"file": ("l", outside / "secret"), "folder": ("d", outside), "missing leaf": ("m", outside / "new"), "chain": ("c", "d2")}
+    links = {
+        "file": ("l", outside / "secret"),
+        "folder": ("d", outside),
+        "missing leaf": ("m", outside / "new"),
+        "chain": ("c", "d2"),
+    }
     name, target = links[kind]
     (space.root / name).symlink_to(target)
     (space.root / "d2").symlink_to(outside)

@@ -109,9 +109,7 @@ def test_the_status_line_says_where_things_are_and_goes_away(server: FakeVLLM, e
 
 def test_a_tool_call_is_one_line_with_its_result(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
     server.script(answer(tool_calls=tool_call("run", {"command": "echo out; exit 3"})), answer("ended"))
-    with terminal(
-        ["run", "hi", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work
-    ) as shown:
+    with terminal(["run", "hi", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work) as shown:
         assert shown.until_ended() == 0
         (line,) = [line for line in shown.text.splitlines() if "run echo out" in line]
         assert "exit 3" in line

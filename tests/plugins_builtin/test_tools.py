@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic import ToolError, ToolOutput, Workspace
+from agentic import Setup, ToolError, ToolOutput, Workspace
 from plugins_builtin.tools.edit import EditFile, replace
 from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
 from plugins_builtin.tools.search import Search
@@ -24,6 +24,14 @@ def do(tool: Any, work: Path | Workspace, **arguments: object) -> ToolOutput:
     given: Mapping[str, Any] = arguments
     output: ToolOutput = asyncio.run(tool.run(given, space))
     return output
+
+
+async def quiet(event: object) -> None:
+    """Nobody listens."""
+
+
+def command(seconds: int) -> Run:
+    return Run(Setup({"tools.command_timeout": seconds}, quiet))
 
 
 STORED = {
@@ -153,7 +161,7 @@ COMMANDS = {
     "nohup sleep 7777 >/dev/null 2>&1 &": 0,
     "exit 3": 3,
     "kill -9 $$": -9,
-    "rm -rf \"$PWD\"; mkdir -p \"$PWD\"": 0,
+    'rm -rf "$PWD"; mkdir -p "$PWD"': 0,
 }
 
 
@@ -169,25 +177,25 @@ def left_over() -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_a_command_ends_and_leaves_nothing_running(work: Path, command: str) -> None:
+@pytest.mark.parametrize("line", COMMANDS)
+def test_a_command_ends_and_leaves_nothing_running(work: Path, line: str) -> None:
     started = time.monotonic()
-    output = do(Run(5), work, command=command)
+    output = do(command(5), work, command=line)
     assert time.monotonic() - started < 5
-    assert COMMANDS[command] in (None, output.exit_code)
+    assert COMMANDS[line] in (None, output.exit_code)
     assert left_over() == []
 
 
-@pytest.mark.parametrize("command", ["sleep 7777", "setsid sleep 7777 & sleep 7777", "trap '' TERM; sleep 7777", "yes"])
-def test_a_command_that_takes_too_long_is_stopped(work: Path, command: str) -> None:
-    output = do(Run(1), work, command=command)
+@pytest.mark.parametrize("line", ["sleep 7777", "setsid sleep 7777 & sleep 7777", "trap '' TERM; sleep 7777", "yes"])
+def test_a_command_that_takes_too_long_is_stopped(work: Path, line: str) -> None:
+    output = do(command(1), work, command=line)
     assert (output.exit_code, output.failed) == (124, True)
     assert "stopped after 1 s" in output.text
     assert left_over() == []
 
 
 def test_long_output_keeps_head_and_tail_with_the_exact_count(work: Path) -> None:
-    output = do(Run(20), work, command="seq 1 100000")
+    output = do(command(20), work, command="seq 1 100000")
     total = sum(len(f"{n}\n") for n in range(1, 100001))
     assert output.text.startswith("1\n2\n")
     assert "99999\n100000\n(exit code 0)" in output.text
@@ -210,8 +218,8 @@ def test_head_tail_and_count_add_up(chunks: list[bytes]) -> None:
 
 def test_what_is_agentics_own_stays_out_of_the_commands_environment(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AGENTIC_LLM_API_KEY", "canary")
-    assert "canary" not in do(Run(5), work, command="env").text
+    assert "canary" not in do(command(5), work, command="env").text
 
 
 def test_a_program_that_wants_input_is_told_apart_from_one_that_fails(work: Path) -> None:
-    assert "no mistake in the program" in do(Run(5), work, command="python3 -c 'input()'").text
+    assert "no mistake in the program" in do(command(5), work, command="python3 -c 'input()'").text

@@ -136,7 +136,11 @@ def test_a_server_that_stays_busy_ends_in_a_message(agentic: Agentic, server: Fa
 
 
 REJECTED = {
-    "overflow": (error(400, "This model's maximum context length is 8192 tokens.", param="input_tokens"), 1, "context.context_window"),
+    "overflow": (
+        error(400, "This model's maximum context length is 8192 tokens.", param="input_tokens"),
+        1,
+        "context.context_window",
+    ),
     "no key": (Answer([b'{"error":"Unauthorized"}'], 401, "application/json"), 2, "AGENTIC_LLM_API_KEY"),
     "not found": (error(404, "no such model", "NotFoundError"), 2, "--model"),
     "rejected": (error(400, "bad field"), 2, "bad field"),
@@ -146,9 +150,7 @@ REJECTED = {
 
 
 @pytest.mark.parametrize("name", REJECTED)
-def test_what_is_rejected_is_never_sent_again(
-    agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM, name: str
-) -> None:
+def test_what_is_rejected_is_never_sent_again(agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM, name: str) -> None:
     scripted, code, cause = REJECTED[name]
     server.otherwise = lambda request: scripted
     done = agentic("ask", "hi", "--endpoint", server.url, "--endpoint", second_server.url)

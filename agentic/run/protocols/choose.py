@@ -16,7 +16,11 @@ MIN_TURNS = 6  # before how it went counts
 MIN_READABLE = 0.5
 _WORD = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
 _REPORT = ToolSpec("report", "Reports a word.", _WORD)
-_FILE = {"type": "object", "properties": {"path": {"type": "string"}, "content": {"type": "string"}}, "required": ["path", "content"]}
+_FILE = {
+    "type": "object",
+    "properties": {"path": {"type": "string"}, "content": {"type": "string"}},
+    "required": ["path", "content"],
+}
 _WRITE = ToolSpec("write_file", "Creates a file.", _FILE, "write")
 
 
@@ -69,7 +73,9 @@ def _went_well(tally: object) -> bool:
 
 
 async def _native_works(batcher: Batcher) -> bool:
-    request = ChatRequest((Message("user", "Call the tool report with the word ready."),), (_REPORT,), max_tokens=200, temperature=0.0)
+    request = ChatRequest(
+        (Message("user", "Call the tool report with the word ready."),), (_REPORT,), max_tokens=200, temperature=0.0
+    )
     answer = await _ask(batcher, request)
     return answer is not None and [clean_name(call.name) for call in answer.tool_calls[:1]] == ["report"]
 

@@ -19,7 +19,7 @@ class JsonActions:
         lines = [f"- {tool.name}: {tool.description} arguments: {_signature(tool)}" for tool in tools]
         return "\n".join(
             [
-                'Answer with one JSON object a turn: {"tool": NAME, "arguments": {...}}. You get the result, then take the next step.',
+                'Answer with one JSON object a turn: {"tool": NAME, "arguments": {...}}. Its result comes back to you.',
                 *lines,
                 f'- {_FINISH}: the task is done and checked. arguments: {{"message": what you did}}',
             ]
@@ -38,7 +38,11 @@ class JsonActions:
             action = json.loads(answer.content)
             name, arguments = action["tool"], action["arguments"]
         except (ValueError, KeyError, TypeError, RecursionError):
-            why = "Your answer was cut off. Take a smaller step." if cut_off else "That was no JSON action. Answer with one JSON object."
+            why = (
+                "Your answer was cut off. Take a smaller step."
+                if cut_off
+                else "That was no JSON action. Answer with one JSON object."
+            )
             return Turn(answer, problem=why)
         if name == _FINISH:
             text = arguments.get("message", "") if isinstance(arguments, dict) else ""

@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
 from agentic.run.protocols import Turn
 from agentic.run.protocols.arguments import repaired
+from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
 
 
 class Native:

@@ -5,6 +5,8 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict
+
 from agentic import (
     ChatRequest,
     Command,
@@ -23,7 +25,6 @@ from agentic import (
     hookimpl,
 )
 from agentic.events import Event
-from pydantic import BaseModel, ConfigDict
 
 
 class Options(BaseModel):
@@ -54,9 +55,7 @@ class ParrotTransport:
 
 
 class Squawk:
-    spec = ToolSpec(
-        "squawk", "Squawks.", {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}
-    )
+    spec = ToolSpec("squawk", "Squawks.", {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]})
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         return ToolOutput(f"SQUAWK {arguments['text']}")

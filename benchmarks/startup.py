@@ -1,0 +1,57 @@
+"""What starting costs: whole processes, interleaved with `python -c pass`, as ratios of medians.
+
+python benchmarks/startup.py [--runs 15]
+"""
+
+import argparse
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from agentic.testing import FakeVLLM
+
+SCRIPT = str(Path(sys.executable).parent / "agentic")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--runs", type=int, default=15)
+    runs = parser.parse_args().runs
+    with FakeVLLM() as server:
+        rows = {
+            "agentic --version": ([SCRIPT, "--version"], 2.0),
+            "agentic --help": ([SCRIPT, "--help"], 2.5),
+            "agentic ask hi": ([SCRIPT, "ask", "hi", "--endpoint", server.url], 8.0),
+        }
+        print(f"{'what':20} {'ms':>7} {'bare ms':>8} {'ratio':>6} {'reach':>6}")
+        for name, (command, reach) in rows.items():
+            mine, bare = medians(command, [sys.executable, "-c", "pass"], runs)
+            print(f"{name:20} {mine:7.1f} {bare:8.1f} {mine / bare:6.2f} {reach:6.1f}")
+        print(f"resident memory of agentic ask: {resident(rows['agentic ask hi'][0]):.1f} MiB (reach 90)")
+
+
+def medians(command: list[str], other: list[str], runs: int) -> tuple[float, float]:
+    """Milliseconds of both, run in turn after one warm-up."""
+    times: dict[int, list[float]] = {0: [], 1: []}
+    for run in range(runs + 1):
+        for which, argv in enumerate((command, other)):
+            started = time.perf_counter()
+            subprocess.run(argv, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, check=True)
+            if run:
+                times[which].append((time.perf_counter() - started) * 1000)
+    return statistics.median(times[0]), statistics.median(times[1])
+
+
+def resident(command: list[str]) -> float:
+    """Peak MiB of one process."""
+    pid = os.posix_spawn(command[0], command, os.environ, file_actions=[(os.POSIX_SPAWN_OPEN, 1, os.devnull, os.O_WRONLY, 0)])
+    usage: resource.struct_rusage = os.wait4(pid, 0)[2]
+    return usage.ru_maxrss / 1024
+
+
+if __name__ == "__main__":
+    main()

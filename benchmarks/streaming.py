@@ -1,0 +1,118 @@
+"""What a streamed token costs on its way: delay from the socket to the terminal, and the client's CPU beside openai-python's.
+
+    python benchmarks/streaming.py
+
+The server runs in a process of its own. Delay: a stream paced at 6 ms whose pieces carry the time they were sent at, through the
+whole program (`agentic ask`) to a pipe. CPU: 16 streams at once, user and system time of the client's process for one chunk.
+"""
+
+import asyncio
+import os
+import resource
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
+from typing import Any
+
+from agentic.testing import FakeVLLM, answer
+from agentic.testing.fake_vllm import chunk, event
+from agentic.types import ChatRequest, Message
+
+STREAMS, CHUNKS = 16, 1000
+
+
+def main() -> None:
+    if len(sys.argv) > 1:
+        asyncio.run(CLIENTS[sys.argv[1]](sys.argv[2]))
+        return
+    delays = delays_ms()
+    cut = statistics.quantiles(delays, n=100)
+    print(
+        f"socket to output, paced at 6 ms, {len(delays)} pieces: p50 {cut[49]:.2f} ms (reach 2), p99 {cut[98]:.2f} ms (reach 10),"
+    )
+    print(f"  most {max(delays):.2f} ms (never 100)")
+    mine, theirs = cpu_us("agentic"), cpu_us("openai")
+    print(f"client CPU a chunk, {STREAMS} streams at once: {mine:.1f} µs, openai-python {theirs:.1f} µs,")
+
+
+def delays_ms() -> list[float]:
+    """Milliseconds between a piece's sending and its arrival behind the program."""
+    pieces = [event(chunk({"content": f"@{number} "})) for number in range(600)]
+    with FakeVLLM() as server:
+        sent: list[float] = []
+
+        class Stamped(list[bytes]):
+            def __iter__(self) -> Any:
+                for piece in pieces:
+                    time.sleep(0.006)
+                    sent.append(time.monotonic())
+                    yield piece
+                yield from answer("").pieces[1:]
+
+        scripted = answer("")
+        scripted.pieces = Stamped()
+        server.script(scripted)
+        command = [str(Path(sys.executable).parent / "agentic"), "ask", "hi", "--endpoint", server.url]
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
+        assert process.stdout is not None
+        seen: list[float] = []
+        while data := os.read(process.stdout.fileno(), 65536):
+            seen += [time.monotonic()] * data.count(b"@")
+        process.wait()
+    return [(there - here) * 1000 for here, there in zip(sent[5:], seen[5:], strict=True)]
+
+
+def cpu_us(client: str) -> float:
+    """Microseconds of CPU in the client's process for one chunk, less what it costs to start and do nothing."""
+    with FakeVLLM() as server:
+        scripted = answer([f"word{number} " for number in range(CHUNKS)])
+        scripted.pieces = [b"".join(scripted.pieces[i : i + 1]) for i in range(len(scripted.pieces))]
+        server.otherwise = lambda request: scripted
+        done = subprocess.run([sys.executable, __file__, client, server.url], capture_output=True, text=True, check=True)
+    return float(done.stdout)
+
+
+async def measure(run: Callable[[], Awaitable[int]]) -> None:
+    await run()  # imports and first connections
+    before = resource.getrusage(resource.RUSAGE_SELF)
+    counts = await asyncio.gather(*(run() for _ in range(STREAMS)))
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    assert all(count >= CHUNKS for count in counts), counts
+    seconds = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    print(seconds * 1e6 / sum(counts))
+
+
+async def with_agentic(url: str) -> None:
+    from agentic.config import load
+    from plugins_builtin.vllm.transport import VllmTransport
+
+    transport = VllmTransport(load(Path("/"), {"llm.endpoints": [url]}))
+    request = ChatRequest((Message("user", "hi"),))
+
+    async def run() -> int:
+        return len([delta async for delta in transport.stream(request, url) if delta.text])
+
+    await measure(run)
+    await transport.aclose()
+
+
+async def with_openai(url: str) -> None:
+    from openai import AsyncOpenAI
+
+    client = AsyncOpenAI(base_url=url, api_key="none")
+
+    async def run() -> int:
+        stream = await client.chat.completions.create(model="fake", messages=[{"role": "user", "content": "hi"}], stream=True)
+        return len([part async for part in stream if part.choices and part.choices[0].delta.content])
+
+    await measure(run)
+    await client.close()
+
+
+CLIENTS: dict[str, Callable[[str], Coroutine[Any, Any, None]]] = {"agentic": with_agentic, "openai": with_openai}
+
+if __name__ == "__main__":
+    main()
