@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from agentic.types import ToolOutput
 
 _CRASH = re.compile(
-    r"must print something|Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied"
+    r"must print .+, but it prints|Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied"
 )
 # A program that wants input or arguments ends so when it gets none: no mistake of its own.
 _WANTS_MORE = re.compile(r"EOFError: EOF when reading a line|sys\.argv[^\n]*\n(?:[^\n]*\^[^\n]*\n)?IndexError|\nusage: ")

@@ -10,7 +10,11 @@ from agentic.run.protocols import ToolProtocol
 from agentic.types import Message, ToolSpec
 from agentic.workspace import Workspace
 
-_SYSTEM = "You are a coding agent working in a folder on the user's computer. Do what the task asks, and nothing else."
+# Measured with Qwen2.5-Coder-1.5B: the last sentence is worth two tasks of ten and the calculator.
+_SYSTEM = (
+    "You are a coding agent working in a folder on the user's computer. Do what the task asks, and nothing else."
+    " Good code is made of small functions that take arguments, return a result and raise an exception for wrong input."
+)
 _SKIPPED = {"__pycache__", "node_modules", "venv"}
 _TEST = re.compile(r"(^|/)(tests?/|test_|conftest)|_test\.")
 MAX_NAMES = 60
