@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from agentic.types import ToolOutput
 
 _CRASH = re.compile(
-    r"must print .+, but it prints|Traceback \(most recent call last\)|SyntaxError|command not found|No module named|Permission denied"
+    r"must print .+, but it prints|Traceback \(most recent call last\)|SyntaxError"
+    r"|command not found|No module named|Permission denied"
 )
 # A program that wants input or arguments ends so when it gets none: no mistake of its own.
 _WANTS_MORE = re.compile(r"EOFError: EOF when reading a line|sys\.argv[^\n]*\n(?:[^\n]*\^[^\n]*\n)?IndexError|\nusage: ")
@@ -46,3 +47,11 @@ class Evidence:
         if not output.failed or _WANTS_MORE.search(f"\n{output.text}"):
             return None
         return (command, output) if _TESTS.search(command) or _CRASH.search(output.text) or output.exit_code == 124 else None
+
+    def summary(self) -> str:
+        """What was done, in one line."""
+        done = [f"Wrote {', '.join(self.written)}."] if self.written else []
+        done += [
+            f"`{command}` ended with exit code {output.exit_code}." for command, output in self.checks[-1:] if len(command) < 80
+        ]
+        return " ".join(done)

@@ -122,7 +122,8 @@ class Workflow:
         if again:
             return "plan"
         self._status, note = self._reflection.status, self._reflection.note
-        self._result = "\n".join(part for part in (self._result, note) if part)
+        said = self._result or self._agent.evidence.summary()
+        self._result = "\n".join(part for part in (said, note) if part)
         return DONE
 
 
