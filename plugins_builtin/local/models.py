@@ -128,9 +128,11 @@ def _fetch_from_anywhere(model: Model, part: Path, progress: Progress) -> None:
             return
         except FetchError as error:
             reasons.append(str(error))
+            if part.exists() and part.stat().st_size:  # it goes on where it stopped, from where it began
+                break
     raise FetchError(
         f"{model.name} could not be fetched: {'; '.join(filter(None, reasons))}",
-        "the part that came is kept: run the same command again, or name a FILE.gguf",
+        "run the same command again (what came is kept), or name a FILE.gguf",
     )
 
 
