@@ -128,7 +128,7 @@ def _fetch_from_anywhere(model: Model, part: Path, progress: Progress) -> None:
             return
         except FetchError as error:
             reasons.append(str(error))
-            if part.exists() and part.stat().st_size:  # it goes on where it stopped, from where it began
+            if part.exists() and part.stat().st_size and not _journal(part).exists():  # it goes on where it began
                 break
     raise FetchError(
         f"{model.name} could not be fetched: {'; '.join(filter(None, reasons))}",
@@ -150,7 +150,7 @@ def _from_hub(model: Model, part: Path, progress: Progress) -> None:
             if response.status_code not in (200, 206):
                 raise FetchError(f"the hub answered {response.status_code}")
             with open(part, "ab" if response.status_code == 206 else "wb") as file:
-                for block in response.iter_raw(BLOCK):
+                for block in response.iter_raw():
                     file.write(block)
                     progress(file.tell())
     except httpx2.HTTPError as error:

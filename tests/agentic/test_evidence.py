@@ -1,0 +1,172 @@
+"""What counts as evidence: tests, the task's own examples and usage lines, crashes; and what does not."""
+
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentic.run.checks import check_command
+from agentic.run.evidence import Evidence
+from agentic.run.examples import check_commands, programs_that_do_nothing
+from agentic.run.failures import essence
+from agentic.run.trials import trial_command
+from agentic.types import ToolOutput
+
+
+def fails(command: str, folder: Path) -> str:
+    """What a check prints when it fails, "" when it passes."""
+    done = subprocess.run(["sh", "-c", command], cwd=folder, capture_output=True, text=True, stdin=subprocess.DEVNULL)
+    return done.stdout + done.stderr if done.returncode else ""
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "twice(5) returns 10",
+        "`twice(5)` gives `10`",
+        "twice(5) == 10",
+        "twice(5) should be 10",
+        "twice('ab') -> 'abab'",
+        "twice([1]) is [1, 1]",
+    ],
+)
+def test_an_example_of_a_call_is_checked(work: Path, example: str) -> None:
+    (work / "twice.py").write_text("def twice(x):\n    return x * 2\n")
+    (command,) = check_commands(f"Write twice.py. For example {example}.", work, ["twice.py"])
+    assert fails(command, work) == ""
+    (work / "twice.py").write_text("def twice(x):\n    return x * 3\n")
+    assert "but it must give" in fails(command, work)
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["f(x) is a function", "g(1) returns 2", "call twice(", "twice(5) returns the double", "twice(a, b) == c", "", "(((("],
+)
+def test_what_is_no_example_is_left_alone(work: Path, text: str) -> None:
+    (work / "twice.py").write_text("def twice(x):\n    return x * 2\n")
+    assert check_commands(text, work, ["twice.py"]) == []
+
+
+def test_what_a_command_must_print_is_checked(work: Path) -> None:
+    (work / "hi.py").write_text("import sys\nprint('Hi, ' + sys.argv[1])\n")
+    good, bad = check_commands("`python3 hi.py Bo` prints Hi, Bo and `python3 hi.py Al` prints Hello, Al", work, [])
+    assert fails(good, work) == ""
+    assert "must print Hello, Al" in fails(bad, work)
+
+
+def test_usage_lines_are_tried_in_a_copy(work: Path) -> None:
+    task = "`python3 todo.py add TEXT` appends a task. `python3 todo.py list` prints all tasks as `1. TEXT`."
+    (work / "todo.py").write_text("import sys\nopen('todo.txt', 'a')\n")
+    assert "must print '1. value'" in fails(trial_command(task, work), work)
+    (work / "todo.py").write_text(
+        "import sys\nif sys.argv[1] == 'add':\n    open('todo.txt', 'a').write(sys.argv[2])\nelse:\n    print('1. ' + open('todo.txt').read())\n"
+    )
+    assert fails(trial_command(task, work), work) == ""
+    (work / "todo.py").write_text("1 / 0\n")
+    assert "ZeroDivisionError" in fails(trial_command(task, work), work)
+    assert [path.name for path in work.iterdir()] == ["todo.py"]
+
+
+@given(st.text(alphabet=st.sampled_from("`python a.y()=> prints returns TEXT\n1'\"$;|&"), max_size=200))
+def test_any_task_text_is_read_without_an_accident(text: str) -> None:
+    check_commands(text, Path("/nonexistent"), ["a.py"])
+    programs_that_do_nothing(text, Path("/nonexistent"), ["a.py"])
+    trial_command(text, Path("/nonexistent"))
+
+
+def test_a_program_that_only_defines_functions_does_nothing(work: Path) -> None:
+    (work / "a.py").write_text('"""Doc."""\nimport sys\nX = 1\ndef main():\n    print(1)\n')
+    assert programs_that_do_nothing("`python a.py` prints 1", work, ["a.py"]) == "a.py"
+    assert programs_that_do_nothing("write a module a.py", work, ["a.py"]) == ""
+    (work / "a.py").write_text("def main():\n    print(1)\n\nmain()\n")
+    assert programs_that_do_nothing("`python a.py` prints 1", work, ["a.py"]) == ""
+
+
+UNITTEST = """\
+F.
+======================================================================
+FAIL: test_even (test_a.T.test_even)
+----------------------------------------------------------------------
+Traceback (most recent call last):
+  File "/x/test_a.py", line 5, in test_even
+    self.assertEqual(f(4), 2)
+AssertionError: 3 != 2
+
+----------------------------------------------------------------------
+Ran 2 tests in 0.001s
+
+FAILED (failures=1)
+"""
+
+
+def test_the_essence_of_a_test_run() -> None:
+    assert essence(UNITTEST) == "self.assertEqual(f(4), 2)  →  AssertionError: 3 != 2"
+    assert essence("E       assert 3 == 2\nE        +  where 3 = f(4)\n") == "assert 3 == 2\n+  where 3 = f(4)"
+    assert essence("something else") == "something else"
+
+
+@given(st.text(max_size=3000))
+def test_the_essence_is_never_long(text: str) -> None:
+    assert len(essence(text)) <= 3000
+
+
+def ended(text: str, code: int) -> ToolOutput:
+    return ToolOutput(text, code != 0, code)
+
+
+@pytest.mark.parametrize(
+    ("command", "output", "broken"),
+    [
+        ("python3 a.py", ended("Traceback (most recent call last):\nValueError: x", 1), True),
+        ("python3 a.py", ended("usage: a.py [-h] name\na.py: error: name is required", 2), False),
+        (
+            "python3 a.py",
+            ended("Traceback (most recent call last):\n    x = sys.argv[1]\nIndexError: list index out of range", 1),
+            False,
+        ),
+        ("python3 a.py", ended("Traceback (most recent call last):\nEOFError: EOF when reading a line", 1), False),
+        ("python3 a.py", ended("no such file", 1), False),
+        ("python3 -m unittest", ended("FAILED (failures=1)", 1), True),
+        ("cargo test", ended("error", 101), True),
+        ("python3 a.py", ended("fine", 0), False),
+        ("python3 a.py", ended("(stopped after 5 s)", 124), True),
+    ],
+)
+def test_which_endings_mean_that_the_code_is_broken(command: str, output: ToolOutput, broken: bool) -> None:
+    evidence = Evidence()
+    evidence.wrote("a.py")
+    evidence.ran(command, output)
+    assert (evidence.failed_check() is not None) == broken
+
+
+def test_a_decisive_check_stays_failed_until_it_passes() -> None:
+    evidence = Evidence(decisive={"check"})
+    evidence.wrote("a.py")
+    evidence.ran("check", ended("", 1))
+    evidence.ran("true", ended("", 0))
+    assert evidence.failed_check() is not None
+    evidence.ran("check", ended("", 0))
+    assert evidence.failed_check() is None
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({}, ""),
+        ({"test_a.py": "import unittest"}, "python3 -m unittest"),
+        ({"test_a.py": "def test_a():\n    assert 1"}, "python3 -m pytest -q"),
+        ({"tests/test_a.py": "import unittest"}, "python3 -m unittest discover -s tests -t ."),
+        ({"Cargo.toml": ""}, "cargo test"),
+        ({"go.mod": ""}, "go test ./..."),
+        ({"package.json": '{"scripts": {"test": "vitest"}}'}, "npm test"),
+        ({"package.json": '{"scripts": {"test": "echo \\"Error: no test specified\\" && exit 1"}}'}, ""),
+        ({"package.json": "[]"}, ""),
+    ],
+)
+def test_how_a_folders_tests_are_run(work: Path, files: dict[str, str], command: str) -> None:
+    for name, text in files.items():
+        (work / name).parent.mkdir(exist_ok=True)
+        (work / name).write_text(text)
+    assert check_command(work) == command
