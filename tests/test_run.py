@@ -140,6 +140,14 @@ def test_without_a_terminal_nothing_is_asked_and_a_refusal_goes_back_to_the_mode
         assert "needs an approval" in done.of_type("tool_result")[0]["text"]
 
 
+def test_a_model_that_finds_another_way_after_a_refusal_goes_on(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    (work / "a").write_text("A")
+    server.script(call("run", command="cat a"), call("read_file", path="a"), answer("It says A."))
+    done = agentic("run", "what does a say?", "--endpoint", server.url, *NATIVE)
+    assert "needs an approval" in server.chats[1].json["messages"][-1]["content"]
+    assert (done.code, done.of_type("run_finished")[0]["result"]) == (0, "It says A.")
+
+
 def test_none_is_the_default_without_a_terminal(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     server.script(call("write_file", path="made", content="x"), answer("ok"))
     assert agentic("run", "make it", "--endpoint", server.url, *NATIVE).code == 4

@@ -2,7 +2,6 @@
 
 import asyncio
 import sys
-from contextlib import aclosing
 from pathlib import Path
 
 import click
@@ -11,8 +10,8 @@ from agentic.cli.options import LocalAwareCommand, common_options
 from agentic.cli.start import run_to_end
 from agentic.config import Settings
 from agentic.errors import ConfigError
-from agentic.events import LlmChunk, ReasoningChunk
 from agentic.run.runtime import Runtime
+from agentic.run.streaming import follow
 from agentic.types import ChatRequest, Message, Outcome
 from agentic.wire import AnswerBuilder
 
@@ -41,13 +40,7 @@ async def _answer(runtime: Runtime, text: str) -> Outcome:
     answer = AnswerBuilder()
     status = "done"
     try:
-        async with aclosing(runtime.batcher.submit(request)) as stream:  # type: ignore[type-var]
-            async for delta in stream:
-                answer.add(delta)
-                if delta.text:
-                    await runtime.events.emit(LlmChunk(text=delta.text))
-                if delta.reasoning:
-                    await runtime.events.emit(ReasoningChunk(text=delta.reasoning))
+        await follow(runtime.batcher.submit(request), answer, runtime.events.emit)
     except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
         status = "interrupted"
     return Outcome(status, answer.message().content)

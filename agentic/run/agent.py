@@ -5,7 +5,6 @@ import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from contextlib import aclosing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,9 +12,7 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, Tool
 from agentic.events import (
     ContextTrimmed,
     Event,
-    LlmChunk,
     LlmRequest,
-    ReasoningChunk,
     ToolCalled,
     ToolResult,
     UsageReported,
@@ -31,6 +28,7 @@ from agentic.run.evidence import CODE, Evidence
 from agentic.run.prompt import repair_message, source_files, system_message, task_message
 from agentic.run.protocols import ToolProtocol, Turn
 from agentic.run.protocols.arguments import parse
+from agentic.run.streaming import follow
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
 from agentic.wire import AnswerBuilder
 from agentic.workspace import OutsideWorkspace, Workspace
@@ -73,6 +71,7 @@ class Agent:
         self.turns = Counter[str]()
         self._temperature = means.temperature
         self._task = ""
+        self._blocked = False  # the last thing it tried needed an approval that it did not get
 
     def start(self, task: str) -> None:
         """Puts the task, and the folder's small files while they fit into a third of the budget, at the top of the history."""
@@ -112,14 +111,14 @@ class Agent:
             self._left -= 1
             turn = await self._ask_model()
             self.history.append(turn.message)
+            refused = len(self._means.approver.refused)
             done = [(call, await self.call(call)) for call in turn.calls]
             if done:
                 self.history += self._means.protocol.results(done)
                 if stuck := self._stuck(done):
                     await self._warn(stuck)
-                    return "gave_up", stuck
-                if self._means.approver.refused and all(output.failed for _, output in done):
-                    return "refused", turn.text
+                    return "refused" if self._blocked else "gave_up", stuck
+                self._blocked = len(self._means.approver.refused) > refused and all(output.failed for _, output in done)
             self.turns["unreadable" if turn.problem else "readable"] += 1
             if turn.problem:
                 unreadable += 1
@@ -129,13 +128,15 @@ class Agent:
                 continue
             unreadable = 0
             if not turn.calls or self._says_all(turn, done):
-                return "done", turn.text
+                return "refused" if self._blocked else "done", turn.text
         return "limit", "the limit of model calls was reached (workflow.max_iterations)"
 
     def _says_all(self, turn: Turn, done: Sequence[tuple[ToolCall, ToolOutput]]) -> bool:
         """Whether an answer of files alone may be the last one: in the fenced protocol a model says and does at once."""
-        return self._means.protocol.name == "fenced" and all(
-            call.name == "write_file" and "not valid" not in output.text for call, output in done
+        return (
+            self._means.protocol.name == "fenced"
+            and not self._blocked
+            and all(call.name == "write_file" and "not valid" not in output.text for call, output in done)
         )
 
     def _stuck(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> str:
@@ -201,13 +202,7 @@ class Agent:
         started = time.monotonic()
         answer = AnswerBuilder()
         try:
-            async with aclosing(means.batcher.submit(request, self._lane)) as stream:  # type: ignore[type-var]
-                async for delta in stream:
-                    answer.add(delta)
-                    if delta.text:
-                        await self._emit(LlmChunk(text=delta.text))
-                    if delta.reasoning:
-                        await self._emit(ReasoningChunk(text=delta.reasoning))
+            await follow(means.batcher.submit(request, self._lane), answer, self._emit)
         except BaseException:
             if answer.message().content:  # what the user has seen stays in the history
                 self.history.append(Message("assistant", answer.message().content))

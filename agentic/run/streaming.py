@@ -1,0 +1,20 @@
+"""An answer on its way: every piece folded into the message in the making and shown at once."""
+
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import cast
+
+from agentic.events import Event, LlmChunk, ReasoningChunk
+from agentic.types import Delta
+from agentic.wire import AnswerBuilder
+
+
+async def follow(stream: AsyncIterator[Delta], answer: AnswerBuilder, emit: Callable[[Event], Awaitable[None]]) -> None:
+    """Follows `stream` to its end, folding it into `answer`. Closes the stream, and so the request, on every way out."""
+    async with aclosing(cast(AsyncGenerator[Delta, None], stream)):
+        async for delta in stream:
+            answer.add(delta)
+            if delta.text:
+                await emit(LlmChunk(text=delta.text))
+            if delta.reasoning:
+                await emit(ReasoningChunk(text=delta.reasoning))
