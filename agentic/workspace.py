@@ -10,6 +10,7 @@ import hashlib
 import os
 import stat
 import struct
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -193,6 +194,8 @@ _LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def _openat2(root: int, name: str, flags: int) -> int:
+    if sys.platform != "linux":
+        raise OSError(errno.ENOSYS, "no openat2 on this system")
     how = struct.pack("QQQ", flags, 0, _BENEATH)
     for _ in range(64):  # EAGAIN: something was renamed on the way
         descriptor: int = _LIBC.syscall(_OPENAT2, root, os.fsencode(name), how, len(how))

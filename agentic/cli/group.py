@@ -3,6 +3,7 @@
 import os
 import sys
 from importlib import import_module
+from io import TextIOWrapper
 
 import click
 
@@ -50,6 +51,11 @@ def group() -> None:
 def invoke(arguments: list[str]) -> int:
     """Runs a command; the process's exit code. A traceback is shown with --debug only."""
     debug = "--debug" in arguments
+    _prepare_output()
+    try:
+        os.getcwd()
+    except FileNotFoundError:
+        return _report(ConfigError("the current folder does not exist any more", "change to one that does"))
     try:
         code = group.main(arguments, prog_name="agentic", standalone_mode=False)
         sys.stdout.flush()
@@ -71,6 +77,16 @@ def invoke(arguments: list[str]) -> int:
         if debug:
             raise
         return _report(AgenticError(f"{type(error).__name__}: {error}", "this is a mistake in agentic: --debug shows where"))
+
+
+def _prepare_output() -> None:
+    """An output that is closed swallows what is written; a character that its encoding lacks is spelled out."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _report(error: AgenticError) -> int:

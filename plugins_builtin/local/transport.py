@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from agentic import ChatRequest, ConfigError, Delta, EndpointInfo, EndpointUnavailable, StreamBroken
+from agentic import ChatRequest, ConfigError, Delta, EndpointInfo, EndpointUnavailable
 from agentic.threads import on_daemon_thread
 from agentic.wire import ChunkDecoder, encode_request
 from plugins_builtin.local.models import MODELS, fetch_with_bar, require_gguf, resolve
@@ -38,11 +38,10 @@ class LocalTransport:
         answer = _Answer(lambda callback: server.handle_chat_completions(body, callback))
         try:
             async for chunk in answer:
-                if isinstance(chunk, list):  # llama.cpp hands over several at once when it is ahead
-                    raise StreamBroken("the engine sent a list where a chunk was due")
-                delta = decoder.feed(chunk)
-                if delta is not None:
-                    yield delta
+                for piece in chunk if isinstance(chunk, list) else [chunk]:
+                    delta = decoder.feed(piece)
+                    if delta is not None:
+                        yield delta
         finally:
             await answer.stop()
         decoder.end()

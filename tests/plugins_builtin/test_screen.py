@@ -238,12 +238,35 @@ def test_jsonl_of_a_failed_run_ends_with_run_finished(agentic: Agentic, server: 
     assert done.of_type("run_finished")[0]["status"] == "failed"
 
 
-@pytest.mark.parametrize("more", [{"COLUMNS": "1"}, {"TERM": ""}, {"LANG": "C"}, {"NO_COLOR": "1"}, {"HOME": "/nonexistent"}])
+@pytest.mark.parametrize(
+    "more",
+    [{"COLUMNS": "1"}, {"TERM": ""}, {"LANG": "C"}, {"NO_COLOR": "1"}, {"PYTHONIOENCODING": "utf-8"}, {"HOME": "/nonexistent"}],
+)
 def test_odd_surroundings(agentic: Agentic, server: FakeVLLM, more: dict[str, str]) -> None:
     server.say("안녕")
     done = agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
     assert done.code == 0
     assert "안녕" in done.out
+
+
+def test_an_output_that_lacks_the_character(agentic: Agentic, server: FakeVLLM) -> None:
+    server.say("안녕")
+    done = agentic("ask", "hi", "--endpoint", server.url, more={"PYTHONIOENCODING": "ascii"})
+    assert (done.code, done.out) == (0, "\\uc548\\ub155\n")
+
+
+@pytest.mark.parametrize("closing", [">&-", "2>&-", "<&-"])
+def test_a_closed_standard_stream(server: FakeVLLM, env: dict[str, str], work: Path, closing: str) -> None:
+    command = f"{sys.executable} -m agentic ask hi --endpoint {server.url} {closing}"
+    done = subprocess.run(command, shell=True, cwd=work, env=env, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+
+
+def test_a_folder_that_is_gone(env: dict[str, str], work: Path) -> None:
+    command = f"rmdir {work}; {sys.executable} -m agentic ask hi"
+    done = subprocess.run(command, shell=True, cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
+    assert done.returncode == 2
+    assert "does not exist any more" in done.stderr
 
 
 def test_a_closed_pipe_is_no_traceback(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
