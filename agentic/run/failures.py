@@ -1,25 +1,42 @@
-"""The essence of what a test run or a program printed: small models see one plain line, and miss it in a page of output."""
+"""The essence of what a test run or a program printed: small models see a few plain lines, and miss them in a page of output."""
 
+import ast
 import re
+import textwrap
+from pathlib import Path
 
-MAX_LINES = 6
+MAX_FAILURES = 3
 MAX_CHARACTERS = 1500
-_UNITTEST = re.compile(r"^\n?(?:ERROR|FAIL): .*?(?=^={70}|^-{70}\nRan |\Z)", re.MULTILINE | re.DOTALL)
-_STATEMENT = re.compile(r"^ {4}(\S.*)$", re.MULTILINE)
+_UNITTEST = re.compile(r"^\n?(?:ERROR|FAIL): (\w+).*?(?=^={70}|^-{70}\nRan |\Z)", re.MULTILINE | re.DOTALL)
+_FRAME = re.compile(r'^ {2}File "([^"]+)", line (\d+)', re.MULTILINE)
 _RAISED = re.compile(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", re.MULTILINE)
-_PYTEST_ERROR = re.compile(r"^E {3,}(\S.*)$", re.MULTILINE)
+_PYTEST = re.compile(r"^E {3,}(\S.*)$", re.MULTILINE)
 
 
-def essence(text: str) -> str:
-    """One line for each failure ("statement → what it raised") where the output is understood, else its end."""
-    found = [_failure(block[0]) for block in _UNITTEST.finditer(text)] or _PYTEST_ERROR.findall(text)
-    lines = list(dict.fromkeys(line for line in found if line))[:MAX_LINES]
-    return "\n".join(lines) if lines else text[-MAX_CHARACTERS:].strip()
+def essence(text: str, root: Path) -> str:
+    """Each failed test's own lines and what it raised, where the output is understood and the tests lie in `root`; else its end."""
+    found = [_failure(block, root) for block in _UNITTEST.finditer(text)] or _PYTEST.findall(text)
+    parts = list(dict.fromkeys(part for part in found if part))[: MAX_FAILURES if _UNITTEST.search(text) else 2 * MAX_FAILURES]
+    return "\n".join(parts)[:MAX_CHARACTERS] if parts else text[-MAX_CHARACTERS:].strip()
 
 
-def _failure(block: str) -> str:
-    statements, raised = _STATEMENT.findall(block), _RAISED.findall(block)
-    if not raised:
+def _failure(block: re.Match[str], root: Path) -> str:
+    raised = _RAISED.findall(block[0])
+    frame = _FRAME.search(block[0])
+    if not raised or not frame:
         return ""
-    code = [line for line in statements if not set(line) <= {"^", "~", " "}]
-    return f"{code[0].strip()}  →  {raised[0]}" if code else str(raised[0])
+    body = _function_at(Path(frame[1]), int(frame[2]), root)
+    return f"{body}\n    →  {raised[0]}" if body else f"{block[1]}  →  {raised[0]}"
+
+
+def _function_at(path: Path, line: int, root: Path) -> str:
+    """The source of the function around a line, "" for a file that is not beneath `root`."""
+    try:
+        source = path.read_text(encoding="utf-8") if path.resolve().is_relative_to(root) else ""
+        tree = ast.parse(source)
+    except (OSError, ValueError, SyntaxError):
+        return ""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.lineno <= line <= (node.end_lineno or 0):
+            return textwrap.dedent("\n".join(source.splitlines()[node.lineno - 1 : node.end_lineno]))
+    return ""

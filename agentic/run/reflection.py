@@ -35,10 +35,8 @@ class Reflection:
         if command and _ABOUT_TESTS.search(self._task) and self._can_run():
             self._agent.evidence.decisive.add(command)
             output = await self._agent.call(run_call(command))
-            if output.failed and self._means.protocol.name == "fenced":
-                await self._agent.repair(_told(command, output.text, short=True))
-            elif output.failed:
-                self._agent.tell(_told(command, output.text, short=False))
+            if output.failed:
+                await self._tell(self._told(command, output.text))
 
     async def judge(self) -> bool:
         """Whether the agent has to go on; what it has to do is in its history then."""
@@ -52,11 +50,14 @@ class Reflection:
             return False
         self._agent.vary()
         await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
+        await self._tell(word)
+        return True
+
+    async def _tell(self, word: str) -> None:
         if self._means.protocol.name == "fenced":
             await self._agent.repair(word)
         else:
             self._agent.tell(word)
-        return True
 
     async def _what_is_wrong(self) -> str:
         """What the agent has to be told, "" for nothing. Runs what shows it: the tests, the task's own examples, the program."""
@@ -72,8 +73,18 @@ class Reflection:
                 if evidence.failed_check():
                     break
         if failed := evidence.failed_check():
-            return _told(failed[0], failed[1].text, self._means.protocol.name == "fenced")
+            return self._told(failed[0], failed[1].text)
         return ""
+
+    def _told(self, command: str, text: str) -> str:
+        """A failed check in words: what an example's check says is plain; small models get the essence of anything else."""
+        said = re.search(r"^AssertionError: (.+ must give .+)|^(.+ must print .+)", text, re.MULTILINE | re.DOTALL)
+        if said and not _TEST_RUN.search(text):
+            return (said[1] or said[2]).rsplit("(exit code", 1)[0].strip()
+        if self._means.protocol.name != "fenced":
+            return f"$ {command}\n{text}\nThe program is not right yet."
+        what = "These tests fail" if _TEST_RUN.search(text) else "Running it gives"
+        return f"{what}:\n{essence(text, self._means.workspace.root)}"
 
     def _can_run(self) -> bool:
         return "run" in self._means.tools and self._means.approver.can("execute")
@@ -99,13 +110,3 @@ class Reflection:
             self.note = f"Not done: `{failed[0]}` still fails (exit code {failed[1].exit_code})."
         elif self._agent.evidence.unchecked_code:
             self.note = "Not checked: nothing was run after the last change."
-
-
-def _told(command: str, text: str, short: bool) -> str:
-    """A failed check in words: what an example's check says is plain, a test run's failures are listed, else the output itself."""
-    said = re.search(r"^AssertionError: (.+ must give .+)|^(.+ must print .+)", text, re.MULTILINE | re.DOTALL)
-    if said and "Ran " not in text:
-        return (said[1] or said[2]).rsplit("(exit code", 1)[0].strip()
-    if short and _TEST_RUN.search(text):
-        return f"These tests fail:\n{essence(text)}"
-    return f"$ {command}\n{text}\nThe program is not right yet." if not short else f"Running it gives:\n{essence(text)}"

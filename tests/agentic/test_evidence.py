@@ -101,15 +101,19 @@ FAILED (failures=1)
 """
 
 
-def test_the_essence_of_a_test_run() -> None:
-    assert essence(UNITTEST) == "self.assertEqual(f(4), 2)  →  AssertionError: 3 != 2"
-    assert essence("E       assert 3 == 2\nE        +  where 3 = f(4)\n") == "assert 3 == 2\n+  where 3 = f(4)"
-    assert essence("something else") == "something else"
+def test_the_essence_of_a_test_run(work: Path) -> None:
+    test = "class T:\n    x = 1\n\n    def test_even(self):\n        self.assertEqual(f(4), 2)\n"
+    (work / "test_a.py").write_text(test)
+    told = essence(UNITTEST.replace("/x/", f"{work}/"), work)
+    assert told == "def test_even(self):\n    self.assertEqual(f(4), 2)\n    →  AssertionError: 3 != 2"
+    assert essence(UNITTEST, work) == "test_even  →  AssertionError: 3 != 2"
+    assert essence("E       assert 3 == 2\nE        +  where 3 = f(4)\n", work) == "assert 3 == 2\n+  where 3 = f(4)"
+    assert essence("something else", work) == "something else"
 
 
 @given(st.text(max_size=3000))
 def test_the_essence_is_never_long(text: str) -> None:
-    assert len(essence(text)) <= 3000
+    assert len(essence(text, Path("/nonexistent"))) <= 3000
 
 
 def ended(text: str, code: int) -> ToolOutput:
