@@ -11,7 +11,6 @@ from agentic.run.agent import Means
 from agentic.run.approval import Approver
 from agentic.run.budget import Budget
 from agentic.run.llm import BatcherLlm
-from agentic.run.protocols import ToolProtocol, by_name
 from agentic.run.protocols.choose import Record, choose
 from agentic.run.runtime import Runtime, state_folder
 from agentic.run.workflow import Workflow
@@ -58,9 +57,9 @@ async def _work(runtime: Runtime, root: Path, task: str) -> Outcome:
     try:
         return await workflow.run()
     finally:
-        record.add(runtime.info, protocol.name, workflow.turns)
+        record.add(runtime.info, protocol, workflow.turns)
 
 
-async def _protocol(runtime: Runtime, record: Record) -> ToolProtocol:
-    name = runtime.settings["tools.protocol"]
-    return by_name(name) if name != "auto" else await choose(runtime.info, runtime.batcher, record)
+async def _protocol(runtime: Runtime, record: Record) -> str:
+    name: str = runtime.settings["tools.protocol"]
+    return name if name != "auto" else await choose(runtime.info, runtime.batcher, record)

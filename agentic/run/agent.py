@@ -1,20 +1,17 @@
 """One agent: model call, tool calls, results, until the model is done or a limit is reached."""
 
-import json
+import asyncio
 import re
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
-from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, ToolError
+from agentic.errors import ContextOverflow, ModelOutputError
 from agentic.events import (
     ContextTrimmed,
     Event,
     LlmRequest,
-    ToolCalled,
-    ToolResult,
     UsageReported,
     Warned,
 )
@@ -24,14 +21,14 @@ from agentic.hooks.tools import Tool
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.approval import Approver
 from agentic.run.budget import Budget
-from agentic.run.evidence import CODE, Evidence
+from agentic.run.outcome.evidence import CODE
 from agentic.run.prompt import repair_message, source_files, system_message, task_message
-from agentic.run.protocols import ToolProtocol, Turn
-from agentic.run.protocols.arguments import parse
+from agentic.run.protocols import Turn, by_name
 from agentic.run.streaming import follow
+from agentic.run.tool_calls import ToolCaller
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
 from agentic.wire import AnswerBuilder
-from agentic.workspace import OutsideWorkspace, Workspace
+from agentic.workspace import Workspace
 
 MAX_UNREADABLE = 3
 MAX_SAME = 3
@@ -45,7 +42,7 @@ class Means:
 
     batcher: Batcher
     events: Dispatcher
-    protocol: ToolProtocol
+    protocol: str
     tools: Mapping[str, Tool]
     context: ContextStrategy
     approver: Approver
@@ -64,22 +61,22 @@ class Agent:
         self._lane = lane
         self._left = max_iterations
         self._seen: Counter[tuple[str, str, str]] = Counter()
+        self._protocol = by_name(means.protocol)
         self._specs = [tool.spec for _, tool in sorted(means.tools.items())]
-        self.history: list[Message] = [system_message(means.protocol, self._specs)]
-        self.evidence = Evidence()
+        self.history: list[Message] = [system_message(self._protocol, self._specs)]
+        self.tools = ToolCaller(means.tools, means.workspace, means.approver, means.events.before_tool, self._emit)
         self.usage = Usage()
         self.turns = Counter[str]()
         self._temperature = means.temperature
         self._task = ""
-        self._blocked = False  # the last thing it tried needed an approval that it did not get
 
     def start(self, task: str) -> None:
         """Puts the task, and the folder's small files while they fit into a third of the budget, at the top of the history."""
         self._task = task
         means = self._means  # a third of the budget in tokens is as many bytes as the budget has tokens
-        self.history.append(task_message(task, means.workspace, means.budget.prompt, means.protocol.reminder))
+        self.history.append(task_message(task, means.workspace, means.budget.prompt, self._protocol.reminder))
         named = set(_CODE_FILE.findall(task))
-        means.protocol.expect(named.pop() if len(named) == 1 else "")
+        self._protocol.expect(named.pop() if len(named) == 1 else "")
 
     @property
     def last_words(self) -> str:
@@ -91,10 +88,10 @@ class Agent:
         means = self._means
         count = means.budget.count_all
         before, dropped = count(self.history), len(self.history) - 1
-        files = [path for path in self.evidence.written if path.endswith(CODE)] or source_files(means.workspace)
+        files = [path for path in self.tools.evidence.written if path.endswith(CODE)] or source_files(means.workspace)
         del self.history[1:]
         self.history.append(repair_message(self._task, means.workspace, means.budget.prompt, wrong, files))
-        means.protocol.expect(files[0] if len(files) == 1 else "")
+        self._protocol.expect(files[0] if len(files) == 1 else "")
         await self._emit(ContextTrimmed(before=before, after=count(self.history), dropped=dropped))
 
     def tell(self, text: str) -> None:
@@ -111,14 +108,12 @@ class Agent:
             self._left -= 1
             turn = await self._ask_model()
             self.history.append(turn.message)
-            refused = len(self._means.approver.refused)
-            done = [(call, await self.call(call)) for call in turn.calls]
+            done = await self.tools.call_all(turn.calls)
             if done:
-                self.history += self._means.protocol.results(done)
+                self.history += self._protocol.results(done)
                 if stuck := self._stuck(done):
                     await self._warn(stuck)
-                    return "refused" if self._blocked else "gave_up", stuck
-                self._blocked = len(self._means.approver.refused) > refused and all(output.failed for _, output in done)
+                    return "refused" if self.tools.blocked else "gave_up", stuck
             self.turns["unreadable" if turn.problem else "readable"] += 1
             if turn.problem:
                 unreadable += 1
@@ -128,14 +123,14 @@ class Agent:
                 continue
             unreadable = 0
             if not turn.calls or self._says_all(turn, done):
-                return "refused" if self._blocked else "done", turn.text
+                return "refused" if self.tools.blocked else "done", turn.text
         return "limit", "the limit of model calls was reached (workflow.max_iterations)"
 
     def _says_all(self, turn: Turn, done: Sequence[tuple[ToolCall, ToolOutput]]) -> bool:
         """Whether an answer of files alone may be the last one: in the fenced protocol a model says and does at once."""
         return (
-            self._means.protocol.name == "fenced"
-            and not self._blocked
+            self._protocol.name == "fenced"
+            and not self.tools.blocked
             and all(call.name == "write_file" and "not valid" not in output.text for call, output in done)
         )
 
@@ -172,7 +167,7 @@ class Agent:
                 temperature = RETRY_TEMPERATURE + 0.1 * broken
             else:
                 break
-        turn = self._means.protocol.read(answer, self._specs, cut_off)
+        turn = self._protocol.read(answer, self._specs, cut_off)
         if not turn.calls and not turn.problem and not answer.content.strip():
             return Turn(turn.message, problem="Your answer was empty. Go on with the task.")
         return turn
@@ -196,14 +191,14 @@ class Agent:
             temperature=temperature,
             session=f"{means.session}-{self._name}",
         )
-        request = await means.events.before_request(means.protocol.request(request, self._specs))
+        request = await means.events.before_request(self._protocol.request(request, self._specs))
         estimated = means.budget.count_all(request.messages, request.tools)
         await self._emit(LlmRequest(endpoint=info.url, prompt_tokens=estimated, budget=means.budget.prompt))
         started = time.monotonic()
         answer = AnswerBuilder()
         try:
             await follow(means.batcher.submit(request, self._lane), answer, self._emit)
-        except BaseException:
+        except asyncio.CancelledError:
             if answer.message().content:  # what the user has seen stays in the history
                 self.history.append(Message("assistant", answer.message().content))
             raise
@@ -224,64 +219,9 @@ class Agent:
             )
         )
 
-    async def call(self, call: ToolCall) -> ToolOutput:
-        """Runs one tool call: whatever goes wrong is an output for the model."""
-        started = time.monotonic()
-        try:
-            tool, arguments = self._resolve(call)
-        except ToolError as error:
-            await self._emit(ToolCalled(id=call.id, name=call.name, arguments={}))
-            output = ToolOutput(str(error), failed=True)
-        else:
-            await self._emit(ToolCalled(id=call.id, name=call.name, arguments=arguments))
-            output = await self._run_approved(call, tool, arguments)
-            self._remember(tool, arguments, output)
-        seconds = round(time.monotonic() - started, 3)
-        await self._emit(
-            ToolResult(
-                id=call.id, name=call.name, text=output.text, failed=output.failed, exit_code=output.exit_code, seconds=seconds
-            )
-        )
-        return output
-
-    def _resolve(self, call: ToolCall) -> tuple[Tool, dict[str, Any]]:
-        tool = self._means.tools.get(call.name)
-        if tool is None:
-            raise ToolError(f"there is no tool {call.name!r}; the tools are {', '.join(sorted(self._means.tools))}")
-        return tool, parse(call.arguments, tool.spec.parameters)
-
-    async def _run_approved(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
-        means = self._means
-        refused = await means.approver.may_call(call, tool.spec.effect, await means.events.before_tool(call))
-        if refused:
-            return ToolOutput(f"{call.name} was not run: {refused}.", failed=True)
-        for _ in range(2):
-            try:
-                return await tool.run(arguments, means.workspace)
-            except OutsideWorkspace as outside:
-                if refused := await means.approver.may_leave(outside.path):
-                    return ToolOutput(f"{outside}: {refused}.", failed=True)
-                means.workspace.grant(outside.path)
-            except AgenticError as error:
-                return ToolOutput(str(error), failed=True)
-            except Exception as error:  # a tool may be anybody's
-                return ToolOutput(f"{call.name} failed: {type(error).__name__}: {error}", failed=True)
-        return ToolOutput(f"{call.name}: that path leads outside the folder.", failed=True)
-
-    def _remember(self, tool: Tool, arguments: Mapping[str, Any], output: ToolOutput) -> None:
-        if tool.spec.effect == "execute" and output.exit_code is not None:
-            self.evidence.ran(str(arguments.get("command", tool.spec.name)), output)
-        elif tool.spec.effect == "write" and not output.failed:
-            self.evidence.wrote(str(arguments.get("path", "")))
-
     async def _warn(self, message: str) -> None:
         await self._emit(Warned(message=message))
 
     async def _emit(self, event: Event) -> None:
         event.agent = self._name
         await self._means.events.emit(event)
-
-
-def run_call(command: str) -> ToolCall:
-    """A call of the `run` tool that nobody's model made."""
-    return ToolCall("check", "run", json.dumps({"command": command}))

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agentic.errors import AgenticError
-from agentic.run.evidence import CODE
+from agentic.run.outcome.evidence import CODE
 from agentic.run.protocols import ToolProtocol
 from agentic.types import Message, ToolSpec
 from agentic.workspace import Workspace

@@ -15,7 +15,7 @@ from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
 from agentic.hooks.fan_out import FanOut
 from agentic.run.agent import Agent, Means
-from agentic.run.reflection import Reflection
+from agentic.run.outcome.reflection import Reflection
 from agentic.types import Complexity, Outcome, Plan, Subtask
 
 DONE = "done"
@@ -113,7 +113,7 @@ class Workflow:
             status, result = await agent.run()
         finally:
             await self._means.events.emit(SubAgentFinished(status=status, agent=name))
-        return Outcome(status, result, tuple(agent.evidence.written), agent.usage)
+        return Outcome(status, result, tuple(agent.tools.evidence.written), agent.usage)
 
     async def _reflect(self) -> str:
         if self._status != "done":
@@ -122,7 +122,7 @@ class Workflow:
         if again:
             return "plan"
         self._status, note = self._reflection.status, self._reflection.note
-        said = self._result or self._agent.evidence.summary()
+        said = self._result or self._agent.tools.evidence.summary()
         self._result = "\n".join(part for part in (said, note) if part)
         return DONE
 

@@ -8,7 +8,7 @@ from typing import Any
 from agentic.config.edit import replace_file
 from agentic.errors import ContextOverflow, ModelOutputError, RequestRejected
 from agentic.hooks.batching import Batcher, Lane
-from agentic.run.protocols import ToolProtocol, by_name
+from agentic.run.protocols import by_name
 from agentic.run.protocols.native import clean_name
 from agentic.types import ChatRequest, EndpointInfo, Message, ToolSpec
 
@@ -55,14 +55,14 @@ class Record:
             return  # a read-only home costs a probe a run, nothing else
 
 
-async def choose(info: EndpointInfo, batcher: Batcher, record: Record) -> ToolProtocol:
+async def choose(info: EndpointInfo, batcher: Batcher, record: Record) -> str:
     """The first protocol that the model is able to use and that has not failed it since: native, fenced, json."""
     entry = record.of(info)
     if not isinstance(entry.get("able"), list):
         entry["able"] = [name for name, able in (("native", _native_works), ("fenced", _fenced_works)) if await able(batcher)]
         record.save()
     names = [name for name in ("native", "fenced") if name in entry["able"] and _went_well(entry["turns"].get(name))]
-    return by_name(names[0] if names else "json")
+    return names[0] if names else "json"
 
 
 def _went_well(tally: object) -> bool:

@@ -3,11 +3,11 @@
 import re
 
 from agentic.events import WorkflowEvent
-from agentic.run.agent import Agent, Means, run_call
-from agentic.run.checks import check_command
-from agentic.run.examples import check_commands, programs_that_do_nothing
-from agentic.run.failures import essence
-from agentic.run.trials import trial_command
+from agentic.run.agent import Agent, Means
+from agentic.run.outcome.checks import check_command
+from agentic.run.outcome.examples import check_commands, programs_that_do_nothing
+from agentic.run.outcome.failures import essence
+from agentic.run.outcome.trials import trial_command
 
 MAX_ROUNDS = 4
 MAX_TRIALS = 2  # a usage line tried with made-up values is a hint, not a proof
@@ -32,9 +32,9 @@ class Reflection:
     async def look_first(self) -> None:
         """For a task that speaks of tests or mistakes: how the tests fail before anything is changed, for the model to read."""
         command = check_command(self._means.workspace.root)
-        if command and _ABOUT_TESTS.search(self._task) and self._can_run():
-            self._agent.evidence.decisive.add(command)
-            output = await self._agent.call(run_call(command))
+        if command and _ABOUT_TESTS.search(self._task) and self._agent.tools.can_run():
+            self._agent.tools.evidence.decisive.add(command)
+            output = await self._agent.tools.run_command(command)
             if output.failed:
                 await self._tell(self._told(command, output.text))
 
@@ -54,22 +54,22 @@ class Reflection:
         return True
 
     async def _tell(self, word: str) -> None:
-        if self._means.protocol.name == "fenced":
+        if self._means.protocol == "fenced":
             await self._agent.repair(word)
         else:
             self._agent.tell(word)
 
     async def _what_is_wrong(self) -> str:
         """What the agent has to be told, "" for nothing. Runs what shows it: the tests, the task's own examples, the program."""
-        evidence = self._agent.evidence
+        evidence = self._agent.tools.evidence
         if idle := programs_that_do_nothing(self._task, self._means.workspace.root, evidence.written):
             return f"Running {idle} does nothing: it only defines functions. Call them when the program is run."
-        if evidence.unchecked_code and self._can_run():
+        if evidence.unchecked_code and self._agent.tools.can_run():
             commands = self._checks()
             if not commands:
                 return f"You wrote {', '.join(evidence.written)}, and nothing was run yet. Run it once to see that it works."
             for command in commands:
-                await self._agent.call(run_call(command))
+                await self._agent.tools.run_command(command)
                 if evidence.failed_check():
                     break
         if failed := evidence.failed_check():
@@ -81,32 +81,29 @@ class Reflection:
         said = re.search(r"^AssertionError: (.+ must give .+)|^(.+ must print .+)", text, re.MULTILINE | re.DOTALL)
         if said and not _TEST_RUN.search(text):
             return (said[1] or said[2]).rsplit("(exit code", 1)[0].strip()
-        if self._means.protocol.name != "fenced":
+        if self._means.protocol != "fenced":
             return f"$ {command}\n{text}\nThe program is not right yet."
         what = "These tests fail" if _TEST_RUN.search(text) else "Running it gives"
         return f"{what}:\n{essence(text, self._means.workspace.root)}"
 
-    def _can_run(self) -> bool:
-        return "run" in self._means.tools and self._means.approver.can("execute")
-
     def _checks(self) -> list[str]:
         """The tests of the folder and the examples of the task; for a model that is asked in fenced text, the program itself."""
-        root, written = self._means.workspace.root, self._agent.evidence.written
+        root, written = self._means.workspace.root, self._agent.tools.evidence.written
         tests = check_command(root)
         commands = [*([tests] if tests else []), *check_commands(self._task, root, written)]
-        self._agent.evidence.decisive.update(commands)
+        self._agent.tools.evidence.decisive.update(commands)
         if (trial := trial_command(self._task, root)) and self._trials < MAX_TRIALS:
             self._trials += 1
             commands.append(trial)
-        if not commands and self._means.protocol.name == "fenced":
+        if not commands and self._means.protocol == "fenced":
             scripts = [path for path in written if path.endswith(".py")]
             commands = [f"python3 {path}" for path in scripts[-1:]]
         return commands
 
     def _conclude(self) -> None:
-        failed = self._agent.evidence.failed_check()
+        failed = self._agent.tools.evidence.failed_check()
         if failed:
             self.status = "gave_up"
             self.note = f"Not done: `{failed[0]}` still fails (exit code {failed[1].exit_code})."
-        elif self._agent.evidence.unchecked_code:
+        elif self._agent.tools.evidence.unchecked_code:
             self.note = "Not checked: nothing was run after the last change."

@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.run.checks import check_command
-from agentic.run.evidence import Evidence
-from agentic.run.examples import check_commands, programs_that_do_nothing
-from agentic.run.failures import essence
-from agentic.run.trials import trial_command
+from agentic.run.outcome.checks import check_command
+from agentic.run.outcome.evidence import Evidence
+from agentic.run.outcome.examples import check_commands, programs_that_do_nothing
+from agentic.run.outcome.failures import essence
+from agentic.run.outcome.trials import trial_command
 from agentic.types import ToolOutput
 
 
