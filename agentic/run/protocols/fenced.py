@@ -177,6 +177,8 @@ def without_blocks(text: str) -> str:
             inside = "" if line.strip() == inside else inside
         elif opened:
             inside = opened[1]
+            while kept and (not kept[-1].strip() or _path_in(kept[-1])):  # the block's name goes with it
+                kept.pop()
         else:
             kept.append(line)
     return re.sub(r"\n{3,}", "\n\n", "\n".join(kept)).strip()
