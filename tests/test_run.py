@@ -354,3 +354,17 @@ def test_ctrl_c_while_streaming_closes_the_request(server: FakeVLLM, env: dict[s
     assert process.returncode == 130
     assert "some" in json.loads(rest.splitlines()[-1])["result"]
     assert server.wait_for(lambda: server.running == 0)
+
+
+def test_a_repair_that_makes_it_worse_is_undone(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    """In fenced text the files go back to the version with the fewest failures before the next try."""
+    task = "Write twice.py. twice(1) returns 2, twice(5) returns 10 and twice('a') returns 'aa'."
+    versions = ["x * 2 if x == 5 else x + 1", "0", "x * 2"]
+    server.script(*(fenced(f"twice.py\n```python\ndef twice(x):\n    return {body}\n```") for body in versions))
+    done = agentic("run", task, "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=fenced", "--output", "jsonl")
+    assert done.code == 0
+    asked = [request.json["messages"][-1]["content"] for request in server.chats]
+    assert "x + 1" in asked[1]
+    assert "x + 1" in asked[2]
+    assert "return 0" not in asked[2]
+    assert server.chats[2].json["temperature"] > server.chats[1].json["temperature"] >= 0.7

@@ -90,6 +90,7 @@ class Agent:
         before, dropped = count(self.history), len(self.history) - 1
         files = [path for path in self.tools.evidence.written if path.endswith(CODE)] or source_files(means.workspace)
         del self.history[1:]
+        self._seen.clear()
         self.history.append(repair_message(self._task, means.workspace, means.budget.prompt, wrong, files))
         self._protocol.expect(files[0] if len(files) == 1 else "")
         await self._emit(ContextTrimmed(before=before, after=count(self.history), dropped=dropped))
@@ -146,7 +147,7 @@ class Agent:
 
     def vary(self) -> None:
         """The next answers should differ from what came before, since that did not work."""
-        self._temperature = max((self._temperature or 0.0) + 0.1, RETRY_TEMPERATURE)
+        self._temperature = max((self._temperature or 0.0) + 0.15, RETRY_TEMPERATURE)
 
     async def _ask_model(self) -> Turn:
         """One answer; an overflow shrinks the prompt once, broken model output is asked for again in a changed way, twice."""

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from agentic.run.outcome.checks import check_command
 from agentic.run.outcome.evidence import Evidence
 from agentic.run.outcome.examples import check_commands, programs_that_do_nothing
-from agentic.run.outcome.failures import essence
+from agentic.run.outcome.failures import count_failures, essence
 from agentic.run.outcome.trials import trial_command
 from agentic.types import ToolOutput
 
@@ -82,6 +82,20 @@ def test_a_program_that_only_defines_functions_does_nothing(work: Path) -> None:
     assert programs_that_do_nothing("write a module a.py", work, ["a.py"]) == ""
     (work / "a.py").write_text("def main():\n    print(1)\n\nmain()\n")
     assert programs_that_do_nothing("`python a.py` prints 1", work, ["a.py"]) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "count"),
+    [
+        ("FAILED (failures=1, errors=2)", 3),
+        ("FAILED (errors=1)", 1),
+        ("==== 2 failed, 1 passed in 0.1s ====", 2),
+        ("1 failed, 1 error in 0.02s", 2),
+        ("Traceback", 1),
+    ],
+)
+def test_counting_failures(text: str, count: int) -> None:
+    assert count_failures(text) == count
 
 
 UNITTEST = """\

@@ -37,6 +37,8 @@ def _literal_at(text: str) -> str:
     """The Python literal that `text` begins with, "" if none: the longest that parses on the first line."""
     line = text.split("\n", 1)[0]
     for end in range(min(len(line), 200), 0, -1):
+        if line[:end].rstrip().endswith(","):  # the sentence goes on; it is no tuple
+            continue
         try:
             ast.literal_eval(line[:end].strip())
         except (ValueError, SyntaxError, MemoryError, RecursionError):

@@ -20,6 +20,13 @@ def essence(text: str, root: Path) -> str:
     return "\n".join(parts)[:MAX_CHARACTERS] if parts else text[-MAX_CHARACTERS:].strip()
 
 
+def count_failures(text: str) -> int:
+    """How many failures a check's output tells of, at least one."""
+    last = re.search(r"^FAILED \(.+\)|^.*\d+ (?:failed|error).*$", text, re.MULTILINE)
+    numbers = re.findall(r"(?:failures|errors)=(\d+)|(\d+) (?:failed|error)", last[0]) if last else []
+    return max(1, sum(int(number or other) for number, other in numbers))
+
+
 def _failure(block: re.Match[str], root: Path) -> str:
     raised = _RAISED.findall(block[0])
     frame = _FRAME.search(block[0])

@@ -6,7 +6,7 @@ from agentic.events import WorkflowEvent
 from agentic.run.agent import Agent, Means
 from agentic.run.outcome.checks import check_command
 from agentic.run.outcome.examples import check_commands, programs_that_do_nothing
-from agentic.run.outcome.failures import essence
+from agentic.run.outcome.failures import count_failures, essence
 from agentic.run.outcome.trials import trial_command
 
 MAX_ROUNDS = 4
@@ -26,6 +26,7 @@ class Reflection:
         self._task = task
         self._rounds = 0
         self._trials = 0
+        self._best: tuple[int, str, dict[str, bytes]] | None = None  # failures, what they are, the files
         self.status = "done"
         self.note = ""
 
@@ -50,8 +51,22 @@ class Reflection:
             return False
         self._agent.vary()
         await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
-        await self._tell(word)
+        await self._tell(await self._keep_the_better(word))
         return True
+
+    async def _keep_the_better(self, word: str) -> str:
+        """Small models make it worse as often as better: back to the version with the fewest failures, and what was wrong there."""
+        if self._means.protocol != "fenced":
+            return word
+        space, evidence = self._means.workspace, self._agent.tools.evidence
+        failures = sum(count_failures(output.text) for _, output in evidence.checks if output.failed)
+        if self._best is None or failures < self._best[0]:
+            self._best = (failures, word, {path: space.read(path).data for path in evidence.written})
+            return word
+        _, better, files = self._best
+        for path, data in files.items():
+            space.write(path, data)
+        return better
 
     async def _tell(self, word: str) -> None:
         if self._means.protocol == "fenced":
@@ -70,8 +85,6 @@ class Reflection:
                 return f"You wrote {', '.join(evidence.written)}, and nothing was run yet. Run it once to see that it works."
             for command in commands:
                 await self._agent.tools.run_command(command)
-                if evidence.failed_check():
-                    break
         if failed := evidence.failed_check():
             return self._told(failed[0], failed[1].text)
         return ""

@@ -170,7 +170,8 @@ def _path_in_comment(body: Sequence[str]) -> str:
 
 def without_blocks(text: str) -> str:
     """The prose around the blocks."""
-    kept, inside = [], ""
+    kept: list[str] = []
+    inside = ""
     for line in text.split("\n"):
         opened = _OPEN.match(line)
         if inside:
