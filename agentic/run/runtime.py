@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from agentic.config import Settings
-from agentic.errors import AgenticError, ConfigError, none_answered
+from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answered
 from agentic.events import Event, Warned
 from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher
@@ -102,7 +102,11 @@ async def _transport(settings: Settings, host: Host, setup: Callable[[str, Provi
 
 
 async def _silent_endpoints(transport: Transport) -> dict[str, AgenticError]:
-    """Why each endpoint that gave no answer gave none; one that answers is enough to stop asking."""
+    """Why each endpoint that gave no answer gave none; one that answers is enough to stop asking.
+
+    Raises RequestRejected where the only ones that answered refused (a wrong key, an unknown model): silence is another matter.
+    """
+    rejected: RequestRejected | None = None
     silent: dict[str, AgenticError] = {}
     for endpoint in transport.endpoints:
         try:
@@ -112,10 +116,14 @@ async def _silent_endpoints(transport: Transport) -> dict[str, AgenticError]:
             silent[endpoint] = AgenticError(f"no answer within {AUTO_SECONDS:g} s")
         except ConfigError:
             raise
+        except RequestRejected as error:
+            silent[endpoint] = rejected = error
         except AgenticError as error:
             silent[endpoint] = error
         else:
-            break
+            return silent
+    if rejected is not None:
+        raise rejected
     return silent
 
 

@@ -177,6 +177,13 @@ def test_the_key_goes_to_the_endpoint_and_nowhere_else(agentic: Agentic, second_
     assert "s3cret" not in shown.out
 
 
+def test_an_endpoint_that_refuses_is_not_taken_for_a_silent_one(agentic: Agentic, server: FakeVLLM) -> None:
+    """`auto` must not turn to the embedded engine because of a misspelt model."""
+    done = agentic("ask", "hi", "--endpoint", server.url, "--model", "nonsense")
+    assert done.code == 2
+    assert "it serves fake" in done.err
+
+
 def test_proxies_of_the_environment_are_not_used(agentic: Agentic, server: FakeVLLM) -> None:
     dead = "http://127.0.0.1:1"
     done = agentic("ask", "hi", "--endpoint", server.url, more={"HTTP_PROXY": dead, "http_proxy": dead, "ALL_PROXY": dead})
