@@ -8,6 +8,7 @@ The same folders serve other agents: `prompt.txt` is the task, `start/` what lie
 import argparse
 import json
 import shutil
+import signal
 import statistics
 import subprocess
 import sys
@@ -54,17 +55,22 @@ def attempt(task: Path, options: list[str], keep: Path | None) -> dict[str, Any]
         prompt = (task / "prompt.txt").read_text().strip()
         command = [sys.executable, "-m", "agentic", "run", prompt, "--approve", "all", "--output", "jsonl", *options]
         started = time.monotonic()
-        done = subprocess.run(command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=LIMIT_SECONDS)
+        process = subprocess.Popen(command, cwd=folder, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, text=True)
+        try:
+            out, _ = process.communicate(timeout=LIMIT_SECONDS)
+        except subprocess.TimeoutExpired:
+            process.send_signal(signal.SIGINT)
+            out, _ = process.communicate()
         seconds = time.monotonic() - started
         if keep:
-            keep.with_suffix(".jsonl").write_text(done.stdout + done.stderr)
-        events = [json.loads(line) for line in done.stdout.splitlines()]
+            keep.with_suffix(".jsonl").write_text(out)
+        events = [json.loads(line) for line in out.splitlines()]
         return {
             "solved": solved(task, folder),
             "seconds": round(seconds, 1),
             "calls": sum(event["type"] == "llm_request" for event in events),
             "complexity": next((event["score"] for event in events if event["type"] == "complexity"), None),
-            "exit_code": done.returncode,
+            "exit_code": process.returncode,
         }
 
 

@@ -30,7 +30,7 @@ def test_nothing_but_the_answer_is_printed(gguf: str, agentic: Agentic) -> None:
 def test_a_run_ends(gguf: str, agentic: Agentic, work: Path) -> None:
     done = agentic(
         "run", "Create the file hello.py that prints hello.", f"--local={gguf}", "--approve", "all",
-        "--max-iterations", "4", "--output", "jsonl", seconds=300,
+        "--max-iterations", "2", "--output", "jsonl", "-c", "llm.local.context=1024", seconds=300,
     )  # fmt: skip
     assert done.of_type("run_finished")
     assert done.code in (0, 1)

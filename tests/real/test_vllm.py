@@ -60,7 +60,7 @@ def test_an_overflow_is_told_as_the_fake_tells_it(endpoints: list[str], agentic:
 
 
 def test_a_server_without_a_tool_parser_says_so_with_a_400(endpoints: list[str], agentic: Agentic) -> None:
-    done = agentic("run", "Say hi.", "--endpoint", endpoints[0], "--max-iterations", "2", "--output", "jsonl", seconds=300)
+    done = agentic("run", "Say hi.", "--endpoint", endpoints[0], "--max-iterations", "1", "--output", "jsonl", "-c", "context.context_window=1024", seconds=300)
     assert done.of_type("llm_chunk")
     assert done.code in (0, 1)
 
@@ -82,8 +82,8 @@ def test_a_wrong_model_names_the_right_one(endpoints: list[str], agentic: Agenti
 
 
 def test_json_actions_are_held_to_their_schema(endpoints: list[str], agentic: Agentic, work: Path) -> None:
-    arguments = ("run", "List the files.", "--endpoint", endpoints[0], "-c", "tools.protocol=json", "--max-iterations", "2")
-    done = agentic(*arguments, "--output", "jsonl", seconds=300)
+    arguments = ("run", "List the files.", "--endpoint", endpoints[0], "-c", "tools.protocol=json", "--max-iterations", "1")
+    done = agentic(*arguments, "-c", "context.context_window=1024", "--output", "jsonl", seconds=300)
     spoken = "".join(event["text"] for event in done.of_type("llm_chunk"))
     first, _ = json.JSONDecoder().raw_decode(spoken.strip())
     assert set(first) == {"tool", "arguments"}
