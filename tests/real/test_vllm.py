@@ -60,7 +60,19 @@ def test_an_overflow_is_told_as_the_fake_tells_it(endpoints: list[str], agentic:
 
 
 def test_a_server_without_a_tool_parser_says_so_with_a_400(endpoints: list[str], agentic: Agentic) -> None:
-    done = agentic("run", "Say hi.", "--endpoint", endpoints[0], "--max-iterations", "1", "--output", "jsonl", "-c", "context.context_window=1024", seconds=300)
+    done = agentic(
+        "run",
+        "Say hi.",
+        "--endpoint",
+        endpoints[0],
+        "--max-iterations",
+        "1",
+        "--output",
+        "jsonl",
+        "-c",
+        "context.context_window=1024",
+        seconds=300,
+    )
     assert done.of_type("llm_chunk")
     assert done.code in (0, 1)
 
