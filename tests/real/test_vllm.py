@@ -80,7 +80,17 @@ def test_a_server_without_a_tool_parser_says_so_with_a_400(endpoints: list[str],
 @pytest.mark.parametrize("transport", ["vllm", "openai"])
 def test_an_answer_streams(endpoints: list[str], agentic: Agentic, transport: str) -> None:
     done = agentic(
-        "ask", "Count to five.", "--endpoint", endpoints[0], "-c", f"llm.transport={transport}", "--output", "jsonl", seconds=120
+        "ask",
+        "Say hi",
+        "--endpoint",
+        endpoints[0],
+        "-c",
+        "llm.temperature=0",
+        "-c",
+        f"llm.transport={transport}",
+        "--output",
+        "jsonl",
+        seconds=120,
     )
     assert done.code == 0
     assert len(done.of_type("llm_chunk")) > 3
@@ -103,7 +113,17 @@ def test_json_actions_are_held_to_their_schema(endpoints: list[str], agentic: Ag
 
 def test_the_second_endpoint_serves_when_the_first_is_not_there(endpoints: list[str], agentic: Agentic) -> None:
     done = agentic(
-        "ask", "Say hi.", "--endpoint", "http://127.0.0.1:1/v1", "--endpoint", endpoints[-1], "--output", "jsonl", seconds=120
+        "ask",
+        "Say hi",
+        "-c",
+        "llm.temperature=0",
+        "--endpoint",
+        "http://127.0.0.1:1/v1",
+        "--endpoint",
+        endpoints[-1],
+        "--output",
+        "jsonl",
+        seconds=120,
     )
     assert done.code == 0
     assert done.of_type("failover")[0]["to"] == endpoints[-1]
