@@ -76,7 +76,7 @@ def test_the_engines_listener_lets_nobody_in(gguf: str, env: dict[str, str], wor
             assert denied.headers.get("access-control-allow-origin") in (None, "", "null")
     finally:
         process.kill()
-        process.wait()
+        process.communicate()
 
 
 def listening_ports(pid: int) -> list[int]:
