@@ -188,3 +188,10 @@ def test_how_a_folders_tests_are_run(work: Path, files: dict[str, str], command:
         (work / name).parent.mkdir(exist_ok=True)
         (work / name).write_text(text)
     assert check_command(work) == command
+
+
+def test_a_program_that_wants_input_is_not_reported_as_failed() -> None:
+    evidence = Evidence()
+    evidence.wrote("a.py")
+    evidence.ran("python3 a.py", ended("EOFError: EOF when reading a line", 1))
+    assert evidence.summary() == "Wrote a.py. `python3 a.py` ran until it wanted input."

@@ -51,7 +51,8 @@ class Evidence:
     def summary(self) -> str:
         """What was done, in one line."""
         done = [f"Wrote {', '.join(self.written)}."] if self.written else []
-        done += [
-            f"`{command}` ended with exit code {output.exit_code}." for command, output in self.checks[-1:] if len(command) < 80
-        ]
+        for command, output in self.checks[-1:]:
+            wants_more = output.failed and _WANTS_MORE.search(f"\n{output.text}")
+            how = "ran until it wanted input" if wants_more else f"ended with exit code {output.exit_code}"
+            done += [f"`{command}` {how}."] if len(command) < 80 else []
         return " ".join(done)
