@@ -1,6 +1,7 @@
 """Plugins by metadata alone: nothing is imported here."""
 
 import os
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from importlib.metadata import Distribution, EntryPoint, distributions
@@ -56,22 +57,15 @@ def _candidates() -> Iterator[Candidate]:
 
 def _check_requirements(candidate: Candidate) -> None:
     """Marks a plugin whose distribution needs another host version, or something that is not installed."""
-    from importlib.metadata import PackageNotFoundError, version
-
-    from packaging.requirements import InvalidRequirement, Requirement
+    from agentic.plugins.requirements import unmet
 
     for text in candidate.distribution.requires or ():
         try:
-            requirement = Requirement(text)
-            if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
-                continue
-            have = version(requirement.name)
-        except InvalidRequirement:
+            have = unmet(text)
+        except ValueError:  # metadata that nobody can read rules nothing out
             continue
-        except PackageNotFoundError:
-            candidate.status.state, candidate.status.error = "unsupported", f"needs {requirement}, which is not installed"
-            return
-        if not requirement.specifier.contains(have, prereleases=True):
-            candidate.status.state = "unsupported"
-            candidate.status.error = f"needs {requirement}, have {requirement.name} {have}"
+        if have is not None:
+            name = re.split(r"[\s\[<>=!~;(]", text, maxsplit=1)[0]
+            what = f"have {name} {have}" if have else "which is not installed"
+            candidate.status.state, candidate.status.error = "unsupported", f"needs {text}, {what}"
             return

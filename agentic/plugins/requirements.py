@@ -1,26 +1,36 @@
-"""What a configuration says must be installed."""
+"""Requirements ("agentic-foo>=1") against what is installed."""
 
 from collections.abc import Sequence
 
 from agentic.errors import ConfigError
 
 
-def check_required(requirements: Sequence[str]) -> None:
-    """Raises ConfigError for the first of `requirements` ("agentic-foo>=1") that is not met."""
-    if not requirements:
-        return
+def unmet(text: str) -> str | None:
+    """The version that is installed instead ("" for none), None where the requirement is met or its marker does not apply.
+
+    Raises ValueError for what is no requirement.
+    """
     from importlib.metadata import PackageNotFoundError, version
 
-    from packaging.requirements import InvalidRequirement, Requirement
+    from packaging.requirements import Requirement
 
+    requirement = Requirement(text)
+    if requirement.marker and not requirement.marker.evaluate({"extra": ""}):
+        return None
+    try:
+        have = version(requirement.name)
+    except PackageNotFoundError:
+        return ""
+    return None if requirement.specifier.contains(have, prereleases=True) else have
+
+
+def check_required(requirements: Sequence[str]) -> None:
+    """Raises ConfigError for the first of `requirements` that is not met."""
     for text in requirements:
         try:
-            requirement = Requirement(text)
-            have = version(requirement.name)
-        except InvalidRequirement as error:
+            have = unmet(text)
+        except ValueError as error:
             raise ConfigError(f"plugins.require: {text!r} is no requirement", 'write it like "agentic-foo>=1"') from error
-        except PackageNotFoundError:
-            have = ""
-        if not have or not requirement.specifier.contains(have, prereleases=True):
+        if have is not None:
             state = f"{have} is installed" if have else "it is not installed"
             raise ConfigError(f"plugins.require: this configuration needs {text}, and {state}", f"pip install '{text}'")
