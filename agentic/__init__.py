@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from agentic.hooks.fan_out import FanOut, Spawn
     from agentic.hooks.screen import Renderer
     from agentic.hooks.tools import Tool
-    from agentic.hooks.transport import Transport
+    from agentic.hooks.transport import CountsTokens, Transport
     from agentic.types import (
         ChatRequest,
         Complexity,
@@ -39,11 +39,14 @@ if TYPE_CHECKING:
         Outcome,
         Plan,
         Subtask,
+        TokenCount,
         ToolCall,
         ToolCallDelta,
+        ToolNote,
         ToolOutput,
         ToolSpec,
         Usage,
+        recall_id,
     )
     from agentic.workspace import Workspace
 
@@ -59,9 +62,9 @@ _HOMES = {
     "agentic.hooks.fan_out": "FanOut Spawn",
     "agentic.hooks.screen": "Renderer",
     "agentic.hooks.tools": "Tool",
-    "agentic.hooks.transport": "Transport",
-    "agentic.types": "ChatRequest Complexity Delta EndpointInfo Message Outcome Plan Subtask ToolCall ToolCallDelta"
-    " ToolOutput ToolSpec Usage",
+    "agentic.hooks.transport": "CountsTokens Transport",
+    "agentic.types": "ChatRequest Complexity Delta EndpointInfo Message Outcome Plan Subtask TokenCount ToolCall"
+    " ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
     "agentic.workspace": "Workspace",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -76,6 +79,7 @@ __all__ = [
     "ConfigError",
     "ContextOverflow",
     "ContextStrategy",
+    "CountsTokens",
     "Decomposer",
     "Delta",
     "EndpointInfo",
@@ -96,10 +100,12 @@ __all__ = [
     "Spawn",
     "StreamBroken",
     "Subtask",
+    "TokenCount",
     "Tool",
     "ToolCall",
     "ToolCallDelta",
     "ToolError",
+    "ToolNote",
     "ToolOutput",
     "ToolSpec",
     "Transport",
@@ -109,6 +115,7 @@ __all__ = [
     "Workspace",
     "__version__",
     "hookimpl",
+    "recall_id",
 ]
 
 

@@ -44,7 +44,7 @@ class WorkflowEvent(Event):
 
 
 class LlmRequest(Event):
-    """`prompt_tokens` is an estimate until `usage` tells; `budget` the most that the prompt may have."""
+    """`prompt_tokens` as counted before it was sent, never under; `budget` the most that the prompt may have."""
 
     type = "llm_request"
     endpoint: str
@@ -109,12 +109,25 @@ class SubAgentFinished(Event):
 
 
 class ContextTrimmed(Event):
-    """Token counts (estimates) of the history before and after a trim."""
+    """The history's tokens before and after a trim; `dropped` messages are only in the session now."""
 
     type = "context_trimmed"
     before: int
     after: int
     dropped: int
+
+
+class ContextReport(Event):
+    """Where a prompt's tokens are, by `parts`; `method` is how they were counted, `error` why no better way was taken."""
+
+    type = "context"
+    parts: dict[str, int]
+    tokens: int
+    budget: int
+    window: int
+    tier: str
+    method: str
+    error: str = ""
 
 
 class Failover(Event):

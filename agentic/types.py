@@ -1,5 +1,6 @@
 """The values that travel between the host and its plugins."""
 
+import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -18,22 +19,43 @@ class ToolCall:
 
 
 @dataclass(frozen=True, slots=True)
+class ToolNote:
+    """What a tool call came to, in a few words: `did` is "run pytest -q" or "edit_file a.py"."""
+
+    did: str
+    failed: bool = False
+    exit_code: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
+    """`notes` say which tool results a message carries, whatever the tool protocol; they are never sent."""
+
     role: Role
     content: str = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
+    notes: tuple[ToolNote, ...] = ()
+
+
+def recall_id(text: str) -> str:
+    """The name under which the `recall` tool finds a tool output that was left out of a prompt."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 @dataclass(frozen=True, slots=True)
 class ToolSpec:
-    """A tool as the model sees it; `parameters` is a JSON schema of type object."""
+    """A tool as the model sees it; `parameters` is a JSON schema of type object.
+
+    `guidance` is more to say about it where the window has room.
+    """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
     effect: Effect = "read"
+    guidance: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +69,10 @@ class ToolOutput:
 
 @dataclass(frozen=True, slots=True)
 class ChatRequest:
-    """One request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server."""
+    """One request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server.
+
+    `effort` is how long a reasoning model may think: low, medium, high, or "" for its default.
+    """
 
     messages: tuple[Message, ...]
     tools: tuple[ToolSpec, ...] = ()
@@ -56,6 +81,7 @@ class ChatRequest:
     temperature: float | None = None
     response_format: Mapping[str, Any] | None = None
     session: str = ""
+    effort: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,6 +130,14 @@ class EndpointInfo:
     url: str
     model: str
     window: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class TokenCount:
+    """A prompt's exact length in tokens, and how that was found out ("harmony", "/tokenize")."""
+
+    tokens: int
+    method: str
 
 
 @dataclass(frozen=True, slots=True)

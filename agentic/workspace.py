@@ -11,7 +11,7 @@ import os
 import stat
 import struct
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -41,11 +41,15 @@ class FileContent:
 
 
 class Workspace:
-    """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute."""
+    """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute.
+
+    `journal(path, before, after)` is told of every write before it happens; `before` is None for a new file.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.written: dict[str, None] = {}
+        self.journal: Callable[[str, bytes | None, bytes], None] = lambda path, before, after: None
         self._granted: set[str] = set()
         self._seen: dict[str, str] = {}
 
@@ -99,6 +103,7 @@ class Workspace:
             try:
                 descriptor = self._open(root, name, os.O_RDONLY)
             except FileNotFoundToolError:
+                self.journal(name, None, data)
                 self._create(root, name, data)
             else:
                 try:
@@ -109,6 +114,18 @@ class Workspace:
         self._seen[name] = _fingerprint(data)
         self.written[name] = None
         return True
+
+    def remove(self, path: str) -> None:
+        """Takes a file away. Raises ToolError, OutsideWorkspace."""
+        folder, leaf = os.path.split(self.relative(path))
+        with self._folder() as root:
+            parent = self._open(root, folder or ".", os.O_RDONLY | os.O_DIRECTORY)
+            try:
+                os.unlink(leaf, dir_fd=parent)
+            except OSError as error:
+                raise ToolError(f"{path}: {error.strerror}") from error
+            finally:
+                os.close(parent)
 
     def _create(self, root: int, name: str, data: bytes) -> None:
         folder, leaf = os.path.split(name)
@@ -126,6 +143,7 @@ class Workspace:
             return False
         if not info.st_mode & 0o222:
             raise ToolError(f"{name} is read-only")
+        self.journal(name, current, data)
         real = os.readlink(f"/proc/self/fd/{descriptor}")  # through a link inside the root to the file it names
         if info.st_nlink > 1:
             with open(self._open(root, self.relative(real), os.O_RDWR), "r+b") as file:

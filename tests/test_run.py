@@ -218,8 +218,8 @@ def test_an_overflow_shrinks_the_prompt_once(agentic: Agentic, server: FakeVLLM,
     from agentic.testing import error
 
     overflow = error(400, "This model's maximum context length is 8192 tokens.", param="input_tokens")
-    reads = [call("read_file", call_id=f"c{i}", path="big", line_start=i + 1) for i in range(6)]
-    (work / "big").write_text("word " * 800)
+    reads = [call("read_file", call_id=f"c{i}", path="big", line_start=i + 1, line_end=i + 1) for i in range(6)]
+    (work / "big").write_text(("word " * 600 + "\n") * 6)
     server.script(*reads, overflow, answer("fine"))
     done = agentic("run", "look", "--endpoint", server.url, *NATIVE)
     assert done.code == 0

@@ -10,6 +10,7 @@ import click
 from agentic.errors import ConfigError
 
 NO_MODEL = ""
+LATEST = "latest"
 
 
 class LocalAwareCommand(click.Command):
@@ -41,7 +42,7 @@ _OPTIONS = (
     click.option("--max-iterations", type=int, metavar="N", help="The most model calls."),
     click.option("--sub-agents/--no-sub-agents", default=None, help="Whether a large task may be split."),
     click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable)."),
-    click.option("--debug", is_flag=True, help="Show tracebacks."),
+    click.option("--debug", is_flag=True, help="Show tracebacks, and where each prompt's tokens are."),
 )
 
 
@@ -76,6 +77,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "approval.mode": approve,
             "workflow.max_iterations": max_iterations,
             "sub_agents.enabled": sub_agents,
+            "ui.debug": debug or None,
         }
         settings = load(root, {key: value for key, value in given.items() if value is not None}, pairs)
         return function(root=root, settings=settings, **own)
@@ -83,3 +85,14 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
     for option in reversed(_OPTIONS):
         wrapper = option(wrapper)
     return wrapper
+
+
+def session_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --continue and --resume; the function gets `resume`: an id, LATEST, or "" for a new session."""
+
+    @functools.wraps(function)
+    def wrapper(resume: str | None, go_on: bool, **own: Any) -> Any:
+        return function(resume=resume or (LATEST if go_on else ""), **own)
+
+    wrapper = click.option("--continue", "go_on", is_flag=True, help="Go on with this folder's latest session.")(wrapper)
+    return click.option("--resume", metavar="ID", help="Go on with that session (`agentic sessions` lists them).")(wrapper)

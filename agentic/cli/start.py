@@ -9,12 +9,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from agentic.cli.options import LATEST
 from agentic.config import Settings, load
 from agentic.errors import AgenticError
-from agentic.events import ApprovalAsked, RunFinished, RunStarted
+from agentic.events import ApprovalAsked, RunFinished, RunStarted, Warned
 from agentic.plugins import Host
 from agentic.run.approval import Ask
-from agentic.run.runtime import Runtime, open_runtime
+from agentic.run.runtime import Runtime, open_runtime, state_folder
+from agentic.sessions import Session, Shelf
 from agentic.types import Outcome
 
 EXIT_CODES = {"done": 0, "refused": 4, "interrupted": 130}
@@ -82,6 +84,17 @@ async def _session(
             raise
         await _finished(runtime, outcome)
         return EXIT_CODES.get(outcome.status, 1)
+
+
+async def open_session(runtime: Runtime, root: Path, resume: str) -> Session:
+    """A new session for ""; else this folder's latest, or the one of that id. Raises ConfigError."""
+    shelf = Shelf(state_folder() / "sessions")
+    if not resume:
+        return shelf.new(root)
+    session, notice = shelf.open(shelf.latest(root) if resume == LATEST else resume)
+    if notice:
+        await runtime.events.emit(Warned(message=notice))
+    return session
 
 
 async def _finished(runtime: Runtime, outcome: Outcome) -> None:

@@ -29,6 +29,7 @@ KEYS = {
         Key("llm.proxy", "", "user", "URL of an HTTP proxy; proxy variables of the environment are not read"),
         Key("llm.follow_redirects", False, "user", "whether an endpoint may redirect"),
         Key("llm.temperature", -1.0, "select", "below 0: the server's default", minimum=-1),
+        Key("llm.reasoning_effort", "", "select", "empty: the server's default", ("", "low", "medium", "high")),
         Key("llm.connect_timeout", 5.0, "tighten", "seconds until a connection stands"),
         Key("llm.first_token_timeout", 180.0, "tighten", "seconds until the first token; a long prompt takes its time"),
         Key("llm.progress_timeout", 60.0, "tighten", "seconds between two pieces of an answer; keep-alives do not count"),
@@ -63,6 +64,7 @@ KEYS = {
         Key("approval.mode", "", "user", "empty: ask in a terminal, none without one", ("", "ask", "edits", "all", "none")),
         Key("plugins.disabled", [], "tighten", "names of plugins that are not loaded"),
         Key("plugins.require", [], "select", 'what must be installed, e.g. "agentic-foo>=1"'),
+        Key("ui.debug", False, "user", "tracebacks, and where each prompt's tokens are: the same as --debug"),
         Key("ui.renderer", "", "user", "empty: rich in a terminal, plain in a pipe"),
     )
 }

@@ -11,6 +11,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from agentic.events import Event
+    from agentic.hooks.tools import Memory
     from agentic.hooks.transport import Transport
 
 PROJECT = "agentic"
@@ -26,7 +27,7 @@ class Setup:
 
     `settings` maps dotted keys ("llm.endpoints") to resolved values; `options` is the plugin's own `[plugin.NAME]` table,
     an instance of `Provider.options` where that is set, else a plain dict. `transport` is set for batchers only,
-    `stdout` (the real one; `sys.stdout` is redirected while plugins run) for renderers.
+    `stdout` (the real one; `sys.stdout` is redirected while plugins run) for renderers, `memory` for tools.
     """
 
     settings: Mapping[str, Any]
@@ -34,6 +35,7 @@ class Setup:
     options: Any = None
     transport: "Transport | None" = None
     stdout: TextIO | None = None
+    memory: "Memory | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """What an agent can do."""
 
 from collections.abc import Iterable, Mapping
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentic.hooks import Provider, hookspec
@@ -8,6 +9,22 @@ from agentic.types import ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
     from agentic.workspace import Workspace
+
+
+CALLER: ContextVar[str] = ContextVar("caller", default="main")
+"""The agent whose call a tool is running."""
+
+
+class Memory(Protocol):
+    """What a tool may know of the session it runs in (`Setup.memory`)."""
+
+    def share(self, key: str, value: str, by: str) -> None:
+        """Puts a value before all agents of the session. Raises ToolError for one that is too large."""
+        ...
+
+    def recall(self, name: str) -> str | None:
+        """A tool output that was left out of the prompt, by its `recall_id`."""
+        ...
 
 
 class Tool(Protocol):

@@ -1,10 +1,10 @@
 """Where the wire is swapped."""
 
 from collections.abc import AsyncIterator, Iterable
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from agentic.hooks import Provider, hookspec
-from agentic.types import ChatRequest, Delta, EndpointInfo
+from agentic.types import ChatRequest, Delta, EndpointInfo, TokenCount
 
 
 class Transport(Protocol):
@@ -29,6 +29,15 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Closes all connections."""
+        ...
+
+
+@runtime_checkable
+class CountsTokens(Protocol):
+    """A transport that can tell a prompt's exact length. One that cannot has no such method: lengths are estimated then."""
+
+    async def count_tokens(self, request: ChatRequest, endpoint: str) -> TokenCount:
+        """Messages, tools and the start of the answer, as the server would count them. Raises AgenticError where it cannot."""
         ...
 
 

@@ -23,13 +23,14 @@ _STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 
 
 class Dispatcher:
-    """Passes what happens to the renderer and the plugins."""
+    """Passes what happens to the renderer, the journal (all but chunks) and the plugins."""
 
     def __init__(self, host: Host, renderer: Renderer, run: str) -> None:
         self._host = host
         self._renderer = renderer
         self._run = run
         self._faults: dict[str, int] = {}
+        self.journal: Callable[[Event], None] = lambda event: None
         observers = host.implementations("agentic_on_event")
         self._observers = [(name, function, arguments) for name, function, arguments in observers]
         self._chunk_observers = [o for o in self._observers if getattr(host.plugin(o[0]), "agentic_wants_chunks", False)]
@@ -40,6 +41,8 @@ class Dispatcher:
         event.time = event.time or time.time()
         self._renderer.handle(event)
         chunk = isinstance(event, LlmChunk | ReasoningChunk)
+        if not chunk:
+            self.journal(event)
         for name, function, arguments in self._chunk_observers if chunk else self._observers:
             try:
                 await self._call(name, function, arguments, event=event)
@@ -49,15 +52,18 @@ class Dispatcher:
     def _warn(self, fault: "HookFault") -> None:
         self._renderer.handle(Warned(message=str(fault), run=self._run))
 
-    async def before_request(self, request: ChatRequest) -> ChatRequest:
-        """The request as the plugins leave it."""
+    async def before_request(self, request: ChatRequest, stages: list[tuple[str, ChatRequest]] | None = None) -> ChatRequest:
+        """The request as the plugins leave it. `stages` gets each plugin's name with what it made of it, where it changed it."""
         for name, function, arguments in self._host.implementations("agentic_before_request"):
             try:
                 changed = await self._call(name, function, arguments, request=request)
             except HookFault as fault:
                 self._warn(fault)
                 continue
-            request = changed if isinstance(changed, ChatRequest) else request
+            if isinstance(changed, ChatRequest) and changed is not request:
+                request = changed
+                if stages is not None:
+                    stages.append((name, request))
         return request
 
     async def before_tool(self, call: ToolCall) -> Verdict:

@@ -8,24 +8,18 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agentic.errors import ContextOverflow, ModelOutputError
-from agentic.events import (
-    ContextTrimmed,
-    Event,
-    LlmRequest,
-    UsageReported,
-    Warned,
-)
+from agentic.events import Event, LlmRequest, UsageReported, Warned
 from agentic.hooks.batching import Batcher, Lane
-from agentic.hooks.context import ContextStrategy
 from agentic.hooks.tools import Tool
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.approval import Approver
-from agentic.run.budget import Budget
+from agentic.run.context import Context, ContextMeans
 from agentic.run.outcome.evidence import CODE
-from agentic.run.prompt import repair_message, source_files, system_message, task_message
+from agentic.run.prompt import repair_message, source_files, system_message, task_message, tiered
 from agentic.run.protocols import Turn, by_name
 from agentic.run.streaming import follow
 from agentic.run.tool_calls import ToolCaller
+from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
 from agentic.wire import AnswerBuilder
 from agentic.workspace import Workspace
@@ -44,37 +38,64 @@ class Means:
     events: Dispatcher
     protocol: str
     tools: Mapping[str, Tool]
-    context: ContextStrategy
+    context: ContextMeans
     approver: Approver
     workspace: Workspace
-    budget: Budget
-    temperature: float | None
-    session: str
+    instructions: str = ""
+    temperature: float | None = None
+    effort: str = ""
+
+
+class Overflowed(Exception):
+    """The server's window ended; `tokens` is what the prompt had."""
+
+    def __init__(self, error: ContextOverflow, tokens: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.tokens = tokens
 
 
 class Agent:
-    """Keeps its own history. `run` may be called again after `tell`: it goes on where it stopped."""
+    """Goes on with its history. `run` may be called again after `start` or `tell`."""
 
-    def __init__(self, means: Means, max_iterations: int, name: str = "main", lane: Lane = Lane.INTERACTIVE) -> None:
+    def __init__(
+        self, means: Means, history: ConversationHistory, max_iterations: int, name: str = "main", lane: Lane = Lane.INTERACTIVE
+    ) -> None:
         self._means = means
         self._name = name
         self._lane = lane
-        self._left = max_iterations
+        self._max_iterations = self._left = max_iterations
         self._seen: Counter[tuple[str, str, str]] = Counter()
         self._protocol = by_name(means.protocol)
-        self._specs = [tool.spec for _, tool in sorted(means.tools.items())]
-        self.history: list[Message] = [system_message(self._protocol, self._specs)]
-        self.tools = ToolCaller(means.tools, means.workspace, means.approver, means.events.before_tool, self._emit)
+        tier = means.context.budget.tier
+        self.specs = [tiered(tool.spec, tier) for _, tool in sorted(means.tools.items())]
+        self.tools = ToolCaller(means.tools, means.workspace, means.approver, means.events.before_tool, self._emit, name)
+        self.context = Context(means.context, history, means.events, self._emit, name)
         self.usage = Usage()
         self.turns = Counter[str]()
         self._temperature = means.temperature
         self._task = ""
+        if not len(history):
+            history.add(system_message(self._protocol, self.specs, tier, means.instructions))
+
+    @property
+    def history(self) -> list[Message]:
+        """The conversation as the model will read it."""
+        return self.context.history.get_messages_for_llm()
 
     def start(self, task: str) -> None:
-        """Puts the task, and the folder's small files while they fit into a third of the budget, at the top of the history."""
+        """The next thing to do; the first one comes with the folder's file names and, where they are few, its files."""
         self._task = task
-        means = self._means  # a third of the budget in tokens is as many bytes as the budget has tokens
-        self.history.append(task_message(task, means.workspace, means.budget.prompt, self._protocol.reminder))
+        self._left = self._max_iterations
+        self._seen.clear()
+        self.tools.begin()
+        self._temperature = self._means.temperature
+        self.context.history.session.append("turn", {"task": task}, self._name)
+        if len(self.context.history) > 1:
+            self.tell(task)
+        else:  # a third of the budget in tokens is as many bytes as the budget has tokens
+            room = self._means.context.budget.prompt
+            self.context.history.add(task_message(task, self._means.workspace, room, self._protocol))
         named = set(_CODE_FILE.findall(task))
         self._protocol.expect(named.pop() if len(named) == 1 else "")
 
@@ -86,21 +107,15 @@ class Agent:
     async def repair(self, wrong: str) -> None:
         """Begins the conversation anew with what is wrong and the files to correct: a small model repeats what it said before."""
         means = self._means
-        count = means.budget.count_all
-        before, dropped = count(self.history), len(self.history) - 1
         files = [path for path in self.tools.evidence.written if path.endswith(CODE)] or source_files(means.workspace)
-        del self.history[1:]
         self._seen.clear()
-        self.history.append(repair_message(self._task, means.workspace, means.budget.prompt, wrong, files))
+        message = repair_message(self._task, means.workspace, means.context.budget.prompt, wrong, files)
         self._protocol.expect(files[0] if len(files) == 1 else "")
-        await self._emit(ContextTrimmed(before=before, after=count(self.history), dropped=dropped))
+        await self.context.replace([self.history[0], message])
 
     def tell(self, text: str) -> None:
         """A word to the model."""
-        if self.history[-1].role == "user":  # templates want the roles to alternate
-            self.history[-1] = replace(self.history[-1], content=f"{self.history[-1].content}\n\n{text}")
-        else:
-            self.history.append(Message("user", text))
+        self.context.history.say(text)
 
     async def run(self) -> tuple[str, str]:
         """(status, the model's last words). Raises AgenticError when the model cannot be asked."""
@@ -108,10 +123,12 @@ class Agent:
         while self._left > 0:
             self._left -= 1
             turn = await self._ask_model()
-            self.history.append(turn.message)
+            self.context.history.add(turn.message)
             done = await self.tools.call_all(turn.calls)
             if done:
-                self.history += self._protocol.results(done)
+                shown = [(call, replace(output, text=self.context.clipped(output.text))) for call, output in done]
+                for message in self._protocol.results(shown):
+                    self.context.history.add(message)
                 if stuck := self._stuck(done):
                     await self._warn(stuck)
                     return "refused" if self.tools.blocked else "gave_up", stuck
@@ -156,10 +173,11 @@ class Agent:
         while True:
             try:
                 answer, cut_off = await self._stream(temperature)
-            except ContextOverflow:
-                if overflowed or not self._shrink():
-                    raise
+            except Overflowed as overflow:
+                if overflowed:
+                    raise overflow.error from overflow
                 overflowed = True
+                self.context.overflowed(overflow.tokens)
             except ModelOutputError as error:
                 broken += 1
                 if broken > 2:
@@ -168,49 +186,44 @@ class Agent:
                 temperature = RETRY_TEMPERATURE + 0.1 * broken
             else:
                 break
-        turn = self._protocol.read(answer, self._specs, cut_off)
+        turn = self._protocol.read(answer, self.specs, cut_off)
         if not turn.calls and not turn.problem and not answer.content.strip():
             return Turn(turn.message, problem="Your answer was empty. Go on with the task.")
         return turn
 
-    def _fitted(self) -> list[Message]:
-        means = self._means
-        return means.context.fit(self.history, means.budget.prompt, means.budget.count)
-
-    def _shrink(self) -> bool:
-        """Whether there was something to leave out: the same bytes are never sent again."""
-        before = self._fitted()
-        self._means.budget.shrink(self._means.budget.count_all(before, self._specs))
-        return self._fitted() != before
-
     async def _stream(self, temperature: float | None) -> tuple[Message, bool]:
         means = self._means
         info = await means.batcher.info()
-        request = ChatRequest(
-            tuple(self._fitted()),
-            max_tokens=means.budget.answer,
-            temperature=temperature,
-            session=f"{means.session}-{self._name}",
-        )
-        request = await means.events.before_request(self._protocol.request(request, self._specs))
-        estimated = means.budget.count_all(request.messages, request.tools)
-        await self._emit(LlmRequest(endpoint=info.url, prompt_tokens=estimated, budget=means.budget.prompt))
+        request, tokens = await self.context.request(lambda messages: self._make(messages, temperature), info.url)
+        await self._emit(LlmRequest(endpoint=info.url, prompt_tokens=tokens, budget=means.context.budget.prompt))
         started = time.monotonic()
         answer = AnswerBuilder()
         try:
-            await follow(means.batcher.submit(request, self._lane), answer, self._emit)
+            await follow(means.batcher.submit(request, self._lane), answer, self._emit, self.context.history.partial)
+        except ContextOverflow as error:
+            raise Overflowed(error, tokens) from error
         except asyncio.CancelledError:
             if answer.message().content:  # what the user has seen stays in the history
-                self.history.append(Message("assistant", answer.message().content))
+                self.context.history.add(Message("assistant", answer.message().content))
             raise
-        await self._account(answer.usage, estimated, time.monotonic() - started)
-        return answer.message(), answer.finish_reason == "length"
+        finally:
+            self.context.history.partial("")
+        cut_off = answer.finish_reason == "length"
+        await self._account(request, answer.usage, time.monotonic() - started)
+        if cut_off and answer.usage and answer.usage.completion_tokens < (request.max_tokens or 0):
+            raise Overflowed(ContextOverflow("the model's window ended before its answer did", "serve a larger window"), tokens)
+        return answer.message(), cut_off
 
-    async def _account(self, usage: Usage | None, estimated: int, seconds: float) -> None:
+    def _make(self, messages: Sequence[Message], temperature: float | None) -> ChatRequest:
+        session = f"{self.context.history.session.id}-{self._name}"
+        request = ChatRequest(tuple(messages), temperature=temperature, session=session, effort=self._means.effort)
+        return self._protocol.request(request, self.specs)
+
+    async def _account(self, request: ChatRequest, usage: Usage | None, seconds: float) -> None:
         if usage is None:
             return
         self.usage += usage
-        self._means.budget.learn(estimated, usage.prompt_tokens)
+        self._means.context.counter.learn(request, usage.prompt_tokens)
         await self._emit(
             UsageReported(
                 prompt_tokens=usage.prompt_tokens,

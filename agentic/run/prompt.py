@@ -1,8 +1,12 @@
-"""Prompt assembly: a system text that never changes in a run, then the task with what is small enough to come along."""
+"""Prompt assembly: a system text that never changes in a session, then the task with what is small enough to come along."""
 
 import re
-from collections.abc import Sequence
+import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from agentic.errors import AgenticError
 from agentic.run.outcome.evidence import CODE
@@ -11,33 +15,125 @@ from agentic.types import Message, ToolSpec
 from agentic.workspace import Workspace
 
 # Measured with Qwen2.5-Coder-1.5B: the last sentence is worth two tasks of ten and the calculator.
-_SYSTEM = (
+_NANO = (
     "You are a coding agent working in a folder on the user's computer. Do what the task asks, and nothing else."
     " Good code is made of small functions that take arguments, return a result and raise an exception for wrong input."
 )
+_SMALL = """
+Look at the files that matter before you change them. Keep changes small and in the style of the code around them. After a change \
+run the tests or the program, and read what they say. Focus on the current step; what was done before is in the conversation. When \
+a tool fails, read why and try something else. Say what you did in a few lines when you are done."""
+_FULL = """
+- Find your way with search and list_files; read the lines you need, not whole large files.
+- For a bug, reproduce it first, find its cause, and mend the cause. Where there are tests, leave one that would have caught it.
+- Use the project's own conventions, helpers and libraries. Add no dependency and no file that the task does not need.
+- Never change a test only to make it pass, and never hide an error. Do not touch what the task does not name: no reformatting, no \
+renaming, no commits.
+- Commands have no input and no terminal; long output is cut, so ask for what you need. An output that was left out of the \
+conversation comes back with recall.
+- Values that other agents need (interfaces, decisions) go to share; what they shared stands under "Shared context".
+- If something cannot be done, say what you tried and what is missing."""
+_TEXTS = {"nano": _NANO, "small": _NANO + _SMALL, "full": _NANO + _SMALL + _FULL}
 _SKIPPED = {"__pycache__", "node_modules", "venv"}
 _TEST = re.compile(r"(^|/)(tests?/|test_|conftest)|_test\.")
+INSTRUCTIONS = "AGENTS.md"
 MAX_NAMES = 60
 MAX_FILE_BYTES = 8_000
+_MAX_LISTED = 5_000
+_BYTES_PER_TOKEN = 3
 
 
-def system_message(protocol: ToolProtocol, tools: Sequence[ToolSpec]) -> Message:
-    """Byte-stable for a protocol and its tools: the server's prefix cache rests on it."""
-    return Message("system", f"{_SYSTEM}\n\n{protocol.instructions(tools)}")
+def system_message(protocol: ToolProtocol, tools: Sequence[ToolSpec], tier: str, instructions: str) -> Message:
+    """Byte-stable for a version, a tier, a protocol and its tools: the server's prefix cache rests on it."""
+    parts = [_TEXTS[tier], protocol.instructions(tools), instructions]
+    return Message("system", "\n\n".join(filter(None, parts)))
 
 
-def task_message(task: str, workspace: Workspace, room_bytes: int, reminder: str) -> Message:
-    """The task, after the folder's file names and its small files while they fit into `room_bytes`."""
+def tiered(tool: ToolSpec, tier: str) -> ToolSpec:
+    """The tool as this tier describes it: bare, with its parameters' meaning, or with all guidance."""
+    if tier == "nano":
+        return replace(tool, parameters=_bare(tool.parameters))
+    return replace(tool, description=f"{tool.description} {tool.guidance}".strip()) if tier == "full" else tool
+
+
+def _bare(schema: Mapping[str, Any]) -> dict[str, Any]:
+    properties = {name: _without_description(part) for name, part in schema.get("properties", {}).items()}
+    return {**schema, "properties": properties} if properties else dict(schema)
+
+
+def _without_description(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name != "description"}
+
+
+def project_instructions(root: Path, tokens: int) -> tuple[str, str]:
+    """(what the AGENTS.md files from the project's root down to this folder say, what has to be told about it)."""
+    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    project = Workspace(top)
+    folders = [
+        top,
+        *(top.joinpath(*root.relative_to(top).parts[:depth]) for depth in range(1, len(root.relative_to(top).parts) + 1)),
+    ]
+    found = []
+    for folder in folders:
+        name = str((folder / INSTRUCTIONS).relative_to(top))
+        try:
+            found.append((name, project.read(name).data.decode("utf-8", "replace").strip()))
+        except (AgenticError, OSError):
+            continue
+    text = "\n\n".join(f"Instructions of this project ({name}):\n{content}" for name, content in found if content)
+    limit = tokens * _BYTES_PER_TOKEN
+    if len(text.encode()) <= limit:
+        return text, ""
+    cut = text.encode()[:limit].decode("utf-8", "ignore").rpartition("\n")[0]
+    return f"{cut}\n(cut)", f"{INSTRUCTIONS} is cut to {limit} of {len(text.encode())} bytes: this window has no room for more"
+
+
+def task_message(task: str, workspace: Workspace, room_bytes: int, protocol: ToolProtocol) -> Message:
+    """The task, after what is volatile and the folder's file names; a small folder's files come along while they fit."""
     names = list(_names(workspace.root))
-    parts = []
+    small = len(names) <= MAX_NAMES and sum(map(len, names)) <= room_bytes // 3
+    parts = [] if protocol.name == "fenced" else [surroundings(workspace.root)]
     if names:
-        more = f"\n(and {len(names) - MAX_NAMES} more)" if len(names) > MAX_NAMES else ""
-        parts.append("Files in the folder:\n" + "\n".join(names[:MAX_NAMES]) + more)
-    parts += _contents(workspace, names[:MAX_NAMES], room_bytes)
+        parts.append("Files in the folder:\n" + ("\n".join(names) if small else _folded(names, room_bytes // 3)))
+    parts += _contents(workspace, names if small else [name for name in names if name in task], room_bytes)
     parts.append(f"Task: {task}" if parts else task)
-    if reminder:
-        parts.append(reminder)
+    if protocol.reminder:
+        parts.append(protocol.reminder)
     return Message("user", "\n\n".join(parts))
+
+
+def surroundings(root: Path) -> str:
+    """What changes from day to day; only ever in the newest message."""
+    branch = _branch(root)
+    return f"Date: {time.strftime('%Y-%m-%d')}. Folder: {root.name}" + (f" (git branch {branch})." if branch else ".")
+
+
+def _branch(root: Path) -> str:
+    """Read, not asked for: git would run what a repository configures."""
+    for folder in (root, *root.parents):
+        try:
+            head = (folder / ".git" / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            continue
+        return head.removeprefix("ref: refs/heads/")[:60] if head.startswith("ref:") else head[:12]
+    return ""
+
+
+def _folded(names: Sequence[str], room: int) -> str:
+    """What is at the top: files, and folders with how many files are below."""
+    below = Counter(name.partition("/")[0] for name in names if "/" in name)
+    lines = [
+        *(name for name in names if "/" not in name),
+        *(f"{folder}/ ({count} files)" for folder, count in sorted(below.items())),
+    ]
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    more = f"\n(and {len(lines) - len(kept)} more)" if len(lines) > len(kept) else ""
+    return "\n".join(kept) + more
 
 
 def repair_message(task: str, workspace: Workspace, room_bytes: int, wrong: str, files: Sequence[str]) -> Message:
@@ -68,7 +164,7 @@ def _names(root: Path) -> list[str]:
     """Relative names, the shallow ones first; hidden files and what tools leave behind are not shown."""
     found: list[str] = []
     folders = [root]
-    while folders and len(found) < 10 * MAX_NAMES:
+    while folders and len(found) < _MAX_LISTED:
         folder = folders.pop(0)
         try:
             entries = sorted(folder.iterdir())

@@ -4,7 +4,7 @@ import asyncio
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -14,7 +14,7 @@ from agentic.events import Event, Warned
 from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher
 from agentic.hooks.screen import Renderer
-from agentic.hooks.tools import Tool
+from agentic.hooks.tools import Memory, Tool
 from agentic.hooks.transport import Transport
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
@@ -31,6 +31,7 @@ class Runtime:
     settings: Settings
     host: Host
     events: Dispatcher
+    transport: Transport
     batcher: Batcher
     info: EndpointInfo
     choice: str
@@ -41,10 +42,14 @@ class Runtime:
         """The object that the setting `key` selects from `hook`'s offers."""
         return self.host.build(hook, self.settings[key], self.setup)
 
-    def tools(self) -> dict[str, Tool]:
+    def tools(self, memory: Memory) -> dict[str, Tool]:
         """The enabled tools by name."""
         names = self.settings["tools.enabled"] or list(self.host.offers("agentic_tools"))
-        return {name: self.host.build("agentic_tools", name, self.setup) for name in names}
+
+        def setup(plugin: str, provider: Provider[Any]) -> Setup:
+            return replace(self.setup(plugin, provider), memory=memory)
+
+        return {name: self.host.build("agentic_tools", name, setup) for name in names}
 
 
 @asynccontextmanager
@@ -68,11 +73,10 @@ async def open_runtime(settings: Settings, host: Host, stdout: TextIO, renderer_
         transport, choice = await _transport(settings, host, setup)
 
         def batcher_setup(plugin: str, provider: Provider[Any]) -> Setup:
-            own = setup(plugin, provider)
-            return Setup(own.settings, own.emit, own.options, transport, own.stdout)
+            return replace(setup(plugin, provider), transport=transport)
 
         batcher: Batcher = host.build("agentic_batchers", settings["batching.strategy"], batcher_setup)
-        yield Runtime(settings, host, holder[0], batcher, await batcher.info(), choice, run, setup)
+        yield Runtime(settings, host, holder[0], transport, batcher, await batcher.info(), choice, run, setup)
     finally:
         renderer.close()
         if transport is not None:

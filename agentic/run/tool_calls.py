@@ -8,7 +8,7 @@ from typing import Any
 from agentic.errors import AgenticError, ToolError
 from agentic.events import Event, ToolCalled, ToolResult
 from agentic.hooks.events import Verdict
-from agentic.hooks.tools import Tool
+from agentic.hooks.tools import CALLER, Tool
 from agentic.run.approval import Approver
 from agentic.run.outcome.evidence import Evidence
 from agentic.run.protocols.arguments import parse
@@ -26,12 +26,19 @@ class ToolCaller:
         approver: Approver,
         gate: Callable[[ToolCall], Awaitable[Verdict]],
         emit: Callable[[Event], Awaitable[None]],
+        agent: str = "main",
     ) -> None:
         self._tools = tools
         self._workspace = workspace
         self._approver = approver
         self._gate = gate
         self._emit = emit
+        self._agent = agent
+        self.evidence = Evidence()
+        self.blocked = False
+
+    def begin(self) -> None:
+        """A new task: what was done for the one before proves nothing of it."""
         self.evidence = Evidence()
         self.blocked = False
 
@@ -78,6 +85,7 @@ class ToolCaller:
         refused = await self._approver.may_call(call, tool.spec.effect, await self._gate(call))
         if refused:
             return ToolOutput(f"{call.name} was not run: {refused}.", failed=True)
+        CALLER.set(self._agent)
         for _ in range(2):  # once more where the user grants a path outside
             try:
                 return await tool.run(arguments, self._workspace)

@@ -16,6 +16,7 @@ from agentic.hooks.decomposition import Decomposer
 from agentic.hooks.fan_out import FanOut
 from agentic.run.agent import Agent, Means
 from agentic.run.outcome.reflection import Reflection
+from agentic.sessions import ConversationHistory
 from agentic.types import Complexity, Outcome, Plan, Subtask
 
 DONE = "done"
@@ -27,6 +28,7 @@ class Workflow:
     def __init__(
         self,
         task: str,
+        agent: Agent,
         means: Means,
         settings: Mapping[str, Any],
         llm: Llm,
@@ -39,7 +41,7 @@ class Workflow:
         self._llm = llm
         self._estimator = estimator
         self._make_splitters = make_splitters
-        self._agent = Agent(means, settings["workflow.max_iterations"])
+        self._agent = agent
         self._reflection = Reflection(self._agent, means, task)
         self._complexity: Complexity | None = None
         self._status, self._result = "limit", "the limit of workflow steps was reached (workflow.recursion_limit)"
@@ -66,11 +68,6 @@ class Workflow:
         except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
             self._status, self._result = "interrupted", self._agent.last_words
         return Outcome(self._status, self._result, tuple(self._means.workspace.written), self._agent.usage)
-
-    @property
-    def turns(self) -> Mapping[str, int]:
-        """How many of the model's answers were readable and unreadable."""
-        return self._agent.turns
 
     async def _plan(self) -> str:
         """Free: the model plans as it goes. A task that comes back from `reflect` has its next step in the history already."""
@@ -105,7 +102,10 @@ class Workflow:
 
     async def _spawn(self, subtask: Subtask) -> Outcome:
         name = f"sub-{subtask.id}"
-        agent = Agent(self._means, self._settings["sub_agents.subtask_max_iterations"], name, Lane.SUB_AGENT)
+        limit = self._settings["sub_agents.subtask_max_iterations"]
+        shared = self._agent.context.history
+        history = ConversationHistory(shared.session, shared.blackboard, name)
+        agent = Agent(self._means, history, limit, name, Lane.SUB_AGENT)
         await self._means.events.emit(SubAgentStarted(task=subtask.description, agent=name))
         status = "gave_up"
         try:

@@ -7,11 +7,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Literal
 
 Fault = Literal["", "reset", "close", "stall"]
+UNKNOWN = -1
+_UNKNOWN = b'"prompt_tokens": -1,', b'"completion_tokens": -1,'
 
 
 @dataclass(slots=True)
@@ -67,13 +69,16 @@ def answer(
     reasoning: str = "",
     tool_calls: Sequence[Mapping[str, Any]] = (),
     finish: str = "",
-    prompt_tokens: int = 10,
+    prompt_tokens: int = UNKNOWN,
     cached_tokens: int | None = None,
+    completion_tokens: int = 0,
     **options: Any,
 ) -> Answer:
     """A streamed answer: `text` word by word (or the given pieces), then the finish, usage and [DONE].
 
-    `tool_calls` are delta pieces as from `tool_call`. `options` are Answer's own fields.
+    `tool_calls` are delta pieces as from `tool_call`. `prompt_tokens` are what `/tokenize` would count, unless they are given;
+    `completion_tokens` the words, or all that was asked for where `finish` is "length".
+    `options` are Answer's own fields.
     """
     words = _words(text) if isinstance(text, str) else list(text)
     pieces = [event(chunk({"role": "assistant", "content": ""}))]
@@ -82,11 +87,21 @@ def answer(
     pieces += [event(chunk({"tool_calls": [call]})) for call in tool_calls]
     pieces.append(event(chunk({}, finish or ("tool_calls" if tool_calls else "stop"))))
     details = None if cached_tokens is None else {"cached_tokens": cached_tokens}
-    count = max(1, len(words))
+    count = completion_tokens or (UNKNOWN if finish == "length" else max(1, len(words)))
     usage = {"prompt_tokens": prompt_tokens, "completion_tokens": count, "total_tokens": prompt_tokens + count}
     last = chunk({}, usage=usage | {"prompt_tokens_details": details})
     pieces += [event(last | {"choices": []}), b"data: [DONE]\n\n"]
     return Answer(pieces, **options)
+
+
+def count_tokens(request: Request) -> int:
+    """A prompt's length as this server counts: message by message like a ChatML template, four bytes a token."""
+    try:
+        body = request.json
+        tools = len(json.dumps(body["tools"])) // 4 if body.get("tools") else 0
+        return tools + 3 + sum(4 + len(json.dumps(message)) // 4 for message in body["messages"])
+    except (ValueError, KeyError, TypeError, AttributeError):
+        return 1
 
 
 def _words(text: str) -> list[str]:
@@ -207,9 +222,9 @@ class FakeVLLM:
             case "/v1/models":
                 return self.models or _json(self._model_list())
             case "/v1/chat/completions":
-                return self._script.popleft() if self._script else self.otherwise(request)
+                return self._answer(request)
             case "/tokenize":
-                count = len(request.body) // 4
+                count = count_tokens(request)
                 return _json({"count": count, "max_model_len": self.window, "tokens": list(range(count)), "token_strs": None})
             case "/health":
                 return Answer([b""], content_type="text/plain", chunked=False)
@@ -220,6 +235,19 @@ class FakeVLLM:
                 lines = [f"vllm:num_requests_running{labels} {self.running}.0", f"vllm:num_requests_waiting{labels} 0.0"]
                 return Answer(["\n".join(lines).encode() + b"\n"], content_type="text/plain; version=0.0.4", chunked=False)
         return Answer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
+
+    def _answer(self, request: Request) -> Answer:
+        """The next of the script; without a prompt that fits, what vLLM says then."""
+        count = count_tokens(request)
+        if count > self.window:
+            limit = f"This model's maximum context length is {self.window} tokens. However, your prompt contains at least"
+            return error(400, f"{limit} {self.window + 1} input tokens", param="input_tokens")
+        scripted = self._script.popleft() if self._script else self.otherwise(request)
+        known = b'"prompt_tokens": %d,' % count, b'"completion_tokens": %d,' % (request.json.get("max_tokens") or 1)
+        pieces = scripted.pieces
+        for unknown, value in zip(_UNKNOWN, known, strict=True):
+            pieces = [piece.replace(unknown, value) for piece in pieces]
+        return replace(scripted, pieces=pieces)
 
     def _model_list(self) -> dict[str, Any]:
         model = {"id": self.model, "object": "model", "created": 0, "owned_by": "vllm", "root": self.model, "parent": None}

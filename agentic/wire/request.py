@@ -19,6 +19,8 @@ def encode_request(request: ChatRequest, model: str) -> dict[str, Any]:
         body["max_tokens"] = request.max_tokens
     if request.temperature is not None:
         body["temperature"] = request.temperature
+    if request.effort:
+        body["reasoning_effort"] = request.effort
     if request.response_format is not None:
         body["response_format"] = dict(request.response_format)
     return body

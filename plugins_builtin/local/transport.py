@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from importlib.util import find_spec
 from typing import Any
 
-from agentic import ChatRequest, ConfigError, Delta, EndpointInfo, EndpointUnavailable
+from agentic import AgenticError, ChatRequest, ConfigError, Delta, EndpointInfo, EndpointUnavailable, TokenCount
 from agentic.threads import on_daemon_thread
 from agentic.wire import ChunkDecoder, encode_request
 from plugins_builtin.local.models import MODELS, fetch_with_bar, require_gguf, resolve
@@ -22,6 +22,7 @@ class LocalTransport:
         self.endpoints = (f"local:{settings['llm.local.model']}",)
         self._server: Any = None
         self._loading: asyncio.Task[Any] | None = None
+        self._key = secrets.token_urlsafe(32)
 
     async def probe(self, endpoint: str) -> EndpointInfo:
         if find_spec("xllamacpp") is None:
@@ -45,6 +46,24 @@ class LocalTransport:
         finally:
             await answer.stop()
         decoder.end()
+
+    async def count_tokens(self, request: ChatRequest, endpoint: str) -> TokenCount:
+        """Asked through its listener, the only way to its tokenizer."""
+        import httpx2
+
+        info = await self.probe(endpoint)
+        server = await self._loaded()
+        encoded = encode_request(request, info.model)
+        body = {name: encoded[name] for name in ("messages", "tools") if name in encoded}
+        try:
+            async with httpx2.AsyncClient(
+                base_url=server.listening_address, headers={"Authorization": f"Bearer {self._key}"}, trust_env=False, verify=False
+            ) as client:
+                prompt = (await client.post("/apply-template", json=body)).json()["prompt"]
+                ids = (await client.post("/tokenize", json={"content": prompt, "parse_special": True})).json()["tokens"]
+        except (httpx2.HTTPError, ValueError, KeyError) as error:
+            raise AgenticError(f"{endpoint}: the engine counts no tokens ({type(error).__name__})") from error
+        return TokenCount(len(ids), "/tokenize")
 
     async def _loaded(self) -> Any:
         if self._loading is None:
@@ -74,7 +93,7 @@ class LocalTransport:
         params.verbosity = -1
         params.warmup = False
         # Its HTTP listener cannot be switched off: a key that nobody knows, no web page as origin, no web interface.
-        params.api_keys = [secrets.token_urlsafe(32)]
+        params.api_keys = [self._key]
         params.cors_origins = "null"
         params.ui = params.endpoint_slots = False
         return params

@@ -2,6 +2,8 @@
 
 from agentic.events import (
     ComplexityEstimated,
+    ContextReport,
+    ContextTrimmed,
     Event,
     Failover,
     PlanMade,
@@ -33,6 +35,11 @@ def describe(event: Event) -> str:
             return f"{event.name} {_arguments(event)}"
         case ToolResult():
             return _result(event)
+        case ContextTrimmed():
+            left_out = f", {event.dropped} messages left out" if event.dropped > 0 else ""
+            return f"context cut from {event.before} to {event.after} tokens{left_out}"
+        case ContextReport():
+            return f"context: {where_the_tokens_are(event)}"
         case Failover():
             again = " (the answer starts again)" if event.partial else ""
             return f"{event.from_} failed: {event.why.removeprefix(event.from_ + ': ')}; going on with {event.to}{again}"
@@ -49,6 +56,13 @@ def describe(event: Event) -> str:
         case Warned():
             return f"warning: {event.message}"
     return ""
+
+
+def where_the_tokens_are(report: ContextReport) -> str:
+    """The parts of a prompt, what it may have, and how that was counted."""
+    parts = ", ".join(f"{name} {tokens}" for name, tokens in report.parts.items())
+    how = f"counted by {report.method}" + (f" ({report.error})" if report.error else "")
+    return f"{report.tokens} of {report.budget} tokens ({parts}); tier {report.tier}; {how}"
 
 
 def _arguments(event: ToolCalled) -> str:

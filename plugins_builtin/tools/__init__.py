@@ -12,6 +12,8 @@ _TOOLS = {
     "edit_file": ("edit", "EditFile", "replaces one piece of a file"),
     "list_files": ("files", "ListFiles", "lists the files in a folder and below it"),
     "search": ("search", "Search", "finds the lines that match a regular expression"),
+    "recall": ("memory", "Recall", "shows a tool output that was left out of the prompt"),
+    "share": ("memory", "Share", "tells all agents of the session a value"),
     "run": ("shell", "Run", "runs a command"),
 }
 

@@ -9,10 +9,13 @@ from typing import Any
 
 import httpx2
 
-from agentic import ChatRequest, Delta, EndpointInfo, EndpointUnavailable, RequestRejected, StreamBroken
+from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, RequestRejected, StreamBroken, TokenCount
 from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body
+from plugins_builtin.vllm import harmony
+from plugins_builtin.vllm.tokenize import ConversationCounter
 
 KEEPALIVE_SECONDS = 4.0  # vLLM closes idle connections after 5 s
+COUNT_SECONDS = 2.0  # an estimate is better than a longer wait
 MAX_ERROR_BYTES = 64 * 1024
 
 
@@ -21,6 +24,8 @@ class VllmTransport:
         self.endpoints = tuple(url.rstrip("/") for url in settings["llm.endpoints"])
         self._settings = settings
         self._known: dict[str, EndpointInfo] = {}
+        self._gpt_oss: dict[str, bool] = {}
+        self._counter = ConversationCounter(self._tokenize)
         key = settings["llm.api_key"]
         self._client = httpx2.AsyncClient(
             headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
@@ -65,9 +70,32 @@ class VllmTransport:
         for model in models:
             if model["id"] == wanted:
                 window = model.get("max_model_len")
+                self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
                 return EndpointInfo(endpoint, wanted, window if isinstance(window, int) else 0)
         names = ", ".join(str(model["id"]) for model in models[:5])
         raise RequestRejected(f"{endpoint} does not serve {wanted!r}", f"it serves {names}: leave --model out, or name one", 404)
+
+    async def count_tokens(self, request: ChatRequest, endpoint: str) -> TokenCount:
+        await self.probe(endpoint)
+        if self._gpt_oss[endpoint]:
+            return TokenCount(harmony.count(request), "harmony")
+        return TokenCount(await self._counter.count(request, endpoint), "/tokenize")
+
+    async def _tokenize(self, request: ChatRequest, endpoint: str) -> int:
+        info = await self.probe(endpoint)
+        encoded = encode_request(request, info.model)
+        body = {name: encoded[name] for name in ("model", "messages", "tools") if name in encoded}
+        try:
+            async with asyncio.timeout(COUNT_SECONDS):
+                response = await self._client.post(f"{endpoint.removesuffix('/v1')}/tokenize", json=body)
+        except (httpx2.HTTPError, TimeoutError) as error:
+            raise _unavailable(endpoint, error) from error
+        if response.status_code != 200:
+            raise error_from_body(response.status_code, response.content[:MAX_ERROR_BYTES])
+        try:
+            return int(response.json()["count"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise AgenticError(f"{endpoint}: /tokenize gave no count") from error
 
     async def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
         info = await self.probe(endpoint)

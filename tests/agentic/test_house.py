@@ -22,9 +22,10 @@ MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "hooks": GROUND | {"workspace"},
     "config": GROUND,
     "plugins": GROUND | {"hooks"},
+    "sessions": GROUND | {"workspace"},
     "testing": GROUND,
-    "run": GROUND | {"wire", "workspace", "hooks", "config", "plugins"},
-    "cli": GROUND | {"wire", "workspace", "hooks", "config", "plugins", "run"},
+    "run": GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions"},
+    "cli": GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions", "run"},
 }
 PUBLIC = GROUND | {"wire", "workspace", "hooks"}
 

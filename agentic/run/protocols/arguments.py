@@ -5,7 +5,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentic.errors import ToolError
+from agentic.types import ToolCall, ToolNote, ToolOutput
 
+MAX_NOTE = 120
+_MAIN = ("command", "path", "query", "key", "id")
 _TYPES: dict[str, type | tuple[type, ...]] = {
     "string": str,
     "integer": int,
@@ -46,6 +49,16 @@ def parse(arguments: str, schema: Mapping[str, Any]) -> dict[str, Any]:
         elif isinstance(item, str):
             value[name] = item.encode("utf-8", "replace").decode()  # a lone surrogate cannot be written anywhere
     return value
+
+
+def note(call: ToolCall, output: ToolOutput) -> ToolNote:
+    """What a call came to, in a few words."""
+    try:
+        arguments = _loads(call.arguments)
+    except ToolError:
+        arguments = {}
+    main = next((arguments[name] for name in _MAIN if name in arguments), "") if isinstance(arguments, dict) else ""
+    return ToolNote(" ".join(f"{call.name} {main}".split())[:MAX_NOTE], output.failed, output.exit_code)
 
 
 def _is(item: Any, wanted: str) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agentic.run.protocols import Turn
+from agentic.run.protocols.arguments import note
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
 
 SHELLS = {"bash", "sh", "shell", "console", "zsh"}
@@ -92,7 +93,8 @@ class Fenced:
         return Turn(answer, tuple(calls), text=without_blocks(answer.content))
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
-        return [Message("user", "\n\n".join(_told(call, output) for call, output in done))]
+        notes = tuple(note(call, output) for call, output in done)
+        return [Message("user", "\n\n".join(_told(call, output) for call, output in done), notes=notes)]
 
 
 def _call(number: int, name: str, **arguments: str) -> ToolCall:

@@ -6,6 +6,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentic.run.protocols import Turn
+from agentic.run.protocols.arguments import note
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
 
 _FINISH = "finish"
@@ -50,7 +51,8 @@ class JsonActions:
         return Turn(answer, (ToolCall("action", str(name), json.dumps(arguments)),))
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
-        return [Message("user", "\n\n".join(f"Result of {call.name}:\n{output.text}" for call, output in done))]
+        notes = tuple(note(call, output) for call, output in done)
+        return [Message("user", "\n\n".join(f"Result of {call.name}:\n{output.text}" for call, output in done), notes=notes)]
 
 
 _FINISH_ARGUMENTS: dict[str, Any] = {

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentic.run.protocols import Turn
-from agentic.run.protocols.arguments import repaired
+from agentic.run.protocols.arguments import note, repaired
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
 
 
@@ -32,7 +32,7 @@ class Native:
         return Turn(replace(answer, tool_calls=calls), calls, answer.content)
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
-        return [Message("tool", output.text, tool_call_id=call.id) for call, output in done]
+        return [Message("tool", output.text, tool_call_id=call.id, notes=(note(call, output),)) for call, output in done]
 
 
 def clean_name(name: str) -> str:

@@ -1,0 +1,47 @@
+"""A session for other programs and for people."""
+
+import json
+import time
+from collections.abc import Iterator
+
+from agentic.sessions.messages import from_record
+from agentic.sessions.store import Record, Session
+
+
+def as_jsonl(session: Session) -> Iterator[str]:
+    """Every record, one object a line: `seq`, `time`, `kind`, `agent`, and the record's own fields under `data`."""
+    for record in session.records():
+        yield json.dumps({"seq": record.seq, "time": record.time, "kind": record.kind, "agent": record.agent, "data": record.data})
+
+
+def as_markdown(session: Session) -> Iterator[str]:
+    """The conversation as text: who said what, which tools ran and what they gave."""
+    yield f"# {session.fact('title') or session.id}\n"
+    yield f"Session {session.id} in {session.fact('root')}\n"
+    for record in session.records("message", "amended", "event"):
+        if text := _message(record) if record.kind != "event" else _event(record):
+            yield text
+
+
+def _message(record: Record) -> str:
+    message = from_record(record.data)
+    if message is None or message.role == "system":
+        return ""
+    who = message.role if record.agent == "main" else f"{message.role} ({record.agent})"
+    calls = "".join(f"\n{_fenced(f'{call.name} {call.arguments}')}" for call in message.tool_calls)
+    said = _fenced(message.content) if message.role == "tool" else message.content
+    return f"## {who}, {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(record.time))}\n\n{said}{calls}\n"
+
+
+def _event(record: Record) -> str:
+    data = record.data
+    if data.get("type") == "context_trimmed":
+        return f"*(the context was cut from {data.get('before')} to {data.get('after')} tokens)*\n"
+    return ""
+
+
+def _fenced(text: str) -> str:
+    ticks = "```"
+    while ticks in text:
+        ticks += "`"
+    return f"{ticks}\n{text}\n{ticks}"

@@ -1,0 +1,90 @@
+"""What one agent and its model said: append-only, kept with the session, valid after a kill."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agentic.sessions.blackboard import Blackboard
+from agentic.sessions.messages import from_record, to_record, valid
+from agentic.sessions.store import Record, Session
+from agentic.types import Message, Role
+
+
+class ConversationHistory:
+    """One agent's conversation. Messages are only added; `rewrite` is a declared trim: what it left out stays in the session."""
+
+    def __init__(self, session: Session, blackboard: Blackboard | None = None, agent: str = "main") -> None:
+        self.session = session
+        self.blackboard = blackboard or Blackboard(session)
+        self._agent = agent
+        self._has_partial = True
+        self._messages = _restored(session, agent)
+
+    def __len__(self) -> int:
+        return len(self._messages)
+
+    def add(self, message: Message) -> None:
+        self._messages.append(message)
+        self.session.append("message", to_record(message), self._agent)
+
+    def add_message(self, role: Role, content: str) -> None:
+        """A message of nothing but text."""
+        self.add(Message(role, content))
+
+    def amend(self, message: Message) -> None:
+        """Replaces the newest message, which was not sent yet."""
+        self._messages[-1] = message
+        self.session.append("amended", to_record(message), self._agent)
+
+    def say(self, text: str) -> None:
+        """A word of the user's; joins the newest message where that is the user's too, since templates want roles to alternate."""
+        last = self._messages[-1] if self._messages else None
+        if last and last.role == "user":
+            self.amend(replace(last, content=f"{last.content}\n\n{text}"))
+        else:
+            self.add(Message("user", text))
+
+    def rewrite(self, messages: Sequence[Message]) -> None:
+        """A declared trim: from now on the conversation is these."""
+        self._messages = list(messages)
+        self.session.append("view", {"messages": [to_record(message) for message in messages]}, self._agent)
+
+    def get_messages_for_llm(self) -> list[Message]:
+        """The conversation as it stands after the last trim."""
+        return list(self._messages)
+
+    def share_context(self, key: str, value: str) -> None:
+        """To every agent of the session."""
+        self.blackboard.share(key, value, self._agent)
+
+    def get_shared_context(self, key: str) -> str | None:
+        return self.blackboard.get(key)
+
+    def partial(self, text: str) -> None:
+        """An answer in the making: what is there of it after a kill. "" once it is over."""
+        if text or self._has_partial:
+            self._has_partial = bool(text)
+            self.session.set_fact(f"partial:{self._agent}", text)
+
+
+def _restored(session: Session, agent: str) -> list[Message]:
+    view = session.last("view", agent)
+    messages = _messages(view.data.get("messages")) if view else []
+    for record in session.records("message", "amended", after=view.seq if view else 0):
+        message = from_record(record.data) if record.agent == agent else None
+        if message and record.kind == "amended" and messages:
+            messages[-1] = message
+        elif message:
+            messages.append(message)
+    if partial := session.fact(f"partial:{agent}"):
+        messages.append(Message("assistant", f"{partial}\n(interrupted)"))
+    return valid(messages, _outputs(session, view))
+
+
+def _messages(value: object) -> list[Message]:
+    found = [from_record(item) for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+    return [message for message in found if message]
+
+
+def _outputs(session: Session, view: Record | None) -> dict[str, str]:
+    events = session.records("event", after=view.seq if view else 0)
+    return {str(e.data.get("id")): str(e.data.get("text")) for e in events if e.data.get("type") == "tool_result"}

@@ -1,0 +1,95 @@
+"""Messages as records, and back into a history that any server accepts."""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from agentic.types import Message, ToolCall, ToolNote
+
+LOST = "(interrupted: it is not known whether this was done; look before doing it again)"
+_ROLES = ("system", "user", "assistant", "tool")
+
+
+def to_record(message: Message) -> dict[str, Any]:
+    """Only the fields that are set."""
+    return {name: value for name, value in asdict(message).items() if value}
+
+
+def from_record(data: Mapping[str, Any]) -> Message | None:
+    """None for what is no message."""
+    if data.get("role") not in _ROLES:
+        return None
+    calls = [call for call in _dicts(data.get("tool_calls")) if call.get("name")]
+    notes = _dicts(data.get("notes"))
+    return Message(
+        data["role"],
+        _clean(data.get("content")),
+        _clean(data.get("reasoning")),
+        tuple(ToolCall(_clean(c.get("id")), _clean(c.get("name")), _arguments(c.get("arguments"))) for c in calls),
+        _clean(data.get("tool_call_id")),
+        tuple(ToolNote(_clean(note.get("did")), bool(note.get("failed")), _int(note.get("exit_code"))) for note in notes),
+    )
+
+
+def valid(messages: Iterable[Message], outputs: Mapping[str, str]) -> list[Message]:
+    """A history in which every call has one result, in its place, and every result its call.
+
+    `outputs` are results by call id that came but never made it into a message. Invalid arguments would make every later
+    request fail (vllm#47761), so they are empty then.
+    """
+    kept: list[Message] = []
+    waiting: dict[str, ToolCall] = {}
+    for message in messages:
+        if message.role == "tool":
+            if waiting.pop(message.tool_call_id, None) is not None:
+                kept.append(message)
+            continue
+        kept += _lost(waiting, outputs)
+        seen: set[str] = set()
+        calls = [call for call in message.tool_calls if call.id not in seen and not seen.add(call.id)]  # type: ignore[func-returns-value]
+        waiting = {call.id: call for call in calls}
+        kept.append(replace(message, tool_calls=tuple(calls)) if len(calls) != len(message.tool_calls) else message)
+    return kept + _lost(waiting, outputs)
+
+
+def flattened(history: Sequence[Message]) -> list[Message]:
+    """The history as plain text, for a model that does not take native calls."""
+    flat: list[Message] = []
+    for message in history:
+        if message.role == "assistant" and message.tool_calls:
+            said = [message.content, *(f"(calls {call.name} {call.arguments})" for call in message.tool_calls)]
+            message = Message("assistant", "\n".join(filter(None, said)))
+        elif message.role == "tool":
+            message = Message("user", f"Result:\n{message.content}", notes=message.notes)
+        if flat and flat[-1].role == message.role == "user":
+            before = flat.pop()
+            message = replace(message, content=f"{before.content}\n\n{message.content}", notes=before.notes + message.notes)
+        flat.append(message)
+    return flat
+
+
+def _lost(waiting: Mapping[str, ToolCall], outputs: Mapping[str, str]) -> list[Message]:
+    return [
+        Message("tool", outputs.get(name, LOST), tool_call_id=name, notes=(ToolNote(call.name),)) for name, call in waiting.items()
+    ]
+
+
+def _dicts(value: Any) -> list[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _clean(value: Any) -> str:
+    """Lone surrogates cannot be sent."""
+    return value.encode("utf-8", "replace").decode() if isinstance(value, str) else ""
+
+
+def _int(value: Any) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _arguments(value: Any) -> str:
+    try:
+        return _clean(value) if isinstance(json.loads(value), dict) else "{}"
+    except (ValueError, TypeError, RecursionError):
+        return "{}"

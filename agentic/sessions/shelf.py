@@ -1,0 +1,138 @@
+"""Where the sessions are: found by id or folder, listed, removed; a damaged one is set aside and what is readable saved."""
+
+import contextlib
+import os
+import secrets
+import sqlite3
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentic.errors import ConfigError
+from agentic.sessions.store import SUFFIX, Session, open_readonly
+
+
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """A session as the list shows it. `state`: "" or what is wrong with it. `changed` in seconds since the epoch."""
+
+    id: str
+    root: str
+    title: str
+    changed: float
+    size: int
+    state: str = ""
+
+
+class Shelf:
+    """The folder of session files."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def new(self, root: Path) -> Session:
+        """A fresh session; one in memory where the folder cannot be written."""
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        try:
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return Session(self._folder / f"{name}{SUFFIX}", root)
+        except (OSError, sqlite3.Error) as error:
+            return Session.in_memory(f"no session is kept: {error}")
+
+    def open(self, name: str) -> tuple[Session, str]:
+        """(session, what has to be told about it). `name` is an id or an unambiguous part of one."""
+        path = self._find(name)
+        try:
+            session = Session(path)
+            session.last("message")
+            return session, ""
+        except sqlite3.DatabaseError as error:
+            saved, count = self._save(path)
+            return (
+                saved,
+                f"session {saved.id} was damaged ({error}): {count} records could be read, the rest is in {path.name}.corrupt-*",
+            )
+
+    def read(self, name: str) -> Session:
+        """For looking at, while another process may write it."""
+        path = self._find(name)
+        try:
+            return Session.for_reading(path)
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(
+                f"session {path.stem} is damaged: {error}", f"`agentic run --resume {path.stem}` saves what is readable"
+            ) from error
+
+    def latest(self, root: Path) -> str:
+        """The id of this folder's newest session. Raises ConfigError where there is none."""
+        for path in self._paths():
+            if _summary(path).root == str(root):
+                return path.name.removesuffix(SUFFIX)
+        raise ConfigError(f"there is no session of {root} to continue", "`agentic sessions` lists them all")
+
+    def all(self) -> Iterator[Summary]:
+        """The newest first; a damaged one among them."""
+        yield from map(_summary, self._paths())
+
+    def remove(self, name: str) -> str:
+        """The id of what was removed. Raises ConfigError for one in use."""
+        path = self._find(name)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            Session(path).close()  # raises when it is in use
+        for leftover in self._folder.glob(f"{path.stem}.*"):
+            leftover.unlink(missing_ok=True)
+        return path.stem
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob(f"*{SUFFIX}"), key=_changed, reverse=True)
+
+    def _find(self, name: str) -> Path:
+        ids = {path.stem: path for path in self._paths()}
+        found = [stem for stem in ids if name in stem] if name not in ids else [name]
+        if not name or len(found) != 1:
+            why = f"{len(found)} sessions match {name!r}" if name and found else f"there is no session {name!r}"
+            raise ConfigError(why, "`agentic sessions` lists them")
+        return ids[found[0]]
+
+    def _save(self, path: Path) -> tuple[Session, int]:
+        """A fresh file with what the damaged one still gives; the damaged one stays beside it."""
+        aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%d%H%M%S')}")
+        for ending in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{path}{ending}", f"{aside}{ending}")
+        session = Session(path)
+        return session, sum(_salvage(aside, session, order) for order in ("", " DESC"))
+
+
+def _salvage(path: Path, session: Session, order: str) -> int:
+    """Copies what can be read from this end and is not there yet; how many records that is."""
+    count = 0
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(open_readonly(path)) as damaged:
+        for table in ("facts", "contents", "records"):
+            with contextlib.suppress(sqlite3.Error):
+                for row in damaged.execute(f"SELECT * FROM {table} ORDER BY rowid{order}"):
+                    count += session.copy(table, row) and table == "records"
+    return count
+
+
+def _changed(path: Path) -> float:
+    """When it was written last; the newest writes are in the log beside it."""
+    times = []
+    for name in (path, path.with_name(f"{path.name}-wal")):
+        with contextlib.suppress(OSError):
+            times.append(name.stat().st_mtime)
+    return max(times, default=0.0)
+
+
+def _summary(path: Path) -> Summary:
+    facts: dict[str, str] = {}
+    state = ""
+    try:
+        session = Session.for_reading(path)
+        with contextlib.closing(session):
+            facts = session.facts()
+    except sqlite3.Error as error:
+        state = f"damaged: {error}"
+    size = path.stat().st_size if path.exists() else 0
+    return Summary(path.stem, facts.get("root", ""), facts.get("title", ""), _changed(path), size, state)

@@ -1,0 +1,60 @@
+"""What was done in the turns that were left out, without asking a model: calls and how they ended, words on both sides."""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+from agentic import Message, ToolNote
+
+_OPEN, _CLOSE = "<context>\nEarlier turns were left out here. Completed steps:\n", "\n</context>"
+MAX_WORDS = 140
+
+
+def phrase(note: ToolNote) -> str:
+    """A call and how it ended, in one phrase."""
+    if note.exit_code is not None:
+        return f"{note.did}: exit code {note.exit_code}"
+    return f"{note.did}: failed" if note.failed else note.did
+
+
+def with_summary(head: Sequence[Message], dropped: Sequence[Message], room: int, count: Callable[[Message], int]) -> list[Message]:
+    """The head with the dropped steps at the end of its last message: the newest ones, if not all fit into `room` tokens."""
+    *before, task = head
+    bare, lines = _steps_in(task.content)
+    lines = list(dict.fromkeys(reversed([*lines, *_steps(dropped)])))
+    size = count(Message("user", _OPEN + _CLOSE))
+    kept: list[str] = []
+    for line in lines:
+        size += count(Message("user", line))
+        if size > room and kept:
+            break
+        kept.append(line)
+    return [*before, replace(task, content=f"{bare}\n\n{_OPEN}{chr(10).join(reversed(kept))}{_CLOSE}")]
+
+
+def _steps_in(content: str) -> tuple[str, list[str]]:
+    """(the content without its summary, the steps that the summary lists)."""
+    bare, found, rest = content.partition(f"\n\n{_OPEN}")
+    lines, _, after = rest.partition(_CLOSE)
+    return (bare + after, lines.splitlines()) if found else (content, [])
+
+
+def _steps(messages: Sequence[Message]) -> Iterator[str]:
+    for message in messages:
+        if message.notes:
+            yield from (f"- {_short(phrase(note))}" for note in message.notes)
+        elif message.role == "user":
+            yield f"- the user said: {_short(message.content)}"
+        elif message.role == "assistant" and (words := _prose(message.content)):
+            yield f"- you said: {_short(words)}"
+
+
+def _prose(text: str) -> str:
+    """A text without code blocks; nothing for a JSON action."""
+    text = re.sub(r"^([ \t]*)(`{3,}|~{3,}).*?(^\1\2|\Z)", "", text, flags=re.DOTALL | re.MULTILINE)
+    return "" if text.lstrip().startswith("{") else text.strip()
+
+
+def _short(text: str) -> str:
+    flat = " ".join(text.split())
+    return flat if len(flat) <= MAX_WORDS else f"{flat[:MAX_WORDS]}…"

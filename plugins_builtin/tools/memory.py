@@ -1,0 +1,58 @@
+"""What the session remembers: outputs that were left out of the prompt, and values that its agents share."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
+from agentic.hooks.tools import CALLER, Memory
+
+
+class Recall:
+    spec = ToolSpec(
+        "recall",
+        "Shows a tool output that was left out, by its id.",
+        {
+            "type": "object",
+            "properties": {
+                "id": {"type": "string"},
+                "line_start": {"type": "integer"},
+                "line_end": {"type": "integer"},
+            },
+            "required": ["id"],
+            "additionalProperties": False,
+        },
+    )
+
+    def __init__(self, setup: Setup) -> None:
+        self._memory: Memory | None = setup.memory
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        text = self._memory.recall(arguments["id"]) if self._memory else None
+        if text is None:
+            raise ToolError(f"there is no output {arguments['id']!r} in this session")
+        lines = text.splitlines()
+        start = max(1, arguments.get("line_start") or 1)
+        end = min(len(lines), arguments.get("line_end") or len(lines))
+        return ToolOutput("\n".join([*lines[start - 1 : end], f"(lines {start} to {end} of {len(lines)})"]))
+
+
+class Share:
+    spec = ToolSpec(
+        "share",
+        "Tells all agents of this session a value, such as an interface or a decision.",
+        {
+            "type": "object",
+            "properties": {"key": {"type": "string"}, "value": {"type": "string"}},
+            "required": ["key", "value"],
+            "additionalProperties": False,
+        },
+    )
+
+    def __init__(self, setup: Setup) -> None:
+        self._memory: Memory | None = setup.memory
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        if self._memory is None:
+            raise ToolError("there is nobody to share with here")
+        self._memory.share(arguments["key"], arguments["value"], CALLER.get())
+        return ToolOutput(f"Shared {arguments['key']}.")
