@@ -35,6 +35,7 @@ class RunStarted(Event):
     endpoint: str = ""
     model: str = ""
     choice: str = ""
+    session: str = ""
 
 
 class WorkflowEvent(Event):
@@ -138,6 +139,13 @@ class Failover(Event):
     to: str
     why: str
     partial: int = 0
+
+
+class Typed(Event):
+    """What the user is typing while the agent works, for the screen; `text` is "" once it was taken."""
+
+    type = "typed"
+    text: str
 
 
 class UsageReported(Event):

@@ -5,9 +5,11 @@ import sys
 # Command → (module, what it does). A module is imported only when its command runs.
 COMMANDS = {
     "run": ("agentic.cli.run", "does a task in this folder: edits files, runs commands, checks the outcome"),
+    "chat": ("agentic.cli.chat", "a conversation with tools; `agentic` alone starts it in a terminal"),
     "ask": ("agentic.cli.ask", "one streamed answer, no tools; standard input is appended to the prompt"),
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
+    "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
     "serve": ("agentic.cli.serve", "prints the vllm serve lines for this configuration"),
 }
 PLUGIN_COMMANDS = {"local": "the embedded engine's models: pull, list, rm"}
@@ -22,7 +24,8 @@ _OPTIONS = """\
   --max-iterations N        the most model calls in a run
   --sub-agents / --no-sub-agents
   -c KEY=VALUE              any configuration key (repeatable)
-  --debug                   tracebacks"""
+  --debug                   tracebacks, and where each prompt's tokens are
+  --continue, --resume ID   go on with this folder's latest session, or with that one"""
 
 
 def help_text() -> str:
@@ -31,12 +34,13 @@ def help_text() -> str:
     commands = "\n".join(f"  {name:<10}{summary}" for name, summary in everything.items())
     return f"""agentic: a coding agent for people who serve their own models
 
-Usage: agentic COMMAND [OPTIONS] ...
+Usage: agentic [OPTIONS]              in a terminal: chat
+       agentic COMMAND [OPTIONS] ...
 
 Commands (agentic COMMAND --help tells more; plugins may add others):
 {commands}
 
-Options of run and ask:
+Options of run, chat and ask:
 {_OPTIONS}
 
   --version, --help
@@ -51,9 +55,14 @@ def main() -> None:
         from agentic import __version__
 
         print(f"agentic {__version__}")
-    elif arguments in (["--help"], ["-h"], []):
+    elif arguments in (["--help"], ["-h"]) or (not arguments and not _in_terminal()):
         print(help_text(), flush=True)
     else:
         from agentic.cli.group import invoke
 
-        sys.exit(invoke(arguments))
+        alone = not arguments or arguments[0].startswith("-")
+        sys.exit(invoke(["chat", *arguments] if alone else arguments))
+
+
+def _in_terminal() -> bool:
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))

@@ -33,9 +33,9 @@ def load_host(settings: Settings | None = None) -> Host:
     return Host(settings["plugins.disabled"])
 
 
-def renderer_name(settings: Settings) -> str:
+def renderer_name(settings: Settings, stdout: TextIO) -> str:
     """What the user chose, else rich in a terminal and plain elsewhere."""
-    in_terminal = sys.stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
+    in_terminal = stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     name: str = settings["ui.renderer"] or ("rich" if in_terminal else "plain")
     return name
 
@@ -69,7 +69,7 @@ def run_to_end(command: str, task: str, settings: Settings, work: Callable[[Runt
 async def _session(
     command: str, task: str, settings: Settings, host: Host, stdout: TextIO, work: Callable[[Runtime], Awaitable[Outcome]]
 ) -> int:
-    async with open_runtime(settings, host, stdout, renderer_name(settings)) as runtime:
+    async with open_runtime(settings, host, stdout, renderer_name(settings, stdout)) as runtime:
         info = runtime.info
         await runtime.events.emit(
             RunStarted(command=command, task=task, endpoint=info.url, model=info.model, choice=runtime.choice)

@@ -35,6 +35,11 @@ class Settings(Mapping[str, Any]):
     def __len__(self) -> int:
         return len(self.resolved)
 
+    def changed(self, name: str, value: Any, origin: str) -> "Settings":
+        """The same but for one value. Raises ConfigError for one of the wrong type."""
+        value = check(KEYS[name], value, origin)
+        return Settings({**self.resolved, name: value}, {**self.origins, name: origin}, self.ignored)
+
     def plugin_table(self, name: str) -> dict[str, Any]:
         """The `[plugin.NAME]` table."""
         prefix = f"{PLUGIN_PREFIX}{name}."

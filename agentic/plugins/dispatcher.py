@@ -49,6 +49,10 @@ class Dispatcher:
             except HookFault as fault:
                 self._warn(fault)
 
+    def show(self, event: Event) -> None:
+        """To the renderer alone."""
+        self._renderer.handle(event)
+
     def _warn(self, fault: "HookFault") -> None:
         self._renderer.handle(Warned(message=str(fault), run=self._run))
 

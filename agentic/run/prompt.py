@@ -1,5 +1,6 @@
 """Prompt assembly: a system text that never changes in a session, then the task with what is small enough to come along."""
 
+import os
 import re
 import time
 from collections import Counter
@@ -90,12 +91,13 @@ def project_instructions(root: Path, tokens: int) -> tuple[str, str]:
 
 def task_message(task: str, workspace: Workspace, room_bytes: int, protocol: ToolProtocol) -> Message:
     """The task, after what is volatile and the folder's file names; a small folder's files come along while they fit."""
-    names = list(_names(workspace.root))
+    names = list(file_names(workspace.root))
     small = len(names) <= MAX_NAMES and sum(map(len, names)) <= room_bytes // 3
     parts = [] if protocol.name == "fenced" else [surroundings(workspace.root)]
     if names:
         parts.append("Files in the folder:\n" + ("\n".join(names) if small else _folded(names, room_bytes // 3)))
-    parts += _contents(workspace, names if small else [name for name in names if name in task], room_bytes)
+    shown = [name for name in names if (small or name in task) and os.path.basename(name) != INSTRUCTIONS]
+    parts += _contents(workspace, shown, room_bytes)
     parts.append(f"Task: {task}" if parts else task)
     if protocol.reminder:
         parts.append(protocol.reminder)
@@ -146,7 +148,9 @@ def repair_message(task: str, workspace: Workspace, room_bytes: int, wrong: str,
 def source_files(workspace: Workspace) -> list[str]:
     """The small code files of the folder that are no tests."""
     return [
-        name for name in _names(workspace.root) if name.endswith(CODE) and not _TEST.search(name) and _small_text(workspace, name)
+        name
+        for name in file_names(workspace.root)
+        if name.endswith(CODE) and not _TEST.search(name) and _small_text(workspace, name)
     ]
 
 
@@ -160,7 +164,7 @@ def _contents(workspace: Workspace, names: Sequence[str], room_bytes: int) -> li
     return parts
 
 
-def _names(root: Path) -> list[str]:
+def file_names(root: Path) -> list[str]:
     """Relative names, the shallow ones first; hidden files and what tools leave behind are not shown."""
     found: list[str] = []
     folders = [root]

@@ -18,9 +18,17 @@ def as_markdown(session: Session) -> Iterator[str]:
     """The conversation as text: who said what, which tools ran and what they gave."""
     yield f"# {session.fact('title') or session.id}\n"
     yield f"Session {session.id} in {session.fact('root')}\n"
+    waiting: Record | None = None  # a message may be amended until the next one comes
     for record in session.records("message", "amended", "event"):
-        if text := _message(record) if record.kind != "event" else _event(record):
+        if record.kind == "event":
+            if text := _event(record):
+                yield text
+            continue
+        if waiting and record.kind == "message" and (text := _message(waiting)):
             yield text
+        waiting = record
+    if waiting and (text := _message(waiting)):
+        yield text
 
 
 def _message(record: Record) -> str:

@@ -23,7 +23,7 @@ class Plain:
             self._streams_to.flush()
             self._open = not event.text.endswith("\n")
             return
-        if isinstance(event, RunStarted) and event.command != "ask":
+        if isinstance(event, RunStarted) and event.command == "run":
             self._streams_to = sys.stderr
         if isinstance(event, Failover) and event.partial and self._streams_to is self._stdout:
             self._end_line()

@@ -19,6 +19,7 @@ from agentic.events import (
     RunStarted,
     ToolCalled,
     ToolResult,
+    Typed,
     UsageReported,
     Warned,
 )
@@ -66,7 +67,7 @@ class RichScreen:
             case _:
                 if text := describe(event):
                     self._line(one_line(text), "yellow" if isinstance(event, Warned | Failover) else "dim")
-        if isinstance(event, LlmRequest | ToolCalled):
+        if isinstance(event, LlmRequest | ToolCalled | Typed):
             self._tick()
 
     def _stream(self, text: str, reasoning: bool) -> None:
@@ -157,6 +158,7 @@ class Status:
         self._endpoint = self._doing = ""
         self._prompt = self._budget = 0
         self._completion = 0
+        self._typed = ""
 
     def note(self, event: Event) -> None:
         now = time.monotonic()
@@ -176,13 +178,18 @@ class Status:
                 self._completion += event.completion_tokens
             case ToolCalled():
                 self._doing = one_line(describe(event), 60)
-            case ToolResult() | RunStarted():
+            case ToolResult():
                 self._doing = ""
+            case Typed():
+                self._typed = event.text
+            case RunStarted():
+                self._started, self._completion, self._doing, self._typed = now, 0, "", ""
 
     def line(self) -> str:
         now = time.monotonic()
         seconds = now - self._first_chunk if self._first_chunk else 0.0
         parts = [
+            self._typed,
             self._endpoint.removeprefix("http://"),
             f"{self._chunks / seconds:.0f} tok/s" if seconds > 0.2 else "",
             f"context {100 * self._prompt // self._budget} %" if self._budget else "",

@@ -1,0 +1,74 @@
+"""What is typed while the agent works: shown below its text, kept until the turn is over."""
+
+import asyncio
+import codecs
+import os
+import re
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|O.|.)?")
+_ERASERS = {"\x15": "", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
+
+
+class Typeahead:
+    """Reads the keyboard while a turn runs. `lines` were finished with Enter, `text` was not; `show` gets what is to be seen."""
+
+    def __init__(self, show: Callable[[str], None]) -> None:
+        self._show = show
+        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
+        self.lines: list[str] = []
+        self.text = ""
+
+    def take(self) -> tuple[str, str]:
+        """(the finished lines as one message, the beginning of the next), which are then forgotten."""
+        taken = "\n".join(self.lines), self.text
+        self.lines, self.text = [], ""
+        return taken
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Without echo, since the screen shows it; Ctrl-C goes on meaning what it means."""
+        loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
+        before = termios.tcgetattr(descriptor)
+        tty.setcbreak(descriptor, termios.TCSANOW)
+        loop.add_reader(descriptor, self._read, descriptor)
+        try:
+            yield
+        finally:
+            loop.remove_reader(descriptor)
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """While somebody else asks the user something."""
+        loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
+        loop.remove_reader(descriptor)
+        mode: list[Any] = termios.tcgetattr(descriptor)
+        mode[3] |= termios.ICANON | termios.ECHO
+        termios.tcsetattr(descriptor, termios.TCSANOW, mode)
+        try:
+            yield
+        finally:
+            tty.setcbreak(descriptor, termios.TCSANOW)
+            loop.add_reader(descriptor, self._read, descriptor)
+
+    def _read(self, descriptor: int) -> None:
+        self.feed(os.read(descriptor, 4096))
+
+    def feed(self, data: bytes) -> None:
+        """Keys, as a terminal sends them."""
+        for character in _ESCAPE.sub("", self._decoder.decode(data)):
+            if character in "\r\n":
+                self.lines += [self.text] if self.text.strip() else []
+                self.text = ""
+            elif character in _ERASERS:
+                self.text = re.sub(_ERASERS[character], "", self.text, flags=re.DOTALL) if _ERASERS[character] else ""
+            elif character.isprintable():
+                self.text += character
+        waiting = f"queued: {' ⏎ '.join(self.lines)} " if self.lines else ""
+        self._show(f"{waiting}› {self.text}" if self.text else waiting.rstrip())
