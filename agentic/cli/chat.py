@@ -11,7 +11,7 @@ from typing import TextIO
 import click
 
 from agentic.cli.options import LocalAwareCommand, common_options, session_options
-from agentic.cli.start import approval_mode, asker, load_host, open_session, renderer_name
+from agentic.cli.start import approval_mode, asker, load_host, open_session, renderer_name, tell_start
 from agentic.cli.typeahead import Typeahead
 from agentic.config import Settings
 from agentic.errors import AgenticError, ConfigError
@@ -113,12 +113,7 @@ class Chat:
         """Until the user leaves. Raises Reopen."""
         from agentic.cli.prompt_line import make_prompt
 
-        info, events = self._runtime.info, self._runtime.events
-        await events.emit(
-            RunStarted(
-                command="chat", task="", endpoint=info.url, model=info.model, choice=self._runtime.choice, session=self._session.id
-            )
-        )
+        await tell_start(self._runtime, self._session, "chat", "")
         if len(self._conversation.agent.history) > 1:
             _say(self._stdout, f"(going on with session {self._session.id}: {self._session.fact('title')})")
         else:

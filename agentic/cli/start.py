@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -50,8 +50,11 @@ def _can_ask() -> bool:
     return sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def run_to_end(command: str, task: str, settings: Settings, work: Callable[[Runtime], Awaitable[Outcome]]) -> int:
-    """Opens what the settings select, does `work`, shows how it ended; the exit code.
+Work = Callable[[Runtime, Session], Awaitable[Outcome]]
+
+
+def run_to_end(command: str, task: str, root: Path, settings: Settings, resume: str, work: Work) -> int:
+    """Opens what the settings select and the session (see `open_session`), does `work`, shows how it ended; the exit code.
 
     The first Ctrl-C (or TERM, HUP) stops the turn and keeps what came; the second one leaves at once.
     """
@@ -61,29 +64,33 @@ def run_to_end(command: str, task: str, settings: Settings, work: Callable[[Runt
     check_required(settings["plugins.require"])
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the answer
     try:
-        return asyncio.run(_interruptible(_session(command, task, settings, host, stdout, work)))
+        return asyncio.run(_interruptible(_run(command, task, root, settings, resume, host, stdout, work)))
     finally:
         sys.stdout = stdout
 
 
-async def _session(
-    command: str, task: str, settings: Settings, host: Host, stdout: TextIO, work: Callable[[Runtime], Awaitable[Outcome]]
-) -> int:
+async def _run(command: str, task: str, root: Path, settings: Settings, resume: str, host: Host, stdout: TextIO, work: Work) -> int:
     async with open_runtime(settings, host, stdout, renderer_name(settings, stdout)) as runtime:
-        info = runtime.info
-        await runtime.events.emit(
-            RunStarted(command=command, task=task, endpoint=info.url, model=info.model, choice=runtime.choice)
-        )
-        try:
-            outcome = await work(runtime)
-        except asyncio.CancelledError:
-            await _finished(runtime, Outcome("interrupted", "interrupted"))
-            raise
-        except AgenticError as error:
-            await _finished(runtime, Outcome("failed", str(error)))
-            raise
-        await _finished(runtime, outcome)
-        return EXIT_CODES.get(outcome.status, 1)
+        with closing(await open_session(runtime, root, resume)) as session:
+            await tell_start(runtime, session, command, task)
+            try:
+                outcome = await work(runtime, session)
+            except asyncio.CancelledError:
+                await _finished(runtime, Outcome("interrupted", "interrupted"))
+                raise
+            except AgenticError as error:
+                await _finished(runtime, Outcome("failed", str(error)))
+                raise
+            await _finished(runtime, outcome)
+            return EXIT_CODES.get(outcome.status, 1)
+
+
+async def tell_start(runtime: Runtime, session: Session, command: str, task: str) -> None:
+    """Which model at which endpoint this is, and which session."""
+    info = runtime.info
+    started = RunStarted(command=command, task=task, endpoint=info.url, model=info.model)
+    started.choice, started.session = runtime.choice, session.id
+    await runtime.events.emit(started)
 
 
 async def open_session(runtime: Runtime, root: Path, resume: str) -> Session:

@@ -83,8 +83,7 @@ class Conversation:
     async def work(self, task: str) -> Outcome:
         """One task's way through the workflow."""
         runtime, session = self._runtime, self.agent.context.history.session
-        if not session.fact("title"):
-            session.set_fact("title", " ".join(task.split())[:MAX_TITLE])
+        name_session(session, task)
         before = dict(self.agent.turns)
         workflow = Workflow(
             task,
@@ -118,6 +117,12 @@ def context_means(runtime: Runtime, exact: bool) -> ContextMeans:
         llm=BatcherLlm(runtime.batcher),
         report=settings["ui.debug"],
     )
+
+
+def name_session(session: Session, said: str) -> None:
+    """After the first thing that was said in it."""
+    if not session.fact("title"):
+        session.set_fact("title", " ".join(said.split())[:MAX_TITLE])
 
 
 def keep_events(runtime: Runtime, session: Session) -> None:

@@ -12,6 +12,8 @@ from pathlib import Path
 from agentic.errors import ConfigError
 from agentic.sessions.store import SUFFIX, Session, open_readonly
 
+_LARGEST = 64 << 30  # a header may say anything
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -44,9 +46,7 @@ class Shelf:
         """(session, what has to be told about it). `name` is an id or an unambiguous part of one."""
         path = self._find(name)
         try:
-            session = Session(path)
-            session.last("message")
-            return session, ""
+            return _sound(path), ""
         except sqlite3.DatabaseError as error:
             saved, count = self._save(path)
             return (
@@ -101,8 +101,32 @@ class Shelf:
         for ending in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{path}{ending}", f"{aside}{ending}")
+        _fill_up(aside)
         session = Session(path)
         return session, sum(_salvage(aside, session, order) for order in ("", " DESC"))
+
+
+def _sound(path: Path) -> Session:
+    """Raises sqlite3.DatabaseError where what a conversation begins with cannot be read."""
+    session = Session(path)
+    try:
+        session.facts()
+        for record in session.records("message", "amended", after=view.seq if (view := session.last("view")) else 0):
+            assert record
+    except sqlite3.DatabaseError:
+        session.close()
+        raise
+    return session
+
+
+def _fill_up(path: Path) -> None:
+    """SQLite reads nothing of a file that is shorter than its header says; with zeros at the end it reads what is there."""
+    with open(path, "rb") as file:
+        header = file.read(32)
+    page = int.from_bytes(header[16:18], "big") or 1
+    size = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    if path.stat().st_size < size <= _LARGEST:
+        os.truncate(path, size)
 
 
 def _salvage(path: Path, session: Session, order: str) -> int:

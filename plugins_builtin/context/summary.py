@@ -7,6 +7,7 @@ from dataclasses import replace
 from agentic import Message, ToolNote
 
 _OPEN, _CLOSE = "<context>\nEarlier turns were left out here. Completed steps:\n", "\n</context>"
+_SAID = re.compile(r"- (you|the user) said: ")
 MAX_WORDS = 140
 
 
@@ -18,18 +19,31 @@ def phrase(note: ToolNote) -> str:
 
 
 def with_summary(head: Sequence[Message], dropped: Sequence[Message], room: int, count: Callable[[Message], int]) -> list[Message]:
-    """The head with the dropped steps at the end of its last message: the newest ones, if not all fit into `room` tokens."""
+    """The head with the dropped steps at the end of its last message: the newest ones, if not all fit into `room`
+    tokens, words before calls."""
     *before, task = head
     bare, lines = _steps_in(task.content)
     lines = list(dict.fromkeys(reversed([*lines, *_steps(dropped)])))
-    size = count(Message("user", _OPEN + _CLOSE))
+    room -= count(Message("user", _OPEN + _CLOSE))
+    said = _newest([line for line in lines if _SAID.match(line)], room // 2, count)  # decisions are worth more than steps
+    done = _newest([line for line in lines if not _SAID.match(line)], room - _size(said, count), count)
+    kept = [line for line in reversed(lines) if line in said or line in done]
+    return [*before, replace(task, content=f"{bare}\n\n{_OPEN}{chr(10).join(kept)}{_CLOSE}")]
+
+
+def _newest(lines: Sequence[str], room: int, count: Callable[[Message], int]) -> list[str]:
+    """As many as fit, at least one."""
     kept: list[str] = []
     for line in lines:
-        size += count(Message("user", line))
-        if size > room and kept:
+        room -= _size([line], count)
+        if room < 0 and kept:
             break
         kept.append(line)
-    return [*before, replace(task, content=f"{bare}\n\n{_OPEN}{chr(10).join(reversed(kept))}{_CLOSE}")]
+    return kept
+
+
+def _size(lines: Sequence[str], count: Callable[[Message], int]) -> int:
+    return sum(count(Message("user", line)) for line in lines)
 
 
 def _steps_in(content: str) -> tuple[str, list[str]]:
