@@ -17,6 +17,7 @@ _PARTS = {
     "application": r"full[- ]?stack|microservices?|풀스택",
 }
 _LONG_TASK_WORDS = 120
+_MAX_TASK = 4_000  # characters: what a task is stands at its beginning or its end
 _SURE_BELOW, _SURE_ABOVE = 0.35, 0.8
 
 _SCHEMA = {
@@ -55,7 +56,8 @@ class LlmEstimator:
         if not _SURE_BELOW <= guess.score < _SURE_ABOVE:
             return guess
         try:
-            answer = await llm.complete([Message("user", _PROMPT.format(task=task))], _SCHEMA, max_tokens=120)
+            shown = task if len(task) <= _MAX_TASK else f"{task[: _MAX_TASK // 2]}\n…\n{task[-_MAX_TASK // 2 :]}"
+            answer = await llm.complete([Message("user", _PROMPT.format(task=shown))], _SCHEMA, max_tokens=120)
             return _read(json.loads(answer))
         except (AgenticError, ValueError, KeyError, TypeError) as error:
             return Complexity(guess.score, guess.separable, (*guess.reasons, f"the model gave no usable estimate ({error})"))

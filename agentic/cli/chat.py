@@ -4,14 +4,13 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import closing
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
 from agentic.cli.options import LocalAwareCommand, common_options, session_options
-from agentic.cli.start import approval_mode, asker, load_host, open_session, renderer_name, tell_start
+from agentic.cli.start import approval_mode, asker, load_host, opened, tell_start
 from agentic.cli.typeahead import Typeahead
 from agentic.config import Settings
 from agentic.errors import AgenticError, ConfigError
@@ -19,11 +18,14 @@ from agentic.events import RunFinished, RunStarted, Typed
 from agentic.plugins import Host
 from agentic.run.approval import Approver, Ask
 from agentic.run.conversation import Conversation
-from agentic.run.runtime import Runtime, open_runtime, state_folder
+from agentic.run.runtime import Runtime, state_folder
 from agentic.sanitize import sanitize
 from agentic.sessions import Session, Shelf
 from agentic.sessions.undo import last_turn, undo
 from agentic.types import Outcome
+
+if TYPE_CHECKING:
+    from prompt_toolkit import PromptSession
 
 HELP = {
     "/help": "this list",
@@ -69,13 +71,12 @@ async def _chat(root: Path, settings: Settings, host: Host, stdout: TextIO, resu
     good: tuple[Settings, str] | None = None
     while True:
         try:
-            async with open_runtime(settings, host, stdout, renderer_name(settings, stdout)) as runtime:
-                with closing(await open_session(runtime, root, resume)) as session:
-                    chat = Chat(runtime, root, session, stdout)
-                    await chat.open()
-                    good = settings, session.id
-                    await chat.loop()
-                    return 0
+            async with opened(root, settings, resume, host, stdout) as (runtime, session):
+                chat = Chat(runtime, root, session, stdout)
+                await chat.open()
+                good = settings, session.id
+                await chat.loop()
+                return 0
         except Reopen as other:
             settings, resume = other.settings, other.resume
         except AgenticError as error:
@@ -119,22 +120,25 @@ class Chat:
         else:
             _say(self._stdout, "(/help lists the commands)")
         prompt = make_prompt(self._root, HELP, state_folder() / "chat_history", self._stdout)
-        text, begun = "", ""
-        while True:
-            if not text:
-                try:
-                    text = (await prompt.prompt_async(default=begun)).strip()
-                except KeyboardInterrupt:
-                    begun = ""
-                    continue
-                except EOFError:
-                    return
-            if text == "/quit":
-                return
-            await self._handle(text)
-            text, begun = self._typeahead.take()
+        with self._typeahead.owning_the_keyboard():
+            await self._take_turns(prompt)
+
+    async def _take_turns(self, prompt: "PromptSession[str]") -> None:
+        text = ""
+        while text != "/quit":
             if text:
-                _say(self._stdout, f"› {text}")
+                await self._handle(text)
+                if text := self._typeahead.take_lines():
+                    _say(self._stdout, f"› {text}")
+                    continue
+            if self._typeahead.leaving:
+                return
+            try:
+                text = (await prompt.prompt_async(default=self._typeahead.take_text())).strip()
+            except KeyboardInterrupt:
+                continue
+            except EOFError:
+                return
 
     async def _handle(self, text: str) -> None:
         word, _, rest = text.partition(" ")

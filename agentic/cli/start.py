@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -54,7 +54,7 @@ Work = Callable[[Runtime, Session], Awaitable[Outcome]]
 
 
 def run_to_end(command: str, task: str, root: Path, settings: Settings, resume: str, work: Work) -> int:
-    """Opens what the settings select and the session (see `open_session`), does `work`, shows how it ended; the exit code.
+    """Opens what the settings select and the session (see `_session_of`), does `work`, shows how it ended; the exit code.
 
     The first Ctrl-C (or TERM, HUP) stops the turn and keeps what came; the second one leaves at once.
     """
@@ -70,19 +70,28 @@ def run_to_end(command: str, task: str, root: Path, settings: Settings, resume: 
 
 
 async def _run(command: str, task: str, root: Path, settings: Settings, resume: str, host: Host, stdout: TextIO, work: Work) -> int:
-    async with open_runtime(settings, host, stdout, renderer_name(settings, stdout)) as runtime:
-        with closing(await open_session(runtime, root, resume)) as session:
-            await tell_start(runtime, session, command, task)
-            try:
-                outcome = await work(runtime, session)
-            except asyncio.CancelledError:
-                await _finished(runtime, Outcome("interrupted", "interrupted"))
-                raise
-            except AgenticError as error:
-                await _finished(runtime, Outcome("failed", str(error)))
-                raise
-            await _finished(runtime, outcome)
-            return EXIT_CODES.get(outcome.status, 1)
+    async with opened(root, settings, resume, host, stdout) as (runtime, session):
+        await tell_start(runtime, session, command, task)
+        try:
+            outcome = await work(runtime, session)
+        except asyncio.CancelledError:
+            await _finished(runtime, Outcome("interrupted", "interrupted"))
+            raise
+        except AgenticError as error:
+            await _finished(runtime, Outcome("failed", str(error)))
+            raise
+        await _finished(runtime, outcome)
+        return EXIT_CODES.get(outcome.status, 1)
+
+
+@asynccontextmanager
+async def opened(root: Path, settings: Settings, resume: str, host: Host, stdout: TextIO) -> AsyncIterator[tuple[Runtime, Session]]:
+    """What the settings select, and the session (see `_session_of`). Raises AgenticError."""
+    async with (
+        open_runtime(settings, host, stdout, renderer_name(settings, stdout)) as runtime,
+        _session_of(runtime, root, resume) as session,
+    ):
+        yield runtime, session
 
 
 async def tell_start(runtime: Runtime, session: Session, command: str, task: str) -> None:
@@ -93,15 +102,23 @@ async def tell_start(runtime: Runtime, session: Session, command: str, task: str
     await runtime.events.emit(started)
 
 
-async def open_session(runtime: Runtime, root: Path, resume: str) -> Session:
-    """A new session for ""; else this folder's latest, or the one of that id. Raises ConfigError."""
+@asynccontextmanager
+async def _session_of(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[Session]:
+    """A new session for ""; else this folder's latest, or the one of that id. One in which nothing was said is not kept.
+
+    Raises ConfigError.
+    """
     shelf = Shelf(state_folder() / "sessions")
-    if not resume:
-        return shelf.new(root)
-    session, notice = shelf.open(shelf.latest(root) if resume == LATEST else resume)
-    if notice:
-        await runtime.events.emit(Warned(message=notice))
-    return session
+    session, notice = shelf.open(shelf.latest(root) if resume == LATEST else resume) if resume else (shelf.new(root), "")
+    try:
+        if notice:
+            await runtime.events.emit(Warned(message=notice))
+        yield session
+    finally:
+        empty = bool(session.id) and not session.fact("title")
+        session.close()
+        if empty:
+            shelf.remove(session.id)
 
 
 async def _finished(runtime: Runtime, outcome: Outcome) -> None:

@@ -16,36 +16,50 @@ _ERASERS = {"\x15": "", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
 
 
 class Typeahead:
-    """Reads the keyboard while a turn runs. `lines` were finished with Enter, `text` was not; `show` gets what is to be seen."""
+    """Reads the keyboard while a turn runs. `lines` were finished with Enter, `text` was not, and
+    `leaving` is what Ctrl-D asked for; `show` gets what is to be seen."""
 
     def __init__(self, show: Callable[[str], None]) -> None:
         self._show = show
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self.lines: list[str] = []
         self.text = ""
+        self.leaving = False
 
-    def take(self) -> tuple[str, str]:
-        """(the finished lines as one message, the beginning of the next), which are then forgotten."""
-        taken = "\n".join(self.lines), self.text
-        self.lines, self.text = [], ""
+    def take_lines(self) -> str:
+        """The finished lines as one message."""
+        taken, self.lines = "\n".join(self.lines), []
+        return taken
+
+    def take_text(self) -> str:
+        """The beginning of the next message."""
+        taken, self.text = self.text, ""
         return taken
 
     @contextmanager
-    def listening(self) -> Iterator[None]:
-        """Without echo, since the screen shows it; Ctrl-C goes on meaning what it means."""
-        loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
+    def owning_the_keyboard(self) -> Iterator[None]:
+        """No echo and no line mode from here on, so that a key typed between two readers is lost to neither."""
+        descriptor = sys.stdin.fileno()
         before = termios.tcgetattr(descriptor)
         tty.setcbreak(descriptor, termios.TCSANOW)
+        try:
+            yield
+        finally:
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+    @contextmanager
+    def listening(self) -> Iterator[None]:
+        """Reads what is typed; Ctrl-C goes on meaning what it means."""
+        loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
         loop.add_reader(descriptor, self._read, descriptor)
         try:
             yield
         finally:
             loop.remove_reader(descriptor)
-            termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While somebody else asks the user something."""
+        """While somebody else asks the user something: a line, with echo."""
         loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
         loop.remove_reader(descriptor)
         mode: list[Any] = termios.tcgetattr(descriptor)
@@ -66,6 +80,8 @@ class Typeahead:
             if character in "\r\n":
                 self.lines += [self.text] if self.text.strip() else []
                 self.text = ""
+            elif character == "\x04":
+                self.leaving = not self.text
             elif character in _ERASERS:
                 self.text = re.sub(_ERASERS[character], "", self.text, flags=re.DOTALL) if _ERASERS[character] else ""
             elif character.isprintable():

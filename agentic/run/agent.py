@@ -126,7 +126,8 @@ class Agent:
             self.context.history.add(turn.message)
             done = await self.tools.call_all(turn.calls)
             if done:
-                shown = [(call, replace(output, text=self.context.clipped(output.text))) for call, output in done]
+                url = (await self._means.batcher.info()).url
+                shown = [(call, replace(output, text=await self.context.clipped(output.text, url))) for call, output in done]
                 for message in self._protocol.results(shown):
                     self.context.history.add(message)
                 if stuck := self._stuck(done):

@@ -10,7 +10,7 @@ from agentic.hooks.context import Condenses, ContextStrategy
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.budget import Budget
 from agentic.run.prefix import PrefixGuard, Stage
-from agentic.run.tokens import TokenCounter
+from agentic.run.tokens import TokenCounter, upper_estimate
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolSpec, recall_id
 
@@ -88,12 +88,12 @@ class Context:
         """Begins the conversation anew with these."""
         await self._declare(self.history.get_messages_for_llm(), messages)
 
-    def clipped(self, text: str) -> str:
+    async def clipped(self, text: str, endpoint: str) -> str:
         """A tool result within its share of the window; the whole of it stays for `recall`."""
-        limit, tokens = self._means.budget.result, self._means.counter.of(Message("tool", text))
         if len(text) > STUB_CHARACTERS:
             self.history.session.keep_output(text)
-        if tokens <= limit:
+        limit = self._means.budget.result
+        if upper_estimate(text) <= limit or (tokens := await self._means.counter.of_text(text, endpoint)) <= limit:
             return text
         half = int(len(text) * limit / tokens * 0.9) // 2
         left_out = f"(… {len(text) - 2 * half} characters left out: recall {recall_id(text)} shows them …)"

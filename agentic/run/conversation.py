@@ -110,11 +110,13 @@ class Conversation:
 def context_means(runtime: Runtime, exact: bool) -> ContextMeans:
     """`exact`: prompts are counted by the server where it can; else estimated, which costs no call."""
     settings = runtime.settings
+    budget = Budget(settings["context.context_window"] or runtime.info.window, settings["context.reserved_for_response"])
+    counter = TokenCounter(runtime.transport if exact else None, runtime.info.model)
     return ContextMeans(
         strategy=runtime.build("agentic_context_strategies", "context.strategy"),
-        budget=Budget(settings["context.context_window"] or runtime.info.window, settings["context.reserved_for_response"]),
-        counter=TokenCounter(runtime.transport if exact else None, runtime.info.model),
-        llm=BatcherLlm(runtime.batcher),
+        budget=budget,
+        counter=counter,
+        llm=BatcherLlm(runtime.batcher, budget, counter),
         report=settings["ui.debug"],
     )
 
@@ -159,9 +161,10 @@ async def _protocol(runtime: Runtime, session: Session) -> str:
 def _adapt(agent: Agent, means: Means, session: Session, model: str) -> None:
     """A history that another model made, or another window, begins with the present one's system text."""
     was, tier = session.fact("protocol"), means.context.budget.tier
-    if was and (was, session.fact("tier")) != (means.protocol, tier):
+    begun = agent.history[0].role == "system"  # `ask` does without
+    if not begun or (was and (was, session.fact("tier")) != (means.protocol, tier)):
         system = system_message(by_name(means.protocol), agent.specs, tier, means.instructions)
-        rest = agent.history[1:]
+        rest = agent.history[begun:]
         agent.context.history.rewrite([system, *(rest if was == means.protocol else flattened(rest))])
     for name, value in (("protocol", means.protocol), ("tier", tier), ("model", model)):
         session.set_fact(name, value)

@@ -58,8 +58,10 @@ def tiered(tool: ToolSpec, tier: str) -> ToolSpec:
 
 
 def _bare(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what the parameters mean; unknown ones are refused all the same."""
     properties = {name: _without_description(part) for name, part in schema.get("properties", {}).items()}
-    return {**schema, "properties": properties} if properties else dict(schema)
+    kept = {name: value for name, value in schema.items() if name != "additionalProperties"}
+    return {**kept, "properties": properties} if properties else kept
 
 
 def _without_description(part: Mapping[str, Any]) -> dict[str, Any]:

@@ -50,8 +50,14 @@ class TokenCounter:
         self._counted[request.session] = total or 0
         if total is None:
             total = self._estimated(request)
-        self._scale = max(0.1, total / self._raw(request))
+        if request.session:  # a question beside the conversations says little of their texts
+            self._scale = max(0.1, total / self._raw(request))
         return total
+
+    async def of_text(self, text: str, endpoint: str) -> int:
+        """One text's tokens, with a few for the message around it: exact, or never under."""
+        alone = ChatRequest((Message("user", text),))
+        return await self._exact(alone, endpoint) or self._raw(alone)
 
     def learn(self, request: ChatRequest, tokens: int) -> None:
         """The server counted `tokens` for `request`."""

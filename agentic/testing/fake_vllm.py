@@ -7,6 +7,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Literal
@@ -178,6 +179,8 @@ class FakeVLLM:
     def close(self) -> None:
         """Stops listening and resets what is open: the server was killed."""
         self._closing.set()
+        with suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)  # a thread that waits in accept() would take one more
         self._socket.close()
         for connection in list(self._open):
             _reset(connection)

@@ -23,6 +23,8 @@ class EditFile:
             "additionalProperties": False,
         },
         "write",
+        "Read the lines first and copy them exactly, with their indentation. Prefer this over write_file for a file that exists;"
+        " for several places make several calls.",
     )
 
     def __init__(self, setup: Setup | None = None) -> None:

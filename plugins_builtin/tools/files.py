@@ -39,6 +39,7 @@ class ReadFile:
             line_start={"type": "integer", "description": "first line, from 1"},
             line_end={"type": "integer", "description": "last line"},
         ),
+        guidance="Ask for the lines that matter: a whole large file is cut to a part of the window.",
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
@@ -64,6 +65,7 @@ class WriteFile:
         "Creates a file, or replaces its whole content.",
         _object("path content", path={"type": "string"}, content={"type": "string"}),
         "write",
+        "For new files, or where most of a file changes. Give the whole content, nothing left out.",
     )
 
     def __init__(self, setup: Setup | None = None) -> None:

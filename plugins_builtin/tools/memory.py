@@ -39,13 +39,14 @@ class Recall:
 class Share:
     spec = ToolSpec(
         "share",
-        "Tells all agents of this session a value, such as an interface or a decision.",
+        "Tells all agents of this session a value.",
         {
             "type": "object",
             "properties": {"key": {"type": "string"}, "value": {"type": "string"}},
             "required": ["key", "value"],
             "additionalProperties": False,
         },
+        guidance="For what others must agree with: an interface, a name, a decision.",
     )
 
     def __init__(self, setup: Setup) -> None:

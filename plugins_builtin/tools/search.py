@@ -25,6 +25,7 @@ class Search:
             "required": ["query"],
             "additionalProperties": False,
         },
+        guidance="The quickest way to find where something is defined or used. Narrow it with path before raising max_results.",
     )
 
     def __init__(self, setup: Setup | None = None) -> None:

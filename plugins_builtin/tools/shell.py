@@ -31,7 +31,7 @@ _QUIET = {
 class Run:
     spec = ToolSpec(
         "run",
-        "Runs a command in a shell in the workspace's folder and gives its output and exit code. There is no input.",
+        "Runs a shell command in the workspace's folder; gives its output and exit code.",
         {
             "type": "object",
             "properties": {
@@ -42,6 +42,8 @@ class Run:
             "additionalProperties": False,
         },
         "execute",
+        "There is no input. Use it for tests, builds, linters and git, not for reading or editing files. Each command begins in the"
+        " workspace's folder. A command that starts a server must end by itself: give it a timeout.",
     )
 
     def __init__(self, setup: Setup) -> None:

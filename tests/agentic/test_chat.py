@@ -1,0 +1,190 @@
+"""The chat, in a pseudo-terminal."""
+
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentic.cli.typeahead import Typeahead
+from agentic.testing import FakeVLLM, answer, tool_call
+from tests.conftest import Agentic
+from tests.terminal import Terminal, terminal
+
+ENTER, CTRL_C, CTRL_D, ALT_ENTER = "\r", "\x03", "\x04", "\x1b\r"
+
+
+@contextmanager
+def chat(server: FakeVLLM, env: dict[str, str], work: Path, *more: str) -> Iterator[Terminal]:
+    arguments = ["--endpoint", server.url, "-c", "tools.protocol=native", *more]
+    with terminal(arguments, env, work) as shown:
+        shown.until(lambda: "›" in shown.text)
+        yield shown
+
+
+def say(shown: Terminal, text: str, until: str) -> None:
+    shown.type(text + ENTER)
+    shown.until(lambda: until in shown.text)
+
+
+def leave(shown: Terminal) -> None:
+    shown.type(CTRL_D)
+    assert shown.until_ended() == 0
+    assert shown.restored()
+
+
+def last(server: FakeVLLM) -> str:
+    content: str = server.chats[-1].json["messages"][-1]["content"]
+    return content
+
+
+def test_agentic_alone_in_a_terminal_is_a_chat_that_remembers(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.say("Hello Ada.", "You are Ada.")
+    with chat(server, env, work) as shown:
+        say(shown, "I am Ada", "Hello Ada.")
+        say(shown, "who am I?", "You are Ada.")
+        leave(shown)
+    roles = [message["role"] for message in server.chats[1].json["messages"]]
+    assert roles == ["system", "user", "assistant", "user"]
+    assert last(server) == "who am I?"
+
+
+def test_without_a_terminal_it_is_the_help(agentic: Agentic) -> None:
+    assert "Usage: agentic" in agentic().out
+    done = agentic("chat")
+    assert done.code == 2
+    assert "needs a terminal" in done.err
+
+
+def test_several_lines(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.say("ok")
+    with chat(server, env, work) as shown:
+        shown.type("one\\" + ENTER + "two" + ALT_ENTER + "three" + ENTER)
+        shown.until(lambda: "ok" in shown.text)
+        leave(shown)
+    assert last(server).endswith("one\ntwo\nthree")
+
+
+def test_a_message_typed_while_the_agent_works_comes_next(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer("one two three four five six", pause=0.2), answer("second answer"))
+    with chat(server, env, work) as shown:
+        say(shown, "first", "one two")
+        shown.type("second question" + ENTER)
+        shown.until(lambda: "queued: second question" in shown.text)
+        shown.type("begun")
+        shown.until(lambda: "second answer" in shown.text and shown.text.rstrip().endswith("› begun"))
+        shown.type("\x15")
+        leave(shown)
+    assert last(server) == "second question"
+
+
+def test_ctrl_c_stops_the_turn_and_not_the_chat(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer([f"w{i} " for i in range(500)], pause=0.05), answer("still here"))
+    with chat(server, env, work) as shown:
+        say(shown, "count", "w3")
+        shown.type(CTRL_C)
+        shown.until(lambda: "interrupted" in shown.text)
+        assert server.wait_for(lambda: server.running == 0)
+        say(shown, "are you there?", "still here")
+        shown.type(CTRL_C)
+        leave(shown)
+    said = server.chats[-1].json["messages"]
+    assert said[2]["content"].startswith("w0 w1 w2")
+
+
+def test_tools_approvals_and_undo(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    (work / "a.txt").write_text("before")
+    server.script(
+        answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "after"})), answer("written"), answer("right")
+    )
+    with chat(server, env, work) as shown:
+        say(shown, "change a.txt", "allow? [y/N]")
+        say(shown, "y", "written")
+        assert (work / "a.txt").read_text() == "after"
+        say(shown, "/undo", "taken back: a.txt")
+        assert (work / "a.txt").read_text() == "before"
+        say(shown, "and now?", "right")
+        leave(shown)
+    assert "took your last changes back" in last(server)
+
+
+def test_the_commands(server: FakeVLLM, second_server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.say("first")
+    second_server.model = "other"
+    second_server.say("second")
+    with chat(server, env, work) as shown:
+        say(shown, "/help", "Tab completes")
+        say(shown, "/nonsense", "there is no command /nonsense")
+        say(shown, "hello", "first")
+        say(shown, "/context", "counted by /tokenize")
+        say(shown, "/model", f"fake at {server.url}")
+        say(shown, "/model nobody", "does not serve 'nobody'")
+        say(shown, f"/endpoint {second_server.url}", "other · ")
+        say(shown, "and you?", "second")
+        assert [message["content"] for message in second_server.chats[0].json["messages"]][1:] == [
+            server.chats[0].json["messages"][1]["content"], "first", "and you?",
+        ]  # fmt: skip
+        say(shown, "/clear", "/help lists")
+        shown.type("/quit" + ENTER)
+        assert shown.until_ended() == 0
+
+
+def test_resume_lists_and_opens(server: FakeVLLM, env: dict[str, str], work: Path, agentic: Agentic) -> None:
+    server.say("Ada", "Yes, Ada")
+    agentic("ask", "who wrote it?", "--endpoint", server.url)
+    name = agentic("sessions").out.split()[0]
+    with chat(server, env, work) as shown:
+        say(shown, "/resume", "who wrote it?")
+        say(shown, f"/resume {name}", "going on with session")
+        say(shown, "sure?", "Yes, Ada")
+        leave(shown)
+    assert [message["role"] for message in server.chats[-1].json["messages"]] == ["system", "user", "assistant", "user"]
+
+
+def test_a_server_that_goes_away_ends_the_turn_only(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.say("hello")
+    with chat(server, env, work) as shown:
+        say(shown, "hi", "hello")
+        server.close()
+        say(shown, "still there?", "no endpoint answered")
+        leave(shown)
+
+
+def test_a_hangup_leaves_a_whole_session(server: FakeVLLM, env: dict[str, str], work: Path, agentic: Agentic) -> None:
+    server.script(answer([f"w{i} " for i in range(500)], pause=0.05))
+    with chat(server, env, work) as shown:
+        say(shown, "count", "w3")
+        os.kill(shown.process.pid, signal.SIGTERM)
+        assert shown.until_ended() != 0
+    server.say("on")
+    assert agentic("ask", "go on", "--continue", "--endpoint", server.url).code == 0
+
+
+def test_tab_completes_commands_and_files(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    (work / "module_with_a_long_name.py").write_text("")
+    server.say("ok")
+    with chat(server, env, work) as shown:
+        shown.type("/cont\t")
+        shown.until(lambda: "/context" in shown.text)
+        shown.type("\x15look at module_w\t")
+        shown.until(lambda: "look at module_with_a_long_name.py" in shown.text)
+        shown.type("\x15")
+        leave(shown)
+
+
+@given(st.binary(max_size=60))
+def test_any_keys_leave_text_that_can_be_shown(keys: bytes) -> None:
+    shown: list[str] = []
+    typed = Typeahead(shown.append)
+    for i in range(len(keys)):
+        typed.feed(keys[i : i + 1])
+    assert all(character.isprintable() for line in [*typed.lines, typed.text] for character in line)
+
+
+def test_the_keys_that_edit() -> None:
+    typed = Typeahead(lambda text: None)
+    typed.feed("hellö wörld\x7f\x17there\rnext\x15again\x1b[A\n".encode())
+    assert (typed.take_lines(), typed.take_text()) == ("hellö there\nagain", "")

@@ -1,0 +1,79 @@
+"""`agentic` on a pseudo-terminal, read by a terminal emulator."""
+
+import fcntl
+import os
+import pty
+import select
+import struct
+import subprocess
+import sys
+import termios
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pyte
+
+ROWS, COLUMNS = 24, 60
+
+
+class Terminal:
+    """`agentic` on a pseudo-terminal."""
+
+    def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path) -> None:
+        self.screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
+        self._stream = pyte.ByteStream(self.screen)
+        self.raw = b""
+        self.master, slave = pty.openpty()
+        self.screen.write_process_input = lambda data: os.write(self.master, data.encode())  # answers what is asked of a terminal
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        self.before = termios.tcgetattr(slave)
+        self.slave = slave
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "agentic", *arguments],
+            cwd=cwd, env=env | {"TERM": "xterm-256color"}, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),
+        )  # fmt: skip
+
+    def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
+        end = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < end, self.text
+            if select.select([self.master], [], [], 0.05)[0]:
+                data = os.read(self.master, 65536)
+                self.raw += data
+                self._stream.feed(data)
+
+    def until_ended(self) -> int:
+        self.until(lambda: self.process.poll() is not None)
+        while select.select([self.master], [], [], 0.1)[0]:
+            data = os.read(self.master, 65536)
+            self.raw += data
+            self._stream.feed(data)
+        return int(self.process.returncode)
+
+    def type(self, text: str) -> None:
+        os.write(self.master, text.encode())
+
+    @property
+    def text(self) -> str:
+        above = ["".join(row[i].data for i in range(COLUMNS)) for row in self.screen.history.top]
+        return "\n".join(line.rstrip() for line in [*above, *self.screen.display]).rstrip()
+
+    def restored(self) -> bool:
+        """Echo and line mode as before, cursor shown, no colour left on."""
+        same = termios.tcgetattr(self.slave)[:4] == self.before[:4]
+        return same and not self.screen.cursor.hidden and self.screen.cursor.attrs.fg == "default"
+
+
+@contextmanager
+def terminal(arguments: list[str], env: dict[str, str], cwd: Path) -> Iterator[Terminal]:
+    shown = Terminal(arguments, env, cwd)
+    try:
+        yield shown
+    finally:
+        shown.process.kill()
+        shown.process.wait()
+        os.close(shown.master)
+        os.close(shown.slave)
