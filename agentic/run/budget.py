@@ -3,7 +3,7 @@
 DEFAULT_WINDOW = 4096
 MAX_ANSWER = 16_384
 TRIM_TO = 0.6
-_TIERS = (("nano", 6_000, 700), ("small", 24_000, 1_500), ("full", 0, 4_000))
+_TIERS = (("nano", 8_000, 700), ("small", 24_000, 1_500), ("full", 0, 4_000))
 
 
 class Budget:
