@@ -4,8 +4,8 @@
 
 The server needs `--block-size 32 --enable-prompt-tokens-details`. The session is synthetic, since no model that runs on a CPU makes
 1,000 sensible tool calls: every turn is a real request (answered with 8 tokens), then a tool call with a result of 20 to 450 tokens
-of this repository's text. Everything else is the program's own: history, counting, trims, prefix. Hits are the server's counters; the
-most that could be hit is computed from the prompts' token ids, in whole blocks, the last token always left to compute.
+of this repository's text. Everything else is the program's own: history, counting, trims, prefix. Hits are the server's counters;
+the most that could be hit is computed from the prompts' token ids, in whole blocks, the last token always left to compute.
 """
 
 import argparse
@@ -137,7 +137,8 @@ async def counters(url: str) -> tuple[float, float]:
 async def layer_times(url: str, messages: int = 200, turns: int = 100) -> tuple[list[float], list[float]]:
     """Milliseconds from a new message to a request that is ready, with that many messages: (all, without the server's count)."""
     async with opened(url, 16_000) as runtime:
-        whole, own = [], []
+        whole: list[float] = []
+        own: list[float] = []
         for exact, times in ((True, whole), (False, own)):
             history = ConversationHistory(Shelf(Path(tempfile.mkdtemp())).new(ROOT))
             context = Context(context_means(runtime, exact=exact), history, runtime.events, runtime.events.emit, "main")
@@ -177,9 +178,9 @@ async def main() -> None:
     async with opened(options.url, 4096, "openai") as runtime:
         plain = Session(runtime, 4096, seed=random.randrange(10**9))
         await plain.run(60)
-        errors = [(turn.counted - turn.prompt) / turn.prompt for turn in plain.turns[3:]]
-        print(f"without a tokenizer (usage and estimates): {100 * statistics.mean(errors):.1f} % over, {100 * max(errors):.1f} % at most, {sum(e < 0 for e in errors)} of"
-              f" {len(errors)} under (reach 2 %, 0)")  # fmt: skip
+        errors = [100 * (turn.counted - turn.prompt) / turn.prompt for turn in plain.turns[3:]]
+        print(f"without a tokenizer (usage and estimates): {statistics.mean(errors):.1f} % over, {max(errors):.1f} % at most,")
+        print(f"  {sum(error < 0 for error in errors)} of {len(errors)} under (reach 2 %, 0)")
 
 
 def report(turns: Sequence[Turn]) -> None:
@@ -193,9 +194,8 @@ def report(turns: Sequence[Turn]) -> None:
     after = [turns[i + 1].cached / turns[i].prompt for i in trims if i + 1 < len(turns)]
     hits = sum(turn.cached for turn in turns) / sum(turn.prompt for turn in turns)
     best = sum(turn.cached for turn in turns) / max(1, sum(turn.reachable for turn in turns))
-    print(
-        f"  {len(trims)} trims, one in {len(turns) / max(1, len(trims)):.1f} turns; {100 * hits:.1f} % from cache, {best:.3f} of what could be"
-    )
+    often = len(turns) / max(1, len(trims))
+    print(f"  {len(trims)} trims, one in {often:.1f} turns; {100 * hits:.1f} % from cache, {best:.3f} of what could be")
     if trims:
         print(f"  of a trimmed prompt {100 * statistics.median(at_once):.0f} % from cache in its own request,"
               f" {100 * statistics.median(after):.0f} % on the next turn (reach 70)")  # fmt: skip

@@ -15,6 +15,7 @@ from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.approval import Approver
 from agentic.run.context import Context, ContextMeans
 from agentic.run.outcome.evidence import CODE
+from agentic.run.outcome.suspects import suspects
 from agentic.run.prompt import repair_message, source_files, system_message, task_message, tiered
 from agentic.run.protocols import Turn, by_name
 from agentic.run.streaming import follow
@@ -107,7 +108,8 @@ class Agent:
     async def repair(self, wrong: str) -> None:
         """Begins the conversation anew with what is wrong and the files to correct: a small model repeats what it said before."""
         means = self._means
-        files = [path for path in self.tools.evidence.written if path.endswith(CODE)] or source_files(means.workspace)
+        files = [path for path in self.tools.evidence.written if path.endswith(CODE)]
+        files = files or suspects(wrong, source_files(means.workspace))
         self._seen.clear()
         message = repair_message(self._task, means.workspace, means.context.budget.prompt, wrong, files)
         self._protocol.expect(files[0] if len(files) == 1 else "")

@@ -147,13 +147,10 @@ def repair_message(task: str, workspace: Workspace, room_bytes: int, wrong: str,
     return Message("user", "\n\n".join(parts))
 
 
-def source_files(workspace: Workspace) -> list[str]:
-    """The small code files of the folder that are no tests."""
-    return [
-        name
-        for name in file_names(workspace.root)
-        if name.endswith(CODE) and not _TEST.search(name) and _small_text(workspace, name)
-    ]
+def source_files(workspace: Workspace) -> dict[str, str]:
+    """The small code files of the folder that are no tests, with their content."""
+    names = (name for name in file_names(workspace.root) if name.endswith(CODE) and not _TEST.search(name))
+    return {name: text for name in names if (text := _small_text(workspace, name))}
 
 
 def _contents(workspace: Workspace, names: Sequence[str], room_bytes: int) -> list[str]:
