@@ -87,6 +87,14 @@ class ApprovalAsked(Event):
     what: str
 
 
+class ApprovalAnswered(Event):
+    """The user's answer to that question."""
+
+    type = "approval_answer"
+    what: str
+    granted: bool
+
+
 class ComplexityEstimated(Event):
     type = "complexity"
     score: float

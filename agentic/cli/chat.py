@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -37,6 +38,7 @@ HELP = {
     "/resume": "[ID] lists this folder's sessions, or goes on with one",
     "/quit": "leaves (as Ctrl-D does)",
 }
+MAX_LISTED = 20
 KEYS = "Enter sends, Alt-Enter or \\ at a line's end begins a new line, Tab completes, Ctrl-C stops the turn, Ctrl-D leaves"
 
 
@@ -82,7 +84,7 @@ async def _chat(root: Path, settings: Settings, host: Host, stdout: TextIO, resu
         except AgenticError as error:
             if good is None or (settings, resume) == good:
                 raise
-            _say(stdout, f"{error}" + (f"\n  → {error.remedy}" if error.remedy else ""))
+            _say(stdout, _told(error))
             settings, resume = good
 
 
@@ -146,7 +148,7 @@ class Chat:
             try:
                 await self._commands[word](rest.strip())
             except AgenticError as error:
-                _say(self._stdout, f"{error}" + (f"\n  → {error.remedy}" if error.remedy else ""))
+                _say(self._stdout, _told(error))
         elif text.startswith("/") and "/" not in word[1:]:
             _say(self._stdout, f"there is no command {word}; /help lists them")
         elif text:
@@ -164,7 +166,7 @@ class Chat:
         except asyncio.CancelledError:
             outcome = Outcome("interrupted", "interrupted")
         except AgenticError as error:
-            outcome = Outcome("failed", f"{error}" + (f" → {error.remedy}" if error.remedy else ""))
+            outcome = Outcome("failed", _told(error))
         finally:
             loop.remove_signal_handler(signal.SIGINT)
         await events.emit(RunFinished(status=outcome.status, result=outcome.result, files=outcome.files))
@@ -220,8 +222,12 @@ class Chat:
         if name:
             raise Reopen(self._runtime.settings, name)
         shelf = Shelf(state_folder() / "sessions")
-        mine = [summary for summary in shelf.all() if summary.root == str(self._root)]
-        _say(self._stdout, "\n".join(f"{summary.id}  {summary.title}" for summary in mine[:20]) or "no sessions here")
+        mine = islice(shelf.of(self._root), MAX_LISTED)
+        _say(self._stdout, "\n".join(f"{summary.id}  {summary.title}" for summary in mine) or "no sessions here")
+
+
+def _told(error: AgenticError) -> str:
+    return f"{error}\n  → {error.remedy}" if error.remedy else str(error)
 
 
 def _say(stdout: TextIO, text: str) -> None:

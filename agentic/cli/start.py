@@ -12,7 +12,7 @@ from typing import Any, TextIO
 from agentic.cli.options import LATEST
 from agentic.config import Settings, load
 from agentic.errors import AgenticError
-from agentic.events import ApprovalAsked, RunFinished, RunStarted, Warned
+from agentic.events import ApprovalAnswered, ApprovalAsked, RunFinished, RunStarted, Warned
 from agentic.plugins import Host
 from agentic.run.approval import Ask
 from agentic.run.runtime import Runtime, open_runtime, state_folder
@@ -166,7 +166,9 @@ def asker(runtime: Runtime) -> Ask | None:
         _forget_typed_keys()
         print("  allow? [y/N] ", end="", file=sys.stderr, flush=True)
         answer = await _line_from_stdin()
-        return answer.strip().lower() in ("y", "yes")
+        granted = answer.strip().lower() in ("y", "yes")
+        await runtime.events.emit(ApprovalAnswered(what=what, granted=granted))
+        return granted
 
     return ask
 

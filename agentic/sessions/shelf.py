@@ -5,6 +5,7 @@ import os
 import secrets
 import sqlite3
 import time
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,16 +44,19 @@ class Shelf:
             return Session.in_memory(f"no session is kept: {error}")
 
     def open(self, name: str) -> tuple[Session, str]:
-        """(session, what has to be told about it). `name` is an id or an unambiguous part of one."""
+        """(session, what has to be told about it). `name` is an id or an unambiguous part of one.
+
+        Raises ConfigError for one that is in use, or that may not be opened.
+        """
         path = self._find(name)
         try:
             return _sound(path), ""
+        except (sqlite3.OperationalError, OSError) as error:  # its folder or its owner, not its content
+            raise ConfigError(f"session {path.stem} cannot be opened: {error}", f"is {path.parent} yours to write?") from error
         except sqlite3.DatabaseError as error:
             saved, count = self._save(path)
-            return (
-                saved,
-                f"session {saved.id} was damaged ({error}): {count} records could be read, the rest is in {path.name}.corrupt-*",
-            )
+            what = f"{count} records could be read, the damaged file is {path.name}.corrupt-*"
+            return saved, f"session {saved.id} was damaged ({error}): {what}"
 
     def read(self, name: str) -> Session:
         """For looking at, while another process may write it."""
@@ -66,10 +70,14 @@ class Shelf:
 
     def latest(self, root: Path) -> str:
         """The id of this folder's newest session. Raises ConfigError where there is none."""
-        for path in self._paths():
-            if _summary(path).root == str(root):
-                return path.name.removesuffix(SUFFIX)
+        for summary in self.of(root):
+            return summary.id
         raise ConfigError(f"there is no session of {root} to continue", "`agentic sessions` lists them all")
+
+    def of(self, root: Path) -> Iterator[Summary]:
+        """This folder's, the newest first."""
+        real = os.path.realpath(root)
+        return (summary for summary in self.all() if summary.root == real)
 
     def all(self) -> Iterator[Summary]:
         """The newest first; a damaged one among them."""
@@ -111,8 +119,8 @@ def _sound(path: Path) -> Session:
     session = Session(path)
     try:
         session.facts()
-        for record in session.records("message", "amended", after=view.seq if (view := session.last("view")) else 0):
-            assert record
+        view = session.last("view")
+        deque(session.records("message", "amended", after=view.seq if view else 0), maxlen=0)
     except sqlite3.DatabaseError:
         session.close()
         raise

@@ -49,7 +49,7 @@ class Session:
             self._database = connect(path)
             if root is not None:
                 self.set_fact("version", VERSION)
-                self.set_fact("root", str(root))
+                self.set_fact("root", os.path.realpath(root))
                 self.set_fact("created", str(time.time()))
         except BaseException:
             os.close(self._lock)

@@ -1,5 +1,6 @@
 """The chat, in a pseudo-terminal."""
 
+import json
 import os
 import signal
 from collections.abc import Iterator
@@ -95,7 +96,7 @@ def test_ctrl_c_stops_the_turn_and_not_the_chat(server: FakeVLLM, env: dict[str,
     assert said[2]["content"].startswith("w0 w1 w2")
 
 
-def test_tools_approvals_and_undo(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+def test_tools_approvals_and_undo(server: FakeVLLM, env: dict[str, str], work: Path, agentic: Agentic) -> None:
     (work / "a.txt").write_text("before")
     server.script(
         answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "after"})), answer("written"), answer("right")
@@ -108,6 +109,9 @@ def test_tools_approvals_and_undo(server: FakeVLLM, env: dict[str, str], work: P
         assert (work / "a.txt").read_text() == "before"
         say(shown, "and now?", "right")
         leave(shown)
+    records = [json.loads(line) for line in agentic("sessions", "export", "-").out.splitlines()]
+    answered = [record["data"] for record in records if record["data"].get("type") == "approval_answer"]
+    assert [(event["what"], event["granted"]) for event in answered] == [("write_file a.txt, content: after", True)]
     assert "took your last changes back" in last(server)
 
 

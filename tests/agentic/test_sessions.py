@@ -168,6 +168,14 @@ def test_a_damaged_file_opens_with_what_is_readable_or_empty(shelf: Shelf, tmp_p
         assert list(session.path.parent.glob(f"{session.path.name}.corrupt-*"))
 
 
+def test_a_file_that_cannot_be_opened_is_said(shelf: Shelf, session: Session) -> None:
+    folder = session.path.parent / "20200101-000000-aaaa.db"
+    folder.mkdir()
+    with pytest.raises(ConfigError, match="cannot be opened"):
+        shelf.open("20200101-000000-aaaa")
+    assert folder.is_dir()
+
+
 def test_rows_that_make_no_sense_are_left_out(session: Session) -> None:
     add = session._database.execute
     session.append("message", to_record(Message("user", "first")))
