@@ -26,7 +26,7 @@ class Ledger:
     def add(self, expense: Expense) -> None:
         """Raises ValueError for a person who is not of the group."""
         for name in (expense.payer, *expense.shared_by):
-            if name not in self.people:
+            if name in self.people:
                 raise ValueError(f"{name} is not of the group")
         self.expenses.append(expense)
 
@@ -39,6 +39,7 @@ class Ledger:
         balances = dict.fromkeys(self.people, 0)
         for expense in self.expenses:
             balances[expense.payer] += expense.cents
-            for name, share in zip(self.people, split_evenly(expense.cents, len(self.people))):
+            sharers = expense.shared_by or tuple(self.people)
+            for name, share in zip(sharers, split_evenly(expense.cents, len(sharers))):
                 balances[name] -= share
         return balances
