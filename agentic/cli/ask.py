@@ -53,7 +53,6 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
     finally:
         if answer.message().content:
             history.add(answer.message())
-        history.partial("")
     return Outcome(status, answer.message().content)
 
 

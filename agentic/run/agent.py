@@ -209,8 +209,6 @@ class Agent:
             if answer.message().content:  # what the user has seen stays in the history
                 self.context.history.add(Message("assistant", answer.message().content))
             raise
-        finally:
-            self.context.history.partial("")
         cut_off = answer.finish_reason == "length"
         await self._account(request, answer.usage, time.monotonic() - started)
         if cut_off and answer.usage and answer.usage.completion_tokens < (request.max_tokens or 0):

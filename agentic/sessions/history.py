@@ -18,6 +18,13 @@ class ConversationHistory:
         self._agent = agent
         self._has_partial = True
         self._messages = _restored(session, agent)
+        self._keep_partial()
+
+    def _keep_partial(self) -> None:
+        """What a killed process left of an answer becomes a message."""
+        partial = self.session.fact(f"partial:{self._agent}")
+        if partial and self._messages and self._messages[-1].role != "assistant":
+            self.add(Message("assistant", f"{partial}\n(interrupted)"))
 
     def __len__(self) -> int:
         return len(self._messages)
@@ -25,6 +32,8 @@ class ConversationHistory:
     def add(self, message: Message) -> None:
         self._messages.append(message)
         self.session.append("message", to_record(message), self._agent)
+        if message.role == "assistant":
+            self.partial("")
 
     def add_message(self, role: Role, content: str) -> None:
         """A message of nothing but text."""
@@ -60,7 +69,7 @@ class ConversationHistory:
         return self.blackboard.get(key)
 
     def partial(self, text: str) -> None:
-        """An answer in the making: what is there of it after a kill. "" once it is over."""
+        """An answer in the making: what is there of it after a kill. It is over once the answer is added."""
         if text or self._has_partial:
             self._has_partial = bool(text)
             self.session.set_fact(f"partial:{self._agent}", text)
@@ -75,8 +84,6 @@ def _restored(session: Session, agent: str) -> list[Message]:
             messages[-1] = message
         elif message:
             messages.append(message)
-    if partial := session.fact(f"partial:{agent}"):
-        messages.append(Message("assistant", f"{partial}\n(interrupted)"))
     return valid(messages, _outputs(session, view))
 
 

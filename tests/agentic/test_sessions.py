@@ -367,6 +367,18 @@ def test_a_run_killed_in_the_middle_of_an_answer_goes_on(
     assert messages[4]["content"].endswith("(interrupted)")
 
 
+def test_an_interrupted_answer_stays_however_often_one_goes_on(session: Session) -> None:
+    history = ConversationHistory(session)
+    history.add_message("user", "explain")
+    history.partial("It begins")
+    for _ in range(2):
+        history = ConversationHistory(session)
+        assert [m.content for m in history.get_messages_for_llm()][:2] == ["explain", "It begins\n(interrupted)"]
+        history.add_message("user", "go on")
+        history.add_message("assistant", "It ends")
+    assert [record.data["content"] for record in session.records("message")].count("It begins\n(interrupted)") == 1
+
+
 def test_a_session_of_another_protocol_goes_on_as_text(agentic: Agentic, server: FakeVLLM) -> None:
     server.script(answer(tool_calls=tool_call("list_files", {})), answer("empty"), answer("still empty"))
     agentic("run", "look", "--endpoint", server.url, *NATIVE)

@@ -7,7 +7,9 @@ from pathlib import PurePath
 MAX_SUSPECTS = 2
 _ASSERTED = re.compile(r"assert.*?(?=\n {4}→|\Z)", re.DOTALL)
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
-_DEFINED = re.compile(r"^[ \t]*(?:export |public |async |pub )*(?:def|class|function|func|fn)\s+(?:\([^)]*\)\s*)?(\w+)", re.MULTILINE)
+_DEFINED = re.compile(
+    r"^[ \t]*(?:export |public |async |pub )*(?:def|class|function|func|fn)\s+(?:\([^)]*\)\s*)?(\w+)", re.MULTILINE
+)
 _IMPORTS = re.compile(r"^\s*(?:from|import)\s.*$", re.MULTILINE)
 
 
