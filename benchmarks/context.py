@@ -72,7 +72,7 @@ class Session:
         protocol, tier = by_name("json"), "nano"
         specs = [tiered(tool.spec, tier) for _, tool in sorted(self.runtime.tools(None).items())]  # type: ignore[arg-type]
         history.add(system_message(protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
-        history.add(task_message("mend the parser", Workspace(ROOT), 3072, protocol))
+        history.add(task_message("mend the parser", "", Workspace(ROOT), 3072, ""))
         before: list[int] = []
         for number in range(turns):
             self._trimmed = False

@@ -227,6 +227,22 @@ def test_an_overflow_shrinks_the_prompt_once(agentic: Agentic, server: FakeVLLM,
     assert len(bodies[-1]) < len(bodies[-2])
 
 
+def test_a_repair_keeps_what_was_said_before_its_task(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    (work / "test_a.py").write_text(
+        "import unittest, a\nclass T(unittest.TestCase):\n def test_a(self): self.assertEqual(a.x(), 2)\n"
+    )
+    wrong, right = (fenced(f"a.py\n```python\ndef x():\n    return {x}\n```") for x in (1, 2))
+    more = ("--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=fenced", "--output", "jsonl")
+    server.say("I like small functions.")
+    agentic("run", "What do you like?", *more)
+    server.script(wrong, right)
+    done = agentic("run", "Write a.py", "--continue", *more)
+    assert done.code == 0
+    said = [message["content"] for message in server.chats[-1].json["messages"]]
+    assert "I like small functions." in said
+    assert not any("return 1" in text for text in said[:-1])
+
+
 def test_fenced_text(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     server.script(
         fenced("Here it is.", "**hello.py**\n```python\nprint('hello')\n```", "```bash\n$ python3 hello.py\n```"),

@@ -11,6 +11,7 @@ from agentic.errors import ConfigError
 
 NO_MODEL = ""
 LATEST = "latest"
+list_output = click.option("--output", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
 
 
 class LocalAwareCommand(click.Command):

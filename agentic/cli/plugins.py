@@ -5,17 +5,16 @@ from dataclasses import asdict
 
 import click
 
+from agentic.cli.options import list_output
 from agentic.cli.start import load_host
 from agentic.errors import ConfigError, PluginError
 from agentic.plugins import Host, PluginStatus
 from agentic.plugins.host import SELECTED_BY
 from agentic.sanitize import sanitize
 
-_OUTPUT = click.option("--output", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
-
 
 @click.group("plugins", invoke_without_command=True)
-@_OUTPUT
+@list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:
     """Lists the plugins with distribution, version, state, hooks and load time."""
@@ -24,7 +23,7 @@ def command(context: click.Context, output: str) -> None:
 
 
 @command.command("list")
-@_OUTPUT
+@list_output
 def list_(output: str) -> None:
     """Lists the plugins."""
     _print_list(output)

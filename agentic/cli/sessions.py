@@ -8,6 +8,7 @@ from pathlib import Path
 
 import click
 
+from agentic.cli.options import list_output
 from agentic.errors import ConfigError
 from agentic.run.runtime import state_folder
 from agentic.sanitize import sanitize
@@ -16,7 +17,6 @@ from agentic.sessions.export import as_jsonl, as_markdown
 from agentic.sessions.undo import undo as take_back
 from agentic.workspace import Workspace
 
-_OUTPUT = click.option("--output", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
 _FORMATS = {"jsonl": as_jsonl, "markdown": as_markdown}
 
 
@@ -25,7 +25,7 @@ def _shelf() -> Shelf:
 
 
 @click.group("sessions", invoke_without_command=True)
-@_OUTPUT
+@list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:
     """Lists the sessions, shows one, exports it, removes it, or takes back what its tools wrote."""
@@ -34,7 +34,7 @@ def command(context: click.Context, output: str) -> None:
 
 
 @command.command("list")
-@_OUTPUT
+@list_output
 def list_(output: str) -> None:
     """Lists all sessions, the newest first."""
     _print_list(output)

@@ -16,7 +16,7 @@ from agentic.run.approval import Approver
 from agentic.run.context import Context, ContextMeans
 from agentic.run.outcome.evidence import CODE
 from agentic.run.outcome.suspects import suspects
-from agentic.run.prompt import repair_message, source_files, system_message, task_message, tiered
+from agentic.run.prompt import repair_message, source_files, surroundings, system_message, task_message, tiered
 from agentic.run.protocols import Turn, by_name
 from agentic.run.streaming import follow
 from agentic.run.tool_calls import ToolCaller
@@ -75,7 +75,8 @@ class Agent:
         self.usage = Usage()
         self.turns = Counter[str]()
         self._temperature = means.temperature
-        self._task = ""
+        self._task = self._around = ""
+        self._before: list[Message] = []
         if not len(history):
             history.add(system_message(self._protocol, self.specs, tier, means.instructions))
 
@@ -92,11 +93,14 @@ class Agent:
         self.tools.begin()
         self._temperature = self._means.temperature
         self.context.history.session.append("turn", {"task": task}, self._name)
-        if len(self.context.history) > 1:
-            self.tell(task)
+        self._before = self.history
+        around = "" if self._protocol.name == "fenced" else surroundings(self._means.workspace.root)
+        told, self._around = self._around, around
+        if len(self._before) > 1:
+            self.tell(f"{around}\n\n{task}" if around != told else task)
         else:  # a third of the budget in tokens is as many bytes as the budget has tokens
             room = self._means.context.budget.prompt
-            self.context.history.add(task_message(task, self._means.workspace, room, self._protocol))
+            self.context.history.add(task_message(task, around, self._means.workspace, room, self._protocol.reminder))
         named = set(_CODE_FILE.findall(task))
         self._protocol.expect(named.pop() if len(named) == 1 else "")
 
@@ -106,14 +110,18 @@ class Agent:
         return next((message.content for message in reversed(self.history) if message.role == "assistant"), "")
 
     async def repair(self, wrong: str) -> None:
-        """Begins the conversation anew with what is wrong and the files to correct: a small model repeats what it said before."""
+        """Begins the task anew with what is wrong and the files to correct: a small model repeats what it said before."""
         means = self._means
         files = [path for path in self.tools.evidence.written if path.endswith(CODE)]
         files = files or suspects(wrong, source_files(means.workspace))
         self._seen.clear()
         message = repair_message(self._task, means.workspace, means.context.budget.prompt, wrong, files)
         self._protocol.expect(files[0] if len(files) == 1 else "")
-        await self.context.replace([self.history[0], message])
+        before = self._before
+        if before[-1].role == "user":
+            message = replace(message, content=f"{before[-1].content}\n\n{message.content}")
+            before = before[:-1]
+        await self.context.replace([*before, message])
 
     def tell(self, text: str) -> None:
         """A word to the model."""

@@ -91,18 +91,18 @@ def project_instructions(root: Path, tokens: int) -> tuple[str, str]:
     return f"{cut}\n(cut)", f"{INSTRUCTIONS} is cut to {limit} of {len(text.encode())} bytes: this window has no room for more"
 
 
-def task_message(task: str, workspace: Workspace, room_bytes: int, protocol: ToolProtocol) -> Message:
+def task_message(task: str, around: str, workspace: Workspace, room_bytes: int, reminder: str) -> Message:
     """The task, after what is volatile and the folder's file names; a small folder's files come along while they fit."""
     names = list(file_names(workspace.root))
     small = len(names) <= MAX_NAMES and sum(map(len, names)) <= room_bytes // 3
-    parts = [] if protocol.name == "fenced" else [surroundings(workspace.root)]
+    parts = [around] if around else []
     if names:
         parts.append("Files in the folder:\n" + ("\n".join(names) if small else _folded(names, room_bytes // 3)))
     shown = [name for name in names if (small or name in task) and os.path.basename(name) != INSTRUCTIONS]
     parts += _contents(workspace, shown, room_bytes)
     parts.append(f"Task: {task}" if parts else task)
-    if protocol.reminder:
-        parts.append(protocol.reminder)
+    if reminder:
+        parts.append(reminder)
     return Message("user", "\n\n".join(parts))
 
 

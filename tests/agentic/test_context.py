@@ -16,7 +16,7 @@ from agentic.plugins import Host
 from agentic.run.budget import Budget
 from agentic.run.context import without_old_reasoning
 from agentic.run.prefix import PrefixGuard
-from agentic.run.prompt import project_instructions, system_message, task_message, tiered
+from agentic.run.prompt import project_instructions, surroundings, system_message, task_message, tiered
 from agentic.run.protocols import by_name
 from agentic.run.tokens import TokenCounter
 from agentic.run.vocabulary import vocabulary_for
@@ -212,7 +212,10 @@ def test_a_first_request_in_this_repository(tier: str, most: int, room: int) -> 
     encoding = openai_harmony.load_harmony_encoding(openai_harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
     specs = [tiered(spec, tier) for spec in all_tools()]
     native = by_name("native")
-    texts = [system_message(native, specs, tier, "").content, task_message("fix the bug", Workspace(ROOT), room, native).content]
+    texts = [
+        system_message(native, specs, tier, "").content,
+        task_message("fix the bug", surroundings(ROOT), Workspace(ROOT), room, "").content,
+    ]
     texts += [json.dumps(encode_tool(spec)) for spec in specs]
     assert sum(len(encoding.encode(text, disallowed_special=())) + 8 for text in texts) <= most
 
@@ -441,7 +444,7 @@ def test_every_wording_of_an_overflow_shrinks_once(agentic: Agentic, server: Fak
 
 def test_debug_says_where_the_tokens_are(agentic: Agentic, server: FakeVLLM) -> None:
     done = agentic("run", "hi", "--endpoint", server.url, "--debug", "-c", "tools.protocol=native")
-    assert "tier small; counted by /tokenize" in done.err
+    assert "tier nano; counted by /tokenize" in done.err
     assert "system " in done.err
 
 

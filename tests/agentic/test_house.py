@@ -23,7 +23,7 @@ MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "config": GROUND,
     "plugins": GROUND | {"hooks"},
     "sessions": GROUND | {"workspace"},
-    "testing": GROUND,
+    "testing": GROUND | {"hooks"},
     "run": GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions"},
     "cli": GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions", "run"},
 }

@@ -324,7 +324,9 @@ def test_run_goes_on_where_it_stopped(agentic: Agentic, server: FakeVLLM) -> Non
     assert done.code == 0
     before, after = (request.json["messages"] for request in server.chats)
     assert after[: len(before)] == before
-    assert [message["content"] for message in after[len(before) :]] == ["The answer is 42.", "what did you say?"]
+    said, asked = (message["content"] for message in after[len(before) :])
+    assert said == "The answer is 42."
+    assert asked.endswith("what did you say?")
     assert first.of_type("run_started")[0]["session"] == done.of_type("run_started")[0]["session"] != ""
 
 
