@@ -29,14 +29,16 @@ if TYPE_CHECKING:
     from agentic.hooks.fan_out import FanOut, Spawn
     from agentic.hooks.screen import Renderer
     from agentic.hooks.tools import Tool
-    from agentic.hooks.transport import CountsTokens, Transport
+    from agentic.hooks.transport import CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
     from agentic.types import (
         ChatRequest,
         Complexity,
         Delta,
         EndpointInfo,
+        EndpointLoad,
         Message,
         Outcome,
+        PartialAnswer,
         Plan,
         Subtask,
         TokenCount,
@@ -62,9 +64,9 @@ _HOMES = {
     "agentic.hooks.fan_out": "FanOut Spawn",
     "agentic.hooks.screen": "Renderer",
     "agentic.hooks.tools": "Tool",
-    "agentic.hooks.transport": "CountsTokens Transport",
-    "agentic.types": "ChatRequest Complexity Delta EndpointInfo Message Outcome Plan Subtask TokenCount ToolCall"
-    " ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
+    "agentic.hooks.transport": "CountsTokens ReportsLoad Resumes SendsBatches Transport",
+    "agentic.types": "ChatRequest Complexity Delta EndpointInfo EndpointLoad Message Outcome PartialAnswer Plan Subtask TokenCount"
+    " ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
     "agentic.workspace": "Workspace",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -83,6 +85,7 @@ __all__ = [
     "Decomposer",
     "Delta",
     "EndpointInfo",
+    "EndpointLoad",
     "EndpointUnavailable",
     "FanOut",
     "Lane",
@@ -91,11 +94,15 @@ __all__ = [
     "ModelOutputError",
     "Outcome",
     "Overloaded",
+    "PartialAnswer",
     "Plan",
     "PluginError",
     "Provider",
     "Renderer",
+    "ReportsLoad",
     "RequestRejected",
+    "Resumes",
+    "SendsBatches",
     "Setup",
     "Spawn",
     "StreamBroken",

@@ -51,7 +51,7 @@ def none_answered(failures: Mapping[str, AgenticError]) -> EndpointUnavailable:
     """One error for all endpoints: what was tried and what happened at each."""
     lines = []
     for endpoint, error in failures.items():
-        cause = str(error).removeprefix(f"{endpoint}: ")
+        cause = str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: ")
         lines.append(f"  {endpoint}: {cause}" + (f" ({error.remedy})" if error.remedy else ""))
     remedy = "start vLLM (`agentic serve` prints how), name another server with --endpoint URL, or use the embedded engine: --local"
     return EndpointUnavailable("\n".join(["no endpoint answered", *lines]), remedy)

@@ -71,7 +71,9 @@ class ToolOutput:
 class ChatRequest:
     """One request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server.
 
-    `effort` is how long a reasoning model may think: low, medium, high, or "" for its default.
+    `effort` is how long a reasoning model may think: low, medium, high, or "" for its default. `priority` below 0 is more urgent,
+    for servers that schedule by it. `token_ids` asks for the tokens' numbers, without which a broken answer cannot be resumed.
+    `extra` are further fields of the body, as vLLM names them.
     """
 
     messages: tuple[Message, ...]
@@ -82,6 +84,9 @@ class ChatRequest:
     response_format: Mapping[str, Any] | None = None
     session: str = ""
     effort: str = ""
+    priority: int = 0
+    token_ids: bool = False
+    extra: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +118,11 @@ class Usage:
 
 @dataclass(frozen=True, slots=True)
 class Delta:
-    """A piece of an answer. `restart` says that all pieces before it are void: another endpoint begins the answer anew."""
+    """A piece of an answer. `restart` says that all pieces before it are void: another endpoint begins the answer anew.
+
+    `void_calls` says it of the tool calls alone: another endpoint goes on, and asks for an unfinished call again. `prompt_ids` and
+    `token_ids` are the numbers of the prompt's and of this piece's tokens, where the request wanted them.
+    """
 
     text: str = ""
     reasoning: str = ""
@@ -121,15 +130,55 @@ class Delta:
     finish_reason: str = ""
     usage: Usage | None = None
     restart: bool = False
+    void_calls: bool = False
+    prompt_ids: tuple[int, ...] = ()
+    token_ids: tuple[int, ...] = ()
+
+
+@dataclass(slots=True)
+class PartialAnswer:
+    """What came of an answer before its stream broke: `shown` of the `token_ids` make the text and reasoning that was delivered."""
+
+    prompt_ids: tuple[int, ...] = ()
+    token_ids: list[int] = field(default_factory=list)
+    shown: int = 0
+    size: int = 0
+    reasoning: bool = False
+    text: bool = False
+
+    def add(self, delta: Delta) -> None:
+        self.prompt_ids = delta.prompt_ids or self.prompt_ids
+        self.token_ids += delta.token_ids
+        self.size += len(delta.text) + len(delta.reasoning) + len(delta.tool_calls)
+        self.reasoning = self.reasoning or bool(delta.reasoning)
+        self.text = self.text or bool(delta.text)
+        if delta.text or delta.reasoning:
+            self.shown = len(self.token_ids)
 
 
 @dataclass(frozen=True, slots=True)
 class EndpointInfo:
-    """What an endpoint serves; `window` in tokens, 0 where it does not tell."""
+    """What an endpoint serves; `window` in tokens, 0 where it does not tell. `version` and `features` where they were found out."""
 
     url: str
     model: str
     window: int = 0
+    version: str = ""
+    features: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointLoad:
+    """What an endpoint says of itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens)."""
+
+    running: int
+    waiting: int
+    kv_usage: float = 0.0
+    preemptions: int = 0
+    prompt_tokens: int = 0
+    cached_tokens: int = 0
+    generated_tokens: int = 0
+    block: int = 0
 
 
 @dataclass(frozen=True, slots=True)

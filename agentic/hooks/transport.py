@@ -1,10 +1,10 @@
 """Where the wire is swapped."""
 
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from agentic.hooks import Provider, hookspec
-from agentic.types import ChatRequest, Delta, EndpointInfo, TokenCount
+from agentic.types import ChatRequest, Delta, EndpointInfo, EndpointLoad, Message, PartialAnswer, TokenCount
 
 
 class Transport(Protocol):
@@ -38,6 +38,36 @@ class CountsTokens(Protocol):
 
     async def count_tokens(self, request: ChatRequest, endpoint: str) -> TokenCount:
         """Messages, tools and the start of the answer, as the server would count them. Raises AgenticError where it cannot."""
+        ...
+
+
+@runtime_checkable
+class Resumes(Protocol):
+    """A transport that can go on with an answer that broke off elsewhere, token by token as if nothing had happened."""
+
+    async def resume(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> AsyncIterator[Delta] | None:
+        """What follows the shown part of `received`; like `stream` otherwise. None where it cannot be done exactly."""
+        ...
+
+
+@runtime_checkable
+class ReportsLoad(Protocol):
+    """A transport that can ask an endpoint how busy it is."""
+
+    async def load(self, endpoint: str) -> EndpointLoad:
+        """Raises AgenticError where the endpoint does not tell."""
+        ...
+
+
+@runtime_checkable
+class SendsBatches(Protocol):
+    """A transport that can put several plain requests into one."""
+
+    async def batch(self, requests: Sequence[ChatRequest], endpoint: str) -> list[Message]:
+        """The answers in order, when all are there. For requests without tools that differ in nothing but their messages.
+
+        Raises AgenticError, RequestRejected where the endpoint has no such route: they are sent one by one then.
+        """
         ...
 
 

@@ -2,7 +2,7 @@
 
 from agentic.wire.answer import AnswerBuilder, ChunkDecoder
 from agentic.wire.errors import error_from_body
-from agentic.wire.request import encode_request
+from agentic.wire.request import encode_request, sampling_fields
 from agentic.wire.sse import SseParser
 
-__all__ = ["AnswerBuilder", "ChunkDecoder", "SseParser", "encode_request", "error_from_body"]
+__all__ = ["AnswerBuilder", "ChunkDecoder", "SseParser", "encode_request", "error_from_body", "sampling_fields"]

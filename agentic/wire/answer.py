@@ -41,11 +41,12 @@ class ChunkDecoder:
         if finish in _BROKEN_ENDINGS:
             raise StreamBroken(f"the server gave the answer up (finish_reason {finish!r})")
         self.finish_reason = finish or self.finish_reason
-        text = _text(delta.get("content"))
+        text = _text(delta.get("content") or choice.get("text"))  # `text`: /v1/completions
         reasoning = _text(delta.get("reasoning") or delta.get("reasoning_content"))
         calls = _tool_calls(delta.get("tool_calls"))
-        if text or reasoning or calls or finish or usage:
-            return Delta(text, reasoning, calls, finish, usage)
+        ids, prompt_ids = _ids(choice.get("token_ids")), _ids(chunk.get("prompt_token_ids") or choice.get("prompt_token_ids"))
+        if text or reasoning or calls or finish or usage or ids or prompt_ids:
+            return Delta(text, reasoning, calls, finish, usage, prompt_ids=prompt_ids, token_ids=ids)
         return None
 
     def end(self) -> None:
@@ -56,6 +57,12 @@ class ChunkDecoder:
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _ids(value: object) -> tuple[int, ...]:
+    if not isinstance(value, list) or not all(type(number) is int for number in value):
+        return ()
+    return tuple(value)
 
 
 def _count(value: object) -> int:
@@ -108,6 +115,8 @@ class AnswerBuilder:
         if delta.restart:
             self.__init__()  # type: ignore[misc]
             return
+        if delta.void_calls:
+            self._calls.clear()
         if delta.text:
             self._text.append(delta.text)
         if delta.reasoning:

@@ -5,8 +5,11 @@ from typing import Any
 from agentic.types import ChatRequest, Message, ToolCall, ToolSpec
 
 
-def encode_request(request: ChatRequest, model: str) -> dict[str, Any]:
-    """The body, always streaming and with usage. Key order is fixed, so equal prefixes stay equal bytes."""
+def encode_request(request: ChatRequest, model: str, strict: bool = False) -> dict[str, Any]:
+    """The body, always streaming and with usage. Key order is fixed, so equal prefixes stay equal bytes.
+
+    `strict` holds tool calls to their schemas, on servers that can.
+    """
     body: dict[str, Any] = {
         "model": request.model or model,
         "messages": [encode_message(message) for message in request.messages],
@@ -14,7 +17,13 @@ def encode_request(request: ChatRequest, model: str) -> dict[str, Any]:
         "stream_options": {"include_usage": True},
     }
     if request.tools:  # vLLM answers 400 to an empty list
-        body["tools"] = [encode_tool(tool) for tool in request.tools]
+        body["tools"] = [encode_tool(tool, strict) for tool in request.tools]
+    return body | sampling_fields(request)
+
+
+def sampling_fields(request: ChatRequest) -> dict[str, Any]:
+    """How the answer is to be made, whatever the route."""
+    body: dict[str, Any] = {}
     if request.max_tokens is not None:
         body["max_tokens"] = request.max_tokens
     if request.temperature is not None:
@@ -23,7 +32,11 @@ def encode_request(request: ChatRequest, model: str) -> dict[str, Any]:
         body["reasoning_effort"] = request.effort
     if request.response_format is not None:
         body["response_format"] = dict(request.response_format)
-    return body
+    if request.priority:
+        body["priority"] = request.priority
+    if request.token_ids:
+        body["return_token_ids"] = True
+    return body | dict(request.extra)
 
 
 def encode_message(message: Message) -> dict[str, Any]:
@@ -41,6 +54,8 @@ def _encode_call(call: ToolCall) -> dict[str, Any]:
     return {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": call.arguments}}
 
 
-def encode_tool(tool: ToolSpec) -> dict[str, Any]:
-    function = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+def encode_tool(tool: ToolSpec, strict: bool = False) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "description": tool.description, "parameters": tool.parameters}
+    if strict:
+        function["strict"] = True
     return {"type": "function", "function": function}

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from agentic import AgenticError, ChatRequest, Message, ToolSpec
+from agentic import AgenticError, ChatRequest, Message, ModelOutputError, ToolCallDelta, ToolSpec
 
 _ANSWER_START = 2  # <|start|>assistant
 _DATE = "2026-01-01"  # any date has as many tokens
@@ -114,3 +114,53 @@ def _encoding() -> Any:
     """Its vocabulary is part of the package: nothing is fetched."""
     harmony = _harmony()
     return harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
+
+
+def available() -> bool:
+    """Whether the oss-harmony package is there."""
+    try:
+        _harmony()
+    except AgenticError:
+        return False
+    return True
+
+
+class Reader:
+    """Sorts an answer's tokens into text, reasoning and tool calls. `before` are those that were delivered already.
+
+    Raises ModelOutputError for tokens that are not harmony.
+    """
+
+    def __init__(self, before: Sequence[int]) -> None:
+        self._parser = _harmony().StreamableParser(_encoding(), role=_harmony().Role.ASSISTANT)
+        self._calls = 0
+        self.called = False
+        self._recipient = ""
+        self.feed(before)
+
+    def feed(self, tokens: Sequence[int]) -> tuple[str, str, tuple[ToolCallDelta, ...]]:
+        """(text, reasoning, pieces of calls)."""
+        text = reasoning = ""
+        pieces: list[ToolCallDelta] = []
+        for token in tokens:
+            try:
+                self._parser.process(token)
+            except Exception as error:  # of its own, with no base that could be named
+                raise ModelOutputError(f"the model's answer is not harmony: {error}") from error
+            piece = self._parser.last_content_delta or ""
+            recipient = self._parser.current_recipient or ""
+            if recipient.startswith("functions."):
+                pieces.append(self._piece(recipient, piece))
+            elif self._parser.current_channel == "analysis":
+                reasoning += piece
+            elif self._parser.current_channel:
+                text += piece
+            self._recipient = recipient
+        return text, reasoning, tuple(pieces)
+
+    def _piece(self, recipient: str, arguments: str) -> ToolCallDelta:
+        begins = recipient != self._recipient
+        self._calls += begins
+        self.called = True
+        name = recipient.removeprefix("functions.") if begins else ""
+        return ToolCallDelta(self._calls - 1, f"call_resumed_{self._calls}" if begins else "", name, arguments)

@@ -1,22 +1,37 @@
-"""Chat Completions over httpx2: one connection per request in flight, deadlines that count content only."""
+"""Chat Completions: one connection per request in flight, deadlines that count content only."""
 
 import asyncio
 import json
-import ssl
-from collections.abc import AsyncIterator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
-import httpx2
-
-from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, RequestRejected, StreamBroken, TokenCount
+from agentic import (
+    AgenticError,
+    ChatRequest,
+    Delta,
+    EndpointInfo,
+    EndpointLoad,
+    EndpointUnavailable,
+    Message,
+    PartialAnswer,
+    RequestRejected,
+    StreamBroken,
+    TokenCount,
+)
 from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body
 from plugins_builtin.vllm import harmony
+from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
+from plugins_builtin.vllm.connection import Connection, Response
+from plugins_builtin.vllm.http import Http
+from plugins_builtin.vllm.metrics import read_metrics
+from plugins_builtin.vllm.resume import Decoder, resumed
 from plugins_builtin.vllm.tokenize import ConversationCounter
 
-KEEPALIVE_SECONDS = 4.0  # vLLM closes idle connections after 5 s
-COUNT_SECONDS = 2.0  # an estimate is better than a longer wait
+ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the server's load
 MAX_ERROR_BYTES = 64 * 1024
+BYTES_A_TOKEN = 4
+PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
 
 class VllmTransport:
@@ -24,39 +39,50 @@ class VllmTransport:
         self.endpoints = tuple(url.rstrip("/") for url in settings["llm.endpoints"])
         self._settings = settings
         self._known: dict[str, EndpointInfo] = {}
+        self._can: dict[str, Capabilities] = {}
         self._gpt_oss: dict[str, bool] = {}
+        self._prefill: dict[str, float] = {}
         self._counter = ConversationCounter(self._tokenize)
         key = settings["llm.api_key"]
-        self._client = httpx2.AsyncClient(
-            headers={"Accept-Encoding": "identity"} | ({"Authorization": f"Bearer {key}"} if key else {}),
-            verify=self._tls(),
-            trust_env=False,
-            proxy=settings["llm.proxy"] or None,
-            follow_redirects=settings["llm.follow_redirects"],
-            timeout=httpx2.Timeout(None, connect=settings["llm.connect_timeout"], write=30.0),
-            limits=httpx2.Limits(keepalive_expiry=KEEPALIVE_SECONDS),
+        self._http = Http(
+            {"Authorization": f"Bearer {key}"} if key else {},
+            settings["llm.connect_timeout"],
+            settings["llm.proxy"],
+            settings["llm.follow_redirects"],
         )
-
-    def _tls(self) -> ssl.SSLContext | bool:
-        """Certificates are loaded (180 ms) only where an endpoint uses TLS."""
-        urls = (*self.endpoints, self._settings["llm.proxy"])
-        return any(url.startswith("https:") for url in urls) or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
 
     async def probe(self, endpoint: str) -> EndpointInfo:
         if endpoint not in self._known:
-            self._known[endpoint] = self._choose_model(endpoint, await self._models(endpoint))
+            info = self._choose_model(endpoint, await self._models(endpoint))
+            self._can[endpoint] = known = known_capabilities(endpoint)
+            if known.version and known.version != await self.version(endpoint):
+                self._can[endpoint] = known = Capabilities()
+            self._known[endpoint] = replace(info, version=known.version, features=known.features)
         return self._known[endpoint]
 
+    async def version(self, endpoint: str) -> str:
+        """vLLM's version, "" where the server does not tell."""
+        try:
+            return str(json.loads((await self.fetch("GET", endpoint, "/version")).body)["version"])
+        except (AgenticError, ValueError, KeyError, TypeError):
+            return ""
+
+    async def fetch(
+        self, method: str, endpoint: str, path: str, body: Mapping[str, Any] | None = None, seconds: float = 0
+    ) -> Response:
+        """The server's answer to a question beside the API (`path` from the server's root). Raises AgenticError."""
+        url = endpoint.removesuffix("/v1") + path
+        response = await self._http.fetch(method, url, _body(body) if body else b"", seconds or ASIDE_SECONDS)
+        if response.status != 200:
+            raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES])
+        return response
+
     async def _models(self, endpoint: str) -> list[dict[str, Any]]:
+        response = await self._http.fetch("GET", f"{endpoint}/models", seconds=self._settings["llm.connect_timeout"])
+        if response.status != 200:
+            raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES])
         try:
-            async with asyncio.timeout(self._settings["llm.connect_timeout"]):
-                response = await self._client.get(f"{endpoint}/models")
-        except (httpx2.HTTPError, httpx2.InvalidURL, TimeoutError) as error:
-            raise _unavailable(endpoint, error) from error
-        if response.status_code != 200:
-            raise error_from_body(response.status_code, response.content[:MAX_ERROR_BYTES])
-        try:
-            models = [model for model in response.json()["data"] if model["id"]]
+            models = [model for model in json.loads(response.body)["data"] if model["id"]]
         except (ValueError, KeyError, TypeError) as error:
             raise RequestRejected(
                 f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1)"
@@ -83,96 +109,122 @@ class VllmTransport:
 
     async def _tokenize(self, request: ChatRequest, endpoint: str) -> int:
         info = await self.probe(endpoint)
-        encoded = encode_request(request, info.model)
-        body = {name: encoded[name] for name in ("model", "messages", "tools") if name in encoded}
+        encoded = self._encoded(request, info)
+        body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools")}
+        response = await self.fetch("POST", endpoint, "/tokenize", body)
         try:
-            async with asyncio.timeout(COUNT_SECONDS):
-                response = await self._client.post(f"{endpoint.removesuffix('/v1')}/tokenize", json=body)
-        except (httpx2.HTTPError, TimeoutError) as error:
-            raise _unavailable(endpoint, error) from error
-        if response.status_code != 200:
-            raise error_from_body(response.status_code, response.content[:MAX_ERROR_BYTES])
-        try:
-            return int(response.json()["count"])
+            return int(json.loads(response.body)["count"])
         except (ValueError, KeyError, TypeError) as error:
             raise AgenticError(f"{endpoint}: /tokenize gave no count") from error
 
+    def _encoded(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
+        can = self._can[info.url]
+        if not can.priority and request.priority:  # a server that does not schedule by it may refuse it
+            request = replace(request, priority=0)
+        return encode_request(request, info.model, can.strict)
+
+    async def load(self, endpoint: str) -> EndpointLoad:
+        return read_metrics((await self.fetch("GET", endpoint, "/metrics")).body)
+
+    async def batch(self, requests: Sequence[ChatRequest], endpoint: str) -> list[Message]:
+        info = await self.probe(endpoint)
+        bodies = [self._encoded(request, info) for request in requests]
+        body = {name: value for name, value in bodies[0].items() if name not in ("stream", "stream_options")}
+        body["messages"] = [each["messages"] for each in bodies]
+        seconds = self._settings["llm.total_timeout"]
+        response = await self.fetch("POST", endpoint, "/v1/chat/completions/batch", body, seconds)
+        try:
+            choices = sorted(json.loads(response.body)["choices"], key=lambda choice: int(choice["index"]))
+            answers = [choice["message"] for choice in choices]
+            if len(answers) != len(requests):
+                raise ValueError(f"{len(answers)} answers to {len(requests)} prompts")
+            return [Message("assistant", each.get("content") or "", each.get("reasoning") or "") for each in answers]
+        except (ValueError, KeyError, TypeError, AttributeError) as error:
+            raise RequestRejected(f"{endpoint}: the batch route gave no answers ({error})", status=404) from error
+
     async def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
         info = await self.probe(endpoint)
-        body = json.dumps(encode_request(request, info.model), ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
+        patience = self._patience(request, endpoint)
+        started = asyncio.get_running_loop().time()
+        body = self._encoded(request, info)
+        waited = 0.0
+        async for delta in self._deltas(endpoint, "/chat/completions", body, request.session, patience, ChunkDecoder()):
+            waited = waited or asyncio.get_running_loop().time() - started
+            if delta.usage is not None:
+                self._learn_prefill(endpoint, delta.usage.prompt_tokens - (delta.usage.cached_tokens or 0), waited)
+            yield delta
+
+    async def resume(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> AsyncIterator[Delta] | None:
+        info = await self.probe(endpoint)
+        way = resumed(request, received, info, self._encoded(request, info), self._gpt_oss[endpoint])
+        if way is None:
+            return None
+        patience = self._patience(request, endpoint)
+        return self._deltas(endpoint, way.path, way.body, request.session, patience, way.decoder)
+
+    async def _deltas(
+        self, endpoint: str, path: str, body: Mapping[str, Any], session: str, patience: float, decoder: Decoder
+    ) -> AsyncIterator[Delta]:
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
-        if request.session:
-            headers["X-Session-ID"] = request.session
+        if session:
+            headers["X-Session-ID"] = session
         clock = asyncio.get_running_loop().time
         end = clock() + self._settings["llm.total_timeout"]
-        deadline = min(end, clock() + self._settings["llm.first_token_timeout"])
-        waiting_for = "the first token"
+        progress = self._settings["llm.progress_timeout"]
+        connection = None
         try:
-            async with asyncio.timeout_at(deadline):
-                response = await self._send(f"{endpoint}/chat/completions", body, headers)
-            async with aclosing(response):
-                await _require_stream(response, endpoint)
-                parser, decoder = SseParser(), ChunkDecoder()
-                chunks = response.aiter_raw()
-                while True:
-                    async with asyncio.timeout_at(deadline):
-                        chunk = await anext(chunks, b"")
-                    if not chunk:
-                        break
-                    for data in parser.feed(chunk):
-                        if data == b"[DONE]":
-                            decoder.end()
-                            return
-                        delta = decoder.feed_json(data)
-                        if delta is None:
-                            continue
-                        waiting_for = "more of the answer"
-                        deadline = min(end, clock() + self._settings["llm.progress_timeout"])
+            connection = await self._http.open(
+                "POST", endpoint + path, _body(body), headers, min(end, clock() + patience), "the first token"
+            )
+            await self._require_stream(connection, endpoint)
+            parser = SseParser()
+            while chunk := await connection.read():
+                for data in parser.feed(chunk):
+                    if data == b"[DONE]":
+                        decoder.end()
+                        return
+                    if (delta := decoder.feed_json(data)) is not None:
+                        connection.due, connection.deadline = "more of the answer", min(end, clock() + progress)
                         yield delta
-                decoder.end()
-        except TimeoutError as error:
-            raise EndpointUnavailable(f"{endpoint} kept silent while {waiting_for} was due") from error
-        except httpx2.HTTPError as error:
+            decoder.end()
+        except EndpointUnavailable:
             self._known.pop(endpoint, None)
-            raise _unavailable(endpoint, error) from error
+            raise
+        finally:
+            if connection is not None:
+                self._http.release(connection)
 
-    async def _send(self, url: str, body: bytes, headers: Mapping[str, str]) -> httpx2.Response:
-        """The response's head. A kept connection may have died unseen: no byte of an answer came, so once more on a fresh one."""
-        for fresh in (False, True):
-            request = self._client.build_request("POST", url, content=body, headers=dict(headers))
-            try:
-                return await self._client.send(request, stream=True)
-            except (httpx2.ReadError, httpx2.WriteError, httpx2.RemoteProtocolError):
-                if fresh:
-                    raise
-        raise AssertionError("unreachable")
+    async def _require_stream(self, connection: Connection, endpoint: str) -> None:
+        response = await connection.head()
+        if response.status == 200 and "text/event-stream" in response.headers.get("content-type", ""):
+            return
+        if response.status == 200:
+            kind = response.headers.get("content-type", "no content type")
+            raise StreamBroken(
+                f"{endpoint} answered with {kind} where a stream was due", "is this the address of the server itself?"
+            )
+        if 300 <= response.status < 400:
+            target = response.headers.get("location", "elsewhere")
+            raise RequestRejected(
+                f"{endpoint} redirects to {target}, which is not followed", "give the final address with --endpoint"
+            )
+        await self._http.whole(connection, MAX_ERROR_BYTES)
+        raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES], response.headers.get("retry-after", ""))
+
+    def _patience(self, request: ChatRequest, endpoint: str) -> float:
+        """Seconds until the first token: more than the setting where prefilling so long a prompt takes longer."""
+        size = sum(len(message.content) for message in request.messages) / BYTES_A_TOKEN
+        expected = size / self._prefill[endpoint] if self._prefill.get(endpoint) else 0.0
+        return max(float(self._settings["llm.first_token_timeout"]), PREFILL_PATIENCE * expected)
+
+    def _learn_prefill(self, endpoint: str, tokens: int, seconds: float) -> None:
+        """Tokens a second; the slowest that was seen, as a rate from a busy server is the one to be patient with."""
+        if tokens > 0 and seconds > 0:
+            self._prefill[endpoint] = min(self._prefill.get(endpoint, tokens / seconds), tokens / seconds)
 
     async def aclose(self) -> None:
-        await self._client.aclose()
+        await self._http.aclose()
 
 
-async def _require_stream(response: httpx2.Response, endpoint: str) -> None:
-    if response.status_code == 200 and "text/event-stream" in response.headers.get("content-type", ""):
-        return
-    body = b""
-    async for chunk in response.aiter_raw():
-        body += chunk
-        if len(body) > MAX_ERROR_BYTES:
-            break
-    if response.status_code == 200:
-        kind = response.headers.get("content-type", "no content type")
-        raise StreamBroken(f"{endpoint} answered with {kind} where a stream was due", "is this the address of the server itself?")
-    if response.is_redirect:
-        target = response.headers.get("location", "elsewhere")
-        raise RequestRejected(f"{endpoint} redirects to {target}, which is not followed", "give the final address with --endpoint")
-    raise error_from_body(response.status_code, body, response.headers.get("retry-after", ""))
-
-
-def _unavailable(endpoint: str, error: Exception) -> EndpointUnavailable:
-    if isinstance(error, httpx2.ConnectTimeout | TimeoutError):
-        return EndpointUnavailable(f"{endpoint}: no answer in time")
-    if isinstance(error, httpx2.ConnectError):
-        return EndpointUnavailable(f"{endpoint}: nothing listens there ({str(error) or 'connection refused'})")
-    if isinstance(error, httpx2.InvalidURL | httpx2.UnsupportedProtocol):
-        return EndpointUnavailable(f"{endpoint}: not a usable address ({error})")
-    return EndpointUnavailable(f"{endpoint}: the connection broke ({str(error) or type(error).__name__})")
+def _body(value: Mapping[str, Any]) -> bytes:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

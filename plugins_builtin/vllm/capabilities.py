@@ -1,0 +1,60 @@
+"""What an endpoint was found to do, kept per version of the server: `agentic doctor` finds it out, the transport uses it."""
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """`version` is the server's when this was found out, "" where nothing is known."""
+
+    version: str = ""
+    tools: bool = False
+    strict: bool = False
+    schema: bool = False
+    batch: bool = True
+    priority: bool = False
+
+    @property
+    def features(self) -> frozenset[str]:
+        names = ("tools", "strict", "schema", "batch", "priority")
+        return frozenset(name for name in names if self.version and getattr(self, name))
+
+
+def known_capabilities(endpoint: str) -> Capabilities:
+    """What was found out about this endpoint; nothing where that cannot be read."""
+    try:
+        found = _read()[endpoint]
+        return Capabilities(str(found["version"]), **{name: bool(found[name]) for name in _flags() if name in found})
+    except (KeyError, TypeError, AttributeError):
+        return Capabilities()
+
+
+def keep_capabilities(endpoint: str, found: Capabilities) -> None:
+    """Raises OSError."""
+    path = _path()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    fresh = path.with_suffix(f".{os.getpid()}")
+    fresh.write_text(json.dumps(_read() | {endpoint: asdict(found)}, indent=1))
+    fresh.replace(path)
+
+
+def _flags() -> list[str]:
+    return [name for name in Capabilities.__slots__ if name != "version"]
+
+
+def _path() -> Path:
+    from platformdirs import user_state_path
+
+    return user_state_path("agentic") / "endpoints.json"
+
+
+def _read() -> dict[str, Any]:
+    try:
+        found = json.loads(_path().read_text())
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
