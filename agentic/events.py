@@ -140,13 +140,29 @@ class ContextReport(Event):
 
 
 class Failover(Event):
-    """`partial` counts the characters of the answer in the making that are void now."""
+    """`partial` counts the characters of the answer in the making that are void now, `resumed` those that it goes on after."""
 
     type = "failover"
     from_: str
     to: str
     why: str
     partial: int = 0
+    resumed: int = 0
+
+
+class EndpointSeen(Event):
+    """How busy an endpoint is, twice a second while it works for us; shares of 1, seconds, our `places` and `lanes` there."""
+
+    type = "endpoint"
+    endpoint: str
+    running: int
+    waiting: int
+    kv_usage: float | None
+    hit_rate: float | None
+    ttft: float
+    tokens_per_second: float
+    places: int
+    lanes: dict[str, int]
 
 
 class Typed(Event):

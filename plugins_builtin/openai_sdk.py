@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import aclosing
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agentic import ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Provider, Setup, Transport, hookimpl
@@ -54,7 +55,8 @@ class OpenAiTransport:
         from openai import APIError
 
         info = await self.probe(endpoint)
-        body = encode_request(request, info.model)
+        body = encode_request(replace(request, priority=0, token_ids=False, extra={}), info.model)  # those are vLLM's
+        body["extra_body"] = dict(request.extra)
         response = await self._guard(endpoint, self._client(endpoint).chat.completions.create(**body))
         decoder = ChunkDecoder()
         try:

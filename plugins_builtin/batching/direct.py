@@ -8,7 +8,7 @@ from contextlib import aclosing
 from agentic import ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Message, Overloaded, RequestRejected, Transport
 from agentic.errors import none_answered
 from agentic.events import Event, Failover
-from agentic.wire import AnswerBuilder
+from plugins_builtin.batching.gathering import gathered
 
 ROUNDS = 4  # over all endpoints, while one of them is merely overloaded
 MAX_PAUSE_SECONDS = 30.0
@@ -61,17 +61,7 @@ class Direct:
         return True
 
     async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Message | Exception]:
-        results = await asyncio.gather(*(self._collect(request, lane) for request in requests), return_exceptions=True)
-        for result in results:
-            if isinstance(result, BaseException) and not isinstance(result, Exception):
-                raise result
-        return [result for result in results if isinstance(result, Message | Exception)]
-
-    async def _collect(self, request: ChatRequest, lane: Lane) -> Message:
-        answer = AnswerBuilder()
-        async for delta in self.submit(request, lane):
-            answer.add(delta)
-        return answer.message()
+        return await gathered(self.submit, requests, lane)
 
     async def info(self) -> EndpointInfo:
         failures: dict[str, EndpointUnavailable] = {}
