@@ -6,11 +6,13 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from types import TracebackType
 from typing import Any, Literal
+
+from agentic.testing import token_ids
 
 Fault = Literal["", "reset", "close", "stall"]
 UNKNOWN = -1
@@ -126,12 +128,29 @@ def error(status: int, message: str, kind: str = "BadRequestError", param: str |
 class FakeVLLM:
     """Serves scripted answers in order, one for each chat request; `otherwise` when the script is over.
 
-    `requests` holds what came; `running` says how many chat requests are being answered now.
+    `requests` holds what came; `running` says how many chat requests are being answered now, `most_running` how many at most.
+    `queue_limit` is `--max-num-queued-reqs`. `missing` are paths that this server does not have; `resumes` False is one that
+    ignores token numbers.
     """
 
-    def __init__(self, model: str = "fake", window: int = 8192, api_key: str = "", port: int = 0) -> None:
+    def __init__(
+        self,
+        model: str = "fake",
+        window: int = 8192,
+        api_key: str = "",
+        port: int = 0,
+        queue_limit: int = 0,
+        missing: Sequence[str] = (),
+        resumes: bool = True,
+    ) -> None:
         self.model = model
         self.window = window
+        self.queue_limit = queue_limit
+        self.missing = tuple(missing)
+        self.resumes = resumes
+        self.most_running = 0
+        self.version = "0.32.0"
+        self.metrics: dict[str, int] = {}
         self.requests: list[Request] = []
         self.running = 0
         self.otherwise: Callable[[Request], Answer] = lambda request: answer("ok")
@@ -162,7 +181,10 @@ class FakeVLLM:
     @property
     def chats(self) -> list[Request]:
         """The chat requests that came."""
-        return [request for request in self.requests if request.path == "/v1/chat/completions"]
+        return self.requests_to("/v1/chat/completions")
+
+    def requests_to(self, path: str) -> list[Request]:
+        return [request for request in self.requests if request.path == path]
 
     def wait_for(self, condition: Callable[[], bool], seconds: float = 10.0) -> bool:
         """Waits until `condition` holds; checked whenever a request starts or ends."""
@@ -206,22 +228,34 @@ class FakeVLLM:
             self._open.discard(connection)
 
     def _respond(self, connection: socket.socket, request: Request) -> bool:
-        chat = request.path == "/v1/chat/completions"
+        chat = request.path in ("/v1/chat/completions", "/v1/completions")
         with self._changed:
             self.requests.append(request)
-            self.running += chat
+            full = chat and 0 < self.queue_limit <= self.running
+            counts = chat and not full
+            self.running += counts
+            self.most_running = max(self.most_running, self.running)
             self._changed.notify_all()
         try:
+            if full:
+                busy = error(503, "The engine is currently busy. Please try again later.", "ServiceUnavailableError")
+                return self._send(connection, busy)
             return self._send(connection, self._choose(request))
         finally:
             with self._changed:
-                self.running -= chat
+                self.running -= counts
                 self._changed.notify_all()
 
     def _choose(self, request: Request) -> Answer:
         if self._api_key and request.path.startswith("/v1") and request.headers.get("authorization") != f"Bearer {self._api_key}":
             return Answer([b'{"error":"Unauthorized"}'], 401, "application/json", chunked=False)
+        if request.path in self.missing:
+            return Answer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
         match request.path:
+            case "/v1/completions":
+                return self._answer(request)
+            case "/v1/chat/completions/batch":
+                return self._batch(request)
             case "/v1/models":
                 return self.models or _json(self._model_list())
             case "/v1/chat/completions":
@@ -232,10 +266,11 @@ class FakeVLLM:
             case "/health":
                 return Answer([b""], content_type="text/plain", chunked=False)
             case "/version":
-                return _json({"version": "0.32.0"})
+                return _json({"version": self.version})
             case "/metrics":
                 labels = f'{{engine="0",model_name="{self.model}"}}'
-                lines = [f"vllm:num_requests_running{labels} {self.running}.0", f"vllm:num_requests_waiting{labels} 0.0"]
+                values = {"num_requests_running": self.running, "num_requests_waiting": 0, **self.metrics}
+                lines = [f"vllm:{name}{labels} {value}.0" for name, value in values.items()]
                 return Answer(["\n".join(lines).encode() + b"\n"], content_type="text/plain; version=0.0.4", chunked=False)
         return Answer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
 
@@ -246,11 +281,27 @@ class FakeVLLM:
             limit = f"This model's maximum context length is {self.window} tokens. However, your prompt contains at least"
             return error(400, f"{limit} {self.window + 1} input tokens", param="input_tokens")
         scripted = self._script.popleft() if self._script else self.otherwise(request)
-        known = b'"prompt_tokens": %d,' % count, b'"completion_tokens": %d,' % (request.json.get("max_tokens") or 1)
-        pieces = scripted.pieces
-        for unknown, value in zip(_UNKNOWN, known, strict=True):
-            pieces = [piece.replace(unknown, value) for piece in pieces]
+        body = request.json
+        known = b'"prompt_tokens": %d,' % count, b'"completion_tokens": %d,' % (body.get("max_tokens") or 1)
+        pieces = _Filled(scripted.pieces, known)
+        if body.get("return_token_ids") and scripted.status == 200:
+            given = token_ids.resumes_at(body) if self.resumes else []
+            prompt, words = token_ids.split(given or range(count))
+            sent = token_ids.numbered(pieces, given or prompt, len(words), request.path == "/v1/completions")
+            return replace(scripted, pieces=sent)
         return replace(scripted, pieces=pieces)
+
+    def _batch(self, request: Request) -> Answer:
+        """What `otherwise` says to each of the conversations."""
+        choices = []
+        for index, messages in enumerate(request.json["messages"]):
+            alone = replace(request, body=json.dumps(request.json | {"messages": messages}).encode())
+            deltas = [json.loads(piece[6:])["choices"] for piece in self.otherwise(alone).pieces if piece.startswith(b"data: {")]
+            text = "".join(choice[0]["delta"].get("content") or "" for choice in deltas if choice)
+            message: dict[str, Any] = {"role": "assistant", "content": text, "reasoning": None, "tool_calls": []}
+            choices.append({"index": index, "message": message, "finish_reason": "stop"})
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        return _json({"id": "chatcmpl-fake", "object": "chat.completion", "model": self.model, "choices": choices, "usage": usage})
 
     def _model_list(self) -> dict[str, Any]:
         model = {"id": self.model, "object": "model", "created": 0, "owned_by": "vllm", "root": self.model, "parent": None}
@@ -285,6 +336,28 @@ class FakeVLLM:
         elif fault == "reset":
             _reset(connection)
         return False
+
+
+class _Filled(Sequence[bytes]):
+    """The pieces with what only the request tells, each one filled in as it is sent: a script may take its time."""
+
+    def __init__(self, pieces: Sequence[bytes], known: tuple[bytes, bytes]) -> None:
+        self._pieces = pieces
+        self._known = known
+
+    def __iter__(self) -> Iterator[bytes]:
+        return map(self._fill, self._pieces)
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+    def __len__(self) -> int:
+        return len(self._pieces)
+
+    def _fill(self, piece: bytes) -> bytes:
+        for unknown, value in zip(_UNKNOWN, self._known, strict=True):
+            piece = piece.replace(unknown, value)
+        return piece
 
 
 def _json(value: Mapping[str, Any]) -> Answer:

@@ -35,6 +35,7 @@ PRIORITIES = {Lane.INTERACTIVE: -10, Lane.SUB_AGENT: 0, Lane.BACKGROUND: 10}
 MAX_REFUSALS = 3  # by an endpoint on which nothing of ours runs
 MAX_PAUSE_SECONDS = 30.0
 WATCH_SECONDS = 0.5
+PROBE_SECONDS = 0.05  # for a second endpoint to say what it serves, before the first request goes out without it
 MAX_BATCH = 16
 RETRY_SHARE, MAX_RETRIES = 0.1, 10.0  # of the requests; saved up
 
@@ -52,6 +53,7 @@ class Ticket:
     refusals: int = 0
     last: str = ""
     seen: int = 0
+    exact: bool = True
     cost: int = 0
     place: "asyncio.Future[Site] | None" = None
 
@@ -84,9 +86,10 @@ class Admission:
                 self._refused(ticket, site, error)
             except EndpointUnavailable as error:
                 self._failed(ticket, site, error)
-            except ContextOverflow as error:  # another endpoint's window may be wider
-                ticket.failures[site.url] = EndpointUnavailable(str(error), error.remedy)
-                if not any(self._window(other) > self._window(site) for other in self._open_to(ticket)):
+            except RequestRejected as error:
+                if ticket.exact and ticket.received.size and not isinstance(error, ContextOverflow):
+                    ticket.exact = False  # this server cannot go on with an answer: it begins anew
+                elif not isinstance(error, ContextOverflow) or not self._wider(ticket, site, error):
                     raise
 
     async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Message | Exception]:
@@ -113,9 +116,9 @@ class Admission:
             else:
                 for silent, why in failures.items():
                     await self._emit(Failover(from_=silent, to=site.url, why=str(why)))
-                for other in self._sites:
-                    if other.info is None and not other.closed:
-                        self._start(self._ask_whether_back(other))
+                unknown = [other for other in self._sites if other.info is None and not other.closed]
+                if probes := [self._start(self._ask_whether_back(other)) for other in unknown]:
+                    await asyncio.wait(probes, timeout=PROBE_SECONDS)
                 return site.info
         raise none_answered(failures)
 
@@ -142,15 +145,8 @@ class Admission:
         """The answer, or its rest, from one endpoint. The place there is given back at the end."""
         try:
             stream = await self._rest(ticket, site)
-            void = ticket.received.size if stream is None else 0
-            if ticket.failures and ticket.last != site.url:
-                kept = ticket.received.size - void
-                why = str(ticket.failures.get(ticket.last, ""))
-                await self._emit(Failover(from_=ticket.last, to=site.url, why=why, partial=void, resumed=kept))
-            if void:
-                yield Delta(restart=True)
+            resumes = stream is not None
             if stream is None:
-                ticket.received = PartialAnswer()
                 stream = self._transport.stream(ticket.request, site.url)
             began = time.monotonic()
             async with aclosing(_closable(stream)) as pieces:
@@ -159,6 +155,10 @@ class Admission:
                         site.began(time.monotonic() - began, others_wait=any(self._waiting.values()))
                         began = 0.0
                         self._dispatch()
+                        await self._tell_failover(ticket, site, resumes)
+                        if ticket.received.size and not resumes:
+                            yield Delta(restart=True)
+                            ticket.received, ticket.exact = PartialAnswer(), True
                     site.received(delta)
                     ticket.received.add(delta)
                     yield delta
@@ -167,8 +167,20 @@ class Admission:
             site.leave(ticket.cost, ticket.lane)
             self._dispatch()
 
+    async def _tell_failover(self, ticket: Ticket, site: Site, resumes: bool) -> None:
+        if ticket.failures and ticket.last != site.url:
+            size = ticket.received.size
+            event = Failover(from_=ticket.last, to=site.url, why=str(ticket.failures.get(ticket.last, "")))
+            event.partial, event.resumed = (0, size) if resumes else (size, 0)
+            await self._emit(event)
+
     async def _rest(self, ticket: Ticket, site: Site) -> AsyncIterator[Delta] | None:
-        if not ticket.received.size or not isinstance(self._transport, Resumes) or not self._same_model(ticket, site):
+        if (
+            not ticket.exact
+            or not ticket.received.size
+            or not isinstance(self._transport, Resumes)
+            or not self._same_model(ticket, site)
+        ):
             return None
         return await self._transport.resume(ticket.request, ticket.received, site.url)
 
@@ -230,6 +242,11 @@ class Admission:
         key = ticket.work.keys[0][0]
         rank = int.from_bytes(hashlib.blake2b(f"{site.url}\0{key}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
         return site.outstanding - site.saved(ticket.work), rank
+
+    def _wider(self, ticket: Ticket, site: Site, error: ContextOverflow) -> bool:
+        """Whether another endpoint's window may hold it."""
+        ticket.failures[site.url] = EndpointUnavailable(str(error), error.remedy)
+        return any(self._window(other) > self._window(site) for other in self._open_to(ticket))
 
     def _window(self, site: Site) -> int:
         return site.info.window if site.info else 0
@@ -317,10 +334,11 @@ class Admission:
             site.answered()
             self._dispatch()
 
-    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+    def _start(self, work: Coroutine[Any, Any, None]) -> "asyncio.Task[None]":
         task = asyncio.ensure_future(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
 
 def _closable(stream: AsyncIterator[Delta]) -> AsyncGenerator[Delta, None]:

@@ -14,12 +14,13 @@ MAX_REMEMBERED = 4096
 MAX_SILENCE_SECONDS = 30.0
 MANY_WAITING = 2
 ANSWER_TOKENS = 512  # of an answer without a limit, for want of knowledge
+ANSWER_WEIGHT = 8  # answers are made side by side, so their tokens delay others less than a prompt's
 BYTES_A_TOKEN = 4
 MANY_TIMES = 4.0  # the usual time to the first token
 
 
 class Work:
-    """What a request costs, in tokens; `keys` are the prefixes of it that a cache may hold, the longest first."""
+    """What a request costs, in tokens of prompt; `keys` are the prefixes of it that a cache may hold, the longest first."""
 
     def __init__(self, request: ChatRequest) -> None:
         head = [message.content for message in request.messages if message.role == "system"][:1]
@@ -27,7 +28,7 @@ class Work:
         fixed = (tools + sum(map(len, head))) // BYTES_A_TOKEN
         size = sum(len(message.content) + len(message.reasoning) for message in request.messages)
         self.prompt = (tools + size) // BYTES_A_TOKEN + 1
-        self.answer = request.max_tokens or ANSWER_TOKENS
+        self.answer = (request.max_tokens or ANSWER_TOKENS) // ANSWER_WEIGHT
         prefix = f"{request.model}\0{''.join(head)}\0{','.join(tool.name for tool in request.tools)}"
         self.keys = ([(f"{prefix}\0{request.session}", self.prompt)] if request.session else []) + [(prefix, fixed)]
 

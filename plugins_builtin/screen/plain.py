@@ -34,7 +34,8 @@ class Plain:
                 self._stdout.write(sanitize(event.result).rstrip() + "\n")
                 self._stdout.flush()
         elif line := describe(event):
-            self._end_line()
+            if self._streams_to is not self._stdout or self._stdout.isatty():  # a notice adds nothing to an answer in a pipe
+                self._end_line()
             print(f"[{one_line(line)}]", file=sys.stderr)
 
     def _end_line(self) -> None:

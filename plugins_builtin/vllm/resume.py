@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
-from agentic import ChatRequest, Delta, EndpointInfo, PartialAnswer, StreamBroken, Usage
+from agentic import ChatRequest, Delta, EndpointInfo, PartialAnswer, RequestRejected, Usage
 from agentic.wire import ChunkDecoder, sampling_fields
 from plugins_builtin.vllm import harmony
 
@@ -68,7 +68,7 @@ class Rest(ChunkDecoder):
         if not self._begun:
             self._begun = True
             if delta.prompt_ids and delta.prompt_ids != self._ids:
-                raise StreamBroken("the server began the answer anew instead of going on with it")
+                raise RequestRejected("the server began the answer anew instead of going on with it")
             delta = replace(delta, void_calls=True)
         if delta.usage is not None:
             given = delta.usage

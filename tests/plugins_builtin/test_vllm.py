@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, answer, error
+from agentic.testing import Answer, FakeVLLM, Request, answer, error
 from tests.conftest import Agentic
 
 VLLM = ("-c", "llm.transport=vllm")
@@ -100,21 +100,35 @@ def test_a_broken_stream_is_an_error_in_one_line(agentic: Agentic, server: FakeV
     assert "--local" in done.err
 
 
+def the_first_fails(make: Callable[[], Answer], *servers: FakeVLLM) -> None:
+    """Whichever is asked first; neither can go on with the other's answer."""
+    failing: list[FakeVLLM] = []
+
+    def answers(server: FakeVLLM) -> Callable[[Request], Answer]:
+        def otherwise(request: Request) -> Answer:
+            failing.append(server)
+            return make() if failing[0] is server else answer("from the second")
+
+        return otherwise
+
+    for server in servers:
+        server.missing = ("/v1/completions",)
+        server.otherwise = answers(server)
+
+
 @pytest.mark.parametrize("name", BROKEN)
 def test_the_second_endpoint_takes_over(agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM, name: str) -> None:
     make, _ = BROKEN[name]
-    server.otherwise = lambda request: make()
-    second_server.say("from the second")
+    the_first_fails(make, server, second_server)
     done = agentic("ask", "hi", "--endpoint", server.url, "--endpoint", second_server.url, "--output", "jsonl", *FAST)
     assert done.code == 0
     (failover,) = done.of_type("failover")
-    assert (failover["from"], failover["to"]) == (server.url, second_server.url)
+    assert {failover["from"], failover["to"]} == {server.url, second_server.url}
     assert done.of_type("run_finished")[0]["result"] == "from the second"
 
 
 def test_an_answer_that_starts_again_is_marked(agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM) -> None:
-    server.script(answer("one two three four", fault="reset", fault_after=3))
-    second_server.say("from the second")
+    the_first_fails(lambda: answer("one two three four", fault="reset", fault_after=3), server, second_server)
     done = agentic("ask", "hi", "--endpoint", server.url, "--endpoint", second_server.url)
     assert done.out.endswith("[the answer starts again]\nfrom the second\n")
 
@@ -152,11 +166,12 @@ REJECTED = {
 @pytest.mark.parametrize("name", REJECTED)
 def test_what_is_rejected_is_never_sent_again(agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM, name: str) -> None:
     scripted, code, cause = REJECTED[name]
-    server.otherwise = lambda request: scripted
+    for each in (server, second_server):
+        each.otherwise = lambda request: scripted
     done = agentic("ask", "hi", "--endpoint", server.url, "--endpoint", second_server.url)
     assert done.code == code
     assert cause in done.err
-    assert (len(server.chats), len(second_server.chats)) == (1, 0)
+    assert len(server.chats) + len(second_server.chats) == 1
 
 
 def test_when_nobody_answers_each_endpoint_is_named_with_its_cause(agentic: Agentic) -> None:

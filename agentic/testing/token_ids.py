@@ -1,0 +1,63 @@
+"""Token numbers for FakeVLLM: every word that it ever sent is one token, so an answer can be gone on with after any of them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+FIRST_WORD = 100_000
+_WORDS: list[str] = []
+_NUMBERS: dict[str, int] = {}
+
+
+def number_of(word: str) -> int:
+    if word not in _NUMBERS:
+        _NUMBERS[word] = FIRST_WORD + len(_WORDS)
+        _WORDS.append(word)
+    return _NUMBERS[word]
+
+
+def split(ids: Sequence[int]) -> tuple[list[int], list[str]]:
+    """(the prompt's numbers, the words that follow it)."""
+    words = [number for number in ids if number >= FIRST_WORD]
+    return list(ids[: len(ids) - len(words)]), [_WORDS[number - FIRST_WORD] for number in words]
+
+
+def numbered(pieces: Sequence[bytes], prompt: Sequence[int], skip: int = 0, raw: bool = False) -> list[bytes]:
+    """The events of a chat stream with their token numbers. The first `skip` words are left out: they were sent before.
+
+    `raw` gives them the shape of `/v1/completions`.
+    """
+    sent: list[bytes] = []
+    for piece in pieces:
+        event = _event(piece)
+        if event is None:
+            sent.append(piece)
+            continue
+        if event["choices"]:
+            choice = event["choices"][0]
+            word = choice["delta"].get("content") or choice["delta"].get("reasoning") or ""
+            if word and skip:
+                skip -= 1
+                continue
+            choice["token_ids"] = [number_of(word)] if word else []
+            if raw:
+                choice["text"] = choice.pop("delta").get("content") or ""
+        if not sent:
+            event["prompt_token_ids"] = list(prompt)
+        sent.append(b"data: " + json.dumps(event).encode() + b"\n\n")
+    return sent
+
+
+def _event(piece: bytes) -> dict[str, Any] | None:
+    """A chunk of a chat stream; None for whatever else a script sends."""
+    try:
+        event: dict[str, Any] = json.loads(piece.removeprefix(b"data: "))
+        return event if all(isinstance(choice["delta"], dict) for choice in event["choices"]) else None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def resumes_at(body: Mapping[str, Any]) -> list[int]:
+    """The numbers that a request gives in place of a prompt, if any."""
+    given = body.get("prompt") or (body.get("kv_transfer_params") or {}).get("prompt_token_ids") or []
+    return given if isinstance(given, list) else []
