@@ -10,9 +10,10 @@ import click
 from agentic.cli.options import LocalAwareCommand, common_options, session_options
 from agentic.cli.start import run_to_end
 from agentic.config import Settings
-from agentic.errors import ConfigError
+from agentic.errors import ConfigError, ModelOutputError
 from agentic.run.context import Context
 from agentic.run.conversation import context_means, name_session
+from agentic.run.recovery.channels import without_channels
 from agentic.run.runtime import Runtime
 from agentic.run.streaming import follow
 from agentic.sessions import ConversationHistory, Session
@@ -51,9 +52,12 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
     except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
         status = "interrupted"
     finally:
-        if answer.message().content:
-            history.add(answer.message())
-    return Outcome(status, answer.message().content)
+        said = without_channels(answer.message())
+        if said.content:
+            history.add(said)
+    if status == "done" and not said.content.strip():
+        raise ModelOutputError("the model gave no answer" + (", it only thought" if said.reasoning else ""), "ask again")
+    return Outcome(status, said.content)
 
 
 def _make(runtime: Runtime, session: Session, messages: Sequence[Message]) -> ChatRequest:

@@ -199,7 +199,8 @@ class Agent:
                 break
         turn = self._protocol.read(answer, self.specs, cut_off)
         if not turn.calls and not turn.problem and not answer.content.strip():
-            return Turn(turn.message, problem="Your answer was empty. Go on with the task.")
+            thought = "You have only thought so far. Now call a tool or give your answer." if answer.reasoning else ""
+            return Turn(turn.message, problem=thought or "Your answer was empty. Go on with the task.")
         return turn
 
     async def _stream(self, temperature: float | None) -> tuple[Message, bool]:

@@ -5,7 +5,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import cast
 
+from agentic.errors import ModelOutputError
 from agentic.events import Event, LlmChunk, ReasoningChunk
+from agentic.run.recovery.repetition import Repetition
 from agentic.types import Delta
 from agentic.wire import AnswerBuilder
 
@@ -20,9 +22,10 @@ async def follow(
 ) -> None:
     """Follows `stream` to its end, folding it into `answer`. Closes the stream, and so the request, on every way out.
 
-    `keep` gets the text so far, at most once a second.
+    `keep` gets the text so far, at most once a second. Raises ModelOutputError for an answer that only repeats itself.
     """
     kept_at = time.monotonic()
+    repetition = Repetition()
     async with aclosing(cast(AsyncGenerator[Delta, None], stream)):
         async for delta in stream:
             answer.add(delta)
@@ -33,3 +36,5 @@ async def follow(
                     keep(answer.message().content)
             if delta.reasoning:
                 await emit(ReasoningChunk(text=delta.reasoning))
+            if repetition.goes_on(delta.text or delta.reasoning):
+                raise ModelOutputError("the model only repeats itself")

@@ -9,7 +9,7 @@ from agentic.config.edit import replace_file
 from agentic.errors import ContextOverflow, ModelOutputError, RequestRejected
 from agentic.hooks.batching import Batcher, Lane
 from agentic.run.protocols import by_name
-from agentic.run.protocols.native import clean_name
+from agentic.run.recovery.known_tools import clean_name
 from agentic.types import ChatRequest, EndpointInfo, Message, ToolSpec
 
 MIN_TURNS = 6  # before how it went counts

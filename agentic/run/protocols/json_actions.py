@@ -7,6 +7,7 @@ from typing import Any
 
 from agentic.run.protocols import Turn
 from agentic.run.protocols.arguments import note
+from agentic.run.recovery.json_text import lenient_object
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
 
 _FINISH = "finish"
@@ -35,10 +36,9 @@ class JsonActions:
         """Calls name their files."""
 
     def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
-        try:
-            action = json.loads(answer.content)
-            name, arguments = action["tool"], action["arguments"]
-        except (ValueError, KeyError, TypeError, RecursionError):
+        action = lenient_object(answer.content) or {}
+        name, arguments = action.get("tool"), action.get("arguments")
+        if name is None or arguments is None:
             why = (
                 "Your answer was cut off. Take a smaller step."
                 if cut_off

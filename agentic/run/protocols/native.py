@@ -5,6 +5,7 @@ from dataclasses import replace
 
 from agentic.run.protocols import Turn
 from agentic.run.protocols.arguments import note, repaired
+from agentic.run.recovery import recovered
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
 
 
@@ -25,16 +26,9 @@ class Native:
         if cut_off and answer.tool_calls:
             kept = replace(answer, tool_calls=())
             return Turn(kept, problem="Your answer was cut off in the middle of a tool call. Use smaller calls.")
-        calls = tuple(
-            ToolCall(call.id, clean_name(call.name), repaired(call.arguments))  # invalid JSON in history fails every later turn
-            for call in answer.tool_calls
-        )
-        return Turn(replace(answer, tool_calls=calls), calls, answer.content)
+        meant = recovered(answer, tools)
+        calls = tuple(replace(call, arguments=repaired(call.arguments)) for call in meant.tool_calls)
+        return Turn(replace(meant, tool_calls=calls), calls, meant.content)  # invalid JSON in history fails every later turn
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
         return [Message("tool", output.text, tool_call_id=call.id, notes=(note(call, output),)) for call, output in done]
-
-
-def clean_name(name: str) -> str:
-    """gpt-oss leaks its channel tokens and namespace into names."""
-    return name.split("<|")[0].removeprefix("functions.").strip()

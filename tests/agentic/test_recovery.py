@@ -1,0 +1,124 @@
+"""What models and servers really sent, from public reports, and what must become of it."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentic.run.protocols.native import Native
+from agentic.run.recovery import recovered
+from agentic.run.recovery.json_text import lenient_object
+from agentic.run.recovery.repetition import Repetition
+from agentic.testing import FakeVLLM, answer, tool_call
+from agentic.types import Message, ToolCall
+from plugins_builtin.tools.edit import EditFile
+from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
+from plugins_builtin.tools.search import Search
+from plugins_builtin.tools.shell import Run
+from tests.conftest import Agentic
+
+OUTPUTS = json.loads((Path(__file__).parent / "model_outputs.json").read_text(encoding="utf-8"))
+TOOLS = [ReadFile.spec, WriteFile.spec, ListFiles.spec, EditFile.spec, Search.spec, Run.spec]
+
+
+def message(output: dict[str, Any]) -> Message:
+    calls = tuple(ToolCall(f"call_{number}", call["name"], call["arguments"]) for number, call in enumerate(output["calls"]))
+    return Message("assistant", output["content"], output["reasoning"], calls)
+
+
+@pytest.mark.parametrize("output", OUTPUTS, ids=lambda output: output["source"])
+def test_what_must_become_of_it(output: dict[str, Any]) -> None:
+    expected = output["becomes"]
+    turn = Native().read(message(output), TOOLS, cut_off=False)
+    assert [(call.name, json.loads(call.arguments)) for call in turn.calls] == [
+        (call["name"], call["arguments"]) for call in expected["calls"]
+    ]
+    assert turn.message.content == expected["content"]
+    if "reasoning" in expected:
+        assert turn.message.reasoning == expected["reasoning"]
+    assert turn.message.tool_calls == turn.calls
+
+
+def test_the_corpus_is_of_some_size() -> None:
+    assert len({output["source"] for output in OUTPUTS}) >= 30
+
+
+@pytest.mark.parametrize(
+    "output", [output for output in OUTPUTS if output["becomes"].get("again")], ids=lambda output: output["source"]
+)
+def test_a_turn_without_a_word_is_asked_for_again_and_never_shown_blank(
+    agentic: Agentic, server: FakeVLLM, output: dict[str, Any]
+) -> None:
+    server.script(answer("", reasoning=output["reasoning"], finish="tool_calls"), answer("The answer."))
+    done = agentic("run", "what is it?", "--endpoint", server.url, "-c", "tools.protocol=native")
+    assert (done.code, done.out) == (0, "The answer.\n")
+    assert len(server.chats) == 2
+    server.otherwise = lambda request: answer("", reasoning="still thinking")
+    done = agentic("ask", "what is it?", "--endpoint", server.url)
+    assert done.code == 1
+    assert "gave no answer, it only thought" in done.err
+
+
+def test_history_holds_the_call_that_was_meant_as_valid_json(agentic: Agentic, server: FakeVLLM) -> None:
+    broken = answer(tool_calls=tool_call("repo_browser.open_file<|channel|>commentary", "{'path': 'a.txt',}"))
+    server.script(broken, answer("It says hello."))
+    done = agentic("run", "what does a.txt say?", "--endpoint", server.url, "-c", "tools.protocol=native")
+    assert done.code == 0
+    (call,) = server.chats[-1].json["messages"][-2]["tool_calls"]
+    assert (call["function"]["name"], json.loads(call["function"]["arguments"])) == ("read_file", {"path": "a.txt"})
+
+
+def test_what_the_model_wrote_stays_byte_for_byte_where_nothing_is_wrong() -> None:
+    call = ToolCall("1", "read_file", '{ "path" :"a.py"}')
+    assert recovered(Message("assistant", tool_calls=(call,)), TOOLS).tool_calls == (call,)
+
+
+def test_an_answer_that_repeats_itself_is_stopped(agentic: Agentic, server: FakeVLLM) -> None:
+    server.otherwise = lambda request: answer(["They were a testament to the sea. "] * 400)
+    done = agentic("ask", "a story", "--endpoint", server.url)
+    assert done.code == 1
+    assert "repeats itself" in done.err
+    assert len(done.out) < 5000
+
+
+@given(st.text(alphabet="abc \n", min_size=1, max_size=300), st.lists(st.integers(1, 50), min_size=1, max_size=20))
+def test_repetition_is_found_however_it_arrives(unit: str, cuts: list[int]) -> None:
+    watch, text = Repetition(), unit * (8000 // len(unit) + 1)
+    position, found = 0, False
+    while position < len(text) and not found:
+        size = cuts[position % len(cuts)]
+        found = watch.goes_on(text[position : position + size])
+        position += size
+    assert found
+
+
+@given(st.lists(st.integers(), min_size=1, max_size=900))
+def test_what_is_new_is_no_repetition(numbers: list[int]) -> None:
+    watch = Repetition()
+    assert not any(watch.goes_on(f"{index} {number}, ") for index, number in enumerate(numbers))
+
+
+@given(st.text(), st.text(max_size=20))
+def test_anything_can_be_read(content: str, arguments: str) -> None:
+    answer_ = Message("assistant", content, tool_calls=(ToolCall("1", content[:30], arguments),))
+    for read in (answer_, Message("assistant", content, content)):
+        turn = Native().read(read, TOOLS, cut_off=False)
+        assert all(isinstance(json.loads(call.arguments), dict) for call in turn.calls)
+
+
+@given(
+    st.dictionaries(
+        st.text(max_size=8), st.one_of(st.text(), st.integers(), st.booleans(), st.lists(st.text(max_size=4))), max_size=4
+    )
+)
+def test_objects_stay_what_they_are_and_half_strings_are_not_made_whole(value: dict[str, Any]) -> None:
+    text = json.dumps(value)
+    assert lenient_object(text) == value
+    for end in range(1, len(text)):
+        found = lenient_object(text[:end])
+        assert found is None or all(found[name] == value[name] for name in list(found)[:-1])
+        if found and isinstance(last := list(found.values())[-1], str):
+            assert last in value.values()
