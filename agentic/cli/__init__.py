@@ -10,9 +10,12 @@ COMMANDS = {
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
     "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
-    "serve": ("agentic.cli.serve", "prints the vllm serve lines for this configuration"),
 }
-PLUGIN_COMMANDS = {"local": "the embedded engine's models: pull, list, rm"}
+PLUGIN_COMMANDS = {
+    "doctor": "what is wrong with the servers, and the line that mends it",
+    "serve": "prints or runs the vllm serve lines for this configuration",
+    "local": "the embedded engine's models: pull, list, rm",
+}
 
 _OPTIONS = """\
   -C DIR                    work in DIR

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import Provider, Setup, Transport, hookimpl
+from agentic import Command, Provider, Setup, Transport, hookimpl
 
 
 def _make(setup: Setup) -> Transport:
@@ -14,3 +14,9 @@ def _make(setup: Setup) -> Transport:
 @hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
     yield Provider("vllm", "streams from one or more vLLM endpoints", _make, automatic=1)
+
+
+@hookimpl
+def agentic_commands() -> Iterable[Command]:
+    yield Command("doctor", "what is wrong with the servers, and the line that mends it", "plugins_builtin.vllm.doctor:doctor")
+    yield Command("serve", "prints or runs the vllm serve lines for this configuration", "plugins_builtin.vllm.serve:serve")

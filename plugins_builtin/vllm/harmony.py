@@ -164,3 +164,8 @@ class Reader:
         self.called = True
         name = recipient.removeprefix("functions.") if begins else ""
         return ToolCallDelta(self._calls - 1, f"call_resumed_{self._calls}" if begins else "", name, arguments)
+
+
+def text_of(tokens: Sequence[int]) -> str:
+    """Raises AgenticError without the oss-harmony package."""
+    return str(_encoding().decode(list(tokens)))

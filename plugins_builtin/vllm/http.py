@@ -53,9 +53,7 @@ class Http:
             url = target
         raise EndpointUnavailable(f"{url}: it redirects again and again")
 
-    async def fetch(
-        self, method: str, url: str, body: bytes = b"", seconds: float = math.inf, most: int = MAX_BODY_BYTES
-    ) -> Response:
+    async def fetch(self, method: str, url: str, body: bytes = b"", seconds: float = math.inf) -> Response:
         """A whole response, its body cut to `most` bytes. Raises EndpointUnavailable."""
         headers = {"content-type": "application/json"} if body else {}
         connection = await self.open(method, url, body, headers, asyncio.get_running_loop().time() + seconds)
@@ -70,6 +68,17 @@ class Http:
         while len(response.body) < most and (data := await connection.read()):
             response.body += data
         return response
+
+    async def survives_idle(self, url: str, seconds: float) -> bool:
+        """Whether the server leaves a connection open on which nothing happens for so long. Raises EndpointUnavailable."""
+        connection = await self._exchange("GET", url, b"", self._headers, math.inf, "an answer")
+        try:
+            await self.whole(connection, MAX_BODY_BYTES)
+            await asyncio.sleep(seconds)
+            return not connection.transport.is_closing()
+        finally:
+            connection.close()
+            self._all.discard(connection)
 
     def release(self, connection: Connection) -> None:
         connection.finish()

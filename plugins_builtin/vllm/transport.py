@@ -148,7 +148,7 @@ class VllmTransport:
         started = asyncio.get_running_loop().time()
         body = self._encoded(request, info)
         waited = 0.0
-        async for delta in self._deltas(endpoint, "/chat/completions", body, request.session, patience, ChunkDecoder()):
+        async for delta in self.deltas(endpoint, "/chat/completions", body, patience, ChunkDecoder(), request.session):
             waited = waited or asyncio.get_running_loop().time() - started
             if delta.usage is not None:
                 self._learn_prefill(endpoint, delta.usage.prompt_tokens - (delta.usage.cached_tokens or 0), waited)
@@ -160,11 +160,12 @@ class VllmTransport:
         if way is None:
             return None
         patience = self._patience(request, endpoint)
-        return self._deltas(endpoint, way.path, way.body, request.session, patience, way.decoder)
+        return self.deltas(endpoint, way.path, way.body, patience, way.decoder, request.session)
 
-    async def _deltas(
-        self, endpoint: str, path: str, body: Mapping[str, Any], session: str, patience: float, decoder: Decoder
+    async def deltas(
+        self, endpoint: str, path: str, body: Mapping[str, Any], patience: float, decoder: Decoder, session: str = ""
     ) -> AsyncIterator[Delta]:
+        """The answer to a `body` as `decoder` reads it; `patience` in seconds is for the first token. Raises AgenticError."""
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         if session:
             headers["X-Session-ID"] = session
@@ -221,6 +222,10 @@ class VllmTransport:
         """Tokens a second; the slowest that was seen, as a rate from a busy server is the one to be patient with."""
         if tokens > 0 and seconds > 0:
             self._prefill[endpoint] = min(self._prefill.get(endpoint, tokens / seconds), tokens / seconds)
+
+    async def survives_idle(self, endpoint: str, seconds: float) -> bool:
+        """Whether a connection on which nothing happens for so long is still open then. Raises EndpointUnavailable."""
+        return await self._http.survives_idle(f"{endpoint.removesuffix('/v1')}/health", seconds)
 
     async def aclose(self) -> None:
         await self._http.aclose()
