@@ -16,6 +16,7 @@ class Event(Record):
     """`time` in seconds since the epoch; `run` and `agent` say whose event it is."""
 
     type: ClassVar[str] = ""
+    passing: ClassVar[bool] = False  # of use at this moment only: not kept, and for no observer that did not ask
     time: float = 0.0
     run: str = ""
     agent: str = "main"
@@ -55,11 +56,13 @@ class LlmRequest(Event):
 
 class LlmChunk(Event):
     type = "llm_chunk"
+    passing = True
     text: str
 
 
 class ReasoningChunk(Event):
     type = "reasoning_chunk"
+    passing = True
     text: str
 
 
@@ -151,9 +154,13 @@ class Failover(Event):
 
 
 class EndpointSeen(Event):
-    """How busy an endpoint is, twice a second while it works for us; shares of 1, seconds, our `places` and `lanes` there."""
+    """How busy an endpoint is, twice a second while it works for us; shares of 1, seconds, our `places` and `lanes` there.
+
+    `asked`: the user wants to see it.
+    """
 
     type = "endpoint"
+    passing = True
     endpoint: str
     running: int
     waiting: int
@@ -163,6 +170,7 @@ class EndpointSeen(Event):
     tokens_per_second: float
     places: int
     lanes: dict[str, int]
+    asked: bool = False
 
 
 class Typed(Event):

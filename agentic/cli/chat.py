@@ -16,6 +16,7 @@ from agentic.cli.typeahead import Typeahead
 from agentic.config import Settings
 from agentic.errors import AgenticError, ConfigError
 from agentic.events import RunFinished, RunStarted, Typed
+from agentic.hooks.batching import Watches
 from agentic.plugins import Host
 from agentic.run.approval import Approver, Ask
 from agentic.run.conversation import Conversation
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 HELP = {
     "/help": "this list",
     "/context": "where the tokens of the next prompt are",
+    "/metrics": "how busy the servers are",
     "/model": "[NAME] shows the model, or goes on with another one",
     "/endpoint": "[URL] shows the endpoint, or goes on with another one",
     "/undo": "takes back what the last turn's tools wrote",
@@ -100,6 +102,7 @@ class Chat:
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "/help": self._help,
             "/context": self._context,
+            "/metrics": self._metrics,
             "/model": self._model,
             "/endpoint": self._endpoint,
             "/undo": self._undo,
@@ -121,9 +124,13 @@ class Chat:
             _say(self._stdout, f"(going on with session {self._session.id}: {self._session.fact('title')})")
         else:
             _say(self._stdout, "(/help lists the commands)")
+        warming = asyncio.ensure_future(self._conversation.warm())  # while the user types
         prompt = make_prompt(self._root, HELP, state_folder() / "chat_history", self._stdout)
         with self._typeahead.owning_the_keyboard():
-            await self._take_turns(prompt)
+            try:
+                await self._take_turns(prompt)
+            finally:
+                warming.cancel()
 
     async def _take_turns(self, prompt: "PromptSession[str]") -> None:
         text = ""
@@ -196,6 +203,15 @@ class Chat:
         lines.append(f"counted by {report.method}" + (f": {report.error}" if report.error else ""))
         lines.append(f"session {self._session.id}, {len(agent.history)} messages")
         _say(self._stdout, "\n".join(lines))
+
+    async def _metrics(self, rest: str) -> None:
+        batcher = self._runtime.batcher
+        seen = await batcher.look() if isinstance(batcher, Watches) else []
+        for each in seen:
+            each.asked = True
+            await self._runtime.events.emit(each)
+        if not seen:
+            _say(self._stdout, "(nobody tells how busy they are)")
 
     async def _model(self, name: str) -> None:
         if name:

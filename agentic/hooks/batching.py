@@ -2,8 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from enum import Enum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
+from agentic.events import EndpointSeen
 from agentic.hooks import Provider, hookspec
 from agentic.types import ChatRequest, Delta, EndpointInfo, Message
 
@@ -29,6 +30,24 @@ class Batcher(Protocol):
 
     async def info(self) -> EndpointInfo:
         """What the endpoint in use serves. Raises EndpointUnavailable when none answers."""
+        ...
+
+
+@runtime_checkable
+class Watches(Protocol):
+    """A batcher that can say how busy its endpoints are."""
+
+    async def look(self) -> list[EndpointSeen]:
+        """Every endpoint that answers, as it is now."""
+        ...
+
+
+@runtime_checkable
+class Warms(Protocol):
+    """A batcher that can have a prompt's prefix computed before it is needed."""
+
+    async def warm(self, request: ChatRequest) -> None:
+        """On every endpoint that does not hold it yet. Failures cost nothing and are not told."""
         ...
 
 

@@ -9,7 +9,7 @@ import time
 from collections.abc import Awaitable, Callable
 from typing import Any
 
-from agentic.events import Event, LlmChunk, ReasoningChunk, Warned
+from agentic.events import Event, Warned
 from agentic.hooks.events import Verdict
 from agentic.hooks.screen import Renderer
 from agentic.plugins.host import Host
@@ -40,10 +40,9 @@ class Dispatcher:
         event.run = event.run or self._run
         event.time = event.time or time.time()
         self._renderer.handle(event)
-        chunk = isinstance(event, LlmChunk | ReasoningChunk)
-        if not chunk:
+        if not event.passing:
             self.journal(event)
-        for name, function, arguments in self._chunk_observers if chunk else self._observers:
+        for name, function, arguments in self._chunk_observers if event.passing else self._observers:
             try:
                 await self._call(name, function, arguments, event=event)
             except HookFault as fault:

@@ -123,6 +123,10 @@ class Agent:
             before = before[:-1]
         await self.context.replace([*before, message])
 
+    def opening(self) -> ChatRequest:
+        """What every request of this agent begins with, as a request."""
+        return self._make([self.history[0], Message("user", ".")], None)
+
     def tell(self, text: str) -> None:
         """A word to the model."""
         self.context.history.say(text)

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic.events import Event, Warned
+from agentic.hooks.batching import Warms
 from agentic.run.agent import Agent, Means
 from agentic.run.approval import Approver
 from agentic.run.budget import Budget
@@ -79,6 +80,13 @@ class Conversation:
         agent = Agent(means, history, settings["workflow.max_iterations"])
         _adapt(agent, means, session, runtime.info.model)
         return cls(runtime, workspace, means, agent)
+
+    async def warm(self) -> None:
+        """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
+        settings, batcher = self._runtime.settings, self._runtime.batcher
+        wanted = settings["llm.vllm.enable_prefix_caching"] and "system_prompt" in settings["llm.vllm.common_prefixes"]
+        if wanted and isinstance(batcher, Warms):
+            await batcher.warm(self.agent.opening())
 
     async def work(self, task: str) -> Outcome:
         """One task's way through the workflow."""

@@ -107,6 +107,11 @@ def count_tokens(request: Request) -> int:
         return 1
 
 
+def _warms(request: Request) -> bool:
+    """A request for one token is there for the cache."""
+    return b'"max_tokens":1,' in request.body or b'"max_tokens":1}' in request.body
+
+
 def _words(text: str) -> list[str]:
     return text.replace(" ", " \0").split("\0") if text else []
 
@@ -180,8 +185,8 @@ class FakeVLLM:
 
     @property
     def chats(self) -> list[Request]:
-        """The chat requests that came."""
-        return self.requests_to("/v1/chat/completions")
+        """The chat requests that came, those apart that only warm the cache."""
+        return [request for request in self.requests_to("/v1/chat/completions") if not _warms(request)]
 
     def requests_to(self, path: str) -> list[Request]:
         return [request for request in self.requests if request.path == path]
@@ -280,7 +285,10 @@ class FakeVLLM:
         if count > self.window:
             limit = f"This model's maximum context length is {self.window} tokens. However, your prompt contains at least"
             return error(400, f"{limit} {self.window + 1} input tokens", param="input_tokens")
-        scripted = self._script.popleft() if self._script else self.otherwise(request)
+        if _warms(request):
+            scripted = answer("ok")
+        else:
+            scripted = self._script.popleft() if self._script else self.otherwise(request)
         body = request.json
         known = b'"prompt_tokens": %d,' % count, b'"completion_tokens": %d,' % (body.get("max_tokens") or 1)
         pieces = _Filled(scripted.pieces, known)

@@ -27,7 +27,7 @@ from agentic import (
     Transport,
 )
 from agentic.errors import none_answered
-from agentic.events import Event, Failover
+from agentic.events import EndpointSeen, Event, Failover
 from plugins_builtin.batching.gathering import gathered
 from plugins_builtin.batching.site import URGENCY, Site, Work
 
@@ -102,7 +102,7 @@ class Admission:
 
     async def info(self) -> EndpointInfo:
         failures: dict[str, EndpointUnavailable] = {}
-        for site in self._sites:
+        for site in sorted(self._sites, key=lambda site: site.closed):
             try:
                 site.info = await self._transport.probe(site.url)
             except EndpointUnavailable as error:
@@ -126,8 +126,14 @@ class Admission:
         """Has every endpoint that does not hold the request's prefix compute it, for whoever comes next."""
         work = Work(request)
         for site in self._sites:
-            if site.info is not None and not site.closed and not site.in_flight and not site.saved(work):
+            await self._load_of(site)  # how large its cache's blocks are
+            if site.is_cold(work):
                 await self._compute(site, replace(request, max_tokens=1, priority=PRIORITIES[Lane.BACKGROUND]), work)
+
+    async def look(self) -> list[EndpointSeen]:
+        for site in self._sites:
+            await self._load_of(site)
+        return [site.seen() for site in self._sites if not site.closed]
 
     async def _compute(self, site: Site, request: ChatRequest, work: Work) -> None:
         cost = site.enter(work, Lane.BACKGROUND)
@@ -315,13 +321,16 @@ class Admission:
             self._watching = False
 
     async def _look_at(self, site: Site) -> None:
+        await self._load_of(site)
+        await self._emit(site.seen())
+        self._dispatch()
+
+    async def _load_of(self, site: Site) -> None:
         if isinstance(self._transport, ReportsLoad):
             try:
                 site.saw(await self._transport.load(site.url))
             except AgenticError:
                 site.tells_nothing()
-        await self._emit(site.seen())
-        self._dispatch()
 
     async def _ask_whether_back(self, site: Site) -> None:
         """The half-open probe of a circuit breaker, and the first word with an endpoint."""

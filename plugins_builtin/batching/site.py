@@ -16,6 +16,7 @@ MANY_WAITING = 2
 ANSWER_TOKENS = 512  # of an answer without a limit, for want of knowledge
 ANSWER_WEIGHT = 8  # answers are made side by side, so their tokens delay others less than a prompt's
 BYTES_A_TOKEN = 4
+BLOCK = 16  # tokens, where the server does not tell
 MANY_TIMES = 4.0  # the usual time to the first token
 
 
@@ -81,6 +82,12 @@ class Site:
     def fits(self, work: Work) -> bool:
         window = self.info.window if self.info else 0
         return not window or work.prompt <= window
+
+    def is_cold(self, work: Work) -> bool:
+        """Whether the fixed part of a prompt, if longer than a block, would be worth computing before it is needed."""
+        block = self.load.block if self.load and self.load.block else BLOCK
+        idle = self.info is not None and not self.closed and not self.in_flight
+        return idle and work.keys[-1][1] > block and not self.saved(work)
 
     def saved(self, work: Work) -> int:
         """Tokens of the prompt that its prefix cache should still hold."""

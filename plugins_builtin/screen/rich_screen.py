@@ -10,6 +10,7 @@ from rich.text import Text
 
 from agentic.events import (
     ApprovalAsked,
+    EndpointSeen,
     Event,
     Failover,
     LlmChunk,
@@ -25,10 +26,12 @@ from agentic.events import (
 )
 from agentic.sanitize import sanitize
 from plugins_builtin.screen.ink import DIM, RESET, Ink
-from plugins_builtin.screen.words import describe, one_line
+from plugins_builtin.screen.words import describe, how_busy, one_line
 
 STATUS_SECONDS = 0.1
 TICK_SECONDS = 0.5
+PREFILL_SHOWN_SECONDS = 1.0
+WAITING = "waiting for the first token"
 # Make sure that there is a line below (IND scrolls and keeps the column), go there, write, come back.
 _TO_STATUS, _FROM_STATUS = "\x1bD\x1b[A\x1b7\x1b[B\r", "\x1b[K\x1b8"
 _ERASE_BELOW = "\x1b[J"
@@ -149,7 +152,7 @@ class RichScreen:
 
 
 class Status:
-    """What the status line says: endpoint, tokens a second, context used, time since the start."""
+    """What the status line says: endpoint, tokens a second, context used, time since the start, how busy the servers are."""
 
     def __init__(self) -> None:
         self._started = self._requested = time.monotonic()
@@ -159,22 +162,31 @@ class Status:
         self._prompt = self._budget = 0
         self._completion = 0
         self._typed = ""
+        self._uncached = 0
+        self._waited = 0.0
+        self._prefill_rate = 0.0
+        self._seen: dict[str, EndpointSeen] = {}
 
     def note(self, event: Event) -> None:
         now = time.monotonic()
         match event:
             case LlmChunk() | ReasoningChunk():
                 self._first_chunk = self._first_chunk or now
+                if self._waited == 0.0:
+                    self._waited = now - self._requested
                 self._chunks += 1
                 self._doing = ""
             case LlmRequest():
-                self._requested, self._first_chunk, self._chunks = now, 0.0, 0
+                self._requested, self._first_chunk, self._chunks, self._waited = now, 0.0, 0, 0.0
+                self._uncached = event.prompt_tokens - (self._prompt if event.prompt_tokens > self._prompt else 0)
                 self._endpoint, self._prompt, self._budget = event.endpoint, event.prompt_tokens, event.budget
-                self._doing = "waiting for the first token"
+                self._doing = WAITING
             case Failover():
                 self._endpoint = event.to
             case UsageReported():
                 self._prompt = event.prompt_tokens
+                computed = event.prompt_tokens - (event.cached_tokens or 0)
+                self._prefill_rate = computed / self._waited if self._waited and computed > 0 else self._prefill_rate
                 self._completion += event.completion_tokens
             case ToolCalled():
                 self._doing = one_line(describe(event), 60)
@@ -182,6 +194,8 @@ class Status:
                 self._doing = ""
             case Typed():
                 self._typed = event.text
+            case EndpointSeen():
+                self._seen[event.endpoint] = event
             case RunStarted():
                 self._started, self._completion, self._doing, self._typed = now, 0, "", ""
 
@@ -194,9 +208,19 @@ class Status:
             f"{self._chunks / seconds:.0f} tok/s" if seconds > 0.2 else "",
             f"context {100 * self._prompt // self._budget} %" if self._budget else "",
             f"{now - self._started:.0f} s",
-            self._doing,
+            self._waiting(now) if self._doing == WAITING else self._doing,
+            *(f"[{url.rpartition(':')[2].removesuffix('/v1')}: {how_busy(seen)}]" for url, seen in sorted(self._seen.items())),
         ]
         return " · ".join(part for part in parts if part)
+
+    def _waiting(self, now: float) -> str:
+        """What the server is doing before the first token, as far as it can be told."""
+        queue = self._seen[self._endpoint].waiting if self._endpoint in self._seen else 0
+        line = f", {queue} waiting" if queue else ""
+        if now - self._requested < PREFILL_SHOWN_SECONDS:
+            return WAITING + line
+        left = self._uncached / self._prefill_rate - (now - self._requested) if self._prefill_rate else 0.0
+        return f"prefilling {self._uncached:,} tokens{line}" + (f", about {left:.0f} s" if left > 0 else "")
 
     def summary(self) -> str:
         """What stays on the screen at the end."""

@@ -4,6 +4,7 @@ from agentic.events import (
     ComplexityEstimated,
     ContextReport,
     ContextTrimmed,
+    EndpointSeen,
     Event,
     Failover,
     PlanMade,
@@ -40,8 +41,11 @@ def describe(event: Event) -> str:
             return f"context cut from {event.before} to {event.after} tokens{left_out}"
         case ContextReport():
             return f"context: {where_the_tokens_are(event)}"
+        case EndpointSeen() if event.asked:
+            return f"{event.endpoint}: {how_busy(event)}"
         case Failover():
             again = " (the answer starts again)" if event.partial else ""
+            again = again or (" (in the middle of the answer)" if event.resumed else "")
             return f"{event.from_} failed: {event.why.removeprefix(event.from_ + ': ')}; going on with {event.to}{again}"
         case ComplexityEstimated():
             return f"complexity {event.score:.2f}: {', '.join(event.reasons)}"
@@ -56,6 +60,20 @@ def describe(event: Event) -> str:
         case Warned():
             return f"warning: {event.message}"
     return ""
+
+
+def how_busy(seen: EndpointSeen) -> str:
+    """An endpoint's numbers in a few words."""
+    lanes = ", ".join(f"{count} {lane}" for lane, count in seen.lanes.items())
+    parts = [
+        f"{seen.running} running" + (f", {seen.waiting} waiting" if seen.waiting else ""),
+        f"KV {seen.kv_usage:.0%}" if seen.kv_usage is not None else "",
+        f"cache hits {seen.hit_rate:.0%}" if seen.hit_rate is not None else "",
+        f"TTFT {seen.ttft:.2f} s" if seen.ttft else "",
+        f"{seen.tokens_per_second:.0f} tok/s",
+        f"ours: {lanes or 'none'} of {seen.places}",
+    ]
+    return " · ".join(part for part in parts if part)
 
 
 def where_the_tokens_are(report: ContextReport) -> str:

@@ -27,7 +27,7 @@ MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "run": GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions"},
     "cli": GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions", "run"},
 }
-PUBLIC = GROUND | {"wire", "workspace", "hooks"}
+PUBLIC = GROUND | {"wire", "workspace", "hooks", "config"}
 
 
 def imports(path: Path) -> set[str]:

@@ -305,7 +305,7 @@ def test_the_prefix_is_warmed_on_every_endpoint_once(pair: tuple[FakeVLLM, FakeV
         await client.batcher.warm(fixed)
 
     Client(*pair).run(ask)
-    warmed = [[request for request in server.chats if request.json.get("max_tokens") == 1] for server in pair]
+    warmed = [[each for each in server.requests_to("/v1/chat/completions") if each.json.get("max_tokens") == 1] for server in pair]
     assert list(map(len, warmed)) == [1, 1]
 
 
