@@ -19,7 +19,7 @@ from pathlib import Path
 QUESTIONS = (
     "Write a story about a lighthouse.",
     "Explain how bread is made.",
-    "What is a prime number?",
+    "Write a letter to a friend about a long journey.",
     "Describe the sea in winter.",
     "Give me advice on learning the piano.",
 )
@@ -95,7 +95,7 @@ def main() -> None:
                 server.wait()
             question = QUESTIONS[number % len(QUESTIONS)]
             whole = text_of(ask(question, [servers[number % 2].url]))
-            words = 5 + 7 * (number % 20)
+            words = 5 + 3 * (number % 20)
             text, killed = disturbed(question, servers, words)
             if killed is None:
                 raise SystemExit(f"{number + 1}: nobody was killed: the answer had fewer than {words} words: {text!r}")

@@ -7,6 +7,7 @@ COMMANDS = {
     "run": ("agentic.cli.run", "does a task in this folder: edits files, runs commands, checks the outcome"),
     "chat": ("agentic.cli.chat", "a conversation with tools; `agentic` alone starts it in a terminal"),
     "ask": ("agentic.cli.ask", "one streamed answer, no tools; standard input is appended to the prompt"),
+    "batch": ("agentic.cli.batch", "answers each line of a JSONL file; goes on where a kill stopped it"),
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
     "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),

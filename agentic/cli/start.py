@@ -64,7 +64,7 @@ def run_to_end(command: str, task: str, root: Path, settings: Settings, resume: 
     check_required(settings["plugins.require"])
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the answer
     try:
-        return asyncio.run(_interruptible(_run(command, task, root, settings, resume, host, stdout, work)))
+        return asyncio.run(interruptible(_run(command, task, root, settings, resume, host, stdout, work)))
     finally:
         sys.stdout = stdout
 
@@ -125,7 +125,8 @@ async def _finished(runtime: Runtime, outcome: Outcome) -> None:
     await runtime.events.emit(RunFinished(status=outcome.status, result=outcome.result, files=outcome.files))
 
 
-async def _interruptible(session: Coroutine[Any, Any, int]) -> int:
+async def interruptible(session: Coroutine[Any, Any, int]) -> int:
+    """The exit code, of the signal where one ended it; the first signal cancels, the second one leaves at once."""
     task = asyncio.ensure_future(session)
     async with _signals(task) as received:
         try:
