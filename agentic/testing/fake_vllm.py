@@ -135,7 +135,7 @@ class FakeVLLM:
 
     `requests` holds what came; `running` says how many chat requests are being answered now, `most_running` how many at most.
     `queue_limit` is `--max-num-queued-reqs`. `missing` are paths that this server does not have; `resumes` False is one that
-    ignores token numbers.
+    ignores token numbers. `idle_seconds` is when a connection without requests is closed, 0 for never.
     """
 
     def __init__(
@@ -147,7 +147,9 @@ class FakeVLLM:
         queue_limit: int = 0,
         missing: Sequence[str] = (),
         resumes: bool = True,
+        idle_seconds: float = 0.0,
     ) -> None:
+        self._idle_seconds = idle_seconds or None
         self.model = model
         self.window = window
         self.queue_limit = queue_limit
@@ -225,8 +227,12 @@ class FakeVLLM:
     def _serve(self, connection: socket.socket) -> None:
         try:
             with connection, connection.makefile("rb") as file:
-                while (request := _read_request(file)) is not None and self._respond(connection, request):
-                    pass
+                connection.settimeout(self._idle_seconds)
+                while (request := _read_request(file)) is not None:
+                    connection.settimeout(None)
+                    if not self._respond(connection, request):
+                        break
+                    connection.settimeout(self._idle_seconds)
         except OSError:
             return
         finally:

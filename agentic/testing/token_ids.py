@@ -1,10 +1,12 @@
 """Token numbers for FakeVLLM: every word that it ever sent is one token, so an answer can be gone on with after any of them."""
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 FIRST_WORD = 100_000
+_TOKENS = re.compile(r"\s*\S+\s*|\s+")
 _WORDS: list[str] = []
 _NUMBERS: dict[str, int] = {}
 
@@ -35,11 +37,14 @@ def numbered(pieces: Sequence[bytes], prompt: Sequence[int], skip: int = 0, raw:
             continue
         if event["choices"]:
             choice = event["choices"][0]
-            word = choice["delta"].get("content") or choice["delta"].get("reasoning") or ""
-            if word and skip:
-                skip -= 1
+            kind = "reasoning" if choice["delta"].get("reasoning") else "content"
+            words = _TOKENS.findall(choice["delta"].get(kind) or "")
+            before, skip = skip, max(0, skip - len(words))
+            if words and before >= len(words):
                 continue
-            choice["token_ids"] = [number_of(word)] if word else []
+            if words:
+                choice["delta"][kind] = "".join(words[before:])
+            choice["token_ids"] = [number_of(word) for word in words[before:]]
             if raw:
                 choice["text"] = choice.pop("delta").get("content") or ""
         if not sent:

@@ -194,9 +194,9 @@ class Examination:
         load = await self._load()
         block = load.block if load and load.block else 16
         prompt = secrets.token_hex(4) + " " + _WORD * (3 * block // 12 + 4)
-        await self._ask(prompt, max_tokens=1)
+        await self._ask(prompt, max_tokens=2)
         before = await self._load()
-        reply = await self._ask(prompt, max_tokens=1)
+        reply = await self._ask(prompt, max_tokens=2)
         cached = reply.usage.cached_tokens
         if cached is None:
             after = await self._load()
@@ -260,7 +260,7 @@ class Examination:
         served: list[str] = []
 
         async def one(name: str, text: str, priority: int) -> None:
-            await self._ask(text, max_tokens=1, priority=priority)
+            await self._ask(text, max_tokens=2, priority=priority)
             served.append(name)
 
         crowd = [asyncio.ensure_future(one("", secrets.token_hex(8) + " " + _WORD * size, 10)) for _ in range(CROWD)]
