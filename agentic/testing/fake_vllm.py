@@ -135,7 +135,7 @@ class FakeVLLM:
 
     `requests` holds what came; `running` says how many chat requests are being answered now, `most_running` how many at most.
     `queue_limit` is `--max-num-queued-reqs`. `missing` are paths that this server does not have; `resumes` False is one that
-    ignores token numbers. `idle_seconds` is when a connection without requests is closed, 0 for never.
+    ignores token numbers. `accepted` counts connections. `idle_seconds` is when one without requests is closed, 0 for never.
     """
 
     def __init__(
@@ -156,6 +156,7 @@ class FakeVLLM:
         self.missing = tuple(missing)
         self.resumes = resumes
         self.most_running = 0
+        self.accepted = 0
         self.version = "0.32.0"
         self.metrics: dict[str, int] = {}
         self.requests: list[Request] = []
@@ -222,6 +223,7 @@ class FakeVLLM:
                 return
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             self._open.add(connection)
+            self.accepted += 1
             threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
