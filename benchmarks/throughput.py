@@ -86,12 +86,10 @@ def theirs(url: str, vllm: str, concurrency: int, rounds: int) -> float:
     """Output tokens a second of `vllm bench serve` at that concurrency."""
     base = url.removesuffix("/v1")
     with tempfile.TemporaryDirectory() as folder:
-        command = [
-            *shlex.split(vllm), "bench", "serve", "--backend", "openai-chat", "--base-url", base,
-            "--endpoint", "/v1/chat/completions", "--dataset-name", "random", "--random-input-len", "70", "--random-output-len", str(TOKENS), "--ignore-eos",
-            "--num-prompts", str(concurrency * rounds), "--max-concurrency", str(concurrency), "--temperature", "0",
-            "--save-result", "--result-dir", folder, "--result-filename", "result.json",
-        ]  # fmt: skip
+        words = f"""bench serve --backend openai-chat --base-url {base} --endpoint /v1/chat/completions --dataset-name random
+            --random-input-len 70 --random-output-len {TOKENS} --ignore-eos --num-prompts {concurrency * rounds}
+            --max-concurrency {concurrency} --temperature 0 --save-result --result-dir {folder} --result-filename result.json"""
+        command = [*shlex.split(vllm), *words.split()]
         done = subprocess.run(command, capture_output=True, text=True)
         try:
             result = json.loads((Path(folder) / "result.json").read_text())
@@ -159,9 +157,8 @@ async def affinity(options: argparse.Namespace) -> None:
     alone = await conversations(pair[:1], Admission)
     both = await conversations(pair, Admission)
     robin = await conversations(pair, RoundRobin)
-    print(
-        f"8 conversations of 10 turns: hit rate {both[0]:.3f} on two endpoints, {alone[0]:.3f} on one: {both[0] / alone[0]:.3f} (reach 0.97)"
-    )
+    print(f"8 conversations of 10 turns: hit rate {both[0]:.3f} on two endpoints, {alone[0]:.3f} on one:", end=" ")
+    print(f"{both[0] / alone[0]:.3f} (reach 0.97)")
     print(f"  mean TTFT {both[1]:.3f} s, round robin {robin[1]:.3f} s (hits {robin[0]:.3f}): {both[1] / robin[1]:.2f} (reach 0.7)")
 
 
@@ -183,9 +180,8 @@ async def queue(options: argparse.Namespace) -> None:
         results = await admission.gather([request() for _ in range(8 * each)])
         seconds = time.perf_counter() - started
     failed = [result for result in results if isinstance(result, Exception)]
-    print(
-        f"32 requests, queue limit 8: {len(failed)} failures (reach 0), {seconds:.1f} s, ideal {ideal:.1f}: {seconds / ideal:.3f} (reach 1.05)"
-    )
+    print(f"32 requests, queue limit 8: {len(failed)} failures (reach 0),", end=" ")
+    print(f"{seconds:.1f} s, ideal {ideal:.1f}: {seconds / ideal:.3f} (reach 1.05)")
 
 
 async def urgent(options: argparse.Namespace) -> None:

@@ -10,6 +10,7 @@ from typing import IO
 
 import click
 
+from agentic.cli.loop import run
 from agentic.cli.options import LocalAwareCommand, common_options
 from agentic.cli.start import interruptible, load_host
 from agentic.config import Settings
@@ -37,7 +38,7 @@ def command(root: Path, settings: Settings, source: Path, target: Path) -> int:
     """
     if source.resolve() == target.resolve():
         raise ConfigError("IN.jsonl and OUT.jsonl are one file", "name another one with -o")
-    return asyncio.run(interruptible(_run(settings, source, target)))
+    return run(interruptible(_run(settings, source, target)))
 
 
 async def _run(settings: Settings, source: Path, target: Path) -> int:

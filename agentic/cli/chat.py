@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from agentic.cli.loop import run
 from agentic.cli.options import LocalAwareCommand, common_options, session_options
 from agentic.cli.start import approval_mode, asker, load_host, opened, tell_start
 from agentic.cli.typeahead import Typeahead
@@ -66,7 +67,7 @@ def command(root: Path, settings: Settings, resume: str) -> int:
     check_required(settings["plugins.require"])
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the conversation
     try:
-        return asyncio.run(_chat(root, settings, host, stdout, resume))
+        return run(_chat(root, settings, host, stdout, resume))
     finally:
         sys.stdout = stdout
 

@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TextIO
 
+from agentic.cli.loop import run
 from agentic.cli.options import LATEST
 from agentic.config import Settings, load
 from agentic.errors import AgenticError
@@ -64,7 +65,7 @@ def run_to_end(command: str, task: str, root: Path, settings: Settings, resume: 
     check_required(settings["plugins.require"])
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the answer
     try:
-        return asyncio.run(interruptible(_run(command, task, root, settings, resume, host, stdout, work)))
+        return run(interruptible(_run(command, task, root, settings, resume, host, stdout, work)))
     finally:
         sys.stdout = stdout
 
