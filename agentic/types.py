@@ -155,6 +155,10 @@ class PartialAnswer:
         if delta.text or delta.reasoning:
             self.shown = len(self.token_ids)
 
+    def go_on(self) -> None:
+        """What was not delivered is made again."""
+        del self.token_ids[self.shown :]
+
 
 @dataclass(frozen=True, slots=True)
 class EndpointInfo:

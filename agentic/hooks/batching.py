@@ -34,6 +34,15 @@ class Batcher(Protocol):
 
 
 @runtime_checkable
+class Routes(Protocol):
+    """A batcher that can say where a request will go."""
+
+    def home(self, request: ChatRequest) -> str:
+        """The endpoint that it would go to now, if that has a place."""
+        ...
+
+
+@runtime_checkable
 class Watches(Protocol):
     """A batcher that can say how busy its endpoints are."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from agentic.errors import ContextOverflow, ModelOutputError
 from agentic.events import Event, LlmRequest, UsageReported, Warned
-from agentic.hooks.batching import Batcher, Lane
+from agentic.hooks.batching import Batcher, Lane, Routes
 from agentic.hooks.tools import Tool
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.approval import Approver
@@ -211,7 +211,8 @@ class Agent:
         means = self._means
         info = await means.batcher.info()
         request, tokens = await self.context.request(lambda messages: self._make(messages, temperature), info.url)
-        await self._emit(LlmRequest(endpoint=info.url, prompt_tokens=tokens, budget=means.context.budget.prompt))
+        endpoint = means.batcher.home(request) if isinstance(means.batcher, Routes) else info.url
+        await self._emit(LlmRequest(endpoint=endpoint, prompt_tokens=tokens, budget=means.context.budget.prompt))
         started = time.monotonic()
         answer = AnswerBuilder()
         try:

@@ -122,6 +122,10 @@ class Admission:
                 return site.info
         raise none_answered(failures)
 
+    def home(self, request: ChatRequest) -> str:
+        ticket = Ticket(request, Lane.INTERACTIVE, Work(request), 0.0)
+        return min(self._open_to(ticket), key=lambda site: self._cost(ticket, site)).url
+
     async def warm(self, request: ChatRequest) -> None:
         """Has every endpoint that does not hold the request's prefix compute it, for whoever comes next."""
         work = Work(request)
@@ -162,7 +166,9 @@ class Admission:
                         began = 0.0
                         self._dispatch()
                         await self._tell_failover(ticket, site, resumes)
-                        if ticket.received.size and not resumes:
+                        if resumes:
+                            ticket.received.go_on()
+                        elif ticket.received.size:
                             yield Delta(restart=True)
                             ticket.received, ticket.exact = PartialAnswer(), True
                     site.received(delta)

@@ -153,6 +153,28 @@ def test_a_server_that_cannot_resume_begins_anew(how: str) -> None:
         assert (text, restarts) == (STORY, 1)
 
 
+def test_an_answer_that_breaks_off_again_and_again_is_whole_in_the_end(pair: tuple[FakeVLLM, FakeVLLM]) -> None:
+    for server in pair:
+        server.otherwise = lambda request: broken(STORY, 4)
+
+    async def ask(client: Client) -> AnswerBuilder:
+        return await client.ask(session="s", tools=(TOOL,))
+
+    client = Client(*pair)
+    assert client.run(ask).message().content == STORY
+    assert all(failover.partial == 0 for failover in client.failovers)
+
+
+def test_an_event_names_the_endpoint_that_a_request_goes_to(agentic: Agentic, pair: tuple[FakeVLLM, FakeVLLM]) -> None:
+    endpoints = [word for server in pair for word in ("--endpoint", server.url)]
+    for _ in range(4):
+        done = agentic("run", "hi", *endpoints, "--output", "jsonl", "-c", "tools.protocol=native")
+        (request,) = done.of_type("llm_request")
+        (asked,) = [server for server in pair if server.chats]
+        assert request["endpoint"] == asked.url
+        asked.requests.clear()
+
+
 def test_an_endpoint_that_died_between_two_requests_costs_no_word(pair: tuple[FakeVLLM, FakeVLLM]) -> None:
     home, other = serving(*pair, session="s")
 
