@@ -195,11 +195,13 @@ class TokenCount:
 
 @dataclass(frozen=True, slots=True)
 class Complexity:
-    """`score` from 0 (trivial) to 1; `separable` where the parts can be built independently."""
+    """`score` from 0 (trivial) to 1; `separable` where the `parts` can be built independently. `shared_files` speak against it."""
 
     score: float
     separable: bool
     reasons: tuple[str, ...] = ()
+    parts: tuple[str, ...] = ()
+    shared_files: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,9 +86,10 @@ def theirs(url: str, vllm: str, concurrency: int, rounds: int) -> float:
     """Output tokens a second of `vllm bench serve` at that concurrency."""
     base = url.removesuffix("/v1")
     with tempfile.TemporaryDirectory() as folder:
-        words = f"""bench serve --backend openai-chat --base-url {base} --endpoint /v1/chat/completions --dataset-name random
-            --random-input-len 70 --random-output-len {TOKENS} --ignore-eos --num-prompts {concurrency * rounds}
-            --max-concurrency {concurrency} --temperature 0 --save-result --result-dir {folder} --result-filename result.json"""
+        words = f"""bench serve --backend openai-chat --base-url {base} --endpoint /v1/chat/completions --temperature 0
+            --dataset-name random --random-input-len 70 --random-output-len {TOKENS} --ignore-eos
+            --num-prompts {concurrency * rounds} --max-concurrency {concurrency} --save-result --result-dir {folder}
+            --result-filename result.json --seed {random.randrange(10**6)}"""  # its own seed would find its prompts in the cache
         command = [*shlex.split(vllm), *words.split()]
         done = subprocess.run(command, capture_output=True, text=True)
         try:

@@ -136,6 +136,27 @@ def test_the_commands(server: FakeVLLM, second_server: FakeVLLM, env: dict[str, 
         assert shown.until_ended() == 0
 
 
+def test_metrics_says_how_busy_every_endpoint_is(
+    server: FakeVLLM, second_server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    with chat(server, env, work, "--endpoint", second_server.url) as shown:
+        say(shown, "/metrics", f"{second_server.port}/v1: 0 running")
+        shown.until(lambda: f"{server.port}/v1: 0 running" in shown.text)
+        leave(shown)
+
+
+def test_the_sessions_prefix_is_computed_while_the_user_types(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.say("hello")
+    with chat(server, env, work) as shown:
+        assert server.wait_for(lambda: len(server.requests_to("/v1/chat/completions")) == 1)
+        say(shown, "hi", "hello")
+        leave(shown)
+    warming, asked = server.requests_to("/v1/chat/completions")
+    assert warming.json["max_tokens"] == 1
+    assert warming.json["messages"][0] == asked.json["messages"][0]
+    assert warming.json.get("tools") == asked.json.get("tools")
+
+
 def test_resume_lists_and_opens(server: FakeVLLM, env: dict[str, str], work: Path, agentic: Agentic) -> None:
     server.say("Ada", "Yes, Ada")
     agentic("ask", "who wrote it?", "--endpoint", server.url)

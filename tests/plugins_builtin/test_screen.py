@@ -6,14 +6,17 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentic.events import EndpointSeen, LlmChunk, LlmRequest, UsageReported
 from agentic.sanitize import sanitize
 from agentic.testing import FakeVLLM, answer, tool_call
 from plugins_builtin.screen.ink import Ink
+from plugins_builtin.screen.rich_screen import Status
 from tests.conftest import Agentic
 from tests.terminal import terminal
 
@@ -36,6 +39,35 @@ def test_the_status_line_says_where_things_are_and_goes_away(server: FakeVLLM, e
         assert shown.until_ended() == 0
         assert "tok/s" not in shown.text
         assert "a b c d e f" in shown.text
+
+
+def seen(**values: Any) -> EndpointSeen:
+    known: dict[str, Any] = {
+        "endpoint": "http://localhost:8001/v1", "running": 3, "waiting": 0, "kv_usage": 0.12, "hit_rate": 0.93, "ttft": 0.21,
+        "tokens_per_second": 240.4, "places": 8, "lanes": {"interactive": 1, "sub-agent": 2},
+    }  # fmt: skip
+    return EndpointSeen(**known | values)
+
+
+def test_the_status_line_tells_how_busy_the_servers_are_and_what_a_long_prompt_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("plugins_builtin.screen.rich_screen.time.monotonic", lambda: now[0])
+    status = Status()
+    status.note(seen())
+    busy = "[8001: 3 running · KV 12% · cache hits 93% · TTFT 0.21 s · 240 tok/s · ours: 1 interactive, 2 sub-agent of 8]"
+    assert busy in status.line()
+    request = LlmRequest(endpoint="http://localhost:8001/v1", prompt_tokens=1_000, budget=30_000)
+    status.note(request)
+    now[0] += 2
+    status.note(LlmChunk(text="a"))
+    status.note(UsageReported(prompt_tokens=1_000, completion_tokens=10, cached_tokens=0))
+    status.note(LlmRequest(endpoint="http://localhost:8001/v1", prompt_tokens=19_000, budget=30_000))
+    status.note(seen(waiting=2))
+    assert "waiting for the first token, 2 waiting" in status.line()
+    now[0] += 6
+    assert "prefilling 18,000 tokens, 2 waiting, about 30 s" in status.line()
+    status.note(LlmChunk(text="b"))
+    assert "prefilling" not in status.line()
 
 
 def test_a_tool_call_is_one_line_with_its_result(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
