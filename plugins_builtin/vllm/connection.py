@@ -28,7 +28,7 @@ class Response:
 
 
 class Connection(asyncio.Protocol):
-    """To `origin`, one exchange at a time. `deadline` (of the loop's clock) holds for whatever is waited for."""
+    """To `origin`, one exchange at a time."""
 
     def __init__(self, origin: str) -> None:
         self.origin = origin
@@ -43,8 +43,8 @@ class Connection(asyncio.Protocol):
         self.transport: asyncio.Transport
         self.response: Response | None = None
         self.idle_since = math.inf
-        self.deadline = math.inf
-        self.due = "an answer"
+        self._deadline = math.inf
+        self._due = "an answer"
         self._complete = True
         self._length: int | None = None  # of the body, or of the rest of it; None: chunked, or until the connection ends
         self._chunked = False
@@ -58,6 +58,13 @@ class Connection(asyncio.Protocol):
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         assert isinstance(transport, asyncio.Transport)
         self.transport = transport
+
+    def expect(self, due: str, deadline: float) -> None:
+        """What is waited for from now on, and until when (of the loop's clock)."""
+        self._due, self._deadline = due, deadline
+        if self._timer is not None and deadline < self._timer.when():
+            self._stop_watching()
+            self._watch()
 
     def send(self, data: bytes) -> None:
         """Begins an exchange."""
@@ -103,7 +110,7 @@ class Connection(asyncio.Protocol):
         self._stop_watching()
         if not self._complete or (self.response is not None and self.response.headers.get("connection", "").lower() == "close"):
             self.close()
-        self.idle_since, self.deadline = self._loop.time(), math.inf
+        self.idle_since, self._deadline = self._loop.time(), math.inf
 
     def data_received(self, data: bytes) -> None:
         self._rest = self._rest + data if self._rest else data
@@ -208,12 +215,12 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def _watch(self) -> None:
-        """One timer for an exchange, not one for each chunk: it moves on by itself when the deadline has moved."""
+        """One timer for an exchange, not one for each chunk: it moves on by itself when the deadline has moved on."""
         self._timer = None
-        if self._loop.time() >= self.deadline:
-            self._fail(EndpointUnavailable(f"{self.origin}: kept silent while {self.due} was due"))
-        elif self.deadline < math.inf:
-            self._timer = self._loop.call_at(self.deadline, self._watch)
+        if self._loop.time() >= self._deadline:
+            self._fail(EndpointUnavailable(f"{self.origin}: kept silent while {self._due} was due"))
+        elif self._deadline < math.inf:
+            self._timer = self._loop.call_at(self._deadline, self._watch)
 
     def _stop_watching(self) -> None:
         if self._timer is not None:

@@ -109,7 +109,7 @@ class Http:
         return await self._send(await self._connect(parts, deadline), head + body, deadline, due)
 
     async def _send(self, connection: Connection, data: bytes, deadline: float, due: str) -> Connection:
-        connection.deadline, connection.due = deadline, due
+        connection.expect(due, deadline)
         connection.send(data)
         try:
             await connection.head()

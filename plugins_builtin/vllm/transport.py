@@ -185,7 +185,7 @@ class VllmTransport:
                         decoder.end()
                         return
                     if (delta := decoder.feed_json(data)) is not None:
-                        connection.due, connection.deadline = "more of the answer", min(end, clock() + progress)
+                        connection.expect("more of the answer", min(end, clock() + progress))
                         yield delta
             decoder.end()
         except EndpointUnavailable:

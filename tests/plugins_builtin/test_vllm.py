@@ -100,6 +100,14 @@ def test_a_broken_stream_is_an_error_in_one_line(agentic: Agentic, server: FakeV
     assert "--local" in done.err
 
 
+def test_a_stall_is_noticed_when_the_next_piece_is_due_and_not_when_the_first_was(agentic: Agentic, server: FakeVLLM) -> None:
+    server.otherwise = lambda request: answer("one two three", fault="stall", fault_after=2)
+    patience = ("-c", "llm.first_token_timeout=100", "-c", "llm.progress_timeout=1", "-c", "llm.total_timeout=200")
+    done = agentic("ask", "hi", "--endpoint", server.url, *VLLM, *patience, seconds=30)
+    assert done.code == 3
+    assert "more of the answer was due" in done.err
+
+
 def the_first_fails(make: Callable[[], Answer], *servers: FakeVLLM) -> None:
     """Whichever is asked first; neither can go on with the other's answer."""
     failing: list[FakeVLLM] = []
