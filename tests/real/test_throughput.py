@@ -2,9 +2,10 @@
 
 import asyncio
 import json
+import socket
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,46 +24,51 @@ LOOK = ToolSpec("look", "looks", {"type": "object", "properties": {}})
 
 @contextmanager
 def cut_off(url: str, after: int) -> Iterator[str]:
-    """Passes everything on to `url`, until so many bytes of a stream have come back: then that connection is reset."""
+    """Passes everything on to `url`, until so many bytes of a stream have come back: then that connection is closed."""
     address = urlsplit(url)
-    started, holder = threading.Event(), []
+    listening = socket.create_server(("127.0.0.1", 0))
+    threads: list[threading.Thread] = []
 
-    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        there, back = await asyncio.open_connection(address.hostname, address.port)
+    def start(work: Callable[..., None], *arguments: socket.socket) -> None:
+        threads.append(threading.Thread(target=work, args=arguments))
+        threads[-1].start()
 
-        async def forth() -> None:
-            while data := await reader.read(65536):
-                back.write(data)
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                client, _ = listening.accept()
+                server = socket.create_connection((address.hostname or "", address.port or 80))
+                start(forth, client, server)
+                start(back, server, client)
 
-        task = asyncio.ensure_future(forth())
+    def forth(client: socket.socket, server: socket.socket) -> None:
+        with suppress(OSError):
+            while data := client.recv(65536):
+                server.sendall(data)
+        end(client, server)
+
+    def back(server: socket.socket, client: socket.socket) -> None:
         seen = 0
-        while data := await there.read(65536):
-            writer.write(data)
-            seen += len(data) if b"chat.completion.chunk" in data else 0
-            if seen > after:
-                await writer.drain()
-                break
-        task.cancel()
-        writer.transport.abort()
-        back.transport.abort()
+        with suppress(OSError):
+            while seen <= after and (data := server.recv(65536)):
+                client.sendall(data)
+                seen += len(data) if b"completion" in data else 0
+        end(client, server)
 
-    async def main() -> None:
-        server = await asyncio.start_server(serve, "127.0.0.1", 0)
-        stop = asyncio.Event()
-        holder.extend([server.sockets[0].getsockname()[1], asyncio.get_running_loop(), stop])
-        started.set()
-        await stop.wait()
-        server.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(main()))
-    thread.start()
-    started.wait()
-    port, loop, stop = holder
+    start(accept)
     try:
-        yield f"http://127.0.0.1:{port}/v1"
+        yield f"http://127.0.0.1:{listening.getsockname()[1]}/v1"
     finally:
-        loop.call_soon_threadsafe(stop.set)
-        thread.join()
+        end(listening)
+        for thread in threads:
+            thread.join(5)
+
+
+def end(*sockets: socket.socket) -> None:
+    for each in sockets:
+        with suppress(OSError):
+            each.shutdown(socket.SHUT_RDWR)
+        each.close()
 
 
 async def told(urls: list[str], request: ChatRequest) -> tuple[str, list[Failover]]:
