@@ -204,21 +204,74 @@ class Complexity:
     shared_files: tuple[str, ...] = ()
 
 
+MAX_SUBTASKS = 6
+
+
 @dataclass(frozen=True, slots=True)
 class Subtask:
+    """One agent's part of a task; `reads` and `writes` are paths, `done_check` is how to see that it is done.
+
+    A higher `priority` begins first.
+    """
+
     id: str
-    description: str
+    title: str
+    objective: str = ""
+    output: str = ""
+    done_check: str = ""
+    reads: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
+    priority: int = 0
+
+    @property
+    def description(self) -> str:
+        """Title and objective in one line."""
+        return f"{self.title}: {self.objective}" if self.objective else self.title
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
     subtasks: tuple[Subtask, ...]
 
+    def problems(self) -> list[str]:
+        """Why it cannot be carried out side by side; nothing for a good plan."""
+        found = []
+        if not 2 <= len(self.subtasks) <= MAX_SUBTASKS:
+            found.append(f"a plan has 2 to {MAX_SUBTASKS} subtasks, this one {len(self.subtasks)}")
+        ids = [subtask.id for subtask in self.subtasks]
+        found += [f"two subtasks are called {name!r}" for name in sorted({name for name in ids if ids.count(name) > 1})]
+        for subtask in self.subtasks:
+            found += [f"{subtask.id} depends on {name!r}, which is no subtask" for name in subtask.depends_on if name not in ids]
+        if not found and (circle := [name for name in ids if name in self.before(name)]):
+            found.append(f"{', '.join(circle)} depend on each other in a circle")
+        if not found:
+            found += [
+                f"{one.id} and {other.id} both write {path}, and neither waits for the other"
+                for number, one in enumerate(self.subtasks)
+                for other in self.subtasks[number + 1 :]
+                for path in one.writes
+                if path in other.writes and one.id not in self.before(other.id) and other.id not in self.before(one.id)
+            ]
+        return found
+
+    def before(self, name: str) -> set[str]:
+        """The ids of all subtasks that must be done before that one."""
+        direct = {subtask.id: subtask.depends_on for subtask in self.subtasks}
+        found: set[str] = set()
+        waiting = list(direct.get(name, ()))
+        while waiting:
+            if (each := waiting.pop()) not in found:
+                found.add(each)
+                waiting += direct.get(each, ())
+        return found
+
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """How an agent ended. `status`: done, limit, timeout, gave_up, refused (it needed an approval) or interrupted."""
+    """How an agent ended. `status`: done, limit, timeout, gave_up, refused (it needed an approval), interrupted, failed (by an
+    error), or skipped (what it depends on was not done).
+    """
 
     status: str
     result: str

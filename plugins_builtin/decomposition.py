@@ -1,39 +1,102 @@
-"""A task into two to five subtasks, by the model."""
+"""A task into two to five subtasks, by the model, held to a schema and checked in code."""
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
 
 from agentic import Decomposer, Llm, Message, ModelOutputError, Plan, Provider, Subtask, hookimpl
 
+PLAN_TOKENS = 900
+_TEXT = {"type": "string", "maxLength": 300}
+_NAMES = {"type": "array", "items": {"type": "string", "maxLength": 80}, "maxItems": 8}
 _SCHEMA = {
     "type": "array",
     "minItems": 2,
-    "maxItems": 5,
+    "maxItems": 6,
     "items": {
         "type": "object",
-        "properties": {"id": {"type": "string"}, "description": {"type": "string"}},
-        "required": ["id", "description"],
+        "properties": {
+            "id": {"type": "string", "pattern": "^[a-z][a-z0-9_-]{0,19}$"},
+            "title": {"type": "string", "maxLength": 60},
+            "objective": _TEXT,
+            "output": _TEXT,
+            "done_check": _TEXT,
+            "reads": _NAMES,
+            "writes": _NAMES,
+            "depends_on": _NAMES,
+            "priority": {"type": "integer", "minimum": 0, "maximum": 9},
+        },
+        "required": ["id", "title", "objective", "output", "done_check", "reads", "writes", "depends_on", "priority"],
         "additionalProperties": False,
     },
 }
-_PROMPT = """Decompose this task into 2 to 5 independent subtasks. Each description says which files the subtask writes; no two \
-subtasks write the same file.
+_PROMPT = """Decompose this task into 2 to 5 subtasks for agents that work at the same time. Together they cover all \
+that is asked. Each has an id (one lower-case word), a title, an objective, its output, a done_check (how to see that it \
+is done), the files it reads and writes, the ids it depends_on (none, wherever possible) and a priority (0 to 9, the urgent \
+ones higher). No two subtasks write the same file. Answer as JSON.
 
 Task: {task}"""
+_REPAIR = "That plan cannot be used: {problems}. Answer with the whole corrected plan."
+_NAMED = re.compile(r"(?<![.!?]\s)(?<!^)\b[A-Z][A-Za-z]*[a-z][A-Za-z]*\b|\b[\w/-]+\.(?:py|js|ts|go|rs|sql|md)\b")
+_NO_NAMES = {"Task", "Python", "English", "Korean"}
 
 
 class LlmDecomposer:
+    """Asks once, and once more with what was wrong."""
+
     async def decompose(self, task: str, llm: Llm) -> Plan:
-        try:
-            items = json.loads(await llm.complete([Message("user", _PROMPT.format(task=task))], _SCHEMA, max_tokens=800))
-            subtasks = tuple(Subtask(str(item["id"]), str(item["description"])) for item in items)
-        except (ValueError, KeyError, TypeError) as error:
-            raise ModelOutputError(f"the model gave no plan: {error}") from error
-        if len({subtask.id for subtask in subtasks}) != len(subtasks) or len(subtasks) < 2:
-            raise ModelOutputError("the model's plan has fewer than two subtasks, or two with one id")
-        return Plan(subtasks)
+        messages = [Message("user", _PROMPT.format(task=task))]
+        answer = await llm.complete(messages, _SCHEMA, max_tokens=PLAN_TOKENS)
+        plan, problems = _checked(answer, task)
+        if problems:
+            messages += [Message("assistant", answer), Message("user", _REPAIR.format(problems="; ".join(problems)))]
+            plan, problems = _checked(await llm.complete(messages, _SCHEMA, max_tokens=PLAN_TOKENS), task)
+        if plan is None or problems:
+            raise ModelOutputError(f"the model gave no usable plan: {'; '.join(problems)}")
+        return plan
+
+
+def _checked(answer: str, task: str) -> tuple[Plan | None, list[str]]:
+    try:
+        plan = Plan(tuple(map(_subtask, json.loads(answer))))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        return None, [f"it is no list of subtasks ({type(error).__name__}: {error})"]
+    return plan, plan.problems() + _uncovered(plan, task)
+
+
+def _subtask(item: Mapping[str, Any]) -> Subtask:
+    def names(key: str) -> tuple[str, ...]:
+        return tuple(str(name) for name in item.get(key) or ())
+
+    def text(key: str) -> str:
+        return str(item.get(key) or "")
+
+    name = re.sub(r"[^a-z0-9_-]+", "-", str(item["id"]).lower()).strip("-")
+    if not name:
+        raise ValueError("a subtask without an id")
+    return Subtask(
+        name,
+        text("title") or text("description") or name,
+        text("objective"),
+        text("output"),
+        text("done_check"),
+        names("reads"),
+        names("writes"),
+        names("depends_on"),
+        int(item.get("priority") or 0),
+    )
+
+
+def _uncovered(plan: Plan, task: str) -> list[str]:
+    """Technologies and files that the task names and no subtask does."""
+    text = " ".join(
+        f"{each.id} {each.title} {each.objective} {each.output} {' '.join(each.writes + each.reads)}" for each in plan.subtasks
+    ).lower()
+    missing = [name for name in dict.fromkeys(_NAMED.findall(task)) if name not in _NO_NAMES and name.lower() not in text]
+    return [f"no subtask covers {', '.join(missing)}"] if missing else []
 
 
 @hookimpl
 def agentic_decomposers() -> Iterable[Provider[Decomposer]]:
-    yield Provider("llm", "asks the model for two to five independent subtasks", lambda setup: LlmDecomposer())
+    yield Provider("llm", "asks the model for two to five subtasks and checks them", lambda setup: LlmDecomposer())

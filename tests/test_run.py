@@ -294,27 +294,6 @@ def test_a_server_without_a_tool_parser_is_asked_in_another_way(agentic: Agentic
     assert (work / "a.py").exists()
 
 
-def test_a_large_separable_task_is_split(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
-    task = "Build a full stack web application with React frontend, FastAPI backend, PostgreSQL database, and unit tests"
-    plan = [{"id": name, "description": f"write {name}.txt"} for name in ("frontend", "backend")]
-
-    def reply(request: object) -> Answer:
-        messages = json.loads(server.chats[-1].body)["messages"] if request is None else request.json["messages"]  # type: ignore[attr-defined]
-        first = messages[-1]["content"] if len(messages) == 1 else messages[1]["content"]
-        if first.startswith("Decompose"):
-            return answer(json.dumps(plan))
-        name = "frontend" if "write frontend.txt" in first else "backend"
-        return answer("written") if messages[-1]["role"] == "tool" else call("write_file", path=f"{name}.txt", content=name)
-
-    server.otherwise = reply
-    done = agentic("run", task, "--endpoint", server.url, "--approve", "all", *NATIVE)
-    assert done.code == 0
-    assert done.of_type("complexity")[0]["score"] > 0.7
-    assert {event["agent"] for event in done.of_type("sub_agent_finished")} == {"sub-frontend", "sub-backend"}
-    assert (work / "frontend.txt").read_text() == "frontend"
-    assert "spawn_sub_agents" in [event["node"] for event in done.of_type("workflow_event")]
-
-
 def test_sub_agents_can_be_switched_off(agentic: Agentic, server: FakeVLLM) -> None:
     server.say("one agent did it")
     task = "Build a full stack web application with React frontend, FastAPI backend, PostgreSQL database, and unit tests"

@@ -14,6 +14,7 @@ from agentic.hooks.tools import Tool
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.approval import Approver
 from agentic.run.context import Context, ContextMeans
+from agentic.run.leases import Leases
 from agentic.run.outcome.evidence import CODE
 from agentic.run.outcome.suspects import suspects
 from agentic.run.prompt import repair_message, source_files, surroundings, system_message, task_message, tiered
@@ -28,6 +29,7 @@ from agentic.workspace import Workspace
 MAX_UNREADABLE = 3
 MAX_SAME = 3
 RETRY_TEMPERATURE = 0.7
+LAST_TURN = "This is your last turn. Call no tool: say what you did, and what is missing."
 _CODE_FILE = re.compile(r"[\w./-]+\.(?:py|js|ts|go|rs|sh|c|java|rb)\b")
 
 
@@ -42,6 +44,7 @@ class Means:
     context: ContextMeans
     approver: Approver
     workspace: Workspace
+    leases: Leases
     instructions: str = ""
     temperature: float | None = None
     effort: str = ""
@@ -70,7 +73,9 @@ class Agent:
         self._protocol = by_name(means.protocol)
         tier = means.context.budget.tier
         self.specs = [tiered(tool.spec, tier) for _, tool in sorted(means.tools.items())]
-        self.tools = ToolCaller(means.tools, means.workspace, means.approver, means.events.before_tool, self._emit, name)
+        self.tools = ToolCaller(
+            means.tools, means.workspace, means.approver, means.events.before_tool, self._emit, means.leases, name
+        )
         self.context = Context(means.context, history, means.events, self._emit, name)
         self.usage = Usage()
         self.turns = Counter[str]()
@@ -135,9 +140,14 @@ class Agent:
         """(status, the model's last words). Raises AgenticError when the model cannot be asked."""
         unreadable = 0
         while self._left > 0:
+            reports = self._left == 1 < self._max_iterations and self._lane is Lane.SUB_AGENT
+            if reports:
+                self.tell(LAST_TURN)
             self._left -= 1
             turn = await self._ask_model()
             self.context.history.add(turn.message)
+            if reports:
+                return "limit", turn.text or turn.message.content
             done = await self.tools.call_all(turn.calls)
             if done:
                 url = (await self._means.batcher.info()).url

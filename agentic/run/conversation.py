@@ -10,6 +10,7 @@ from agentic.run.agent import Agent, Means
 from agentic.run.approval import Approver
 from agentic.run.budget import Budget
 from agentic.run.context import ContextMeans
+from agentic.run.leases import Leases
 from agentic.run.llm import BatcherLlm
 from agentic.run.prompt import project_instructions, system_message
 from agentic.run.protocols import by_name
@@ -70,6 +71,7 @@ class Conversation:
             context=context,
             approver=approver,
             workspace=workspace,
+            leases=Leases(),
             instructions=instructions[0],
             temperature=temperature if temperature >= 0 else None,
             effort=_frozen(session, "effort", settings["llm.reasoning_effort"]),

@@ -10,6 +10,7 @@ from agentic.events import Event, ToolCalled, ToolResult
 from agentic.hooks.events import Verdict
 from agentic.hooks.tools import CALLER, Tool
 from agentic.run.approval import Approver
+from agentic.run.leases import Leases
 from agentic.run.outcome.evidence import Evidence
 from agentic.run.protocols.arguments import parse
 from agentic.types import ToolCall, ToolOutput
@@ -26,6 +27,7 @@ class ToolCaller:
         approver: Approver,
         gate: Callable[[ToolCall], Awaitable[Verdict]],
         emit: Callable[[Event], Awaitable[None]],
+        leases: Leases,
         agent: str = "main",
     ) -> None:
         self._tools = tools
@@ -33,6 +35,7 @@ class ToolCaller:
         self._approver = approver
         self._gate = gate
         self._emit = emit
+        self._leases = leases
         self._agent = agent
         self.evidence = Evidence()
         self.blocked = False
@@ -85,6 +88,9 @@ class ToolCaller:
         refused = await self._approver.may_call(call, tool.spec.effect, await self._gate(call))
         if refused:
             return ToolOutput(f"{call.name} was not run: {refused}.", failed=True)
+        path = str(arguments.get("path", "")) if tool.spec.effect == "write" else ""
+        if path and (holder := self._leases.refuse(path, self._agent)):
+            return ToolOutput(f"{path} is being written by {holder}: do your own part, and say what you need there.", failed=True)
         CALLER.set(self._agent)
         for _ in range(2):  # once more where the user grants a path outside
             try:

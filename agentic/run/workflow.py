@@ -6,18 +6,18 @@ plan → check_complexity ─┬─ execute ────────┐
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
 from agentic.errors import ModelOutputError
-from agentic.events import ComplexityEstimated, PlanMade, SubAgentFinished, SubAgentStarted, WorkflowEvent
-from agentic.hooks.batching import Lane
+from agentic.events import ComplexityEstimated, PlanMade, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
 from agentic.hooks.fan_out import FanOut
 from agentic.run.agent import Agent, Means
 from agentic.run.outcome.reflection import Reflection
-from agentic.sessions import ConversationHistory
-from agentic.types import Complexity, Outcome, Plan, Subtask
+from agentic.run.sub_agents import SubAgents
+from agentic.types import Complexity, Outcome, Subtask
 
 DONE = "done"
 
@@ -94,26 +94,16 @@ class Workflow:
         except ModelOutputError as error:
             await self._means.events.emit(WorkflowEvent(node="spawn_sub_agents", message=f"{error}; one agent does it all"))
             return "execute"
-        await self._means.events.emit(PlanMade(subtasks=tuple({"id": s.id, "description": s.description} for s in plan.subtasks)))
-        outcomes = await fan_out.run(plan, self._spawn)
-        self._status = "done" if all(outcome.status == "done" for outcome in outcomes) else "gave_up"
-        self._result = _aggregate(plan, outcomes)
+        if problems := plan.problems():
+            message = f"the plan cannot be used ({'; '.join(problems)}); one agent does it all"
+            await self._means.events.emit(WorkflowEvent(node="spawn_sub_agents", message=message))
+            return "execute"
+        await self._means.events.emit(PlanMade(subtasks=tuple(map(_shown, plan.subtasks))))
+        children = SubAgents(self._agent, self._means, self._settings, self._task)
+        whole = children.aggregate(plan, await fan_out.run(plan, children.spawn))
+        self._agent.usage += whole.usage
+        self._status, self._result = whole.status, whole.result
         return DONE
-
-    async def _spawn(self, subtask: Subtask) -> Outcome:
-        name = f"sub-{subtask.id}"
-        limit = self._settings["sub_agents.subtask_max_iterations"]
-        shared = self._agent.context.history
-        history = ConversationHistory(shared.session, shared.blackboard, name)
-        agent = Agent(self._means, history, limit, name, Lane.SUB_AGENT)
-        await self._means.events.emit(SubAgentStarted(task=subtask.description, agent=name))
-        status = "gave_up"
-        try:
-            agent.start(f"{subtask.description}\n\nThis is one part of a larger task: {self._task}\nDo this part only.")
-            status, result = await agent.run()
-        finally:
-            await self._means.events.emit(SubAgentFinished(status=status, agent=name))
-        return Outcome(status, result, tuple(agent.tools.evidence.written), agent.usage)
 
     async def _reflect(self) -> str:
         if self._status != "done":
@@ -127,6 +117,5 @@ class Workflow:
         return DONE
 
 
-def _aggregate(plan: Plan, outcomes: list[Outcome]) -> str:
-    parts = zip(plan.subtasks, outcomes, strict=True)
-    return "\n".join(f"{subtask.id} ({outcome.status}): {outcome.result}" for subtask, outcome in parts)
+def _shown(subtask: Subtask) -> dict[str, Any]:
+    return asdict(subtask) | {"description": subtask.description}

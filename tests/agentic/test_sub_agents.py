@@ -1,0 +1,326 @@
+"""Large tasks on sub-agents: plans that are checked, a pool that stays full, failures that stay their own."""
+
+import asyncio
+import json
+import threading
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentic import Outcome, Plan, Subtask
+from agentic.config import load
+from agentic.hooks import Setup
+from agentic.run.leases import Leases
+from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from plugins_builtin.fan_out import LocalFanOut
+from tests.conftest import Agentic, Done
+
+TASK = "Build a full stack web application with React frontend, FastAPI backend, PostgreSQL database, and unit tests"
+NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
+
+
+def part(name: str, **fields: Any) -> dict[str, Any]:
+    known = {
+        "title": name,
+        "objective": f"write {name}.txt",
+        "output": "",
+        "done_check": "",
+        "reads": [],
+        "depends_on": [],
+        "priority": 0,
+    }
+    return {"id": name, "writes": [f"{name}.txt"], **known, **fields}
+
+
+PARTS = [
+    part("frontend", objective="React"),
+    part("backend", objective="FastAPI"),
+    part("database", objective="PostgreSQL"),
+    part("tests"),
+]
+
+
+class Model:
+    """Gives the plan, and lets each child write its file, one call a turn as gpt-oss does. `behave` changes what a child does."""
+
+    def __init__(
+        self, server: FakeVLLM, plan: Sequence[dict[str, Any]], behave: dict[str, Callable[[Request], Answer]] | None = None
+    ) -> None:
+        self.plan = json.dumps(list(plan))
+        self.plans = 0
+        self.behave = behave or {}
+        self.together = threading.Semaphore(0)
+        self.children: Counter[str] = Counter()
+        server.otherwise = self.reply
+
+    def reply(self, request: Request) -> Answer:
+        messages = request.json["messages"]
+        if messages[0]["content"].startswith("Decompose"):
+            self.plans += 1
+            return answer(self.plan)
+        asked = next(message["content"] for message in messages if message["role"] == "user")
+        name = asked.partition("\n")[0].rpartition("\n")[2].split(":")[0]
+        name = next((each["id"] for each in json.loads(self.plan) if f"{each['title']}:" in asked), name)
+        self.children[name] += 1
+        if name in self.behave:
+            return self.behave[name](request)
+        if messages[-1]["role"] == "tool":
+            return answer(f"{name} is written")
+        return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}), pause=0.02)
+
+
+def split(agentic: Agentic, server: FakeVLLM, *more: str) -> Done:
+    return agentic("run", TASK, "--endpoint", server.url, *NATIVE, *more, seconds=90)
+
+
+def test_four_parts_side_by_side_become_one_result(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    Model(server, PARTS)
+    done = split(agentic, server)
+    assert done.code == 0
+    assert sorted(path.name for path in work.glob("*.txt")) == ["backend.txt", "database.txt", "frontend.txt", "tests.txt"]
+    (plan,) = done.of_type("plan")
+    assert [subtask["id"] for subtask in plan["subtasks"]] == ["frontend", "backend", "database", "tests"]
+    (finished,) = done.of_type("run_finished")
+    assert set(finished["files"]) == {"frontend.txt", "backend.txt", "database.txt", "tests.txt"}
+    for name in ("frontend", "backend", "database", "tests"):
+        assert f"{name} (done): {name} is written" in finished["result"]
+    assert "4 sub-agents" in finished["result"]
+
+
+def test_children_begin_with_their_parents_exact_bytes(agentic: Agentic, server: FakeVLLM) -> None:
+    Model(server, PARTS)
+    split(agentic, server)
+    firsts = [request.json for request in server.chats if len(request.json["messages"]) == 2]
+    assert len(firsts) == 4
+    assert len({json.dumps(body["messages"][0]) for body in firsts}) == 1
+    assert len({json.dumps(body["tools"]) for body in firsts}) == 1
+    roles = {body["messages"][1]["content"] for body in firsts}
+    assert len(roles) == 4
+
+
+@pytest.mark.parametrize(("count", "most"), [(4, 4), (6, 3), (6, 6)])
+def test_as_many_are_in_flight_as_may_be(agentic: Agentic, server: FakeVLLM, count: int, most: int) -> None:
+    plan = [*PARTS, part("extra"), part("more")][:count]
+    Model(server, plan)
+    done = split(agentic, server, "-c", f"sub_agents.max_concurrent={most}")
+    assert done.code == 0
+    assert server.most_running == most
+
+
+def test_what_depends_on_another_waits_for_it_and_sees_what_came_of_it(agentic: Agentic, server: FakeVLLM) -> None:
+    plan = [*PARTS[:3], part("tests", depends_on=["backend"])]
+    Model(server, plan)
+    done = split(agentic, server)
+    assert done.code == 0
+    order = [(event["type"], event["agent"]) for event in done.events if event["type"].startswith("sub_agent")]
+    assert order.index(("sub_agent_finished", "sub-backend")) < order.index(("sub_agent_started", "sub-tests"))
+    told = next(r.json["messages"][1]["content"] for r in server.chats if "tests: write tests.txt" in str(r.json["messages"][1:2]))
+    assert "What it builds on" in told
+    assert "backend is written Files: backend.txt" in told
+
+
+BAD_PLANS = {
+    "prose": "First do the frontend, then the backend.",
+    "one subtask": json.dumps([part("all")]),
+    "same file": json.dumps([part("a", writes=["x.py"]), part("b", writes=["x.py"])]),
+    "circle": json.dumps([part("a", depends_on=["b"]), part("b", depends_on=["a"])]),
+    "nobody": json.dumps([part("a", depends_on=["z"]), part("b")]),
+    "not all": json.dumps([part("react"), part("fastapi")]),
+    "junk": "[1, 2]",
+}
+
+
+@pytest.mark.parametrize("name", BAD_PLANS)
+def test_a_plan_that_cannot_be_used_is_mended_once_and_else_one_agent_does_it(
+    agentic: Agentic, server: FakeVLLM, name: str
+) -> None:
+    plans: list[Request] = []
+
+    def reply(request: Request) -> Answer:
+        if request.json["messages"][0]["content"].startswith("Decompose"):
+            plans.append(request)
+            return answer(BAD_PLANS[name])
+        return answer("one agent did it")
+
+    server.otherwise = reply
+    done = split(agentic, server)
+    assert len(plans) == 2
+    assert "cannot be used" in plans[1].json["messages"][-1]["content"]
+    assert not done.of_type("plan")
+    assert done.of_type("run_finished")[0]["result"].startswith("one agent did it")
+
+
+def test_the_second_plan_may_be_better(agentic: Agentic, server: FakeVLLM) -> None:
+    model = Model(server, PARTS)
+    good, model.plan = model.plan, "no plan"
+
+    def reply(request: Request) -> Answer:
+        result = model.reply(request)
+        model.plan = good
+        return result
+
+    server.otherwise = reply
+    done = split(agentic, server)
+    assert done.code == 0
+    assert len(done.of_type("sub_agent_finished")) == 4
+
+
+def test_failures_stay_their_own(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    """One hangs, one never ends, one cannot be served; what needs one of them is not begun; the others are done."""
+    plan = [*PARTS[:2], part("database", objective="PostgreSQL"), part("hangs"), part("loops"), part("tests", depends_on=["hangs"])]
+    calls = iter(range(100))
+    behave = {
+        "hangs": lambda request: answer("begun", fault="stall", fault_after=2),
+        "loops": lambda request: (
+            answer("loops wrote half") if "last turn" in str(request.json["messages"][-1]) else
+            answer(tool_calls=tool_call("list_files", {"path": f"no{next(calls)}"}))
+        ),
+        "database": lambda request: Answer([b'{"error": "no"}'], 400, "application/json", chunked=False),
+    }  # fmt: skip
+    Model(server, plan, behave)
+    limits = (
+        "-c",
+        "sub_agents.timeout_seconds=4",
+        "-c",
+        "sub_agents.subtask_max_iterations=3",
+        "-c",
+        "sub_agents.max_concurrent=6",
+    )
+    done = split(agentic, server, *limits)
+    assert done.code == 1
+    statuses = {event["agent"]: event["status"] for event in done.of_type("sub_agent_finished")}
+    assert statuses == {
+        "sub-frontend": "done", "sub-backend": "done", "sub-database": "failed", "sub-hangs": "timeout", "sub-loops": "limit",
+    }  # fmt: skip
+    result = done.of_type("run_finished")[0]["result"]
+    assert "Not done: database, hangs, loops, tests." in result
+    assert "tests (not begun): it needs hangs" in result
+    assert "loops (out of turns): loops wrote half" in result
+    assert (work / "frontend.txt").exists()
+
+
+def test_the_last_turn_is_for_the_report(agentic: Agentic, server: FakeVLLM) -> None:
+    seen: list[str] = []
+
+    def endless(request: Request) -> Answer:
+        seen.append(request.json["messages"][-1]["content"])
+        return answer("report") if "last turn" in seen[-1] else answer(tool_calls=tool_call("list_files", {"path": str(len(seen))}))
+
+    Model(server, PARTS, {"tests": endless})
+    split(agentic, server, "-c", "sub_agents.subtask_max_iterations=2")
+    assert "Call no tool" in seen[-1]
+
+
+def test_two_writers_do_not_trample(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    begun = threading.Event()
+
+    def first(request: Request) -> Answer:
+        if request.json["messages"][-1]["role"] == "tool":
+            begun.set()
+            return answer("done with it", pause=0.3)
+        return answer(tool_calls=tool_call("write_file", {"path": "api.py", "content": "first = 1\n"}))
+
+    def second(request: Request) -> Answer:
+        begun.wait(10)
+        if request.json["messages"][-1]["role"] == "tool":
+            return answer(request.json["messages"][-1]["content"])
+        return answer(tool_calls=tool_call("write_file", {"path": "./api.py", "content": "second = 2\n"}))
+
+    Model(server, PARTS, {"backend": first, "tests": second})
+    done = split(agentic, server)
+    assert (work / "api.py").read_text() == "first = 1\n"
+    assert "is being written by sub-backend" in done.of_type("run_finished")[0]["result"]
+
+
+def test_a_lease_ends_with_its_holder() -> None:
+    leases = Leases()
+    assert leases.refuse("a/b.py", "one") == ""
+    assert leases.refuse("a/../a/b.py", "two") == "one"
+    leases.release("one")
+    assert leases.refuse("a/b.py", "two") == ""
+
+
+def fan_out(plan: Plan, spawn: Callable[[Subtask], Any], most: int = 3) -> list[Outcome]:
+    async def emit(event: object) -> None:
+        pass
+
+    settings = load(Path("/"), {"sub_agents.max_concurrent": most})
+    return asyncio.run(LocalFanOut(Setup(settings, emit)).run(plan, spawn))
+
+
+def test_a_child_that_raises_or_is_cancelled_is_an_outcome() -> None:
+    async def spawn(subtask: Subtask) -> Outcome:
+        if subtask.id == "raises":
+            raise RuntimeError("boom")
+        if subtask.id == "killed":
+            raise asyncio.CancelledError
+        return Outcome("done", "ok")
+
+    plan = Plan(
+        (Subtask("raises", "a"), Subtask("killed", "b"), Subtask("fine", "c"), Subtask("after", "d", depends_on=("killed",)))
+    )
+    outcomes = fan_out(plan, spawn)
+    assert [outcome.status for outcome in outcomes] == ["failed", "failed", "done", "skipped"]
+    assert outcomes[0].result == "RuntimeError: boom"
+
+
+def test_cancelling_the_whole_leaves_nothing_running() -> None:
+    ended: list[str] = []
+
+    async def spawn(subtask: Subtask) -> Outcome:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            ended.append(subtask.id)
+        return Outcome("done", "")
+
+    async def main() -> None:
+        async def emit(event: object) -> None:
+            pass
+
+        plan = Plan((Subtask("a", "a"), Subtask("b", "b"), Subtask("c", "c", depends_on=("a",))))
+        whole = asyncio.ensure_future(LocalFanOut(Setup(load(Path("/")), emit)).run(plan, spawn))
+        await asyncio.sleep(0.05)
+        whole.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await whole
+        assert sorted(ended) == ["a", "b"]
+        assert len(asyncio.all_tasks()) == 1
+
+    asyncio.run(main())
+
+
+@given(
+    st.integers(2, 6).flatmap(lambda n: st.lists(st.lists(st.integers(0, n), max_size=3), min_size=n, max_size=n)),
+    st.integers(1, 4),
+)
+def test_any_graph_without_a_circle_is_run_in_order_and_no_fuller_than_allowed(edges: list[list[int]], most: int) -> None:
+    names = [f"t{number}" for number in range(len(edges))]
+    subtasks = [
+        Subtask(name, name, depends_on=tuple(names[i] if i < len(names) else "z" for i in edge))
+        for name, edge in zip(names, edges, strict=True)
+    ]
+    plan = Plan(tuple(subtasks))
+    if plan.problems():
+        return
+    done: list[str] = []
+    running = peak = 0
+
+    async def spawn(subtask: Subtask) -> Outcome:
+        nonlocal running, peak
+        running += 1
+        peak = max(peak, running)
+        assert set(subtask.depends_on) <= set(done)
+        await asyncio.sleep(0)
+        running -= 1
+        done.append(subtask.id)
+        return Outcome("done", "")
+
+    assert all(outcome.status == "done" for outcome in fan_out(plan, spawn, most))
+    assert sorted(done) == names
+    assert peak <= most
