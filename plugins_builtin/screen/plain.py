@@ -16,8 +16,12 @@ class Plain:
         self._stdout = stdout
         self._streams_to = stdout
         self._open = False
+        self._unfinished: dict[str, str] = {}
 
     def handle(self, event: Event) -> None:
+        if event.agent != "main":
+            self._sub_agent(event)
+            return
         if isinstance(event, LlmChunk):
             self._streams_to.write(sanitize(event.text))
             self._streams_to.flush()
@@ -37,6 +41,19 @@ class Plain:
             if self._streams_to is not self._stdout or self._stdout.isatty():  # a notice adds nothing to an answer in a pipe
                 self._end_line()
             print(f"[{one_line(line)}]", file=sys.stderr)
+
+    def _sub_agent(self, event: Event) -> None:
+        """Several write at once: whole lines, each with its agent's name in front."""
+        name = event.agent.removeprefix("sub-")
+        if isinstance(event, LlmChunk):
+            *lines, self._unfinished[name] = (self._unfinished.get(name, "") + event.text).split("\n")
+        else:
+            line = describe(event)
+            rest = self._unfinished.pop(name, "") if line else ""
+            lines = [*([rest] if rest else []), *([f"[{one_line(line)}]"] if line else [])]
+        for line in lines:
+            self._end_line()
+            print(f"{name} | {sanitize(line)}", file=sys.stderr, flush=True)
 
     def _end_line(self) -> None:
         if self._open:

@@ -18,6 +18,8 @@ from agentic.events import (
     ReasoningChunk,
     RunFinished,
     RunStarted,
+    SubAgentFinished,
+    SubAgentStarted,
     ToolCalled,
     ToolResult,
     Typed,
@@ -29,6 +31,7 @@ from plugins_builtin.screen.ink import DIM, RESET, Ink
 from plugins_builtin.screen.words import describe, how_busy, one_line
 
 STATUS_SECONDS = 0.1
+LANE_CHARACTERS = 40
 TICK_SECONDS = 0.5
 PREFILL_SHOWN_SECONDS = 1.0
 WAITING = "waiting for the first token"
@@ -52,6 +55,9 @@ class RichScreen:
 
     def handle(self, event: Event) -> None:
         self._status.note(event)
+        if event.agent != "main":
+            self._sub_agent(event)
+            return
         match event:
             case LlmChunk():
                 self._stream(event.text, reasoning=False)
@@ -82,6 +88,24 @@ class RichScreen:
         self._move(safe)
         if time.monotonic() - self._drawn_at > STATUS_SECONDS:
             self._draw_status()
+
+    def _sub_agent(self, event: Event) -> None:
+        """Its stream is a lane in the status line; what it did is a line with its name."""
+        name = event.agent.removeprefix("sub-")
+        if isinstance(event, LlmChunk | ReasoningChunk):
+            if time.monotonic() - self._drawn_at > STATUS_SECONDS:
+                self._draw_status()
+        elif isinstance(event, ToolCalled):
+            self._calls[event.agent, event.id] = f"{name}: {describe(event)}"
+        elif isinstance(event, ToolResult):
+            self._tool_line(event)
+        elif isinstance(event, ApprovalAsked):
+            self._hold_status()
+            self._line(f"? {name}: {sanitize(event.what)}", "bold yellow")
+        elif text := describe(event):
+            self._line(one_line(f"{name}: {text}"), "yellow" if isinstance(event, Warned | Failover) else "dim")
+        if isinstance(event, LlmRequest):
+            self._tick()
 
     def _move(self, text: str) -> None:
         """Keeps count of the column that `text` leaves the cursor in."""
@@ -151,6 +175,24 @@ class RichScreen:
         self._end_text()
 
 
+class Lane:
+    """One sub-agent's stream: how fast it is, and the end of what it said last."""
+
+    def __init__(self, started: float) -> None:
+        self._started = started
+        self._chunks = 0
+        self._tail = ""
+
+    def add(self, text: str) -> None:
+        self._chunks += 1
+        self._tail = (self._tail + text)[-LANE_CHARACTERS:]
+
+    def line(self, now: float) -> str:
+        seconds = now - self._started
+        rate = f"{self._chunks / seconds:.0f} tok/s " if seconds > 0.5 else ""
+        return rate + one_line(self._tail.rstrip().rpartition("\n")[2])
+
+
 class Status:
     """What the status line says: endpoint, tokens a second, context used, time since the start, how busy the servers are."""
 
@@ -166,9 +208,13 @@ class Status:
         self._waited = 0.0
         self._prefill_rate = 0.0
         self._seen: dict[str, EndpointSeen] = {}
+        self._lanes: dict[str, Lane] = {}
 
     def note(self, event: Event) -> None:
         now = time.monotonic()
+        if event.agent != "main":
+            self._lane(event, now)
+            return
         match event:
             case LlmChunk() | ReasoningChunk():
                 self._first_chunk = self._first_chunk or now
@@ -199,8 +245,22 @@ class Status:
             case RunStarted():
                 self._started, self._completion, self._doing, self._typed = now, 0, "", ""
 
+    def _lane(self, event: Event, now: float) -> None:
+        name = event.agent.removeprefix("sub-")
+        if isinstance(event, SubAgentStarted):
+            self._lanes[name] = Lane(now)
+        elif isinstance(event, SubAgentFinished):
+            self._lanes.pop(name, None)
+        elif isinstance(event, UsageReported):
+            self._completion += event.completion_tokens
+        elif isinstance(event, LlmChunk | ReasoningChunk) and name in self._lanes:
+            self._lanes[name].add(event.text)
+
     def line(self) -> str:
         now = time.monotonic()
+        if self._lanes:
+            lanes = " | ".join(f"{name} {lane.line(now)}" for name, lane in self._lanes.items())
+            return f"{now - self._started:.0f} s · {lanes}"
         seconds = now - self._first_chunk if self._first_chunk else 0.0
         parts = [
             self._typed,

@@ -52,9 +52,9 @@ def describe(event: Event) -> str:
         case PlanMade():
             return f"plan: {'; '.join(str(subtask['description']) for subtask in event.subtasks)}"
         case SubAgentStarted():
-            return f"{event.agent} starts: {event.task}"
+            return f"starts: {event.task}"
         case SubAgentFinished():
-            return f"{event.agent}: {event.status}"
+            return f"ends: {event.status}"
         case WorkflowEvent() if event.message:
             return f"{event.node}: {event.message}"
         case Warned():

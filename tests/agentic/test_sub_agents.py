@@ -14,10 +14,12 @@ from hypothesis import strategies as st
 
 from agentic import Outcome, Plan, Subtask
 from agentic.config import load
+from agentic.events import LlmChunk, SubAgentFinished, SubAgentStarted
 from agentic.hooks import Setup
 from agentic.run.leases import Leases
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.fan_out import LocalFanOut
+from plugins_builtin.screen.rich_screen import Status
 from tests.conftest import Agentic, Done
 
 TASK = "Build a full stack web application with React frontend, FastAPI backend, PostgreSQL database, and unit tests"
@@ -90,6 +92,29 @@ def test_four_parts_side_by_side_become_one_result(agentic: Agentic, server: Fak
     for name in ("frontend", "backend", "database", "tests"):
         assert f"{name} (done): {name} is written" in finished["result"]
     assert "4 sub-agents" in finished["result"]
+
+
+def test_plain_output_is_whole_lines_with_the_agents_names(agentic: Agentic, server: FakeVLLM) -> None:
+    Model(server, PARTS, {"tests": lambda request: answer("one line of tests\nand another one", pause=0.01)})
+    done = agentic("run", TASK, "--endpoint", server.url, "-c", "tools.protocol=native", "--approve", "all")
+    assert done.code == 0
+    lines = done.err.splitlines()
+    for line in ("tests | one line of tests", "tests | and another one", "backend | backend is written", "tests | [ends: done]"):
+        assert line in lines
+
+
+def test_sixteen_lanes_are_one_status_line() -> None:
+    status = Status()
+    for number in range(16):
+        status.note(SubAgentStarted(task="x", agent=f"sub-a{number}"))
+        for _ in range(50):
+            status.note(LlmChunk(text=f"word{number} ", agent=f"sub-a{number}"))
+    line = status.line()
+    assert all(f"a{number} " in line and f"word{number}" in line for number in range(16))
+    assert "\n" not in line
+    for number in range(16):
+        status.note(SubAgentFinished(status="done", agent=f"sub-a{number}"))
+    assert "word" not in status.line()
 
 
 def test_children_begin_with_their_parents_exact_bytes(agentic: Agentic, server: FakeVLLM) -> None:
