@@ -230,7 +230,7 @@ class FakeVLLM:
         try:
             with connection, connection.makefile("rb") as file:
                 connection.settimeout(self._idle_seconds)
-                while (request := _read_request(file)) is not None:
+                while (request := _read_request(file)) is not None and not self._closing.is_set():
                     connection.settimeout(None)
                     if not self._respond(connection, request):
                         break
