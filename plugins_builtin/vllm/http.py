@@ -54,7 +54,7 @@ class Http:
         raise EndpointUnavailable(f"{url}: it redirects again and again")
 
     async def fetch(self, method: str, url: str, body: bytes = b"", seconds: float = math.inf) -> Response:
-        """A whole response, its body cut to `most` bytes. Raises EndpointUnavailable."""
+        """A whole response, its body cut to MAX_BODY_BYTES. Raises EndpointUnavailable."""
         headers = {"content-type": "application/json"} if body else {}
         connection = await self.open(method, url, body, headers, asyncio.get_running_loop().time() + seconds)
         try:
@@ -63,7 +63,7 @@ class Http:
             self.release(connection)
 
     async def whole(self, connection: Connection, most: int) -> Response:
-        """The response whose head has come, with its body."""
+        """The response whose head has come, with its body cut to about `most` bytes."""
         response = await connection.head()
         while len(response.body) < most and (data := await connection.read()):
             response.body += data

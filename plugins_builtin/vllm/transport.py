@@ -2,7 +2,8 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
@@ -148,11 +149,12 @@ class VllmTransport:
         started = asyncio.get_running_loop().time()
         body = self._encoded(request, info)
         waited = 0.0
-        async for delta in self.deltas(endpoint, "/chat/completions", body, patience, ChunkDecoder(), request.session):
-            waited = waited or asyncio.get_running_loop().time() - started
-            if delta.usage is not None:
-                self._learn_prefill(endpoint, delta.usage.prompt_tokens - (delta.usage.cached_tokens or 0), waited)
-            yield delta
+        async with aclosing(self.deltas(endpoint, "/chat/completions", body, patience, ChunkDecoder(), request.session)) as pieces:
+            async for delta in pieces:
+                waited = waited or asyncio.get_running_loop().time() - started
+                if delta.usage is not None:
+                    self._learn_prefill(endpoint, delta.usage.prompt_tokens - (delta.usage.cached_tokens or 0), waited)
+                yield delta
 
     async def resume(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> AsyncIterator[Delta] | None:
         info = await self.probe(endpoint)
@@ -164,7 +166,7 @@ class VllmTransport:
 
     async def deltas(
         self, endpoint: str, path: str, body: Mapping[str, Any], patience: float, decoder: Decoder, session: str = ""
-    ) -> AsyncIterator[Delta]:
+    ) -> AsyncGenerator[Delta, None]:
         """The answer to a `body` as `decoder` reads it; `patience` in seconds is for the first token. Raises AgenticError."""
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
         if session:
