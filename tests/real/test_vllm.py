@@ -54,7 +54,8 @@ def test_an_overflow_is_told_as_the_fake_tells_it(endpoints: list[str], agentic:
     assert real.status_code == 400
     assert set(real.json()["error"]) == set(imitated["error"])
     assert real.json()["error"]["param"].startswith("input_t")
-    done = agentic("ask", "word " * 2 * model["max_model_len"], "--endpoint", endpoints[0])
+    brief = ("-c", "context.reserved_for_response=32")
+    done = agentic("ask", "word " * 2 * model["max_model_len"], "--endpoint", endpoints[0], *brief, seconds=120)
     assert done.code in (0, 1)  # a small model may have nothing to say to that
     assert "context cut from" in done.err
 
@@ -104,7 +105,18 @@ def test_a_wrong_model_names_the_right_one(endpoints: list[str], agentic: Agenti
 
 
 def test_json_actions_are_held_to_their_schema(endpoints: list[str], agentic: Agentic, work: Path) -> None:
-    arguments = ("run", "List the files.", "--endpoint", endpoints[0], "-c", "tools.protocol=json", "--max-iterations", "1")
+    arguments = (
+        "run",
+        "List the files.",
+        "--endpoint",
+        endpoints[0],
+        "-c",
+        "tools.protocol=json",
+        "--max-iterations",
+        "1",
+        "-c",
+        "llm.temperature=0",
+    )
     done = agentic(*arguments, "-c", "context.context_window=1024", "--output", "jsonl", seconds=300)
     spoken = "".join(event["text"] for event in done.of_type("llm_chunk"))
     first, _ = json.JSONDecoder().raw_decode(spoken.strip())
