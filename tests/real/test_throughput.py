@@ -105,7 +105,9 @@ def test_an_answer_that_breaks_off_goes_on_exactly(endpoints: list[str], tools: 
         assert all(failover.resumed and not failover.partial for failover in failovers)
         kept = failovers[0].resumed if failovers else len(whole)
         assert text[:kept] == whole[:kept]
-        assert len(text) > kept or not failovers  # what follows may differ in a near tie: bfloat16 rounds a prefill otherwise than decoding
+        assert (
+            len(text) > kept or not failovers
+        )  # what follows may differ in a near tie: bfloat16 rounds a prefill otherwise than decoding
     assert broke
 
 
