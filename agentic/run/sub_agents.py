@@ -71,7 +71,7 @@ class SubAgents:
             f"You have {self._turns} turns; say at the end what you did and what is missing.",
         ]
         before = [
-            f"- {part.subtask.title} ({_STATUS_WORDS.get(part.outcome.status, part.outcome.status)}):"
+            f"- {part.subtask.title} ({_told_status(part.outcome)}):"
             f" {part.outcome.result[:MAX_SHOWN]}" + (f" Files: {', '.join(part.outcome.files)}" if part.outcome.files else "")
             for name in subtask.depends_on
             if (part := self._parts.get(name)) is not None

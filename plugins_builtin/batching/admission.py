@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import cast
@@ -24,22 +24,21 @@ from agentic import (
     Transport,
 )
 from agentic.errors import none_answered
-from agentic.events import EndpointSeen, Event, Failover
-from plugins_builtin.batching.gathering import gathered
+from agentic.events import EndpointSeen, Failover
+from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, first_answer, gathered
 from plugins_builtin.batching.places import Places, Ticket
 from plugins_builtin.batching.site import Site, Work
 from plugins_builtin.batching.watch import Watch
 
 PRIORITIES = {Lane.INTERACTIVE: -10, Lane.SUB_AGENT: 0, Lane.BACKGROUND: 10}
 MAX_REFUSALS = 3  # by an endpoint on which nothing of ours runs
-MAX_PAUSE_SECONDS = 30.0
 PROBE_SECONDS = 0.05  # for a second endpoint to say what it serves, before the first request goes out without it
 MAX_BATCH = 16
 RETRY_SHARE, MAX_RETRIES = 0.1, 10.0  # of the requests; saved up
 
 
 class Admission:
-    def __init__(self, transport: Transport, emit: Callable[[Event], Awaitable[None]], places: int, hold_seconds: float) -> None:
+    def __init__(self, transport: Transport, emit: Emit, places: int, hold_seconds: float) -> None:
         self._transport = transport
         self._emit = emit
         self._hold = hold_seconds
@@ -80,26 +79,18 @@ class Admission:
         return await gathered(self.submit, requests, lane)
 
     async def info(self) -> EndpointInfo:
-        failures: dict[str, EndpointUnavailable] = {}
-        for site in sorted(self._sites, key=lambda site: site.closed):
-            try:
-                site.info = await self._transport.probe(site.url)
-            except EndpointUnavailable as error:
-                site.failed()
-                failures[site.url] = error
-            except RequestRejected as error:  # another endpoint may serve the model, or take the key
-                if len(self._sites) == 1:
-                    raise
-                site.failed()
-                failures[site.url] = EndpointUnavailable(str(error), error.remedy)
-            else:
-                for silent, why in failures.items():
-                    await self._emit(Failover(from_=silent, to=site.url, why=str(why)))
-                unknown = [other for other in self._sites if other.info is None and not other.closed]
-                if probes := [self._watch.start(self._watch.ask_whether_back(other)) for other in unknown]:
-                    await asyncio.wait(probes, timeout=PROBE_SECONDS)
-                return site.info
-        raise none_answered(failures)
+        order = sorted(self._sites, key=lambda site: site.closed)
+        url, info = await first_answer(
+            self._transport, [site.url for site in order], self._emit, lambda url: self._site(url).failed()
+        )
+        self._site(url).info = info
+        unknown = [other for other in self._sites if other.info is None and not other.closed]
+        if probes := [self._watch.start(self._watch.ask_whether_back(other)) for other in unknown]:
+            await asyncio.wait(probes, timeout=PROBE_SECONDS)
+        return info
+
+    def _site(self, url: str) -> Site:
+        return next(site for site in self._sites if site.url == url)
 
     def home(self, request: ChatRequest) -> str:
         return self._places.home(Ticket(request, Lane.INTERACTIVE, Work(request), 0.0)).url
@@ -110,15 +101,16 @@ class Admission:
         for site in self._sites:
             await self._watch.load_of(site)  # how large its cache's blocks are
             if site.is_cold(work):
-                await self._compute(site, replace(request, max_tokens=1, priority=PRIORITIES[Lane.BACKGROUND]), work)
+                await self._compute(replace(request, max_tokens=1, priority=PRIORITIES[Lane.BACKGROUND]), site)
 
     async def look(self) -> list[EndpointSeen]:
         for site in self._sites:
             await self._watch.load_of(site)
         return [site.seen() for site in self._sites if not site.closed]
 
-    async def _compute(self, site: Site, request: ChatRequest, work: Work) -> None:
-        cost = site.enter(work, Lane.BACKGROUND)
+    async def _compute(self, request: ChatRequest, site: Site) -> None:
+        ticket = Ticket(request, Lane.BACKGROUND, Work(request), 0.0)
+        self._places.enter(ticket, site)
         try:
             async with aclosing(_closable(self._transport.stream(request, site.url))) as stream:
                 async for _ in stream:
@@ -126,8 +118,7 @@ class Admission:
         except AgenticError:
             return  # it was only to save time
         finally:
-            site.leave(cost, Lane.BACKGROUND)
-            self._places.dispatch()
+            self._places.leave(ticket, site)
 
     async def _attempt(self, ticket: Ticket, site: Site) -> AsyncGenerator[Delta, None]:
         """The answer, or its rest, from one endpoint. The place there is given back at the end."""
@@ -174,16 +165,13 @@ class Admission:
         return await self._transport.resume(ticket.request, ticket.received, site.url)
 
     def _same_model(self, ticket: Ticket, site: Site) -> bool:
-        before = next((other.info for other in self._sites if other.url == ticket.last), None)
+        before = self._site(ticket.last).info
         return site.info is not None and before is not None and site.info.model == before.model
 
     def _wider(self, ticket: Ticket, site: Site, error: ContextOverflow) -> bool:
         """Whether another endpoint's window may hold it."""
         ticket.failures[site.url] = EndpointUnavailable(str(error), error.remedy)
-        return any(self._window(other) > self._window(site) for other in self._places.open_to(ticket))
-
-    def _window(self, site: Site) -> int:
-        return site.info.window if site.info else 0
+        return any(other.window > site.window for other in self._places.open_to(ticket))
 
     def _refused(self, ticket: Ticket, site: Site, error: Overloaded) -> None:
         """Back to its place in the queue; a failure only when an endpoint refuses with nothing of ours to end there."""
@@ -217,8 +205,8 @@ class Admission:
         site = await self._places.take(ticket)
         try:
             if site.url not in self._no_batches:
-                request = [replace(request, priority=PRIORITIES[lane]) for request in requests]
-                return list(await self._transport.batch(request, site.url))
+                urgent = [replace(request, priority=PRIORITIES[lane]) for request in requests]
+                return list(await self._transport.batch(urgent, site.url))
         except AgenticError as error:
             if isinstance(error, RequestRejected):
                 self._no_batches.add(site.url)

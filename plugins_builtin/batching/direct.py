@@ -2,20 +2,19 @@
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from agentic import ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Message, Overloaded, RequestRejected, Transport
+from agentic import ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Message, Overloaded, Transport
 from agentic.errors import none_answered
-from agentic.events import Event, Failover
-from plugins_builtin.batching.gathering import gathered
+from agentic.events import Failover
+from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, first_answer, gathered
 
 ROUNDS = 4  # over all endpoints, while one of them is merely overloaded
-MAX_PAUSE_SECONDS = 30.0
 
 
 class Direct:
-    def __init__(self, transport: Transport, emit: Callable[[Event], Awaitable[None]]) -> None:
+    def __init__(self, transport: Transport, emit: Emit) -> None:
         self._transport = transport
         self._emit = emit
         self._order = list(transport.endpoints)
@@ -64,19 +63,6 @@ class Direct:
         return await gathered(self.submit, requests, lane)
 
     async def info(self) -> EndpointInfo:
-        failures: dict[str, EndpointUnavailable] = {}
-        for endpoint in list(self._order):
-            try:
-                info = await self._transport.probe(endpoint)
-            except EndpointUnavailable as error:
-                failures[endpoint] = error
-            except RequestRejected as error:  # another endpoint may serve the model, or take the key
-                if len(self._order) == 1:
-                    raise
-                failures[endpoint] = EndpointUnavailable(str(error), error.remedy)
-            else:
-                for silent, why in failures.items():
-                    await self._tell(silent, endpoint, why, 0)
-                self._prefer(endpoint)
-                return info
-        raise none_answered(failures)
+        endpoint, info = await first_answer(self._transport, list(self._order), self._emit, lambda endpoint: None)
+        self._prefer(endpoint)
+        return info

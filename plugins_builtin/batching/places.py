@@ -81,7 +81,7 @@ class Places:
                     queue.remove(ticket)
                 elif (site := self._place_for(ticket)) is not None:
                     queue.remove(ticket)
-                    ticket.cost = site.enter(ticket.work, lane)
+                    self.enter(ticket, site)
                     ticket.place.set_result(site)
         if self.in_use:
             self._on_work()
@@ -105,6 +105,10 @@ class Places:
         fitting = [site for site in answering if site.fits(ticket.work)] or answering
         model = next((site.info.model for site in self._sites if site.info is not None), "")
         return [site for site in fitting if site.info is not None and site.info.model == model] or fitting
+
+    def enter(self, ticket: Ticket, site: Site) -> None:
+        """Takes a place there."""
+        ticket.cost = site.enter(ticket.work, ticket.lane)
 
     def leave(self, ticket: Ticket, site: Site) -> None:
         """Gives its place back, to the next."""

@@ -79,9 +79,13 @@ class Site:
         rivals = sum(count for other, count in self.lanes.items() if URGENCY[other] <= URGENCY[lane])
         return rivals < self.limit.value and not self.resting
 
+    @property
+    def window(self) -> int:
+        """In tokens; 0 where it is not known."""
+        return self.info.window if self.info else 0
+
     def fits(self, work: Work) -> bool:
-        window = self.info.window if self.info else 0
-        return not window or work.prompt <= window
+        return not self.window or work.prompt <= self.window
 
     def is_cold(self, work: Work) -> bool:
         """Whether the fixed part of a prompt, if longer than a block, would be worth computing before it is needed."""

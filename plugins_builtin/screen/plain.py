@@ -5,7 +5,7 @@ from typing import TextIO
 
 from agentic.events import Event, Failover, LlmChunk, RunFinished, RunStarted
 from agentic.sanitize import sanitize
-from plugins_builtin.screen.words import describe, one_line
+from plugins_builtin.screen.words import describe, one_line, speaker
 
 
 class Plain:
@@ -19,8 +19,8 @@ class Plain:
         self._unfinished: dict[str, str] = {}
 
     def handle(self, event: Event) -> None:
-        if event.agent != "main":
-            self._sub_agent(event)
+        if name := speaker(event):
+            self._sub_agent(name, event)
             return
         if isinstance(event, LlmChunk):
             self._streams_to.write(sanitize(event.text))
@@ -42,9 +42,8 @@ class Plain:
                 self._end_line()
             print(f"[{one_line(line)}]", file=sys.stderr)
 
-    def _sub_agent(self, event: Event) -> None:
+    def _sub_agent(self, name: str, event: Event) -> None:
         """Several write at once: whole lines, each with its agent's name in front."""
-        name = event.agent.removeprefix("sub-")
         if isinstance(event, LlmChunk):
             *lines, self._unfinished[name] = (self._unfinished.get(name, "") + event.text).split("\n")
         else:

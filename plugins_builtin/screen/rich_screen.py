@@ -28,7 +28,7 @@ from agentic.events import (
 )
 from agentic.sanitize import sanitize
 from plugins_builtin.screen.ink import DIM, RESET, Ink
-from plugins_builtin.screen.words import describe, how_busy, one_line
+from plugins_builtin.screen.words import describe, how_busy, one_line, speaker
 
 STATUS_SECONDS = 0.1
 LANE_CHARACTERS = 40
@@ -55,27 +55,28 @@ class RichScreen:
 
     def handle(self, event: Event) -> None:
         self._status.note(event)
-        if event.agent != "main":
-            self._sub_agent(event)
-            return
+        name = speaker(event)
+        who = f"{name}: " if name else ""
         match event:
+            case LlmChunk() | ReasoningChunk() if name:
+                self._draw_status_if_due()  # its stream is a lane there
             case LlmChunk():
                 self._stream(event.text, reasoning=False)
             case ReasoningChunk():
                 self._stream(event.text, reasoning=True)
             case ToolCalled():
-                self._calls[event.agent, event.id] = describe(event)
+                self._calls[event.agent, event.id] = who + describe(event)
             case ToolResult():
                 self._tool_line(event)
             case ApprovalAsked():
                 self._hold_status()
-                self._line(f"? {sanitize(event.what)}", "bold yellow")
+                self._line(f"? {who}{sanitize(event.what)}", "bold yellow")
             case RunFinished():
                 self._hold_status()
                 self._finish(event)
             case _:
                 if text := describe(event):
-                    self._line(one_line(text), "yellow" if isinstance(event, Warned | Failover) else "dim")
+                    self._line(one_line(who + text), "yellow" if isinstance(event, Warned | Failover) else "dim")
         if isinstance(event, LlmRequest | ToolCalled | Typed):
             self._tick()
 
@@ -86,26 +87,7 @@ class RichScreen:
         safe = sanitize(text)
         self._write(f"{DIM}{safe}{RESET}" if reasoning else self._ink.feed(safe))
         self._move(safe)
-        if time.monotonic() - self._drawn_at > STATUS_SECONDS:
-            self._draw_status()
-
-    def _sub_agent(self, event: Event) -> None:
-        """Its stream is a lane in the status line; what it did is a line with its name."""
-        name = event.agent.removeprefix("sub-")
-        if isinstance(event, LlmChunk | ReasoningChunk):
-            if time.monotonic() - self._drawn_at > STATUS_SECONDS:
-                self._draw_status()
-        elif isinstance(event, ToolCalled):
-            self._calls[event.agent, event.id] = f"{name}: {describe(event)}"
-        elif isinstance(event, ToolResult):
-            self._tool_line(event)
-        elif isinstance(event, ApprovalAsked):
-            self._hold_status()
-            self._line(f"? {name}: {sanitize(event.what)}", "bold yellow")
-        elif text := describe(event):
-            self._line(one_line(f"{name}: {text}"), "yellow" if isinstance(event, Warned | Failover) else "dim")
-        if isinstance(event, LlmRequest):
-            self._tick()
+        self._draw_status_if_due()
 
     def _move(self, text: str) -> None:
         """Keeps count of the column that `text` leaves the cursor in."""
@@ -152,6 +134,10 @@ class RichScreen:
         self._out.write(f"{_TO_STATUS}{DIM}{line}{RESET}{_FROM_STATUS}")
         self._out.flush()
         self._drawn_at = time.monotonic()
+
+    def _draw_status_if_due(self) -> None:
+        if time.monotonic() - self._drawn_at > STATUS_SECONDS:
+            self._draw_status()
 
     def _tick(self) -> None:
         """Draws the status line now and then while nothing else does."""
@@ -212,8 +198,8 @@ class Status:
 
     def note(self, event: Event) -> None:
         now = time.monotonic()
-        if event.agent != "main":
-            self._lane(event, now)
+        if name := speaker(event):
+            self._lane(name, event, now)
             return
         match event:
             case LlmChunk() | ReasoningChunk():
@@ -245,8 +231,7 @@ class Status:
             case RunStarted():
                 self._started, self._completion, self._doing, self._typed = now, 0, "", ""
 
-    def _lane(self, event: Event, now: float) -> None:
-        name = event.agent.removeprefix("sub-")
+    def _lane(self, name: str, event: Event, now: float) -> None:
         if isinstance(event, SubAgentStarted):
             self._lanes[name] = Lane(now)
         elif isinstance(event, SubAgentFinished):

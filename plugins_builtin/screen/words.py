@@ -62,6 +62,11 @@ def describe(event: Event) -> str:
     return ""
 
 
+def speaker(event: Event) -> str:
+    """Which sub-agent it is about, "" for the agent itself."""
+    return "" if event.agent == "main" else event.agent.removeprefix("sub-")
+
+
 def how_busy(seen: EndpointSeen) -> str:
     """An endpoint's numbers in a few words."""
     lanes = ", ".join(f"{count} {lane}" for lane, count in seen.lanes.items())

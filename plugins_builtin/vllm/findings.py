@@ -68,6 +68,7 @@ class Examination:
         self._endpoint = endpoint
         self._info = EndpointInfo(endpoint, "")
         self.can = Capabilities()
+        self._short: Reply | None = None
 
     async def findings(self) -> AsyncIterator[Finding]:
         """One by one, as they are found. After one that says that nobody answers there are no more."""
@@ -177,15 +178,18 @@ class Examination:
             return Finding("batch route", None, f"missing, votes go one by one ({error})", "vLLM 0.32 or later has it")
         return Finding("batch route", True, "two prompts in one request")
 
+    async def _short_reply(self) -> Reply:
+        """One small answer for whoever wants to know what comes along with answers."""
+        self._short = self._short or await self._ask("Say yes.", max_tokens=2)
+        return self._short
+
     async def _usage_details(self) -> Finding:
-        reply = await self._ask("Say yes.", max_tokens=2)
-        if reply.details:
+        if (await self._short_reply()).details:
             return Finding("cached-token details", True, "in every answer's usage")
         return Finding("cached-token details", False, "missing: nobody sees what the cache saves", "--enable-prompt-tokens-details")
 
     async def _metrics_of_requests(self) -> Finding:
-        reply = await self._ask("Say yes.", max_tokens=2)
-        if reply.metrics:
+        if (await self._short_reply()).metrics:
             return Finding("per-request metrics", True, "queueing and speed in every answer")
         return Finding("per-request metrics", False, "missing", "--enable-per-request-metrics")
 

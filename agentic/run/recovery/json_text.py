@@ -26,7 +26,7 @@ def lenient_object(text: str) -> dict[str, Any] | None:
 def leading_object(text: str) -> tuple[dict[str, Any], int] | None:
     """The object at the start of `text` and where it ends; one that lacks only its last brackets ends with the text."""
     try:
-        found, end = json.JSONDecoder(strict=False, parse_constant=_refuse).raw_decode(text)
+        found, end = json.JSONDecoder(strict=False, parse_constant=refuse_constant).raw_decode(text)
     except (ValueError, RecursionError):
         end = len(_CALL_END.split(text)[0])
         found = lenient_object(text[:end])
@@ -35,7 +35,7 @@ def leading_object(text: str) -> tuple[dict[str, Any], int] | None:
 
 def _decoded(text: str) -> Any:
     """The value in front, where nothing but junk follows; of `{}{…}` the second."""
-    decoder = json.JSONDecoder(strict=False, parse_constant=_refuse)  # not strict: bare line breaks inside strings
+    decoder = json.JSONDecoder(strict=False, parse_constant=refuse_constant)  # not strict: bare line breaks inside strings
     try:
         found, end = decoder.raw_decode(text)
         rest = text[end:].strip()
@@ -46,7 +46,8 @@ def _decoded(text: str) -> Any:
     return found if _JUNK_AFTER.fullmatch(rest) else None
 
 
-def _refuse(constant: str) -> None:
+def refuse_constant(constant: str) -> None:
+    """For a decoder's `parse_constant`: NaN and the infinities are Python's, not JSON's."""
     raise ValueError(f"{constant} is not JSON")
 
 
