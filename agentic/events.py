@@ -113,11 +113,13 @@ class PlanMade(Event):
 class SubAgentStarted(Event):
     type = "sub_agent_started"
     task: str
+    title: str = ""
 
 
 class SubAgentFinished(Event):
     type = "sub_agent_finished"
     status: str
+    files: tuple[str, ...] = ()
 
 
 class ContextTrimmed(Event):

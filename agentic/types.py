@@ -1,6 +1,7 @@
 """The values that travel between the host and its plugins."""
 
 import hashlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -48,7 +49,7 @@ def recall_id(text: str) -> str:
 class ToolSpec:
     """A tool as the model sees it; `parameters` is a JSON schema of type object.
 
-    `guidance` is more to say about it where the window has room.
+    Where the window has room, `guidance` is more to say about it; where it is small, parameters in `refinements` are not told.
     """
 
     name: str
@@ -56,6 +57,7 @@ class ToolSpec:
     parameters: Mapping[str, Any]
     effect: Effect = "read"
     guidance: str = ""
+    refinements: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +206,9 @@ class Complexity:
     shared_files: tuple[str, ...] = ()
 
 
-MAX_SUBTASKS = 6
+MAX_SUBTASKS = 6  # of a plan for a whole task
+MAX_DELEGATED = 16
+Isolation = Literal["", "worktree"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,6 +228,39 @@ class Subtask:
     depends_on: tuple[str, ...] = ()
     priority: int = 0
 
+    @classmethod
+    def from_json(cls, item: Mapping[str, Any]) -> "Subtask":
+        """From what a model wrote: whatever is no text or list counts as missing. Raises ValueError without a word to go by."""
+
+        def text(*keys: str) -> str:
+            return next((str(item[key]).strip() for key in keys if isinstance(item.get(key), str | int)), "")
+
+        def names(key: str) -> tuple[str, ...]:
+            value = item.get(key)
+            return tuple(map(str, value)) if isinstance(value, list) else ()
+
+        title, objective = text("title"), text("objective", "description")
+        name = cls.id_of(text("id") or title or objective)
+        if not name:
+            raise ValueError("a subtask without id, title and objective")
+        priority = item.get("priority")
+        return cls(
+            name,
+            title or objective or name,
+            objective if title else "",
+            text("output"),
+            text("done_check"),
+            names("reads"),
+            names("writes"),
+            tuple(map(cls.id_of, names("depends_on"))),
+            priority if isinstance(priority, int) else 0,
+        )
+
+    @staticmethod
+    def id_of(text: str) -> str:
+        """An id made of the text, "" where nothing of it can be in one."""
+        return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")[:20].strip("-")
+
     @property
     def description(self) -> str:
         """Title and objective in one line."""
@@ -232,13 +269,20 @@ class Subtask:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    subtasks: tuple[Subtask, ...]
+    """`check` is a shell command that shows whether the whole works, "" for the folder's own tests.
 
-    def problems(self) -> list[str]:
+    `isolation` "worktree" gives each subtask a git worktree of its own; their changes are merged one after the other.
+    """
+
+    subtasks: tuple[Subtask, ...]
+    check: str = ""
+    isolation: Isolation = ""
+
+    def problems(self, least: int = 2, most: int = MAX_SUBTASKS) -> list[str]:
         """Why it cannot be carried out side by side; nothing for a good plan."""
         found = []
-        if not 2 <= len(self.subtasks) <= MAX_SUBTASKS:
-            found.append(f"a plan has 2 to {MAX_SUBTASKS} subtasks, this one {len(self.subtasks)}")
+        if not least <= len(self.subtasks) <= most:
+            found.append(f"a plan has {least} to {most} subtasks, this one {len(self.subtasks)}")
         ids = [subtask.id for subtask in self.subtasks]
         found += [f"two subtasks are called {name!r}" for name in sorted({name for name in ids if ids.count(name) > 1})]
         for subtask in self.subtasks:
@@ -271,9 +315,13 @@ class Plan:
 class Outcome:
     """How an agent ended. `status`: done, limit, timeout, gave_up, refused (it needed an approval), interrupted, failed (by an
     error), or skipped (what it depends on was not done).
+
+    `evidence` is what was run and how that ended, `open_questions` what is missing or undecided.
     """
 
     status: str
-    result: str
+    summary: str
     files: tuple[str, ...] = ()
     usage: Usage = field(default_factory=Usage)
+    evidence: tuple[str, ...] = ()
+    open_questions: tuple[str, ...] = ()

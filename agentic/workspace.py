@@ -43,15 +43,23 @@ class FileContent:
 class Workspace:
     """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute.
 
-    `journal(path, before, after)` is told of every write before it happens; `before` is None for a new file.
+    `claim(path)` is asked before a file is touched and may raise ToolError; `journal(path, before, after)` is told of every
+    change before it happens, None being no file.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.written: dict[str, None] = {}
-        self.journal: Callable[[str, bytes | None, bytes], None] = lambda path, before, after: None
+        self.claim: Callable[[str], None] = lambda path: None
+        self.journal: Callable[[str, bytes | None, bytes | None], None] = lambda path, before, after: None
         self._granted: set[str] = set()
         self._seen: dict[str, str] = {}
+
+    def view(self, root: Path | None = None) -> "Workspace":
+        """The same folder, or a copy of it, as another agent sees it: what it read and wrote is its own. No claim, no journal."""
+        other = Workspace(root or self.root)
+        other._granted = self._granted
+        return other
 
     def grant(self, path: str) -> None:
         """The user allowed this one path outside the root."""
@@ -70,6 +78,12 @@ class Workspace:
 
     def read(self, path: str) -> FileContent:
         """A regular file's content, remembered as seen. Raises ToolError, OutsideWorkspace."""
+        content = self.current(path)
+        self._seen[self.relative(path)] = content.fingerprint
+        return content
+
+    def current(self, path: str) -> FileContent:
+        """As `read`, for nobody's eyes: a later write is still held to what was read before."""
         name = self.relative(path)
         with self._folder() as root:
             descriptor = self._open(root, name, os.O_RDONLY)
@@ -79,8 +93,7 @@ class Workspace:
                     data = file.read()
             finally:
                 os.close(descriptor)
-        self._seen[name] = _fingerprint(data)
-        return FileContent(data, self._seen[name])
+        return FileContent(data, _fingerprint(data))
 
     def exists(self, path: str) -> bool:
         """Whether there is anything at `path`. Raises OutsideWorkspace."""
@@ -99,6 +112,7 @@ class Workspace:
         OutsideWorkspace.
         """
         name = self.relative(path)
+        self.claim(name)
         with self._folder() as root:
             try:
                 descriptor = self._open(root, name, os.O_RDONLY)
@@ -117,11 +131,15 @@ class Workspace:
 
     def remove(self, path: str) -> None:
         """Takes a file away. Raises ToolError, OutsideWorkspace."""
-        folder, leaf = os.path.split(self.relative(path))
+        name = self.relative(path)
+        self.claim(name)
+        self.journal(name, self.current(name).data, None)
+        folder, leaf = os.path.split(name)
         with self._folder() as root:
             parent = self._open(root, folder or ".", os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.unlink(leaf, dir_fd=parent)
+                self._seen.pop(name, None)
             except OSError as error:
                 raise ToolError(f"{path}: {error.strerror}") from error
             finally:

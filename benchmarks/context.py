@@ -70,7 +70,7 @@ class Session:
         history = ConversationHistory(Shelf(Path(tempfile.mkdtemp())).new(ROOT))
         context = Context(context_means(self.runtime, exact=True), history, self.runtime.events, self._note, "main")
         protocol, tier = by_name("json"), "nano"
-        specs = [tiered(tool.spec, tier) for _, tool in sorted(self.runtime.tools(None).items())]  # type: ignore[arg-type]
+        specs = [tiered(tool.spec, tier) for _, tool in sorted(self.runtime.tools(None, None).items())]  # type: ignore[arg-type]
         history.add(system_message(protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
         history.add(task_message("mend the parser", "", Workspace(ROOT), 3072, ""))
         before: list[int] = []

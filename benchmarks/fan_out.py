@@ -19,7 +19,6 @@ from agentic.plugins import Host
 from agentic.run.approval import Approver
 from agentic.run.conversation import Conversation
 from agentic.run.runtime import open_runtime
-from agentic.run.sub_agents import SubAgents
 from agentic.sessions import Shelf
 from agentic.types import Plan, Subtask
 
@@ -45,12 +44,10 @@ async def run(url: str, at_once: int) -> tuple[float, float, int]:
             session = Shelf(folder / "sessions").new(folder)
             conversation = await Conversation.open(runtime, folder, session, Approver("none", None))
             await conversation.warm()
-            children = SubAgents(conversation.agent, conversation._means, runtime.settings, "Explain things.")
             mark = secrets.token_hex(4)
             plan = Plan(tuple(Subtask(f"p{number}", f"Explain {what} ({mark})") for number, what in enumerate(QUESTIONS)))
-            fan_out = runtime.build("agentic_fan_outs", "sub_agents.fan_out")
             started, most = time.monotonic(), 0
-            whole = asyncio.ensure_future(fan_out.run(plan, children.spawn))
+            whole = asyncio.ensure_future(conversation.sub_agents.carry_out(plan, "Explain things."))
             while not whole.done():
                 most = max(most, (await runtime.transport.load(url)).running)  # type: ignore[attr-defined]
                 await asyncio.sleep(0.05)

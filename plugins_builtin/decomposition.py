@@ -2,15 +2,15 @@
 
 import json
 import re
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Iterable
 
 from agentic import Decomposer, Llm, Message, ModelOutputError, Plan, Provider, Subtask, hookimpl
+from agentic.types import Isolation
 
 PLAN_TOKENS = 900
 _TEXT = {"type": "string", "maxLength": 300}
 _NAMES = {"type": "array", "items": {"type": "string", "maxLength": 80}, "maxItems": 8}
-_SCHEMA = {
+_SUBTASKS = {
     "type": "array",
     "minItems": 2,
     "maxItems": 6,
@@ -31,10 +31,21 @@ _SCHEMA = {
         "additionalProperties": False,
     },
 }
+_SCHEMA = {
+    "type": "object",
+    "properties": {
+        "subtasks": _SUBTASKS,
+        "check": {"type": "string", "maxLength": 120},
+        "isolation": {"type": "string", "enum": ["none", "worktree"]},
+    },
+    "required": ["subtasks", "check", "isolation"],
+    "additionalProperties": False,
+}
 _PROMPT = """Decompose this task into 2 to 5 subtasks for agents that work at the same time. Together they cover all \
 that is asked. Each has an id (one lower-case word), a title, an objective, its output, a done_check (how to see that it \
 is done), the files it reads and writes, the ids it depends_on (none, wherever possible) and a priority (0 to 9, the urgent \
-ones higher). No two subtasks write the same file. Answer as JSON.
+ones higher). No two subtasks write the same file. check is one shell command that tests the whole, "" for none. isolation is \
+worktree where they change many of the same project's files at once, else none. Answer as JSON.
 
 Task: {task}"""
 _REPAIR = "That plan cannot be used: {problems}. Answer with the whole corrected plan."
@@ -59,33 +70,13 @@ class LlmDecomposer:
 
 def _checked(answer: str, task: str) -> tuple[Plan | None, list[str]]:
     try:
-        plan = Plan(tuple(map(_subtask, json.loads(answer))))
+        found = json.loads(answer)
+        found = found if isinstance(found, dict) else {"subtasks": found}  # where the server does not hold it to the schema
+        isolation: Isolation = "worktree" if found.get("isolation") == "worktree" else ""
+        plan = Plan(tuple(map(Subtask.from_json, found["subtasks"])), str(found.get("check") or ""), isolation)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        return None, [f"it is no list of subtasks ({type(error).__name__}: {error})"]
+        return None, [f"it has no list of subtasks ({type(error).__name__}: {error})"]
     return plan, plan.problems() + _uncovered(plan, task)
-
-
-def _subtask(item: Mapping[str, Any]) -> Subtask:
-    def names(key: str) -> tuple[str, ...]:
-        return tuple(str(name) for name in item.get(key) or ())
-
-    def text(key: str) -> str:
-        return str(item.get(key) or "")
-
-    name = re.sub(r"[^a-z0-9_-]+", "-", str(item["id"]).lower()).strip("-")
-    if not name:
-        raise ValueError("a subtask without an id")
-    return Subtask(
-        name,
-        text("title") or text("description") or name,
-        text("objective"),
-        text("output"),
-        text("done_check"),
-        names("reads"),
-        names("writes"),
-        names("depends_on"),
-        int(item.get("priority") or 0),
-    )
 
 
 def _uncovered(plan: Plan, task: str) -> list[str]:

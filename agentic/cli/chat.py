@@ -177,7 +177,7 @@ class Chat:
             outcome = Outcome("failed", _told(error))
         finally:
             loop.remove_signal_handler(signal.SIGINT)
-        await events.emit(RunFinished(status=outcome.status, result=outcome.result, files=outcome.files))
+        await events.emit(RunFinished(status=outcome.status, result=outcome.summary, files=outcome.files))
 
     def _asker(self) -> Ask | None:
         ask = asker(self._runtime)

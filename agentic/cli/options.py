@@ -41,7 +41,7 @@ _OPTIONS = (
     click.option("--output", metavar="rich|plain|jsonl", help="Default: rich in a terminal, plain in a pipe."),
     click.option("--approve", type=click.Choice(["ask", "edits", "all", "none"]), help="Default: ask in a terminal, else none."),
     click.option("--max-iterations", type=int, metavar="N", help="The most model calls."),
-    click.option("--sub-agents/--no-sub-agents", default=None, help="Whether a large task may be split."),
+    click.option("--sub-agents/--no-sub-agents", default=None, help="Split the task, or never. Default: as large as it is."),
     click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable)."),
     click.option("--debug", is_flag=True, help="Show tracebacks, and where each prompt's tokens are."),
 )
@@ -78,6 +78,7 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
             "approval.mode": approve,
             "workflow.max_iterations": max_iterations,
             "sub_agents.enabled": sub_agents,
+            "sub_agents.complexity_threshold": 0.0 if sub_agents else None,
             "ui.debug": debug or None,
         }
         settings = load(root, {key: value for key, value in given.items() if value is not None}, pairs)

@@ -14,6 +14,7 @@ from agentic.cli.options import LATEST
 from agentic.config import Settings, load
 from agentic.errors import AgenticError
 from agentic.events import ApprovalAnswered, ApprovalAsked, RunFinished, RunStarted, Warned
+from agentic.hooks.tools import CALLER
 from agentic.plugins import Host
 from agentic.run.approval import Ask
 from agentic.run.runtime import Runtime, open_runtime, state_folder
@@ -123,7 +124,7 @@ async def _session_of(runtime: Runtime, root: Path, resume: str) -> AsyncIterato
 
 
 async def _finished(runtime: Runtime, outcome: Outcome) -> None:
-    await runtime.events.emit(RunFinished(status=outcome.status, result=outcome.result, files=outcome.files))
+    await runtime.events.emit(RunFinished(status=outcome.status, result=outcome.summary, files=outcome.files))
 
 
 async def interruptible(session: Coroutine[Any, Any, int]) -> int:
@@ -164,12 +165,13 @@ def asker(runtime: Runtime) -> Ask | None:
         return None
 
     async def ask(what: str) -> bool:
-        await runtime.events.emit(ApprovalAsked(what=what))
+        agent = CALLER.get()
+        await runtime.events.emit(ApprovalAsked(what=what, agent=agent))
         _forget_typed_keys()
         print("  allow? [y/N] ", end="", file=sys.stderr, flush=True)
         answer = await _line_from_stdin()
         granted = answer.strip().lower() in ("y", "yes")
-        await runtime.events.emit(ApprovalAnswered(what=what, granted=granted))
+        await runtime.events.emit(ApprovalAnswered(what=what, granted=granted, agent=agent))
         return granted
 
     return ask

@@ -54,7 +54,7 @@ KEYS = {
         Key("decomposition.strategy", "llm", "select", "who splits a large task"),
         Key("sub_agents.enabled", True, "tighten", "whether a large task may be split"),
         Key("sub_agents.fan_out", "local", "select", "where sub-agents run"),
-        Key("sub_agents.complexity_threshold", 0.7, "select", "from which complexity on a task is split"),
+        Key("sub_agents.complexity_threshold", 0.7, "select", "from which complexity on a task is split; 0: every task"),
         Key("sub_agents.max_concurrent", 4, "tighten", "sub-agents at once", minimum=1),
         Key("sub_agents.subtask_max_iterations", 10, "tighten", "model calls in a sub-agent", minimum=1),
         Key("sub_agents.timeout_seconds", 300, "tighten", "for one sub-agent", minimum=1),

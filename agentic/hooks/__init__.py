@@ -11,7 +11,7 @@ import pluggy
 
 if TYPE_CHECKING:
     from agentic.events import Event
-    from agentic.hooks.tools import Memory
+    from agentic.hooks.tools import Delegate, Memory
     from agentic.hooks.transport import Transport
 
 PROJECT = "agentic"
@@ -27,7 +27,7 @@ class Setup:
 
     `settings` maps dotted keys ("llm.endpoints") to resolved values; `options` is the plugin's own `[plugin.NAME]` table,
     an instance of `Provider.options` where that is set, else a plain dict. `transport` is set for batchers only,
-    `stdout` (the real one; `sys.stdout` is redirected while plugins run) for renderers, `memory` for tools.
+    `stdout` (the real one; `sys.stdout` is redirected while plugins run) for renderers, `memory` and `delegate` for tools.
     """
 
     settings: Mapping[str, Any]
@@ -36,6 +36,7 @@ class Setup:
     transport: "Transport | None" = None
     stdout: TextIO | None = None
     memory: "Memory | None" = None
+    delegate: "Delegate | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,11 @@
 """What an agent can do."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentic.hooks import Provider, hookspec
-from agentic.types import ToolOutput, ToolSpec
+from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
     from agentic.workspace import Workspace
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 
 CALLER: ContextVar[str] = ContextVar("caller", default="main")
 """The agent whose call a tool is running."""
+
+
+Delegate = Callable[[Plan], Awaitable[Outcome]]
+"""Carries a plan out on sub-agents, for the agent itself (`Setup.delegate`). Raises ToolError for a sub-agent."""
 
 
 class Memory(Protocol):

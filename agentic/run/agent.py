@@ -1,6 +1,7 @@
 """One agent: model call, tool calls, results, until the model is done or a limit is reached."""
 
 import asyncio
+import math
 import re
 import time
 from collections import Counter
@@ -14,13 +15,13 @@ from agentic.hooks.tools import Tool
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.approval import Approver
 from agentic.run.context import Context, ContextMeans
-from agentic.run.leases import Leases
 from agentic.run.outcome.evidence import CODE
 from agentic.run.outcome.suspects import suspects
 from agentic.run.prompt import repair_message, source_files, surroundings, system_message, task_message, tiered
 from agentic.run.protocols import Turn, by_name
 from agentic.run.streaming import follow
 from agentic.run.tool_calls import ToolCaller
+from agentic.run.turns import Turns
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
 from agentic.wire import AnswerBuilder
@@ -29,7 +30,7 @@ from agentic.workspace import Workspace
 MAX_UNREADABLE = 3
 MAX_SAME = 3
 RETRY_TEMPERATURE = 0.7
-LAST_TURN = "This is your last turn. Call no tool: say what you did, and what is missing."
+LAST_TURN = "This is your last turn. Call no tool: say what you did, and begin a line with `Open:` for what is missing."
 _CODE_FILE = re.compile(r"[\w./-]+\.(?:py|js|ts|go|rs|sh|c|java|rb)\b")
 
 
@@ -44,7 +45,7 @@ class Means:
     context: ContextMeans
     approver: Approver
     workspace: Workspace
-    leases: Leases
+    turns: Turns
     instructions: str = ""
     temperature: float | None = None
     effort: str = ""
@@ -60,27 +61,28 @@ class Overflowed(Exception):
 
 
 class Agent:
-    """Goes on with its history. `run` may be called again after `start` or `tell`."""
+    """Goes on with its history. `run` may be called again after `start` or `tell`.
 
-    def __init__(
-        self, means: Means, history: ConversationHistory, max_iterations: int, name: str = "main", lane: Lane = Lane.INTERACTIVE
-    ) -> None:
+    A sub-agent's next turn after `report_at` (of the monotonic clock) is its last.
+    """
+
+    def __init__(self, means: Means, history: ConversationHistory, max_iterations: int, lane: Lane = Lane.INTERACTIVE) -> None:
         self._means = means
-        self._name = name
+        self._name = history.agent
         self._lane = lane
         self._max_iterations = self._left = max_iterations
         self._seen: Counter[tuple[str, str, str]] = Counter()
         self._protocol = by_name(means.protocol)
         tier = means.context.budget.tier
         self.specs = [tiered(tool.spec, tier) for _, tool in sorted(means.tools.items())]
-        self.tools = ToolCaller(
-            means.tools, means.workspace, means.approver, means.events.before_tool, self._emit, means.leases, name
-        )
-        self.context = Context(means.context, history, means.events, self._emit, name)
+        self.tools = ToolCaller(means.tools, means.workspace, means.approver, means.events.before_tool, self._emit, self._name)
+        self.context = Context(means.context, history, means.events, self._emit, self._name)
+        self.report_at = math.inf
+        self.task = ""
         self.usage = Usage()
         self.turns = Counter[str]()
         self._temperature = means.temperature
-        self._task = self._around = ""
+        self._around = ""
         self._before: list[Message] = []
         if not len(history):
             history.add(system_message(self._protocol, self.specs, tier, means.instructions))
@@ -92,8 +94,10 @@ class Agent:
 
     def start(self, task: str) -> None:
         """The next thing to do; the first one comes with the folder's file names and, where they are few, its files."""
-        self._task = task
+        self.task = task
         self._left = self._max_iterations
+        if self._lane is not Lane.SUB_AGENT:
+            self._means.turns.left = self._max_iterations
         self._seen.clear()
         self.tools.begin()
         self._temperature = self._means.temperature
@@ -120,7 +124,7 @@ class Agent:
         files = [path for path in self.tools.evidence.written if path.endswith(CODE)]
         files = files or suspects(wrong, source_files(means.workspace))
         self._seen.clear()
-        message = repair_message(self._task, means.workspace, means.context.budget.prompt, wrong, files)
+        message = repair_message(self.task, means.workspace, means.context.budget.prompt, wrong, files)
         self._protocol.expect(files[0] if len(files) == 1 else "")
         before = self._before
         if before[-1].role == "user":
@@ -136,18 +140,23 @@ class Agent:
         """A word to the model."""
         self.context.history.say(text)
 
+    def answer(self, text: str) -> None:
+        """What was done for it by others, as its own words."""
+        self.context.history.add(Message("assistant", text))
+
     async def run(self) -> tuple[str, str]:
         """(status, the model's last words). Raises AgenticError when the model cannot be asked."""
         unreadable = 0
-        while self._left > 0:
-            reports = self._left == 1 < self._max_iterations and self._lane is Lane.SUB_AGENT
+        while self._left > 0 and self._means.turns.left > 0:
+            reports = self._must_report()
             if reports:
                 self.tell(LAST_TURN)
             self._left -= 1
+            self._means.turns.left -= 1
             turn = await self._ask_model()
             self.context.history.add(turn.message)
             if reports:
-                return "limit", turn.text or turn.message.content
+                return reports, turn.text or turn.message.content
             done = await self.tools.call_all(turn.calls)
             if done:
                 url = (await self._means.batcher.info()).url
@@ -168,6 +177,14 @@ class Agent:
             if not turn.calls or self._says_all(turn, done):
                 return "refused" if self.tools.blocked else "done", turn.text
         return "limit", "the limit of model calls was reached (workflow.max_iterations)"
+
+    def _must_report(self) -> str:
+        """Why a sub-agent's next turn is its last: limit, timeout, "" where it is not."""
+        if self._lane is not Lane.SUB_AGENT or self._left == self._max_iterations:
+            return ""
+        if self._left == 1 or self._means.turns.left <= self._means.turns.sub_agents:
+            return "limit"
+        return "timeout" if time.monotonic() > self.report_at else ""
 
     def _says_all(self, turn: Turn, done: Sequence[tuple[ToolCall, ToolOutput]]) -> bool:
         """Whether an answer of files alone may be the last one: in the fenced protocol a model says and does at once."""

@@ -1,12 +1,11 @@
 """Who may do what: the mode the user chose, what plugins say, and a question where both leave one."""
 
 import asyncio
-import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from agentic.hooks.events import Verdict
-from agentic.types import Effect, ToolCall
+from agentic.types import Effect
 
 Ask = Callable[[str], Awaitable[bool]]
 """Shows a question to the user and gives the answer."""
@@ -26,15 +25,14 @@ class Approver:
         self._mode = mode
         self._ask = ask if mode in ("ask", "edits") else None
         self._turn = asyncio.Lock()
-        self.refused: list[str] = []
 
-    async def may_call(self, call: ToolCall, effect: Effect, verdict: Verdict) -> str:
-        """Empty where the call may run, else why not."""
+    async def may_call(self, name: str, arguments: Mapping[str, Any], effect: Effect, verdict: Verdict) -> str:
+        """Empty where the call may run with exactly these arguments, else why not."""
         if verdict.decision == "deny":
             return f"denied by {verdict.reason}"
         if effect in _ALLOWED[self._mode] and verdict.decision == "allow":
             return ""
-        return await self._question(describe(call))
+        return await self._question(describe(name, arguments))
 
     async def may_leave(self, path: str) -> str:
         """Empty where a tool may touch this one path outside the root, else why not."""
@@ -49,20 +47,13 @@ class Approver:
             async with self._turn:
                 if await self._ask(what):
                     return ""
-            why = "the user said no"
-        else:
-            why = f"it needs an approval that nobody can give here (--approve {self._mode})"
-        self.refused.append(what)
-        return why
+            return "the user said no"
+        return f"it needs an approval that nobody can give here (--approve {self._mode})"
 
 
-def describe(call: ToolCall) -> str:
-    """A call as the user reads it: the whole command, or the tool with its arguments."""
-    try:
-        arguments: dict[str, Any] = json.loads(call.arguments)
-    except ValueError:
-        return f"{call.name} {call.arguments}"
-    if call.name == "run" and isinstance(arguments.get("command"), str):
+def describe(name: str, arguments: Mapping[str, Any]) -> str:
+    """A call as the user reads it: the whole command, or the tool with all of its arguments."""
+    if name == "run" and set(arguments) == {"command"}:
         return f"run {arguments['command']}"
-    shown = [f"{value}" if name == "path" else f"{name}: {value}" for name, value in arguments.items()]
-    return f"{call.name} {', '.join(shown)}"
+    shown = [f"{value}" if key == "path" else f"{key}: {value}" for key, value in arguments.items()]
+    return f"{name} {', '.join(shown)}"

@@ -10,13 +10,14 @@ from agentic.run.agent import Agent, Means
 from agentic.run.approval import Approver
 from agentic.run.budget import Budget
 from agentic.run.context import ContextMeans
-from agentic.run.leases import Leases
 from agentic.run.llm import BatcherLlm
 from agentic.run.prompt import project_instructions, system_message
 from agentic.run.protocols import by_name
 from agentic.run.protocols.choose import Record, choose
 from agentic.run.runtime import Runtime, state_folder
+from agentic.run.sub_agents import SubAgents
 from agentic.run.tokens import TokenCounter
+from agentic.run.turns import Turns
 from agentic.run.workflow import Workflow
 from agentic.sessions import Blackboard, ConversationHistory, Session
 from agentic.sessions.messages import flattened
@@ -45,11 +46,13 @@ class SessionMemory:
 class Conversation:
     """Tasks for the agent of one session. What is frozen per session (protocol, system text, effort) is as the session began."""
 
-    def __init__(self, runtime: Runtime, workspace: Workspace, means: Means, agent: Agent) -> None:
+    def __init__(self, runtime: Runtime, means: Means, agent: Agent, sub_agents: SubAgents) -> None:
         self._runtime = runtime
-        self.workspace = workspace
+        self.workspace = means.workspace
         self._means = means
         self.agent = agent
+        self.sub_agents = sub_agents
+        sub_agents.belong_to(agent, means)
 
     @classmethod
     async def open(cls, runtime: Runtime, root: Path, session: Session, approver: Approver) -> "Conversation":
@@ -63,15 +66,16 @@ class Conversation:
         context = context_means(runtime, exact=True)
         instructions = _frozen_instructions(session, root, context.budget)
         temperature = settings["llm.temperature"]
+        sub_agents = SubAgents(settings, lambda: runtime.build("agentic_fan_outs", "sub_agents.fan_out"))
         means = Means(
             batcher=runtime.batcher,
             events=runtime.events,
             protocol=protocol,
-            tools=runtime.tools(SessionMemory(session, history.blackboard)),
+            tools=runtime.tools(SessionMemory(session, history.blackboard), sub_agents.delegate),
             context=context,
             approver=approver,
             workspace=workspace,
-            leases=Leases(),
+            turns=Turns(),
             instructions=instructions[0],
             temperature=temperature if temperature >= 0 else None,
             effort=_frozen(session, "effort", settings["llm.reasoning_effort"]),
@@ -81,7 +85,7 @@ class Conversation:
                 await runtime.events.emit(Warned(message=line))
         agent = Agent(means, history, settings["workflow.max_iterations"])
         _adapt(agent, means, session, runtime.info.model)
-        return cls(runtime, workspace, means, agent)
+        return cls(runtime, means, agent, sub_agents)
 
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
@@ -102,10 +106,8 @@ class Conversation:
             runtime.settings,
             self._means.context.llm,
             runtime.build("agentic_complexity_estimators", "complexity.estimator"),
-            lambda: (
-                runtime.build("agentic_decomposers", "decomposition.strategy"),
-                runtime.build("agentic_fan_outs", "sub_agents.fan_out"),
-            ),
+            lambda: runtime.build("agentic_decomposers", "decomposition.strategy"),
+            self.sub_agents,
         )
         self.workspace.written.clear()
         try:

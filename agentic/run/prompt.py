@@ -53,13 +53,14 @@ def system_message(protocol: ToolProtocol, tools: Sequence[ToolSpec], tier: str,
 def tiered(tool: ToolSpec, tier: str) -> ToolSpec:
     """The tool as this tier describes it: bare, with its parameters' meaning, or with all guidance."""
     if tier == "nano":
-        return replace(tool, parameters=_bare(tool.parameters))
+        return replace(tool, parameters=_bare(tool.parameters, tool.refinements))
     return replace(tool, description=f"{tool.description} {tool.guidance}".strip()) if tier == "full" else tool
 
 
-def _bare(schema: Mapping[str, Any]) -> dict[str, Any]:
+def _bare(schema: Mapping[str, Any], without: Sequence[str]) -> dict[str, Any]:
     """Without what the parameters mean; unknown ones are refused all the same."""
-    properties = {name: _without_description(part) for name, part in schema.get("properties", {}).items()}
+    parts = schema.get("properties", {})
+    properties = {name: _without_description(part) for name, part in parts.items() if name not in without}
     kept = {name: value for name, value in schema.items() if name != "additionalProperties"}
     return {**kept, "properties": properties} if properties else kept
 

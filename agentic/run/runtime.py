@@ -14,7 +14,7 @@ from agentic.events import Event, Warned
 from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher
 from agentic.hooks.screen import Renderer
-from agentic.hooks.tools import Memory, Tool
+from agentic.hooks.tools import Delegate, Memory, Tool
 from agentic.hooks.transport import Transport
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
@@ -42,12 +42,12 @@ class Runtime:
         """The object that the setting `key` selects from `hook`'s offers."""
         return self.host.build(hook, self.settings[key], self.setup)
 
-    def tools(self, memory: Memory) -> dict[str, Tool]:
+    def tools(self, memory: Memory, delegate: Delegate) -> dict[str, Tool]:
         """The enabled tools by name."""
         names = self.settings["tools.enabled"] or list(self.host.offers("agentic_tools"))
 
         def setup(plugin: str, provider: Provider[Any]) -> Setup:
-            return replace(self.setup(plugin, provider), memory=memory)
+            return replace(self.setup(plugin, provider), memory=memory, delegate=delegate)
 
         return {name: self.host.build("agentic_tools", name, setup) for name in names}
 

@@ -10,7 +10,6 @@ from agentic.events import Event, ToolCalled, ToolResult
 from agentic.hooks.events import Verdict
 from agentic.hooks.tools import CALLER, Tool
 from agentic.run.approval import Approver
-from agentic.run.leases import Leases
 from agentic.run.outcome.evidence import Evidence
 from agentic.run.protocols.arguments import parse
 from agentic.types import ToolCall, ToolOutput
@@ -27,7 +26,6 @@ class ToolCaller:
         approver: Approver,
         gate: Callable[[ToolCall], Awaitable[Verdict]],
         emit: Callable[[Event], Awaitable[None]],
-        leases: Leases,
         agent: str = "main",
     ) -> None:
         self._tools = tools
@@ -35,8 +33,8 @@ class ToolCaller:
         self._approver = approver
         self._gate = gate
         self._emit = emit
-        self._leases = leases
         self._agent = agent
+        self._refused = 0
         self.evidence = Evidence()
         self.blocked = False
 
@@ -47,10 +45,10 @@ class ToolCaller:
 
     async def call_all(self, calls: tuple[ToolCall, ...]) -> list[tuple[ToolCall, ToolOutput]]:
         """Each call with its output, one after the other."""
-        refused = len(self._approver.refused)
+        refused = self._refused
         done = [(call, await self.call(call)) for call in calls]
         if done:
-            self.blocked = len(self._approver.refused) > refused and all(output.failed for _, output in done)
+            self.blocked = self._refused > refused and all(output.failed for _, output in done)
         return done
 
     async def call(self, call: ToolCall) -> ToolOutput:
@@ -85,19 +83,18 @@ class ToolCaller:
         return tool, parse(call.arguments, tool.spec.parameters)
 
     async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
-        refused = await self._approver.may_call(call, tool.spec.effect, await self._gate(call))
-        if refused:
-            return ToolOutput(f"{call.name} was not run: {refused}.", failed=True)
-        path = str(arguments.get("path", "")) if tool.spec.effect == "write" else ""
-        if path and (holder := self._leases.refuse(path, self._agent)):
-            return ToolOutput(f"{path} is being written by {holder}: do your own part, and say what you need there.", failed=True)
         CALLER.set(self._agent)
+        verdict = await self._gate(call)
+        if why := await self._approver.may_call(call.name, arguments, tool.spec.effect, verdict):
+            self._refused += verdict.decision != "deny"
+            return ToolOutput(f"{call.name} was not run: {why}.", failed=True)
         for _ in range(2):  # once more where the user grants a path outside
             try:
                 return await tool.run(arguments, self._workspace)
             except OutsideWorkspace as outside:
-                if refused := await self._approver.may_leave(outside.path):
-                    return ToolOutput(f"{outside}: {refused}.", failed=True)
+                if why := await self._approver.may_leave(outside.path):
+                    self._refused += 1
+                    return ToolOutput(f"{outside}: {why}.", failed=True)
                 self._workspace.grant(outside.path)
             except AgenticError as error:
                 return ToolOutput(str(error), failed=True)

@@ -6,24 +6,23 @@ plan → check_complexity ─┬─ execute ────────┐
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import asdict
 from typing import Any
 
 from agentic.errors import ModelOutputError
-from agentic.events import ComplexityEstimated, PlanMade, WorkflowEvent
+from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
-from agentic.hooks.fan_out import FanOut
 from agentic.run.agent import Agent, Means
 from agentic.run.outcome.reflection import Reflection
 from agentic.run.sub_agents import SubAgents
-from agentic.types import Complexity, Outcome, Subtask
+from agentic.types import Complexity, Outcome, Plan
 
 DONE = "done"
+TRIES = 2  # of one agent, before a task whose parts are separable is split after all
 
 
 class Workflow:
-    """One task's way through the graph. The makers of decomposer and fan-out run only when a task is split."""
+    """One task's way through the graph. `make_decomposer` runs only when the task is split."""
 
     def __init__(
         self,
@@ -33,17 +32,21 @@ class Workflow:
         settings: Mapping[str, Any],
         llm: Llm,
         estimator: ComplexityEstimator,
-        make_splitters: Callable[[], tuple[Decomposer, FanOut]],
+        make_decomposer: Callable[[], Decomposer],
+        sub_agents: SubAgents,
     ) -> None:
         self._task = task
         self._means = means
         self._settings = settings
         self._llm = llm
         self._estimator = estimator
-        self._make_splitters = make_splitters
+        self._make_decomposer = make_decomposer
+        self._sub_agents = sub_agents
         self._agent = agent
         self._reflection = Reflection(self._agent, means, task)
         self._complexity: Complexity | None = None
+        self._whole: Outcome | None = None  # what sub-agents made of it
+        self._failures = 0
         self._status, self._result = "limit", "the limit of workflow steps was reached (workflow.recursion_limit)"
         self._nodes: dict[str, Callable[[], Awaitable[str]]] = {
             "plan": self._plan,
@@ -67,7 +70,9 @@ class Workflow:
             self._status, self._result = "timeout", "the run's time was up (workflow.timeout_seconds)"
         except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
             self._status, self._result = "interrupted", self._agent.last_words
-        return Outcome(self._status, self._result, tuple(self._means.workspace.written), self._agent.usage)
+        done_by_others = self._whole.summary if self._whole else self._sub_agents.so_far()
+        said = "\n".join(part for part in (done_by_others, self._result) if part)
+        return Outcome(self._status, said, tuple(self._means.workspace.written), self._agent.usage)
 
     async def _plan(self) -> str:
         """Free: the model plans as it goes. A task that comes back from `reflect` has its next step in the history already."""
@@ -78,44 +83,57 @@ class Workflow:
         return "check_complexity"
 
     async def _check_complexity(self) -> str:
-        self._complexity = found = await self._estimator.estimate(self._task, self._llm)
+        threshold = self._settings["sub_agents.complexity_threshold"]
+        if threshold > 0 or not self._settings["sub_agents.enabled"]:
+            found = await self._estimator.estimate(self._task, self._llm)
+        else:
+            found = Complexity(1.0, True, ("the user wants it split (sub_agents.complexity_threshold = 0)",))
+        self._complexity = found
         await self._means.events.emit(ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons))
-        split = self._settings["sub_agents.enabled"] and found.separable
-        return "spawn_sub_agents" if split and found.score > self._settings["sub_agents.complexity_threshold"] else "execute"
+        return "spawn_sub_agents" if self._may_split() and found.score > threshold else "execute"
+
+    def _may_split(self) -> bool:
+        separable = self._complexity is not None and self._complexity.separable
+        return bool(self._settings["sub_agents.enabled"] and separable and self._whole is None)
 
     async def _execute(self) -> str:
         self._status, self._result = await self._agent.run()
         return "reflect"
 
     async def _spawn_sub_agents(self) -> str:
-        decomposer, fan_out = self._make_splitters()
+        plan = await self._usable_plan()
+        if plan is None:
+            self._complexity = Complexity(0.0, separable=False)  # it is not tried again
+            return "execute"
+        self._whole = await self._sub_agents.carry_out(plan, self._task)
+        self._agent.answer(self._whole.summary)
+        self._reflection.plan_check = plan.check
+        self._status, self._result = "done", ""
+        return "reflect"
+
+    async def _usable_plan(self) -> Plan | None:
+        """None, with a line that says why, where one agent has to do it all."""
+        failed = f"\n\nWhat one agent did of it so far fails: {self._reflection.word}" if self._failures else ""
         try:
-            plan = await decomposer.decompose(self._task, self._llm)
+            plan = await self._make_decomposer().decompose(self._task + failed, self._llm)
         except ModelOutputError as error:
-            await self._means.events.emit(WorkflowEvent(node="spawn_sub_agents", message=f"{error}; one agent does it all"))
-            return "execute"
-        if problems := plan.problems():
-            message = f"the plan cannot be used ({'; '.join(problems)}); one agent does it all"
-            await self._means.events.emit(WorkflowEvent(node="spawn_sub_agents", message=message))
-            return "execute"
-        await self._means.events.emit(PlanMade(subtasks=tuple(map(_shown, plan.subtasks))))
-        children = SubAgents(self._agent, self._means, self._settings, self._task)
-        whole = children.aggregate(plan, await fan_out.run(plan, children.spawn))
-        self._agent.usage += whole.usage
-        self._status, self._result = whole.status, whole.result
-        return DONE
+            why = str(error)
+        else:
+            if not (problems := plan.problems()):
+                return plan
+            why = f"the plan cannot be used ({'; '.join(problems)})"
+        await self._means.events.emit(WorkflowEvent(node="spawn_sub_agents", message=f"{why}; one agent does it all"))
+        return None
 
     async def _reflect(self) -> str:
         if self._status != "done":
             return DONE
-        again = await self._reflection.judge()
-        if again:
-            return "plan"
-        self._status, note = self._reflection.status, self._reflection.note
-        said = self._result or self._agent.tools.evidence.summary()
-        self._result = "\n".join(part for part in (said, note) if part)
+        if await self._reflection.judge():
+            self._failures += 1
+            return "spawn_sub_agents" if self._failures == TRIES and self._may_split() else "plan"
+        self._status = self._reflection.status
+        if self._whole and self._status == "done":
+            self._status = self._whole.status
+        said = self._result or ("" if self._whole else self._agent.tools.evidence.summary())
+        self._result = "\n".join(part for part in (said, self._reflection.note) if part)
         return DONE
-
-
-def _shown(subtask: Subtask) -> dict[str, Any]:
-    return asdict(subtask) | {"description": subtask.description}

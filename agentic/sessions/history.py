@@ -15,14 +15,14 @@ class ConversationHistory:
     def __init__(self, session: Session, blackboard: Blackboard | None = None, agent: str = "main") -> None:
         self.session = session
         self.blackboard = blackboard or Blackboard(session)
-        self._agent = agent
+        self.agent = agent
         self._has_partial = True
         self._messages = _restored(session, agent)
         self._keep_partial()
 
     def _keep_partial(self) -> None:
         """What a killed process left of an answer becomes a message."""
-        partial = self.session.fact(f"partial:{self._agent}")
+        partial = self.session.fact(f"partial:{self.agent}")
         if partial and self._messages and self._messages[-1].role != "assistant":
             self.add(Message("assistant", f"{partial}\n(interrupted)"))
 
@@ -31,7 +31,7 @@ class ConversationHistory:
 
     def add(self, message: Message) -> None:
         self._messages.append(message)
-        self.session.append("message", to_record(message), self._agent)
+        self.session.append("message", to_record(message), self.agent)
         if message.role == "assistant":
             self.partial("")
 
@@ -42,7 +42,7 @@ class ConversationHistory:
     def amend(self, message: Message) -> None:
         """Replaces the newest message, which was not sent yet."""
         self._messages[-1] = message
-        self.session.append("amended", to_record(message), self._agent)
+        self.session.append("amended", to_record(message), self.agent)
 
     def say(self, text: str) -> None:
         """A word of the user's; joins the newest message where that is the user's too, since templates want roles to alternate."""
@@ -55,7 +55,7 @@ class ConversationHistory:
     def rewrite(self, messages: Sequence[Message]) -> None:
         """A declared trim: from now on the conversation is these."""
         self._messages = list(messages)
-        self.session.append("view", {"messages": [to_record(message) for message in messages]}, self._agent)
+        self.session.append("view", {"messages": [to_record(message) for message in messages]}, self.agent)
 
     def get_messages_for_llm(self) -> list[Message]:
         """The conversation as it stands after the last trim."""
@@ -63,7 +63,7 @@ class ConversationHistory:
 
     def share_context(self, key: str, value: str) -> None:
         """To every agent of the session."""
-        self.blackboard.share(key, value, self._agent)
+        self.blackboard.share(key, value, self.agent)
 
     def get_shared_context(self, key: str) -> str | None:
         return self.blackboard.get(key)
@@ -72,7 +72,7 @@ class ConversationHistory:
         """An answer in the making: what is there of it after a kill. It is over once the answer is added."""
         if text or self._has_partial:
             self._has_partial = bool(text)
-            self.session.set_fact(f"partial:{self._agent}", text)
+            self.session.set_fact(f"partial:{self.agent}", text)
 
 
 def _restored(session: Session, agent: str) -> list[Message]:

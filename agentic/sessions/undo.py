@@ -9,20 +9,20 @@ from agentic.workspace import FileNotFoundToolError, Workspace
 
 
 class Journal:
-    """Keeps a file's bytes before a tool replaces them: a `Workspace.journal`."""
+    """Keeps a file's bytes before a tool replaces or removes them: a `Workspace.journal`."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def __call__(self, path: str, before: bytes | None, after: bytes) -> None:
+    def __call__(self, path: str, before: bytes | None, after: bytes | None) -> None:
         kept = None if before is None else self._session.keep(before)
-        self._session.append("file", {"path": path, "before": kept, "after": hashlib.sha256(after).hexdigest()})
+        self._session.append("file", {"path": path, "before": kept, "after": _name(after)})
 
 
 @dataclass(slots=True)
 class _Change:
     before: str | None
-    after: str
+    after: str | None
 
 
 def undo(session: Session, workspace: Workspace, since: int = 0) -> list[str]:
@@ -34,8 +34,7 @@ def undo(session: Session, workspace: Workspace, since: int = 0) -> list[str]:
     todo: dict[str, bytes | None] = {}
     changed: list[str] = []
     for path, change in changes.items():
-        current = _current(workspace, path)
-        now = None if current is None else hashlib.sha256(current).hexdigest()
+        now = _name(_current(workspace, path))
         if now == change.before:
             continue
         before = session.content(change.before) if change.before else None
@@ -44,11 +43,12 @@ def undo(session: Session, workspace: Workspace, since: int = 0) -> list[str]:
         todo[path] = before
     if changed:
         raise ToolError(f"nothing was undone: {', '.join(changed)} changed since the session wrote it")
+    space = workspace.view()  # without a journal: what is taken back is no change to take back
     for path, before in todo.items():
         if before is None:
-            workspace.remove(path)
+            space.remove(path)
         else:
-            workspace.write(path, before)
+            space.write(path, before)
     session.append("undone", {"seqs": seen})
     return list(todo)
 
@@ -67,7 +67,7 @@ def _changes(session: Session, since: int) -> tuple[dict[str, _Change], list[int
     seen = []
     for record in session.records("file", after=since):
         path, before, after = (record.data.get(name) for name in ("path", "before", "after"))
-        if record.seq in undone or not isinstance(path, str) or not isinstance(after, str):
+        if record.seq in undone or not isinstance(path, str) or not isinstance(after, str | None):
             continue
         seen.append(record.seq)
         known = changes.setdefault(path, _Change(before if isinstance(before, str) else None, after))
@@ -79,8 +79,12 @@ def _undone(session: Session) -> set[int]:
     return {seq for record in session.records("undone") for seq in record.data.get("seqs", ()) if isinstance(seq, int)}
 
 
+def _name(content: bytes | None) -> str | None:
+    return None if content is None else hashlib.sha256(content).hexdigest()
+
+
 def _current(workspace: Workspace, path: str) -> bytes | None:
     try:
-        return workspace.read(path).data
+        return workspace.current(path).data
     except FileNotFoundToolError:
         return None

@@ -14,6 +14,7 @@ _TOOLS = {
     "search": ("search", "Search", "finds the lines that match a regular expression"),
     "recall": ("memory", "Recall", "shows a tool output that was left out of the prompt"),
     "share": ("memory", "Share", "tells all agents of the session a value"),
+    "delegate": ("delegate", "Delegate", "gives parts of the work to sub-agents"),
     "run": ("shell", "Run", "runs a command"),
 }
 

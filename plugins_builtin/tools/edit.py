@@ -15,7 +15,7 @@ NEAREST_LINES = 12
 class EditFile:
     spec = ToolSpec(
         "edit_file",
-        "Replaces one piece of a file. `old` is the exact present text and must occur once; take whole lines.",
+        "Replaces one piece of a file. `old` is its exact text, in whole lines, and occurs once.",
         {
             "type": "object",
             "properties": {"path": {"type": "string"}, "old": {"type": "string"}, "new": {"type": "string"}},
@@ -32,7 +32,7 @@ class EditFile:
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         path = arguments["path"]
-        file = decode(workspace.read(path).data, path)
+        file = decode(workspace.current(path).data, path)
         text = replace(file.text, arguments["old"], arguments["new"], file.newline)
         workspace.write(path, file.encode(text))
         return ToolOutput(f"Edited {path}.{syntax_note(path, text)}")

@@ -62,7 +62,7 @@ class ReadFile:
 class WriteFile:
     spec = ToolSpec(
         "write_file",
-        "Creates a file, or replaces its whole content.",
+        "Creates or replaces a whole file.",
         _object("path content", path={"type": "string"}, content={"type": "string"}),
         "write",
         "For new files, or where most of a file changes. Give the whole content, nothing left out.",
@@ -74,7 +74,7 @@ class WriteFile:
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         path, content = arguments["path"], _without_fences(arguments["path"], arguments["content"])
         if workspace.exists(path):
-            before = decode(workspace.read(path).data, path)
+            before = decode(workspace.current(path).data, path)
             if _elided(content) and not _elided(before.text):
                 raise ToolError(f"{path} was not written: the content leaves something out. Write the whole file.")
             data = before.encode(content.replace("\r\n", "\n").replace("\n", before.newline))
@@ -113,7 +113,7 @@ def syntax_note(path: str, content: str) -> str:
 class ListFiles:
     spec = ToolSpec(
         "list_files",
-        "Lists the files in a folder and below it.",
+        "Lists the files below a folder.",
         _object("", path={"type": "string", "description": "the folder; the whole workspace without it"}),
     )
 

@@ -10,7 +10,7 @@ from agentic.hooks.tools import CALLER, Memory
 class Recall:
     spec = ToolSpec(
         "recall",
-        "Shows a tool output that was left out, by its id.",
+        "Shows a tool output that was left out.",
         {
             "type": "object",
             "properties": {
@@ -21,6 +21,7 @@ class Recall:
             "required": ["id"],
             "additionalProperties": False,
         },
+        refinements=("line_start", "line_end"),
     )
 
     def __init__(self, setup: Setup) -> None:
@@ -39,7 +40,7 @@ class Recall:
 class Share:
     spec = ToolSpec(
         "share",
-        "Tells all agents of this session a value.",
+        "Tells all agents a value.",
         {
             "type": "object",
             "properties": {"key": {"type": "string"}, "value": {"type": "string"}},

@@ -14,7 +14,7 @@ MAX_LINE = 200
 class Search:
     spec = ToolSpec(
         "search",
-        "Finds the lines that match a regular expression, as path:line: text.",
+        "Finds the lines that match a regular expression.",
         {
             "type": "object",
             "properties": {
@@ -26,6 +26,7 @@ class Search:
             "additionalProperties": False,
         },
         guidance="The quickest way to find where something is defined or used. Narrow it with path before raising max_results.",
+        refinements=("max_results",),
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
@@ -50,7 +51,7 @@ class Search:
 
 def _hits(workspace: Workspace, name: str, pattern: re.Pattern[str]) -> Iterator[str]:
     try:
-        text = decode(workspace.read(name).data, name).text
+        text = decode(workspace.current(name).data, name).text
     except AgenticError:  # binary, unreadable or a link that leads out
         return
     for number, line in enumerate(text.splitlines(), 1):

@@ -31,7 +31,7 @@ _QUIET = {
 class Run:
     spec = ToolSpec(
         "run",
-        "Runs a shell command in the workspace's folder; gives its output and exit code.",
+        "Runs a shell command.",
         {
             "type": "object",
             "properties": {
@@ -42,8 +42,10 @@ class Run:
             "additionalProperties": False,
         },
         "execute",
-        "There is no input. Use it for tests, builds, linters and git, not for reading or editing files. Each command begins in the"
-        " workspace's folder. A command that starts a server must end by itself: give it a timeout.",
+        "It gives the output and the exit code; there is no input. Use it for tests, builds, linters and git, not for reading or"
+        " editing files. Each command begins in the workspace's folder. A command that starts a server must end by itself: give it a"
+        " timeout.",
+        refinements=("timeout",),
     )
 
     def __init__(self, setup: Setup) -> None:

@@ -286,6 +286,16 @@ def test_undo_brings_back_what_was_and_refuses_what_changed_since(session: Sessi
     assert undo(session, Workspace(root)) == []
 
 
+def test_undo_brings_back_what_was_removed(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("mine")
+    space = Workspace(tmp_path)
+    space.journal = Journal(session)
+    session.append("turn", {"task": "one"})
+    space.remove("a.txt")
+    assert undo(session, space) == ["a.txt"]
+    assert (tmp_path / "a.txt").read_text() == "mine"
+
+
 def test_undo_of_the_last_turn_only(session: Session, tmp_path: Path) -> None:
     space = Workspace(tmp_path)
     space.journal = Journal(session)
@@ -293,9 +303,9 @@ def test_undo_of_the_last_turn_only(session: Session, tmp_path: Path) -> None:
         session.append("turn", {"task": turn})
         space.write("a.txt", turn.encode())
     session.append("turn", {"task": "a question"})
-    assert undo(session, Workspace(tmp_path), last_turn(session)) == ["a.txt"]
+    assert undo(session, space, last_turn(session)) == ["a.txt"]  # as the chat does, with the journal that the tools have
     assert (tmp_path / "a.txt").read_text() == "one"
-    undo(session, Workspace(tmp_path), last_turn(session))
+    undo(session, space, last_turn(session))
     assert not (tmp_path / "a.txt").exists()
     assert last_turn(session) == 0
 

@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic import Outcome, Plan, Subtask
+from agentic import Outcome, Plan, Subtask, ToolError
 from agentic.config import load
 from agentic.events import LlmChunk, SubAgentFinished, SubAgentStarted
 from agentic.hooks import Setup
-from agentic.run.leases import Leases
+from agentic.run.sub_agents.leases import Leases
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.fan_out import LocalFanOut
 from plugins_builtin.screen.rich_screen import Status
@@ -264,10 +264,24 @@ def test_two_writers_do_not_trample(agentic: Agentic, server: FakeVLLM, work: Pa
 
 def test_a_lease_ends_with_its_holder() -> None:
     leases = Leases()
-    assert leases.refuse("a/b.py", "one") == ""
-    assert leases.refuse("a/../a/b.py", "two") == "one"
+    leases.claim("a/b.py", "one")
+    with pytest.raises(ToolError, match="is being written by one"):
+        leases.claim("a/../a/b.py", "two")
     leases.release("one")
-    assert leases.refuse("a/b.py", "two") == ""
+    leases.claim("a/b.py", "two")
+
+
+def test_what_the_plan_names_for_one_is_nobody_elses_until_that_one_ends() -> None:
+    leases = Leases({"one": ["api/", "shared.py"], "two": ["shared.py"]})
+    for path in ("api/main.py", "api"):
+        with pytest.raises(ToolError, match="written by one"):
+            leases.claim(path, "two")
+    leases.claim("apix.py", "two")
+    leases.claim("shared.py", "two")
+    with pytest.raises(ToolError, match="written by two"):
+        leases.claim("shared.py", "one")
+    leases.release("one")
+    leases.claim("api/main.py", "two")
 
 
 def fan_out(plan: Plan, spawn: Callable[[Subtask], Any], most: int = 3) -> list[Outcome]:
@@ -291,7 +305,7 @@ def test_a_child_that_raises_or_is_cancelled_is_an_outcome() -> None:
     )
     outcomes = fan_out(plan, spawn)
     assert [outcome.status for outcome in outcomes] == ["failed", "failed", "done", "skipped"]
-    assert outcomes[0].result == "RuntimeError: boom"
+    assert outcomes[0].summary == "RuntimeError: boom"
 
 
 def test_cancelling_the_whole_leaves_nothing_running() -> None:

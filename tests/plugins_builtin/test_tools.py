@@ -55,6 +55,22 @@ def test_an_edit_changes_its_hunk_and_no_other_byte(work: Path, name: str) -> No
     assert (work / "f").read_bytes() == STORED[name].replace("two".encode(encoding), "2".encode(encoding))
 
 
+@pytest.mark.parametrize(("tool", "arguments"), [(WriteFile(), {"content": "mine\n"}), (EditFile(), {"old": "one", "new": "mine"})])
+def test_a_file_that_changed_since_the_model_read_it_is_refused_until_it_is_read_again(
+    work: Path, tool: Any, arguments: dict[str, str]
+) -> None:
+    space = Workspace(work)
+    (work / "f").write_text("one\n")
+    do(ReadFile(), space, path="f")
+    (work / "f").write_text("one\nthe user's\n")
+    with pytest.raises(ToolError, match="changed since it was read; read it again"):
+        do(tool, space, path="f", **arguments)
+    assert (work / "f").read_text() == "one\nthe user's\n"
+    do(ReadFile(), space, path="f")
+    do(tool, space, path="f", **arguments)
+    assert "mine" in (work / "f").read_text()
+
+
 def test_a_multi_line_edit_takes_the_files_line_ends(work: Path) -> None:
     (work / "f").write_bytes(b"a\r\nb\r\nc\r\n")
     do(EditFile(), work, path="f", old="a\nb", new="x\ny\nz")

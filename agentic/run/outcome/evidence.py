@@ -34,6 +34,11 @@ class Evidence:
         self.unchecked_code = False
         self.checks.append((command, output))
 
+    def forget(self, command: str) -> None:
+        """It showed nothing."""
+        self.decisive.discard(command)
+        self.checks = [check for check in self.checks if check[0] != command]
+
     def failed_check(self) -> tuple[str, ToolOutput] | None:
         """The last command, where it shows that the code is broken.
 

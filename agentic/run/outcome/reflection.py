@@ -10,6 +10,7 @@ from agentic.run.outcome.failures import count_failures, essence
 from agentic.run.outcome.trials import trial_command
 
 MAX_ROUNDS = 4
+_CANNOT_RUN = (124, 126, 127)  # it never ended, it is no program, there is no such program
 MAX_TRIALS = 2  # a usage line tried with made-up values is a hint, not a proof
 _TEST_RUN = re.compile(r"^Ran \d+ tests? in|^=+ .*(failed|error)|^FAILED ", re.MULTILINE)
 _ABOUT_TESTS = re.compile(
@@ -18,7 +19,10 @@ _ABOUT_TESTS = re.compile(
 
 
 class Reflection:
-    """`judge` after every time the model says it is done; `status` and `note` once it says that nothing is left to do."""
+    """`judge` after every time the model says it is done; `status` and `note` once it says that nothing is left to do.
+
+    `plan_check` is a command that shows whether the parts of a plan fit together; `word` is what was wrong last.
+    """
 
     def __init__(self, agent: Agent, means: Means, task: str) -> None:
         self._agent = agent
@@ -27,6 +31,8 @@ class Reflection:
         self._rounds = 0
         self._trials = 0
         self._best: tuple[int, str, dict[str, bytes]] | None = None  # failures, what they are, the files
+        self.plan_check = ""
+        self.word = ""
         self.status = "done"
         self.note = ""
 
@@ -49,6 +55,7 @@ class Reflection:
         if self._rounds > MAX_ROUNDS:
             self._conclude()
             return False
+        self.word = word
         self._agent.vary()
         await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
         await self._tell(await self._keep_the_better(word))
@@ -84,7 +91,10 @@ class Reflection:
             if not commands:
                 return f"You wrote {', '.join(evidence.written)}, and nothing was run yet. Run it once to see that it works."
             for command in commands:
-                await self._agent.tools.run_command(command)
+                output = await self._agent.tools.run_command(command)
+                if command == self.plan_check and output.exit_code in _CANNOT_RUN:  # a model made it up
+                    self.plan_check = ""
+                    evidence.forget(command)
         if failed := evidence.failed_check():
             return self._told(failed[0], failed[1].text)
         return ""
@@ -103,7 +113,8 @@ class Reflection:
         """The tests of the folder and the examples of the task; for a model that is asked in fenced text, the program itself."""
         root, written = self._means.workspace.root, self._agent.tools.evidence.written
         tests = check_command(root)
-        commands = [*([tests] if tests else []), *check_commands(self._task, root, written)]
+        planned = [self.plan_check] if self.plan_check else []
+        commands = [*dict.fromkeys([*planned, *([tests] if tests else [])]), *check_commands(self._task, root, written)]
         self._agent.tools.evidence.decisive.update(commands)
         if (trial := trial_command(self._task, root)) and self._trials < MAX_TRIALS:
             self._trials += 1

@@ -1,0 +1,149 @@
+"""The agents of one plan: the one place that spawns, counts and ends them."""
+
+import asyncio
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agentic.errors import AgenticError, ToolError
+from agentic.events import SubAgentFinished, SubAgentStarted, Warned
+from agentic.hooks.batching import Lane
+from agentic.run.agent import Agent, Means
+from agentic.run.outcome.checks import check_command
+from agentic.run.sub_agents.leases import Leases
+from agentic.run.sub_agents.report import Part, outcome_of, report
+from agentic.run.sub_agents.told import MAX_SHOWN, told
+from agentic.run.sub_agents.worktrees import Worktrees
+from agentic.sessions import ConversationHistory
+from agentic.types import Outcome, Plan, Subtask
+from agentic.workspace import Workspace
+
+REPORT_AT = 0.8  # of a sub-agent's time, from when on its next turn is the last
+
+
+class Team:
+    """Children of one agent. They have its system text and tools byte for byte, so their prompts begin in its cache."""
+
+    def __init__(self, plan: Plan, task: str, parent: Agent, means: Means, settings: Mapping[str, Any]) -> None:
+        self._plan = plan
+        self._task = task
+        self._parent = parent
+        self._means = means
+        self._turns: int = settings["sub_agents.subtask_max_iterations"]
+        self._seconds: float = settings["sub_agents.timeout_seconds"]
+        self._parts: dict[str, Part] = {}
+        self._started = time.monotonic()
+        self._histories = {subtask.id: self._history(subtask.id) for subtask in plan.subtasks}
+        self._trees: Worktrees | None = None
+        self._leases = Leases({self._histories[subtask.id].agent: subtask.writes for subtask in plan.subtasks})
+
+    async def isolate(self) -> None:
+        """Worktrees where the plan asks for them and git can make them; else leases keep writers apart."""
+        if self._plan.isolation != "worktree":
+            return
+        try:
+            self._trees = await Worktrees.open(self._means.workspace, self._check)
+        except ToolError as error:
+            why = f"no worktrees here ({error}); a file is one sub-agent's at a time instead"
+            await self._means.events.emit(Warned(message=why))
+
+    async def close(self) -> None:
+        """When all have ended."""
+        if self._trees is not None:
+            await self._trees.close()
+
+    def _history(self, name: str) -> ConversationHistory:
+        """An empty one: an earlier plan of the session may have had a sub-agent of that name."""
+        mine, number = self._parent.context.history, 1
+        while True:
+            agent = f"sub-{name}" if number == 1 else f"sub-{name}-{number}"
+            history = ConversationHistory(mine.session, mine.blackboard, agent)
+            if not len(history):
+                return history
+            number += 1
+
+    async def spawn(self, subtask: Subtask) -> Outcome:
+        """Does one part within its turns and its time; what was done by then is its outcome. Raises nothing but CancelledError."""
+        turns, history, emit = self._means.turns, self._histories[subtask.id], self._means.events.emit
+        if not turns.for_one_more:
+            return self._keep(subtask, Outcome("limit", "no model call was left for it (workflow.max_iterations)"), 0.0)
+        try:
+            space = await self._space(history.agent)
+        except ToolError as error:
+            return self._keep(subtask, Outcome("failed", f"it got no worktree: {error}"), 0.0)
+        agent = Agent(replace(self._means, workspace=space), history, self._turns, Lane.SUB_AGENT)
+        await emit(SubAgentStarted(task=subtask.description, title=subtask.title, agent=history.agent))
+        started = time.monotonic()
+        turns.sub_agents += 1
+        status, said, files = "interrupted", "", None
+        try:
+            status, said = await self._work(agent, subtask)
+            if self._trees is not None:
+                status, said, files = await self._merged(self._trees, history.agent, status, said)
+        finally:
+            turns.sub_agents -= 1
+            self._leases.release(history.agent)
+            said, files = said or agent.last_words[:MAX_SHOWN], tuple(space.written) if files is None else files
+            self._keep(subtask, outcome_of(status, said, files, agent.tools.evidence, agent.usage), time.monotonic() - started)
+            await emit(SubAgentFinished(status=status, files=files, agent=history.agent))
+        return self._parts[subtask.id].outcome
+
+    async def _work(self, agent: Agent, subtask: Subtask) -> tuple[str, str]:
+        """(status, what it said)"""
+        agent.report_at = time.monotonic() + REPORT_AT * self._seconds
+        try:
+            async with asyncio.timeout(self._seconds):
+                agent.start(told(subtask, self._task, self._turns, self._needed(subtask)))
+                return await agent.run()
+        except TimeoutError:
+            return "timeout", f"its {self._seconds:g} s were up; the last it said: {agent.last_words[:MAX_SHOWN]}"
+        except AgenticError as error:
+            return "failed", str(error)
+        except Exception as error:  # of a plugin, or ours: it is one part's end, not everybody's
+            return "failed", f"{type(error).__name__}: {error}"
+
+    async def _merged(self, trees: Worktrees, agent: str, status: str, said: str) -> tuple[str, str, tuple[str, ...]]:
+        """(status, what it said, the files that changed in the folder) once its work is in the folder, or why it is not."""
+        try:
+            return status, said, await trees.merge(agent)
+        except ToolError as error:
+            return "failed", f"{said}\nNone of its changes were taken: {error}", ()
+
+    async def _space(self, agent: str) -> Workspace:
+        """The folder as the sub-agent has it. Raises ToolError where it cannot get a worktree."""
+        if self._trees is not None:
+            return self._means.workspace.view(await self._trees.add(agent))
+        space = self._means.workspace.view()
+        space.journal = self._means.workspace.journal
+        space.claim = lambda path: self._leases.claim(path, agent)
+        return space
+
+    async def _check(self) -> str:
+        """What fails of the whole, "" for nothing or where nothing can be run."""
+        tools, command = self._parent.tools, self._plan.check or check_command(self._means.workspace.root)
+        if not command or not tools.can_run():
+            return ""
+        output = await tools.run_command(command)
+        return f"`{command}` (exit code {output.exit_code})" if output.failed else ""
+
+    def _needed(self, subtask: Subtask) -> list[tuple[Subtask, Outcome]]:
+        parts = [self._parts[name] for name in subtask.depends_on if name in self._parts]
+        return [(part.subtask, part.outcome) for part in parts]
+
+    def _keep(self, subtask: Subtask, outcome: Outcome, seconds: float) -> Outcome:
+        """What is known of a part counts at once, however the whole ends."""
+        self._parts[subtask.id] = Part(subtask, outcome, seconds)
+        self._parent.usage += outcome.usage
+        self._parent.context.history.session.keep_output(outcome.summary)
+        for path in outcome.files:
+            self._means.workspace.written[path] = None
+            self._parent.tools.evidence.wrote(path)
+        return outcome
+
+    def report(self, outcomes: Sequence[Outcome] = ()) -> Outcome:
+        """One result, of what is there by now; `outcomes`, in the plan's order, say what became of parts that were never begun."""
+        others = dict(zip((subtask.id for subtask in self._plan.subtasks), outcomes, strict=False))
+        waiting = Outcome("skipped", "its turn never came")
+        parts = [self._parts.get(subtask.id) or Part(subtask, others.get(subtask.id, waiting)) for subtask in self._plan.subtasks]
+        return report(parts, time.monotonic() - self._started)

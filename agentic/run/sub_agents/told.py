@@ -1,0 +1,34 @@
+"""What a sub-agent is told. All that is its own stands in its newest message: what comes before is the same for every child."""
+
+from collections.abc import Iterable
+
+from agentic.types import Outcome, Subtask, recall_id
+
+MAX_SHOWN = 400  # characters of what a part produced, for those that build on it
+STATUS_WORDS = {"done": "done", "skipped": "not begun", "timeout": "out of time", "limit": "out of turns", "gave_up": "gave up"}
+
+
+def told(subtask: Subtask, task: str, turns: int, needed: Iterable[tuple[Subtask, Outcome]]) -> str:
+    """`needed` are the parts that it depends on, with what came of them."""
+    lines = [
+        subtask.description,
+        f"You do one part of a larger task, and only that part. The larger task: {task}",
+        f"You write {', '.join(subtask.writes)}; other agents write the other files now." if subtask.writes else "",
+        f"Look at {', '.join(subtask.reads)}." if subtask.reads else "",
+        f"Output: {subtask.output}" if subtask.output else "",
+        f"It is done when: {subtask.done_check}" if subtask.done_check else "",
+        f"You have {turns} turns. At the end say what you did, and begin a line with `Open:` for what is missing or undecided.",
+    ]
+    before = [_built_on(*part) for part in needed]
+    return "\n".join(filter(None, [*lines, *(["What it builds on:", *before] if before else [])]))
+
+
+def _built_on(subtask: Subtask, outcome: Outcome) -> str:
+    text = outcome.summary
+    short = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… (recall {recall_id(text)} shows all)"
+    files = f" Files: {', '.join(outcome.files)}" if outcome.files else ""
+    return f"- {subtask.title} ({how_it_ended(outcome)}): {short}{files}"
+
+
+def how_it_ended(outcome: Outcome) -> str:
+    return STATUS_WORDS.get(outcome.status, outcome.status)

@@ -1,0 +1,16 @@
+"""How many model calls are left."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Turns:
+    """Model calls that the agents of one task may still make together. Each of the `sub_agents` at work keeps one to report."""
+
+    left: int = 0
+    sub_agents: int = 0
+
+    @property
+    def for_one_more(self) -> bool:
+        """Whether another sub-agent could do anything but report."""
+        return self.left > self.sub_agents + 1
