@@ -182,7 +182,7 @@ class Agent:
         """Why a sub-agent's next turn is its last: limit, timeout, "" where it is not."""
         if self._lane is not Lane.SUB_AGENT or self._left == self._max_iterations:
             return ""
-        if self._left == 1 or self._means.turns.left <= self._means.turns.sub_agents:
+        if self._left == 1 or self._means.turns.only_to_report:
             return "limit"
         return "timeout" if time.monotonic() > self.report_at else ""
 

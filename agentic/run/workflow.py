@@ -113,9 +113,8 @@ class Workflow:
 
     async def _usable_plan(self) -> Plan | None:
         """None, with a line that says why, where one agent has to do it all."""
-        failed = f"\n\nWhat one agent did of it so far fails: {self._reflection.word}" if self._failures else ""
         try:
-            plan = await self._make_decomposer().decompose(self._task + failed, self._llm)
+            plan = await self._make_decomposer().decompose(self._task + self._reflection.what_still_fails(), self._llm)
         except ModelOutputError as error:
             why = str(error)
         else:

@@ -116,8 +116,12 @@ class Places:
         self.dispatch()
 
 
-def _cost(ticket: Ticket, site: Site) -> tuple[int, int]:
-    """Tokens until it would be served there, less what its cache saves; equal ones by rendezvous hashing."""
+def _cost(ticket: Ticket, site: Site) -> tuple[bool, int, int]:
+    """Tokens until it would be served there, less what its cache saves; equal ones by rendezvous hashing.
+
+    Sub-agents first go where they begin in the cache, while a batch fills there.
+    """
     key = ticket.work.keys[0][0]
     rank = int.from_bytes(hashlib.blake2b(f"{site.url}\0{key}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
-    return site.outstanding - site.saved(ticket.work), rank
+    away = ticket.lane is Lane.SUB_AGENT and not site.welcomes(ticket.work)
+    return away, site.outstanding - site.saved(ticket.work), rank

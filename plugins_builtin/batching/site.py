@@ -40,6 +40,7 @@ class Site:
     def __init__(self, url: str, places: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.url = url
         self.limit = Limit(places, clock)
+        self._batch = places
         self.info: EndpointInfo | None = None
         self.load: EndpointLoad | None = None
         self.hit_rate: float | None = None
@@ -96,6 +97,10 @@ class Site:
     def saved(self, work: Work) -> int:
         """Tokens of the prompt that its prefix cache should still hold."""
         return next((min(tokens, self._cached[key]) for key, tokens in work.keys if key in self._cached), 0)
+
+    def welcomes(self, work: Work) -> bool:
+        """Whether it holds the conversation, or where that begins and its batch is not full yet."""
+        return work.keys[0][0] in self._cached or (self.saved(work) > 0 and self.in_flight < self._batch)
 
     def enter(self, work: Work, lane: Lane) -> int:
         """Takes a place. Returns what the request costs there, for `leave`."""

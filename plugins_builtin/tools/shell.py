@@ -43,8 +43,8 @@ class Run:
         },
         "execute",
         "It gives the output and the exit code; there is no input. Use it for tests, builds, linters and git, not for reading or"
-        " editing files. Each command begins in the workspace's folder. A command that starts a server must end by itself: give it a"
-        " timeout.",
+        " editing files. Each command begins in the workspace's folder. A command that starts a server must end by itself: give it"
+        " a timeout.",
         refinements=("timeout",),
     )
 

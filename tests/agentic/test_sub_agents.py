@@ -3,8 +3,7 @@
 import asyncio
 import json
 import threading
-from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,64 +19,8 @@ from agentic.run.sub_agents.leases import Leases
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.fan_out import LocalFanOut
 from plugins_builtin.screen.rich_screen import Status
-from tests.conftest import Agentic, Done
-
-TASK = "Build a full stack web application with React frontend, FastAPI backend, PostgreSQL database, and unit tests"
-NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
-
-
-def part(name: str, **fields: Any) -> dict[str, Any]:
-    known = {
-        "title": name,
-        "objective": f"write {name}.txt",
-        "output": "",
-        "done_check": "",
-        "reads": [],
-        "depends_on": [],
-        "priority": 0,
-    }
-    return {"id": name, "writes": [f"{name}.txt"], **known, **fields}
-
-
-PARTS = [
-    part("frontend", objective="React"),
-    part("backend", objective="FastAPI"),
-    part("database", objective="PostgreSQL"),
-    part("tests"),
-]
-
-
-class Model:
-    """Gives the plan, and lets each child write its file, one call a turn as gpt-oss does. `behave` changes what a child does."""
-
-    def __init__(
-        self, server: FakeVLLM, plan: Sequence[dict[str, Any]], behave: dict[str, Callable[[Request], Answer]] | None = None
-    ) -> None:
-        self.plan = json.dumps(list(plan))
-        self.plans = 0
-        self.behave = behave or {}
-        self.together = threading.Semaphore(0)
-        self.children: Counter[str] = Counter()
-        server.otherwise = self.reply
-
-    def reply(self, request: Request) -> Answer:
-        messages = request.json["messages"]
-        if messages[0]["content"].startswith("Decompose"):
-            self.plans += 1
-            return answer(self.plan)
-        asked = next(message["content"] for message in messages if message["role"] == "user")
-        name = asked.partition("\n")[0].rpartition("\n")[2].split(":")[0]
-        name = next((each["id"] for each in json.loads(self.plan) if f"{each['title']}:" in asked), name)
-        self.children[name] += 1
-        if name in self.behave:
-            return self.behave[name](request)
-        if messages[-1]["role"] == "tool":
-            return answer(f"{name} is written")
-        return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}), pause=0.02)
-
-
-def split(agentic: Agentic, server: FakeVLLM, *more: str) -> Done:
-    return agentic("run", TASK, "--endpoint", server.url, *NATIVE, *more, seconds=90)
+from tests.children import PARTS, TASK, Model, part, split
+from tests.conftest import Agentic
 
 
 def test_four_parts_side_by_side_become_one_result(agentic: Agentic, server: FakeVLLM, work: Path) -> None:

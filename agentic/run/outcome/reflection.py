@@ -21,7 +21,7 @@ _ABOUT_TESTS = re.compile(
 class Reflection:
     """`judge` after every time the model says it is done; `status` and `note` once it says that nothing is left to do.
 
-    `plan_check` is a command that shows whether the parts of a plan fit together; `word` is what was wrong last.
+    `plan_check` is a command that shows whether the parts of a plan fit together.
     """
 
     def __init__(self, agent: Agent, means: Means, task: str) -> None:
@@ -32,7 +32,6 @@ class Reflection:
         self._trials = 0
         self._best: tuple[int, str, dict[str, bytes]] | None = None  # failures, what they are, the files
         self.plan_check = ""
-        self.word = ""
         self.status = "done"
         self.note = ""
 
@@ -55,11 +54,15 @@ class Reflection:
         if self._rounds > MAX_ROUNDS:
             self._conclude()
             return False
-        self.word = word
         self._agent.vary()
         await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
         await self._tell(await self._keep_the_better(word))
         return True
+
+    def what_still_fails(self) -> str:
+        """A remark to the task, "" where nothing does."""
+        failed = self._agent.tools.evidence.failed_check()
+        return f"\n\n(one agent has tried; `{failed[0]}` still fails)" if failed else ""
 
     async def _keep_the_better(self, word: str) -> str:
         """Small models make it worse as often as better: back to the version with the fewest failures, and what was wrong there."""
