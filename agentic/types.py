@@ -316,7 +316,7 @@ class Outcome:
     """How an agent ended. `status`: done, limit, timeout, gave_up, refused (it needed an approval), interrupted, failed (by an
     error), or skipped (what it depends on was not done).
 
-    `evidence` is what was run and how that ended, `open_questions` what is missing or undecided.
+    `evidence` is what was run and how that ended, `open_questions` what is undecided, `missing` the titles of parts not done.
     """
 
     status: str
@@ -325,3 +325,4 @@ class Outcome:
     usage: Usage = field(default_factory=Usage)
     evidence: tuple[str, ...] = ()
     open_questions: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()

@@ -70,14 +70,14 @@ def split(agentic: Agentic, server: FakeVLLM, *more: str) -> Done:
 
 def delegating(server: FakeVLLM, tasks: Sequence[Any], behave: dict[str, Callable[[Request], Answer]] | None = None) -> Model:
     """An agent whose first call delegates, and which then says what came of it; its children write their files."""
-    model = Model(server, [part(f"t{number}") for number in range(len(tasks))], behave)
+    model = Model(server, [part(task["title"]) for task in tasks if isinstance(task, dict) and "title" in task], behave)
 
     def reply(request: Request) -> Answer:
         messages = request.json["messages"]
         if "You do one part of a larger task" in messages[1]["content"]:
             return model.reply(request)
-        if messages[-1]["role"] == "tool":
-            return answer(f"I got: {messages[-1]['content']}")
+        if results := [message["content"] for message in messages if message["role"] == "tool"]:
+            return answer(f"I got: {results[-1]}")
         return answer(tool_calls=tool_call("delegate", {"tasks": list(tasks)}))
 
     server.otherwise = reply

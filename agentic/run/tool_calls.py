@@ -103,6 +103,8 @@ class ToolCaller:
         return ToolOutput(f"{call.name}: that path leads outside the folder.", failed=True)
 
     def _remember(self, tool: Tool, arguments: Mapping[str, Any], output: ToolOutput) -> None:
+        if not output.failed:
+            self.evidence.undone = ()
         if tool.spec.effect == "execute" and output.exit_code is not None:
             self.evidence.ran(str(arguments.get("command", tool.spec.name)), output)
         elif tool.spec.effect == "write" and not output.failed:

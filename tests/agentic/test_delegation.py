@@ -231,3 +231,77 @@ def test_ctrl_c_ends_all_and_leaves_nothing_running(server: FakeVLLM, env: dict[
     result = json.loads(out.splitlines()[-1])
     assert "frontend (done)" in result["result"]
     assert "backend (interrupted)" in result["result"]
+
+
+FRAGILE = """
+import asyncio
+from agentic import Provider, ToolOutput, ToolSpec, hookimpl
+
+class Fragile:
+    def fit(self, history, budget, count):
+        if any("raises: write" in message.content for message in history if message.role == "user"):
+            raise RuntimeError("boom")
+        return list(history)
+
+class Vanish:
+    spec = ToolSpec("vanish", "Ends its caller.", {"type": "object", "properties": {}})
+    async def run(self, arguments, workspace):
+        raise asyncio.CancelledError
+
+@hookimpl
+def agentic_context_strategies():
+    yield Provider("fragile", "raises", lambda setup: Fragile())
+
+@hookimpl
+def agentic_tools():
+    yield Provider("vanish", "kills", lambda setup: Vanish())
+"""
+
+
+def test_of_eight_children_every_failure_is_its_own(agentic: Agentic, server: FakeVLLM, work: Path, tmp_path: Path) -> None:
+    """One raises, one hangs, one is killed, one exceeds its limit, one asks to spawn: 4 results, 4 typed failures with partials."""
+    info = tmp_path / "plugin" / "agentic_fragile-1.0.dist-info"
+    info.mkdir(parents=True)
+    (info.parent / "agentic_fragile.py").write_text(FRAGILE)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: agentic-fragile\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[agentic]\nfragile = agentic_fragile\n")
+    names = ("raises", "hangs", "killed", "exceeds", "spawns", "one", "two", "three")
+
+    def then(name: str, after: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+        """First a file, so that there is something to be partial."""
+
+        def reply(request: Request) -> Answer:
+            if len(request.json["messages"]) == 2:
+                return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}))
+            return after(request)
+
+        return reply
+
+    def spawns(request: Request) -> Answer:
+        last = request.json["messages"][-1]["content"]
+        return answer("alone then") if "cannot start" in last else answer(tool_calls=tool_call("delegate", {"tasks": ["x"]}))
+
+    calls = iter(range(100))
+    behave = {
+        "hangs": then("hangs", lambda request: answer("I am about to", fault="stall", fault_after=5)),
+        "killed": then("killed", lambda request: answer(tool_calls=tool_call("vanish", {}))),
+        "exceeds": then("exceeds", lambda r: answer(tool_calls=tool_call("list_files", {"path": f"no{next(calls)}"}))),
+        "spawns": then("spawns", spawns),
+    }
+    delegating(server, [{"title": name, "objective": f"write {name}.txt"} for name in names], behave)
+    limits = ("sub_agents.timeout_seconds=5", "sub_agents.subtask_max_iterations=4", "sub_agents.max_concurrent=8",
+              "batching.batch_size=8", "context.strategy=fragile", "workflow.max_iterations=60")  # fmt: skip
+    done = agentic("run", "do it", "--endpoint", server.url, *NATIVE, *(part for limit in limits for part in ("-c", limit)),
+                   more={"PYTHONPATH": str(info.parent)}, seconds=90)  # fmt: skip
+    statuses = {event["agent"].removeprefix("sub-"): event["status"] for event in done.of_type("sub_agent_finished")}
+    assert statuses == {
+        "raises": "failed", "hangs": "timeout", "killed": "interrupted", "exceeds": "limit",
+        "spawns": "done", "one": "done", "two": "done", "three": "done",
+    }  # fmt: skip
+    files = {event["agent"].removeprefix("sub-"): event["files"] for event in done.of_type("sub_agent_finished")}
+    assert all(files[name] == [f"{name}.txt"] for name in names if name != "raises")
+    result = done.of_type("run_finished")[0]["result"]
+    assert "Not done: raises, hangs, killed, exceeds." in result
+    assert "RuntimeError: boom" in result
+    assert "I am about to" in result
+    assert done.code == 1

@@ -205,6 +205,37 @@ def test_two_writers_do_not_trample(agentic: Agentic, server: FakeVLLM, work: Pa
     assert "is being written by sub-backend" in done.of_type("run_finished")[0]["result"]
 
 
+def test_what_a_sibling_changed_since_it_was_read_is_not_overwritten(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    (work / "api.py").write_text("old = 0\n")
+    read, changed = threading.Event(), threading.Event()
+
+    def first(request: Request) -> Answer:
+        read.wait(10)
+        if request.json["messages"][-1]["role"] == "tool":
+            return answer("done with it")
+        return answer(tool_calls=tool_call("write_file", {"path": "api.py", "content": "first = 1\n"}))
+
+    def second(request: Request) -> Answer:
+        last = request.json["messages"][-1]
+        if last["role"] == "tool" and "changed since" in last["content"]:
+            return answer(last["content"])
+        if last["role"] == "tool":
+            read.set()
+            changed.wait(10)
+            return answer(tool_calls=tool_call("write_file", {"path": "api.py", "content": "second = 2\n"}))
+        return answer(tool_calls=tool_call("read_file", {"path": "api.py"}))
+
+    def third(request: Request) -> Answer:
+        changed.set()
+        return answer("the other one has ended")
+
+    plan = [*PARTS[:3], part("tests", depends_on=["backend"]), part("slow", objective="FastAPI")]
+    Model(server, plan, {"backend": first, "slow": second, "tests": third})
+    done = split(agentic, server, "-c", "sub_agents.max_concurrent=5")
+    assert (work / "api.py").read_text() == "first = 1\n"
+    assert "slow (done): api.py changed since it was read; read it again" in done.of_type("run_finished")[0]["result"]
+
+
 def test_a_lease_ends_with_its_holder() -> None:
     leases = Leases()
     leases.claim("a/b.py", "one")

@@ -17,12 +17,16 @@ CODE = (".py", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java", ".rb", 
 
 @dataclass(slots=True)
 class Evidence:
-    """`checks` holds what was run since the last code was written; `decisive` the commands whose failure is never on purpose."""
+    """`checks` holds what was run since the last code was written; `decisive` the commands whose failure is never on purpose.
+
+    `undone` are tasks that were delegated and not done, until the agent does something itself.
+    """
 
     written: dict[str, None] = field(default_factory=dict)
     checks: list[tuple[str, ToolOutput]] = field(default_factory=list)
     unchecked_code: bool = False
     decisive: set[str] = field(default_factory=set)
+    undone: tuple[str, ...] = ()
 
     def wrote(self, path: str) -> None:
         self.written[path] = None

@@ -47,13 +47,10 @@ class Reflection:
     async def judge(self) -> bool:
         """Whether the agent has to go on; what it has to do is in its history then."""
         word = await self._what_is_wrong()
-        if not word:
+        if not word or self._rounds == MAX_ROUNDS or not self._means.turns.left:
             self._conclude()
             return False
         self._rounds += 1
-        if self._rounds > MAX_ROUNDS:
-            self._conclude()
-            return False
         self._agent.vary()
         await self._means.events.emit(WorkflowEvent(node="reflect", message=word.splitlines()[-1]))
         await self._tell(await self._keep_the_better(word))
@@ -87,6 +84,8 @@ class Reflection:
     async def _what_is_wrong(self) -> str:
         """What the agent has to be told, "" for nothing. Runs what shows it: the tests, the task's own examples, the program."""
         evidence = self._agent.tools.evidence
+        if evidence.undone and not self._rounds:
+            return f"Not done by the sub-agents: {', '.join(evidence.undone)}. Do it yourself, or delegate it again."
         if idle := programs_that_do_nothing(self._task, self._means.workspace.root, evidence.written):
             return f"Running {idle} does nothing: it only defines functions. Call them when the program is run."
         if evidence.unchecked_code and self._agent.tools.can_run():
@@ -128,9 +127,13 @@ class Reflection:
         return commands
 
     def _conclude(self) -> None:
-        failed = self._agent.tools.evidence.failed_check()
-        if failed:
+        evidence = self._agent.tools.evidence
+        failed = evidence.failed_check()
+        if evidence.undone:
+            self.status = "gave_up"
+            self.note = f"Not done: {', '.join(evidence.undone)}."
+        elif failed:
             self.status = "gave_up"
             self.note = f"Not done: `{failed[0]}` still fails (exit code {failed[1].exit_code})."
-        elif self._agent.tools.evidence.unchecked_code:
+        elif evidence.unchecked_code:
             self.note = "Not checked: nothing was run after the last change."

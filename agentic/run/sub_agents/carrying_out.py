@@ -52,7 +52,10 @@ class SubAgents:
             raise ToolError("you are a sub-agent and cannot start others: do your part yourself")
         if not self._settings["sub_agents.enabled"]:
             raise ToolError("sub-agents are switched off here: do it yourself")
-        return await self.carry_out(plan, self._family[0].task)
+        parent = self._family[0]
+        outcome = await self.carry_out(plan, parent.task)
+        parent.tools.evidence.undone = outcome.missing
+        return outcome
 
 
 def _shown(subtask: Subtask) -> dict[str, Any]:

@@ -37,8 +37,9 @@ def report(parts: Sequence[Part], together: float) -> Outcome:
     """One result of all; `together` in seconds. Partial results are results."""
     missing = [part for part in parts if part.outcome.status != "done"]
     lines = [line for part in parts for line in _lines(part)]
-    if missing:
-        lines.append(f"Not done: {', '.join(part.subtask.title for part in missing)}.")
+    undone = tuple(part.subtask.title for part in missing)
+    if undone:
+        lines.append(f"Not done: {', '.join(undone)}.")
     questions = tuple(f"{part.subtask.title}: {question}" for part in parts for question in part.outcome.open_questions)
     if questions:
         lines += ["Open:", *(f"- {question}" for question in questions)]
@@ -51,6 +52,7 @@ def report(parts: Sequence[Part], together: float) -> Outcome:
         usage,
         tuple(f"{part.subtask.title}: {each}" for part in parts for each in part.outcome.evidence),
         questions,
+        undone,
     )
 
 
