@@ -122,6 +122,14 @@ class SubAgentFinished(Event):
     files: tuple[str, ...] = ()
 
 
+class PlanFinished(Event):
+    """What has become of a plan, as one report."""
+
+    type = "plan_finished"
+    status: str
+    report: str
+
+
 class ContextTrimmed(Event):
     """The history's tokens before and after a trim; `dropped` messages are only in the session now."""
 

@@ -206,6 +206,7 @@ class Complexity:
     shared_files: tuple[str, ...] = ()
 
 
+_NO_NAME = ("", "none", "null", "n/a")  # what models write into a list that has to be empty
 MAX_SUBTASKS = 6  # of a plan for a whole task
 MAX_DELEGATED = 16
 Isolation = Literal["", "worktree"]
@@ -237,7 +238,7 @@ class Subtask:
 
         def names(key: str) -> tuple[str, ...]:
             value = item.get(key)
-            return tuple(map(str, value)) if isinstance(value, list) else ()
+            return tuple(str(each) for each in value if str(each).lower() not in _NO_NAME) if isinstance(value, list) else ()
 
         title, objective = text("title"), text("objective", "description")
         name = cls.id_of(text("id") or title or objective)

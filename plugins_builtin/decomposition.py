@@ -3,6 +3,8 @@
 import json
 import re
 from collections.abc import Iterable
+from dataclasses import replace
+from pathlib import PurePosixPath
 
 from agentic import Decomposer, Llm, Message, ModelOutputError, Plan, Provider, Subtask, hookimpl
 from agentic.types import Isolation
@@ -41,11 +43,12 @@ _SCHEMA = {
     "required": ["subtasks", "check", "isolation"],
     "additionalProperties": False,
 }
-_PROMPT = """Decompose this task into 2 to 5 subtasks for agents that work at the same time. Together they cover all \
-that is asked. Each has an id (one lower-case word), a title, an objective, its output, a done_check (how to see that it \
-is done), the files it reads and writes, the ids it depends_on (none, wherever possible) and a priority (0 to 9, the urgent \
-ones higher). No two subtasks write the same file. check is one shell command that tests the whole, "" for none. isolation is \
-worktree where they change many of the same project's files at once, else none. Answer as JSON.
+_PROMPT = """Decompose this task into 2 to 5 subtasks for agents that work at the same time. Together they cover all that is \
+asked. Each has an id (one lower-case word), a title, an objective (a sentence that says what to build), its output, a done_check \
+(how to see that it is done), the paths of the files that it reads and writes, depends_on ([], for all begin at once; an id only \
+where nothing can be begun without that one's files) and a priority (0 to 9, the urgent ones higher). No two subtasks write the \
+same file. check is a shell command that tests the whole, such as "python3 -m pytest -q", or "". isolation is worktree where \
+many files of one project change at once, else none. Answer as JSON.
 
 Task: {task}"""
 _REPAIR = "That plan cannot be used: {problems}. Answer with the whole corrected plan."
@@ -73,10 +76,28 @@ def _checked(answer: str, task: str) -> tuple[Plan | None, list[str]]:
         found = json.loads(answer)
         found = found if isinstance(found, dict) else {"subtasks": found}  # where the server does not hold it to the schema
         isolation: Isolation = "worktree" if found.get("isolation") == "worktree" else ""
-        plan = Plan(tuple(map(Subtask.from_json, found["subtasks"])), str(found.get("check") or ""), isolation)
+        subtasks = _loosened(tuple(map(Subtask.from_json, found["subtasks"])))
+        plan = Plan(subtasks, str(found.get("check") or ""), isolation)
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         return None, [f"it has no list of subtasks ({type(error).__name__}: {error})"]
     return plan, plan.problems() + _uncovered(plan, task)
+
+
+def _loosened(subtasks: tuple[Subtask, ...]) -> tuple[Subtask, ...]:
+    """Models order whatever they list. A subtask that names what it reads waits only for those that write any of it."""
+    writes = {subtask.id: subtask.writes for subtask in subtasks}
+
+    def founded(subtask: Subtask, name: str) -> bool:
+        known = subtask.reads and writes.get(name)
+        return not known or any(_within(one, other) for one in subtask.reads for other in writes[name])
+
+    return tuple(replace(each, depends_on=tuple(name for name in each.depends_on if founded(each, name))) for each in subtasks)
+
+
+def _within(one: str, other: str) -> bool:
+    """Whether they are the same file, or one is a folder around the other."""
+    first, second = (PurePosixPath(path) for path in (one, other))
+    return first.is_relative_to(second) or second.is_relative_to(first)
 
 
 def _uncovered(plan: Plan, task: str) -> list[str]:

@@ -5,6 +5,7 @@ from typing import TextIO
 
 from agentic.events import Event, Failover, LlmChunk, RunFinished, RunStarted
 from agentic.sanitize import sanitize
+from plugins_builtin.screen.questions import Questions
 from plugins_builtin.screen.words import describe, one_line, speaker
 
 
@@ -17,8 +18,13 @@ class Plain:
         self._streams_to = stdout
         self._open = False
         self._unfinished: dict[str, str] = {}
+        self._questions = Questions()
 
     def handle(self, event: Event) -> None:
+        for each in self._questions.in_turn(event):
+            self._show(each)
+
+    def _show(self, event: Event) -> None:
         if name := speaker(event):
             self._sub_agent(name, event)
             return

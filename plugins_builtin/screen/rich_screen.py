@@ -9,12 +9,14 @@ from rich.console import Console
 from rich.text import Text
 
 from agentic.events import (
+    ApprovalAnswered,
     ApprovalAsked,
     EndpointSeen,
     Event,
     Failover,
     LlmChunk,
     LlmRequest,
+    PlanFinished,
     ReasoningChunk,
     RunFinished,
     RunStarted,
@@ -28,16 +30,17 @@ from agentic.events import (
 )
 from agentic.sanitize import sanitize
 from plugins_builtin.screen.ink import DIM, RESET, Ink
+from plugins_builtin.screen.lanes import Lanes
+from plugins_builtin.screen.questions import Questions
 from plugins_builtin.screen.words import describe, how_busy, one_line, speaker
 
 STATUS_SECONDS = 0.1
-LANE_CHARACTERS = 40
 TICK_SECONDS = 0.5
 PREFILL_SHOWN_SECONDS = 1.0
 WAITING = "waiting for the first token"
-# Make sure that there is a line below (IND scrolls and keeps the column), go there, write, come back.
-_TO_STATUS, _FROM_STATUS = "\x1bD\x1b[A\x1b7\x1b[B\r", "\x1b[K\x1b8"
-_ERASE_BELOW = "\x1b[J"
+# Lines below the cursor: make sure that they are there (IND scrolls and keeps the column), go there, write, come back.
+_LINE_BELOW, _SAVE, _NEXT, _RESTORE = "\x1bD", "\x1b7", "\x1b[B\r", "\x1b8"
+_ERASE_LINE, _ERASE_BELOW = "\x1b[K", "\x1b[J"
 
 
 class RichScreen:
@@ -49,12 +52,19 @@ class RichScreen:
         self._column = 0
         self._dim = False
         self._status = Status()
+        self._lanes = Lanes()
+        self._questions = Questions()
         self._drawn_at = 0.0
         self._ticker: asyncio.TimerHandle | None = None
         self._calls: dict[tuple[str, str], str] = {}
 
     def handle(self, event: Event) -> None:
         self._status.note(event)
+        self._lanes.note(event)
+        for each in self._questions.in_turn(event):
+            self._show(each)
+
+    def _show(self, event: Event) -> None:
         name = speaker(event)
         who = f"{name}: " if name else ""
         match event:
@@ -71,13 +81,19 @@ class RichScreen:
             case ApprovalAsked():
                 self._hold_status()
                 self._line(f"? {who}{sanitize(event.what)}", "bold yellow")
+            case SubAgentStarted():
+                self._draw_status_if_due()  # it has a lane now
+            case PlanFinished():
+                self._line(sanitize(event.report), "default")
+            case SubAgentFinished():
+                self._line(one_line(self._lanes.ended.pop(event.agent, f"{name} ends: {event.status}")), "dim")
             case RunFinished():
                 self._hold_status()
                 self._finish(event)
             case _:
                 if text := describe(event):
                     self._line(one_line(who + text), "yellow" if isinstance(event, Warned | Failover) else "dim")
-        if isinstance(event, LlmRequest | ToolCalled | Typed):
+        if isinstance(event, LlmRequest | ToolCalled | Typed | ApprovalAnswered) and not self._questions.open:
             self._tick()
 
     def _stream(self, text: str, reasoning: bool) -> None:
@@ -98,28 +114,34 @@ class RichScreen:
         call = self._calls.pop((event.agent, event.id), event.name)
         line = Text("✗ " if event.failed else "● ", "red" if event.failed else "green")
         line.append(one_line(call, 80)).append("  ").append(one_line(describe(event), 120), "dim")
-        self._end_text()
-        self._write("")
-        self._console.print(line, overflow="ellipsis", no_wrap=True)
+        self._print(line, whole=False)
 
     def _line(self, text: str, style: str) -> None:
+        self._print(Text(text, style))
+
+    def _print(self, line: Text, whole: bool = True) -> None:
+        """A line above the status. Below it the lanes are written over, never erased first: that would flicker."""
         self._end_text()
-        self._write("")
-        self._console.print(Text(text, style))
+        with self._console.capture() as captured:
+            self._console.print(line, overflow="fold" if whole else "ellipsis", no_wrap=not whole)
+        if self._lanes and not self._questions.open:
+            self._out.write(captured.get().replace("\n", f"{_ERASE_LINE}\n") + _ERASE_LINE)
+            self._draw_status()
+        else:
+            self._write(captured.get())
 
     def _finish(self, event: RunFinished) -> None:
-        self._end_text()
-        self._write("")
         if event.status == "done":
             files = f" · {', '.join(event.files)}" if event.files else ""
             summary = self._status.summary()
-            self._console.print(Text(one_line(f"✓ done{files}{summary}"), "green"))
+            self._line(one_line(f"✓ done{files}{summary}"), "green")
         else:
-            self._console.print(Text(f"✗ {event.status}: {sanitize(event.result)}", "red"))
+            self._line(f"✗ {event.status}: {sanitize(event.result)}", "red")
 
     def _end_text(self) -> None:
         """Ends the streamed text: what the ink held back comes out, and the next line starts at the left."""
-        self._write(self._ink.end() + ("\n" if self._column else ""))
+        if rest := self._ink.end() + ("\n" if self._column else ""):
+            self._write(rest)
         self._column = 0
 
     def _write(self, text: str) -> None:
@@ -130,13 +152,16 @@ class RichScreen:
         width = self._console.width
         if self._column and self._column % width == 0:
             return  # the cursor hangs behind the last column; moving it would lose that
-        line = set_cell_size(self._status.line(), width - 1).rstrip()
-        self._out.write(f"{_TO_STATUS}{DIM}{line}{RESET}{_FROM_STATUS}")
+        lanes = self._lanes.lines(width - 1, self._console.height - 2) if self._lanes else []
+        status = self._status.line(self._lanes.summary() if self._lanes else "")
+        lines = [*lanes, set_cell_size(status, width - 1).rstrip()]
+        text = "".join(f"{_NEXT}{DIM}{line}{RESET}{_ERASE_LINE}" for line in lines)
+        self._out.write(f"{_LINE_BELOW * len(lines)}\x1b[{len(lines)}A{_SAVE}{text}{_ERASE_BELOW}{_RESTORE}")
         self._out.flush()
         self._drawn_at = time.monotonic()
 
     def _draw_status_if_due(self) -> None:
-        if time.monotonic() - self._drawn_at > STATUS_SECONDS:
+        if time.monotonic() - self._drawn_at > STATUS_SECONDS and not self._questions.open:
             self._draw_status()
 
     def _tick(self) -> None:
@@ -161,24 +186,6 @@ class RichScreen:
         self._end_text()
 
 
-class Lane:
-    """One sub-agent's stream: how fast it is, and the end of what it said last."""
-
-    def __init__(self, started: float) -> None:
-        self._started = started
-        self._chunks = 0
-        self._tail = ""
-
-    def add(self, text: str) -> None:
-        self._chunks += 1
-        self._tail = (self._tail + text)[-LANE_CHARACTERS:]
-
-    def line(self, now: float) -> str:
-        seconds = now - self._started
-        rate = f"{self._chunks / seconds:.0f} tok/s " if seconds > 0.5 else ""
-        return rate + one_line(self._tail.rstrip().rpartition("\n")[2])
-
-
 class Status:
     """What the status line says: endpoint, tokens a second, context used, time since the start, how busy the servers are."""
 
@@ -194,12 +201,11 @@ class Status:
         self._waited = 0.0
         self._prefill_rate = 0.0
         self._seen: dict[str, EndpointSeen] = {}
-        self._lanes: dict[str, Lane] = {}
 
     def note(self, event: Event) -> None:
         now = time.monotonic()
-        if name := speaker(event):
-            self._lane(name, event, now)
+        if speaker(event):
+            self._completion += event.completion_tokens if isinstance(event, UsageReported) else 0
             return
         match event:
             case LlmChunk() | ReasoningChunk():
@@ -231,29 +237,21 @@ class Status:
             case RunStarted():
                 self._started, self._completion, self._doing, self._typed = now, 0, "", ""
 
-    def _lane(self, name: str, event: Event, now: float) -> None:
-        if isinstance(event, SubAgentStarted):
-            self._lanes[name] = Lane(now)
-        elif isinstance(event, SubAgentFinished):
-            self._lanes.pop(name, None)
-        elif isinstance(event, UsageReported):
-            self._completion += event.completion_tokens
-        elif isinstance(event, LlmChunk | ReasoningChunk) and name in self._lanes:
-            self._lanes[name].add(event.text)
-
-    def line(self) -> str:
+    def line(self, others: str = "") -> str:
+        """`others` are the sub-agents that work while the agent itself waits."""
         now = time.monotonic()
-        if self._lanes:
-            lanes = " | ".join(f"{name} {lane.line(now)}" for name, lane in self._lanes.items())
-            return f"{now - self._started:.0f} s · {lanes}"
         seconds = now - self._first_chunk if self._first_chunk else 0.0
-        parts = [
-            self._typed,
+        own = [
             self._endpoint.removeprefix("http://"),
             f"{self._chunks / seconds:.0f} tok/s" if seconds > 0.2 else "",
             f"context {100 * self._prompt // self._budget} %" if self._budget else "",
+        ]
+        doing = self._waiting(now) if self._doing == WAITING else self._doing
+        parts = [
+            self._typed,
+            *([others] if others else own),
             f"{now - self._started:.0f} s",
-            self._waiting(now) if self._doing == WAITING else self._doing,
+            "" if others else doing,
             *(f"[{url.rpartition(':')[2].removesuffix('/v1')}: {how_busy(seen)}]" for url, seen in sorted(self._seen.items())),
         ]
         return " · ".join(part for part in parts if part)

@@ -13,12 +13,10 @@ from hypothesis import strategies as st
 
 from agentic import Outcome, Plan, Subtask, ToolError
 from agentic.config import load
-from agentic.events import LlmChunk, SubAgentFinished, SubAgentStarted
 from agentic.hooks import Setup
 from agentic.run.sub_agents.leases import Leases
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.fan_out import LocalFanOut
-from plugins_builtin.screen.rich_screen import Status
 from tests.children import PARTS, TASK, Model, part, split
 from tests.conftest import Agentic
 
@@ -44,20 +42,6 @@ def test_plain_output_is_whole_lines_with_the_agents_names(agentic: Agentic, ser
     lines = done.err.splitlines()
     for line in ("tests | one line of tests", "tests | and another one", "backend | backend is written", "tests | [ends: done]"):
         assert line in lines
-
-
-def test_sixteen_lanes_are_one_status_line() -> None:
-    status = Status()
-    for number in range(16):
-        status.note(SubAgentStarted(task="x", agent=f"sub-a{number}"))
-        for _ in range(50):
-            status.note(LlmChunk(text=f"word{number} ", agent=f"sub-a{number}"))
-    line = status.line()
-    assert all(f"a{number} " in line and f"word{number}" in line for number in range(16))
-    assert "\n" not in line
-    for number in range(16):
-        status.note(SubAgentFinished(status="done", agent=f"sub-a{number}"))
-    assert "word" not in status.line()
 
 
 def test_children_begin_with_their_parents_exact_bytes(agentic: Agentic, server: FakeVLLM) -> None:

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from typing import Any
 
 from agentic.errors import ToolError
-from agentic.events import PlanMade
+from agentic.events import PlanFinished, PlanMade
 from agentic.hooks.fan_out import FanOut
 from agentic.hooks.tools import CALLER
 from agentic.run.agent import Agent, Means
@@ -38,7 +38,9 @@ class SubAgents:
         finally:
             await team.close()
         self._team = None
-        return team.report(outcomes)
+        result = team.report(outcomes)
+        await means.events.emit(PlanFinished(status=result.status, report=result.summary))
+        return result
 
     def so_far(self) -> str:
         """What has come of a plan that is being carried out, "" without one."""

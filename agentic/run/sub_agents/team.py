@@ -94,7 +94,8 @@ class Team:
         agent.report_at = time.monotonic() + REPORT_AT * self._seconds
         try:
             async with asyncio.timeout(self._seconds):
-                agent.start(told(subtask, self._task, self._turns, self._needed(subtask)))
+                few = self._means.protocol == "fenced"
+                agent.start(told(subtask, self._task, self._turns, self._needed(subtask), few))
                 return await agent.run()
         except TimeoutError:
             return "timeout", f"its {self._seconds:g} s were up; the last it said: {agent.last_words[:MAX_SHOWN]}"

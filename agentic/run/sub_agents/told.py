@@ -8,18 +8,21 @@ MAX_SHOWN = 400  # characters of what a part produced, for those that build on i
 STATUS_WORDS = {"done": "done", "skipped": "not begun", "timeout": "out of time", "limit": "out of turns", "gave_up": "gave up"}
 
 
-def told(subtask: Subtask, task: str, turns: int, needed: Iterable[tuple[Subtask, Outcome]]) -> str:
-    """`needed` are the parts that it depends on, with what came of them."""
-    lines = [
-        subtask.description,
-        f"You do one part of a larger task, and only that part. The larger task: {task}",
-        f"You write {', '.join(subtask.writes)}; other agents write the other files now." if subtask.writes else "",
-        f"Look at {', '.join(subtask.reads)}." if subtask.reads else "",
-        f"Output: {subtask.output}" if subtask.output else "",
-        f"It is done when: {subtask.done_check}" if subtask.done_check else "",
-        f"You have {turns} turns. At the end say what you did, and begin a line with `Open:` for what is missing or undecided.",
-    ]
+def told(subtask: Subtask, task: str, turns: int, needed: Iterable[tuple[Subtask, Outcome]], in_a_few_words: bool) -> str:
+    """`needed` are the parts that it depends on, with what came of them. A few words are what very small models bear."""
+    where = f" Write {', '.join(subtask.writes)}." if subtask.writes else ""
     before = [_built_on(*part) for part in needed]
+    if in_a_few_words:
+        lines = [f"{subtask.description}{where}", f"This is one part of a larger task, do only this part. The larger task: {task}"]
+    else:
+        lines = [
+            f"{subtask.description}{where}",
+            f"You do one part of a larger task, and only that part: other agents do the others now. The larger task: {task}",
+            f"Look at {', '.join(subtask.reads)}." if subtask.reads else "",
+            f"Output: {subtask.output}" if subtask.output else "",
+            f"It is done when: {subtask.done_check}" if subtask.done_check else "",
+            f"You have {turns} turns. At the end say what you did, and begin a line with `Open:` for what is missing or undecided.",
+        ]
     return "\n".join(filter(None, [*lines, *(["What it builds on:", *before] if before else [])]))
 
 
