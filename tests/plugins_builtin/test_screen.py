@@ -1,6 +1,7 @@
 """The screen, in a pseudo-terminal read by a terminal emulator; and text that would like to own it."""
 
 import json
+import re
 import signal
 import subprocess
 import sys
@@ -11,12 +12,15 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from rich.cells import cell_len
 
-from agentic.events import EndpointSeen, LlmChunk, LlmRequest, UsageReported
+from agentic.events import EndpointSeen, LlmChunk, LlmRequest, SubAgentFinished, SubAgentStarted, ToolCalled, UsageReported
 from agentic.sanitize import sanitize
-from agentic.testing import FakeVLLM, answer, tool_call
+from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.screen.ink import Ink
+from plugins_builtin.screen.lanes import Lanes
 from plugins_builtin.screen.rich_screen import Status
+from tests.children import delegating, objects
 from tests.conftest import Agentic
 from tests.terminal import terminal
 
@@ -68,6 +72,83 @@ def test_the_status_line_tells_how_busy_the_servers_are_and_what_a_long_prompt_w
     assert "prefilling 18,000 tokens, 2 waiting, about 30 s" in status.line()
     status.note(LlmChunk(text="b"))
     assert "prefilling" not in status.line()
+
+
+def test_each_sub_agent_has_a_lane_until_it_ends() -> None:
+    lanes = Lanes()
+    for number in range(16):
+        lanes.note(SubAgentStarted(task="x", title=f"part {number}", agent=f"sub-{number}"))
+        for _ in range(50):
+            lanes.note(LlmChunk(text=f"word{number} ", agent=f"sub-{number}"))
+    lanes.note(ToolCalled(id="1", name="run", arguments={"command": "pytest -q"}, agent="sub-3"))
+    lines = lanes.lines(80, 20)
+    assert len(lines) == 16
+    assert all(
+        f"part {number} " in line and ("pytest -q" if number == 3 else f"word{number}") in line for number, line in enumerate(lines)
+    )
+    assert len(lanes.lines(80, 5)) == 5
+    for number in range(16):
+        lanes.note(SubAgentFinished(status="done", files=(f"{number}.py",), agent=f"sub-{number}"))
+    assert not lanes
+    assert re.fullmatch(r"part 3: done · \d\.\d s · 50 tokens · 3\.py", lanes.ended["sub-3"])
+
+
+@given(st.text(), st.text(), st.integers(1, 200))
+def test_a_lane_fits_any_terminal(title: str, text: str, width: int) -> None:
+    lanes = Lanes()
+    lanes.note(SubAgentStarted(task="x", title=title, agent="sub-a"))
+    lanes.note(LlmChunk(text=text, agent="sub-a"))
+    (line,) = lanes.lines(width, 5)
+    assert cell_len(line) <= width
+    assert line == sanitize(line)
+    assert "\n" not in line
+
+
+def writing(name: str, pause: float = 0.0) -> Any:
+    """A sub-agent that writes its file and then says so, slowly."""
+
+    def reply(request: Request) -> Answer:
+        if request.json["messages"][-1]["role"] == "tool":
+            return answer(f"now {name} says some words more", pause=pause)
+        return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}))
+
+    return reply
+
+
+def test_sub_agents_at_work_are_lanes_and_one_line_each_when_done(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    delegating(server, objects(4), {f"t{number}": writing(f"t{number}", 0.2) for number in range(4)})
+    with terminal(["run", "go", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work) as shown:
+        shown.until(lambda: len(re.findall(r"▸ t\d .* says", shown.text)) == 4)
+        assert "4 sub-agents" in shown.text
+        assert shown.until_ended() == 0
+        assert "▸" not in shown.text
+        assert all(len(re.findall(rf"^t{number}: done · .* t{number}\.txt$", shown.text, re.MULTILINE)) == 1 for number in range(4))
+        assert shown.restored()
+
+
+def test_of_several_that_ask_each_answer_goes_to_the_question_that_is_shown(
+    server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    """First in, first out; what the others do meanwhile waits, and keys typed before a question was there answer none."""
+    behave = {f"t{number}": writing(f"t{number}") for number in range(4)} | {
+        "t4": lambda request: answer("I only talk", pause=0.05)
+    }
+    delegating(server, objects(5), behave)
+    limits = ["-c", "tools.protocol=native", "-c", "sub_agents.max_concurrent=5", "-c", "batching.batch_size=5"]
+    with terminal(["run", "go", "--endpoint", server.url, *limits], env, work) as shown:
+        asked: list[str] = []
+        for number in range(4):
+            shown.until(lambda number=number: shown.text.count("allow? [y/N]") == number + 1)  # type: ignore[misc]
+            if not number:
+                assert server.wait_for(lambda: len(server.chats) >= 6 and server.running == 0)
+            assert shown.text.endswith("allow? [y/N]")
+            asked.append(re.findall(r"\? (t\d): write_file (t\d)\.txt, content: \2", shown.text.replace("\n", ""))[-1][1])
+            shown.type("n\n" if number % 2 else "y\n")
+        shown.until_ended()
+        assert sorted(asked) == ["t0", "t1", "t2", "t3"]
+        assert sorted(path.stem for path in work.glob("*.txt")) == sorted(asked[::2])
+        assert "t4: done" in shown.text
+        assert shown.restored()
 
 
 def test_a_tool_call_is_one_line_with_its_result(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
