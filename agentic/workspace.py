@@ -95,6 +95,10 @@ class Workspace:
                 os.close(descriptor)
         return FileContent(data, _fingerprint(data))
 
+    def has_read(self, path: str) -> bool:
+        """Whether this run has seen what is, or was, in the file."""
+        return self.relative(path) in self._seen
+
     def exists(self, path: str) -> bool:
         """Whether there is anything at `path`. Raises OutsideWorkspace."""
         name = self.relative(path)

@@ -2,11 +2,13 @@
 
     python benchmarks/screen.py
 
-The reply takes 20 s to arrive in both cases (a model at 100 tokens/s); the clock is simulated, the work is real.
+The reply takes 20 s to arrive in both cases (a model at 100 tokens/s); the clock is simulated, the work is real. Then 16 sub-agents
+at 60 tokens/s each, for 20 s as well.
 """
 
 import io
 import time
+from collections.abc import Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -14,10 +16,11 @@ from rich.console import Console
 from rich.live import Live
 from rich.markdown import Markdown
 
-from agentic.events import LlmChunk
-from plugins_builtin.screen import rich_screen
+from agentic.events import Event, LlmChunk, SubAgentStarted
+from plugins_builtin.screen import lanes, rich_screen
 
 SECONDS, REFRESH = 20.0, 10
+LANES, LANE_RATE = 16, 60
 PARAGRAPH = (
     "## Part\n\nSome **bold** words and `code`, then a list:\n\n- one item\n- another item\n\n```python\nprint('hello')\n```\n\n"
 )
@@ -31,25 +34,45 @@ def main() -> None:
         mine, theirs = ours(pieces), live(pieces)
         print(f"{size:10} {len(pieces):7} {mine * 1000:8.1f} {theirs * 1000:8.1f} {mine / theirs:6.3f}")
     print("reach: ratio at most 0.1 at 8,000 characters; ours grows linearly")
+    for count in (4, LANES):
+        print(
+            f"{count} lanes at {LANE_RATE} tokens/s each: {100 * side_by_side(count) / SECONDS:.1f} % of a core (reach for 16: 10)"
+        )
 
 
 def ours(pieces: list[str]) -> float:
     """CPU seconds."""
+    return handled([LlmChunk(text=piece) for piece in pieces])
+
+
+def side_by_side(count: int) -> float:
+    """CPU seconds of that many sub-agents' streams."""
+    words = PARAGRAPH.split(" ")
+    names = [f"sub-{number}" for number in range(count)]
+    begun: list[Event] = [SubAgentStarted(task="x", title=f"part {name}", agent=name) for name in names]
+    rounds = int(SECONDS * LANE_RATE)
+    return handled(begun + [LlmChunk(text=f"{words[i % len(words)]} ", agent=name) for i in range(rounds) for name in names])
+
+
+def handled(events: Sequence[Event]) -> float:
+    """CPU seconds for showing these, evenly over the time."""
     out = io.StringIO()
     clock = SimpleNamespace(now=0.0)
-    module: Any = rich_screen
-    real = module.time
-    module.time = SimpleNamespace(monotonic=lambda: clock.now)
+    modules: list[Any] = [rich_screen, lanes]
+    real = modules[0].time
+    for module in modules:
+        module.time = SimpleNamespace(monotonic=lambda: clock.now)
     try:
         screen = rich_screen.RichScreen(out)
         started = time.process_time()
-        for piece in pieces:
-            clock.now += SECONDS / len(pieces)
-            screen.handle(LlmChunk(text=piece))
+        for event in events:
+            clock.now += SECONDS / len(events)
+            screen.handle(event)
         screen.close()
         return time.process_time() - started
     finally:
-        module.time = real
+        for module in modules:
+            module.time = real
 
 
 def live(pieces: list[str]) -> float:

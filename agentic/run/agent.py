@@ -15,8 +15,8 @@ from agentic.hooks.tools import Tool
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.run.approval import Approver
 from agentic.run.context import Context, ContextMeans
-from agentic.run.outcome.evidence import CODE
-from agentic.run.outcome.suspects import suspects
+from agentic.run.outcome.evidence import CODE, UNCHANGED
+from agentic.run.outcome.suspects import blamed, suspects
 from agentic.run.prompt import repair_message, source_files, surroundings, system_message, task_message, tiered
 from agentic.run.protocols import Turn, by_name
 from agentic.run.streaming import follow
@@ -122,7 +122,7 @@ class Agent:
         """Begins the task anew with what is wrong and the files to correct: a small model repeats what it said before."""
         means = self._means
         files = [path for path in self.tools.evidence.written if path.endswith(CODE)]
-        files = files or suspects(wrong, source_files(means.workspace))
+        files = blamed(wrong, files) or suspects(wrong, source_files(means.workspace))
         self._seen.clear()
         message = repair_message(self.task, means.workspace, means.context.budget.prompt, wrong, files)
         self._protocol.expect(files[0] if len(files) == 1 else "")
@@ -191,7 +191,7 @@ class Agent:
         return (
             self._protocol.name == "fenced"
             and not self.tools.blocked
-            and all(call.name == "write_file" and "not valid" not in output.text for call, output in done)
+            and all(call.name == "write_file" and _is_in_place(output) for call, output in done)
         )
 
     def _stuck(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> str:
@@ -281,3 +281,8 @@ class Agent:
     async def _emit(self, event: Event) -> None:
         event.agent = self._name
         await self._means.events.emit(event)
+
+
+def _is_in_place(written: ToolOutput) -> bool:
+    """Whether the file is as the model wants it, and can be what it means to be."""
+    return (not written.failed or UNCHANGED in written.text) and "not valid" not in written.text

@@ -144,7 +144,8 @@ def _folded(names: Sequence[str], room: int) -> str:
 def repair_message(task: str, workspace: Workspace, room_bytes: int, wrong: str, files: Sequence[str]) -> Message:
     """What has to be corrected, and nothing else: small models drown in more."""
     asked = f"Write the corrected {' and '.join(files)}." if files else "Write the corrected file."
-    parts = [*_contents(workspace, files, room_bytes), f"Task: {task}", wrong, asked]
+    near = [name for name in source_files(workspace) if name not in files and any(Path(name).stem in path for path in files)]
+    parts = [*_contents(workspace, [*near, *files], room_bytes), f"Task: {task}", wrong, asked]
     return Message("user", "\n\n".join(parts))
 
 

@@ -10,7 +10,7 @@ from agentic.events import Event, ToolCalled, ToolResult
 from agentic.hooks.events import Verdict
 from agentic.hooks.tools import CALLER, Tool
 from agentic.run.approval import Approver
-from agentic.run.outcome.evidence import Evidence
+from agentic.run.outcome.evidence import UNCHANGED, Evidence
 from agentic.run.protocols.arguments import parse
 from agentic.types import ToolCall, ToolOutput
 from agentic.workspace import OutsideWorkspace, Workspace
@@ -107,5 +107,7 @@ class ToolCaller:
             self.evidence.undone = ()
         if tool.spec.effect == "execute" and output.exit_code is not None:
             self.evidence.ran(str(arguments.get("command", tool.spec.name)), output)
-        elif tool.spec.effect == "write" and not output.failed:
+        elif tool.spec.effect == "write" and output.failed:
+            self.evidence.in_vain = self.evidence.in_vain or UNCHANGED not in output.text
+        elif tool.spec.effect == "write":
             self.evidence.wrote(str(arguments.get("path", "")))

@@ -11,6 +11,7 @@ from agentic.run.outcome.checks import check_command
 from agentic.run.outcome.evidence import Evidence
 from agentic.run.outcome.examples import check_commands, programs_that_do_nothing
 from agentic.run.outcome.failures import count_failures, essence
+from agentic.run.outcome.suspects import blamed, missing_import, missing_library
 from agentic.run.outcome.trials import trial_command
 from agentic.types import ToolOutput
 
@@ -123,6 +124,99 @@ def test_the_essence_of_a_test_run(work: Path) -> None:
     assert essence(UNITTEST, work) == "test_even  →  AssertionError: 3 != 2"
     assert essence("E       assert 3 == 2\nE        +  where 3 = f(4)\n", work) == "assert 3 == 2\n+  where 3 = f(4)"
     assert essence("something else", work) == "something else"
+
+
+PYTEST = """\
+F                                                                        [100%]
+=================================== FAILURES ===================================
+___________________________________ test_two ___________________________________
+
+    def test_two():
+>       assert two() == 2
+E       assert 3 == 2
+E        +  where 3 = two()
+
+test_part.py:6: AssertionError
+=========================== short test summary info ============================
+FAILED test_part.py::test_two - assert 3 == 2
+1 failed in 0.05s
+"""
+COLLECTING = """\
+==================================== ERRORS ====================================
+_______________________ ERROR collecting tests/test_web.py _____________________
+tests/test_web.py:4: in <module>
+    client = TestClient(app)
+                        ^^^
+E   NameError: name 'app' is not defined
+=========================== short test summary info ============================
+!!!!!!!!!!!!!!!!!!!! Interrupted: 1 error during collection !!!!!!!!!!!!!!!!!!!!
+1 error in 0.31s
+"""
+NO_MODULE = COLLECTING.replace("client = TestClient(app)", "from main import app").replace(
+    "NameError: name 'app' is not defined", "ModuleNotFoundError: No module named 'main'"
+)
+
+
+def test_the_essence_of_a_pytest_run_says_where(work: Path) -> None:
+    assert essence(PYTEST, work) == "test_part.py line 6: assert two() == 2\n    →  assert 3 == 2\n+  where 3 = two()"
+    assert (
+        essence(COLLECTING, work)
+        == "tests/test_web.py line 4: client = TestClient(app)\n    →  NameError: name 'app' is not defined"
+    )
+
+
+def test_a_file_that_cannot_be_imported_is_worse_than_tests_that_fail() -> None:
+    assert count_failures(COLLECTING) > count_failures(PYTEST.replace("1 failed", "20 failed")) == 20
+
+
+SOURCES = {
+    "db.py": "app = 1\n",
+    "web.py": "from fastapi import FastAPI\napp: FastAPI = FastAPI()\n",
+    "api/views.py": "def view(): ...\n",
+}
+
+
+@pytest.mark.parametrize(
+    ("text", "sources", "line"),
+    [
+        (COLLECTING, SOURCES, "At the top of tests/test_web.py this is missing: from web import app"),
+        (COLLECTING, {"api/other.py": "app = 2\n"}, "At the top of tests/test_web.py this is missing: from api.other import app"),
+        (COLLECTING, {"web.py": "  app = 1\n"}, ""),
+        (NO_MODULE, SOURCES, "There is no module main here; app is defined in db."),
+        (NO_MODULE, {}, ""),
+        (PYTEST, SOURCES, ""),
+    ],
+)
+def test_a_missing_import_is_named(work: Path, text: str, sources: dict[str, str], line: str) -> None:
+    assert missing_import(essence(text, work), sources) == line
+
+
+@pytest.mark.parametrize(
+    ("said", "library"),
+    [
+        ("ModuleNotFoundError: No module named 'fastapi'", "fastapi"),
+        ("ModuleNotFoundError: No module named 'yaml.loader'", "yaml"),
+        ("E   ImportError: jinja2 must be installed to use Jinja2Templates", "jinja2"),
+        ("ModuleNotFoundError: No module named 'api.models'", ""),
+        ("ModuleNotFoundError: No module named 'web'", ""),
+        ("NameError: name 'fastapi' is not defined", ""),
+    ],
+)
+def test_a_library_that_is_not_installed_is_no_mistake_of_the_files(said: str, library: str) -> None:
+    assert missing_library(said, SOURCES) == library
+
+
+@pytest.mark.parametrize(
+    ("told", "written", "found"),
+    [
+        ("anything", ["a.py", "b.py"], ["a.py", "b.py"]),
+        ("tests/test_web.py line 4: x\n    →  NameError: y", ["web.py", "a.py", "tests/test_web.py"], ["tests/test_web.py"]),
+        ("test_web.py line 4: assert x\n    →  assert 1 == 2", ["web.py", "a.py", "test_web.py"], ["web.py", "test_web.py"]),
+        ("nothing that is named", ["a.py", "b.py", "c.py"], ["a.py", "b.py", "c.py"]),
+    ],
+)
+def test_of_many_files_those_are_mended_that_the_failure_is_about(told: str, written: list[str], found: list[str]) -> None:
+    assert blamed(told, written) == found
 
 
 @given(st.text(max_size=3000))

@@ -185,6 +185,8 @@ def test_two_writers_do_not_trample(agentic: Agentic, server: FakeVLLM, work: Pa
 
     Model(server, PARTS, {"backend": first, "tests": second})
     done = split(agentic, server)
+    assert done.code == 1
+    assert "tests (gave up): It could not write anything." in done.of_type("run_finished")[0]["result"]
     assert (work / "api.py").read_text() == "first = 1\n"
     assert "is being written by sub-backend" in done.of_type("run_finished")[0]["result"]
 
@@ -217,29 +219,43 @@ def test_what_a_sibling_changed_since_it_was_read_is_not_overwritten(agentic: Ag
     Model(server, plan, {"backend": first, "slow": second, "tests": third})
     done = split(agentic, server, "-c", "sub_agents.max_concurrent=5")
     assert (work / "api.py").read_text() == "first = 1\n"
-    assert "slow (done): api.py changed since it was read; read it again" in done.of_type("run_finished")[0]["result"]
+    assert (
+        "slow (gave up): It could not write anything. api.py changed since it was read; read it again"
+        in done.of_type("run_finished")[0]["result"]
+    )
 
 
 def test_a_lease_ends_with_its_holder() -> None:
     leases = Leases()
-    leases.claim("a/b.py", "one")
+    leases.claim("a/b.py", "one", True)
     with pytest.raises(ToolError, match="is being written by one"):
-        leases.claim("a/../a/b.py", "two")
+        leases.claim("a/../a/b.py", "two", True)
     leases.release("one")
-    leases.claim("a/b.py", "two")
+    leases.claim("a/b.py", "two", True)
+
+
+def test_what_one_has_written_another_overwrites_only_after_reading_it() -> None:
+    leases = Leases()
+    leases.claim("a", "one", has_read=False)
+    leases.release("one")
+    with pytest.raises(ToolError, match="was written by one: read it first"):
+        leases.claim("a", "two", has_read=False)
+    leases.claim("a", "two", has_read=True)
+    leases.claim("a", "two", has_read=False)
 
 
 def test_what_the_plan_names_for_one_is_nobody_elses_until_that_one_ends() -> None:
     leases = Leases({"one": ["api/", "shared.py"], "two": ["shared.py"]})
     for path in ("api/main.py", "api"):
         with pytest.raises(ToolError, match="written by one"):
-            leases.claim(path, "two")
-    leases.claim("apix.py", "two")
-    leases.claim("shared.py", "two")
+            leases.claim(path, "two", True)
+    leases.claim("apix.py", "two", True)
+    leases.claim("apiy.py", "three", True)
+    leases.claim("shared.py", "two", True)
     with pytest.raises(ToolError, match="written by two"):
-        leases.claim("shared.py", "one")
+        leases.claim("shared.py", "one", True)
     leases.release("one")
-    leases.claim("api/main.py", "two")
+    leases.claim("api/main.py", "two", True)
 
 
 def fan_out(plan: Plan, spawn: Callable[[Subtask], Any], most: int = 3) -> list[Outcome]:

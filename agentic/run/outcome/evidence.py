@@ -12,6 +12,7 @@ _CRASH = re.compile(
 # A program that wants input or arguments ends so when it gets none: no mistake of its own.
 _WANTS_MORE = re.compile(r"EOFError: EOF when reading a line|sys\.argv[^\n]*\n(?:[^\n]*\^[^\n]*\n)?IndexError|\nusage: ")
 _TESTS = re.compile(r"\b(pytest|unittest|tox|nox|npm (run )?test|go test|cargo test|make (test|check)|ctest)\b")
+UNCHANGED = "already had exactly this content"  # a write that failed, and nothing is missing
 CODE = (".py", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java", ".rb", ".sh", ".php", ".pl", ".lua", ".kt", ".swift")
 
 
@@ -19,7 +20,7 @@ CODE = (".py", ".js", ".ts", ".go", ".rs", ".c", ".cc", ".cpp", ".java", ".rb", 
 class Evidence:
     """`checks` holds what was run since the last code was written; `decisive` the commands whose failure is never on purpose.
 
-    `undone` are tasks that were delegated and not done, until the agent does something itself.
+    `undone` are tasks that were delegated and not done, until the agent does something itself; `in_vain` whether a write failed.
     """
 
     written: dict[str, None] = field(default_factory=dict)
@@ -27,6 +28,7 @@ class Evidence:
     unchecked_code: bool = False
     decisive: set[str] = field(default_factory=set)
     undone: tuple[str, ...] = ()
+    in_vain: bool = False
 
     def wrote(self, path: str) -> None:
         self.written[path] = None

@@ -7,24 +7,31 @@ from pathlib import Path
 
 MAX_FAILURES = 3
 MAX_CHARACTERS = 1500
+HIDDEN = 100
 _UNITTEST = re.compile(r"^\n?(?:ERROR|FAIL): (\w+).*?(?=^={70}|^-{70}\nRan |\Z)", re.MULTILINE | re.DOTALL)
 _FRAME = re.compile(r'^ {2}File "([^"]+)", line (\d+)', re.MULTILINE)
 _RAISED = re.compile(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", re.MULTILINE)
+_COLLECTING = re.compile(r"^([\w./-]+\.py):(\d+): in .*\n +(\S.*)\n(?:[ ^~]*\n)?E +(\S.*)$", re.MULTILINE)
+_PYTEST_BLOCK = re.compile(r"^_{3,} \S+ _{3,}\n(.*?)(?=^_{3,} |^={3,} |\Z)", re.MULTILINE | re.DOTALL)
+_PLACE = re.compile(r"^([\w./-]+\.py):(\d+): ", re.MULTILINE)
 _PYTEST = re.compile(r"^E {3,}(\S.*)$", re.MULTILINE)
 
 
 def essence(text: str, root: Path) -> str:
     """Each failed test's own lines and what it raised, where the output is understood and the tests lie in `root`; else its end."""
-    found = [_failure(block, root) for block in _UNITTEST.finditer(text)] or _PYTEST.findall(text)
+    found = [_failure(block, root) for block in _UNITTEST.finditer(text)]
+    found = found or [f"{file} line {line}: {code}\n    →  {raised}" for file, line, code, raised in _COLLECTING.findall(text)]
+    found = found or [_pytest_failure(block) for block in _PYTEST_BLOCK.findall(text)] or _PYTEST.findall(text)
     parts = list(dict.fromkeys(part for part in found if part))[: MAX_FAILURES if _UNITTEST.search(text) else 2 * MAX_FAILURES]
     return "\n".join(parts)[:MAX_CHARACTERS] if parts else text[-MAX_CHARACTERS:].strip()
 
 
 def count_failures(text: str) -> int:
-    """How many failures a check's output tells of, at least one."""
+    """How many failures a check's output tells of, at least one; a file that cannot even be imported hides all of its tests."""
     last = re.search(r"^FAILED \(.+\)|^.*\d+ (?:failed|error).*$", text, re.MULTILINE)
     numbers = re.findall(r"(?:failures|errors)=(\d+)|(\d+) (?:failed|error)", last[0]) if last else []
-    return max(1, sum(int(number or other) for number, other in numbers))
+    hidden = HIDDEN if re.search(r"errors? during collection|^ERROR: \S*_FailedTest", text, re.MULTILINE) else 0
+    return max(1, sum(int(number or other) for number, other in numbers)) + hidden
 
 
 def _failure(block: re.Match[str], root: Path) -> str:
@@ -34,6 +41,15 @@ def _failure(block: re.Match[str], root: Path) -> str:
         return ""
     body = _function_at(Path(frame[1]), int(frame[2]), root)
     return f"{body}\n    →  {raised[0]}" if body else f"{block[1]}  →  {raised[0]}"
+
+
+def _pytest_failure(block: str) -> str:
+    """The test, its line and what it raised."""
+    raised, code, places = _PYTEST.findall(block), re.findall(r"^> +(\S.*)$", block, re.MULTILINE), _PLACE.findall(block)
+    if not (raised and code and places):
+        return ""
+    said = "\n".join(raised[:3])
+    return f"{places[0][0]} line {places[0][1]}: {code[0]}\n    →  {said}"
 
 
 def _function_at(path: Path, line: int, root: Path) -> str:

@@ -7,7 +7,9 @@ from agentic.run.agent import Agent, Means
 from agentic.run.outcome.checks import check_command
 from agentic.run.outcome.examples import check_commands, programs_that_do_nothing
 from agentic.run.outcome.failures import count_failures, essence
+from agentic.run.outcome.suspects import missing_import, missing_library
 from agentic.run.outcome.trials import trial_command
+from agentic.run.prompt import source_files
 
 MAX_ROUNDS = 4
 _CANNOT_RUN = (124, 126, 127)  # it never ended, it is no program, there is no such program
@@ -98,8 +100,13 @@ class Reflection:
                     self.plan_check = ""
                     evidence.forget(command)
         if failed := evidence.failed_check():
-            return self._told(failed[0], failed[1].text)
+            return "" if self._lacking(failed[1].text) else self._told(failed[0], failed[1].text)
         return ""
+
+    def _lacking(self, text: str) -> str:
+        """A library that has to be installed first, where the model cannot do that itself; "" otherwise."""
+        fenced = self._means.protocol == "fenced"
+        return missing_library(text, source_files(self._means.workspace)) if fenced else ""
 
     def _told(self, command: str, text: str) -> str:
         """A failed check in words: what an example's check says is plain; small models get the essence of anything else."""
@@ -109,7 +116,8 @@ class Reflection:
         if self._means.protocol != "fenced":
             return f"$ {command}\n{text}\nThe program is not right yet."
         what = "These tests fail" if _TEST_RUN.search(text) else "Running it gives"
-        return f"{what}:\n{essence(text, self._means.workspace.root)}"
+        told = essence(text, self._means.workspace.root)
+        return "\n".join(filter(None, [f"{what}:\n{told}", missing_import(told, source_files(self._means.workspace))]))
 
     def _checks(self) -> list[str]:
         """The tests of the folder and the examples of the task; for a model that is asked in fenced text, the program itself."""
@@ -134,6 +142,8 @@ class Reflection:
             self.note = f"Not done: {', '.join(evidence.undone)}."
         elif failed:
             self.status = "gave_up"
-            self.note = f"Not done: `{failed[0]}` still fails (exit code {failed[1].exit_code})."
+            library = self._lacking(failed[1].text)
+            why = f": {library} is not installed here" if library else ""
+            self.note = f"Not done: `{failed[0]}` still fails (exit code {failed[1].exit_code}){why}."
         elif evidence.unchecked_code:
             self.note = "Not checked: nothing was run after the last change."

@@ -15,9 +15,10 @@ class Leases:
     def __init__(self, planned: Mapping[str, Iterable[str]] | None = None) -> None:
         self._planned = {agent: {os.path.normpath(path) for path in paths} for agent, paths in (planned or {}).items()}
         self._holders: dict[str, str] = {}
+        self._authors: dict[str, str] = {}
 
-    def claim(self, path: str, agent: str) -> None:
-        """Takes the lease until `release`. Raises ToolError with the holder's name where it is another's."""
+    def claim(self, path: str, agent: str, has_read: bool) -> None:
+        """Takes the lease until `release`. Raises ToolError with the name of whoever holds it, or wrote it unread by this one."""
         path = os.path.normpath(path)
         owners = [other for other, paths in self._planned.items() if _within(path, paths)]
         if owners and agent not in owners:
@@ -26,11 +27,20 @@ class Leases:
             holder = self._holders.setdefault(path, agent)
         if holder != agent:
             raise ToolError(f"{path} is being written by {holder}: do your own part, and say what you need there")
+        author = self._authors.setdefault(path, agent)
+        if author != agent and not has_read:
+            raise ToolError(f"{path} was written by {author}: read it first, or take another name")
+        self._authors[path] = agent
 
     def release(self, agent: str) -> None:
         """It has ended, whatever it held or was to write."""
         self._planned.pop(agent, None)
         self._holders = {path: holder for path, holder in self._holders.items() if holder != agent}
+
+
+def is_folder(path: str) -> bool:
+    """Whether a path of a plan means a folder, which need not be there yet."""
+    return path.endswith(os.sep) or not os.path.splitext(os.path.basename(path))[1]
 
 
 def _within(path: str, planned: Iterable[str]) -> bool:

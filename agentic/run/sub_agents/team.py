@@ -96,7 +96,9 @@ class Team:
             async with asyncio.timeout(self._seconds):
                 few = self._means.protocol == "fenced"
                 agent.start(told(subtask, self._task, self._turns, self._needed(subtask), few))
-                return await agent.run()
+                status, said = await agent.run()
+                in_vain = agent.tools.evidence.in_vain and not agent.tools.evidence.written
+                return ("gave_up", f"It could not write anything. {said}") if status == "done" and in_vain else (status, said)
         except TimeoutError:
             return "timeout", f"its {self._seconds:g} s were up; the last it said: {agent.last_words[:MAX_SHOWN]}"
         except AgenticError as error:
@@ -117,7 +119,7 @@ class Team:
             return self._means.workspace.view(await self._trees.add(agent))
         space = self._means.workspace.view()
         space.journal = self._means.workspace.journal
-        space.claim = lambda path: self._leases.claim(path, agent)
+        space.claim = lambda path: self._leases.claim(path, agent, space.has_read(path))
         return space
 
     async def _check(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable
 
+from agentic.run.sub_agents.leases import is_folder
 from agentic.types import Outcome, Subtask, recall_id
 
 MAX_SHOWN = 400  # characters of what a part produced, for those that build on it
@@ -10,7 +11,10 @@ STATUS_WORDS = {"done": "done", "skipped": "not begun", "timeout": "out of time"
 
 def told(subtask: Subtask, task: str, turns: int, needed: Iterable[tuple[Subtask, Outcome]], in_a_few_words: bool) -> str:
     """`needed` are the parts that it depends on, with what came of them. A few words are what very small models bear."""
-    where = f" Write {', '.join(subtask.writes)}." if subtask.writes else ""
+    folders = [f"{path.rstrip('/')}/" for path in subtask.writes if is_folder(path)]
+    files = [path for path in subtask.writes if not is_folder(path)]
+    where = f" Write {', '.join(files)}." if files else ""
+    where += f" Put its files in {', '.join(folders)}" if folders else ""
     before = [_built_on(*part) for part in needed]
     if in_a_few_words:
         lines = [f"{subtask.description}{where}", f"This is one part of a larger task, do only this part. The larger task: {task}"]
