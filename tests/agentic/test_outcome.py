@@ -195,7 +195,8 @@ def test_a_missing_import_is_named(work: Path, text: str, sources: dict[str, str
     ("said", "library"),
     [
         ("ModuleNotFoundError: No module named 'fastapi'", "fastapi"),
-        ("ModuleNotFoundError: No module named 'yaml.loader'", "yaml"),
+        ("ModuleNotFoundError: No module named 'fastapi.testclient'", "fastapi"),
+        ("ModuleNotFoundError: No module named 'app'", ""),
         ("E   ImportError: jinja2 must be installed to use Jinja2Templates", "jinja2"),
         ("ModuleNotFoundError: No module named 'api.models'", ""),
         ("ModuleNotFoundError: No module named 'web'", ""),

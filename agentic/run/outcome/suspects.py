@@ -52,10 +52,12 @@ def missing_import(told: str, sources: Mapping[str, str]) -> str:
 
 
 def missing_library(told: str, sources: Mapping[str, str]) -> str:
-    """The library that no change of the folder's files brings here; "" otherwise."""
+    """The library that is not installed: what more than the tests import and no file defines; "" otherwise."""
     found = _NO_LIBRARY.search(told)
     name = (found[1] or found[2]).partition(".")[0] if found else ""
-    return "" if any(name in PurePath(path).with_suffix("").parts for path in sources) else name
+    ours = any(name in PurePath(path).with_suffix("").parts for path in sources)
+    used = name and any(re.search(rf"^\s*(?:from|import) +{name}\b", source, re.MULTILINE) for source in sources.values())
+    return name if found and (found[2] or used) and not ours else ""
 
 
 def _defined(source: str) -> set[str]:

@@ -84,7 +84,8 @@ class Team:
         finally:
             turns.sub_agents -= 1
             self._leases.release(history.agent)
-            said, files = said or agent.last_words[:MAX_SHOWN], tuple(space.written) if files is None else files
+            said = said or agent.tools.evidence.summary() or agent.last_words[:MAX_SHOWN]
+            files = tuple(space.written) if files is None else files
             self._keep(subtask, outcome_of(status, said, files, agent.tools.evidence, agent.usage), time.monotonic() - started)
             await emit(SubAgentFinished(status=status, files=files, agent=history.agent))
         return self._parts[subtask.id].outcome
