@@ -12,6 +12,7 @@ from agentic.types import Isolation
 PLAN_TOKENS = 900
 _TEXT = {"type": "string", "maxLength": 300}
 _NAMES = {"type": "array", "items": {"type": "string", "maxLength": 80}, "maxItems": 8}
+_FILES = {**_NAMES, "items": {"type": "string", "pattern": "^[a-z][A-Za-z0-9_/-]{0,50}\\.[a-z]{1,5}$"}}
 _SUBTASKS = {
     "type": "array",
     "minItems": 2,
@@ -25,7 +26,7 @@ _SUBTASKS = {
             "output": _TEXT,
             "done_check": _TEXT,
             "reads": _NAMES,
-            "writes": _NAMES,
+            "writes": _FILES,
             "depends_on": _NAMES,
             "priority": {"type": "integer", "minimum": 0, "maximum": 9},
         },
@@ -45,10 +46,10 @@ _SCHEMA = {
 }
 _PROMPT = """Decompose this task into 2 to 5 subtasks for agents that work at the same time. Together they cover all that is \
 asked. Each has an id (one lower-case word), a title, an objective (a sentence that says what to build), its output, a done_check \
-(how to see that it is done), the paths of the files that it reads and writes, depends_on ([], for all begin at once; an id only \
-where nothing can be begun without that one's files) and a priority (0 to 9, the urgent ones higher). No two subtasks write the \
-same file. check is a shell command that tests the whole, such as "python3 -m pytest -q", or "". isolation is worktree where \
-many files of one project change at once, else none. Answer as JSON.
+(how to see that it is done), the file names that it reads and writes, with their endings, depends_on ([], for all begin at once; \
+an id only where nothing can be begun without that one's files) and a priority (0 to 9, the urgent ones higher). No two subtasks \
+write the same file. check is a shell command that tests the whole, such as "python3 -m pytest -q", or "". isolation is worktree \
+where many files of one project change at once, else none. Answer as JSON.
 
 Task: {task}"""
 _REPAIR = "That plan cannot be used: {problems}. Answer with the whole corrected plan."

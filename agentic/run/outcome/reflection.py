@@ -10,6 +10,7 @@ from agentic.run.outcome.failures import count_failures, essence
 from agentic.run.outcome.suspects import missing_import, missing_library
 from agentic.run.outcome.trials import trial_command
 from agentic.run.prompt import source_files
+from agentic.types import ToolOutput
 
 MAX_ROUNDS = 4
 _CANNOT_RUN = (124, 126, 127)  # it never ended, it is no program, there is no such program
@@ -96,7 +97,7 @@ class Reflection:
                 return f"You wrote {', '.join(evidence.written)}, and nothing was run yet. Run it once to see that it works."
             for command in commands:
                 output = await self._agent.tools.run_command(command)
-                if command == self.plan_check and output.exit_code in _CANNOT_RUN:  # a model made it up
+                if command == self.plan_check and _shows_nothing(output):  # a model made it up
                     self.plan_check = ""
                     evidence.forget(command)
         if failed := evidence.failed_check():
@@ -147,3 +148,8 @@ class Reflection:
             self.note = f"Not done: `{failed[0]}` still fails (exit code {failed[1].exit_code}){why}."
         elif evidence.unchecked_code:
             self.note = "Not checked: nothing was run after the last change."
+
+
+def _shows_nothing(output: ToolOutput) -> bool:
+    """Whether a check could not be run at all, or found no test."""
+    return output.exit_code in _CANNOT_RUN or "no tests ran" in output.text

@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from agentic.run.outcome.evidence import Evidence
-from agentic.run.sub_agents.told import how_it_ended
 from agentic.types import Outcome, Subtask, Usage
 
 MAX_EVIDENCE = 3
+STATUS_WORDS = {"skipped": "not begun", "timeout": "out of time", "limit": "out of turns", "gave_up": "gave up"}
 _OPEN = re.compile(r"^[\s>*#•-]*open(?: questions?)?\W*:\W*(.*)$", re.IGNORECASE)
 _NOTHING = re.compile(r"^\W*(none|nothing|no|n/a)?\W*$", re.IGNORECASE)
 
@@ -54,6 +54,11 @@ def report(parts: Sequence[Part], together: float) -> Outcome:
         questions,
         undone,
     )
+
+
+def how_it_ended(outcome: Outcome) -> str:
+    """Its status as users read it."""
+    return STATUS_WORDS.get(outcome.status, outcome.status)
 
 
 def _lines(part: Part) -> list[str]:

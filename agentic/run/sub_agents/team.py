@@ -96,16 +96,28 @@ class Team:
         try:
             async with asyncio.timeout(self._seconds):
                 few = self._means.protocol == "fenced"
-                agent.start(told(subtask, self._task, self._turns, self._needed(subtask), few))
-                status, said = await agent.run()
-                in_vain = agent.tools.evidence.in_vain and not agent.tools.evidence.written
-                return ("gave_up", f"It could not write anything. {said}") if status == "done" and in_vain else (status, said)
+                agent.start(told(subtask, self._plan, self._task, self._turns, self._needed(subtask), few))
+                return await self._done(agent, subtask, *await agent.run())
         except TimeoutError:
             return "timeout", f"its {self._seconds:g} s were up; the last it said: {agent.last_words[:MAX_SHOWN]}"
         except AgenticError as error:
             return "failed", str(error)
         except Exception as error:  # of a plugin, or ours: it is one part's end, not everybody's
             return "failed", f"{type(error).__name__}: {error}"
+
+    async def _done(self, agent: Agent, subtask: Subtask, status: str, said: str) -> tuple[str, str]:
+        """(status, what it said) with what is missing of the files that it was to write. Very small models are told once."""
+        if status != "done":
+            return status, said
+        missing, evidence = agent.missing(subtask.writes), agent.tools.evidence
+        if missing and self._means.protocol == "fenced":
+            agent.tell(f"Not there yet: {', '.join(missing)}. Write that now.")
+            status, said = await agent.run()
+            missing = agent.missing(subtask.writes)
+        said += f"\nOpen: not written: {', '.join(missing)}" if missing else ""
+        if status == "done" and evidence.in_vain and not evidence.written:
+            return "gave_up", f"It could not write anything. {said}"
+        return status, said
 
     async def _merged(self, trees: Worktrees, agent: str, status: str, said: str) -> tuple[str, str, tuple[str, ...]]:
         """(status, what it said, the files that changed in the folder) once its work is in the folder, or why it is not."""
@@ -131,9 +143,8 @@ class Team:
         output = await tools.run_command(command)
         return f"`{command}` (exit code {output.exit_code})" if output.failed else ""
 
-    def _needed(self, subtask: Subtask) -> list[tuple[Subtask, Outcome]]:
-        parts = [self._parts[name] for name in subtask.depends_on if name in self._parts]
-        return [(part.subtask, part.outcome) for part in parts]
+    def _needed(self, subtask: Subtask) -> list[Part]:
+        return [self._parts[name] for name in subtask.depends_on if name in self._parts]
 
     def _keep(self, subtask: Subtask, outcome: Outcome, seconds: float) -> Outcome:
         """What is known of a part counts at once, however the whole ends."""
