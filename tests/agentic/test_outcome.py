@@ -152,6 +152,18 @@ E   NameError: name 'app' is not defined
 !!!!!!!!!!!!!!!!!!!! Interrupted: 1 error during collection !!!!!!!!!!!!!!!!!!!!
 1 error in 0.31s
 """
+AT_SETUP = """\
+==================================== ERRORS ====================================
+_______________________ ERROR at setup of test_read_item _______________________
+
+    @pytest.fixture
+    def client():
+>       return TestClient(app)
+E       NameError: name 'app' is not defined
+
+tests/test_web.py:8: NameError
+=========================== short test summary info ============================
+"""
 NO_MODULE = COLLECTING.replace("client = TestClient(app)", "from main import app").replace(
     "NameError: name 'app' is not defined", "ModuleNotFoundError: No module named 'main'"
 )
@@ -180,6 +192,7 @@ SOURCES = {
     ("text", "sources", "line"),
     [
         (COLLECTING, SOURCES, "At the top of tests/test_web.py this is missing: from web import app"),
+        (AT_SETUP, SOURCES, "At the top of tests/test_web.py this is missing: from web import app"),
         (COLLECTING, {"api/other.py": "app = 2\n"}, "At the top of tests/test_web.py this is missing: from api.other import app"),
         (COLLECTING, {"web.py": "  app = 1\n"}, ""),
         (NO_MODULE, SOURCES, "There is no module main here; app is defined in db."),

@@ -12,7 +12,7 @@ _UNITTEST = re.compile(r"^\n?(?:ERROR|FAIL): (\w+).*?(?=^={70}|^-{70}\nRan |\Z)"
 _FRAME = re.compile(r'^ {2}File "([^"]+)", line (\d+)', re.MULTILINE)
 _RAISED = re.compile(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", re.MULTILINE)
 _COLLECTING = re.compile(r"^([\w./-]+\.py):(\d+): in .*\n +(\S.*)\n(?:[ ^~]*\n)?E +(\S.*)$", re.MULTILINE)
-_PYTEST_BLOCK = re.compile(r"^_{3,} \S+ _{3,}\n(.*?)(?=^_{3,} |^={3,} |\Z)", re.MULTILINE | re.DOTALL)
+_PYTEST_BLOCK = re.compile(r"^_{3,} .+ _{3,}\n(.*?)(?=^_{3,} |^={3,} |\Z)", re.MULTILINE | re.DOTALL)
 _PLACE = re.compile(r"^([\w./-]+\.py):(\d+): ", re.MULTILINE)
 _PYTEST = re.compile(r"^E {3,}(\S.*)$", re.MULTILINE)
 
