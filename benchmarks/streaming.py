@@ -20,7 +20,7 @@ from typing import Any
 
 from agentic.cli.loop import run
 from agentic.testing import FakeVLLM, answer
-from agentic.testing.fake_vllm import chunk, event
+from agentic.testing.answers import chunk, event
 from agentic.types import ChatRequest, Message
 
 STREAMS, CHUNKS, PACE_SECONDS = 64, 200, 0.02

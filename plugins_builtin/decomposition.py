@@ -12,7 +12,7 @@ from agentic.types import Isolation
 PLAN_TOKENS = 900
 _TEXT = {"type": "string", "maxLength": 300}
 _NAMES = {"type": "array", "items": {"type": "string", "maxLength": 80}, "maxItems": 8}
-_FILES = {**_NAMES, "items": {"type": "string", "pattern": "^[a-z][A-Za-z0-9_/-]{0,50}\\.[a-z]{1,5}$"}}
+_FILES = {**_NAMES, "items": {"type": "string", "pattern": "^[A-Za-z0-9_./-]{1,60}([.][A-Za-z0-9]{1,6}|file)$"}}
 _SUBTASKS = {
     "type": "array",
     "minItems": 2,

@@ -2,7 +2,6 @@
 
 import asyncio
 import math
-import os
 import re
 import time
 from collections import Counter
@@ -136,11 +135,6 @@ class Agent:
     def opening(self) -> ChatRequest:
         """What every request of this agent begins with, as a request."""
         return self._make([self.history[0], Message("user", ".")], None)
-
-    def missing(self, files: Sequence[str]) -> list[str]:
-        """Those of the files that are not there; what has no ending is no file."""
-        space = self._means.workspace
-        return [path for path in files if os.path.splitext(path)[1] and not os.path.lexists(space.root / path)]
 
     def tell(self, text: str) -> None:
         """A word to the model."""

@@ -75,7 +75,7 @@ class Conversation:
             context=context,
             approver=approver,
             workspace=workspace,
-            turns=Turns(),
+            turns=Turns(settings["workflow.max_iterations"]),
             instructions=instructions[0],
             temperature=temperature if temperature >= 0 else None,
             effort=_frozen(session, "effort", settings["llm.reasoning_effort"]),

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 class Turns:
     """Model calls that the agents of one task may still make together. The agent and each of the `sub_agents` keep one."""
 
-    left: int = 0
+    left: int
     sub_agents: int = 0
 
     @property

@@ -5,6 +5,7 @@ with FakeVLLM() as server:
     subprocess.run(["agentic", "ask", "hi", "--endpoint", server.url])
 """
 
-from agentic.testing.fake_vllm import Answer, FakeVLLM, Request, answer, error, tool_call
+from agentic.testing.answers import Answer, Request, answer, error, tool_call
+from agentic.testing.fake_vllm import FakeVLLM
 
 __all__ = ["Answer", "FakeVLLM", "Request", "answer", "error", "tool_call"]

@@ -6,128 +6,14 @@ import struct
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any
 
 from agentic.testing import token_ids
-
-Fault = Literal["", "reset", "close", "stall"]
-UNKNOWN = -1
-_UNKNOWN = b'"prompt_tokens": -1,', b'"completion_tokens": -1,'
-
-
-@dataclass(slots=True)
-class Request:
-    """What a client sent."""
-
-    method: str
-    path: str
-    headers: dict[str, str]
-    body: bytes
-
-    @property
-    def json(self) -> Any:
-        return json.loads(self.body)
-
-
-@dataclass(slots=True)
-class Answer:
-    """One scripted HTTP answer. After `fault_after` pieces of the body comes the fault: reset, close or stall.
-
-    `fault_after` -1 is before the status line. `pause` in seconds goes before each piece.
-    """
-
-    pieces: Sequence[bytes]
-    status: int = 200
-    content_type: str = "text/event-stream; charset=utf-8"
-    headers: Mapping[str, str] = field(default_factory=dict)
-    fault: Fault = ""
-    fault_after: int = 0
-    pause: float = 0.0
-    chunked: bool = True
-
-
-def chunk(delta: Mapping[str, Any], finish: str | None = None, **extra: Any) -> dict[str, Any]:
-    """A `chat.completion.chunk` as vLLM sends it."""
-    choice = {"index": 0, "delta": delta, "logprobs": None, "finish_reason": finish, "token_ids": None}
-    return {
-        "id": "chatcmpl-fake",
-        "object": "chat.completion.chunk",
-        "created": 0,
-        "model": "fake",
-        "choices": [choice],
-        **extra,
-    }
-
-
-def event(data: Mapping[str, Any]) -> bytes:
-    return f"data: {json.dumps(data)}\n\n".encode()
-
-
-def answer(
-    text: str | Iterable[str] = "",
-    reasoning: str = "",
-    tool_calls: Sequence[Mapping[str, Any]] = (),
-    finish: str = "",
-    prompt_tokens: int = UNKNOWN,
-    cached_tokens: int | None = None,
-    completion_tokens: int = 0,
-    **options: Any,
-) -> Answer:
-    """A streamed answer: `text` word by word (or the given pieces), then the finish, usage and [DONE].
-
-    `tool_calls` are delta pieces as from `tool_call`. `prompt_tokens` are what `/tokenize` would count, unless they are given;
-    `completion_tokens` the words, or all that was asked for where `finish` is "length".
-    `options` are Answer's own fields.
-    """
-    words = _words(text) if isinstance(text, str) else list(text)
-    pieces = [event(chunk({"role": "assistant", "content": ""}))]
-    pieces += [event(chunk({"reasoning": word})) for word in _words(reasoning)]
-    pieces += [event(chunk({"content": word})) for word in words]
-    pieces += [event(chunk({"tool_calls": [call]})) for call in tool_calls]
-    pieces.append(event(chunk({}, finish or ("tool_calls" if tool_calls else "stop"))))
-    details = None if cached_tokens is None else {"cached_tokens": cached_tokens}
-    count = completion_tokens or (UNKNOWN if finish == "length" else max(1, len(words)))
-    usage = {"prompt_tokens": prompt_tokens, "completion_tokens": count, "total_tokens": prompt_tokens + count}
-    last = chunk({}, usage=usage | {"prompt_tokens_details": details})
-    pieces += [event(last | {"choices": []}), b"data: [DONE]\n\n"]
-    return Answer(pieces, **options)
-
-
-def count_tokens(request: Request) -> int:
-    """A prompt's length as this server counts: message by message like a ChatML template, four bytes a token."""
-    try:
-        body = request.json
-        tools = len(json.dumps(body["tools"])) // 4 if body.get("tools") else 0
-        return tools + 3 + sum(4 + len(json.dumps(message)) // 4 for message in body["messages"])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return 1
-
-
-def _warms(request: Request) -> bool:
-    """A request for one token is there for the cache."""
-    return b'"max_tokens":1,' in request.body or b'"max_tokens":1}' in request.body
-
-
-def _words(text: str) -> list[str]:
-    return text.replace(" ", " \0").split("\0") if text else []
-
-
-def tool_call(name: str, arguments: Mapping[str, Any] | str, index: int = 0, call_id: str = "call_1") -> list[dict[str, Any]]:
-    """The delta pieces of one call, as vLLM streams them: id and name first, then the arguments in parts."""
-    text = arguments if isinstance(arguments, str) else json.dumps(arguments)
-    first = {"index": index, "id": call_id, "type": "function", "function": {"name": name, "arguments": ""}}
-    parts = [text[i : i + 8] for i in range(0, len(text), 8)]
-    return [first, *({"index": index, "function": {"arguments": part}} for part in parts)]
-
-
-def error(status: int, message: str, kind: str = "BadRequestError", param: str | None = None, **options: Any) -> Answer:
-    """An error body as vLLM's exception handlers write it."""
-    body = {"error": {"message": message, "type": kind, "param": param, "code": status}}
-    return Answer([json.dumps(body).encode()], status, "application/json", chunked=False, **options)
+from agentic.testing.answers import Answer, Fault, Filled, Request, answer, count_tokens, error, json_answer, warms
 
 
 class FakeVLLM:
@@ -189,7 +75,7 @@ class FakeVLLM:
     @property
     def chats(self) -> list[Request]:
         """The chat requests that came, those apart that only warm the cache."""
-        return [request for request in self.requests_to("/v1/chat/completions") if not _warms(request)]
+        return [request for request in self.requests_to("/v1/chat/completions") if not warms(request)]
 
     def requests_to(self, path: str) -> list[Request]:
         return [request for request in self.requests if request.path == path]
@@ -270,16 +156,16 @@ class FakeVLLM:
             case "/v1/chat/completions/batch":
                 return self._batch(request)
             case "/v1/models":
-                return self.models or _json(self._model_list())
+                return self.models or json_answer(self._model_list())
             case "/v1/chat/completions":
                 return self._answer(request)
             case "/tokenize":
                 count = count_tokens(request)
-                return _json({"count": count, "max_model_len": self.window, "tokens": list(range(count)), "token_strs": None})
+                return json_answer({"count": count, "max_model_len": self.window, "tokens": list(range(count)), "token_strs": None})
             case "/health":
                 return Answer([b""], content_type="text/plain", chunked=False)
             case "/version":
-                return _json({"version": self.version})
+                return json_answer({"version": self.version})
             case "/metrics":
                 labels = f'{{engine="0",model_name="{self.model}"}}'
                 values = {"num_requests_running": self.running, "num_requests_waiting": 0, **self.metrics}
@@ -293,13 +179,13 @@ class FakeVLLM:
         if count > self.window:
             limit = f"This model's maximum context length is {self.window} tokens. However, your prompt contains at least"
             return error(400, f"{limit} {self.window + 1} input tokens", param="input_tokens")
-        if _warms(request):
+        if warms(request):
             scripted = answer("ok")
         else:
             scripted = self._script.popleft() if self._script else self.otherwise(request)
         body = request.json
         known = b'"prompt_tokens": %d,' % count, b'"completion_tokens": %d,' % (body.get("max_tokens") or 1)
-        pieces = _Filled(scripted.pieces, known)
+        pieces = Filled(scripted.pieces, known)
         if body.get("return_token_ids") and scripted.status == 200:
             given = token_ids.resumes_at(body) if self.resumes else []
             prompt, words = token_ids.split(given or range(count))
@@ -317,7 +203,9 @@ class FakeVLLM:
             message: dict[str, Any] = {"role": "assistant", "content": text, "reasoning": None, "tool_calls": []}
             choices.append({"index": index, "message": message, "finish_reason": "stop"})
         usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
-        return _json({"id": "chatcmpl-fake", "object": "chat.completion", "model": self.model, "choices": choices, "usage": usage})
+        return json_answer(
+            {"id": "chatcmpl-fake", "object": "chat.completion", "model": self.model, "choices": choices, "usage": usage}
+        )
 
     def _model_list(self) -> dict[str, Any]:
         model = {"id": self.model, "object": "model", "created": 0, "owned_by": "vllm", "root": self.model, "parent": None}
@@ -352,32 +240,6 @@ class FakeVLLM:
         elif fault == "reset":
             _reset(connection)
         return False
-
-
-class _Filled(Sequence[bytes]):
-    """The pieces with what only the request tells, each one filled in as it is sent: a script may take its time."""
-
-    def __init__(self, pieces: Sequence[bytes], known: tuple[bytes, bytes]) -> None:
-        self._pieces = pieces
-        self._known = known
-
-    def __iter__(self) -> Iterator[bytes]:
-        return map(self._fill, self._pieces)
-
-    def __getitem__(self, index: Any) -> Any:
-        return list(self)[index]
-
-    def __len__(self) -> int:
-        return len(self._pieces)
-
-    def _fill(self, piece: bytes) -> bytes:
-        for unknown, value in zip(_UNKNOWN, self._known, strict=True):
-            piece = piece.replace(unknown, value)
-        return piece
-
-
-def _json(value: Mapping[str, Any]) -> Answer:
-    return Answer([json.dumps(value).encode()], content_type="application/json", chunked=False)
 
 
 def _head(scripted: Answer) -> bytes:

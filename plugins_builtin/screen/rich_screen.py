@@ -54,6 +54,7 @@ class RichScreen:
         self._status = Status()
         self._lanes = Lanes()
         self._questions = Questions()
+        self._report = ""
         self._drawn_at = 0.0
         self._ticker: asyncio.TimerHandle | None = None
         self._calls: dict[tuple[str, str], str] = {}
@@ -84,6 +85,7 @@ class RichScreen:
             case SubAgentStarted():
                 self._draw_status_if_due()  # it has a lane now
             case PlanFinished():
+                self._report = event.report
                 self._line(sanitize(event.report), "default")
             case SubAgentFinished():
                 self._line(one_line(self._lanes.ended.pop(event.agent, f"{name} ends: {event.status}")), "dim")
@@ -136,7 +138,8 @@ class RichScreen:
             summary = self._status.summary()
             self._line(one_line(f"✓ done{files}{summary}"), "green")
         else:
-            self._line(f"✗ {event.status}: {sanitize(event.result)}", "red")
+            rest = event.result.removeprefix(self._report).strip()  # the report stands above already
+            self._line(f"✗ {event.status}: {sanitize(rest)}" if rest else f"✗ {event.status}", "red")
 
     def _end_text(self) -> None:
         """Ends the streamed text: what the ink held back comes out, and the next line starts at the left."""

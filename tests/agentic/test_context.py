@@ -21,7 +21,7 @@ from agentic.run.protocols import by_name
 from agentic.run.tokens import TokenCounter
 from agentic.run.vocabulary import vocabulary_for
 from agentic.testing import FakeVLLM, answer, error, tool_call
-from agentic.testing.fake_vllm import Request, count_tokens
+from agentic.testing.answers import Request, count_tokens
 from agentic.types import ChatRequest, Delta, EndpointInfo, Message, TokenCount, ToolCall, ToolSpec
 from agentic.wire.request import encode_tool
 from agentic.workspace import Workspace

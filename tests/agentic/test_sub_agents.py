@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from agentic import Outcome, Plan, Subtask, ToolError
 from agentic.config import load
 from agentic.hooks import Setup
-from agentic.run.sub_agents.leases import Leases
+from agentic.run.sub_agents.leases import Leases, is_folder
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.fan_out import LocalFanOut
 from tests.children import PARTS, TASK, Model, part, split
@@ -232,6 +232,14 @@ def test_a_lease_ends_with_its_holder() -> None:
         leases.claim("a/../a/b.py", "two", True)
     leases.release("one")
     leases.claim("a/b.py", "two", True)
+
+
+@pytest.mark.parametrize(
+    ("path", "folder"),
+    [("web", True), ("web/", True), ("a/web", True), ("a.py", False), ("Makefile", False), (".env", False), ("x/README", False)],
+)
+def test_what_a_plan_calls_a_folder(path: str, folder: bool) -> None:
+    assert is_folder(path) is folder
 
 
 def test_what_one_has_written_another_overwrites_only_after_reading_it() -> None:

@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 
 from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
-from agentic.testing.fake_vllm import event
+from agentic.testing.answers import event
 from plugins_builtin.vllm.memory import Card, placed
 from tests.conftest import Agentic, Done
 

@@ -20,7 +20,7 @@ from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.screen.ink import Ink
 from plugins_builtin.screen.lanes import Lanes
 from plugins_builtin.screen.rich_screen import Status
-from tests.children import delegating, objects
+from tests.children import PARTS, TASK, Model, delegating, objects
 from tests.conftest import Agentic
 from tests.terminal import terminal
 
@@ -124,6 +124,14 @@ def test_sub_agents_at_work_are_lanes_and_one_line_each_when_done(server: FakeVL
         assert "▸" not in shown.text
         assert all(len(re.findall(rf"^t{number}: done · .* t{number}\.txt$", shown.text, re.MULTILINE)) == 1 for number in range(4))
         assert shown.restored()
+
+
+def test_the_report_of_a_split_task_is_shown_once(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    Model(server, PARTS, {"tests": lambda request: Answer([b'{"error": "no"}'], 400, "application/json", chunked=False)})
+    with terminal(["run", TASK, "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work) as shown:
+        assert shown.until_ended() == 1
+        assert shown.text.count("Not done: tests.") == 1
+        assert shown.text.rstrip().endswith("✗ gave_up")
 
 
 def test_of_several_that_ask_each_answer_goes_to_the_question_that_is_shown(

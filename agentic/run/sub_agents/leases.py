@@ -39,8 +39,9 @@ class Leases:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path of a plan means a folder, which need not be there yet."""
-    return path.endswith(os.sep) or not os.path.splitext(os.path.basename(path))[1]
+    """Whether a path of a plan means a folder, which need not be there yet: "web/", "web"; but "a.py", "Makefile", ".env"."""
+    name = os.path.basename(path)
+    return not name or ("." not in name and name == name.lower())
 
 
 def _within(path: str, planned: Iterable[str]) -> bool:

@@ -1,6 +1,7 @@
 """The agents of one plan: the one place that spawns, counts and ends them."""
 
 import asyncio
+import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -11,7 +12,7 @@ from agentic.events import SubAgentFinished, SubAgentStarted, Warned
 from agentic.hooks.batching import Lane
 from agentic.run.agent import Agent, Means
 from agentic.run.outcome.checks import check_command
-from agentic.run.sub_agents.leases import Leases
+from agentic.run.sub_agents.leases import Leases, is_folder
 from agentic.run.sub_agents.report import Part, outcome_of, report
 from agentic.run.sub_agents.told import MAX_SHOWN, told
 from agentic.run.sub_agents.worktrees import Worktrees
@@ -78,7 +79,7 @@ class Team:
         turns.sub_agents += 1
         status, said, files = "interrupted", "", None
         try:
-            status, said = await self._work(agent, subtask)
+            status, said = await self._work(agent, subtask, space)
             if self._trees is not None:
                 status, said, files = await self._merged(self._trees, history.agent, status, said)
         finally:
@@ -90,14 +91,15 @@ class Team:
             await emit(SubAgentFinished(status=status, files=files, agent=history.agent))
         return self._parts[subtask.id].outcome
 
-    async def _work(self, agent: Agent, subtask: Subtask) -> tuple[str, str]:
+    async def _work(self, agent: Agent, subtask: Subtask, space: Workspace) -> tuple[str, str]:
         """(status, what it said)"""
         agent.report_at = time.monotonic() + REPORT_AT * self._seconds
         try:
             async with asyncio.timeout(self._seconds):
                 few = self._means.protocol == "fenced"
                 agent.start(told(subtask, self._plan, self._task, self._turns, self._needed(subtask), few))
-                return await self._done(agent, subtask, *await agent.run())
+                status, said = await agent.run()
+                return await self._done(agent, subtask, space, said) if status == "done" else (status, said)
         except TimeoutError:
             return "timeout", f"its {self._seconds:g} s were up; the last it said: {agent.last_words[:MAX_SHOWN]}"
         except AgenticError as error:
@@ -105,15 +107,13 @@ class Team:
         except Exception as error:  # of a plugin, or ours: it is one part's end, not everybody's
             return "failed", f"{type(error).__name__}: {error}"
 
-    async def _done(self, agent: Agent, subtask: Subtask, status: str, said: str) -> tuple[str, str]:
+    async def _done(self, agent: Agent, subtask: Subtask, space: Workspace, said: str) -> tuple[str, str]:
         """(status, what it said) with what is missing of the files that it was to write. Very small models are told once."""
-        if status != "done":
-            return status, said
-        missing, evidence = agent.missing(subtask.writes), agent.tools.evidence
+        status, missing, evidence = "done", _missing(space, subtask.writes), agent.tools.evidence
         if missing and self._means.protocol == "fenced":
             agent.tell(f"Not there yet: {', '.join(missing)}. Write that now.")
             status, said = await agent.run()
-            missing = agent.missing(subtask.writes)
+            missing = _missing(space, subtask.writes)
         said += f"\nOpen: not written: {', '.join(missing)}" if missing else ""
         if status == "done" and evidence.in_vain and not evidence.written:
             return "gave_up", f"It could not write anything. {said}"
@@ -123,7 +123,7 @@ class Team:
         """(status, what it said, the files that changed in the folder) once its work is in the folder, or why it is not."""
         try:
             return status, said, await trees.merge(agent)
-        except ToolError as error:
+        except AgenticError as error:
             return "failed", f"{said}\nNone of its changes were taken: {error}", ()
 
     async def _space(self, agent: str) -> Workspace:
@@ -162,3 +162,7 @@ class Team:
         waiting = Outcome("skipped", "its turn never came")
         parts = [self._parts.get(subtask.id) or Part(subtask, others.get(subtask.id, waiting)) for subtask in self._plan.subtasks]
         return report(parts, time.monotonic() - self._started)
+
+
+def _missing(space: Workspace, files: Sequence[str]) -> list[str]:
+    return [path for path in files if not is_folder(path) and not os.path.lexists(space.root / path)]

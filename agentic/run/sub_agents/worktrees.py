@@ -8,7 +8,7 @@ import asyncio
 import shutil
 import tempfile
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -87,14 +87,17 @@ class Worktrees:
     async def close(self) -> None:
         """Takes away what is of no more use; a worktree with changes that were not merged stays."""
         for agent, tree in list(self._trees.items()):
-            if await _blobs(tree.root) == tree.base:
-                await self._remove(agent)
+            with suppress(ToolError):  # it stays then
+                if await _blobs(tree.root) == tree.base:
+                    await self._remove(agent)
         if not self._trees:
             shutil.rmtree(self._home, ignore_errors=True)
 
     async def _remove(self, agent: str) -> None:
+        """What cannot be taken away is only in the way of nobody."""
         tree = self._trees.pop(agent)
-        await git(self._top, "worktree", "remove", "--force", str(tree.top))
+        with suppress(ToolError):
+            await git(self._top, "worktree", "remove", "--force", str(tree.top))
 
     async def _wanted(self, tree: _Tree) -> dict[str, bytes | None]:
         """The files as they are to be in the folder, None for one that is gone there."""
