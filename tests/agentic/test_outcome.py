@@ -177,6 +177,11 @@ def test_the_essence_of_a_pytest_run_says_where(work: Path) -> None:
     )
 
 
+def test_what_hides_other_failures_comes_first(work: Path) -> None:
+    both = PYTEST.partition("=========================== short")[0] + AT_SETUP.partition("\n")[2]
+    assert "NameError" in essence(both, work).splitlines()[1]
+
+
 def test_a_file_that_cannot_be_imported_is_worse_than_tests_that_fail() -> None:
     assert count_failures(COLLECTING) > count_failures(PYTEST.replace("1 failed", "20 failed")) == 20
 

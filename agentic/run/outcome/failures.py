@@ -12,6 +12,7 @@ _UNITTEST = re.compile(r"^\n?(?:ERROR|FAIL): (\w+).*?(?=^={70}|^-{70}\nRan |\Z)"
 _FRAME = re.compile(r'^ {2}File "([^"]+)", line (\d+)', re.MULTILINE)
 _RAISED = re.compile(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt)\b.*)$", re.MULTILINE)
 _COLLECTING = re.compile(r"^([\w./-]+\.py):(\d+): in .*\n +(\S.*)\n(?:[ ^~]*\n)?E +(\S.*)$", re.MULTILINE)
+_HIDES_OTHERS = re.compile(r"→  (?:NameError|ImportError|ModuleNotFoundError|SyntaxError)")
 _PYTEST_BLOCK = re.compile(r"^_{3,} .+ _{3,}\n(.*?)(?=^_{3,} |^={3,} |\Z)", re.MULTILINE | re.DOTALL)
 _PLACE = re.compile(r"^([\w./-]+\.py):(\d+): ", re.MULTILINE)
 _PYTEST = re.compile(r"^E {3,}(\S.*)$", re.MULTILINE)
@@ -22,6 +23,7 @@ def essence(text: str, root: Path) -> str:
     found = [_failure(block, root) for block in _UNITTEST.finditer(text)]
     found = found or [f"{file} line {line}: {code}\n    →  {raised}" for file, line, code, raised in _COLLECTING.findall(text)]
     found = found or [_pytest_failure(block) for block in _PYTEST_BLOCK.findall(text)] or _PYTEST.findall(text)
+    found.sort(key=lambda part: not _HIDES_OTHERS.search(part))
     parts = list(dict.fromkeys(part for part in found if part))[: MAX_FAILURES if _UNITTEST.search(text) else 2 * MAX_FAILURES]
     return "\n".join(parts)[:MAX_CHARACTERS] if parts else text[-MAX_CHARACTERS:].strip()
 
