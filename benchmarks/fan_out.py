@@ -22,6 +22,8 @@ from agentic.run.runtime import open_runtime
 from agentic.sessions import Shelf
 from agentic.types import Plan, Subtask
 
+ANSWER = 64  # tokens; answers that end before are no equal parts, and the run is made again
+RULES = "Write short sentences and say what is certain, then what is likely, then what is only thought.\n" * 16
 QUESTIONS = ("how bread is made", "how a lighthouse works", "how paper is made", "how a sailing ship turns")
 
 
@@ -32,13 +34,14 @@ async def run(url: str, at_once: int) -> tuple[float, float, int]:
         "llm.transport": "vllm",
         "tools.protocol": "native",
         "context.context_window": 4096,
-        "context.reserved_for_response": 64,  # shorter than any of the answers, so the parts are equally long
+        "context.reserved_for_response": ANSWER,
         "llm.temperature": 0.0,
         "sub_agents.max_concurrent": at_once,
         "sub_agents.subtask_max_iterations": 1,
     }
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        (folder / "AGENTS.md").write_text(f"{secrets.token_hex(4)}\n{RULES}")  # a beginning as long as a real one, and cold
         told = StringIO()
         async with open_runtime(load(folder, options), Host(), told, "jsonl") as runtime:
             session = Shelf(folder / "sessions").new(folder)
@@ -56,6 +59,8 @@ async def run(url: str, at_once: int) -> tuple[float, float, int]:
             session.close()
             usages = [event for event in map(json.loads, told.getvalue().splitlines()) if event["type"] == "usage"]
             shared = min(min(event["cached_tokens"], opening) for event in usages) / opening
+            if any(event["completion_tokens"] != ANSWER for event in usages):
+                return await run(url, at_once)
             return seconds, shared, most
 
 

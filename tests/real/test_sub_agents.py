@@ -24,6 +24,7 @@ from tests.conftest import Agentic
 def test_four_parts_run_at_once_and_begin_in_the_cache(endpoints: list[str], tmp_path: Path) -> None:
     """By the server's own counts: four requests at once, and nine tenths of what the children share came from its cache."""
     url = endpoints[0]
+    (tmp_path / "AGENTS.md").write_text(f"{secrets.token_hex(4)}\n" + "Say what is certain first, then what is likely.\n" * 24)
     options = {
         "llm.endpoints": [url], "llm.transport": "vllm", "tools.protocol": "native", "context.context_window": 4096,
         "context.reserved_for_response": 128, "sub_agents.subtask_max_iterations": 1,
