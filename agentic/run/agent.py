@@ -1,11 +1,10 @@
 """One agent: model call, tool calls, results, until the model is done or a limit is reached."""
 
 import asyncio
-import math
 import re
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from agentic.errors import ContextOverflow, ModelOutputError
@@ -63,7 +62,7 @@ class Overflowed(Exception):
 class Agent:
     """Goes on with its history. `run` may be called again after `start` or `tell`.
 
-    A sub-agent's next turn after `report_at` (of the monotonic clock) is its last.
+    A sub-agent's next turn once it `has_to_end` is its last.
     """
 
     def __init__(self, means: Means, history: ConversationHistory, max_iterations: int, lane: Lane = Lane.INTERACTIVE) -> None:
@@ -77,7 +76,7 @@ class Agent:
         self.specs = [tiered(tool.spec, tier) for _, tool in sorted(means.tools.items())]
         self.tools = ToolCaller(means.tools, means.workspace, means.approver, means.events.before_tool, self._emit, self._name)
         self.context = Context(means.context, history, means.events, self._emit, self._name)
-        self.report_at = math.inf
+        self.has_to_end: Callable[[], bool] = lambda: False
         self.task = ""
         self.usage = Usage()
         self.turns = Counter[str]()
@@ -184,7 +183,7 @@ class Agent:
             return ""
         if self._left == 1 or self._means.turns.only_to_report:
             return "limit"
-        return "timeout" if time.monotonic() > self.report_at else ""
+        return "timeout" if self.has_to_end() else ""
 
     def _says_all(self, turn: Turn, done: Sequence[tuple[ToolCall, ToolOutput]]) -> bool:
         """Whether an answer of files alone may be the last one: in the fenced protocol a model says and does at once."""

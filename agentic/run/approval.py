@@ -1,10 +1,12 @@
 """Who may do what: the mode the user chose, what plugins say, and a question where both leave one."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from agentic.hooks.events import Verdict
+from agentic.hooks.tools import CALLER
 from agentic.types import Effect
 
 Ask = Callable[[str], Awaitable[bool]]
@@ -19,12 +21,16 @@ _ALLOWED: dict[str, set[Effect]] = {
 
 
 class Approver:
-    """Decides on tool calls. One question at a time, in the order they came; without a terminal (`ask` None) the answer is no."""
+    """Decides on tool calls. One question at a time, in the order they came; without a terminal (`ask` None) the answer is no.
+
+    `limits` are the time limits of agents, "main" that of the whole: a user who thinks costs nobody's time.
+    """
 
     def __init__(self, mode: str, ask: Ask | None) -> None:
         self._mode = mode
         self._ask = ask if mode in ("ask", "edits") else None
         self._turn = asyncio.Lock()
+        self.limits: dict[str, asyncio.Timeout] = {}
 
     async def may_call(self, name: str, arguments: Mapping[str, Any], effect: Effect, verdict: Verdict) -> str:
         """Empty where the call may run with exactly these arguments, else why not."""
@@ -44,11 +50,29 @@ class Approver:
 
     async def _question(self, what: str) -> str:
         if self._ask is not None:
-            async with self._turn:
-                if await self._ask(what):
-                    return ""
+            agent = CALLER.get()
+            with _stopped(self.limits.get(agent) if agent != "main" else None):
+                async with self._turn:
+                    with _stopped(self.limits.get("main")):
+                        if await self._ask(what):
+                            return ""
             return "the user said no"
         return f"it needs an approval that nobody can give here (--approve {self._mode})"
+
+
+@contextmanager
+def _stopped(limit: asyncio.Timeout | None) -> Iterator[None]:
+    end = limit.when() if limit else None
+    if limit is None or end is None or limit.expired():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    left = end - loop.time()
+    limit.reschedule(None)
+    try:
+        yield
+    finally:
+        limit.reschedule(loop.time() + left)
 
 
 def describe(name: str, arguments: Mapping[str, Any]) -> str:

@@ -60,7 +60,7 @@ class Workflow:
         """How the task ended. Raises AgenticError when no model could be asked."""
         node = "plan"
         try:
-            async with asyncio.timeout(self._settings["workflow.timeout_seconds"]):
+            async with asyncio.timeout(self._settings["workflow.timeout_seconds"]) as self._means.approver.limits["main"]:
                 for _ in range(self._settings["workflow.recursion_limit"]):
                     await self._means.events.emit(WorkflowEvent(node=node))
                     node = await self._nodes[node]()

@@ -126,6 +126,18 @@ def test_sub_agents_at_work_are_lanes_and_one_line_each_when_done(server: FakeVL
         assert shown.restored()
 
 
+def test_a_user_who_thinks_costs_no_agent_its_time(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    delegating(server, objects(2), {f"t{number}": writing(f"t{number}") for number in range(2)})
+    limits = ["-c", "tools.protocol=native", "-c", "sub_agents.timeout_seconds=2", "-c", "workflow.timeout_seconds=3"]
+    with terminal(["run", "go", "--endpoint", server.url, *limits], env, work) as shown:
+        for number in (1, 2):
+            shown.until(lambda number=number: shown.text.count("allow? [y/N]") == number)  # type: ignore[misc]
+            time.sleep(2.2)  # longer than the sub-agent has; together longer than all have
+            shown.type("y\n")
+        assert shown.until_ended() == 0
+        assert sorted(path.name for path in work.glob("*.txt")) == ["t0.txt", "t1.txt"]
+
+
 def test_the_report_of_a_split_task_is_shown_once(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
     Model(server, PARTS, {"tests": lambda request: Answer([b'{"error": "no"}'], 400, "application/json", chunked=False)})
     with terminal(["run", TASK, "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work) as shown:

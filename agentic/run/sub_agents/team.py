@@ -1,6 +1,7 @@
 """The agents of one plan: the one place that spawns, counts and ends them."""
 
 import asyncio
+import math
 import os
 import time
 from collections.abc import Mapping, Sequence
@@ -85,6 +86,7 @@ class Team:
         finally:
             turns.sub_agents -= 1
             self._leases.release(history.agent)
+            self._means.approver.limits.pop(history.agent, None)
             said = said or agent.tools.evidence.summary() or agent.last_words[:MAX_SHOWN]
             files = tuple(space.written) if files is None else files
             self._keep(subtask, outcome_of(status, said, files, agent.tools.evidence, agent.usage), time.monotonic() - started)
@@ -93,9 +95,10 @@ class Team:
 
     async def _work(self, agent: Agent, subtask: Subtask, space: Workspace) -> tuple[str, str]:
         """(status, what it said)"""
-        agent.report_at = time.monotonic() + REPORT_AT * self._seconds
+        name, limits = agent.context.history.agent, self._means.approver.limits
         try:
-            async with asyncio.timeout(self._seconds):
+            async with asyncio.timeout(self._seconds) as limits[name]:
+                agent.has_to_end = lambda: _left(limits[name]) < (1 - REPORT_AT) * self._seconds
                 few = self._means.protocol == "fenced"
                 agent.start(told(subtask, self._plan, self._task, self._turns, self._needed(subtask), few))
                 status, said = await agent.run()
@@ -162,6 +165,11 @@ class Team:
         waiting = Outcome("skipped", "its turn never came")
         parts = [self._parts.get(subtask.id) or Part(subtask, others.get(subtask.id, waiting)) for subtask in self._plan.subtasks]
         return report(parts, time.monotonic() - self._started)
+
+
+def _left(limit: asyncio.Timeout) -> float:
+    end = limit.when()
+    return math.inf if end is None else end - asyncio.get_running_loop().time()
 
 
 def _missing(space: Workspace, files: Sequence[str]) -> list[str]:
