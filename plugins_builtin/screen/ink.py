@@ -67,7 +67,7 @@ class Ink:
     def _inline(self, text: str) -> str:
         if "`" not in text and "*" not in text:
             return text
-        if text.endswith("*") and not text.endswith("**"):
+        if (len(text) - len(text.rstrip("*"))) % 2:  # another one may make a pair of it
             text, self._held = text[:-1], "*"
         out = []
         for i, span in enumerate(text.split("`")):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
@@ -267,6 +267,7 @@ def bare(text: str) -> str:
 
 
 @given(st.lists(st.text(alphabet=st.sampled_from("ab#`*~ \n1."), max_size=6), max_size=30))
+@example(["***", "*"])
 def test_ink_adds_colours_and_nothing_else_but_marks_it_consumes(pieces: list[str]) -> None:
     ink = Ink()
     shown = bare("".join(ink.feed(piece) for piece in pieces) + ink.end())
