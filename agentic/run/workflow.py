@@ -8,7 +8,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from agentic.errors import ModelOutputError
+from agentic.errors import ContextOverflow, ModelOutputError, RequestRejected
 from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
@@ -115,7 +115,7 @@ class Workflow:
         """None, with a line that says why, where one agent has to do it all."""
         try:
             plan = await self._make_decomposer().decompose(self._task + self._reflection.what_still_fails(), self._llm)
-        except ModelOutputError as error:
+        except (ModelOutputError, ContextOverflow, RequestRejected) as error:  # the server may know no schemas
             why = str(error)
         else:
             if not (problems := plan.problems()):

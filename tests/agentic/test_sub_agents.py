@@ -15,7 +15,7 @@ from agentic import Outcome, Plan, Subtask, ToolError
 from agentic.config import load
 from agentic.hooks import Setup
 from agentic.run.sub_agents.leases import Leases, is_folder
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
 from plugins_builtin.fan_out import LocalFanOut
 from tests.children import PARTS, TASK, Model, part, split
 from tests.conftest import Agentic
@@ -105,6 +105,17 @@ def test_a_plan_that_cannot_be_used_is_mended_once_and_else_one_agent_does_it(
     assert "cannot be used" in plans[1].json["messages"][-1]["content"]
     assert not done.of_type("plan")
     assert done.of_type("run_finished")[0]["result"].startswith("one agent did it")
+
+
+def test_a_server_that_makes_no_plans_costs_no_run(agentic: Agentic, server: FakeVLLM) -> None:
+    def reply(request: Request) -> Answer:
+        plan = request.json["messages"][0]["content"].startswith("Decompose")
+        return error(400, "response_format is not supported") if plan else answer("one agent did it")
+
+    server.otherwise = reply
+    done = split(agentic, server)
+    assert done.code == 0
+    assert "one agent does it all" in str(done.of_type("workflow_event"))
 
 
 def test_the_second_plan_may_be_better(agentic: Agentic, server: FakeVLLM) -> None:
