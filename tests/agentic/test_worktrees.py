@@ -190,20 +190,36 @@ def test_a_merge_is_whole_or_not_at_all_and_touches_nothing_else(
     asyncio.run(run())
 
 
+def writes(path: str, content: str) -> Callable[[Request], Answer]:
+    def reply(request: Request) -> Answer:
+        if request.json["messages"][-1]["role"] == "tool":
+            return answer(f"wrote {content}")
+        return answer(tool_calls=tool_call("write_file", {"path": path, "content": content}), pause=0.05)
+
+    return reply
+
+
+def test_what_a_rejected_merge_broke_is_nobodys_work(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    """It was rolled back: the whole is judged without it, and the agent is not asked to mend what is not there."""
+    repository(work, {"api.py": "value = 0\n"})
+    parts = [{**each, "writes": []} for each in PARTS]
+    model = Model(server, parts, {"backend": writes("api.py", "value = 1\n"), "tests": writes("broken.py", "def (\n")})
+    model.plan = json.dumps({"subtasks": parts, "check": f"{sys.executable} -m compileall -q .", "isolation": "worktree"})
+    done = split(agentic, server)
+    assert done.code == 1
+    result = done.of_type("run_finished")[0]["result"]
+    assert "with them this fails" in result
+    assert "Not done: tests." in result
+    assert not (work / "broken.py").exists()
+    asked = [str(request.json["messages"]) for request in server.chats]
+    assert all("You do one part" in messages or "Decompose" in messages for messages in asked)
+
+
 def test_a_plan_that_asks_for_worktrees_gets_them(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     """Two children write the same file: one is merged, the other is reported, and the tree is as the first left it."""
     repository(work, {"api.py": "value = 0\n"})
-
-    def writes(text: str) -> Callable[[Request], Answer]:
-        def reply(request: Request) -> Answer:
-            if request.json["messages"][-1]["role"] == "tool":
-                return answer(f"wrote {text}")
-            return answer(tool_calls=tool_call("write_file", {"path": "api.py", "content": f"value = {text}\n"}), pause=0.05)
-
-        return reply
-
     parts = [{**each, "writes": []} for each in PARTS]
-    model = Model(server, parts, {"backend": writes("1"), "tests": writes("2")})
+    model = Model(server, parts, {"backend": writes("api.py", "value = 1\n"), "tests": writes("api.py", "value = 2\n")})
     model.plan = json.dumps({"subtasks": parts, "check": f"{sys.executable} -c 'import api'", "isolation": "worktree"})
     done = split(agentic, server, "-c", "sub_agents.max_concurrent=4")
     assert done.code == 1, done.out

@@ -143,7 +143,10 @@ class Team:
         tools, command = self._parent.tools, self._plan.check or check_command(self._means.workspace.root)
         if not command or not tools.can_run():
             return ""
+        evidence, unchecked = tools.evidence, tools.evidence.unchecked_code
         output = await tools.run_command(command)
+        evidence.forget(command)  # it may be rolled back: the whole is judged when all is there
+        evidence.unchecked_code = unchecked
         return f"`{command}` (exit code {output.exit_code})" if output.failed else ""
 
     def _needed(self, subtask: Subtask) -> list[Part]:
