@@ -11,6 +11,7 @@ from typing import Any
 
 from agentic.errors import AgenticError
 from agentic.run.outcome.evidence import CODE
+from agentic.run.outcome.suspects import is_named_after
 from agentic.run.protocols import ToolProtocol
 from agentic.types import Message, ToolSpec
 from agentic.workspace import Workspace
@@ -144,7 +145,7 @@ def _folded(names: Sequence[str], room: int) -> str:
 def repair_message(task: str, workspace: Workspace, room_bytes: int, wrong: str, files: Sequence[str]) -> Message:
     """What has to be corrected, and nothing else: small models drown in more."""
     asked = f"Write the corrected {' and '.join(files)}." if files else "Write the corrected file."
-    near = [name for name in source_files(workspace) if name not in files and any(Path(name).stem in path for path in files)]
+    near = [name for name in source_files(workspace) if name not in files and any(is_named_after(path, name) for path in files)]
     parts = [*_contents(workspace, [*near, *files], room_bytes), f"Task: {task}", wrong, asked]
     return Message("user", "\n\n".join(parts))
 

@@ -33,8 +33,13 @@ def blamed(told: str, written: Sequence[str]) -> list[str]:
     named = [path for path in written if re.search(rf"(?<![\w.-]){re.escape(PurePath(path).name)}\b", told)]
     if len(written) <= MAX_SUSPECTS or not named:
         return list(written)
-    tested = [path for path in written if path not in named and any(PurePath(path).stem in PurePath(name).stem for name in named)]
+    tested = [path for path in written if path not in named and any(is_named_after(name, path) for name in named)]
     return [*tested, *named] if "→  NameError" not in told else named
+
+
+def is_named_after(test: str, source: str) -> bool:
+    """Whether a file is a test of the other, as far as names tell: test_web.py of web.py."""
+    return PurePath(source).stem in PurePath(test).stem
 
 
 def missing_import(told: str, sources: Mapping[str, str]) -> str:
@@ -42,7 +47,7 @@ def missing_import(told: str, sources: Mapping[str, str]) -> str:
     if undefined := _UNDEFINED.search(told):
         file, name = undefined.groups()
         homes = [other for other in sources if other != file and name in _defined(sources[other])]
-        near = [other for other in homes if PurePath(other).stem in PurePath(file).stem] or homes
+        near = [other for other in homes if is_named_after(file, other)] or homes
         return f"At the top of {file} this is missing: from {_module(near[0])} import {name}" if near else ""
     if unknown := _UNKNOWN_MODULE.search(told):
         file, names, module = unknown[1], re.findall(r"\w+", unknown[2]), unknown[3]
