@@ -7,6 +7,8 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from typing import Any
 
+    from agentic.api import Question, run, run_sync
+    from agentic.config import Section, Settings, setting
     from agentic.errors import (
         AgenticError,
         ConfigError,
@@ -20,27 +22,36 @@ if TYPE_CHECKING:
         ToolError,
         TrustError,
     )
-    from agentic.hooks import Command, Provider, Setup, hookimpl
-    from agentic.hooks.batching import Batcher, Lane
+    from agentic.events import Event
+    from agentic.hooks import Options, Provider, Setup, hookimpl
+    from agentic.hooks.batching import Batcher, BatcherSetup, Lane, Routes, Warms, Watches
+    from agentic.hooks.chat import Chat, ChatCommand
+    from agentic.hooks.commands import Command
     from agentic.hooks.complexity import ComplexityEstimator, Llm
-    from agentic.hooks.context import ContextStrategy
+    from agentic.hooks.context import Condenses, ContextStrategy
     from agentic.hooks.decomposition import Decomposer
     from agentic.hooks.events import Verdict
     from agentic.hooks.fan_out import FanOut, Spawn
-    from agentic.hooks.screen import Renderer
-    from agentic.hooks.tools import Tool
-    from agentic.hooks.transport import CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
+    from agentic.hooks.launcher import CommandLauncher, LaunchPolicy
+    from agentic.hooks.prompt import PromptSection
+    from agentic.hooks.screen import Renderer, RendererSetup
+    from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
+    from agentic.hooks.transport import CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
     from agentic.types import (
+        Answer,
+        Change,
         ChatRequest,
         Complexity,
         Delta,
         EndpointInfo,
         EndpointLoad,
+        ImagePart,
         Message,
         Outcome,
         PartialAnswer,
         Plan,
         Subtask,
+        TextPart,
         TokenCount,
         ToolCall,
         ToolCallDelta,
@@ -53,31 +64,46 @@ if TYPE_CHECKING:
     from agentic.workspace import Workspace
 
 _HOMES = {
+    "agentic.api": "Question run run_sync",
+    "agentic.config": "Section Settings setting",
     "agentic.errors": "AgenticError ConfigError ContextOverflow EndpointUnavailable ModelOutputError Overloaded PluginError"
     " RequestRejected StreamBroken ToolError TrustError",
-    "agentic.hooks": "Command Provider Setup hookimpl",
-    "agentic.hooks.batching": "Batcher Lane",
+    "agentic.events": "Event",
+    "agentic.hooks": "Options Provider Setup hookimpl",
+    "agentic.hooks.batching": "Batcher BatcherSetup Lane Routes Warms Watches",
+    "agentic.hooks.chat": "Chat ChatCommand",
+    "agentic.hooks.commands": "Command",
     "agentic.hooks.complexity": "ComplexityEstimator Llm",
-    "agentic.hooks.context": "ContextStrategy",
+    "agentic.hooks.context": "Condenses ContextStrategy",
     "agentic.hooks.decomposition": "Decomposer",
     "agentic.hooks.events": "Verdict",
     "agentic.hooks.fan_out": "FanOut Spawn",
-    "agentic.hooks.screen": "Renderer",
-    "agentic.hooks.tools": "Tool",
-    "agentic.hooks.transport": "CountsTokens ReportsLoad Resumes SendsBatches Transport",
-    "agentic.types": "ChatRequest Complexity Delta EndpointInfo EndpointLoad Message Outcome PartialAnswer Plan Subtask TokenCount"
-    " ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
+    "agentic.hooks.launcher": "CommandLauncher LaunchPolicy",
+    "agentic.hooks.prompt": "PromptSection",
+    "agentic.hooks.screen": "Renderer RendererSetup",
+    "agentic.hooks.tools": "Memory Tool ToolSetup ToolSource",
+    "agentic.hooks.transport": "CachesPrefixes CountsTokens ReportsLoad Resumes SendsBatches Transport",
+    "agentic.types": "Answer Change ChatRequest Complexity Delta EndpointInfo EndpointLoad ImagePart Message Outcome PartialAnswer"
+    " Plan Subtask TextPart TokenCount ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
     "agentic.workspace": "Workspace",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
     "AgenticError",
+    "Answer",
     "Batcher",
+    "BatcherSetup",
+    "CachesPrefixes",
+    "Change",
+    "Chat",
+    "ChatCommand",
     "ChatRequest",
     "Command",
+    "CommandLauncher",
     "Complexity",
     "ComplexityEstimator",
+    "Condenses",
     "ConfigError",
     "ContextOverflow",
     "ContextStrategy",
@@ -87,26 +113,38 @@ __all__ = [
     "EndpointInfo",
     "EndpointLoad",
     "EndpointUnavailable",
+    "Event",
     "FanOut",
+    "ImagePart",
     "Lane",
+    "LaunchPolicy",
     "Llm",
+    "Memory",
     "Message",
     "ModelOutputError",
+    "Options",
     "Outcome",
     "Overloaded",
     "PartialAnswer",
     "Plan",
     "PluginError",
+    "PromptSection",
     "Provider",
+    "Question",
     "Renderer",
+    "RendererSetup",
     "ReportsLoad",
     "RequestRejected",
     "Resumes",
+    "Routes",
+    "Section",
     "SendsBatches",
+    "Settings",
     "Setup",
     "Spawn",
     "StreamBroken",
     "Subtask",
+    "TextPart",
     "TokenCount",
     "Tool",
     "ToolCall",
@@ -114,15 +152,22 @@ __all__ = [
     "ToolError",
     "ToolNote",
     "ToolOutput",
+    "ToolSetup",
+    "ToolSource",
     "ToolSpec",
     "Transport",
     "TrustError",
     "Usage",
     "Verdict",
+    "Warms",
+    "Watches",
     "Workspace",
     "__version__",
     "hookimpl",
     "recall_id",
+    "run",
+    "run_sync",
+    "setting",
 ]
 
 

@@ -8,15 +8,26 @@ from typing import Any, ClassVar, dataclass_transform
 class Record:
     """Keyword-only fields like a dataclass's, made without `dataclasses`: generating twenty of those costs every start 9 ms."""
 
+    fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init_subclass__(cls) -> None:
+        own = (name for name, kind in cls.__annotations__.items() if "ClassVar" not in str(kind))
+        cls.fields = tuple(dict.fromkeys((*cls.fields, *own)))
+
     def __init__(self, **values: Any) -> None:
+        if unknown := values.keys() - set(self.fields):
+            raise TypeError(f"{type(self).__name__} has no field {sorted(unknown)[0]!r}")
         self.__dict__.update(values)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
 
 
 class Event(Record):
     """`time` in seconds since the epoch; `run` and `agent` say whose event it is."""
 
     type: ClassVar[str] = ""
-    passing: ClassVar[bool] = False  # of use at this moment only: not kept, and for no observer that did not ask
+    transient: ClassVar[bool] = False  # of use at this moment only: not kept, and for no observer that did not ask
     time: float = 0.0
     run: str = ""
     agent: str = "main"
@@ -24,7 +35,7 @@ class Event(Record):
     def as_dict(self) -> dict[str, Any]:
         """The fields as JSON has them, `time` being when the event was first passed on."""
         values = {"type": self.type, "time": self.time or clock.time(), "run": self.run, "agent": self.agent}
-        return values | {name.rstrip("_"): getattr(self, name) for name in type(self).__annotations__}
+        return values | {name.rstrip("_"): getattr(self, name) for name in self.fields if name not in values}
 
 
 class RunStarted(Event):
@@ -52,17 +63,18 @@ class LlmRequest(Event):
     endpoint: str
     prompt_tokens: int
     budget: int
+    purpose: str = "turn"
 
 
 class LlmChunk(Event):
     type = "llm_chunk"
-    passing = True
+    transient = True
     text: str
 
 
 class ReasoningChunk(Event):
     type = "reasoning_chunk"
-    passing = True
+    transient = True
     text: str
 
 
@@ -81,13 +93,16 @@ class ToolResult(Event):
     failed: bool = False
     exit_code: int | None = None
     seconds: float = 0.0
+    changes: tuple[dict[str, str], ...] = ()
 
 
 class ApprovalAsked(Event):
-    """A question to the user is about to be shown; `what` is the whole of it."""
+    """The host puts a question to the user itself: `what` is the whole of it; `reason` and `plugin` are a gate's."""
 
     type = "approval"
     what: str
+    reason: str = ""
+    plugin: str = ""
 
 
 class ApprovalAnswered(Event):
@@ -170,7 +185,7 @@ class EndpointSeen(Event):
     """
 
     type = "endpoint"
-    passing = True
+    transient = True
     endpoint: str
     running: int
     waiting: int

@@ -3,7 +3,7 @@
 import hashlib
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
@@ -29,15 +29,54 @@ class ToolNote:
 
 
 @dataclass(frozen=True, slots=True)
+class TextPart:
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ImagePart:
+    """A picture's bytes as they are in its file."""
+
+    data: bytes
+    media_type: str = "image/png"
+
+
+Content = str | tuple[TextPart | ImagePart, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Message:
     """`notes` say which tool results a message carries, whatever the tool protocol; they are never sent."""
 
     role: Role
-    content: str = ""
+    content: Content = ""
     reasoning: str = ""
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     notes: tuple[ToolNote, ...] = ()
+
+    @property
+    def text(self) -> str:
+        """The words of the content, without its pictures."""
+        if isinstance(self.content, str):
+            return self.content
+        return "\n\n".join(part.text for part in self.content if isinstance(part, TextPart))
+
+    @property
+    def images(self) -> tuple[ImagePart, ...]:
+        """The pictures of the content."""
+        return () if isinstance(self.content, str) else tuple(part for part in self.content if isinstance(part, ImagePart))
+
+    def with_text(self, text: str) -> "Message":
+        """The same message with other words and the same pictures."""
+        return replace(self, content=(TextPart(text), *self.images) if self.images else text)
+
+    def and_then(self, other: "Message") -> "Message":
+        """This message with the other one's words, pictures and notes behind its own."""
+        joined = self.with_text(f"{self.text}\n\n{other.text}" if self.text else other.text)
+        if other.images:
+            joined = replace(joined, content=(TextPart(joined.text), *self.images, *other.images))
+        return replace(joined, notes=self.notes + other.notes)
 
 
 def recall_id(text: str) -> str:
@@ -49,7 +88,10 @@ def recall_id(text: str) -> str:
 class ToolSpec:
     """A tool as the model sees it; `parameters` is a JSON schema of type object.
 
-    Where the window has room, `guidance` is more to say about it; where it is small, parameters in `refinements` are not told.
+    `effect` decides which approval a call needs. Where the window has room, `guidance` is more to say about it; where it is small,
+    parameters in `refinements` are not told. What the host may ask of a tool, whatever its name, is said by naming the parameters:
+    `runs` takes a shell command, `writes` a path and the file's whole content, `recalls` the id of an output that was left out,
+    `finds` words by which other tools are found, `calls` the name of another tool and its arguments.
     """
 
     name: str
@@ -58,15 +100,41 @@ class ToolSpec:
     effect: Effect = "read"
     guidance: str = ""
     refinements: tuple[str, ...] = ()
+    runs: str = ""
+    writes: tuple[str, ...] = ()
+    recalls: str = ""
+    finds: str = ""
+    calls: tuple[str, ...] = ()
+
+
+ChangeKind = Literal["created", "updated", "deleted", "unchanged"]
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What a tool did to a file; "unchanged" where it already was as wanted."""
+
+    path: str
+    kind: ChangeKind = "updated"
 
 
 @dataclass(frozen=True, slots=True)
 class ToolOutput:
-    """What a tool gave back. `exit_code` is set by tools that ran a command."""
+    """What a tool gave back. `exit_code` is set by tools that ran a command, `changes` by those that wrote files.
+
+    `problems` are what is wrong with a change that was made, a line each; the model reads them behind the text.
+    """
 
     text: str
     failed: bool = False
     exit_code: int | None = None
+    changes: tuple[Change, ...] = ()
+    problems: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """What the model reads."""
+        return "\n".join((self.text, *self.problems))
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +143,8 @@ class ChatRequest:
 
     `effort` is how long a reasoning model may think: low, medium, high, or "" for its default. `priority` below 0 is more urgent,
     for servers that schedule by it. `token_ids` asks for the tokens' numbers, without which a broken answer cannot be resumed.
-    `extra` are further fields of the body, as vLLM names them.
+    `extra` are further fields of the body, as the server names them. `purpose` says what it is for: turn, ask, batch, question (of
+    a plugin), probe, warm-up or count; it is not sent.
     """
 
     messages: tuple[Message, ...]
@@ -89,6 +158,7 @@ class ChatRequest:
     priority: int = 0
     token_ids: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
+    purpose: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +207,15 @@ class Delta:
     token_ids: tuple[int, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """A whole answer; `usage` where the server told."""
+
+    message: Message
+    finish_reason: str = ""
+    usage: Usage | None = None
+
+
 @dataclass(slots=True)
 class PartialAnswer:
     """What came of an answer before its stream broke: `shown` of the `token_ids` make the text and reasoning that was delivered."""
@@ -164,13 +243,11 @@ class PartialAnswer:
 
 @dataclass(frozen=True, slots=True)
 class EndpointInfo:
-    """What an endpoint serves; `window` in tokens, 0 where it does not tell. `version` and `features` where they were found out."""
+    """What an endpoint serves; `window` in tokens, 0 where it does not tell."""
 
     url: str
     model: str
     window: int = 0
-    version: str = ""
-    features: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +281,10 @@ class Complexity:
     reasons: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     shared_files: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.score <= 1:
+            raise ValueError(f"the score must be from 0 to 1, not {self.score!r}")
 
 
 _NO_NAME = ("", "none", "null", "n/a")  # what models write into a list that has to be empty
@@ -317,7 +398,8 @@ class Outcome:
     """How an agent ended. `status`: done, limit, timeout, gave_up, refused (it needed an approval), interrupted, failed (by an
     error), or skipped (what it depends on was not done).
 
-    `evidence` is what was run and how that ended, `open_questions` what is undecided, `missing` the titles of parts not done.
+    `evidence` is what was run and how that ended, `open_questions` what is undecided, `missing` the titles of parts that were not
+    done; of one part, the files that it did not write.
     """
 
     status: str

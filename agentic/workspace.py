@@ -44,12 +44,13 @@ class Workspace:
     """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute.
 
     `claim(path)` is asked before a file is touched and may raise ToolError; `journal(path, before, after)` is told of every
-    change before it happens, None being no file.
+    change before it happens, None being no file. `written` are the files that were written, `changes` counts what was changed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.written: dict[str, None] = {}
+        self.changes = 0
         self.claim: Callable[[str], None] = lambda path: None
         self.journal: Callable[[str, bytes | None, bytes | None], None] = lambda path, before, after: None
         self._granted: set[str] = set()
@@ -83,7 +84,7 @@ class Workspace:
         return content
 
     def current(self, path: str) -> FileContent:
-        """As `read`, for nobody's eyes: a later write is still held to what was read before."""
+        """As `read`, without marking the file as seen: the stale-write check still uses the last `read`."""
         name = self.relative(path)
         with self._folder() as root:
             descriptor = self._open(root, name, os.O_RDONLY)
@@ -131,6 +132,7 @@ class Workspace:
                     os.close(descriptor)
         self._seen[name] = _fingerprint(data)
         self.written[name] = None
+        self.changes += 1
         return True
 
     def remove(self, path: str) -> None:
@@ -143,6 +145,7 @@ class Workspace:
             parent = self._open(root, folder or ".", os.O_RDONLY | os.O_DIRECTORY)
             try:
                 os.unlink(leaf, dir_fd=parent)
+                self.changes += 1
                 self._seen.pop(name, None)
             except OSError as error:
                 raise ToolError(f"{path}: {error.strerror}") from error

@@ -20,20 +20,17 @@ import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from io import StringIO
 from pathlib import Path
 
 import httpx2
 
-from agentic.config import load
+from agentic.api import load_settings, open_run
+from agentic.core.context import Context
+from agentic.core.prompt import system_message, task_message, tiered
+from agentic.core.protocols import by_name
+from agentic.core.runtime import Runtime
 from agentic.events import ContextTrimmed, Event
-from agentic.plugins import Host
-from agentic.run.context import Context
-from agentic.run.conversation import context_means
-from agentic.run.prompt import system_message, task_message, tiered
-from agentic.run.protocols import by_name
-from agentic.run.runtime import Runtime, open_runtime
-from agentic.sessions import ConversationHistory, Shelf
+from agentic.sessions import ConversationHistory, SessionStore
 from agentic.types import ChatRequest, Message, ToolNote, Usage
 from agentic.wire import AnswerBuilder
 from agentic.wire.request import encode_message
@@ -67,18 +64,20 @@ class Session:
 
     async def run(self, turns: int, result_tokens: tuple[int, int] = (20, 450)) -> None:
         chance, texts = random.Random(self.seed), repository_text()
-        history = ConversationHistory(Shelf(Path(tempfile.mkdtemp())).new(ROOT))
-        context = Context(context_means(self.runtime, exact=True), history, self.runtime.events, self._note, "main")
+        history = ConversationHistory(SessionStore(Path(tempfile.mkdtemp())).new(ROOT))
+        strategy = self.runtime.build("agentic_context_strategies", "")
+        context = Context(strategy, self.runtime.llm, history, self._note, "recall")
         protocol, tier = by_name("json"), "nano"
-        specs = [tiered(tool.spec, tier) for _, tool in sorted(self.runtime.tools(None, None).items())]  # type: ignore[arg-type]
+        specs = [tiered(tool.spec, tier) for _, tool in sorted(self.runtime.tools(None, None, None).items())]  # type: ignore[arg-type]
         history.add(system_message(protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
         history.add(task_message("mend the parser", "", Workspace(ROOT), 3072, ""))
         before: list[int] = []
         for number in range(turns):
             self._trimmed = False
-            request, counted = await context.request(lambda m: ChatRequest(tuple(m), session="bench"), self.runtime.info.url)
+            prepared = await context.request(lambda m: ChatRequest(tuple(m), session="bench"))
+            request, counted = prepared.request, prepared.tokens
             usage = await self._ask(replace(request, max_tokens=ANSWER))
-            context._means.counter.learn(request, usage.prompt_tokens)
+            self.runtime.llm.counter.learn(request, usage.prompt_tokens)
             ids = await self._ids(request)
             shared = common(before, ids)
             reachable = min(shared, len(ids) - 1) // BLOCK * BLOCK
@@ -87,7 +86,7 @@ class Session:
             history.add(Message("assistant", json.dumps({"tool": "run", "arguments": {"command": f"step {number}"}})))
             start = chance.randrange(len(texts) - 4000)
             text = texts[start : start + 3 * chance.randint(*result_tokens)]
-            shown = await context.clipped(text, self.runtime.info.url)
+            shown = await context.clipped(text)
             history.add(Message("user", f"Result of run:\n{shown}", notes=(ToolNote(f"run step {number}", False, 0),)))
 
     async def _note(self, event: Event) -> None:
@@ -120,7 +119,7 @@ def repository_text() -> str:
 @asynccontextmanager
 async def opened(url: str, window: int, transport: str = "vllm") -> AsyncIterator[Runtime]:
     options = {"llm.endpoints": [url], "llm.transport": transport, "context.context_window": window}
-    async with open_runtime(load(ROOT, options, ()), Host(), StringIO(), "jsonl") as runtime:
+    async with open_run(ROOT, load_settings(ROOT, options)) as runtime:
         yield runtime
 
 
@@ -140,8 +139,9 @@ async def layer_times(url: str, messages: int = 200, turns: int = 100) -> tuple[
         whole: list[float] = []
         own: list[float] = []
         for exact, times in ((True, whole), (False, own)):
-            history = ConversationHistory(Shelf(Path(tempfile.mkdtemp())).new(ROOT))
-            context = Context(context_means(runtime, exact=exact), history, runtime.events, runtime.events.emit, "main")
+            history = ConversationHistory(SessionStore(Path(tempfile.mkdtemp())).new(ROOT))
+            strategy = runtime.build("agentic_context_strategies", "")
+            context = Context(strategy, runtime.llm, history, runtime.events.emit, exact=exact)
             history.add(Message("system", "You are an agent."))
             for number in range(messages):
                 history.add(Message("assistant" if number % 2 else "user", f"message {number} with a few words in it"))
@@ -149,7 +149,7 @@ async def layer_times(url: str, messages: int = 200, turns: int = 100) -> tuple[
                 history.add(Message("assistant", f"step {number}"))
                 history.add(Message("user", f"{number} " + "some words\n" * 8))
                 started = time.perf_counter()
-                await context.request(lambda m: ChatRequest(tuple(m), session="layer"), runtime.info.url)
+                await context.request(lambda m: ChatRequest(tuple(m), session="layer"))
                 times.append(1000 * (time.perf_counter() - started))
         return whole[3:], own[3:]
 

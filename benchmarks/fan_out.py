@@ -14,12 +14,10 @@ import time
 from io import StringIO
 from pathlib import Path
 
-from agentic.config import load
-from agentic.plugins import Host
-from agentic.run.approval import Approver
-from agentic.run.conversation import Conversation
-from agentic.run.runtime import open_runtime
-from agentic.sessions import Shelf
+from agentic.api import Screen, load_settings, open_run
+from agentic.core.approval import Approver
+from agentic.core.conversation import Conversation
+from agentic.sessions import SessionStore
 from agentic.types import Plan, Subtask
 
 ANSWER = 64  # tokens; answers that end before are no equal parts, and the run is made again
@@ -43,19 +41,20 @@ async def run(url: str, at_once: int) -> tuple[float, float, int]:
         folder = Path(name)
         (folder / "AGENTS.md").write_text(f"{secrets.token_hex(4)}\n{RULES}")  # a beginning as long as a real one, and cold
         told = StringIO()
-        async with open_runtime(load(folder, options), Host(), told, "jsonl") as runtime:
-            session = Shelf(folder / "sessions").new(folder)
-            conversation = await Conversation.open(runtime, folder, session, Approver("none", None))
-            await conversation.warm()
-            mark = secrets.token_hex(4)
-            plan = Plan(tuple(Subtask(f"p{number}", f"Explain {what} ({mark})") for number, what in enumerate(QUESTIONS)))
-            started, most = time.monotonic(), 0
-            whole = asyncio.ensure_future(conversation.sub_agents.carry_out(plan, "Explain things."))
-            while not whole.done():
-                most = max(most, (await runtime.transport.load(url)).running)  # type: ignore[attr-defined]
-                await asyncio.sleep(0.05)
-            seconds = time.monotonic() - started
-            opening = (await runtime.transport.count_tokens(conversation.agent.opening(), url)).tokens  # type: ignore[attr-defined]
+        async with open_run(folder, load_settings(folder, options), Screen("jsonl", told)) as runtime:
+            session = SessionStore(folder / "sessions").new(folder)
+            approver = Approver("none", None, runtime.events.emit)
+            async with Conversation.open(runtime, session, approver) as conversation:
+                await conversation.warm()
+                mark = secrets.token_hex(4)
+                plan = Plan(tuple(Subtask(f"p{number}", f"Explain {what} ({mark})") for number, what in enumerate(QUESTIONS)))
+                started, most = time.monotonic(), 0
+                whole = asyncio.ensure_future(conversation.sub_agents.carry_out(plan, "Explain things."))
+                while not whole.done():
+                    most = max(most, (await runtime.transport.load(url)).running)  # type: ignore[attr-defined]
+                    await asyncio.sleep(0.05)
+                seconds = time.monotonic() - started
+                opening = (await runtime.transport.count_tokens(conversation.agent.opening(), url)).tokens  # type: ignore[attr-defined]
             session.close()
             usages = [event for event in map(json.loads, told.getvalue().splitlines()) if event["type"] == "usage"]
             shared = min(min(event["cached_tokens"], opening) for event in usages) / opening

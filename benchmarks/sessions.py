@@ -10,7 +10,7 @@ import time
 from contextlib import closing
 from pathlib import Path
 
-from agentic.sessions import ConversationHistory, Session, Shelf
+from agentic.sessions import ConversationHistory, Session, SessionStore
 from agentic.types import Message, ToolCall, ToolNote
 
 RECORDS = 10_000
@@ -20,18 +20,18 @@ TEXT = "a line of a tool's output, as long as such lines are\n" * 20
 
 def main() -> None:
     with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as folder:
-        shelf = Shelf(Path(folder))
-        with closing(shelf.new(Path(folder))) as session:
+        store = SessionStore(Path(folder))
+        with closing(store.new(Path(folder))) as session:
             times = sorted(append_ms(session))
         print(f"{RECORDS} records: append p50 {statistics.median(times):.3f} ms, p99 {times[int(0.99 * RECORDS)]:.3f} ms (reach 5),"
               f" most {times[-1]:.2f} ms; a plain write and fsync {plain_ms(Path(folder)):.3f} ms")  # fmt: skip
-        with closing(shelf.new(Path(folder))) as large:
+        with closing(store.new(Path(folder))) as large:
             fill(large)
         size = large.path.stat().st_size / GIGABYTE
-        opened = [open_ms(shelf, large.id) for _ in range(5)]
+        opened = [open_ms(store, large.id) for _ in range(5)]
         print(f"{size:.2f} GiB session: {statistics.median(opened):.0f} ms from opening to its messages (reach 300)")
         listed = time.perf_counter()
-        count = len(list(shelf.all()))
+        count = len(list(store.all()))
         print(f"listing {count} sessions: {1000 * (time.perf_counter() - listed):.0f} ms")
 
 
@@ -79,9 +79,9 @@ def fill(session: Session) -> None:
             history.rewrite(history.get_messages_for_llm()[-6:])
 
 
-def open_ms(shelf: Shelf, name: str) -> float:
+def open_ms(store: SessionStore, name: str) -> float:
     started = time.perf_counter()
-    session, _ = shelf.open(name)
+    session, _ = store.open(name)
     assert ConversationHistory(session).get_messages_for_llm()
     elapsed = 1000 * (time.perf_counter() - started)
     session.close()

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic.cli.loop import run
-from agentic.testing import FakeVLLM, answer
+from agentic.testing import FakeVLLM, answer, settings_with
 from agentic.testing.answers import chunk, event
 from agentic.types import ChatRequest, Message
 
@@ -89,10 +89,10 @@ async def measure(run: Callable[[], Awaitable[int]]) -> None:
 
 
 async def with_agentic(url: str) -> None:
-    from agentic.config import load
+    from plugins_builtin.vllm.options import VllmOptions
     from plugins_builtin.vllm.transport import VllmTransport
 
-    transport = VllmTransport(load(Path("/"), {"llm.endpoints": [url]}))
+    transport = VllmTransport(settings_with({"llm.endpoints": [url]}).llm, VllmOptions())
     request = ChatRequest((Message("user", "hi"),))
 
     async def run() -> int:

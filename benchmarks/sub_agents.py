@@ -19,10 +19,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from agentic import Llm, Setup
-from agentic.config import load
+from agentic import Llm
 from agentic.plugins import Host
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import Answer, FakeVLLM, Request, answer, make_setup, tool_call
 
 ROOT = Path(__file__).parents[1]
 PROMPTS = ROOT / "tests/plugins_builtin/complexity_prompts.json"
@@ -44,13 +43,9 @@ class NoModel(Llm):
         return [""] * len(prompts)
 
 
-async def quiet(event: object) -> None:
-    """Nobody listens."""
-
-
 def decisions() -> None:
     prompts = json.loads(PROMPTS.read_text(encoding="utf-8"))
-    setup = Setup(load(Path("/")), quiet)
+    setup = make_setup()
     rules = Host().build("agentic_complexity_estimators", "rules", lambda plugin, provider: setup)
     estimator = Host().build("agentic_complexity_estimators", "llm", lambda plugin, provider: setup)
     llm = NoModel()

@@ -23,14 +23,14 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
-from agentic.config import load
 from agentic.events import Event
 from agentic.hooks.batching import Batcher, Lane
-from agentic.testing import FakeVLLM, answer
+from agentic.testing import FakeVLLM, answer, settings_with
 from agentic.types import ChatRequest, Delta, EndpointInfo, Message, Usage
 from agentic.wire import AnswerBuilder
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.batching.direct import Direct
+from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.transport import VllmTransport
 
 TOKENS = 64
@@ -42,7 +42,7 @@ async def client(urls: Sequence[str], kind: type = Admission, places: int = 4) -
     async def emit(event: Event) -> None:
         pass
 
-    transport = VllmTransport(load(Path("/"), {"llm.endpoints": list(urls)}))
+    transport = VllmTransport(settings_with({"llm.endpoints": list(urls)}).llm, VllmOptions())
     batcher = Admission(transport, emit, places, 0.1) if kind is Admission else kind(transport, emit)
     try:
         await batcher.info()

@@ -112,4 +112,4 @@ def _uncovered(plan: Plan, task: str) -> list[str]:
 
 @hookimpl
 def agentic_decomposers() -> Iterable[Provider[Decomposer]]:
-    yield Provider("llm", "asks the model for two to five subtasks and checks them", lambda setup: LlmDecomposer())
+    yield Provider("llm", "asks the model for two to five subtasks and checks them", lambda setup: LlmDecomposer(), default=True)

@@ -14,25 +14,31 @@ if TYPE_CHECKING:
 
 class OpenAiTransport:
     def __init__(self, setup: Setup) -> None:
-        self._settings = setup.settings
-        self.endpoints = tuple(url.rstrip("/") for url in self._settings["llm.endpoints"])
+        self._settings = setup.settings.llm
+        self.endpoints = tuple(url.rstrip("/") for url in self._settings.endpoints)
         self._clients: dict[str, AsyncOpenAI] = {}
 
     def _client(self, endpoint: str) -> "AsyncOpenAI":
-        from openai import AsyncOpenAI, DefaultAsyncHttpxClient
+        from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
         if endpoint not in self._clients:
             self._clients[endpoint] = AsyncOpenAI(
                 base_url=endpoint,
-                api_key=self._settings["llm.api_key"] or "none",
-                timeout=self._settings["llm.first_token_timeout"],
+                api_key=self._settings.api_key or "none",
+                timeout=Timeout(
+                    self._settings.total_timeout,
+                    connect=self._settings.connect_timeout,
+                    read=self._settings.first_token_timeout,
+                ),
                 max_retries=0,  # another endpoint is the batcher's business
-                http_client=DefaultAsyncHttpxClient(trust_env=False, follow_redirects=False),
+                http_client=DefaultAsyncHttpxClient(
+                    trust_env=False, follow_redirects=self._settings.follow_redirects, proxy=self._settings.proxy or None
+                ),
             )
         return self._clients[endpoint]
 
     async def probe(self, endpoint: str) -> EndpointInfo:
-        model = self._settings["llm.model"]
+        model = self._settings.model
         if not model:
             page = await self._guard(endpoint, self._client(endpoint).models.list())
             if not page.data:

@@ -1,4 +1,4 @@
-"""The command line. `--version` and `--help` need neither click nor a plugin, so they answer at once, whatever is installed."""
+"""The command line. `--version` needs neither click nor a plugin; `--help` asks plugins for theirs, and does without."""
 
 import sys
 
@@ -12,44 +12,54 @@ COMMANDS = {
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
     "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
 }
-PLUGIN_COMMANDS = {
-    "doctor": "what is wrong with the servers, and the line that mends it",
-    "serve": "prints or runs the vllm serve lines for this configuration",
-    "local": "the embedded engine's models: pull, list, rm",
-}
-
 _OPTIONS = """\
   -C DIR                    work in DIR
   --endpoint URL            an OpenAI-compatible endpoint (repeatable)
   --model NAME              the model; without it, what the endpoint serves
-  --local [MODEL|FILE.gguf] the embedded engine
-  --output rich|plain|jsonl default: rich in a terminal, plain in a pipe
+{flags}  --output NAME             {renderers}; default: the richest that the output can show
   --approve ask|edits|all|none  default: ask in a terminal, none without one
   --max-iterations N        the most model calls in a run
   --sub-agents / --no-sub-agents
   -c KEY=VALUE              any configuration key (repeatable)
+  --log FILE                one line on each thing that happens behind the scenes
   --debug                   tracebacks, and where each prompt's tokens are
   --continue, --resume ID   go on with this folder's latest session, or with that one"""
 
 
 def help_text() -> str:
     """What `agentic --help` prints."""
-    everything = {name: summary for name, (_, summary) in COMMANDS.items()} | PLUGIN_COMMANDS
-    commands = "\n".join(f"  {name:<10}{summary}" for name, summary in everything.items())
+    more, flags, renderers = _from_plugins()
+    everything = more | {name: summary for name, (_, summary) in COMMANDS.items()}
+    ordered = [*COMMANDS, *(name for name in more if name not in COMMANDS)]
+    commands = "\n".join(f"  {name:<10}{everything[name]}" for name in ordered)
+    options = _OPTIONS.format(flags="".join(f"  {flag:<26}{summary}\n" for flag, summary in flags.items()), renderers=renderers)
     return f"""agentic: a coding agent for people who serve their own models
 
 Usage: agentic [OPTIONS]              in a terminal: chat
        agentic COMMAND [OPTIONS] ...
 
-Commands (agentic COMMAND --help tells more; plugins may add others):
+Commands (agentic COMMAND --help tells more):
 {commands}
 
 Options of run, chat and ask:
-{_OPTIONS}
+{options}
 
   --version, --help
 
 Exit codes: 0 done; 1 not completed; 2 wrong usage; 3 no endpoint answered; 4 needed an approval; 130 interrupted"""
+
+
+def _from_plugins() -> tuple[dict[str, str], dict[str, str], str]:
+    """(commands, flags of transports, names of renderers) that plugins bring; nothing where they cannot be asked."""
+    try:
+        from agentic.commands import present_host, transport_flags
+
+        host = present_host()
+        commands = {name: offer.record.summary for name, offer in host.offers("agentic_commands").items()}
+        flags = {f"{offer.record.flag} [VALUE]": offer.record.summary for offer in transport_flags().values()}
+        return commands, flags, ", ".join(host.offers("agentic_renderers"))
+    except Exception:  # --help works whatever is installed
+        return {}, {}, "a renderer"
 
 
 def main() -> None:

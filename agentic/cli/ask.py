@@ -2,35 +2,39 @@
 
 import asyncio
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 import click
 
-from agentic.cli.options import LocalAwareCommand, common_options, session_options
-from agentic.cli.start import run_to_end
+from agentic import api
+from agentic.cli.start import run_to_end, screen_of
+from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
+from agentic.core.context import Context
+from agentic.core.conversation import name_session
+from agentic.core.recovery.channels import without_channels
+from agentic.core.runtime import Runtime
 from agentic.errors import ConfigError, ModelOutputError
-from agentic.run.context import Context
-from agentic.run.conversation import context_means, name_session
-from agentic.run.recovery.channels import without_channels
-from agentic.run.runtime import Runtime
-from agentic.run.streaming import follow
+from agentic.hooks.batching import Lane
 from agentic.sessions import ConversationHistory, Session
-from agentic.types import ChatRequest, Message, Outcome
+from agentic.types import ChatRequest, Outcome
 from agentic.wire import AnswerBuilder
 
 
-@click.command("ask", cls=LocalAwareCommand)
+@click.command("ask", cls=RunCommand)
 @click.argument("prompt", required=sys.stdin is None or sys.stdin.isatty(), default=None)
 @session_options
 @common_options
 def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> int:
-    """One streamed answer, no tools. Standard input is appended to PROMPT."""
+    """One streamed answer, no tools. Standard input is appended to PROMPT. For example: git diff | agentic ask "review this"."""
     text = "\n\n".join(part for part in (prompt, _standard_input()) if part)
     if not text.strip():
         raise ConfigError("nothing was asked", "agentic ask PROMPT, or pipe a text into it")
-    return run_to_end("ask", text, root, settings, resume, lambda runtime, session: _answer(runtime, session, text))
+
+    async def work(runtime: Runtime, session: Session) -> None:
+        await api.told(runtime, session, "ask", text, _answer(runtime, session, text))
+
+    return run_to_end(api.stream(root, settings, work, resume, screen_of(settings, sys.stdout)))
 
 
 def _standard_input() -> str:
@@ -43,28 +47,20 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
     name_session(session, text)
     history = ConversationHistory(session)
     history.say(text)
-    context = Context(context_means(runtime, exact=False), history, runtime.events, runtime.events.emit, "main")
-    request, _ = await context.request(lambda messages: _make(runtime, session, messages), runtime.info.url)
+    strategy = runtime.build("agentic_context_strategies", runtime.settings.context.strategy)
+    context = Context(strategy, runtime.llm, history, runtime.events.emit, debug=runtime.settings.ui.debug, exact=False)
+    name = session.id or runtime.run
+    prepared = await context.request(lambda messages: ChatRequest(tuple(messages), session=name, purpose="ask"))
     answer = AnswerBuilder()
     status = "done"
     try:
-        await follow(runtime.batcher.submit(request), answer, runtime.events.emit, history.partial)
+        await runtime.llm.answer(prepared, Lane.INTERACTIVE, runtime.events.emit, answer, history.partial)
     except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
         status = "interrupted"
     finally:
         said = without_channels(answer.message())
         if said.content:
             history.add(said)
-    if status == "done" and not said.content.strip():
+    if status == "done" and not said.text.strip():
         raise ModelOutputError("the model gave no answer" + (", it only thought" if said.reasoning else ""), "ask again")
-    return Outcome(status, said.content)
-
-
-def _make(runtime: Runtime, session: Session, messages: Sequence[Message]) -> ChatRequest:
-    temperature = runtime.settings["llm.temperature"]
-    return ChatRequest(
-        tuple(messages),
-        temperature=temperature if temperature >= 0 else None,
-        session=session.id or runtime.run,
-        effort=runtime.settings["llm.reasoning_effort"],
-    )
+    return Outcome(status, said.text)

@@ -10,15 +10,15 @@ from typing import IO
 
 import click
 
+from agentic.api import Screen, open_run
 from agentic.cli.loop import run
-from agentic.cli.options import LocalAwareCommand, common_options
-from agentic.cli.start import interruptible, load_host
+from agentic.cli.start import interruptible
+from agentic.commands import RunCommand, model_options
 from agentic.config import Settings
+from agentic.core.jobs import Job, Results, read_job
+from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.batching import Lane
-from agentic.run.jobs import Job, Results, read_job
-from agentic.run.runtime import Runtime, open_runtime
-from agentic.wire import AnswerBuilder
 
 SUBMITTED = 128  # at once; how many of them are in flight is the batcher's business
 AHEAD = 1024  # lines that may be done before an earlier one is: all that is kept in memory
@@ -27,10 +27,10 @@ Advance = Callable[[int], None]
 """Called with the bytes of the input that are done."""
 
 
-@click.command("batch", cls=LocalAwareCommand)
+@click.command("batch", cls=RunCommand)
 @click.argument("source", metavar="IN.jsonl", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("-o", "--out", "target", metavar="OUT.jsonl", type=click.Path(path_type=Path, dir_okay=False), required=True)
-@common_options
+@model_options
 def command(root: Path, settings: Settings, source: Path, target: Path) -> int:
     """Answers each line of IN.jsonl, {"prompt": ...} or {"messages": [...]}, in OUT.jsonl, in the order of the lines.
 
@@ -38,15 +38,15 @@ def command(root: Path, settings: Settings, source: Path, target: Path) -> int:
     """
     if source.resolve() == target.resolve():
         raise ConfigError("IN.jsonl and OUT.jsonl are one file", "name another one with -o")
-    return run(interruptible(_run(settings, source, target)))
+    return run(interruptible(_run(root, settings, source, target)))
 
 
-async def _run(settings: Settings, source: Path, target: Path) -> int:
+async def _run(root: Path, settings: Settings, source: Path, target: Path) -> int:
     """0, or 1 where lines failed. Raises EndpointUnavailable; what is done is kept then."""
     with Results(target) as results, source.open("rb") as lines, _progress(os.fstat(lines.fileno()).st_size) as advance:
         try:
             if not results.check_against(lines, advance):
-                async with open_runtime(settings, load_host(settings), sys.stderr, "plain") as runtime:
+                async with open_run(root, settings, Screen(stdout=sys.stderr)) as runtime:
                     await _answer_all(runtime, lines, results, advance)
         finally:
             failed = f", {results.failed} of them failed" if results.failed else ""
@@ -99,11 +99,9 @@ async def _result(runtime: Runtime, raw: bytes) -> dict[str, object]:
 
 
 async def _answer(runtime: Runtime, job: Job) -> dict[str, object]:
-    answer = AnswerBuilder()
-    async for delta in runtime.batcher.submit(job.request, Lane.BACKGROUND):
-        answer.add(delta)
-    message, usage = answer.message(), answer.usage
-    result: dict[str, object] = {"text": message.content, "finish_reason": answer.finish_reason}
+    answer = await runtime.llm.answer(await runtime.llm.prepare(job.request, exact=False), Lane.BACKGROUND)
+    message, usage = answer.message, answer.usage
+    result: dict[str, object] = {"text": message.text, "finish_reason": answer.finish_reason}
     if message.reasoning:
         result["reasoning"] = message.reasoning
     if usage is not None:

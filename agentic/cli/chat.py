@@ -10,22 +10,24 @@ from typing import TYPE_CHECKING, TextIO
 
 import click
 
+from agentic import api
 from agentic.cli.loop import run
-from agentic.cli.options import LocalAwareCommand, common_options, session_options
-from agentic.cli.start import approval_mode, asker, load_host, opened, tell_start
+from agentic.cli.start import ask_in_terminal, screen_of
 from agentic.cli.typeahead import Typeahead
+from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
+from agentic.core.approval import Approver, Question
+from agentic.core.conversation import Conversation
+from agentic.core.runtime import Runtime, state_folder
 from agentic.errors import AgenticError, ConfigError
-from agentic.events import RunFinished, RunStarted, Typed
+from agentic.events import EndpointSeen, Event, Typed
 from agentic.hooks.batching import Watches
-from agentic.plugins import Host
-from agentic.run.approval import Approver, Ask
-from agentic.run.conversation import Conversation
-from agentic.run.runtime import Runtime, state_folder
+from agentic.hooks.chat import ChatCommand
+from agentic.plugins.guard import FAULTS
+from agentic.plugins.isolation import describe
 from agentic.sanitize import sanitize
-from agentic.sessions import Session, Shelf
+from agentic.sessions import Session, SessionStore
 from agentic.sessions.undo import last_turn, undo
-from agentic.types import Outcome
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -33,7 +35,6 @@ if TYPE_CHECKING:
 HELP = {
     "/help": "this list",
     "/context": "where the tokens of the next prompt are",
-    "/metrics": "how busy the servers are",
     "/model": "[NAME] shows the model, or goes on with another one",
     "/endpoint": "[URL] shows the endpoint, or goes on with another one",
     "/undo": "takes back what the last turn's tools wrote",
@@ -54,33 +55,31 @@ class Reopen(Exception):
         self.resume = resume
 
 
-@click.command("chat", cls=LocalAwareCommand)
+@click.command("chat", cls=RunCommand)
 @session_options
 @common_options
 def command(root: Path, settings: Settings, resume: str) -> int:
     """A conversation with tools in this folder. /help lists its commands."""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("chat needs a terminal", "agentic ask PROMPT, or agentic run TASK, work without one")
-    from agentic.plugins.requirements import check_required
-
-    host = load_host(settings)
-    check_required(settings["plugins.require"])
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the conversation
     try:
-        return run(_chat(root, settings, host, stdout, resume))
+        return run(_chat(root, settings, stdout, resume))
     finally:
         sys.stdout = stdout
 
 
-async def _chat(root: Path, settings: Settings, host: Host, stdout: TextIO, resume: str) -> int:
+async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str) -> int:
     good: tuple[Settings, str] | None = None
     while True:
         try:
-            async with opened(root, settings, resume, host, stdout) as (runtime, session):
-                chat = Chat(runtime, root, session, stdout)
-                await chat.open()
-                good = settings, session.id
-                await chat.loop()
+            screen = screen_of(settings, stdout)
+            async with api.open_session(root, settings, resume, screen) as (runtime, session):
+                chat = Chat(runtime, session, stdout)
+                approver = Approver(settings.approval.mode or "ask", chat.answer, runtime.events.emit)
+                async with Conversation.open(runtime, session, approver) as conversation:
+                    good = settings, session.id
+                    await chat.loop(conversation)
                 return 0
         except Reopen as other:
             settings, resume = other.settings, other.resume
@@ -92,41 +91,61 @@ async def _chat(root: Path, settings: Settings, host: Host, stdout: TextIO, resu
 
 
 class Chat:
-    """One session's loop of prompts and turns, while settings stay the same."""
+    """One session's loop of prompts and turns, while settings stay the same; what a plugin's slash command gets."""
 
-    def __init__(self, runtime: Runtime, root: Path, session: Session, stdout: TextIO) -> None:
+    def __init__(self, runtime: Runtime, session: Session, stdout: TextIO) -> None:
         self._runtime = runtime
-        self._root = root
+        self.root = runtime.root
+        self.settings = runtime.settings
         self._session = session
         self._stdout = stdout
         self._typeahead = Typeahead(self._show_typed)
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "/help": self._help,
             "/context": self._context,
-            "/metrics": self._metrics,
             "/model": self._model,
             "/endpoint": self._endpoint,
             "/undo": self._undo,
             "/clear": self._clear,
             "/resume": self._resume,
         }
+        self._plugins_commands: dict[str, tuple[str, ChatCommand]] = {
+            f"/{name}": (offer.plugin, offer.record)
+            for name, offer in runtime.host.offers("agentic_chat_commands").items()
+            if f"/{name}" not in HELP
+        }
 
-    async def open(self) -> None:
-        """Raises AgenticError when the model cannot be asked."""
-        approver = Approver(approval_mode(self._runtime.settings), self._asker())
-        self._conversation = await Conversation.open(self._runtime, self._root, self._session, approver)
+    def say(self, text: str) -> None:
+        """Shows a text to the user."""
+        _say(self._stdout, text)
 
-    async def loop(self) -> None:
+    async def emit(self, event: Event) -> None:
+        """Shows an event."""
+        await self._runtime.events.emit(event)
+
+    async def ask(self, text: str) -> None:
+        """One turn of the model, as if the user had typed `text`."""
+        await self._turn(text)
+
+    async def endpoints(self) -> list[EndpointSeen]:
+        """How busy each endpoint is that answers and tells."""
+        batcher = self._runtime.batcher
+        return await batcher.look() if isinstance(batcher, Watches) else []
+
+    async def loop(self, conversation: Conversation) -> None:
         """Until the user leaves. Raises Reopen."""
         from agentic.cli.prompt_line import make_prompt
 
-        await tell_start(self._runtime, self._session, "chat", "")
+        self._conversation = conversation
+        await api.tell_start(self._runtime, self._session, "chat", "")
         if len(self._conversation.agent.history) > 1:
-            _say(self._stdout, f"(going on with session {self._session.id}: {self._session.fact('title')})")
+            self.say(f"(going on with session {self._session.id}: {self._session.metadata('title')})")
         else:
-            _say(self._stdout, "(/help lists the commands)")
+            self.say("(/help lists the commands)")
         warming = asyncio.ensure_future(self._conversation.warm())  # while the user types
-        prompt = make_prompt(self._root, HELP, state_folder() / "chat_history", self._stdout)
+        prompt = make_prompt(
+            self.root, [*HELP, *self._plugins_commands], self._complete, state_folder() / "chat_history", self._stdout
+        )
         with self._typeahead.owning_the_keyboard():
             try:
                 await self._take_turns(prompt)
@@ -139,7 +158,7 @@ class Chat:
             if text:
                 await self._handle(text)
                 if text := self._typeahead.take_lines():
-                    _say(self._stdout, f"› {text}")
+                    self.say(f"› {text}")
                     continue
             if self._typeahead.leaving:
                 return
@@ -156,45 +175,54 @@ class Chat:
             try:
                 await self._commands[word](rest.strip())
             except AgenticError as error:
-                _say(self._stdout, _told(error))
+                self.say(_told(error))
+        elif word in self._plugins_commands:
+            await self._plugins_command(*self._plugins_commands[word], rest.strip())
         elif text.startswith("/") and "/" not in word[1:]:
-            _say(self._stdout, f"there is no command {word}; /help lists them")
+            self.say(f"there is no command {word}; /help lists them")
         elif text:
             await self._turn(text)
 
     async def _turn(self, text: str) -> None:
         """One task; Ctrl-C stops it and keeps what came. An error ends the turn, not the chat."""
-        loop, events = asyncio.get_running_loop(), self._runtime.events
-        await events.emit(RunStarted(command="chat", task=text))
-        work = asyncio.ensure_future(self._conversation.work(text))
+        loop, runtime = asyncio.get_running_loop(), self._runtime
+        work = asyncio.ensure_future(api.told(runtime, self._session, "chat", text, self._conversation.work(text)))
         loop.add_signal_handler(signal.SIGINT, work.cancel)
         try:
             with self._typeahead.listening():
-                outcome = await work
-        except asyncio.CancelledError:
-            outcome = Outcome("interrupted", "interrupted")
-        except AgenticError as error:
-            outcome = Outcome("failed", _told(error))
+                await work
+        except (asyncio.CancelledError, AgenticError):
+            pass  # the screen has said so
         finally:
             loop.remove_signal_handler(signal.SIGINT)
-        await events.emit(RunFinished(status=outcome.status, result=outcome.summary, files=outcome.files))
 
-    def _asker(self) -> Ask | None:
-        ask = asker(self._runtime)
-        if ask is None:
-            return None
+    async def answer(self, question: Question) -> bool:
+        """Asks the user, while nobody else reads the keyboard."""
+        with self._typeahead.paused():
+            return await ask_in_terminal(question)
 
-        async def paused(what: str) -> bool:
-            with self._typeahead.paused():
-                return await ask(what)
+    async def _plugins_command(self, plugin: str, command: ChatCommand, argument: str) -> None:
+        try:
+            await command.run(argument, self)
+        except AgenticError as error:
+            self.say(_told(error))
+        except FAULTS as error:
+            self.say(f"{self._runtime.host.owner(plugin)}: /{command.name} failed: {describe(error)}")
 
-        return paused
+    def _complete(self, word: str, argument: str) -> list[str]:
+        """What a slash command's argument may go on as; a plugin that fails completes nothing."""
+        complete = self._plugins_commands[word][1].complete if word in self._plugins_commands else None
+        try:
+            return [str(each) for each in complete(argument)] if complete else []
+        except FAULTS:
+            return []
 
     def _show_typed(self, text: str) -> None:
         self._runtime.events.show(Typed(text=text))
 
     async def _help(self, rest: str) -> None:
-        _say(self._stdout, "\n".join([*(f"{name:<10} {what}" for name, what in HELP.items()), KEYS]))
+        more = {word: command.summary for word, (_, command) in self._plugins_commands.items()}
+        self.say("\n".join([*(f"{name:<10} {what}" for name, what in (HELP | more).items()), KEYS]))
 
     async def _context(self, rest: str) -> None:
         agent = self._conversation.agent
@@ -203,26 +231,17 @@ class Chat:
         lines.append(f"{'together':<14}{report.tokens:>7}  of {report.budget} (window {report.window}, tier {report.tier})")
         lines.append(f"counted by {report.method}" + (f": {report.error}" if report.error else ""))
         lines.append(f"session {self._session.id}, {len(agent.history)} messages")
-        _say(self._stdout, "\n".join(lines))
-
-    async def _metrics(self, rest: str) -> None:
-        batcher = self._runtime.batcher
-        seen = await batcher.look() if isinstance(batcher, Watches) else []
-        for each in seen:
-            each.asked = True
-            await self._runtime.events.emit(each)
-        if not seen:
-            _say(self._stdout, "(nobody tells how busy they are)")
+        self.say("\n".join(lines))
 
     async def _model(self, name: str) -> None:
         if name:
-            raise Reopen(self._runtime.settings.changed("llm.model", name, "/model"), self._session.id)
-        _say(self._stdout, f"{self._runtime.info.model} at {self._runtime.info.url}")
+            raise Reopen(self.settings.changed("llm.model", name, "/model"), self._session.id)
+        self.say(f"{self._runtime.info.model} at {self._runtime.info.url}")
 
     async def _endpoint(self, url: str) -> None:
         if not url:
             return await self._model("")
-        settings = self._runtime.settings.changed("llm.endpoints", [url], "/endpoint").changed("llm.model", "", "/endpoint")
+        settings = self.settings.changed("llm.endpoints", [url], "/endpoint").changed("llm.model", "", "/endpoint")
         raise Reopen(settings.changed("llm.transport", "auto", "/endpoint"), self._session.id)
 
     async def _undo(self, rest: str) -> None:
@@ -230,17 +249,17 @@ class Chat:
         files = undo(self._session, self._conversation.workspace, since) if since else []
         if files:
             self._conversation.agent.tell(f"(The user took your last changes back. As before now: {', '.join(files)}.)")
-        _say(self._stdout, f"taken back: {', '.join(files)}" if files else "there is nothing to take back")
+        self.say(f"taken back: {', '.join(files)}" if files else "there is nothing to take back")
 
     async def _clear(self, rest: str) -> None:
-        raise Reopen(self._runtime.settings, "")
+        raise Reopen(self.settings, "")
 
     async def _resume(self, name: str) -> None:
         if name:
-            raise Reopen(self._runtime.settings, name)
-        shelf = Shelf(state_folder() / "sessions")
-        mine = islice(shelf.of(self._root), MAX_LISTED)
-        _say(self._stdout, "\n".join(f"{summary.id}  {summary.title}" for summary in mine) or "no sessions here")
+            raise Reopen(self.settings, name)
+        store = SessionStore(state_folder() / "sessions")
+        mine = islice(store.of(self.root), MAX_LISTED)
+        self.say("\n".join(f"{summary.id}  {summary.title}" for summary in mine) or "no sessions here")
 
 
 def _told(error: AgenticError) -> str:

@@ -4,11 +4,14 @@ from pathlib import Path
 
 import click
 
-from agentic.config import load
-from agentic.config.edit import set_value, template
-from agentic.config.schema import KEYS
+from agentic.api import load_settings
+from agentic.config import Settings
+from agentic.config.edit import set_value, template, toml_text
 from agentic.config.sources import PROJECT_FILE, find_project_file, user_file
 from agentic.errors import ConfigError
+from agentic.hooks.tools import Tool
+from agentic.plugins import host_of
+from agentic.plugins.doors import DOORS
 from agentic.sanitize import sanitize
 
 _USER = click.option("--user", is_flag=True, help="The user's own file instead of the project's.")
@@ -27,21 +30,24 @@ def command(context: click.Context) -> None:
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE")
 def show(prefix: str, pairs: tuple[str, ...]) -> None:
     """Prints every value (those that start with PREFIX) with where it came from."""
-    settings = load(Path.cwd(), pairs=pairs)
-    for name, value in settings.items():
-        if name.startswith(prefix):
-            secret = name in KEYS and KEYS[name].secret and value
-            text = "(set, not shown)" if secret else _toml(value)
-            click.echo(sanitize(f"{name} = {text}  # {settings.origins[name]}"))
+    settings = load_settings(Path.cwd(), pairs=pairs)
+    defaults = _selected_by_default(settings)
+    declared = dict(settings.declared())
+    for name in (*declared, *(name for name in settings.values if name not in declared)):  # the latter: of undeclared tables
+        if not name.startswith(prefix):
+            continue
+        key = declared.get(name)
+        value = settings.values.get(name, key.default if key else None)
+        text = "(set, not shown)" if key and key.secret and value else toml_text(value or defaults.get(name, value))
+        click.echo(sanitize(f"{name} = {text or '(not set)'}  # {settings.origins.get(name, 'default')}"))
     for line in settings.ignored:
         click.echo(sanitize(f"agentic: {line}"), err=True)
 
 
-def _toml(value: object) -> str:
-    import tomlkit
-
-    text: str = tomlkit.item(value).as_string()
-    return text
+def _selected_by_default(settings: Settings) -> dict[str, str]:
+    """The providers that are taken where a key that selects one is empty."""
+    host = host_of(settings)
+    return {door.selected_by: host.default(hook) for hook, door in DOORS.items() if door.selected_by and door.protocol is not Tool}
 
 
 @command.command()
@@ -52,7 +58,7 @@ def init(user: bool) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
         with open(path, "x", encoding="utf-8") as file:
-            file.write(template())
+            file.write(template(load_settings(Path.cwd())))
     except FileExistsError as error:
         raise ConfigError(f"{path} exists already", "change it with `agentic config set KEY VALUE`") from error
     click.echo(f"wrote {path}")
@@ -65,7 +71,5 @@ def init(user: bool) -> None:
 def set_(key: str, value: str, user: bool) -> None:
     """Sets KEY to VALUE and keeps the rest of the file as it was."""
     path = user_file() if user else find_project_file(Path.cwd()) or Path.cwd() / PROJECT_FILE
-    set_value(path, key, value)
+    set_value(path, key, value, load_settings(Path.cwd()), project=not user)
     click.echo(f"{path}: {key} = {value}")
-    if not user and key in KEYS and KEYS[key].scope == "user":
-        click.echo(f"agentic: {key} counts only in the user's own file: add --user", err=True)

@@ -4,6 +4,7 @@ import os
 import sys
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any
 
 import click
 
@@ -29,18 +30,41 @@ class LazyGroup(click.Group):
 
 
 def _plugin_command(name: str) -> click.Command | None:
-    from agentic.cli.start import load_host
+    from agentic.commands import present_host
 
-    offers = load_host().offers("agentic_commands")
+    host = present_host()
+    offers = host.offers("agentic_commands")
     if name not in offers:
         return None
-    plugin, record = offers[name]
-    module, _, attribute = record.target.partition(":")
+    plugin, target = offers[name].plugin, offers[name].record.target
+    module, _, attribute = target.partition(":")
+    remedy = f"switch the plugin off: -c plugins.disabled={plugin}; --debug shows the traceback"
     try:
         found = getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:
-        raise PluginError(f"plugin {plugin}: command {name!r} cannot be loaded: {error}") from error
-    return found if isinstance(found, click.Command) else None
+        raise PluginError(f"{host.owner(plugin)}: command {name!r} cannot be loaded: {error}", remedy) from error
+    if not isinstance(found, click.Command):
+        raise PluginError(f"{host.owner(plugin)}: command {name!r}: {target!r} is no click command", remedy)
+    return PluginCommand(found, host.owner(plugin), remedy)
+
+
+class PluginCommand(click.Command):
+    """A plugin's command: what it raises is the plugin's fault, and said to be."""
+
+    def __init__(self, command: click.Command, owner: str, remedy: str) -> None:
+        self.__dict__.update(vars(command))
+        self._command, self._owner, self._remedy = command, owner, remedy
+
+    def make_context(self, *given: Any, **named: Any) -> click.Context:
+        return self._command.make_context(*given, **named)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return self._command.invoke(ctx)
+        except (AgenticError, click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
+            raise
+        except Exception as error:
+            raise PluginError(f"{self._owner}: {ctx.info_name} failed: {type(error).__name__}: {error}", self._remedy) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
@@ -63,7 +87,7 @@ def invoke(arguments: list[str]) -> int:
     except click.exceptions.Exit as stop:
         return stop.exit_code
     except click.UsageError as error:
-        return _report(ConfigError(error.format_message(), f"agentic {error.ctx.info_name if error.ctx else ''} --help".strip()))
+        return _report(ConfigError(error.format_message(), f"{error.ctx.command_path if error.ctx else 'agentic'} --help"))
     except (KeyboardInterrupt, click.Abort):
         return 130
     except BrokenPipeError:

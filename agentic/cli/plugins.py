@@ -1,15 +1,21 @@
 """`agentic plugins`: every plugin found, the broken and the disabled too."""
 
 import json
+import subprocess
+import sys
+from collections.abc import Mapping
 from dataclasses import asdict
+from importlib.util import find_spec
+from pathlib import Path
 
 import click
 
-from agentic.cli.options import list_output
-from agentic.cli.start import load_host
+from agentic.cli import scaffold
+from agentic.commands import list_output, present_host
 from agentic.errors import ConfigError, PluginError
 from agentic.plugins import Host, PluginStatus
-from agentic.plugins.host import SELECTED_BY
+from agentic.plugins.doors import DOORS
+from agentic.plugins.host import Offer
 from agentic.sanitize import sanitize
 
 
@@ -17,7 +23,7 @@ from agentic.sanitize import sanitize
 @list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:
-    """Lists the plugins with distribution, version, state, hooks and load time."""
+    """Lists the plugins with their state and hooks; shows, makes, installs and removes them."""
     if context.invoked_subcommand is None:
         _print_list(output)
 
@@ -40,21 +46,63 @@ def show(name: str) -> None:
     for status in statuses:
         for field, value in asdict(status).items():
             click.echo(f"{field + ':':14}{sanitize(', '.join(value) if isinstance(value, list) else str(value))}")
-    for hook, key in SELECTED_BY.items():
-        for choice, (plugin, record) in host.offers(hook).items():
-            if plugin == name:
-                click.echo(f"{'offers:':14}{sanitize(f'{choice} ({key}): {record.summary}')}")
+    for hook, door in DOORS.items():
+        for choice, offer in _offers(host, hook).items():
+            if offer.plugin == name:
+                instead = f", instead of {offer.replaced.plugin}'s" if offer.replaced else ""
+                where = door.selected_by or hook.removeprefix("agentic_").replace("_", " ")
+                click.echo(f"{'offers:':14}{sanitize(f'{choice} ({where}{instead}): {offer.record.summary}')}")
+
+
+@command.command()
+@click.argument("name")
+@click.option("--kind", default="tool", show_default=True, metavar="KIND", help="What it is: gate, transport, renderer…")
+def new(name: str, kind: str) -> None:
+    """Writes a distribution with a small plugin that works, and a test. For example: agentic plugins new mine --kind gate."""
+    folder = Path(f"agentic-{name}")
+    for path in scaffold.write(folder, kind, name):
+        click.echo(f"wrote {path}")
+    click.echo(f"install it: agentic plugins install -e {folder}\ntest it: python -m pytest {folder}")
+
+
+@command.command(context_settings={"ignore_unknown_options": True})
+@click.argument("what", nargs=-1, required=True)
+def install(what: tuple[str, ...]) -> int:
+    """Installs plugins into the environment that agentic runs in; takes whatever pip install takes."""
+    return _pip("install", *what)
+
+
+@command.command()
+@click.argument("what", nargs=-1, required=True)
+def uninstall(what: tuple[str, ...]) -> int:
+    """Removes distributions from the environment that agentic runs in."""
+    return _pip("uninstall", "--yes", *what)
+
+
+def _pip(*arguments: str) -> int:
+    if find_spec("pip") is None:
+        remedy = f"for example: uv pip {arguments[0]} --python {sys.executable} {arguments[-1]}"
+        raise ConfigError("the environment that agentic runs in has no pip", remedy)
+    return subprocess.run([sys.executable, "-m", "pip", *arguments]).returncode
 
 
 def _inspected() -> Host:
     """The host after every provider hook was asked, so that one that fails there is shown as broken."""
-    host = load_host()
-    for hook in (*SELECTED_BY, "agentic_commands"):
+    host = present_host()
+    host.sections()
+    for hook in DOORS:
         try:
             host.offers(hook)
         except PluginError as error:
             click.echo(f"agentic: {error}\n  → {error.remedy}", err=True)
     return host
+
+
+def _offers(host: Host, hook: str) -> Mapping[str, Offer]:
+    try:
+        return host.offers(hook)
+    except PluginError:  # told before
+        return {}
 
 
 def _print_list(output: str) -> None:
@@ -70,6 +118,6 @@ def _print_list(output: str) -> None:
 
 
 def _row(status: PluginStatus) -> tuple[str, ...]:
-    last = status.error or ", ".join(hook.removeprefix("agentic_") for hook in status.hooks)
+    last = status.error or status.note or ", ".join(hook.removeprefix("agentic_") for hook in status.hooks)
     cells = (status.name, status.distribution, status.version, status.state, f"{status.load_ms:.0f} ms", last)
     return tuple(sanitize(cell) for cell in cells)

@@ -8,11 +8,11 @@ from pathlib import Path
 
 import click
 
-from agentic.cli.options import list_output
+from agentic.commands import list_output
+from agentic.core.runtime import state_folder
 from agentic.errors import ConfigError
-from agentic.run.runtime import state_folder
 from agentic.sanitize import sanitize
-from agentic.sessions import Shelf
+from agentic.sessions import SessionStore
 from agentic.sessions.export import as_jsonl, as_markdown
 from agentic.sessions.undo import undo as take_back
 from agentic.workspace import Workspace
@@ -20,8 +20,8 @@ from agentic.workspace import Workspace
 _FORMATS = {"jsonl": as_jsonl, "markdown": as_markdown}
 
 
-def _shelf() -> Shelf:
-    return Shelf(state_folder() / "sessions")
+def _store() -> SessionStore:
+    return SessionStore(state_folder() / "sessions")
 
 
 @click.group("sessions", invoke_without_command=True)
@@ -41,7 +41,7 @@ def list_(output: str) -> None:
 
 
 def _print_list(output: str) -> None:
-    for summary in _shelf().all():
+    for summary in _store().all():
         if output == "jsonl":
             click.echo(json.dumps({"type": "session"} | asdict(summary)))
             continue
@@ -54,7 +54,7 @@ def _print_list(output: str) -> None:
 @click.argument("name", metavar="ID")
 def show(name: str) -> None:
     """Prints a session's conversation."""
-    with closing(_shelf().read(name)) as session:
+    with closing(_store().read(name)) as session:
         for part in as_markdown(session):
             click.echo(sanitize(part))
 
@@ -65,7 +65,7 @@ def show(name: str) -> None:
 @click.option("-o", "path", type=click.Path(path_type=Path), help="A file instead of the standard output.")
 def export(name: str, form: str, path: Path | None) -> None:
     """Writes a session as JSONL (every record) or Markdown (the conversation)."""
-    with closing(_shelf().read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
+    with closing(_store().read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
         for part in _FORMATS[form](session):
             file.write(part + "\n")
 
@@ -75,17 +75,17 @@ def export(name: str, form: str, path: Path | None) -> None:
 def rm(names: tuple[str, ...]) -> None:
     """Removes sessions for good."""
     for name in names:
-        click.echo(f"removed {_shelf().remove(name)}")
+        click.echo(f"removed {_store().remove(name)}")
 
 
 @command.command()
 @click.argument("name", metavar="[ID]", default="")
 def undo(name: str) -> None:
     """Takes back what a session's tools wrote (without ID: this folder's latest). Commands it ran are not undone."""
-    shelf = _shelf()
-    session, _ = shelf.open(name or shelf.latest(Path.cwd()))
+    store = _store()
+    session, _ = store.open(name or store.latest(Path.cwd()))
     with closing(session):
-        root = session.fact("root")
+        root = session.metadata("root")
         if not root:
             raise ConfigError(f"session {session.id} does not say which folder it worked in")
         files = take_back(session, Workspace(Path(root)))

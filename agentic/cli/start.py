@@ -1,130 +1,57 @@
-"""What commands that talk to a model have in common: the host, the screen, signals, and the way out."""
+"""What commands that talk to a model have in common: the screen, questions, signals, and the way out."""
 
 import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
 from contextlib import asynccontextmanager
-from pathlib import Path
 from typing import Any, TextIO
 
+from agentic.api import Screen
 from agentic.cli.loop import run
-from agentic.cli.options import LATEST
-from agentic.config import Settings, load
-from agentic.errors import AgenticError
-from agentic.events import ApprovalAnswered, ApprovalAsked, RunFinished, RunStarted, Warned
-from agentic.hooks.tools import CALLER
-from agentic.plugins import Host
-from agentic.run.approval import Ask
-from agentic.run.runtime import Runtime, open_runtime, state_folder
-from agentic.sessions import Session, Shelf
-from agentic.types import Outcome
+from agentic.config import Settings
+from agentic.core.approval import Question
+from agentic.events import Event, RunFinished
+from agentic.plugins import host_of
+from agentic.sanitize import sanitize
 
 EXIT_CODES = {"done": 0, "refused": 4, "interrupted": 130}
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
-def load_host(settings: Settings | None = None) -> Host:
-    """All plugins that this configuration allows. A broken configuration does not keep the plugins from being listed."""
-    if settings is None:
-        try:
-            settings = load(Path.cwd())
-        except AgenticError:
-            return Host()
-    return Host(settings["plugins.disabled"])
-
-
-def renderer_name(settings: Settings, stdout: TextIO) -> str:
-    """What the user chose, else rich in a terminal and plain elsewhere."""
+def screen_of(settings: Settings, stdout: TextIO) -> Screen:
+    """What the user chose, else the default renderer in a terminal, and what stands in for it elsewhere."""
+    host, hook = host_of(settings), "agentic_renderers"
     in_terminal = stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    name: str = settings["ui.renderer"] or ("rich" if in_terminal else "plain")
-    return name
+    return Screen(settings.ui.renderer or (host.default(hook) if in_terminal else host.stand_in(hook)), stdout)
 
 
-def approval_mode(settings: Settings) -> str:
-    """What the user chose, else ask in a terminal and none elsewhere."""
-    mode: str = settings["approval.mode"] or ("ask" if _can_ask() else "none")
-    return mode
+def can_ask() -> bool:
+    return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
 
 
-def _can_ask() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-Work = Callable[[Runtime, Session], Awaitable[Outcome]]
-
-
-def run_to_end(command: str, task: str, root: Path, settings: Settings, resume: str, work: Work) -> int:
-    """Opens what the settings select and the session (see `_session_of`), does `work`, shows how it ended; the exit code.
+def run_to_end(events: AsyncGenerator[Event, None]) -> int:
+    """Follows a run; the exit code.
 
     The first Ctrl-C (or TERM, HUP) stops the turn and keeps what came; the second one leaves at once.
     """
-    from agentic.plugins.requirements import check_required
-
-    host = load_host(settings)
-    check_required(settings["plugins.require"])
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the answer
     try:
-        return run(interruptible(_run(command, task, root, settings, resume, host, stdout, work)))
+        return run(interruptible(_followed(events)))
     finally:
         sys.stdout = stdout
 
 
-async def _run(command: str, task: str, root: Path, settings: Settings, resume: str, host: Host, stdout: TextIO, work: Work) -> int:
-    async with opened(root, settings, resume, host, stdout) as (runtime, session):
-        await tell_start(runtime, session, command, task)
-        try:
-            outcome = await work(runtime, session)
-        except asyncio.CancelledError:
-            await _finished(runtime, Outcome("interrupted", "interrupted"))
-            raise
-        except AgenticError as error:
-            await _finished(runtime, Outcome("failed", str(error)))
-            raise
-        await _finished(runtime, outcome)
-        return EXIT_CODES.get(outcome.status, 1)
-
-
-@asynccontextmanager
-async def opened(root: Path, settings: Settings, resume: str, host: Host, stdout: TextIO) -> AsyncIterator[tuple[Runtime, Session]]:
-    """What the settings select, and the session (see `_session_of`). Raises AgenticError."""
-    async with (
-        open_runtime(settings, host, stdout, renderer_name(settings, stdout)) as runtime,
-        _session_of(runtime, root, resume) as session,
-    ):
-        yield runtime, session
-
-
-async def tell_start(runtime: Runtime, session: Session, command: str, task: str) -> None:
-    """Which model at which endpoint this is, and which session."""
-    info = runtime.info
-    started = RunStarted(command=command, task=task, endpoint=info.url, model=info.model)
-    started.choice, started.session = runtime.choice, session.id
-    await runtime.events.emit(started)
-
-
-@asynccontextmanager
-async def _session_of(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[Session]:
-    """A new session for ""; else this folder's latest, or the one of that id. One in which nothing was said is not kept.
-
-    Raises ConfigError.
-    """
-    shelf = Shelf(state_folder() / "sessions")
-    session, notice = shelf.open(shelf.latest(root) if resume == LATEST else resume) if resume else (shelf.new(root), "")
+async def _followed(events: AsyncGenerator[Event, None]) -> int:
+    status = ""
     try:
-        if notice:
-            await runtime.events.emit(Warned(message=notice))
-        yield session
+        async for event in events:
+            if isinstance(event, RunFinished):
+                status = event.status
     finally:
-        empty = bool(session.id) and not session.fact("title")
-        session.close()
-        if empty:
-            shelf.remove(session.id)
-
-
-async def _finished(runtime: Runtime, outcome: Outcome) -> None:
-    await runtime.events.emit(RunFinished(status=outcome.status, result=outcome.summary, files=outcome.files))
+        await events.aclose()
+    return EXIT_CODES.get(status, 1)
 
 
 async def interruptible(session: Coroutine[Any, Any, int]) -> int:
@@ -159,22 +86,26 @@ async def _signals(task: "asyncio.Task[int]") -> AsyncIterator[list[signal.Signa
             loop.remove_signal_handler(number)
 
 
-def asker(runtime: Runtime) -> Ask | None:
-    """How to ask the user; None without a terminal. Keys typed before the question was there do not answer it."""
-    if not _can_ask():
-        return None
+def asker() -> Callable[[Question], Awaitable[bool]] | None:
+    """How to ask the user, on the terminal, whatever the renderer; None without one.
 
-    async def ask(what: str) -> bool:
-        agent = CALLER.get()
-        await runtime.events.emit(ApprovalAsked(what=what, agent=agent))
-        _forget_typed_keys()
-        print("  allow? [y/N] ", end="", file=sys.stderr, flush=True)
-        answer = await _line_from_stdin()
-        granted = answer.strip().lower() in ("y", "yes")
-        await runtime.events.emit(ApprovalAnswered(what=what, granted=granted, agent=agent))
-        return granted
+    Keys typed before the question was there do not answer it.
+    """
+    return ask_in_terminal if can_ask() else None
 
-    return ask
+
+async def ask_in_terminal(question: Question) -> bool:
+    """Prints the whole question to stderr and reads the answer."""
+    who = "" if question.agent == "main" else f"{question.agent.removeprefix('sub-')}: "
+    print(f"? {who}{sanitize(question.what)}", file=sys.stderr)
+    if question.plugin:
+        print(
+            sanitize(f"  plugin {question.plugin} wants you to decide: {question.reason or 'it gives no reason'}"), file=sys.stderr
+        )
+    _forget_typed_keys()
+    print("  allow? [y/N] ", end="", file=sys.stderr, flush=True)
+    answer = await _line_from_stdin()
+    return answer.strip().lower() in ("y", "yes")
 
 
 def _forget_typed_keys() -> None:

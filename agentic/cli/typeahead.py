@@ -49,7 +49,7 @@ class Typeahead:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Reads what is typed; Ctrl-C goes on meaning what it means."""
+        """Reads what is typed; Ctrl-C goes on meaning what it services."""
         loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
         loop.add_reader(descriptor, self._read, descriptor)
         try:

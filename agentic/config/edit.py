@@ -2,10 +2,12 @@
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from agentic.config.schema import KEYS, PLUGIN_PREFIX, Scope
-from agentic.config.sources import parse_text, read_toml, toml_value
+from agentic.config.layers import Settings
+from agentic.config.schema import KEYS
+from agentic.config.section import Scope
+from agentic.config.sources import read_toml
 from agentic.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -14,30 +16,47 @@ if TYPE_CHECKING:
 _SCOPES: dict[Scope, str] = {"user": "only in the user's own file", "select": "", "tighten": "a project may only lower it"}
 
 
-def template() -> str:
+def template(settings: Settings) -> str:
     """A commented `agentic.toml`: every key with its default, switched off, and what it means."""
-    import tomlkit
-
     lines = ["# agentic: what this project prefers. Every line is the default; remove the '#' before a key to change it.", ""]
     section = ""
-    for key in KEYS.values():
-        table, _, name = key.name.rpartition(".")
+    for name, key in sorted(settings.declared(), key=lambda item: item[0].rpartition(".")[0]):
+        table, _, field = name.rpartition(".")
         if table != section:
             section = table
             lines += ["", f"[{table}]"]
         note = "; ".join(part for part in (key.help, _SCOPES[key.scope]) if part)
-        lines.append(f"# {name} = {tomlkit.item(key.default).as_string()}  # {note}")
+        lines.append(f"# {field}: {note}" if key.default is None else f"# {field} = {toml_text(key.default)}  # {note}")
     return "\n".join(lines) + "\n"
 
 
-def set_value(path: Path, name: str, text: str) -> None:
-    """Sets one key in `path`; every other byte stays. Raises ConfigError."""
+def toml_text(value: Any) -> str:
+    """A value as TOML writes it; nothing for one that is not set."""
+    import tomlkit
+
+    if value is None:
+        return ""
+    if isinstance(value, dict):
+        table = tomlkit.inline_table()
+        table.update(value)
+        return table.as_string()
+    text: str = tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
+    return text
+
+
+def set_value(path: Path, name: str, text: str, settings: Settings, project: bool = False) -> None:
+    """Sets one key in `path`; every other byte stays. Raises ConfigError, for a `project`'s file also where it would be ignored."""
     import tomlkit
     from tomlkit.exceptions import TOMLKitError
 
-    if name not in KEYS and not name.startswith(PLUGIN_PREFIX):
+    key = dict(settings.declared()).get(name)
+    if key is None:
         raise ConfigError(f"unknown key {name!r}", "`agentic config show` lists all keys")
-    value = parse_text(KEYS[name], text, "config set") if name in KEYS else toml_value(text)
+    if project and key.scope == "user":
+        raise ConfigError(f"a project's file may not set {name}", "add --user to set it in your own file")
+    value = key.parse(text, name, "config set")
+    if name not in KEYS:  # a model may know more of its values than their types
+        settings.changed(name, value, "config set").section(name.rpartition(".")[0])
     read_toml(path)  # a broken file is reported as everywhere else
     before = path.read_bytes().decode("utf-8") if path.exists() else ""
     try:
@@ -50,7 +69,10 @@ def set_value(path: Path, name: str, text: str) -> None:
             if section not in table:
                 table[section] = tomlkit.table(is_super_table=section != sections[-1])
             table = table[section]
-        table[last] = value
+        if value is None:
+            table.pop(last, None)
+        else:
+            table[last] = list(value) if isinstance(value, tuple) else value
     except (TOMLKitError, TypeError) as error:
         raise ConfigError(f"{path}: {name} cannot be set: {error}") from error
     replace_file(path, tomlkit.dumps(document).encode())

@@ -1,116 +1,184 @@
 """Layers of configuration, resolved: defaults < user file < project file < environment < command line."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any
 
-from agentic.config.schema import KEYS, PLUGIN_PREFIX, Key
+from agentic.config import schema
+from agentic.config.options import PluginSection
+from agentic.config.schema import KEYS, PLUGIN_PREFIX, SECTIONS
+from agentic.config.section import Key
 from agentic.errors import ConfigError
+
+_ALIASES = {"AGENTIC_LOG": "log.file"}
 
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """Values by dotted key. `origin` is where they stand; an untrusted layer only selects and tightens."""
+    """Values by dotted key. `origin` is where they stand; an untrusted layer only selects and tightens.
+
+    `texts` are values that are still to be parsed, by dotted key or by the name of an environment variable.
+    """
 
     origin: str
-    values: Mapping[str, Any]
+    values: Mapping[str, Any] = field(default_factory=dict)
+    texts: Mapping[str, str] = field(default_factory=dict)
     trusted: bool = True
 
+    def under(self, prefix: str) -> Iterator[tuple[str, Any, bool]]:
+        """(name behind the prefix, value, whether it is a text) of everything in a section."""
+        variable = variable_of(prefix)
+        for name, value in self.values.items():
+            if name.startswith(prefix):
+                yield name.removeprefix(prefix), value, False
+        for name, text in self.texts.items():
+            if name.startswith(prefix):
+                yield name.removeprefix(prefix), text, True
+            elif name.startswith(variable):
+                yield name.removeprefix(variable).lower(), text, True
 
-@dataclass(frozen=True, slots=True)
-class Settings(Mapping[str, Any]):
-    """The resolved values; `origins` says where each came from, `ignored` which were not the project's to set."""
 
-    resolved: dict[str, Any]
-    origins: dict[str, str]
-    ignored: list[str] = field(default_factory=list)
+class Settings:
+    """The resolved values, a frozen object per section; `origins` says where each came from.
 
-    def __getitem__(self, key: str) -> Any:
-        return self.resolved[key]
+    `ignored` are values that were not the project's to set, `disabled_by_project` the plugins that only a project switches off.
+    `section` gives a plugin's own. Raises ConfigError naming file, key and what was expected.
+    """
 
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.resolved)
+    llm: schema.Llm
+    batching: schema.Batching
+    context: schema.Context
+    workflow: schema.Workflow
+    complexity: schema.ComplexityEstimate
+    decomposition: schema.Decomposition
+    sub_agents: schema.SubAgents
+    tools: schema.Tools
+    approval: schema.Approval
+    plugins: schema.Plugins
+    ui: schema.Ui
+    log: schema.Log
 
-    def __len__(self) -> int:
-        return len(self.resolved)
+    def __init__(self, layers: Sequence[Layer] = ()) -> None:
+        self._layers = tuple(layers)
+        self._plugin_sections: dict[str, PluginSection] = {}
+        self._made: dict[str, Any] = {}
+        self.values: dict[str, Any] = {name: key.default for name, key in KEYS.items()}
+        self.origins = dict.fromkeys(KEYS, "default")
+        self.ignored: list[str] = []
+        self.disabled_by_project: frozenset[str] = frozenset()
+        for layer in self._layers:
+            self._apply(layer)
+        for name, section in SECTIONS.items():
+            setattr(self, name, section(**{field: self.values[f"{name}.{field}"] for field in section.keys}))
+
+    def _apply(self, layer: Layer) -> None:
+        for name, value in layer.values.items():
+            if name in KEYS:
+                self._put(layer, name, KEYS[name], KEYS[name].check(value, name, layer.origin))
+        for text_name, text in layer.texts.items():
+            name = _VARIABLES.get(text_name, text_name)
+            if name in KEYS:
+                self._put(layer, name, KEYS[name], KEYS[name].parse(text, name, _origin(layer, text_name)))
+
+    def _put(self, layer: Layer, name: str, key: Key, value: Any) -> None:
+        if not layer.trusted:
+            if not key.may_be_set_by_project(value, self.values[name]):
+                self.ignored.append(f"{layer.origin}: {name} is not a project's to set that way; ignored")
+                return
+            if name == "plugins.disabled":
+                self.disabled_by_project = frozenset(value) - frozenset(self.values[name])
+                value = tuple(sorted({*self.values[name], *value}))
+        self.values[name] = value
+        self.origins[name] = layer.origin
 
     def changed(self, name: str, value: Any, origin: str) -> "Settings":
         """The same but for one value. Raises ConfigError for one of the wrong type."""
-        value = check(KEYS[name], value, origin)
-        return Settings({**self.resolved, name: value}, {**self.origins, name: origin}, self.ignored)
+        other = Settings((*self._layers, Layer(origin, {name: value})))
+        other._plugin_sections = self._plugin_sections
+        return other
 
-    def plugin_table(self, name: str) -> dict[str, Any]:
-        """The `[plugin.NAME]` table."""
-        prefix = f"{PLUGIN_PREFIX}{name}."
-        return {key.removeprefix(prefix): value for key, value in self.resolved.items() if key.startswith(prefix)}
+    def with_plugins(self, sections: Mapping[str, PluginSection], known: Collection[str]) -> "Settings":
+        """The same with the plugins' own sections. `known` are all plugins found, also those that are not loaded.
 
+        Raises ConfigError for a key that belongs to nobody, or has a wrong value.
+        """
+        self._plugin_sections = dict(sections)
+        for name in sections:
+            if any(True for layer in self._layers for _ in layer.under(f"{name}.")):
+                self.section(name)
+        for layer in self._layers:
+            for name in (*layer.values, *layer.texts):
+                if not self._has_owner(name, known):
+                    self._refuse(layer, name, known)
+        return self
 
-def resolve(layers: Iterable[Layer]) -> Settings:
-    """Pure: later layers win. Raises ConfigError naming file, key and what was expected."""
-    settings = Settings({k.name: k.default for k in KEYS.values()}, dict.fromkeys(KEYS, "default"))
-    for layer in layers:
-        for name, value in layer.values.items():
-            _apply(settings, layer, name, value)
-    return settings
+    def declared(self) -> Iterator[tuple[str, Key]]:
+        """Every key with its declaration: the host's, then those of the plugins that are loaded."""
+        yield from KEYS.items()
+        for section in self._plugin_sections.values():
+            yield from ((f"{section.name}.{name}", key) for name, key in section.keys().items())
 
+    def section(self, name: str) -> Any:
+        """A plugin's options: an instance of its model; a plain dict for a plugin that declares none."""
+        if name not in self._made:
+            self._made[name] = self._make(name)
+        return self._made[name]
 
-def _apply(settings: Settings, layer: Layer, name: str, value: Any) -> None:
-    key = KEYS.get(name)
-    if key is None and not name.startswith(PLUGIN_PREFIX):
-        raise ConfigError(f"{layer.origin}: unknown key {name!r}", _did_you_mean(name))
-    if key is not None:
-        value = check(key, value, layer.origin)
-    if not layer.trusted:
-        allowed = key is not None and _may_set(key, value, settings.resolved[name])
-        if not allowed:
-            settings.ignored.append(f"{layer.origin}: {name} is not a project's to set that way; ignored")
+    def _make(self, name: str) -> Any:
+        declared = self._plugin_sections.get(name) or PluginSection(name)
+        keys = declared.keys()
+        values: dict[str, Any] = {}
+        for layer in self._layers:
+            for field_name, value, is_text in layer.under(f"{name}."):
+                full = f"{name}.{field_name}"
+                key = keys.get(field_name)
+                if (
+                    key is not None
+                    and not layer.trusted
+                    and not key.may_be_set_by_project(value, values.get(field_name, key.default))
+                ):
+                    key = None
+                if key is None and not layer.trusted:
+                    self.ignored.append(f"{layer.origin}: {full} is not a project's to set that way; ignored")
+                    continue
+                self.values[full] = values[field_name] = declared.value(field_name, value, is_text, layer.origin)
+                self.origins[full] = layer.origin
+        return declared.make(values)
+
+    def _has_owner(self, name: str, known: Collection[str]) -> bool:
+        prefixes = [f"{section}." for section in self._plugin_sections] + [f"{PLUGIN_PREFIX}{plugin}." for plugin in known]
+        return (
+            name in KEYS
+            or name in _VARIABLES
+            or any(name.startswith((prefix, variable_of(prefix))) for prefix in prefixes)
+            or any(f".{plugin}." in name or f"_{plugin.upper()}_" in name for plugin in known)  # one that is switched off
+        )
+
+    def _refuse(self, layer: Layer, name: str, known: Collection[str]) -> None:
+        if name.startswith("AGENTIC_"):
+            raise ConfigError(f"environment: no key belongs to {name}", "`agentic config show` lists all keys; unset it")
+        if not name.startswith(PLUGIN_PREFIX):
+            raise ConfigError(f"{layer.origin}: unknown key {name!r}", _did_you_mean(name, KEYS))
+        if not layer.trusted:
+            self.ignored.append(f"{layer.origin}: {name} is not a project's to set that way; ignored")
             return
-        if name == "plugins.disabled":
-            value = sorted({*settings.resolved[name], *value})
-    settings.resolved[name] = value
-    settings.origins[name] = layer.origin
+        plugin = name.split(".")[1]
+        raise ConfigError(f"{layer.origin}: [plugin.{plugin}] belongs to no plugin", _did_you_mean(plugin, known))
 
 
-def _may_set(key: Key, value: Any, current: Any) -> bool:
-    """Whether an untrusted project may set `key` to `value` over `current`."""
-    if key.scope == "select":
-        return True
-    if key.scope == "user":
-        return False
-    if isinstance(value, list):  # only names of what to switch off: any addition is stricter
-        return True
-    if key.default == 0 and not isinstance(value, bool):  # 0 stands for "no limit of mine"
-        return bool(value) and (current == 0 or value <= current)
-    return bool(value <= current)
+def variable_of(name: str) -> str:
+    """The environment variable of a key, or the beginning of those of a section."""
+    return "AGENTIC_" + name.upper().replace(".", "_").replace("-", "_")
 
 
-def check(key: Key, value: Any, origin: str) -> Any:
-    """`value` in the key's type. Raises ConfigError saying what was expected."""
-    expected = _expected(key)
-    if isinstance(key.default, float) and type(value) is int:
-        value = float(value)
-    right = type(value) is type(key.default)
-    if right and isinstance(value, list):
-        right = all(isinstance(item, str) for item in value)
-    elif right and isinstance(value, (int, float)) and not isinstance(value, bool):
-        right = key.minimum <= value < float("inf")
-    if not right or (key.choices and value not in key.choices):
-        raise ConfigError(f"{origin}: {key.name} must be {expected}, not {value!r}", f"{key.name}: {key.help}")
-    return value
+_VARIABLES = {variable_of(name): name for name in KEYS} | _ALIASES
 
 
-def _expected(key: Key) -> str:
-    if key.choices:
-        return "one of " + ", ".join(choice or '""' for choice in key.choices)
-    if isinstance(key.default, bool):
-        return "true or false"
-    if isinstance(key.default, (int, float)):
-        kind = "a whole number" if isinstance(key.default, int) else "a number"
-        return f"{kind} of at least {key.minimum:g}"
-    return "a list of texts" if isinstance(key.default, list) else "a text"
+def _origin(layer: Layer, name: str) -> str:
+    return name if name.startswith("AGENTIC_") else f"-c {name}"
 
 
-def _did_you_mean(name: str) -> str:
-    close = get_close_matches(name, KEYS, 1)
-    return f"did you mean {close[0]}?" if close else "`agentic config show` lists all keys"
+def _did_you_mean(name: str, keys: Collection[str]) -> str:
+    close = get_close_matches(name, keys, 1)
+    return f"did you mean {close[0]}?" if close else "`agentic config show` lists all keys, `agentic plugins` all plugins"

@@ -1,72 +1,108 @@
-"""Every configuration key: its type by its default, its scope, its meaning."""
+"""The host's own keys: a class per section, each key with its default, scope and meaning. Plugins bring their own sections."""
 
-from dataclasses import dataclass
-from typing import Any, Literal
+from collections.abc import Mapping
+from typing import Any
 
-Scope = Literal["user", "select", "tighten"]
-"""Who may set a key. user: the user alone. select: a project too. tighten: a project too, to something stricter."""
-
-
-@dataclass(frozen=True, slots=True)
-class Key:
-    name: str
-    default: Any
-    scope: Scope
-    help: str
-    choices: tuple[str, ...] = ()
-    secret: bool = False
-    minimum: float = 0
-
-
-KEYS = {
-    key.name: key
-    for key in (
-        # Which transport serves decides where the code of a project goes, so a project may not choose it.
-        Key("llm.transport", "auto", "user", "auto: the endpoints if one answers within a second, else the embedded engine"),
-        Key("llm.endpoints", ["http://localhost:8001/v1", "http://localhost:8002/v1"], "user", "in the order of preference"),
-        Key("llm.model", "", "select", "empty: what the endpoint serves"),
-        Key("llm.api_key", "", "user", "sent to the endpoints; better in the environment as AGENTIC_LLM_API_KEY", secret=True),
-        Key("llm.proxy", "", "user", "URL of an HTTP proxy; proxy variables of the environment are not read"),
-        Key("llm.follow_redirects", False, "user", "whether an endpoint may redirect"),
-        Key("llm.temperature", -1.0, "select", "below 0: the server's default", minimum=-1),
-        Key("llm.reasoning_effort", "", "select", "empty: the server's default", ("", "low", "medium", "high")),
-        Key("llm.connect_timeout", 5.0, "tighten", "seconds until a connection stands"),
-        Key("llm.first_token_timeout", 180.0, "tighten", "seconds until the first token; a long prompt takes its time"),
-        Key("llm.progress_timeout", 60.0, "tighten", "seconds between two pieces of an answer; keep-alives do not count"),
-        Key("llm.total_timeout", 1800.0, "tighten", "seconds for one answer"),
-        Key("llm.vllm.enable_prefix_caching", True, "select", "what `agentic serve` writes"),
-        Key("llm.vllm.prefix_cache_size", 1024, "select", "tokens of the common prefix that stay stable", minimum=1),
-        Key("llm.vllm.common_prefixes", ["system_prompt", "workflow_context"], "select", "what the prompt keeps stable"),
-        Key("llm.local.model", "qwen2.5-coder-1.5b", "user", "the embedded engine's model: a name or a FILE.gguf"),
-        Key("llm.local.context", 8192, "tighten", "window of the embedded engine in tokens", minimum=512),
-        Key("llm.local.parallel", 2, "tighten", "requests that the embedded engine serves at once", minimum=1),
-        Key("llm.local.threads", 0, "tighten", "0: all cores"),
-        Key("batching.strategy", "admission", "select", "which request goes where and when"),
-        Key("batching.batch_size", 4, "tighten", "requests in flight per endpoint to begin with", minimum=1),
-        Key("batching.batch_timeout", 0.1, "tighten", "the longest a request may be held for a better place, in seconds"),
-        Key("context.strategy", "window", "select", "what of a history goes into a request"),
-        Key("context.context_window", 0, "tighten", "tokens; 0: what the server says, 4096 where it says nothing"),
-        Key("context.reserved_for_response", 1024, "select", "of 4096; in proportion for other windows", minimum=1),
-        Key("workflow.max_iterations", 50, "tighten", "model calls in a run", minimum=1),
-        Key("workflow.timeout_seconds", 1200, "tighten", "for a whole run", minimum=1),
-        Key("workflow.recursion_limit", 100, "tighten", "node transitions in a run", minimum=1),
-        Key("complexity.estimator", "llm", "select", "who says how large a task is"),
-        Key("decomposition.strategy", "llm", "select", "who splits a large task"),
-        Key("sub_agents.enabled", True, "tighten", "whether a large task may be split"),
-        Key("sub_agents.fan_out", "local", "select", "where sub-agents run"),
-        Key("sub_agents.complexity_threshold", 0.7, "select", "from which complexity on a task is split; 0: every task"),
-        Key("sub_agents.max_concurrent", 4, "tighten", "sub-agents at once", minimum=1),
-        Key("sub_agents.subtask_max_iterations", 10, "tighten", "model calls in a sub-agent", minimum=1),
-        Key("sub_agents.timeout_seconds", 300, "tighten", "for one sub-agent", minimum=1),
-        Key("tools.protocol", "auto", "select", "how a model is asked for tool calls", ("auto", "native", "json", "fenced")),
-        Key("tools.enabled", [], "select", "empty: all that plugins offer"),
-        Key("tools.command_timeout", 120, "tighten", "seconds for one command", minimum=1),
-        Key("approval.mode", "", "user", "empty: ask in a terminal, none without one", ("", "ask", "edits", "all", "none")),
-        Key("plugins.disabled", [], "tighten", "names of plugins that are not loaded"),
-        Key("plugins.require", [], "select", 'what must be installed, e.g. "agentic-foo>=1"'),
-        Key("ui.debug", False, "user", "tracebacks, and where each prompt's tokens are: the same as --debug"),
-        Key("ui.renderer", "", "user", "empty: rich in a terminal, plain in a pipe"),
-    )
-}
+from agentic.config.section import Key, Section, setting
 
 PLUGIN_PREFIX = "plugin."
+
+
+class Llm(Section):
+    # Which transport serves decides where the code of a project goes, so a project may not choose it.
+    transport: str = setting("auto", "auto: the endpoints if one answers within a second, else the embedded engine")
+    endpoints: tuple[str, ...] = setting(("http://localhost:8001/v1", "http://localhost:8002/v1"), "in the order of preference")
+    model: str = setting("", "empty: what the endpoint serves", "select")
+    api_key: str = setting("", "sent to the endpoints; better in the environment as AGENTIC_LLM_API_KEY", secret=True)
+    proxy: str = setting("", "URL of an HTTP proxy; proxy variables of the environment are not read")
+    follow_redirects: bool = setting(False, "whether an endpoint may redirect")
+    temperature: float | None = setting(None, "not set: the server's default", "select", kind=float)
+    top_p: float | None = setting(None, "not set: the server's default", "select", kind=float)
+    seed: int | None = setting(None, "not set: the server's default", "select", kind=int)
+    max_tokens: int | None = setting(
+        None, "of one answer; not set: as many as the window keeps for it", "select", kind=int, minimum=1
+    )
+    reasoning_effort: str = setting("", "empty: the server's default", "select", ("", "low", "medium", "high"))
+    extra_body: Mapping[str, Any] = setting({}, "further fields of every request, as the server names them")
+    connect_timeout: float = setting(5.0, "seconds until a connection stands", "tighten")
+    first_token_timeout: float = setting(180.0, "seconds until the first token; a long prompt takes its time", "tighten")
+    progress_timeout: float = setting(60.0, "seconds between two pieces of an answer; keep-alives do not count", "tighten")
+    total_timeout: float = setting(1800.0, "seconds for one answer", "tighten")
+
+
+class Batching(Section):
+    strategy: str = setting("", "which request goes where and when", "select")
+    batch_size: int = setting(4, "requests in flight per endpoint to begin with", "tighten", minimum=1)
+    batch_timeout: float = setting(0.1, "the longest a request may be held for a better endpoint, in seconds", "tighten")
+
+
+class Context(Section):
+    strategy: str = setting("", "what of a history goes into a request", "select")
+    context_window: int = setting(0, "tokens; 0: what the server says, 4096 where it says nothing", "tighten")
+    reserved_for_response: int = setting(1024, "of 4096; in proportion for other windows", "select", minimum=1)
+
+
+class Workflow(Section):
+    max_iterations: int = setting(50, "model calls in a run", "tighten", minimum=1)
+    timeout_seconds: int = setting(1200, "for a whole run", "tighten", minimum=1)
+    recursion_limit: int = setting(100, "node transitions in a run", "tighten", minimum=1)
+
+
+class ComplexityEstimate(Section):
+    estimator: str = setting("", "who says how large a task is", "select")
+
+
+class Decomposition(Section):
+    strategy: str = setting("", "who splits a large task", "select")
+
+
+class SubAgents(Section):
+    enabled: bool = setting(True, "whether a large task may be split", "tighten")
+    fan_out: str = setting("", "where sub-agents run", "select")
+    complexity_threshold: float = setting(0.7, "from which complexity on a task is split; 0: every task", "select")
+    max_concurrent: int = setting(4, "sub-agents at once", "tighten", minimum=1)
+    subtask_max_iterations: int = setting(10, "model calls in a sub-agent", "tighten", minimum=1)
+    timeout_seconds: int = setting(300, "for one sub-agent", "tighten", minimum=1)
+
+
+class Tools(Section):
+    protocol: str = setting("auto", "how a model is asked for tool calls", "select", ("auto", "native", "json", "fenced"))
+    enabled: tuple[str, ...] = setting((), "empty: all that plugins offer", "select")
+    command_timeout: int = setting(120, "seconds for one command", "tighten", minimum=1)
+    launcher: str = setting("", "who starts commands, such as a sandbox; empty: agentic itself")
+
+
+class Approval(Section):
+    mode: str = setting("", "empty: ask in a terminal, none without one", choices=("", "ask", "edits", "all", "none"))
+
+
+class Plugins(Section):
+    disabled: tuple[str, ...] = setting((), "names of plugins that are not loaded", "tighten")
+    require: tuple[str, ...] = setting((), 'what must be loaded, e.g. "agentic-foo>=1"', "select")
+    may_grant: tuple[str, ...] = setting((), 'plugins whose gate may allow a call without a question by "allow"')
+
+
+class Ui(Section):
+    debug: bool = setting(False, "tracebacks, and where each prompt's tokens are: the same as --debug")
+    renderer: str = setting("", "empty: the richest that the output can show")
+
+
+class Log(Section):
+    file: str = setting("", "a file for one line on each thing that happens behind the scenes: the same as --log and AGENTIC_LOG")
+
+
+SECTIONS: dict[str, type[Section]] = {
+    "llm": Llm,
+    "batching": Batching,
+    "context": Context,
+    "workflow": Workflow,
+    "complexity": ComplexityEstimate,
+    "decomposition": Decomposition,
+    "sub_agents": SubAgents,
+    "tools": Tools,
+    "approval": Approval,
+    "plugins": Plugins,
+    "ui": Ui,
+    "log": Log,
+}
+KEYS: dict[str, Key] = {f"{name}.{field}": key for name, section in SECTIONS.items() for field, key in section.keys.items()}

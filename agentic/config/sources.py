@@ -6,17 +6,18 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from agentic.config.layers import Layer, Settings, check, resolve
-from agentic.config.schema import KEYS, PLUGIN_PREFIX, Key
+from agentic.config.layers import Layer, Settings
+from agentic.config.schema import KEYS
 from agentic.errors import ConfigError
 
 PROJECT_FILE = "agentic.toml"
 _OTHER = re.compile(r"AGENTIC_(PLUGINS|SERVERS|TEST_\w*)")
-_ENVIRONMENT = {"AGENTIC_" + name.upper().replace(".", "_"): key for name, key in KEYS.items()}
 
 
 def load(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[str, ...] = ()) -> Settings:
     """The settings for a run in `root`. `overrides` and `pairs` (KEY=VALUE texts) come from the command line.
+
+    Keys of plugins are kept, and checked when the plugins are loaded (`Settings.with_plugins`).
 
     Raises ConfigError. `.env` files are never read.
     """
@@ -25,8 +26,9 @@ def load(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[st
     if project:
         layers.append(file_layer(project, trusted=False))
     layers.append(environment_layer(os.environ))
-    layers.append(Layer("command line", {**dict(_parse_pair(pair) for pair in pairs), **(overrides or {})}))
-    return resolve(layer for layer in layers if layer.values)
+    layers.append(Layer("command line", texts=dict(map(_parse_pair, pairs))))
+    layers.append(Layer("command line", overrides or {}))
+    return Settings([layer for layer in layers if layer.values or layer.texts])
 
 
 def user_file() -> Path:
@@ -54,7 +56,7 @@ def file_layer(path: Path, trusted: bool = True) -> Layer:
         tool = table.get("tool")
         own = tool.get("agentic", {}) if isinstance(tool, dict) else {}
         table = own if isinstance(own, dict) else {}
-    return Layer(str(path), dict(_flatten(table)), trusted)
+    return Layer(str(path), dict(_flatten(table)), trusted=trusted)
 
 
 def read_toml(path: Path) -> dict[str, Any]:
@@ -84,46 +86,14 @@ def _flatten(table: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, 
 
 def environment_layer(environment: Mapping[str, str]) -> Layer:
     """`AGENTIC_LLM_ENDPOINTS=a,b` and so on, one variable for each key."""
-    values = {}
-    for variable, text in environment.items():
-        if not variable.startswith("AGENTIC_") or _OTHER.fullmatch(variable):
-            continue
-        key = _ENVIRONMENT.get(variable)
-        if key is None:
-            raise ConfigError(f"environment: no key belongs to {variable}", "`agentic config show` lists all keys; unset it")
-        values[key.name] = parse_text(key, text, variable)
-    return Layer("environment", values)
+    return Layer(
+        "environment",
+        texts={name: text for name, text in environment.items() if name.startswith("AGENTIC_") and not _OTHER.fullmatch(name)},
+    )
 
 
-def _parse_pair(pair: str) -> tuple[str, Any]:
+def _parse_pair(pair: str) -> tuple[str, str]:
     name, equals, text = pair.partition("=")
     if not equals:
         raise ConfigError(f"-c {pair}: expected KEY=VALUE", "for example -c workflow.max_iterations=20")
-    key = KEYS.get(name)
-    if key is None:
-        return name, toml_value(text) if name.startswith(PLUGIN_PREFIX) else text
-    return name, parse_text(key, text, f"-c {name}")
-
-
-def parse_text(key: Key, text: str, origin: str) -> Any:
-    """A value from text in the key's type: lists are comma-separated. Raises ConfigError."""
-    value: Any = text
-    if isinstance(key.default, list):
-        value = [item.strip() for item in text.split(",") if item.strip()]
-    elif isinstance(key.default, bool):
-        value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
-    elif isinstance(key.default, (int, float)):
-        try:
-            value = type(key.default)(text)
-        except ValueError:
-            value = text
-    return check(key, value, origin)
-
-
-def toml_value(text: str) -> Any:
-    import tomllib
-
-    try:
-        return tomllib.loads(f"value = {text}")["value"]
-    except tomllib.TOMLDecodeError:
-        return text
+    return name, text

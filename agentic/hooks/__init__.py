@@ -1,18 +1,18 @@
 """The doors. Each file holds one concern: the hook specification and the Protocol of what it offers.
 
-Provider hooks are sync, called once at start, and return named records; event hooks (`events.py`) are async.
+Provider hooks are sync, called once, and return named records; event hooks (`events.py`) are called while a run goes on.
 """
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TextIO, TypeVar
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
 
 if TYPE_CHECKING:
+    from agentic.config import Settings
     from agentic.events import Event
-    from agentic.hooks.tools import Delegate, Memory
-    from agentic.hooks.transport import Transport
 
 PROJECT = "agentic"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -21,42 +21,60 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a factory may use.
+    """What a plugin's code may use. Some hooks add to it: their `Setup` has a name of its own.
 
-    `settings` maps dotted keys ("llm.endpoints") to resolved values; `options` is the plugin's own `[plugin.NAME]` table,
-    an instance of `Provider.options` where that is set, else a plain dict. `transport` is set for batchers only,
-    `stdout` (the real one; `sys.stdout` is redirected while plugins run) for renderers, `memory` and `delegate` for tools.
+    `settings` are the host's, a frozen object per section (`setup.settings.llm.endpoints`). `root` is the folder that the run works
+    in. `emit` shows an event. `provider(name)` makes another provider of the same hook, for one that wraps it; of the own name, the
+    one that is replaced.
     """
 
-    settings: Mapping[str, Any]
+    settings: "Settings"
+    root: Path
     emit: "Callable[[Event], Awaitable[None]]"
-    options: Any = None
-    transport: "Transport | None" = None
-    stdout: TextIO | None = None
-    memory: "Memory | None" = None
-    delegate: "Delegate | None" = None
+    provider: Callable[[str], Any]
+    section: str = ""
+
+    @property
+    def options(self) -> Any:
+        """The plugin's own section: an instance of what `agentic_options` names, else a plain dict. Raises ConfigError."""
+        return self.settings.section(self.section)
 
 
 @dataclass(frozen=True, slots=True)
 class Provider(Generic[T]):
-    """A named implementation. `factory` runs only when `name` is selected; `options` is a pydantic model for `[plugin.NAME]`.
+    """A named implementation. `factory(setup)` runs on the event loop's thread, only when `name` is selected.
 
-    `automatic` is a transport's place in what `llm.transport = "auto"` tries, 0 for never.
+    One provider of a hook is the `default`, selected where the settings name none; one that `stands_in` takes over where the
+    selected one cannot be made or fails. `replaces` is the plugin whose provider of the same name this one takes the place of.
+    `automatic` is a transport's place in what `llm.transport = "auto"` tries, 0 for never; `flag` an option of the command line
+    that selects it, whose value goes to the plugin's own key `flag_key`.
     """
 
     name: str
     summary: str
-    factory: Callable[[Setup], T]
-    options: Any = None
+    factory: Callable[[Any], T]
+    default: bool = False
+    stands_in: bool = False
+    replaces: str = ""
     automatic: int = 0
+    flag: str = ""
+    flag_key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """A command `agentic NAME`; `target` is "module:attribute" of a click command, imported when it is called."""
+class Options:
+    """A plugin's own settings. `model` is "module:Class" of an `agentic.Section` or a pydantic model, imported when needed.
 
-    name: str
-    summary: str
-    target: str
+    `section` is where they stand in the configuration, "" for `plugin.NAME`.
+    """
+
+    model: str
+    section: str = ""
+
+
+@hookspec
+def agentic_options() -> Options:
+    """Declares the plugin's own settings."""
+    raise NotImplementedError

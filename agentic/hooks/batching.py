@@ -1,12 +1,21 @@
 """Which request goes where, and when."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
+from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from agentic.events import EndpointSeen
-from agentic.hooks import Provider, hookspec
-from agentic.types import ChatRequest, Delta, EndpointInfo, Message
+from agentic.hooks import Provider, Setup, hookspec
+from agentic.hooks.transport import Transport
+from agentic.types import Answer, ChatRequest, Delta, EndpointInfo
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatcherSetup(Setup):
+    """`transport` is the selected one."""
+
+    transport: Transport
 
 
 class Lane(Enum):
@@ -24,7 +33,7 @@ class Batcher(Protocol):
         """The answer as it is made, from whichever endpoint serves it. Raises what the last endpoint raised."""
         ...
 
-    async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Message | Exception]:
+    async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Answer | Exception]:
         """All answers, in order; a failed one is its exception, and never cancels the others."""
         ...
 
@@ -62,5 +71,5 @@ class Warms(Protocol):
 
 @hookspec
 def agentic_batchers() -> Iterable[Provider[Batcher]]:
-    """Offers batchers, selected by `batching.strategy`. Their `Setup.transport` is the selected transport."""
+    """Offers batchers, selected by `batching.strategy`. Their factories get a `BatcherSetup`."""
     raise NotImplementedError

@@ -1,8 +1,21 @@
 """Further commands of the command line."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
-from agentic.hooks import Command, hookspec
+from agentic.hooks import hookspec
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A command `agentic NAME`; `target` is "module:attribute" of a click command, imported when it is called.
+
+    `agentic.commands` has the common options and what opens a run.
+    """
+
+    name: str
+    summary: str
+    target: str
 
 
 @hookspec

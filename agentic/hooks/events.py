@@ -1,24 +1,37 @@
-"""Hooks that are called while a run goes on: async, one plugin at a time, each under a timeout, never a whole run's end."""
+"""Hooks that are called while a run goes on, one plugin at a time, each under a timeout. Take only the arguments you need."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal, get_args
 
 from agentic.events import Event
-from agentic.hooks import hookspec
-from agentic.types import ChatRequest, ToolCall
+from agentic.hooks import Setup, hookspec
+from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
+from agentic.workspace import Workspace
+
+Decision = Literal["allow", "ask", "deny"]
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """A gate's word on a tool call. Over all plugins: deny > ask > allow; none is no opinion."""
+    """A gate's word on a tool call. Over all plugins: deny > ask > allow; None is no opinion.
 
-    decision: Literal["allow", "ask", "deny"]
+    "ask" asks the user in every mode where there is a terminal. "allow" spares the question where the user's own settings say that
+    this plugin may (`plugins.may_grant`), or the plugin is a file in the user's own folder. `arguments` replace the call's.
+    """
+
+    decision: Decision
     reason: str = ""
+    arguments: Mapping[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        if self.decision not in get_args(Decision):
+            raise ValueError(f"a verdict is one of {', '.join(get_args(Decision))}, not {self.decision!r}")
 
 
 @hookspec
-async def agentic_on_event(event: Event) -> None:
-    """Observes. A failure is counted and never reaches the run.
+async def agentic_on_event(event: Event, setup: Setup) -> None:
+    """Observes, from a queue of the plugin's own: it never slows the run down. A failure is counted and never reaches the run.
 
     `llm_chunk` and `reasoning_chunk` come only to plugins that set `agentic_wants_chunks = True`.
     """
@@ -26,12 +39,34 @@ async def agentic_on_event(event: Event) -> None:
 
 
 @hookspec
-async def agentic_before_request(request: ChatRequest) -> ChatRequest | None:
-    """May return a changed request; None leaves it as it is. A failure leaves it as it is, with a warning."""
+async def agentic_before_request(request: ChatRequest, setup: Setup) -> ChatRequest | None:
+    """May return a changed request, of every request to a model; None leaves it as it is.
+
+    A failure ends the request: what should have been taken out of it must not be sent.
+    """
     raise NotImplementedError
 
 
 @hookspec
-async def agentic_before_tool(call: ToolCall) -> Verdict | None:
-    """A gate before every tool call. One that raises or times out denies."""
+async def agentic_before_tool(
+    call: ToolCall, arguments: Mapping[str, Any], tool: ToolSpec, agent: str, setup: Setup
+) -> Verdict | None:
+    """A gate before every tool call. One that fails, in whatever way, denies."""
+    raise NotImplementedError
+
+
+@hookspec
+async def agentic_after_tool(
+    call: ToolCall,
+    arguments: Mapping[str, Any],
+    tool: ToolSpec,
+    output: ToolOutput,
+    agent: str,
+    workspace: Workspace,
+    setup: Setup,
+) -> ToolOutput | None:
+    """May return a changed output, which the model reads; None leaves it as it is, and so does a failure.
+
+    `workspace` is the folder as that agent has it, which is not always the run's.
+    """
     raise NotImplementedError

@@ -1,10 +1,18 @@
 """What the user sees."""
 
 from collections.abc import Iterable
-from typing import Protocol
+from dataclasses import dataclass
+from typing import Protocol, TextIO
 
 from agentic.events import Event
-from agentic.hooks import Provider, hookspec
+from agentic.hooks import Provider, Setup, hookspec
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RendererSetup(Setup):
+    """`stdout` is the real one: `sys.stdout` is redirected while plugins run."""
+
+    stdout: TextIO
 
 
 class Renderer(Protocol):
@@ -19,5 +27,5 @@ class Renderer(Protocol):
 
 @hookspec
 def agentic_renderers() -> Iterable[Provider[Renderer]]:
-    """Offers renderers, selected by `ui.renderer` and `--output`."""
+    """Offers renderers, selected by `ui.renderer` and `--output`. Their factories get a `RendererSetup`."""
     raise NotImplementedError

@@ -1,13 +1,15 @@
 """What an agent can do."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from agentic.hooks import Provider, hookspec
+from agentic.hooks import Provider, Setup, hookspec
 from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
+    from agentic.hooks.launcher import LaunchPolicy
     from agentic.workspace import Workspace
 
 
@@ -15,12 +17,8 @@ CALLER: ContextVar[str] = ContextVar("caller", default="main")
 """The agent whose call a tool is running."""
 
 
-Delegate = Callable[[Plan], Awaitable[Outcome]]
-"""Carries a plan out on sub-agents, for the agent itself (`Setup.delegate`). Raises ToolError for a sub-agent."""
-
-
 class Memory(Protocol):
-    """What a tool may know of the session it runs in (`Setup.memory`)."""
+    """What a tool may know of the session it runs in."""
 
     def share(self, key: str, value: str, by: str) -> None:
         """Puts a value before all agents of the session. Raises ToolError for one that is too large."""
@@ -29,6 +27,17 @@ class Memory(Protocol):
     def recall(self, name: str) -> str | None:
         """A tool output that was left out of the prompt, by its `recall_id`."""
         ...
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ToolSetup(Setup):
+    """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `launch(argv, policy)` gives the
+    words that start a command as the user wants commands started. `late_tools(words)` finds tools that stand in no prompt."""
+
+    memory: Memory
+    delegate: Callable[[Plan], Awaitable[Outcome]]
+    launch: "Callable[[Sequence[str], LaunchPolicy], list[str]]"
+    late_tools: Callable[[str], Awaitable[list[ToolSpec]]]
 
 
 class Tool(Protocol):
@@ -42,7 +51,29 @@ class Tool(Protocol):
         ...
 
 
+class ToolSource(Protocol):
+    """Tools that come and go while a session runs, from a server for example. They stand in no prompt: the model finds them."""
+
+    async def open(self) -> None:
+        """Begins, in the background of the session; may take its time."""
+        ...
+
+    def tools(self) -> list[Tool]:
+        """What there is now."""
+        ...
+
+    async def close(self) -> None:
+        """Ends with the session; called also when `open` failed."""
+        ...
+
+
 @hookspec
 def agentic_tools() -> Iterable[Provider[Tool]]:
-    """Offers tools, all enabled unless `tools.enabled` names some. A provider's name is the tool's name."""
+    """Offers tools, all enabled unless `tools.enabled` names some. A provider's name is the tool's name; it gets a `ToolSetup`."""
+    raise NotImplementedError
+
+
+@hookspec
+def agentic_tool_sources() -> Iterable[Provider[ToolSource]]:
+    """Offers sources of tools; all of them are used."""
     raise NotImplementedError

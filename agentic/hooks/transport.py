@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
 from agentic.hooks import Provider, hookspec
-from agentic.types import ChatRequest, Delta, EndpointInfo, EndpointLoad, Message, PartialAnswer, TokenCount
+from agentic.types import Answer, ChatRequest, Delta, EndpointInfo, EndpointLoad, PartialAnswer, TokenCount
 
 
 class Transport(Protocol):
@@ -60,10 +60,18 @@ class ReportsLoad(Protocol):
 
 
 @runtime_checkable
+class CachesPrefixes(Protocol):
+    """A transport that can tell whether having a prompt's beginning computed before it is needed saves anything."""
+
+    @property
+    def caches_prefixes(self) -> bool: ...
+
+
+@runtime_checkable
 class SendsBatches(Protocol):
     """A transport that can put several plain requests into one."""
 
-    async def batch(self, requests: Sequence[ChatRequest], endpoint: str) -> list[Message]:
+    async def batch(self, requests: Sequence[ChatRequest], endpoint: str) -> list[Answer]:
         """The answers in order, when all are there. For requests without tools that differ in nothing but their messages.
 
         Raises AgenticError, RequestRejected where the endpoint has no such route: they are sent one by one then.

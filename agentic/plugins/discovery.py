@@ -1,26 +1,32 @@
 """Plugins by metadata alone: nothing is imported here."""
 
 import os
-import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import Distribution, EntryPoint, distributions
+from functools import partial
+from importlib.metadata import distributions
+from importlib.util import module_from_spec, spec_from_file_location
+from pathlib import Path
+from typing import Any
 
+from agentic.extras import DISTRIBUTION
 from agentic.hooks import PROJECT
 from agentic.plugins.status import PluginStatus
+
+OWN_FOLDER = "your plugins folder"
 
 
 @dataclass(slots=True)
 class Candidate:
-    """An entry point in the group `agentic`, and whether it may be imported (status.state is "loaded")."""
+    """An entry point in the group `agentic`, or a file in the user's own folder; imported where status.state is "loaded"."""
 
-    entry_point: EntryPoint
-    distribution: Distribution
+    load: Callable[[], Any]
+    requires: Iterable[str]
     status: PluginStatus
 
     @property
     def builtin(self) -> bool:
-        return self.status.distribution == PROJECT
+        return self.status.distribution == DISTRIBUTION
 
 
 def discover(disabled: Collection[str]) -> list[Candidate]:
@@ -35,9 +41,9 @@ def discover(disabled: Collection[str]) -> list[Candidate]:
             status.state, status.error = "disabled", "switched off by plugins.disabled"
         elif wanted is not None and not candidate.builtin and not wanted & {status.name, status.distribution}:
             status.state, status.error = "disabled", "not named in AGENTIC_PLUGINS"
-        elif status.name in owners:
+        elif status.state == "loaded" and status.name in owners:
             status.state, status.error = "duplicate", f"{owners[status.name]} has a plugin of this name already"
-        else:
+        elif status.state == "loaded":
             owners[status.name] = status.distribution
             if not candidate.builtin:
                 _check_requirements(candidate)
@@ -52,20 +58,46 @@ def _candidates() -> Iterator[Candidate]:
             continue
         seen.add(distribution.name)
         for point in entry_points:
-            yield Candidate(point, distribution, PluginStatus(point.name, distribution.name, distribution.version))
+            status = PluginStatus(point.name, distribution.name, distribution.version)
+            yield Candidate(point.load, distribution.requires or (), status)
+    for path in sorted(user_folder().glob("*.py")):
+        candidate = Candidate(partial(_load_file, path), (), PluginStatus(path.stem, OWN_FOLDER, ""))
+        if not _is_only_ours(path):
+            candidate.status.state, candidate.status.error = "unsupported", f"others may write {path}: chmod go-w it"
+        yield candidate
+
+
+def user_folder() -> Path:
+    """Where a plugin may be a single file, without packaging: for the user's own policies."""
+    from platformdirs import user_config_path
+
+    return user_config_path("agentic") / "plugins"
+
+
+def _load_file(path: Path) -> Any:
+    spec = spec_from_file_location(f"agentic_user_plugins.{path.stem}", path)
+    assert spec is not None and spec.loader is not None
+    module = module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def _is_only_ours(path: Path) -> bool:
+    """Whether neither the file nor its folder can be written by anybody else."""
+    return all(info.st_uid in (0, os.getuid()) and not info.st_mode & 0o022 for info in (path.stat(), path.parent.stat()))
 
 
 def _check_requirements(candidate: Candidate) -> None:
     """Marks a plugin whose distribution needs another host version, or something that is not installed."""
-    from agentic.plugins.requirements import unmet
+    from agentic.plugins.requirements import name_of, unmet
 
-    for text in candidate.distribution.requires or ():
+    for text in candidate.requires:
         try:
             have = unmet(text)
         except ValueError:  # metadata that nobody can read rules nothing out
             continue
         if have is not None:
-            name = re.split(r"[\s\[<>=!~;(]", text, maxsplit=1)[0]
+            name = name_of(text)
             what = f"have {name} {have}" if have else "which is not installed"
             candidate.status.state, candidate.status.error = "unsupported", f"needs {text}, {what}"
             return

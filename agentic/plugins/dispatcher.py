@@ -1,4 +1,4 @@
-"""Events to plugins: one at a time, each under a timeout, with the plugin's name on whatever goes wrong.
+"""Events to plugins: each call under a timeout, with the plugin's name on whatever goes wrong.
 
 pluggy has no async (a coroutine would land in the result list un-awaited), so this is our own.
 """
@@ -6,101 +6,227 @@ pluggy has no async (a coroutine would land in the result list un-awaited), so t
 import asyncio
 import inspect
 import time
-from collections.abc import Awaitable, Callable
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
+from agentic.errors import AgenticError
 from agentic.events import Event, Warned
+from agentic.hooks import Setup
 from agentic.hooks.events import Verdict
 from agentic.hooks.screen import Renderer
-from agentic.plugins.host import Host
+from agentic.plugins.guard import FAULTS, PluginFault, conforms
+from agentic.plugins.host import Host, Implementation
 from agentic.plugins.isolation import describe
 from agentic.threads import on_daemon_thread
-from agentic.types import ChatRequest, ToolCall
+from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
+from agentic.workspace import Workspace
 
 HOOK_SECONDS = 5.0
 MAX_FAULTS = 3
+MAX_WAITING = 1000  # events before an observer's queue; what comes on top of them it does not see
+CLOSING_SECONDS = 1.0  # for all observers together, once a run is over
 _STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 
 
-class Dispatcher:
-    """Passes what happens to the renderer, the journal (all but chunks) and the plugins."""
+@dataclass(frozen=True, slots=True)
+class Ruling:
+    """What all gates together say of a call: `plugin` gave the `decision`. `granted`: no question is needed. "" is no opinion."""
 
-    def __init__(self, host: Host, renderer: Renderer, run: str) -> None:
+    decision: str
+    reason: str
+    plugin: str
+    granted: bool
+    arguments: Mapping[str, Any]
+
+
+class Dispatcher:
+    """Passes what happens to the renderer, the journal (all but what is transient) and the plugins."""
+
+    def __init__(
+        self,
+        host: Host,
+        renderer: Renderer,
+        run: str,
+        setup_of: Callable[[str], Setup],
+        may_grant: tuple[str, ...] = (),
+        sink: Callable[[Event], Awaitable[None]] | None = None,
+    ) -> None:
         self._host = host
         self._renderer = renderer
         self._run = run
-        self._faults: dict[str, int] = {}
+        self._setup_of = setup_of
+        self._may_grant = may_grant
+        self._sink = sink
+        self._faults = Counter[tuple[str, str]]()
         self.journal: Callable[[Event], None] = lambda event: None
-        observers = host.implementations("agentic_on_event")
-        self._observers = [(name, function, arguments) for name, function, arguments in observers]
-        self._chunk_observers = [o for o in self._observers if getattr(host.plugin(o[0]), "agentic_wants_chunks", False)]
+        self._observers = [Observer(self, each) for each in host.implementations("agentic_on_event")]
+        host.report = self.warn
 
     async def emit(self, event: Event) -> None:
-        """To the renderer at once, then to the observers. Chunks, the hot path, go to no observer that did not ask."""
+        """To the renderer at once; to the observers' queues. What is transient goes to no observer that did not ask."""
         event.run = event.run or self._run
         event.time = event.time or time.time()
         self._renderer.handle(event)
-        if not event.passing:
+        if not event.transient:
             self.journal(event)
-        for name, function, arguments in self._chunk_observers if event.passing else self._observers:
-            try:
-                await self._call(name, function, arguments, event=event)
-            except HookFault as fault:
-                self._warn(fault)
+        for observer in self._observers:
+            if observer.wants_chunks or not event.transient:
+                observer.put(event)
+        if self._sink is not None:
+            await self._sink(event)
 
     def show(self, event: Event) -> None:
         """To the renderer alone."""
         self._renderer.handle(event)
 
-    def _warn(self, fault: "HookFault") -> None:
-        self._renderer.handle(Warned(message=str(fault), run=self._run))
+    def warn(self, message: str) -> None:
+        """To the screen and the session; not to observers, whose faults it may tell of."""
+        event = Warned(message=message, run=self._run, time=time.time())
+        self._renderer.handle(event)
+        self.journal(event)
 
-    async def before_request(self, request: ChatRequest, stages: list[tuple[str, ChatRequest]] | None = None) -> ChatRequest:
-        """The request as the plugins leave it. `stages` gets each plugin's name with what it made of it, where it changed it."""
-        for name, function, arguments in self._host.implementations("agentic_before_request"):
-            try:
-                changed = await self._call(name, function, arguments, request=request)
-            except HookFault as fault:
-                self._warn(fault)
-                continue
-            if isinstance(changed, ChatRequest) and changed is not request:
+    async def aclose(self) -> None:
+        """Gives the observers a moment for what they have not seen yet."""
+        tasks = [observer.task for observer in self._observers if observer.task is not None]
+        if tasks:
+            for observer in self._observers:
+                observer.end()
+            _, late = await asyncio.wait(tasks, timeout=CLOSING_SECONDS)
+            for task in late:
+                task.cancel()
+
+    async def before_request(self, request: ChatRequest, stages: list[tuple[str, ChatRequest]]) -> ChatRequest:
+        """The request as the plugins leave it; `stages` gets each plugin's name with what it made of it, where it changed it.
+
+        Raises PluginFault: what a plugin was to take out of a request is not sent because it failed.
+        """
+        for each in self._host.implementations("agentic_before_request"):
+            changed = await self._call(each, request=request)
+            if changed is not None and not conforms(changed, ChatRequest):
+                raise self._fault(each, f"returned {changed!r:.80}, which is no ChatRequest")
+            if changed is not None and changed is not request:
                 request = changed
-                if stages is not None:
-                    stages.append((name, request))
+                stages.append((each.plugin, request))
         return request
 
-    async def before_tool(self, call: ToolCall) -> Verdict:
-        """The strictest verdict; a gate that fails denies, however often it did."""
-        strictest = Verdict("allow")
-        for name, function, arguments in self._host.implementations("agentic_before_tool"):
+    async def before_tool(self, call: ToolCall, arguments: Mapping[str, Any], tool: ToolSpec, agent: str) -> Ruling:
+        """The strictest verdict; a gate that fails, or says what is no verdict, denies, however often it did."""
+        strictest, granted = Verdict("allow"), False
+        whose = ""
+        for each in self._host.implementations("agentic_before_tool"):
             try:
-                verdict = await self._call(name, function, arguments, gate=True, call=call)
-            except HookFault as fault:
-                verdict = Verdict("deny", str(fault))
-            if isinstance(verdict, Verdict) and _STRICTNESS[verdict.decision] > _STRICTNESS[strictest.decision]:
-                strictest = Verdict(verdict.decision, verdict.reason or f"plugin {name}")
-        return strictest
+                verdict = await self._call(each, call=call, arguments=arguments, tool=tool, agent=agent)
+                if verdict is not None and not conforms(verdict, Verdict):
+                    raise self._fault(each, f"returned {verdict!r:.80}, which is no Verdict")
+            except AgenticError as error:
+                self.warn(str(error))
+                verdict = Verdict("deny", f"its gate failed: {error}")
+            if verdict is None:
+                continue
+            arguments = arguments if verdict.arguments is None else verdict.arguments
+            if verdict.decision == "allow":
+                granted = granted or self._grants(each.plugin)
+            elif _STRICTNESS[verdict.decision] > _STRICTNESS[strictest.decision]:
+                strictest, whose = verdict, each.plugin
+        return Ruling(strictest.decision, strictest.reason, whose, granted and strictest.decision == "allow", arguments)
 
-    async def _call(
-        self, name: str, function: Callable[..., Any], arguments: tuple[str, ...], gate: bool = False, **values: Any
-    ) -> Any:
-        if not gate and self._faults.get(name, 0) >= MAX_FAULTS:
-            return None
-        given = {argument: values[argument] for argument in arguments if argument in values}
+    def _grants(self, plugin: str) -> bool:
+        return self._host.is_users_own(plugin) or plugin in self._may_grant
+
+    async def after_tool(
+        self,
+        call: ToolCall,
+        arguments: Mapping[str, Any],
+        tool: ToolSpec,
+        output: ToolOutput,
+        agent: str,
+        workspace: Workspace,
+    ) -> ToolOutput:
+        """The output as the plugins leave it; one that fails leaves it as it was."""
+        for each in self._host.implementations("agentic_after_tool"):
+            if self._is_off(each):
+                continue
+            try:
+                given = {"call": call, "arguments": arguments, "tool": tool, "agent": agent, "workspace": workspace}
+                changed = await self._call(each, output=output, **given)
+                if changed is not None and not conforms(changed, ToolOutput):
+                    raise self._fault(each, f"returned {changed!r:.80}, which is no ToolOutput")
+            except AgenticError as error:
+                self.warn(self._counted(each, str(error)))
+                continue
+            output = output if changed is None else changed
+        return output
+
+    def wants_chunks(self, each: Implementation) -> bool:
+        """Whether an observer asked for what is transient too."""
+        return bool(getattr(self._host.plugin(each.plugin), "agentic_wants_chunks", False))
+
+    async def observe(self, each: Implementation, event: Event) -> None:
+        if self._is_off(each):
+            return
         try:
-            async with asyncio.timeout(HOOK_SECONDS):
-                if inspect.iscoroutinefunction(function):
-                    return await function(**given)
-                result = await on_daemon_thread(lambda: function(**given))
+            await self._call(each, event=event)
+        except AgenticError as error:
+            self.warn(self._counted(each, str(error)))
+
+    def lost(self, each: Implementation, count: int) -> None:
+        """Says that an observer did not see everything."""
+        self.warn(f"{self._host.owner(each.plugin)} is too slow for the events it observes: it did not see {count} of them")
+
+    async def _call(self, each: Implementation, **values: Any) -> Any:
+        """What the hook returns. Raises PluginFault for whatever it raises, and after HOOK_SECONDS."""
+        if "setup" in each.arguments:
+            values["setup"] = self._setup_of(each.plugin)
+        given = {name: values[name] for name in each.arguments}
+        try:
+            async with asyncio.timeout(HOOK_SECONDS) as limit:
+                if inspect.iscoroutinefunction(each.function):
+                    return await each.function(**given)
+                result = await on_daemon_thread(lambda: each.function(**given))
                 return await result if isinstance(result, Awaitable) else result
-        except TimeoutError:
-            reason = f"took longer than {HOOK_SECONDS:g} s"
-        except (Exception, SystemExit) as error:
-            reason = describe(error)
-        self._faults[name] = self._faults.get(name, 0) + 1
-        last = "; it is not called again in this run" if not gate and self._faults[name] == MAX_FAULTS else ""
-        raise HookFault(f"plugin {name} (of {self._host.distribution(name)}): {reason}{last}")
+        except FAULTS as error:
+            what = f"took longer than {HOOK_SECONDS:g} s" if limit.expired() else f"failed: {describe(error)}"
+            raise self._fault(each, what, error) from error
+
+    def _fault(self, each: Implementation, what: str, error: BaseException | None = None) -> PluginFault:
+        return PluginFault(self._host.owner(each.plugin), each.plugin, f"{each.function.__name__} {what}", error)
+
+    def _is_off(self, each: Implementation) -> bool:
+        return self._faults[each.plugin, each.function.__name__] >= MAX_FAULTS
+
+    def _counted(self, each: Implementation, message: str) -> str:
+        self._faults[each.plugin, each.function.__name__] += 1
+        return f"{message}; it is not called again in this run" if self._is_off(each) else message
 
 
-class HookFault(Exception):
-    """A hook failed; the text names the plugin."""
+class Observer:
+    """One plugin's queue of events, and the task that empties it."""
+
+    def __init__(self, dispatcher: Dispatcher, each: Implementation) -> None:
+        self.wants_chunks = dispatcher.wants_chunks(each)
+        self.task: asyncio.Task[None] | None = None
+        self._dispatcher = dispatcher
+        self._each = each
+        self._left_out = 0
+        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
+
+    def put(self, event: Event) -> None:
+        if self.task is None:
+            self.task = asyncio.ensure_future(self._run())
+        if self._queue.qsize() < MAX_WAITING:
+            self._queue.put_nowait(event)
+        else:
+            self._left_out += 1
+
+    def end(self) -> None:
+        self._queue.put_nowait(None)
+
+    async def _run(self) -> None:
+        try:
+            while (event := await self._queue.get()) is not None:
+                await self._dispatcher.observe(self._each, event)
+        finally:
+            if lost := self._left_out + max(0, self._queue.qsize() - 1):
+                self._dispatcher.lost(self._each, lost)

@@ -1,71 +1,114 @@
 """The plugin host: loads what discovery found, and is the one place that speaks to pluggy."""
 
+import re
 import time
-from collections.abc import Callable, Iterable, Mapping
-from functools import partial
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import pluggy
 
-from agentic.errors import ConfigError, PluginError
-from agentic.hooks import PROJECT, Command, Provider, Setup
-from agentic.plugins.discovery import Candidate, discover
-from agentic.plugins.isolation import Failure, call_isolated, describe
+from agentic.config.options import PluginSection
+from agentic.config.schema import PLUGIN_PREFIX, SECTIONS
+from agentic.errors import AgenticError, ConfigError, PluginError
+from agentic.extras import DISTRIBUTION
+from agentic.hooks import PROJECT, Options, Setup
+from agentic.plugins.discovery import OWN_FOLDER, Candidate, discover
+from agentic.plugins.doors import DOORS, GUARDING, Door, specifications
+from agentic.plugins.guard import FAULTS, Guard, PluginFault, conforms, contract_of, problem_with, problem_with_spec
+from agentic.plugins.isolation import Failure, call_isolated, call_limited, describe
+from agentic.plugins.requirements import name_of, unmet
 from agentic.plugins.status import PluginStatus
 
-T = TypeVar("T")
-
-# The configuration key that selects among the providers of each hook.
-SELECTED_BY = {
-    "agentic_transports": "llm.transport",
-    "agentic_batchers": "batching.strategy",
-    "agentic_context_strategies": "context.strategy",
-    "agentic_complexity_estimators": "complexity.estimator",
-    "agentic_decomposers": "decomposition.strategy",
-    "agentic_fan_outs": "sub_agents.fan_out",
-    "agentic_tools": "tools.enabled",
-    "agentic_renderers": "ui.renderer",
-}
-_SPECS = ["transport", "batching", "context", "complexity", "decomposition", "fan_out", "tools", "screen", "commands", "events"]
+MakeSetup = Callable[[str, Callable[[str], Any]], Setup]
+"""A plugin's setup, from its name and what its `Setup.provider` is to be."""
 
 
+@dataclass(slots=True)
+class Offer:
+    """A record of a plugin's; `replaced` is the offer of the same name whose place it takes."""
+
+    plugin: str
+    record: Any
+    replaced: "Offer | None" = None
+
+
+@dataclass(frozen=True, slots=True)
+class Implementation:
+    """An event hook of a plugin's: the function and the names of the arguments that it wants."""
+
+    plugin: str
+    function: Callable[..., Any]
+    arguments: tuple[str, ...]
+
+
+@dataclass(slots=True)
 class Host:
-    """Plugins, loaded once. `statuses` lists every plugin found, the broken and the disabled too."""
+    """Plugins, loaded once. `statuses` lists every plugin found, the broken and the disabled too.
 
-    def __init__(self, disabled: Iterable[str] = ()) -> None:
-        self.manager = pluggy.PluginManager(PROJECT)
-        self._add_specs()
-        self._by_name: dict[str, PluginStatus] = {}
-        self.statuses: list[PluginStatus] = []
-        self._offers: dict[str, dict[str, tuple[str, Any]]] = {}
-        for candidate in discover(set(disabled)):
+    What a project alone `disabled_by_project` stays loaded where it guards the user. `report` is told of faults as they happen.
+    """
+
+    disabled: Collection[str] = ()
+    disabled_by_project: Collection[str] = ()
+    statuses: list[PluginStatus] = field(default_factory=list)
+    report: Callable[[str], None] = lambda message: None
+    manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(PROJECT))
+    _by_name: dict[str, PluginStatus] = field(default_factory=dict)
+    _offers: dict[str, dict[str, Offer]] = field(default_factory=dict)
+    _sections: dict[str, PluginSection] | None = None
+
+    def __post_init__(self) -> None:
+        for module in specifications():
+            self.manager.add_hookspecs(module)
+        for candidate in discover(set(self.disabled) - set(self.disabled_by_project)):
             self.statuses.append(candidate.status)
             if candidate.status.state == "loaded":
                 self._by_name[candidate.status.name] = candidate.status
                 self._load(candidate)
 
-    def _add_specs(self) -> None:
-        from importlib import import_module
-
-        for concern in _SPECS:
-            self.manager.add_hookspecs(import_module(f"agentic.hooks.{concern}"))
+    def add(self, plugin: Any, name: str) -> None:
+        """Registers an object of this process as a plugin. Raises PluginError where it is broken."""
+        status = PluginStatus(name, "this process", "")
+        self.statuses.append(status)
+        self._by_name[name] = status
+        self._load(Candidate(lambda: plugin, (), status))
+        self._offers.clear()
+        self._sections = None
+        if status.state != "loaded":
+            raise PluginError(f"{self.owner(name)} is {status.state}: {status.error}")
 
     def _load(self, candidate: Candidate) -> None:
         status = candidate.status
         started = time.perf_counter()
         try:
-            if candidate.builtin:  # ours: no thread to wait for
-                plugin = candidate.entry_point.load()
-            else:
-                plugin = call_isolated(candidate.entry_point.load)
+            plugin = candidate.load() if candidate.builtin else call_isolated(candidate.load)
             self.manager.register(plugin, status.name)
             self.manager.check_pending()
-        except (Failure, Exception) as error:
+            self._refuse_ordering(status.name)
+        except (Failure, *FAULTS) as error:
             self.fail(status.name, str(error) if isinstance(error, Failure) else describe(error))
-        status.load_ms = (time.perf_counter() - started) * 1000
+        status.load_ms = round((time.perf_counter() - started) * 1000, 1)
         if status.state == "loaded":
-            callers = self.manager.get_hookcallers(plugin) or []
-            status.hooks = sorted(caller.name for caller in callers)
+            status.hooks = sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or [])
+            self._respect_project(status)
+
+    def _refuse_ordering(self, name: str) -> None:
+        """Wrappers and an order of one's own are pluggy's, not ours: nothing would come of them."""
+        for caller in self.manager.get_hookcallers(self.manager.get_plugin(name)) or []:
+            for implementation in caller.get_hookimpls():
+                options = ("wrapper", "hookwrapper", "tryfirst", "trylast")
+                if implementation.plugin_name == name and (used := [each for each in options if getattr(implementation, each)]):
+                    raise Failure(f"{caller.name}: hookimpl({used[0]}=True) has no effect here: plugins are called by name")
+
+    def _respect_project(self, status: PluginStatus) -> None:
+        if not {status.name, status.distribution} & set(self.disabled_by_project):
+            return
+        if set(status.hooks) & set(GUARDING):
+            status.note = "the project would switch it off, but it guards you: only your own settings can"
+        else:
+            status.state, status.error = "disabled", "switched off by the project's plugins.disabled"
+            self.manager.unregister(name=status.name)
 
     def fail(self, name: str, error: str) -> None:
         """Marks a plugin broken; none of its hooks is called again."""
@@ -73,97 +116,214 @@ class Host:
         status.state, status.error = "broken", error
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
+        self.report(f"{self.owner(name)} is broken: {error}")
+
+    def notices(self) -> list[str]:
+        """What a user has to be told of the plugins before anything begins."""
+        bad = [status for status in self.statuses if status.state not in ("loaded", "disabled")]
+        told = [f"plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}" for status in bad]
+        return told + [f"plugin {status.name} (of {status.distribution}): {status.note}" for status in self.statuses if status.note]
 
     def plugin(self, name: str) -> Any:
         """The registered plugin object."""
         return self.manager.get_plugin(name)
 
-    def distribution(self, name: str) -> str:
+    def owner(self, plugin: str) -> str:
+        """A plugin as messages name it."""
+        return f"plugin {plugin} (of {self.distribution(plugin)})"
+
+    def distribution(self, plugin: str) -> str:
         """The distribution that brought a plugin."""
-        return self._by_name[name].distribution
+        return self._by_name[plugin].distribution
 
-    def implementations(self, hook: str) -> list[tuple[str, Callable[..., Any], tuple[str, ...]]]:
-        """(plugin, function, argument names) for each implementation, in the order of loading: builtins first."""
-        implementations = getattr(self.manager.hook, hook).get_hookimpls()
+    def is_users_own(self, plugin: str) -> bool:
+        """Whether it is a file in the user's own folder."""
+        return self.distribution(plugin) == OWN_FOLDER
+
+    def implementations(self, hook: str) -> list[Implementation]:
+        """Each implementation in the order of loading: builtins first, then by name."""
         order = {status.name: place for place, status in enumerate(self.statuses)}
-        ordered = sorted(implementations, key=lambda i: order[i.plugin_name])
-        return [(i.plugin_name, i.function, (*i.argnames, *i.kwargnames)) for i in ordered]
+        found = sorted(getattr(self.manager.hook, hook).get_hookimpls(), key=lambda each: order[each.plugin_name])
+        return [Implementation(each.plugin_name, each.function, (*each.argnames, *each.kwargnames)) for each in found]
 
-    def offers(self, hook: str) -> dict[str, tuple[str, Any]]:
-        """What plugins offer through a provider hook: name to (plugin, record). Raises PluginError for a name offered twice."""
+    def require(self, requirements: Sequence[str]) -> None:
+        """Raises ConfigError for the first of `requirements` that is not installed, or whose plugins are not all loaded."""
+        for text in requirements:
+            try:
+                have = unmet(text)
+            except ValueError as error:
+                raise ConfigError(f"plugins.require: {text!r} is no requirement", 'write it like "agentic-foo>=1"') from error
+            if have is not None:
+                state = f"{have} is installed" if have else "it is not installed"
+                raise ConfigError(f"plugins.require: this configuration needs {text}, and {state}", f"pip install '{text}'")
+            self._require_loaded(name_of(text))
+
+    def _require_loaded(self, distribution: str) -> None:
+        for hook in DOORS:
+            self.offers(hook)
+        for status in self.statuses:
+            if name_of(status.distribution) == distribution and status.state != "loaded":
+                why = f"plugins.require: plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}"
+                raise ConfigError(why, "mend it, or take it out of plugins.require")
+
+    # ---- what plugins offer
+
+    def sections(self) -> Mapping[str, PluginSection]:
+        """The plugins' own sections of the configuration, by name."""
+        if self._sections is None:
+            self._sections = self._declared_sections()
+        return self._sections
+
+    def _declared_sections(self) -> dict[str, PluginSection]:
+        found: dict[str, PluginSection] = {}
+        for each in self.implementations("agentic_options"):
+            try:
+                options = self._called(each)
+                if not isinstance(options, Options):
+                    raise Failure(f"gave {options!r:.80}, which is no Options")
+                section = options.section or PLUGIN_PREFIX + each.plugin
+                if section in found or section in SECTIONS:
+                    raise Failure(f"the section [{section}] is somebody else's")
+            except Failure as failure:
+                self.fail(each.plugin, f"agentic_options: {failure}")
+                continue
+            found[section] = PluginSection(section, options.model)
+            self._by_name[each.plugin].section = section
+        return found
+
+    def section_of(self, plugin: str) -> str:
+        """Where a plugin's own settings stand."""
+        self.sections()
+        return self._by_name[plugin].section or PLUGIN_PREFIX + plugin
+
+    def offers(self, hook: str) -> Mapping[str, Offer]:
+        """What plugins offer through a provider hook, by name. Raises PluginError for a name offered twice."""
         if hook not in self._offers:
             self._offers[hook] = self._collect(hook)
         return self._offers[hook]
 
-    def _collect(self, hook: str) -> dict[str, tuple[str, Any]]:
-        offers: dict[str, tuple[str, Any]] = {}
-        for plugin, function, _ in self.implementations(hook):
+    def _collect(self, hook: str) -> dict[str, Offer]:
+        door = DOORS[hook]
+        offers: dict[str, list[Offer]] = {}
+        for each in self.implementations(hook):
             try:
-                if self._is_builtin(plugin):
-                    records = list(function())
-                else:
-                    records = call_isolated(partial(_listed, function))
-                wrong = next((r for r in records if not isinstance(r, Provider | Command)), None)
-                if wrong is not None:
-                    raise Failure(f"{hook} gave {wrong!r}, which is no Provider or Command")
+                records = self._called(each)
+                for record in records:
+                    _require_valid(record, door)
             except Failure as failure:
-                self.fail(plugin, f"{hook}: {failure}")
+                self.fail(each.plugin, f"{hook}: {failure}")
                 continue
             for record in records:
-                if record.name in offers:
-                    raise self._conflict(hook, record.name, offers[record.name][0], plugin)
-                offers[record.name] = (plugin, record)
-        return offers
+                offers.setdefault(record.name, []).append(Offer(each.plugin, record))
+        return {name: self._settled(hook, name, rivals) for name, rivals in offers.items()}
+
+    def _called(self, each: Implementation) -> Any:
+        """What a sync hook gives, iterables as a list. Raises Failure."""
+
+        def call() -> Any:
+            given = each.function()
+            if given is None or hasattr(given, "__await__") or hasattr(given, "__anext__"):
+                raise TypeError(f"gave {given!r:.80}; it has to be a plain function that gives records")
+            return given if isinstance(given, Options) else list(given)
+
+        try:
+            return call() if self._is_builtin(each.plugin) else call_isolated(call)
+        except TypeError as error:
+            raise Failure(describe(error)) from error
+
+    def _settled(self, hook: str, name: str, rivals: list[Offer]) -> Offer:
+        """The one offer of that name that counts: each of the others is one that another one replaces on purpose."""
+        first, *others = rivals
+        for other in others:
+            if getattr(other.record, "replaces", "") == first.plugin:
+                other.replaced = first
+                first = other
+            elif getattr(first.record, "replaces", "") == other.plugin and first.replaced is None:
+                first.replaced = other
+            else:
+                raise PluginError(
+                    f"{hook}: {name!r} is offered by {self.owner(first.plugin)} and {self.owner(other.plugin)}",
+                    f"switch one off: -c plugins.disabled={other.plugin}, or in the file",
+                )
+        return first
 
     def _is_builtin(self, plugin: str) -> bool:
-        return self._by_name[plugin].distribution == PROJECT
+        return self.distribution(plugin) == DISTRIBUTION
 
-    def _conflict(self, hook: str, name: str, first: str, second: str) -> PluginError:
-        owners = " and ".join(f"{plugin} (of {self.distribution(plugin)})" for plugin in (first, second))
-        return PluginError(
-            f"{hook}: {name!r} is offered by {owners}", f"switch one off: -c plugins.disabled={second}, or in the file"
-        )
+    def default(self, hook: str) -> str:
+        """The name that is selected where the settings give none, "" where there is no default."""
+        return next((name for name, offer in self.offers(hook).items() if offer.record.default), "")
 
-    def provider(self, hook: str, name: str) -> tuple[str, Provider[Any]]:
-        """(plugin, provider) of that name. Raises ConfigError that lists the choices and who offers them."""
+    def stand_in(self, hook: str) -> str:
+        """The name that takes over where the selected one cannot, "" where nothing does."""
+        return next((name for name, offer in self.offers(hook).items() if offer.record.stands_in), "")
+
+    def offer(self, hook: str, name: str) -> Offer:
+        """The offer of that name. Raises ConfigError that lists the choices and who offers them."""
         offers = self.offers(hook)
         if name not in offers:
-            choices = ", ".join(f"{choice} ({self.distribution(plugin)})" for choice, (plugin, _) in sorted(offers.items()))
+            choices = ", ".join(f"{choice} ({self.distribution(offer.plugin)})" for choice, offer in sorted(offers.items()))
             broken = [f"{s.name}: {s.error}" for s in self.statuses if s.state not in ("loaded", "disabled")]
             also = f"; not loaded: {'; '.join(broken)}" if broken else ""
-            raise ConfigError(
-                f"{SELECTED_BY.get(hook, hook)}: no plugin offers {name!r}", f"choose from: {choices or 'none'}{also}"
-            )
+            where = DOORS[hook].selected_by or hook
+            raise ConfigError(f"{where}: no plugin offers {name!r}", f"choose from: {choices or 'none'}{also}")
         return offers[name]
 
-    def build(self, hook: str, name: str, setup: Callable[[str, Provider[Any]], Setup]) -> Any:
-        """The object that the named provider's factory makes. Raises ConfigError or PluginError."""
-        plugin, provider = self.provider(hook, name)
-        own = setup(plugin, provider)
-        if self._is_builtin(plugin):
-            return provider.factory(own)
+    def build(self, hook: str, name: str, make_setup: MakeSetup) -> Any:
+        """The object that the named provider's factory makes, guarded. Raises ConfigError or PluginFault."""
         try:
-            return call_isolated(lambda: provider.factory(own))
-        except Failure as failure:
-            raise PluginError(
-                f"plugin {plugin} (of {self.distribution(plugin)}) cannot make {name!r}: {failure}",
-                f"choose another {SELECTED_BY[hook]}, or switch the plugin off: -c plugins.disabled={plugin}",
-            ) from failure
+            return self._build(hook, self.offer(hook, name), make_setup, self._substitute(hook, name, make_setup))
+        except PluginFault as fault:
+            other = self._substitute(hook, name, make_setup)()
+            if other is None:
+                raise
+            self.report(f"{fault}; {self.stand_in(hook)} takes its place")
+            return other
+
+    def _substitute(self, hook: str, name: str, make_setup: MakeSetup) -> Callable[[], Any]:
+        other = self.stand_in(hook)
+        if not other or other == name:
+            return lambda: None
+        return lambda: self._build(hook, self.offers(hook)[other], make_setup, lambda: None)
+
+    def _build(self, hook: str, offer: Offer, make_setup: MakeSetup, substitute: Callable[[], Any]) -> Any:
+        door, name, owner = DOORS[hook], offer.record.name, self.owner(offer.plugin)
+        assert door.protocol is not None
+
+        def provider(other: str) -> Any:
+            inner = offer.replaced if other == name else self.offer(hook, other)
+            if inner is None:
+                raise ConfigError(f"{owner}: {other!r} is its own provider, and replaces nobody's")
+            return self._build(hook, inner, make_setup, lambda: None)
+
+        try:
+            setup = make_setup(offer.plugin, provider)
+            factory = offer.record.factory
+            made = factory(setup) if self._is_builtin(offer.plugin) else call_limited(lambda: factory(setup))
+            problem = problem_with(made, door.protocol)
+            if not problem and "spec" in contract_of(door.protocol):
+                problem = problem_with_spec(made.spec, name)
+        except AgenticError:
+            raise
+        except (Failure, *FAULTS) as error:
+            said = str(error) if isinstance(error, Failure) else describe(error)
+            raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {said}", error) from error
+        if problem:
+            raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {problem}")
+
+        def report(fault: PluginFault) -> None:
+            self.report(f"{fault}; {self.stand_in(hook)} takes its place")
+
+        return Guard(made, contract_of(door.protocol, *door.optional), owner, offer.plugin, substitute, report)
 
 
-def _listed(hook: Callable[[], Iterable[Any]]) -> list[Any]:
-    return list(hook())
-
-
-def plugin_options(plugin: str, provider: Provider[Any], table: Mapping[str, Any]) -> Any:
-    """The `[plugin.NAME]` table, validated by the provider's pydantic model where it has one. Raises ConfigError."""
-    if provider.options is None:
-        return dict(table)
-    from pydantic import ValidationError
-
-    try:
-        return provider.options.model_validate(dict(table))
-    except ValidationError as error:
-        first = error.errors()[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise ConfigError(f"[plugin.{plugin}] {where}: {first['msg']}", "`agentic config show` says where it was set") from error
+def _require_valid(record: Any, door: Door) -> None:
+    """Raises Failure for what is no record of that door."""
+    kind: Any = door.record
+    if not isinstance(record, kind):
+        raise Failure(f"gave {record!r:.80}, which is no {door.record.__name__}")
+    if not isinstance(record.name, str) or not re.fullmatch(door.names, record.name):
+        raise Failure(f"{record.name!r} cannot be a name there: it has to match {door.names}")
+    for name, hint in kind.__annotations__.items():
+        if not isinstance(hint, TypeVar) and not conforms(getattr(record, name), hint):
+            raise Failure(f"the {name} of {record.name!r} is {getattr(record, name)!r:.80}, which it cannot be")

@@ -1,8 +1,11 @@
 """Requirements ("agentic-foo>=1") against what is installed."""
 
-from collections.abc import Sequence
+import re
 
-from agentic.errors import ConfigError
+
+def name_of(text: str) -> str:
+    """The distribution that a requirement names, as the index normalises it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[\s\[<>=!~;(]", text, maxsplit=1)[0]).lower()
 
 
 def unmet(text: str) -> str | None:
@@ -22,15 +25,3 @@ def unmet(text: str) -> str | None:
     except PackageNotFoundError:
         return ""
     return None if requirement.specifier.contains(have, prereleases=True) else have
-
-
-def check_required(requirements: Sequence[str]) -> None:
-    """Raises ConfigError for the first of `requirements` that is not met."""
-    for text in requirements:
-        try:
-            have = unmet(text)
-        except ValueError as error:
-            raise ConfigError(f"plugins.require: {text!r} is no requirement", 'write it like "agentic-foo>=1"') from error
-        if have is not None:
-            state = f"{have} is installed" if have else "it is not installed"
-            raise ConfigError(f"plugins.require: this configuration needs {text}, and {state}", f"pip install '{text}'")

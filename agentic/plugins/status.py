@@ -17,3 +17,5 @@ class PluginStatus:
     hooks: list[str] = field(default_factory=list)
     error: str = ""
     load_ms: float = 0.0
+    note: str = ""
+    section: str = ""

@@ -2,7 +2,7 @@
 
 from agentic.sessions.blackboard import Blackboard
 from agentic.sessions.history import ConversationHistory
-from agentic.sessions.shelf import Shelf, Summary
-from agentic.sessions.store import Session
+from agentic.sessions.session import Session
+from agentic.sessions.store import SessionStore, Summary
 
-__all__ = ["Blackboard", "ConversationHistory", "Session", "Shelf", "Summary"]
+__all__ = ["Blackboard", "ConversationHistory", "Session", "SessionStore", "Summary"]

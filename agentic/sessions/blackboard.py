@@ -4,7 +4,7 @@ import time
 from dataclasses import dataclass
 
 from agentic.errors import ToolError
-from agentic.sessions.store import Session
+from agentic.sessions.session import Session
 
 MAX_KEY, MAX_VALUE, MAX_ENTRIES = 60, 1_000, 32
 

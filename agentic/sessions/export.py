@@ -5,7 +5,7 @@ import time
 from collections.abc import Iterator
 
 from agentic.sessions.messages import from_record
-from agentic.sessions.store import Record, Session
+from agentic.sessions.session import Record, Session
 
 
 def as_jsonl(session: Session) -> Iterator[str]:
@@ -16,8 +16,8 @@ def as_jsonl(session: Session) -> Iterator[str]:
 
 def as_markdown(session: Session) -> Iterator[str]:
     """The conversation as text: who said what, which tools ran and what they gave."""
-    yield f"# {session.fact('title') or session.id}\n"
-    yield f"Session {session.id} in {session.fact('root')}\n"
+    yield f"# {session.metadata('title') or session.id}\n"
+    yield f"Session {session.id} in {session.metadata('root')}\n"
     waiting: Record | None = None  # a message may be amended until the next one comes
     for record in session.records("message", "amended", "event"):
         if record.kind == "event":
@@ -37,7 +37,7 @@ def _message(record: Record) -> str:
         return ""
     who = message.role if record.agent == "main" else f"{message.role} ({record.agent})"
     calls = "".join(f"\n{_fenced(f'{call.name} {call.arguments}')}" for call in message.tool_calls)
-    said = _fenced(message.content) if message.role == "tool" else message.content
+    said = _fenced(message.text) if message.role == "tool" else message.text
     return f"## {who}, {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(record.time))}\n\n{said}{calls}\n"
 
 

@@ -1,12 +1,11 @@
 """What one agent and its model said: append-only, kept with the session, valid after a kill."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from agentic.sessions.blackboard import Blackboard
 from agentic.sessions.messages import from_record, to_record, valid
-from agentic.sessions.store import Record, Session
-from agentic.types import Message, Role
+from agentic.sessions.session import Record, Session
+from agentic.types import Content, Message, Role
 
 
 class ConversationHistory:
@@ -22,7 +21,7 @@ class ConversationHistory:
 
     def _keep_partial(self) -> None:
         """What a killed process left of an answer becomes a message."""
-        partial = self.session.fact(f"partial:{self.agent}")
+        partial = self.session.metadata(f"partial:{self.agent}")
         if partial and self._messages and self._messages[-1].role != "assistant":
             self.add(Message("assistant", f"{partial}\n(interrupted)"))
 
@@ -44,13 +43,13 @@ class ConversationHistory:
         self._messages[-1] = message
         self.session.append("amended", to_record(message), self.agent)
 
-    def say(self, text: str) -> None:
+    def say(self, content: Content) -> None:
         """A word of the user's; joins the newest message where that is the user's too, since templates want roles to alternate."""
-        last = self._messages[-1] if self._messages else None
+        last, said = self._messages[-1] if self._messages else None, Message("user", content)
         if last and last.role == "user":
-            self.amend(replace(last, content=f"{last.content}\n\n{text}"))
+            self.amend(last.and_then(said))
         else:
-            self.add(Message("user", text))
+            self.add(said)
 
     def rewrite(self, messages: Sequence[Message]) -> None:
         """A declared trim: from now on the conversation is these."""
@@ -72,7 +71,7 @@ class ConversationHistory:
         """An answer in the making: what is there of it after a kill. It is over once the answer is added."""
         if text or self._has_partial:
             self._has_partial = bool(text)
-            self.session.set_fact(f"partial:{self.agent}", text)
+            self.session.set_metadata(f"partial:{self.agent}", text)
 
 
 def _restored(session: Session, agent: str) -> list[Message]:

@@ -1,30 +1,56 @@
 """Messages as records, and back into a history that any server accepts."""
 
 import json
+from base64 import b64decode, b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
 
-from agentic.types import Message, ToolCall, ToolNote
+from agentic.types import Content, ImagePart, Message, TextPart, ToolCall, ToolNote
 
 LOST = "(interrupted: it is not known whether this was done; look before doing it again)"
 _ROLES = ("system", "user", "assistant", "tool")
 
 
 def to_record(message: Message) -> dict[str, Any]:
-    """Only the fields that are set."""
-    return {name: value for name, value in asdict(message).items() if value}
+    """Only the fields that are set; pictures as base64."""
+    record = {name: value for name, value in asdict(replace(message, content="")).items() if value}
+    content: Any = message.content
+    if not isinstance(content, str):
+        content = [_part_record(part) for part in content]
+    return record | ({"content": content} if content else {})
+
+
+def _part_record(part: TextPart | ImagePart) -> dict[str, str]:
+    if isinstance(part, TextPart):
+        return {"text": part.text}
+    return {"image": b64encode(part.data).decode(), "media_type": part.media_type}
+
+
+def _content(value: Any) -> Content:
+    if not isinstance(value, list):
+        return _clean(value)
+    return tuple(part for item in _dicts(value) if (part := _part(item)) is not None)
+
+
+def _part(item: Mapping[str, Any]) -> TextPart | ImagePart | None:
+    if "text" in item:
+        return TextPart(_clean(item["text"]))
+    try:
+        return ImagePart(b64decode(item["image"], validate=True), _clean(item.get("media_type")) or "image/png")
+    except (KeyError, TypeError, ValueError):
+        return None
 
 
 def from_record(data: Mapping[str, Any]) -> Message | None:
     """None for what is no message."""
     if data.get("role") not in _ROLES:
         return None
-    calls = [call for call in _dicts(data.get("tool_calls")) if call.get("name")]
+    calls = [call for call in _dicts(data.get("tool_calls")) if call.get("name") and data["role"] == "assistant"]
     notes = _dicts(data.get("notes"))
     return Message(
         data["role"],
-        _clean(data.get("content")),
+        _content(data.get("content")),
         _clean(data.get("reasoning")),
         tuple(ToolCall(_clean(c.get("id")), _clean(c.get("name")), _arguments(c.get("arguments"))) for c in calls),
         _clean(data.get("tool_call_id")),
@@ -58,13 +84,12 @@ def flattened(history: Sequence[Message]) -> list[Message]:
     flat: list[Message] = []
     for message in history:
         if message.role == "assistant" and message.tool_calls:
-            said = [message.content, *(f"(calls {call.name} {call.arguments})" for call in message.tool_calls)]
+            said = [message.text, *(f"(calls {call.name} {call.arguments})" for call in message.tool_calls)]
             message = Message("assistant", "\n".join(filter(None, said)))
         elif message.role == "tool":
-            message = Message("user", f"Result:\n{message.content}", notes=message.notes)
+            message = Message("user", f"Result:\n{message.text}", notes=message.notes)
         if flat and flat[-1].role == message.role == "user":
-            before = flat.pop()
-            message = replace(message, content=f"{before.content}\n\n{message.content}", notes=before.notes + message.notes)
+            message = flat.pop().and_then(message)
         flat.append(message)
     return flat
 

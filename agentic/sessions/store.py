@@ -1,191 +1,170 @@
-"""One session's file: records that are only ever appended, contents by their name, facts, and a lock for its one writer."""
+"""Where the sessions are: found by id or folder, listed, removed; a damaged one is set aside and what is readable saved."""
 
-import fcntl
-import hashlib
-import json
+import contextlib
 import os
+import secrets
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections import deque
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-from urllib.parse import quote
 
 from agentic.errors import ConfigError
-from agentic.types import recall_id
+from agentic.sessions.session import SUFFIX, Session, open_readonly
 
-SUFFIX = ".db"
-VERSION = "1"
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, time REAL, kind TEXT, agent TEXT, data TEXT);
-CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, seq);
-CREATE TABLE IF NOT EXISTS contents (id TEXT PRIMARY KEY, data BLOB);
-CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
-"""
+_LARGEST = 64 << 30  # a header may say anything
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
-    """`kind`: message, amended, view (a trim's outcome), turn, event, file (a write), undone, shared; others are skipped."""
+class Summary:
+    """A session as the list shows it. `state`: "" or what is wrong with it. `changed` in seconds since the epoch."""
 
-    seq: int
-    time: float
-    kind: str
-    agent: str
-    data: dict[str, Any]
+    id: str
+    root: str
+    title: str
+    changed: float
+    size: int
+    state: str = ""
 
 
-class Session:
-    """Records are safe from a kill once `append` returns (WAL: 20 µs); a disk that takes no more sets `fault` and costs no run."""
+class SessionStore:
+    """The folder of session files."""
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
-        """Opens or creates. Raises ConfigError when another process has it open, sqlite3.DatabaseError when it is damaged."""
-        self.path = path
-        self.id = path.name.removesuffix(SUFFIX)
-        self.fault = ""
-        self._lock = _lock(path)
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def new(self, root: Path) -> Session:
+        """A fresh session; one in memory where the folder cannot be written."""
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         try:
-            self._database = connect(path)
-            if root is not None:
-                self.set_fact("version", VERSION)
-                self.set_fact("root", os.path.realpath(root))
-                self.set_fact("created", str(time.time()))
-        except BaseException:
-            os.close(self._lock)
-            raise
+            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            return Session(self._folder / f"{name}{SUFFIX}", root)
+        except (OSError, sqlite3.Error) as error:
+            return Session.in_memory(f"no session is kept: {error}")
 
-    @classmethod
-    def for_reading(cls, path: Path) -> "Session":
-        """Beside whoever writes it. Raises sqlite3.DatabaseError when it is damaged."""
-        session = object.__new__(cls)
-        session.path, session.id, session.fault, session._lock = path, path.name.removesuffix(SUFFIX), "", -1
-        session._database = open_readonly(path)
-        return session
+    def open(self, name: str) -> tuple[Session, str]:
+        """(session, what has to be told about it). `name` is an id or an unambiguous part of one.
 
-    @classmethod
-    def in_memory(cls, why: str) -> "Session":
-        """For a place where nothing can be kept; `why` is its fault."""
-        session = object.__new__(cls)
-        session.path, session.id, session.fault, session._lock = Path(), "", why, -1
-        session._database = sqlite3.connect(":memory:", isolation_level=None)
-        session._database.executescript(_SCHEMA)
-        return session
-
-    def append(self, kind: str, data: Mapping[str, Any], agent: str = "main") -> int:
-        """The record's number."""
-        row = (time.time(), kind, agent, json.dumps(data, default=str))
-        return self._write("INSERT INTO records (time, kind, agent, data) VALUES (?, ?, ?, ?)", row)
-
-    def keep(self, content: bytes) -> str:
-        """Stores a file's bytes; the name by which `content` finds them."""
-        name = hashlib.sha256(content).hexdigest()
-        self._write("INSERT OR IGNORE INTO contents VALUES (?, ?)", (name, content))
-        return name
-
-    def keep_output(self, text: str) -> str:
-        """Stores a tool's whole output; the name by which `content` (and the `recall` tool) finds it."""
-        self._write("INSERT OR IGNORE INTO contents VALUES (?, ?)", (recall_id(text), text.encode("utf-8", "replace")))
-        return recall_id(text)
-
-    def content(self, name: str) -> bytes | None:
-        row = self._database.execute("SELECT data FROM contents WHERE id = ?", (name,)).fetchone()
-        return bytes(row[0]) if row else None
-
-    def set_fact(self, name: str, value: str) -> None:
-        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
-
-    def fact(self, name: str) -> str:
-        """ "" for one that was never set."""
-        return self.facts(name).get(name, "")
-
-    def facts(self, like: str = "%") -> dict[str, str]:
-        """Those whose names match the SQL pattern."""
-        rows = self._database.execute("SELECT name, value FROM facts WHERE name LIKE ?", (like,))
-        return {name: _fact(value) for name, value in rows}
-
-    def records(self, *kinds: str, after: int = 0) -> Iterator[Record]:
-        """In order; of these kinds, or all. Rows that cannot be read are left out."""
-        places = ", ".join("?" * len(kinds))
-        where = f"seq > ? AND kind IN ({places})" if kinds else "seq > ?"
-        yield from read_records(
-            self._database, f"SELECT seq, time, kind, agent, data FROM records WHERE {where} ORDER BY seq", (after, *kinds)
-        )
-
-    def last(self, kind: str, agent: str = "main") -> Record | None:
-        """The newest record of its kind and agent."""
-        query = "SELECT seq, time, kind, agent, data FROM records WHERE kind = ? AND agent = ? ORDER BY seq DESC LIMIT 1"
-        return next(read_records(self._database, query, (kind, agent)), None)
-
-    def copy(self, table: str, row: tuple[Any, ...]) -> bool:
-        """Takes a row over from another session's file; whether it was not there yet."""
-        places = ", ".join("?" * len(row))
-        before = self._database.total_changes
-        self._write(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row)
-        return self._database.total_changes > before
-
-    def _write(self, statement: str, values: tuple[Any, ...]) -> int:
+        Raises ConfigError for one that is in use, or that may not be opened.
+        """
+        path = self._find(name)
         try:
-            return self._database.execute(statement, values).lastrowid or 0
-        except sqlite3.Error as error:
-            self.fault = self.fault or f"the session cannot be written any more ({error}); what follows is not kept"
-            return 0
+            return _sound(path), ""
+        except (sqlite3.OperationalError, OSError) as error:  # its folder or its owner, not its content
+            raise ConfigError(f"session {path.stem} cannot be opened: {error}", f"is {path.parent} yours to write?") from error
+        except sqlite3.DatabaseError as error:
+            saved, count = self._save(path)
+            what = f"{count} records could be read, the damaged file is {path.name}.corrupt-*"
+            return saved, f"session {saved.id} was damaged ({error}): {what}"
 
-    def close(self) -> None:
-        self._database.close()
-        if self._lock >= 0:
-            os.close(self._lock)
-            self._lock = -1
+    def read(self, name: str) -> Session:
+        """For looking at, while another process may write it."""
+        path = self._find(name)
+        try:
+            return Session.for_reading(path)
+        except sqlite3.DatabaseError as error:
+            raise ConfigError(
+                f"session {path.stem} is damaged: {error}", f"`agentic run --resume {path.stem}` saves what is readable"
+            ) from error
+
+    def latest(self, root: Path) -> str:
+        """The id of this folder's newest session. Raises ConfigError where there is none."""
+        for summary in self.of(root):
+            return summary.id
+        raise ConfigError(f"there is no session of {root} to continue", "`agentic sessions` lists them all")
+
+    def of(self, root: Path) -> Iterator[Summary]:
+        """This folder's, the newest first."""
+        real = os.path.realpath(root)
+        return (summary for summary in self.all() if summary.root == real)
+
+    def all(self) -> Iterator[Summary]:
+        """The newest first; a damaged one among them."""
+        yield from map(_summary, self._paths())
+
+    def remove(self, name: str) -> str:
+        """The id of what was removed. Raises ConfigError for one in use."""
+        path = self._find(name)
+        with contextlib.suppress(sqlite3.DatabaseError):
+            Session(path).close()  # raises when it is in use
+        for leftover in self._folder.glob(f"{path.stem}.*"):
+            leftover.unlink(missing_ok=True)
+        return path.stem
+
+    def _paths(self) -> list[Path]:
+        return sorted(self._folder.glob(f"*{SUFFIX}"), key=_changed, reverse=True)
+
+    def _find(self, name: str) -> Path:
+        ids = {path.stem: path for path in self._paths()}
+        found = [stem for stem in ids if name in stem] if name not in ids else [name]
+        if not name or len(found) != 1:
+            why = f"{len(found)} sessions match {name!r}" if name and found else f"there is no session {name!r}"
+            raise ConfigError(why, "`agentic sessions` lists them")
+        return ids[found[0]]
+
+    def _save(self, path: Path) -> tuple[Session, int]:
+        """A fresh file with what the damaged one still gives; the damaged one stays beside it."""
+        aside = path.with_name(f"{path.name}.corrupt-{time.strftime('%Y%m%d%H%M%S')}")
+        for ending in ("", "-wal", "-shm"):
+            with contextlib.suppress(FileNotFoundError):
+                os.rename(f"{path}{ending}", f"{aside}{ending}")
+        _fill_up(aside)
+        session = Session(path)
+        return session, sum(_salvage(aside, session, order) for order in ("", " DESC"))
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))  # conversations are nobody else's
-    database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-    database.text_factory = lambda data: data.decode("utf-8", "replace")
+def _sound(path: Path) -> Session:
+    """Raises sqlite3.DatabaseError where what a conversation begins with cannot be read."""
+    session = Session(path)
     try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
-        database.executescript(_SCHEMA)
-    except sqlite3.Error:
-        database.close()
+        session.all_metadata()
+        view = session.last("view")
+        deque(session.records("message", "amended", after=view.seq if view else 0), maxlen=0)
+    except sqlite3.DatabaseError:
+        session.close()
         raise
-    return database
+    return session
 
 
-def open_readonly(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
-    database.text_factory = lambda data: data.decode("utf-8", "replace")
-    return database
+def _fill_up(path: Path) -> None:
+    """SQLite reads nothing of a file that is shorter than its header says; with zeros at the end it reads what is there."""
+    with open(path, "rb") as file:
+        header = file.read(32)
+    page = int.from_bytes(header[16:18], "big") or 1
+    size = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
+    if path.stat().st_size < size <= _LARGEST:
+        os.truncate(path, size)
 
 
-def _lock(path: Path) -> int:
-    """A lock file beside: locks on the database's own file would drop SQLite's."""
-    descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+def _salvage(path: Path, session: Session, order: str) -> int:
+    """Copies what can be read from this end and is not there yet; how many records that is."""
+    count = 0
+    with contextlib.suppress(sqlite3.Error), contextlib.closing(open_readonly(path)) as damaged:
+        for table in ("facts", "contents", "records"):
+            with contextlib.suppress(sqlite3.Error):
+                for row in damaged.execute(f"SELECT * FROM {table} ORDER BY rowid{order}"):
+                    count += session.copy(table, row) and table == "records"
+    return count
+
+
+def _changed(path: Path) -> float:
+    """When it was written last; the newest writes are in the log beside it."""
+    times = []
+    for name in (path, path.with_name(f"{path.name}-wal")):
+        with contextlib.suppress(OSError):
+            times.append(name.stat().st_mtime)
+    return max(times, default=0.0)
+
+
+def _summary(path: Path) -> Summary:
+    facts: dict[str, str] = {}
+    state = ""
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
-        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
-        os.close(descriptor)
-        name = path.name.removesuffix(SUFFIX)
-        raise ConfigError(f"session {name} is in use by process {holder}", "end that one first, or begin a new session") from error
-    os.ftruncate(descriptor, 0)
-    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
-    return descriptor
-
-
-def read_records(database: sqlite3.Connection, query: str, values: tuple[Any, ...]) -> Iterator[Record]:
-    for seq, when, kind, agent, data in database.execute(query, values):
-        try:
-            parsed = json.loads(data)
-        except (ValueError, TypeError, RecursionError):
-            continue
-        if isinstance(parsed, dict) and isinstance(kind, str):
-            yield Record(seq, when if isinstance(when, float) else 0.0, kind, str(agent), parsed)
-
-
-def _fact(text: Any) -> str:
-    try:
-        return str(json.loads(text))
-    except (ValueError, TypeError):
-        return ""
+        session = Session.for_reading(path)
+        with contextlib.closing(session):
+            facts = session.all_metadata()
+    except sqlite3.Error as error:
+        state = f"damaged: {error}"
+    size = path.stat().st_size if path.exists() else 0
+    return Summary(path.stem, facts.get("root", ""), facts.get("title", ""), _changed(path), size, state)

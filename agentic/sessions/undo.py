@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import dataclass
 
 from agentic.errors import ToolError
-from agentic.sessions.store import Session
+from agentic.sessions.session import Session
 from agentic.workspace import FileNotFoundToolError, Workspace
 
 

@@ -1,4 +1,4 @@
-"""For plugin authors and our own tests: a server that speaks vLLM's wire, scripted and faulty at will.
+"""For plugin authors and our own tests: a server that speaks vLLM's wire, scripted and faulty at will; a plugin in this process.
 
 with FakeVLLM() as server:
     server.say("Hello")
@@ -7,5 +7,17 @@ with FakeVLLM() as server:
 
 from agentic.testing.answers import Answer, Request, answer, error, tool_call
 from agentic.testing.fake_vllm import FakeVLLM
+from agentic.testing.in_process import ScriptedLlm, host_with, make_setup, settings_with
 
-__all__ = ["Answer", "FakeVLLM", "Request", "answer", "error", "tool_call"]
+__all__ = [
+    "Answer",
+    "FakeVLLM",
+    "Request",
+    "ScriptedLlm",
+    "answer",
+    "error",
+    "host_with",
+    "make_setup",
+    "settings_with",
+    "tool_call",
+]

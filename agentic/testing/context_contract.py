@@ -17,7 +17,7 @@ _TEXT = st.text(alphabet="abc de\nf{}é한", max_size=40)
 def count(message: Message) -> int:
     """Tokens as these tests count them."""
     calls = sum(len(call.name) + len(call.arguments) for call in message.tool_calls)
-    return 4 + (len(message.content.encode()) + len(message.reasoning) + calls) // 4
+    return 4 + (len(message.text.encode()) + len(message.reasoning) + calls) // 4
 
 
 @st.composite
@@ -102,11 +102,11 @@ class ContextStrategyContract:
         fitted = self._fit(history, budget)
         if fitted is not None:
             assert fitted[0] == history[0]
-            assert fitted[1].content.startswith(TASK)
+            assert fitted[1].text.startswith(TASK)
             assert fitted[-1].role == history[-1].role
 
     def test_fits_any_number_of_small_turns(self) -> None:
         """Where the task and the newest turn take little, something can be left out; or the strategy says that it cannot."""
         words = [Message("assistant", "Yes."), Message("user", "Go on.")]
         fitted = self._fit([Message("system", "You are an agent."), Message("user", TASK), *words * 200], 400)
-        assert fitted is None or fitted[-1].content.endswith("Go on.")
+        assert fitted is None or fitted[-1].text.endswith("Go on.")

@@ -5,14 +5,14 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentic.errors import StreamBroken
-from agentic.types import Delta, Message, ToolCall, ToolCallDelta, Usage
+from agentic.types import Answer, Delta, Message, ToolCall, ToolCallDelta, Usage
 from agentic.wire.errors import error_from_chunk
 
 _BROKEN_ENDINGS = {"abort", "error"}
 
 
 class ChunkDecoder:
-    """Turns chunks (`chat.completion.chunk` objects) into deltas and knows whether the answer ended properly."""
+    """CallBudget chunks (`chat.completion.chunk` objects) into deltas and knows whether the answer ended properly."""
 
     def __init__(self) -> None:
         self.finish_reason = ""
@@ -31,7 +31,7 @@ class ChunkDecoder:
             raise StreamBroken(f"the server sent a chunk that is no object: {str(chunk)[:80]}")
         if chunk.get("error"):
             raise error_from_chunk(chunk)
-        usage = _usage(chunk.get("usage"))
+        usage = usage_of(chunk.get("usage"))
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
         delta = choice.get("delta")
@@ -69,7 +69,8 @@ def _count(value: object) -> int:
     return value if isinstance(value, int) else 0
 
 
-def _usage(value: object) -> Usage | None:
+def usage_of(value: object) -> Usage | None:
+    """The tokens that a server counted, None for what is no usage."""
     if not isinstance(value, dict):
         return None
     details = value.get("prompt_tokens_details")
@@ -114,7 +115,6 @@ class AnswerBuilder:
     def add(self, delta: Delta) -> None:
         if delta.restart:
             self.__init__()  # type: ignore[misc]
-            return
         if delta.void_calls:
             self._calls.clear()
         if delta.text:
@@ -137,3 +137,7 @@ class AnswerBuilder:
         """The message so far; a call without an id gets one from its place."""
         calls = [ToolCall(c[0] or f"call_{index}", c[1], c[2]) for index, c in sorted(self._calls.items())]
         return Message("assistant", "".join(self._text), "".join(self._reasoning), tuple(calls))
+
+    def answer(self) -> Answer:
+        """The whole of it, once it is over."""
+        return Answer(self.message(), self.finish_reason, self.usage)

@@ -42,7 +42,7 @@ def error_from_body(status: int, body: bytes, retry_after: str = "") -> AgenticE
 
 
 def error_from_chunk(chunk: Mapping[str, Any]) -> AgenticError:
-    """The error that an `{"error": ...}` event inside a 200 stream means."""
+    """The error that an `{"error": ...}` event inside a 200 stream services."""
     message, kind, param = _describe(chunk)
     error = chunk["error"]
     code = error.get("code") if isinstance(error, dict) else None

@@ -1,8 +1,9 @@
 """A ChatRequest as the body of `POST /v1/chat/completions`."""
 
+from base64 import b64encode
 from typing import Any
 
-from agentic.types import ChatRequest, Message, ToolCall, ToolSpec
+from agentic.types import ChatRequest, ImagePart, Message, TextPart, ToolCall, ToolSpec
 
 
 def encode_request(request: ChatRequest, model: str, strict: bool = False) -> dict[str, Any]:
@@ -40,7 +41,8 @@ def sampling_fields(request: ChatRequest) -> dict[str, Any]:
 
 
 def encode_message(message: Message) -> dict[str, Any]:
-    encoded: dict[str, Any] = {"role": message.role, "content": message.content}
+    content = message.content if isinstance(message.content, str) else [_encode_part(part) for part in message.content]
+    encoded: dict[str, Any] = {"role": message.role, "content": content}
     if message.reasoning:
         encoded["reasoning"] = message.reasoning
     if message.tool_calls:
@@ -48,6 +50,12 @@ def encode_message(message: Message) -> dict[str, Any]:
     if message.tool_call_id:
         encoded["tool_call_id"] = message.tool_call_id
     return encoded
+
+
+def _encode_part(part: TextPart | ImagePart) -> dict[str, Any]:
+    if isinstance(part, TextPart):
+        return {"type": "text", "text": part.text}
+    return {"type": "image_url", "image_url": {"url": f"data:{part.media_type};base64,{b64encode(part.data).decode()}"}}
 
 
 def _encode_call(call: ToolCall) -> dict[str, Any]:

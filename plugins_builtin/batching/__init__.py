@@ -2,25 +2,40 @@
 
 from collections.abc import Iterable
 
-from agentic import Batcher, Provider, Setup, hookimpl
+from agentic import Batcher, BatcherSetup, ChatCommand, Provider, hookimpl
+from agentic.hooks.chat import Chat
 
 
-def _direct(setup: Setup) -> Batcher:
+def _direct(setup: BatcherSetup) -> Batcher:
     from plugins_builtin.batching.direct import Direct
 
-    assert setup.transport is not None, "a batcher is built for a transport"
     return Direct(setup.transport, setup.emit)
 
 
-def _admission(setup: Setup) -> Batcher:
+def _admission(setup: BatcherSetup) -> Batcher:
     from plugins_builtin.batching.admission import Admission
 
-    assert setup.transport is not None, "a batcher is built for a transport"
-    settings = setup.settings
-    return Admission(setup.transport, setup.emit, settings["batching.batch_size"], settings["batching.batch_timeout"])
+    settings = setup.settings.batching
+    return Admission(setup.transport, setup.emit, settings.batch_size, settings.batch_timeout)
 
 
 @hookimpl
 def agentic_batchers() -> Iterable[Provider[Batcher]]:
-    yield Provider("admission", "at once while there is a place, where the prefix is cached; resumes elsewhere", _admission)
+    yield Provider(
+        "admission", "at once while there is a slot, where the prefix is cached; resumes elsewhere", _admission, default=True
+    )
     yield Provider("direct", "sends at once; the next endpoint when one fails", _direct)
+
+
+async def _metrics(argument: str, chat: Chat) -> None:
+    seen = await chat.endpoints()
+    for each in seen:
+        each.asked = True
+        await chat.emit(each)
+    if not seen:
+        chat.say("(nobody tells how busy they are)")
+
+
+@hookimpl
+def agentic_chat_commands() -> Iterable[ChatCommand]:
+    yield ChatCommand("metrics", "how busy the servers are", _metrics)

@@ -1,4 +1,4 @@
-"""The scheduler that knows vLLM: requests go out at once while an endpoint has a place, to where their prefix is cached."""
+"""The scheduler that knows vLLM: requests go out at once while an endpoint has a slot, to where their prefix is cached."""
 
 import asyncio
 import time
@@ -9,13 +9,14 @@ from typing import cast
 
 from agentic import (
     AgenticError,
+    Answer,
+    CachesPrefixes,
     ChatRequest,
     ContextOverflow,
     Delta,
     EndpointInfo,
     EndpointUnavailable,
     Lane,
-    Message,
     Overloaded,
     PartialAnswer,
     RequestRejected,
@@ -26,9 +27,9 @@ from agentic import (
 from agentic.errors import none_answered
 from agentic.events import EndpointSeen, Failover
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, first_answer, gathered
-from plugins_builtin.batching.places import Places, Ticket
-from plugins_builtin.batching.site import Site, Work
-from plugins_builtin.batching.watch import Watch
+from plugins_builtin.batching.endpoint import Cost, Endpoint
+from plugins_builtin.batching.monitor import LoadMonitor
+from plugins_builtin.batching.slots import PendingRequest, Slots
 
 PRIORITIES = {Lane.INTERACTIVE: -10, Lane.SUB_AGENT: 0, Lane.BACKGROUND: 10}
 MAX_REFUSALS = 3  # by an endpoint on which nothing of ours runs
@@ -38,39 +39,39 @@ RETRY_SHARE, MAX_RETRIES = 0.1, 10.0  # of the requests; saved up
 
 
 class Admission:
-    def __init__(self, transport: Transport, emit: Emit, places: int, hold_seconds: float) -> None:
+    def __init__(self, transport: Transport, emit: Emit, slots: int, hold_seconds: float) -> None:
         self._transport = transport
         self._emit = emit
         self._hold = hold_seconds
-        self._sites = [Site(url, places) for url in transport.endpoints]
-        self._watch = Watch(transport, self._sites, emit, hold_seconds)
-        self._places = Places(self._sites, lambda: self._watch.begin(self._places))
+        self._endpoints = [Endpoint(url, slots) for url in transport.endpoints]
+        self._monitor = LoadMonitor(transport, self._endpoints, emit, hold_seconds)
+        self._slots = Slots(self._endpoints, lambda: self._monitor.begin(self._slots))
         self._retries = MAX_RETRIES
         self._no_batches: set[str] = set()
 
     async def submit(self, request: ChatRequest, lane: Lane = Lane.INTERACTIVE) -> AsyncIterator[Delta]:
-        can_resume = len(self._sites) > 1 and isinstance(self._transport, Resumes)
+        can_resume = len(self._endpoints) > 1 and isinstance(self._transport, Resumes)
         request = replace(request, priority=request.priority or PRIORITIES[lane], token_ids=request.token_ids or can_resume)
-        ticket = Ticket(request, lane, Work(request), time.monotonic() + self._hold)
+        pending = PendingRequest(request, lane, Cost(request), time.monotonic() + self._hold)
         self._retries = min(MAX_RETRIES, self._retries + RETRY_SHARE)
         while True:
-            site = await self._places.take(ticket)
+            endpoint = await self._slots.take(pending)
             try:
-                async with aclosing(self._attempt(ticket, site)) as pieces:
+                async with aclosing(self._attempt(pending, endpoint)) as pieces:
                     async for delta in pieces:
                         yield delta
                 return
             except Overloaded as error:
-                self._refused(ticket, site, error)
+                self._refused(pending, endpoint, error)
             except EndpointUnavailable as error:
-                self._failed(ticket, site, error)
+                self._failed(pending, endpoint, error)
             except RequestRejected as error:
-                if ticket.exact and ticket.received.size and not isinstance(error, ContextOverflow):
-                    ticket.exact = False  # this server cannot go on with an answer: it begins anew
-                elif not isinstance(error, ContextOverflow) or not self._wider(ticket, site, error):
+                if pending.exact and pending.received.size and not isinstance(error, ContextOverflow):
+                    pending.exact = False  # this server cannot go on with an answer: it begins anew
+                elif not isinstance(error, ContextOverflow) or not self._wider(pending, endpoint, error):
                     raise
 
-    async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Message | Exception]:
+    async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Answer | Exception]:
         plain = lane is Lane.BACKGROUND and len(requests) > 1 and isinstance(self._transport, SendsBatches)
         if plain and all(_alike(request, requests[0]) for request in requests):
             chunks = [requests[i : i + MAX_BATCH] for i in range(0, len(requests), MAX_BATCH)]
@@ -79,139 +80,141 @@ class Admission:
         return await gathered(self.submit, requests, lane)
 
     async def info(self) -> EndpointInfo:
-        order = sorted(self._sites, key=lambda site: site.closed)
+        order = sorted(self._endpoints, key=lambda endpoint: endpoint.closed)
         url, info = await first_answer(
-            self._transport, [site.url for site in order], self._emit, lambda url: self._site(url).failed()
+            self._transport, [endpoint.url for endpoint in order], self._emit, lambda url: self._endpoint(url).failed()
         )
-        self._site(url).info = info
-        unknown = [other for other in self._sites if other.info is None and not other.closed]
-        if probes := [self._watch.start(self._watch.ask_whether_back(other)) for other in unknown]:
+        self._endpoint(url).info = info
+        unknown = [other for other in self._endpoints if other.info is None and not other.closed]
+        if probes := [self._monitor.start(self._monitor.ask_whether_back(other)) for other in unknown]:
             await asyncio.wait(probes, timeout=PROBE_SECONDS)
         return info
 
-    def _site(self, url: str) -> Site:
-        return next(site for site in self._sites if site.url == url)
+    def _endpoint(self, url: str) -> Endpoint:
+        return next(endpoint for endpoint in self._endpoints if endpoint.url == url)
 
     def home(self, request: ChatRequest) -> str:
-        return self._places.home(Ticket(request, Lane.INTERACTIVE, Work(request), 0.0)).url
+        return self._slots.home(PendingRequest(request, Lane.INTERACTIVE, Cost(request), 0.0)).url
 
     async def warm(self, request: ChatRequest) -> None:
         """Has every endpoint that does not hold the request's prefix compute it, for whoever comes next."""
-        work = Work(request)
-        for site in self._sites:
-            await self._watch.load_of(site)  # how large its cache's blocks are
-            if site.is_cold(work):
-                await self._compute(replace(request, max_tokens=1, priority=PRIORITIES[Lane.BACKGROUND]), site)
+        if isinstance(self._transport, CachesPrefixes) and not self._transport.caches_prefixes:
+            return
+        work = Cost(request)
+        for endpoint in self._endpoints:
+            await self._monitor.load_of(endpoint)  # how large its cache's blocks are
+            if endpoint.is_cold(work):
+                await self._compute(replace(request, max_tokens=1, priority=PRIORITIES[Lane.BACKGROUND]), endpoint)
 
     async def look(self) -> list[EndpointSeen]:
-        for site in self._sites:
-            await self._watch.load_of(site)
-        return [site.seen() for site in self._sites if not site.closed]
+        for endpoint in self._endpoints:
+            await self._monitor.load_of(endpoint)
+        return [endpoint.seen() for endpoint in self._endpoints if not endpoint.closed]
 
-    async def _compute(self, request: ChatRequest, site: Site) -> None:
-        ticket = Ticket(request, Lane.BACKGROUND, Work(request), 0.0)
-        self._places.enter(ticket, site)
+    async def _compute(self, request: ChatRequest, endpoint: Endpoint) -> None:
+        pending = PendingRequest(request, Lane.BACKGROUND, Cost(request), 0.0)
+        self._slots.enter(pending, endpoint)
         try:
-            async with aclosing(_closable(self._transport.stream(request, site.url))) as stream:
+            async with aclosing(_closable(self._transport.stream(request, endpoint.url))) as stream:
                 async for _ in stream:
                     pass
         except AgenticError:
             return  # it was only to save time
         finally:
-            self._places.leave(ticket, site)
+            self._slots.leave(pending, endpoint)
 
-    async def _attempt(self, ticket: Ticket, site: Site) -> AsyncGenerator[Delta, None]:
-        """The answer, or its rest, from one endpoint. The place there is given back at the end."""
+    async def _attempt(self, pending: PendingRequest, endpoint: Endpoint) -> AsyncGenerator[Delta, None]:
+        """The answer, or its rest, from one endpoint. The slot there is given back at the end."""
         try:
-            stream = await self._rest(ticket, site)
+            stream = await self._rest(pending, endpoint)
             resumes = stream is not None
             if stream is None:
-                stream = self._transport.stream(ticket.request, site.url)
+                stream = self._transport.stream(pending.request, endpoint.url)
             began = time.monotonic()
             async with aclosing(_closable(stream)) as pieces:
                 async for delta in pieces:
                     if began:
-                        site.began(time.monotonic() - began, others_wait=self._places.wanted)
+                        endpoint.began(time.monotonic() - began, others_wait=self._slots.wanted)
                         began = 0.0
-                        self._places.dispatch()
-                        await self._tell_failover(ticket, site, resumes)
+                        self._slots.dispatch()
+                        await self._tell_failover(pending, endpoint, resumes)
                         if resumes:
-                            ticket.received.go_on()
-                        elif ticket.received.size:
+                            pending.received.go_on()
+                        elif pending.received.size:
                             yield Delta(restart=True)
-                            ticket.received, ticket.exact = PartialAnswer(), True
-                    site.received(delta)
-                    ticket.received.add(delta)
+                            pending.received, pending.exact = PartialAnswer(), True
+                    endpoint.received(delta)
+                    pending.received.add(delta)
                     yield delta
-            site.answered()
+            endpoint.answered()
         finally:
-            self._places.leave(ticket, site)
+            self._slots.leave(pending, endpoint)
 
-    async def _tell_failover(self, ticket: Ticket, site: Site, resumes: bool) -> None:
-        if ticket.failures and ticket.last != site.url:
-            size = ticket.received.size
-            event = Failover(from_=ticket.last, to=site.url, why=str(ticket.failures.get(ticket.last, "")))
+    async def _tell_failover(self, pending: PendingRequest, endpoint: Endpoint, resumes: bool) -> None:
+        if pending.failures and pending.last != endpoint.url:
+            size = pending.received.size
+            event = Failover(from_=pending.last, to=endpoint.url, why=str(pending.failures.get(pending.last, "")))
             event.partial, event.resumed = (0, size) if resumes else (size, 0)
             await self._emit(event)
 
-    async def _rest(self, ticket: Ticket, site: Site) -> AsyncIterator[Delta] | None:
+    async def _rest(self, pending: PendingRequest, endpoint: Endpoint) -> AsyncIterator[Delta] | None:
         if (
-            not ticket.exact
-            or not ticket.received.size
+            not pending.exact
+            or not pending.received.size
             or not isinstance(self._transport, Resumes)
-            or not self._same_model(ticket, site)
+            or not self._same_model(pending, endpoint)
         ):
             return None
-        return await self._transport.resume(ticket.request, ticket.received, site.url)
+        return await self._transport.resume(pending.request, pending.received, endpoint.url)
 
-    def _same_model(self, ticket: Ticket, site: Site) -> bool:
-        before = self._site(ticket.last).info
-        return site.info is not None and before is not None and site.info.model == before.model
+    def _same_model(self, pending: PendingRequest, endpoint: Endpoint) -> bool:
+        before = self._endpoint(pending.last).info
+        return endpoint.info is not None and before is not None and endpoint.info.model == before.model
 
-    def _wider(self, ticket: Ticket, site: Site, error: ContextOverflow) -> bool:
+    def _wider(self, pending: PendingRequest, endpoint: Endpoint, error: ContextOverflow) -> bool:
         """Whether another endpoint's window may hold it."""
-        ticket.failures[site.url] = EndpointUnavailable(str(error), error.remedy)
-        return any(other.window > site.window for other in self._places.open_to(ticket))
+        pending.failures[endpoint.url] = EndpointUnavailable(str(error), error.remedy)
+        return any(other.window > endpoint.window for other in self._slots.open_to(pending))
 
-    def _refused(self, ticket: Ticket, site: Site, error: Overloaded) -> None:
-        """Back to its place in the queue; a failure only when an endpoint refuses with nothing of ours to end there."""
-        site.overloaded(error.retry_after, ticket.refusals)
-        ticket.refusals += not site.in_flight
-        ticket.last = site.url
-        if ticket.refusals > MAX_REFUSALS or error.retry_after > MAX_PAUSE_SECONDS:
-            self._failed(ticket, site, error)
+    def _refused(self, pending: PendingRequest, endpoint: Endpoint, error: Overloaded) -> None:
+        """Back to its slot in the queue; a failure only when an endpoint refuses with nothing of ours to end there."""
+        endpoint.overloaded(error.retry_after, pending.refusals)
+        pending.refusals += not endpoint.in_flight
+        pending.last = endpoint.url
+        if pending.refusals > MAX_REFUSALS or error.retry_after > MAX_PAUSE_SECONDS:
+            self._failed(pending, endpoint, error)
 
-    def _failed(self, ticket: Ticket, site: Site, error: EndpointUnavailable) -> None:
+    def _failed(self, pending: PendingRequest, endpoint: Endpoint, error: EndpointUnavailable) -> None:
         """The next endpoint. Where the answer had grown meanwhile, those that failed before may try again, within the budget."""
         if not isinstance(error, Overloaded):
-            site.failed()
-        ticket.last = site.url
-        ticket.failures[site.url] = error
-        if len(ticket.failures) < len(self._sites):
+            endpoint.failed()
+        pending.last = endpoint.url
+        pending.failures[endpoint.url] = error
+        if len(pending.failures) < len(self._endpoints):
             return
-        if ticket.received.size > ticket.seen and self._retries >= 1 and len(self._sites) > 1:
+        if pending.received.size > pending.seen and self._retries >= 1 and len(self._endpoints) > 1:
             self._retries -= 1
-            ticket.seen = ticket.received.size
-            ticket.failures = {site.url: error}
+            pending.seen = pending.received.size
+            pending.failures = {endpoint.url: error}
             return
-        raise none_answered(ticket.failures)
+        raise none_answered(pending.failures)
 
-    async def _batch(self, requests: Sequence[ChatRequest], lane: Lane) -> list[Message | Exception]:
+    async def _batch(self, requests: Sequence[ChatRequest], lane: Lane) -> list[Answer | Exception]:
         """Through the batch route; one by one where there is none."""
         assert isinstance(self._transport, SendsBatches)
-        whole = Work(requests[0])
-        whole.prompt, whole.answer = sum(Work(request).prompt for request in requests), whole.answer * len(requests)
-        ticket = Ticket(requests[0], lane, whole, time.monotonic() + self._hold)
-        site = await self._places.take(ticket)
+        whole = Cost(requests[0])
+        whole.prompt, whole.answer = sum(Cost(request).prompt for request in requests), whole.answer * len(requests)
+        pending = PendingRequest(requests[0], lane, whole, time.monotonic() + self._hold)
+        endpoint = await self._slots.take(pending)
         try:
-            if site.url not in self._no_batches:
+            if endpoint.url not in self._no_batches:
                 urgent = [replace(request, priority=PRIORITIES[lane]) for request in requests]
-                return list(await self._transport.batch(urgent, site.url))
+                return list(await self._transport.batch(urgent, endpoint.url))
         except AgenticError as error:
             if isinstance(error, RequestRejected):
-                self._no_batches.add(site.url)
+                self._no_batches.add(endpoint.url)
         finally:
-            self._places.leave(ticket, site)
+            self._slots.leave(pending, endpoint)
         return await gathered(self.submit, requests, lane)
 
 

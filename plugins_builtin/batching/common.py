@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
-from agentic import ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Message, RequestRejected, Transport
+from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, RequestRejected, Transport
 from agentic.errors import none_answered
 from agentic.events import Event, Failover
 from agentic.wire import AnswerBuilder
@@ -14,20 +14,20 @@ Emit = Callable[[Event], Awaitable[None]]
 Submit = Callable[[ChatRequest, Lane], AsyncIterator[Delta]]
 
 
-async def gathered(submit: Submit, requests: Sequence[ChatRequest], lane: Lane) -> list[Message | Exception]:
+async def gathered(submit: Submit, requests: Sequence[ChatRequest], lane: Lane) -> list[Answer | Exception]:
     """All answers, in order; a failed one is its exception."""
     results = await asyncio.gather(*(_collect(submit(request, lane)) for request in requests), return_exceptions=True)
     for result in results:
         if isinstance(result, BaseException) and not isinstance(result, Exception):
             raise result
-    return [result for result in results if isinstance(result, Message | Exception)]
+    return [result for result in results if isinstance(result, Answer | Exception)]
 
 
-async def _collect(stream: AsyncIterator[Delta]) -> Message:
+async def _collect(stream: AsyncIterator[Delta]) -> Answer:
     answer = AnswerBuilder()
     async for delta in stream:
         answer.add(delta)
-    return answer.message()
+    return answer.answer()
 
 
 async def first_answer(

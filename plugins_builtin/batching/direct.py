@@ -5,7 +5,7 @@ import random
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
 
-from agentic import ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Message, Overloaded, Transport
+from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Overloaded, Transport
 from agentic.errors import none_answered
 from agentic.events import Failover
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, first_answer, gathered
@@ -59,7 +59,7 @@ class Direct:
         await asyncio.sleep(max(asked, random.uniform(0, 0.5 * 2**attempt)))
         return True
 
-    async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Message | Exception]:
+    async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Answer | Exception]:
         return await gathered(self.submit, requests, lane)
 
     async def info(self) -> EndpointInfo:

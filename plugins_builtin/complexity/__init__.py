@@ -19,5 +19,5 @@ def _llm(setup: Setup) -> ComplexityEstimator:
 
 @hookimpl
 def agentic_complexity_estimators() -> Iterable[Provider[ComplexityEstimator]]:
-    yield Provider("llm", "free rules, and three votes of the model where they leave a doubt", _llm)
-    yield Provider("rules", "components, files, verbs and words; no model call", _rules)
+    yield Provider("llm", "free rules, and three votes of the model where they leave a doubt", _llm, default=True)
+    yield Provider("rules", "components, files, verbs and words; no model call", _rules, stands_in=True)

@@ -9,5 +9,11 @@ from plugins_builtin.context.window import Window
 
 @hookimpl
 def agentic_context_strategies() -> Iterable[Provider[ContextStrategy]]:
-    yield Provider("window", "trims rarely and much: tool outputs first, then the oldest turns", lambda setup: Window())
+    yield Provider(
+        "window",
+        "trims rarely and much: tool outputs first, then the oldest turns",
+        lambda setup: Window(),
+        default=True,
+        stands_in=True,
+    )
     yield Provider("keep_all", "the whole history, while it fits", lambda setup: KeepAll())

@@ -12,7 +12,7 @@ _ASK = "Say the following in at most {words} words for a programmer. Keep names,
 
 async def shorter(message: Message, room: int, budget: int, count: Callable[[Message], int], llm: Llm) -> str:
     """`message`'s content in about `room` tokens. The requests to the model fit into `budget` tokens each, answer included."""
-    text = message.content
+    text = message.text
     per_token = len(text) / max(1, count(message))
     edge = int(room * EDGE_SHARE * per_token)
     middle = text[edge : len(text) - edge]

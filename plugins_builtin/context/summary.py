@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
 
 from agentic import Message, ToolNote
 
@@ -22,13 +21,13 @@ def with_summary(head: Sequence[Message], dropped: Sequence[Message], room: int,
     """The head with the dropped steps at the end of its last message: the newest ones, if not all fit into `room`
     tokens, words before calls."""
     *before, task = head
-    bare, lines = _steps_in(task.content)
+    bare, lines = _steps_in(task.text)
     lines = list(dict.fromkeys(reversed([*lines, *_steps(dropped)])))
     room -= count(Message("user", _OPEN + _CLOSE))
     said = _newest([line for line in lines if _SAID.match(line)], room // 2, count)  # decisions are worth more than steps
     done = _newest([line for line in lines if not _SAID.match(line)], room - _size(said, count), count)
     kept = [line for line in reversed(lines) if line in said or line in done]
-    return [*before, replace(task, content=f"{bare}\n\n{_OPEN}{chr(10).join(kept)}{_CLOSE}")]
+    return [*before, task.with_text(f"{bare}\n\n{_OPEN}{chr(10).join(kept)}{_CLOSE}")]
 
 
 def _newest(lines: Sequence[str], room: int, count: Callable[[Message], int]) -> list[str]:
@@ -58,8 +57,8 @@ def _steps(messages: Sequence[Message]) -> Iterator[str]:
         if message.notes:
             yield from (f"- {_short(phrase(note))}" for note in message.notes)
         elif message.role == "user":
-            yield f"- the user said: {_short(message.content)}"
-        elif message.role == "assistant" and (words := _prose(message.content)):
+            yield f"- the user said: {_short(message.text)}"
+        elif message.role == "assistant" and (words := _prose(message.text)):
             yield f"- you said: {_short(words)}"
 
 

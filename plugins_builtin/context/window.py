@@ -38,7 +38,7 @@ class Window:
             longest = sizes.index(max(sizes))
             room = max(sizes[longest] - excess, budget // 8)
             content = await shorter(messages[longest], room, budget, count, llm)
-            messages[longest] = replace(messages[longest], content=content)
+            messages[longest] = messages[longest].with_text(content)
         if sum(map(count, messages)) > budget:
             raise ContextOverflow("what has to stay of the conversation does not fit the model's window", "serve a larger one")
         return messages
@@ -97,7 +97,7 @@ def _stubbed(units: list[list[Message]], excess: int, count: Count, spare_newest
 
 def _stub(message: Message) -> str:
     did = "; ".join(phrase(note) for note in message.notes)
-    return f"({did}. The output was left out: recall {recall_id(message.content)} shows it.)"
+    return f"({did}. The output was left out: recall {recall_id(message.text)} shows it.)"
 
 
 def _last_failed(units: Sequence[Sequence[Message]]) -> Message | None:
@@ -125,7 +125,6 @@ def _alternating(messages: Sequence[Message]) -> list[Message]:
     joined: list[Message] = []
     for message in messages:
         if joined and joined[-1].role == message.role == "user":
-            before = joined.pop()
-            message = replace(before, content=f"{before.content}\n\n{message.content}", notes=before.notes + message.notes)
+            message = joined.pop().and_then(message)
         joined.append(message)
     return joined

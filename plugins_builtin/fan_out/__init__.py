@@ -10,7 +10,7 @@ class LocalFanOut:
     """Never more than `sub_agents.max_concurrent` at once. One that fails stops nobody but those that need it."""
 
     def __init__(self, setup: Setup) -> None:
-        self._most = setup.settings["sub_agents.max_concurrent"]
+        self._most = setup.settings.sub_agents.max_concurrent
 
     async def run(self, plan: Plan, spawn: Spawn) -> list[Outcome]:
         places = asyncio.Semaphore(self._most)
@@ -50,4 +50,4 @@ async def _one(subtask: Subtask, spawn: Spawn, places: asyncio.Semaphore, tasks:
 
 @hookimpl
 def agentic_fan_outs() -> Iterable[Provider[FanOut]]:
-    yield Provider("local", "sub-agents in this process", LocalFanOut)
+    yield Provider("local", "sub-agents in this process", LocalFanOut, default=True)

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterable
 
-from agentic import Command, Provider, Setup, Transport, hookimpl
+from agentic import Command, Options, Provider, Setup, Transport, hookimpl
 
 
 def _make(setup: Setup) -> Transport:
     from plugins_builtin.local.transport import LocalTransport
 
-    return LocalTransport(setup.settings)
+    return LocalTransport(setup.options)
 
 
 @hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
-    yield Provider("local", "llama.cpp in the process (pip install 'agentic[local]')", _make, automatic=2)
+    yield Provider("local", "llama.cpp in the process (the extra `local`)", _make, automatic=2, flag="--local", flag_key="model")
+
+
+@hookimpl
+def agentic_options() -> Options:
+    return Options("plugins_builtin.local.options:LocalOptions", section="llm.local")
 
 
 @hookimpl

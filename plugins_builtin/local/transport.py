@@ -4,32 +4,34 @@ import asyncio
 import os
 import secrets
 import threading
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from importlib.util import find_spec
 from typing import Any
 
 from agentic import AgenticError, ChatRequest, ConfigError, Delta, EndpointInfo, EndpointUnavailable, TokenCount
+from agentic.extras import pip_install
 from agentic.threads import on_daemon_thread
 from agentic.wire import ChunkDecoder, encode_request
 from plugins_builtin.local.models import MODELS, fetch_with_bar, require_gguf, resolve
+from plugins_builtin.local.options import LocalOptions
 
 MAX_CHUNKS_AHEAD = 64
 
 
 class LocalTransport:
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self._settings = settings
-        self.endpoints = (f"local:{settings['llm.local.model']}",)
+    def __init__(self, options: LocalOptions) -> None:
+        self._options = options
+        self.endpoints = (f"local:{options.model}",)
         self._server: Any = None
         self._loading: asyncio.Task[Any] | None = None
         self._key = secrets.token_urlsafe(32)
 
     async def probe(self, endpoint: str) -> EndpointInfo:
         if find_spec("xllamacpp") is None:
-            raise EndpointUnavailable(f"{endpoint}: the engine is not installed", "pip install 'agentic[local]'")
-        name = self._settings["llm.local.model"]
+            raise EndpointUnavailable(f"{endpoint}: the engine is not installed", pip_install("local"))
+        name = self._options.model
         resolve(name)
-        return EndpointInfo(endpoint, name, self._settings["llm.local.context"])
+        return EndpointInfo(endpoint, name, self._options.context)
 
     async def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
         info = await self.probe(endpoint)
@@ -73,7 +75,7 @@ class LocalTransport:
     def _load(self) -> Any:
         import xllamacpp
 
-        name = self._settings["llm.local.model"]
+        name = self._options.model
         path = fetch_with_bar(MODELS[name]) if name in MODELS else resolve(name)
         require_gguf(path)
         try:
@@ -85,10 +87,10 @@ class LocalTransport:
 
     def _parameters(self, params: Any, path: str) -> Any:
         params.model.path = path
-        params.n_ctx = self._settings["llm.local.context"]
-        params.n_parallel = self._settings["llm.local.parallel"]
+        params.n_ctx = self._options.context
+        params.n_parallel = self._options.parallel
         params.kv_unified = True  # one request may use the whole window while it is alone
-        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._settings["llm.local.threads"] or os.cpu_count() or 1
+        params.cpuparams.n_threads = params.cpuparams_batch.n_threads = self._options.threads or os.cpu_count() or 1
         params.use_jinja = True
         params.verbosity = -1
         params.warmup = False

@@ -2,22 +2,22 @@
 
 from collections.abc import Iterable
 
-from agentic import Provider, Renderer, Setup, hookimpl
+from agentic import Provider, Renderer, RendererSetup, hookimpl
 
 
-def _rich(setup: Setup) -> Renderer:
+def _rich(setup: RendererSetup) -> Renderer:
     from plugins_builtin.screen.rich_screen import RichScreen
 
     return RichScreen(setup.stdout)
 
 
-def _plain(setup: Setup) -> Renderer:
+def _plain(setup: RendererSetup) -> Renderer:
     from plugins_builtin.screen.plain import Plain
 
     return Plain(setup.stdout)
 
 
-def _jsonl(setup: Setup) -> Renderer:
+def _jsonl(setup: RendererSetup) -> Renderer:
     from plugins_builtin.screen.jsonl import Jsonl
 
     return Jsonl(setup.stdout)
@@ -25,6 +25,6 @@ def _jsonl(setup: Setup) -> Renderer:
 
 @hookimpl
 def agentic_renderers() -> Iterable[Provider[Renderer]]:
-    yield Provider("rich", "colours, a status line, append-only", _rich)
-    yield Provider("plain", "the answer on stdout, the rest on stderr", _plain)
+    yield Provider("rich", "colours, a status line, append-only", _rich, default=True)
+    yield Provider("plain", "the answer on stdout, the rest on stderr", _plain, stands_in=True)
     yield Provider("jsonl", "one JSON object a line", _jsonl)

@@ -7,8 +7,7 @@ from agentic.events import Event
 
 
 class Jsonl:
-    def __init__(self, stdout: TextIO | None) -> None:
-        assert stdout is not None
+    def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
 
     def handle(self, event: Event) -> None:

@@ -3,7 +3,7 @@
 import sys
 from typing import TextIO
 
-from agentic.events import Event, Failover, LlmChunk, RunFinished, RunStarted
+from agentic.events import ApprovalAsked, Event, Failover, LlmChunk, RunFinished, RunStarted, Warned
 from agentic.sanitize import sanitize
 from plugins_builtin.screen.questions import Questions
 from plugins_builtin.screen.words import describe, one_line, speaker
@@ -12,8 +12,7 @@ from plugins_builtin.screen.words import describe, one_line, speaker
 class Plain:
     """`ask` streams its answer to stdout; `run` streams to stderr and puts the result on stdout at the end."""
 
-    def __init__(self, stdout: TextIO | None) -> None:
-        assert stdout is not None
+    def __init__(self, stdout: TextIO) -> None:
         self._stdout = stdout
         self._streams_to = stdout
         self._open = False
@@ -33,6 +32,8 @@ class Plain:
             self._streams_to.flush()
             self._open = not event.text.endswith("\n")
             return
+        if isinstance(event, ApprovalAsked):
+            self._end_line()  # the host asks
         if isinstance(event, RunStarted) and event.command == "run":
             self._streams_to = sys.stderr
         if isinstance(event, Failover) and event.partial and self._streams_to is self._stdout:
@@ -46,7 +47,7 @@ class Plain:
         elif line := describe(event):
             if self._streams_to is not self._stdout or self._stdout.isatty():  # a notice adds nothing to an answer in a pipe
                 self._end_line()
-            print(f"[{one_line(line)}]", file=sys.stderr)
+            print(f"[{sanitize(line) if isinstance(event, Warned) else one_line(line)}]", file=sys.stderr)
 
     def _sub_agent(self, name: str, event: Event) -> None:
         """Several write at once: whole lines, each with its agent's name in front."""

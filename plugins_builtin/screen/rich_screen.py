@@ -44,8 +44,7 @@ _ERASE_LINE, _ERASE_BELOW = "\x1b[K", "\x1b[J"
 
 
 class RichScreen:
-    def __init__(self, stdout: TextIO | None) -> None:
-        assert stdout is not None
+    def __init__(self, stdout: TextIO) -> None:
         self._out = stdout
         self._console = Console(file=stdout, highlight=False, markup=False, emoji=False)
         self._ink = Ink()
@@ -80,8 +79,8 @@ class RichScreen:
             case ToolResult():
                 self._tool_line(event)
             case ApprovalAsked():
-                self._hold_status()
-                self._line(f"? {who}{sanitize(event.what)}", "bold yellow")
+                self._hold_status()  # the host asks
+                self._end_text()
             case SubAgentStarted():
                 self._draw_status_if_due()  # it has a lane now
             case PlanFinished():
@@ -94,7 +93,8 @@ class RichScreen:
                 self._finish(event)
             case _:
                 if text := describe(event):
-                    self._line(one_line(who + text), "yellow" if isinstance(event, Warned | Failover) else "dim")
+                    shown = sanitize(who + text) if isinstance(event, Warned) else one_line(who + text)
+                    self._line(shown, "yellow" if isinstance(event, Warned | Failover) else "dim")
         if isinstance(event, LlmRequest | ToolCalled | Typed | ApprovalAnswered) and not self._questions.open:
             self._tick()
 

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from functools import partial
 from importlib import import_module
 
-from agentic import Provider, Setup, Tool, hookimpl
+from agentic import Provider, Tool, ToolSetup, hookimpl
 
 _TOOLS = {
     "read_file": ("files", "ReadFile", "reads a text file, or some of its lines"),
@@ -16,10 +16,12 @@ _TOOLS = {
     "share": ("memory", "Share", "tells all agents of the session a value"),
     "delegate": ("delegate", "Delegate", "gives parts of the work to sub-agents"),
     "run": ("shell", "Run", "runs a command"),
+    "find_tools": ("late", "FindTools", "finds tools that stand in no prompt"),
+    "call_tool": ("late", "CallTool", "calls a tool that was found"),
 }
 
 
-def _make(module: str, kind: str, setup: Setup) -> Tool:
+def _make(module: str, kind: str, setup: ToolSetup) -> Tool:
     tool: Tool = getattr(import_module(f"{__name__}.{module}"), kind)(setup)
     return tool
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agentic import Plan, Setup, Subtask, ToolError, ToolOutput, ToolSpec, Workspace
+from agentic import Plan, Subtask, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
 from agentic.types import MAX_DELEGATED, Isolation
 
 _TITLE_WORDS = 6
@@ -27,12 +27,10 @@ class Delegate:
         refinements=("isolation",),
     )
 
-    def __init__(self, setup: Setup) -> None:
+    def __init__(self, setup: ToolSetup) -> None:
         self._delegate = setup.delegate
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
-        if self._delegate is None:
-            raise ToolError("there are no sub-agents here: do it yourself")
         isolation: Isolation = "worktree" if arguments.get("isolation") == "worktree" else ""
         plan = Plan(tuple(_subtask(number, task) for number, task in enumerate(arguments["tasks"], 1)), isolation=isolation)
         if problems := plan.problems(1, MAX_DELEGATED):

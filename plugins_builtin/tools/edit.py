@@ -5,8 +5,7 @@ from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
-from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from plugins_builtin.tools.files import syntax_note
+from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from plugins_builtin.tools.text import decode
 
 NEAREST_LINES = 12
@@ -35,7 +34,7 @@ class EditFile:
         file = decode(workspace.current(path).data, path)
         text = replace(file.text, arguments["old"], arguments["new"], file.newline)
         workspace.write(path, file.encode(text))
-        return ToolOutput(f"Edited {path}.{syntax_note(path, text)}")
+        return ToolOutput(f"Edited {path}.", changes=(Change(path),))
 
 
 def replace(text: str, old: str, new: str, newline: str) -> str:

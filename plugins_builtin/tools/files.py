@@ -1,12 +1,11 @@
 """Reading, writing and listing files."""
 
-import ast
 import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
+from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from plugins_builtin.tools.text import decode
 
 MAX_READ_CHARACTERS = 24_000
@@ -66,6 +65,7 @@ class WriteFile:
         _object("path content", path={"type": "string"}, content={"type": "string"}),
         "write",
         "For new files, or where most of a file changes. Give the whole content, nothing left out.",
+        writes=("path", "content"),
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
@@ -73,7 +73,8 @@ class WriteFile:
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         path, content = arguments["path"], _without_fences(arguments["path"], arguments["content"])
-        if workspace.exists(path):
+        there = workspace.exists(path)
+        if there:
             before = decode(workspace.current(path).data, path)
             if _elided(content) and not _elided(before.text):
                 raise ToolError(f"{path} was not written: the content leaves something out. Write the whole file.")
@@ -81,8 +82,10 @@ class WriteFile:
         else:
             data = content.encode("utf-8", "replace")
         if not workspace.write(path, data):
-            return ToolOutput(f"{path} already had exactly this content, so nothing changed.", failed=True)
-        return ToolOutput(f"Wrote {path} ({len(content.splitlines())} lines).{syntax_note(path, content)}")
+            unchanged = (Change(path, "unchanged"),)
+            return ToolOutput(f"{path} already had exactly this content, so nothing changed.", failed=True, changes=unchanged)
+        changes = (Change(path, "updated" if there else "created"),)
+        return ToolOutput(f"Wrote {path} ({len(content.splitlines())} lines).", changes=changes)
 
 
 def _without_fences(path: str, content: str) -> str:
@@ -96,18 +99,6 @@ def _elided(content: str) -> bool:
     return bool(
         re.search(r"^\s*(#|//|<!--|/\*)\s*\.\.\.|\b(rest of|existing) (the )?(file|code)\b", content, re.MULTILINE | re.IGNORECASE)
     )
-
-
-def syntax_note(path: str, content: str) -> str:
-    """What Python's parser finds wrong, for the model: nothing is run."""
-    if not path.endswith(".py"):
-        return ""
-    try:
-        ast.parse(content)
-    except (SyntaxError, ValueError, RecursionError) as error:
-        where = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
-        return f"\nIt is not valid Python: {getattr(error, 'msg', error)}{where}."
-    return ""
 
 
 class ListFiles:

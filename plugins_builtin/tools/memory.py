@@ -3,8 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from agentic.hooks.tools import CALLER, Memory
+from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
+from agentic.hooks.tools import CALLER
 
 
 class Recall:
@@ -22,13 +22,14 @@ class Recall:
             "additionalProperties": False,
         },
         refinements=("line_start", "line_end"),
+        recalls="id",
     )
 
-    def __init__(self, setup: Setup) -> None:
-        self._memory: Memory | None = setup.memory
+    def __init__(self, setup: ToolSetup) -> None:
+        self._memory = setup.memory
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
-        text = self._memory.recall(arguments["id"]) if self._memory else None
+        text = self._memory.recall(arguments["id"])
         if text is None:
             raise ToolError(f"there is no output {arguments['id']!r} in this session")
         lines = text.splitlines()
@@ -50,11 +51,9 @@ class Share:
         guidance="For what others must agree with: an interface, a name, a decision.",
     )
 
-    def __init__(self, setup: Setup) -> None:
-        self._memory: Memory | None = setup.memory
+    def __init__(self, setup: ToolSetup) -> None:
+        self._memory = setup.memory
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
-        if self._memory is None:
-            raise ToolError("there is nobody to share with here")
         self._memory.share(arguments["key"], arguments["value"], CALLER.get())
         return ToolOutput(f"Shared {arguments['key']}.")

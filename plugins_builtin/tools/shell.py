@@ -9,7 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from agentic import Setup, ToolOutput, ToolSpec, Workspace
+from agentic import LaunchPolicy, ToolOutput, ToolSetup, ToolSpec, Workspace
 
 HEAD_BYTES = TAIL_BYTES = 4000
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
@@ -46,10 +46,12 @@ class Run:
         " editing files. Each command begins in the workspace's folder. A command that starts a server must end by itself: give it"
         " a timeout.",
         refinements=("timeout",),
+        runs="command",
     )
 
-    def __init__(self, setup: Setup) -> None:
-        self._seconds: int = setup.settings["tools.command_timeout"]
+    def __init__(self, setup: ToolSetup) -> None:
+        self._seconds = setup.settings.tools.command_timeout
+        self._launch = setup.launch
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))
@@ -58,7 +60,7 @@ class Run:
         late = False
         with _pipe_into(output) as (write_end, closed):
             process = await asyncio.create_subprocess_exec(
-                *("/bin/sh", "-c", arguments["command"]),
+                *self._launch(["/bin/sh", "-c", arguments["command"]], LaunchPolicy(workspace.root, (workspace.root,))),
                 cwd=workspace.root,
                 env=_environment() | {_MARK: mark},
                 stdin=asyncio.subprocess.DEVNULL,

@@ -2,18 +2,23 @@
 
 from collections.abc import Iterable
 
-from agentic import Command, Provider, Setup, Transport, hookimpl
+from agentic import Command, Options, Provider, Setup, Transport, hookimpl
 
 
 def _make(setup: Setup) -> Transport:
     from plugins_builtin.vllm.transport import VllmTransport
 
-    return VllmTransport(setup.settings)
+    return VllmTransport(setup.settings.llm, setup.options)
 
 
 @hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
     yield Provider("vllm", "streams from one or more vLLM endpoints", _make, automatic=1)
+
+
+@hookimpl
+def agentic_options() -> Options:
+    return Options("plugins_builtin.vllm.options:VllmOptions", section="llm.vllm")
 
 
 @hookimpl

@@ -18,11 +18,6 @@ class Capabilities:
     batch: bool = True
     priority: bool = False
 
-    @property
-    def features(self) -> frozenset[str]:
-        names = ("tools", "strict", "schema", "batch", "priority")
-        return frozenset(name for name in names if self.version and getattr(self, name))
-
 
 def known_capabilities(endpoint: str) -> Capabilities:
     """What was found out about this endpoint; nothing where that cannot be read."""

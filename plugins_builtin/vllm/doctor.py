@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agentic.config import load
+from agentic.api import load_settings
+from agentic.config import Settings
 from agentic.sanitize import sanitize
 from plugins_builtin.vllm.capabilities import keep_capabilities
 from plugins_builtin.vllm.findings import Examination, Finding
@@ -25,13 +25,13 @@ _MARKS = {True: "ok", False: "WRONG", None: "-"}
 def doctor(endpoints: tuple[str, ...], model: str | None, output: str, pairs: tuple[str, ...]) -> int:
     """Probes each endpoint and says what is wrong and which line mends it. What it finds out is used from then on."""
     given: dict[str, Any] = {"llm.endpoints": list(endpoints)} if endpoints else {}
-    settings = load(Path.cwd(), given | ({"llm.model": model} if model else {}), pairs)
+    settings = load_settings(Path.cwd(), given | ({"llm.model": model} if model else {}), pairs)
     return asyncio.run(_examine(settings, output))
 
 
-async def _examine(settings: Mapping[str, Any], output: str) -> int:
+async def _examine(settings: Settings, output: str) -> int:
     """0: all is well; 1: something is wrong; 3: nobody answers."""
-    transport = VllmTransport(settings)
+    transport = VllmTransport(settings.llm, settings.section("llm.vllm"))
     wrong = answered = 0
     try:
         for endpoint in transport.endpoints:

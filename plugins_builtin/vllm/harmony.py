@@ -8,6 +8,7 @@ from functools import cache, lru_cache
 from typing import Any
 
 from agentic import AgenticError, ChatRequest, Message, ModelOutputError, ToolCallDelta, ToolSpec
+from agentic.extras import pip_install
 
 _ANSWER_START = 2  # <|start|>assistant
 _DATE = "2026-01-01"  # any date has as many tokens
@@ -20,7 +21,7 @@ def is_gpt_oss(model: str) -> bool:
 def count(request: ChatRequest) -> int:
     """The prompt's tokens. Raises AgenticError without the oss-harmony package."""
     messages = list(request.messages)
-    instructions = messages.pop(0).content if messages and messages[0].role == "system" else None
+    instructions = messages.pop(0).text if messages and messages[0].role == "system" else None
     names = {call.id: call.name for message in messages for call in message.tool_calls}
     final = max((i for i, message in enumerate(messages) if _is_final(message)), default=-1)
     total = _preamble_tokens(instructions, _Tools(request.tools), request.effort) + _ANSWER_START
@@ -31,7 +32,7 @@ def count(request: ChatRequest) -> int:
 
 def _is_final(message: Message) -> bool:
     """Reasoning up to the last such answer is dropped."""
-    return message.role == "assistant" and bool(message.content) and not message.tool_calls
+    return message.role == "assistant" and bool(message.text) and not message.tool_calls
 
 
 class _Tools:
@@ -85,19 +86,19 @@ def _parts(message: Message, answers: str, keeps_reasoning: bool) -> Iterator[An
     make = harmony.Message.from_role_and_content
     if message.role == "tool":
         author = harmony.Author.new(harmony.Role.TOOL, f"functions.{answers}")
-        made = harmony.Message.from_author_and_content(author, message.content)
+        made = harmony.Message.from_author_and_content(author, message.text)
         yield made.with_channel("commentary").with_recipient("assistant")
     elif message.role == "assistant":
-        if message.tool_calls and message.content:
-            yield make(harmony.Role.ASSISTANT, message.content).with_channel("commentary")
+        if message.tool_calls and message.text:
+            yield make(harmony.Role.ASSISTANT, message.text).with_channel("commentary")
         if message.reasoning and keeps_reasoning:
             yield make(harmony.Role.ASSISTANT, message.reasoning).with_channel("analysis")
-        if message.content and not message.tool_calls:
-            yield make(harmony.Role.ASSISTANT, message.content).with_channel("final")
+        if message.text and not message.tool_calls:
+            yield make(harmony.Role.ASSISTANT, message.text).with_channel("final")
     elif message.role == "system":
-        yield make(harmony.Role.DEVELOPER, harmony.DeveloperContent.new().with_instructions(message.content))
+        yield make(harmony.Role.DEVELOPER, harmony.DeveloperContent.new().with_instructions(message.text))
     else:
-        yield make(harmony.Role.USER, message.content)
+        yield make(harmony.Role.USER, message.text)
 
 
 @cache
@@ -105,7 +106,7 @@ def _harmony() -> Any:
     try:
         import openai_harmony
     except ImportError as error:
-        raise AgenticError("gpt-oss prompts can only be estimated", "pip install 'agentic[gpt-oss]' counts them exactly") from error
+        raise AgenticError("gpt-oss prompts can only be estimated", f"{pip_install('gpt-oss')} counts them exactly") from error
     return openai_harmony
 
 

@@ -23,13 +23,15 @@ class Decoder(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class ResumePlan:
     path: str
     body: Mapping[str, Any]
     decoder: Decoder
 
 
-def resumed(request: ChatRequest, received: PartialAnswer, info: EndpointInfo, body: dict[str, Any], gpt_oss: bool) -> Way | None:
+def resumed(
+    request: ChatRequest, received: PartialAnswer, info: EndpointInfo, body: dict[str, Any], gpt_oss: bool
+) -> ResumePlan | None:
     """How the rest is asked for; None where it cannot be exact: no token numbers, or a format that must be read from its start."""
     if not received.prompt_ids or not received.shown or request.response_format is not None:
         return None
@@ -43,16 +45,16 @@ def resumed(request: ChatRequest, received: PartialAnswer, info: EndpointInfo, b
         if not harmony.available():
             return None
         raw.pop("reasoning_effort", None)
-        return Way("/completions", raw | {"stop_token_ids": HARMONY_ENDS}, HarmonyRest(ids, received))
+        return ResumePlan("/completions", raw | {"stop_token_ids": HARMONY_ENDS}, HarmonyResumeDecoder(ids, received))
     if received.reasoning and not received.text:
         return None  # the rest of the reasoning could not be told from the answer
     if not request.tools:
-        return Way("/completions", raw, Rest(ids, received))
+        return ResumePlan("/completions", raw, ResumeDecoder(ids, received))
     chat = body | sampling | {"kv_transfer_params": {"prompt_token_ids": ids}}
-    return Way("/chat/completions", chat, Rest(ids, received))
+    return ResumePlan("/chat/completions", chat, ResumeDecoder(ids, received))
 
 
-class Rest(ChunkDecoder):
+class ResumeDecoder(ChunkDecoder):
     """The chunks of the rest, counted as one answer with what was received."""
 
     def __init__(self, ids: list[int], received: PartialAnswer) -> None:
@@ -77,7 +79,7 @@ class Rest(ChunkDecoder):
         return replace(delta, prompt_ids=()) if delta.prompt_ids else delta
 
 
-class HarmonyRest(Rest):
+class HarmonyResumeDecoder(ResumeDecoder):
     """gpt-oss's rest: raw tokens, sorted into reasoning, text and calls here."""
 
     def __init__(self, ids: list[int], received: PartialAnswer) -> None:

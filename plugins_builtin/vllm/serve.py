@@ -4,16 +4,16 @@ import asyncio
 import os
 import shlex
 import signal
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 from urllib.parse import urlsplit
 
 import click
 
 from agentic import AgenticError, ConfigError
-from agentic.config import load
+from agentic.api import load_settings
+from agentic.config import Settings
 from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.memory import Card, Place, cards_here, placed
 
@@ -72,9 +72,9 @@ def serve(
     endpoints: tuple[str, ...], models: tuple[str, ...], sizes: tuple[float, ...], execute: bool, pairs: tuple[str, ...]
 ) -> int:
     """Prints one vllm serve line for each endpoint, with a reason for every flag, or runs them."""
-    settings = load(Path.cwd(), {"llm.endpoints": list(endpoints)} if endpoints else {}, pairs)
-    urls = settings["llm.endpoints"]
-    named = list(models) or [settings["llm.model"] or DEFAULT_MODEL]
+    settings = load_settings(Path.cwd(), {"llm.endpoints": list(endpoints)} if endpoints else {}, pairs)
+    urls = settings.llm.endpoints
+    named = list(models) or [settings.llm.model or DEFAULT_MODEL]
     wanted = [named[min(number, len(named) - 1)] for number in range(len(urls))]
     cards = [Card(f"card {number}", size) for number, size in enumerate(sizes)] or cards_here()
     places, why_not = placed(wanted, cards)
@@ -91,11 +91,11 @@ def serve(
     return 0
 
 
-def instance(endpoint: str, model: str, place: Place | None, settings: Mapping[str, Any]) -> Instance:
+def instance(endpoint: str, model: str, place: Place | None, settings: Settings) -> Instance:
     """The line for one endpoint. `place` None: nothing is known of the memory, so nothing is said of it."""
     address = urlsplit(endpoint)
     gpt_oss = "gpt-oss" in model.lower()
-    window = settings["context.context_window"] or (GPT_OSS_WINDOW if gpt_oss else 0)
+    window = settings.context.context_window or (GPT_OSS_WINDOW if gpt_oss else 0)
     words = ["vllm", "serve", model, "--host", address.hostname or "127.0.0.1", "--port", str(address.port or 8000)]
     reasons = []
 
@@ -109,7 +109,7 @@ def instance(endpoint: str, model: str, place: Place | None, settings: Mapping[s
         add("one model over several cards, with one cache", "--tensor-parallel-size", str(len(place.cards)))
     if place is not None:
         add("of the card's memory", "--gpu-memory-utilization", f"{place.share:g}")
-    if settings["llm.vllm.enable_prefix_caching"]:
+    if settings.section("llm.vllm").enable_prefix_caching:
         add("a prompt that begins like an earlier one is not computed again", "--enable-prefix-caching")
         if gpt_oss:
             add("what siblings share stays cached too, not only where prompts end", *_retention(settings))
@@ -130,9 +130,9 @@ def instance(endpoint: str, model: str, place: Place | None, settings: Mapping[s
     return Instance(endpoint, model, environment, tuple(words), tuple(reasons), f"{endpoint}: {model}{where}")
 
 
-def _retention(settings: Mapping[str, Any]) -> tuple[str, str]:
+def _retention(settings: Settings) -> tuple[str, str]:
     """Often enough for the shared prefix (llm.vllm.prefix_cache_size tokens) to be found, in whole blocks."""
-    interval = min(KV_INTERVAL, max(BLOCK, settings["llm.vllm.prefix_cache_size"] // BLOCK * BLOCK))
+    interval = min(KV_INTERVAL, max(BLOCK, settings.section("llm.vllm").prefix_cache_size // BLOCK * BLOCK))
     return "--prefix-cache-retention-interval", str(interval)
 
 
@@ -143,7 +143,7 @@ def _print(each: Instance) -> None:
     click.echo(f"{each}\n")
 
 
-def _ways_out(urls: list[str], models: list[str], cards: list[Card], settings: Mapping[str, Any]) -> str:
+def _ways_out(urls: Sequence[str], models: list[str], cards: list[Card], settings: Settings) -> str:
     """Two cards, a smaller second model, or one model over several cards: the lines for each, as comments."""
     most = max(cards, key=lambda card: card.gib)
     smaller = [models[0], *(SMALLER.get(model, model) for model in models[1:])]

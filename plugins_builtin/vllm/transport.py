@@ -9,6 +9,7 @@ from typing import Any
 
 from agentic import (
     AgenticError,
+    Answer,
     ChatRequest,
     Delta,
     EndpointInfo,
@@ -20,12 +21,14 @@ from agentic import (
     StreamBroken,
     TokenCount,
 )
-from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body
+from agentic.config.schema import Llm
+from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, usage_of
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
 from plugins_builtin.vllm.connection import Connection, Response
 from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.metrics import read_metrics
+from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.resume import Decoder, resumed
 from plugins_builtin.vllm.tokenize import ConversationCounter
 
@@ -36,20 +39,21 @@ PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
 
 class VllmTransport:
-    def __init__(self, settings: Mapping[str, Any]) -> None:
-        self.endpoints = tuple(url.rstrip("/") for url in settings["llm.endpoints"])
+    def __init__(self, settings: Llm, options: VllmOptions) -> None:
+        self.endpoints = tuple(url.rstrip("/") for url in settings.endpoints)
+        self.caches_prefixes = options.enable_prefix_caching and "system_prompt" in options.common_prefixes
         self._settings = settings
         self._known: dict[str, EndpointInfo] = {}
         self._can: dict[str, Capabilities] = {}
         self._gpt_oss: dict[str, bool] = {}
         self._prefill: dict[str, float] = {}
         self._counter = ConversationCounter(self._tokenize)
-        key = settings["llm.api_key"]
+        key = settings.api_key
         self._http = Http(
             {"Authorization": f"Bearer {key}"} if key else {},
-            settings["llm.connect_timeout"],
-            settings["llm.proxy"],
-            settings["llm.follow_redirects"],
+            settings.connect_timeout,
+            settings.proxy,
+            settings.follow_redirects,
         )
 
     async def probe(self, endpoint: str) -> EndpointInfo:
@@ -57,8 +61,8 @@ class VllmTransport:
             info = self._choose_model(endpoint, await self._models(endpoint))
             self._can[endpoint] = known = known_capabilities(endpoint)
             if known.version and known.version != await self.version(endpoint):
-                self._can[endpoint] = known = Capabilities()
-            self._known[endpoint] = replace(info, version=known.version, features=known.features)
+                self._can[endpoint] = Capabilities()
+            self._known[endpoint] = info
         return self._known[endpoint]
 
     async def version(self, endpoint: str) -> str:
@@ -82,7 +86,7 @@ class VllmTransport:
         return response
 
     async def _models(self, endpoint: str) -> list[dict[str, Any]]:
-        response = await self._good("GET", f"{endpoint}/models", b"", self._settings["llm.connect_timeout"])
+        response = await self._good("GET", f"{endpoint}/models", b"", self._settings.connect_timeout)
         try:
             models = [model for model in json.loads(response.body)["data"] if model["id"]]
         except (ValueError, KeyError, TypeError) as error:
@@ -94,7 +98,7 @@ class VllmTransport:
         return models
 
     def _choose_model(self, endpoint: str, models: list[dict[str, Any]]) -> EndpointInfo:
-        wanted = self._settings["llm.model"] or models[0]["id"]
+        wanted = self._settings.model or models[0]["id"]
         for model in models:
             if model["id"] == wanted:
                 window = model.get("max_model_len")
@@ -128,19 +132,22 @@ class VllmTransport:
     async def load(self, endpoint: str) -> EndpointLoad:
         return read_metrics((await self.fetch("GET", endpoint, "/metrics")).body)
 
-    async def batch(self, requests: Sequence[ChatRequest], endpoint: str) -> list[Message]:
+    async def batch(self, requests: Sequence[ChatRequest], endpoint: str) -> list[Answer]:
         info = await self.probe(endpoint)
         bodies = [self._encoded(request, info) for request in requests]
         body = {name: value for name, value in bodies[0].items() if name not in ("stream", "stream_options")}
         body["messages"] = [each["messages"] for each in bodies]
-        seconds = self._settings["llm.total_timeout"]
+        seconds = self._settings.total_timeout
         response = await self.fetch("POST", endpoint, "/v1/chat/completions/batch", body, seconds)
         try:
-            choices = sorted(json.loads(response.body)["choices"], key=lambda choice: int(choice["index"]))
+            whole = json.loads(response.body)
+            choices = sorted(whole["choices"], key=lambda choice: int(choice["index"]))
             answers = [choice["message"] for choice in choices]
             if len(answers) != len(requests):
                 raise ValueError(f"{len(answers)} answers to {len(requests)} prompts")
-            return [Message("assistant", each.get("content") or "", each.get("reasoning") or "") for each in answers]
+            usage = usage_of(whole.get("usage"))
+            made = [Message("assistant", each.get("content") or "", each.get("reasoning") or "") for each in answers]
+            return [Answer(message, "stop", None if number else usage) for number, message in enumerate(made)]  # of them all
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RequestRejected(f"{endpoint}: the batch route gave no answers ({error})", status=404) from error
 
@@ -173,8 +180,8 @@ class VllmTransport:
         if session:
             headers["X-Session-ID"] = session
         clock = asyncio.get_running_loop().time
-        end = clock() + self._settings["llm.total_timeout"]
-        progress = self._settings["llm.progress_timeout"]
+        end = clock() + self._settings.total_timeout
+        progress = self._settings.progress_timeout
         connection = None
         try:
             connection = await self._http.open(
@@ -217,9 +224,9 @@ class VllmTransport:
 
     def _patience(self, request: ChatRequest, endpoint: str) -> float:
         """Seconds until the first token: more than the setting where prefilling so long a prompt takes longer."""
-        size = sum(len(message.content) for message in request.messages) / BYTES_A_TOKEN
+        size = sum(len(message.text) for message in request.messages) / BYTES_A_TOKEN
         expected = size / self._prefill[endpoint] if self._prefill.get(endpoint) else 0.0
-        return max(float(self._settings["llm.first_token_timeout"]), PREFILL_PATIENCE * expected)
+        return max(float(self._settings.first_token_timeout), PREFILL_PATIENCE * expected)
 
     def _learn_prefill(self, endpoint: str, tokens: int, seconds: float) -> None:
         """Tokens a second; the slowest that was seen, as a rate from a busy server is the one to be patient with."""

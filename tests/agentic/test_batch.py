@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentic.core.jobs import Results, read_job
 from agentic.errors import AgenticError
-from agentic.run.jobs import Results, read_job
 from agentic.testing import Answer, FakeVLLM, Request, answer
 from tests.conftest import Agentic
 

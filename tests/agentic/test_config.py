@@ -1,5 +1,6 @@
 """Layers, origins, scopes; and what a hostile repository tries."""
 
+import re
 import subprocess
 import sys
 import tomllib
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentic.config import Settings
 from agentic.config.edit import set_value, template
-from agentic.config.layers import Layer, check, resolve
-from agentic.config.schema import KEYS, Key
+from agentic.config.layers import Layer
+from agentic.config.schema import KEYS
+from agentic.config.section import Key
 from agentic.errors import ConfigError
+from agentic.plugins import Host
 from agentic.testing import FakeVLLM
 from tests.conftest import Agentic
 
@@ -21,16 +25,15 @@ from tests.conftest import Agentic
 def values(key: Key) -> st.SearchStrategy[Any]:
     if key.choices:
         return st.sampled_from(key.choices)
-    match key.default:
-        case bool():
-            return st.booleans()
-        case int():
-            return st.integers(int(key.minimum), 10_000)
-        case float():
-            return st.floats(key.minimum, 10_000, allow_nan=False)
-        case list():
-            return st.lists(st.text(max_size=8), max_size=3)
-    return st.text(max_size=12)
+    kinds: dict[type, st.SearchStrategy[Any]] = {
+        bool: st.booleans(),
+        int: st.integers(int(key.minimum), 10_000),
+        float: st.floats(key.minimum, 10_000, allow_nan=False),
+        tuple: st.lists(st.text(max_size=8), max_size=3).map(tuple),
+        dict: st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
+        str: st.text(max_size=12),
+    }
+    return kinds[key.kind]
 
 
 layers = st.lists(st.fixed_dictionaries({}, optional={name: values(key) for name, key in KEYS.items()}), max_size=4).map(
@@ -40,17 +43,17 @@ layers = st.lists(st.fixed_dictionaries({}, optional={name: values(key) for name
 
 @given(layers)
 def test_the_last_layer_that_sets_a_key_wins_and_is_named(found: list[Layer]) -> None:
-    settings = resolve(found)
+    settings = Settings(found)
     for name, key in KEYS.items():
         setters = [layer for layer in found if name in layer.values]
-        assert settings[name] == (setters[-1].values[name] if setters else key.default)
+        assert settings.values[name] == (setters[-1].values[name] if setters else key.default)
         assert settings.origins[name] == (setters[-1].origin if setters else "default")
 
 
 @given(layers, st.fixed_dictionaries({}, optional={name: values(key) for name, key in KEYS.items()}))
 def test_an_untrusted_project_only_selects_and_tightens(found: list[Layer], project: dict[str, Any]) -> None:
-    before = resolve(found)
-    after = resolve([*found, Layer("repo", project, trusted=False)])
+    settings = Settings([*found, Layer("repo", project, trusted=False)])
+    before, after = Settings(found).values, settings.values
     for name, key in KEYS.items():
         if key.scope == "user":
             assert after[name] == before[name]
@@ -59,42 +62,46 @@ def test_an_untrusted_project_only_selects_and_tightens(found: list[Layer], proj
         elif key.scope == "tighten" and after[name] != before[name]:
             assert after[name] < before[name] or before[name] == 0
         if name != "plugins.disabled" and name in project and after[name] == before[name] != project[name]:
-            assert any(name in line for line in after.ignored)
+            assert any(name in line for line in settings.ignored)
 
 
 def test_every_key_has_a_scope_and_a_meaning() -> None:
-    for key in KEYS.values():
-        assert key.scope in ("user", "select", "tighten"), key.name
-        assert key.help, key.name
-        check(key, key.default, "default")
+    for name, key in KEYS.items():
+        assert key.scope in ("user", "select", "tighten"), name
+        assert key.help, name
+        key.check(key.default, name, "default")
 
 
 @pytest.mark.parametrize("word", ["endpoint", "key", "proxy", "redirect", "approval.mode", "transport", "renderer", "local.model"])
 def test_what_redirects_or_grants_is_the_users_alone(word: str) -> None:
-    for name, key in KEYS.items():
+    host = Host()
+    for name, key in Settings().with_plugins(host.sections(), ()).declared():
         if word in name.rpartition(".")[2] or name.endswith(word):
             assert key.scope == "user", name
 
 
 @given(
-    st.sampled_from(list(KEYS.values())),
+    st.sampled_from(sorted(KEYS)),
     st.one_of(st.none(), st.dictionaries(st.text(), st.text()), st.binary(), st.just(float("nan"))),
 )
-def test_a_wrong_type_is_named_with_key_and_what_was_expected(key: Key, value: object) -> None:
-    with pytest.raises(ConfigError, match=key.name.replace(".", r"\.")):
-        resolve([Layer("here", {key.name: value})])
+def test_a_wrong_type_is_named_with_key_and_what_was_expected(name: str, value: object) -> None:
+    key = KEYS[name]
+    if (value is None and key.default is None) or (isinstance(value, dict) and key.kind is dict):
+        return
+    with pytest.raises(ConfigError, match=name.replace(".", r"\.")):
+        Settings([Layer("here", {name: value})])
 
 
 def test_the_template_is_valid_and_changes_nothing(tmp_path: Path) -> None:
-    text = template()
+    text = template(Settings())
     assert tomllib.loads(text).keys() <= {name.split(".")[0] for name in KEYS}
-    live = "\n".join(line.removeprefix("# ") if " = " in line and line.startswith("# ") else line for line in text.splitlines()[1:])
+    live = "\n".join(line.removeprefix("# ") if re.match(r"# \w+ = ", line) else line for line in text.splitlines()[1:])
     parsed = tomllib.loads(live)
     for name, key in KEYS.items():
         value: Any = parsed
         for part in name.split("."):
-            value = value[part]
-        assert value == key.default, name
+            value = value.get(part)
+        assert (tuple(value) if isinstance(value, list) else value) == key.default, name
 
 
 FILES = [
@@ -112,7 +119,7 @@ FILES = [
 def test_set_keeps_the_rest_of_the_file(tmp_path: Path, before: str, name: str, text: str, value: object) -> None:
     path = tmp_path / "agentic.toml"
     path.write_bytes(before.encode())
-    set_value(path, name, text)
+    set_value(path, name, text, Settings())
     after = path.read_bytes().decode()
     section, _, key = name.rpartition(".")
     assert tomllib.loads(after)[section][key] == value

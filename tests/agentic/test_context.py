@@ -11,20 +11,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentic.core.budget import Budget
+from agentic.core.context import without_old_reasoning
+from agentic.core.prefix import PrefixGuard
+from agentic.core.prompt import surroundings, system_message, task_message, tiered
+from agentic.core.protocols import by_name
+from agentic.core.tokens import TokenCounter
+from agentic.core.vocabulary import vocabulary_for
 from agentic.errors import AgenticError, RequestRejected
+from agentic.hooks.tools import ToolSetup
 from agentic.plugins import Host
-from agentic.run.budget import Budget
-from agentic.run.context import without_old_reasoning
-from agentic.run.prefix import PrefixGuard
-from agentic.run.prompt import project_instructions, surroundings, system_message, task_message, tiered
-from agentic.run.protocols import by_name
-from agentic.run.tokens import TokenCounter
-from agentic.run.vocabulary import vocabulary_for
-from agentic.testing import FakeVLLM, answer, error, tool_call
+from agentic.testing import FakeVLLM, answer, error, make_setup, tool_call
 from agentic.testing.answers import Request, count_tokens
 from agentic.types import ChatRequest, Delta, EndpointInfo, Message, TokenCount, ToolCall, ToolSpec
 from agentic.wire.request import encode_tool
 from agentic.workspace import Workspace
+from plugins_builtin.instructions import agentic_prompt_sections
 from tests.agentic.test_isolation import IMPL, Install, install, more, plugins
 from tests.conftest import Agentic
 
@@ -176,20 +178,14 @@ def test_a_missing_vocabulary_is_said_and_never_fetched(tmp_path: Path, monkeypa
 
 
 def all_tools() -> list[ToolSpec]:
-    from agentic.config import load
-    from agentic.events import Event
-    from agentic.hooks import Provider, Setup
-
-    async def emit(event: Event) -> None:
-        """Nobody listens."""
-
-    settings = load(ROOT, {}, ())
-
-    def setup(plugin: str, provider: Provider[object]) -> Setup:
-        return Setup(settings, emit)
-
+    """Those of every run; the ones for late tools stand in a prompt only where there are any."""
     host = Host()
-    return [host.build("agentic_tools", name, setup).spec for name in sorted(host.offers("agentic_tools"))]
+
+    def setup(plugin: str, provider: object) -> ToolSetup:
+        return make_setup(ToolSetup)
+
+    specs = [host.build("agentic_tools", name, setup).spec for name in sorted(host.offers("agentic_tools"))]
+    return [spec for spec in specs if not (spec.finds or spec.calls)]
 
 
 @pytest.mark.parametrize(("tier", "most"), [("nano", 700), ("small", 1500), ("full", 4000)])
@@ -202,7 +198,7 @@ def test_system_text_and_tools_keep_to_their_tier(tier: str, most: int, protocol
     kind = by_name(protocol)
     system = system_message(kind, specs, tier, "")
     sent = kind.request(ChatRequest((system,)), specs)
-    text = system.content + "".join(f"{json.dumps(encode_tool(tool))}\n" for tool in sent.tools)
+    text = system.text + "".join(f"{json.dumps(encode_tool(tool))}\n" for tool in sent.tools)
     assert len(encoding.encode(text, disallowed_special=())) <= most
 
 
@@ -213,28 +209,33 @@ def test_a_first_request_in_this_repository(tier: str, most: int, room: int) -> 
     specs = [tiered(spec, tier) for spec in all_tools()]
     native = by_name("native")
     texts = [
-        system_message(native, specs, tier, "").content,
-        task_message("fix the bug", surroundings(ROOT), Workspace(ROOT), room, "").content,
+        system_message(native, specs, tier, "").text,
+        task_message("fix the bug", surroundings(ROOT), Workspace(ROOT), room, "").text,
     ]
     texts += [json.dumps(encode_tool(spec)) for spec in specs]
-    assert sum(len(encoding.encode(text, disallowed_special=())) + 8 for text in texts) <= most
+    assert sum(len(encoding.encode(str(text), disallowed_special=())) + 8 for text in texts) <= most
 
 
-def test_instructions_come_from_the_root_down_and_are_capped(tmp_path: Path) -> None:
+def test_instructions_come_from_the_root_down(tmp_path: Path) -> None:
     (tmp_path / ".git").mkdir()
     (tmp_path / "AGENTS.md").write_text("Use tabs.")
     inner = tmp_path / "pkg" / "inner"
     inner.mkdir(parents=True)
     (inner / "AGENTS.md").write_text("Use spaces here.")
     (tmp_path / "pkg" / "AGENTS.md").symlink_to("/etc/passwd")
-    text, word = project_instructions(inner, 400)
+    (section,) = agentic_prompt_sections()
+    text = section.text(make_setup(root=inner))
     assert text.index("Use tabs.") < text.index("Use spaces here.")
     assert "root:" not in text
-    assert word == ""
-    (inner / "AGENTS.md").write_text("line\n" * 1000)
-    text, word = project_instructions(inner, 100)
-    assert len(text) < 320
-    assert "is cut to 300" in word
+
+
+def test_instructions_that_are_too_long_are_cut_and_named(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    (work / "AGENTS.md").write_text("line\n" * 1000)
+    done = agentic("run", "hi", "--endpoint", server.url, "-c", "context.context_window=4096", *NATIVE)
+    assert "plugin instructions (of agentic-vllm): the prompt section 'instructions' is cut to 1152 of 5" in done.out
+    system = server.chats[0].json["messages"][0]["content"]
+    assert system.endswith("line\n(cut)")
+    assert 1100 < len(system.partition("Instructions of this project")[2]) < 1160
 
 
 def test_instructions_are_frozen_for_a_session(agentic: Agentic, server: FakeVLLM, work: Path) -> None:

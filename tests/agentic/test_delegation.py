@@ -235,12 +235,12 @@ def test_ctrl_c_ends_all_and_leaves_nothing_running(server: FakeVLLM, env: dict[
 
 FRAGILE = """
 import asyncio
-from agentic import Provider, ToolOutput, ToolSpec, hookimpl
+from agentic import AgenticError, Provider, ToolOutput, ToolSpec, hookimpl
 
 class Fragile:
     def fit(self, history, budget, count):
-        if any("raises: write" in message.content for message in history if message.role == "user"):
-            raise RuntimeError("boom")
+        if any("raises: write" in message.text for message in history if message.role == "user"):
+            raise AgenticError("boom")
         return list(history)
 
 class Vanish:
@@ -302,6 +302,6 @@ def test_of_eight_children_every_failure_is_its_own(agentic: Agentic, server: Fa
     assert all(files[name] == [f"{name}.txt"] for name in names if name != "raises")
     result = done.of_type("run_finished")[0]["result"]
     assert "Not done: raises, hangs, killed, exceeds." in result
-    assert "RuntimeError: boom" in result
+    assert "raises (failed): boom" in result
     assert "I am about to" in result
     assert done.code == 1

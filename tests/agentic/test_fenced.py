@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.run.protocols.fenced import Fenced, blocks
+from agentic.core.protocols.fenced import Fenced, blocks
 from agentic.types import Message, ToolSpec
 
-TOOLS = [ToolSpec("write_file", "", {}, "write"), ToolSpec("run", "", {}, "execute")]
+TOOLS = [ToolSpec("write_file", "", {}, "write", writes=("path", "content")), ToolSpec("run", "", {}, "execute", runs="command")]
 CODE = "```python\nprint(1)\n```"
 
 

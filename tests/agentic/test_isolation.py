@@ -1,7 +1,6 @@
 """Plugins that fail in every way (F35): the program starts, works, and says whose fault it is."""
 
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -84,7 +83,8 @@ def test_a_faulty_plugin_is_named_in_a_run(agentic: Agentic, server: FakeVLLM, i
 
 
 @pytest.mark.parametrize(
-    ("requires", "cause"), [("agentic>=99", "needs agentic>=99, have agentic"), ("no-such-distribution>=1", "is not installed")]
+    ("requires", "cause"),
+    [("agentic-vllm>=99", "needs agentic-vllm>=99, have agentic-vllm"), ("no-such-distribution>=1", "is not installed")],
 )
 def test_unmet_requirements_are_seen_before_the_import(
     agentic: Agentic, install: Install, more: dict[str, str], tmp_path: Path, requires: str, cause: str
@@ -106,10 +106,10 @@ def test_a_duplicate_plugin_name(agentic: Agentic, install: Install, more: dict[
 
 
 def test_two_plugins_offering_one_name(agentic: Agentic, server: FakeVLLM, install: Install, more: dict[str, str]) -> None:
-    install(IMPL + "@hookimpl\ndef agentic_transports():\n    yield Provider('vllm', '', None)\n")
+    install(IMPL + "@hookimpl\ndef agentic_transports():\n    yield Provider('vllm', '', lambda setup: None)\n")
     done = agentic("ask", "hi", "--endpoint", server.url, more=more)
     assert done.code == 2
-    assert "vllm (of agentic)" in done.err
+    assert "vllm (of agentic-vllm)" in done.err
     assert "faulty (of agentic-faulty)" in done.err
     settled = agentic("ask", "hi", "--endpoint", server.url, "-c", "plugins.disabled=faulty", more=more)
     assert settled.code == 0
@@ -118,7 +118,7 @@ def test_two_plugins_offering_one_name(agentic: Agentic, server: FakeVLLM, insta
 def test_an_unknown_name_lists_the_choices(agentic: Agentic) -> None:
     done = agentic("ask", "hi", "-c", "llm.transport=carrier-pigeon")
     assert done.code == 2
-    assert "choose from: local (agentic), openai (agentic), vllm (agentic)" in done.err
+    assert "choose from: local (agentic-vllm), openai (agentic-vllm), vllm (agentic-vllm)" in done.err
 
 
 OBSERVERS = {
@@ -148,15 +148,13 @@ def test_a_gate_that_fails_denies(agentic: Agentic, server: FakeVLLM, install: I
     assert not (work / "made").exists()
 
 
-def test_a_sleeping_observer_costs_its_timeout_only(
+def test_a_sleeping_observer_costs_a_moment_at_the_end_only(
     agentic: Agentic, server: FakeVLLM, install: Install, more: dict[str, str]
 ) -> None:
     install(f"{IMPL}import time\n@hookimpl\ndef agentic_on_event(event):\n    time.sleep(300)\n")
-    started = time.monotonic()
-    done = agentic("ask", "hi", "--endpoint", server.url, more=more, seconds=100)
+    done = agentic("ask", "hi", "--endpoint", server.url, more=more)
     assert done.code == 0
-    assert "took longer than 5 s" in done.err
-    assert time.monotonic() - started < 60  # three faults, then it is not called again
+    assert "is too slow for the events it observes: it did not see" in done.err
 
 
 def test_a_plugin_that_changes_requests(agentic: Agentic, server: FakeVLLM, install: Install, more: dict[str, str]) -> None:

@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.run.outcome.checks import check_command
-from agentic.run.outcome.evidence import Evidence
-from agentic.run.outcome.examples import check_commands, programs_that_do_nothing
-from agentic.run.outcome.failures import count_failures, essence
-from agentic.run.outcome.suspects import blamed, missing_import, missing_library
-from agentic.run.outcome.trials import trial_command
+from agentic.core.outcome.checks import check_command
+from agentic.core.outcome.evidence import Evidence
+from agentic.core.outcome.examples import check_commands, programs_that_do_nothing
+from agentic.core.outcome.failures import count_failures, essence
+from agentic.core.outcome.suspects import blamed, missing_import, missing_library
+from agentic.core.outcome.trials import trial_command
 from agentic.types import ToolOutput
 
 
@@ -273,7 +273,7 @@ def test_which_endings_mean_that_the_code_is_broken(command: str, output: ToolOu
 
 
 def test_a_decisive_check_stays_failed_until_it_passes() -> None:
-    evidence = Evidence(decisive={"check"})
+    evidence = Evidence(authoritative={"check"})
     evidence.wrote("a.py")
     evidence.ran("check", ended("", 1))
     evidence.ran("true", ended("", 0))

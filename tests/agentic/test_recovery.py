@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.run.protocols.native import Native
-from agentic.run.recovery import recovered
-from agentic.run.recovery.json_text import lenient_object
-from agentic.run.recovery.repetition import Repetition
+from agentic.core.protocols.native import Native
+from agentic.core.recovery import recovered
+from agentic.core.recovery.json_text import lenient_object
+from agentic.core.recovery.repetition import Repetition
 from agentic.testing import FakeVLLM, answer, tool_call
 from agentic.types import Message, ToolCall
 from plugins_builtin.tools.edit import EditFile

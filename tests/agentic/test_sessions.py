@@ -16,7 +16,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.errors import ConfigError, ToolError
-from agentic.sessions import Blackboard, ConversationHistory, Session, Shelf
+from agentic.sessions import Blackboard, ConversationHistory, Session, SessionStore
 from agentic.sessions.messages import LOST, flattened, from_record, to_record, valid
 from agentic.sessions.undo import Journal, last_turn, undo
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
@@ -28,23 +28,23 @@ NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
 
 
 @pytest.fixture
-def shelf(tmp_path: Path) -> Shelf:
-    return Shelf(tmp_path / "sessions")
+def store(tmp_path: Path) -> SessionStore:
+    return SessionStore(tmp_path / "sessions")
 
 
 @pytest.fixture
-def session(shelf: Shelf, tmp_path: Path) -> Iterator[Session]:
-    with closing(shelf.new(tmp_path)) as session:
+def session(store: SessionStore, tmp_path: Path) -> Iterator[Session]:
+    with closing(store.new(tmp_path)) as session:
         yield session
 
 
 WRITER = """
 import sys
 from pathlib import Path
-from agentic.sessions import ConversationHistory, Shelf
+from agentic.sessions import ConversationHistory, SessionStore
 from agentic.types import Message, ToolCall, ToolNote
-shelf = Shelf(Path(sys.argv[1]))
-session = shelf.open(sys.argv[2])[0] if len(sys.argv) > 2 else shelf.new(Path("/"))
+store = SessionStore(Path(sys.argv[1]))
+session = store.open(sys.argv[2])[0] if len(sys.argv) > 2 else store.new(Path("/"))
 history = ConversationHistory(session)
 print(session.id, len(history), flush=True)
 for number in range(len(history), 10_000):
@@ -72,7 +72,7 @@ def assert_accepted(history: list[Message]) -> None:
             waiting = [call.id for call in message.tool_calls]
         for call in message.tool_calls:
             assert isinstance(json.loads(call.arguments), dict)
-        message.content.encode()
+        message.text.encode()
     assert not waiting
 
 
@@ -92,7 +92,7 @@ def test_a_hundred_kills_lose_nothing_that_was_acknowledged(tmp_path: Path, seed
         said = (tmp_path / "acknowledged").read_text().split()
         (tmp_path / "acknowledged").write_text("")
         name, acknowledged = said[0], max(acknowledged, *(int(number) for number in said[1:]))
-        with closing(Shelf(folder).open(name)[0]) as session:
+        with closing(SessionStore(folder).open(name)[0]) as session:
             history = ConversationHistory(session).get_messages_for_llm()
         assert_accepted(history)
         numbers = [i if message.content == LOST else int(message.content.split()[0]) for i, message in enumerate(history)]
@@ -117,14 +117,14 @@ def _wait_for_some(log: Path, chance: random.Random) -> None:
         pass
 
 
-def test_the_second_process_on_a_session_is_told_so(shelf: Shelf, session: Session) -> None:
+def test_the_second_process_on_a_session_is_told_so(store: SessionStore, session: Session) -> None:
     with pytest.raises(ConfigError, match=f"session {session.id} is in use by process {os.getpid()}"):
-        shelf.open(session.id)
+        store.open(session.id)
 
 
-def test_a_session_in_use_can_be_read(shelf: Shelf, session: Session) -> None:
+def test_a_session_in_use_can_be_read(store: SessionStore, session: Session) -> None:
     session.append("message", to_record(Message("user", "hi")))
-    with closing(shelf.read(session.id)) as reader:
+    with closing(store.read(session.id)) as reader:
         assert [record.data["content"] for record in reader.records("message")] == ["hi"]
 
 
@@ -145,17 +145,17 @@ def damage(path: Path, how: str) -> None:
 
 
 @pytest.mark.parametrize("how", ["torn tail", "NUL block", "no database", "empty", "header gone"])
-def test_a_damaged_file_opens_with_what_is_readable_or_empty(shelf: Shelf, tmp_path: Path, how: str) -> None:
-    with closing(shelf.new(tmp_path)) as session:
+def test_a_damaged_file_opens_with_what_is_readable_or_empty(store: SessionStore, tmp_path: Path, how: str) -> None:
+    with closing(store.new(tmp_path)) as session:
         history = ConversationHistory(session)
         for number in range(200):
             history.add(Message("user" if number % 2 else "assistant", f"{number} " + "x" * 300))
         session._database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    other = shelf.new(tmp_path)
+    other = store.new(tmp_path)
     other.close()
     damage(session.path, how)
-    assert {summary.id for summary in shelf.all()} == {session.id, other.id}
-    opened, notice = shelf.open(session.id)
+    assert {summary.id for summary in store.all()} == {session.id, other.id}
+    opened, notice = store.open(session.id)
     with closing(opened):
         restored = ConversationHistory(opened).get_messages_for_llm()
         assert_accepted(restored)
@@ -168,11 +168,11 @@ def test_a_damaged_file_opens_with_what_is_readable_or_empty(shelf: Shelf, tmp_p
         assert list(session.path.parent.glob(f"{session.path.name}.corrupt-*"))
 
 
-def test_a_file_that_cannot_be_opened_is_said(shelf: Shelf, session: Session) -> None:
+def test_a_file_that_cannot_be_opened_is_said(store: SessionStore, session: Session) -> None:
     folder = session.path.parent / "20200101-000000-aaaa.db"
     folder.mkdir()
     with pytest.raises(ConfigError, match="cannot be opened"):
-        shelf.open("20200101-000000-aaaa")
+        store.open("20200101-000000-aaaa")
     assert folder.is_dir()
 
 
@@ -319,7 +319,7 @@ def test_a_full_disk_costs_no_run(session: Session) -> None:
 
 def test_a_place_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    session = Shelf(tmp_path / "file" / "sessions").new(tmp_path)
+    session = SessionStore(tmp_path / "file" / "sessions").new(tmp_path)
     assert "no session is kept" in session.fault
     ConversationHistory(session).add_message("user", "hi")
 

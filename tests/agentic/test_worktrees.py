@@ -13,9 +13,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentic import ToolError, Workspace
-from agentic.run.git import git
-from agentic.run.sub_agents.worktrees import Worktrees
-from agentic.sessions import Shelf
+from agentic.core.git import git
+from agentic.core.sub_agents.worktrees import Worktrees
+from agentic.sessions import SessionStore
 from agentic.sessions.undo import Journal, undo
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from tests.children import PARTS, Model, split
@@ -141,7 +141,7 @@ def test_the_users_uncommitted_work_is_there_and_stays(tmp_path: Path) -> None:
 
 def test_a_merge_can_be_taken_back(tmp_path: Path) -> None:
     root = repository(tmp_path / "r", {"a": "a\n", "gone": "g\n"})
-    session = Shelf(tmp_path / "sessions").new(root)
+    session = SessionStore(tmp_path / "sessions").new(root)
     space = Workspace(root)
     space.journal = Journal(session)
 

@@ -4,20 +4,19 @@ import asyncio
 import json
 from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic import ChatRequest, ContextOverflow, Delta, Lane, Message, ToolSpec
-from agentic.config import load
+from agentic import ChatRequest, ContextOverflow, Delta, Lane, Message, ToolSpec, types
 from agentic.events import EndpointSeen, Event, Failover
-from agentic.testing import Answer, FakeVLLM, answer, error, tool_call
+from agentic.testing import Answer, FakeVLLM, answer, error, settings_with, tool_call
 from agentic.wire import AnswerBuilder
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.batching.limit import STAGE_SECONDS, Limit
+from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.transport import VllmTransport
 from tests.conftest import Agentic
 
@@ -36,7 +35,7 @@ class Client:
     def __init__(self, *servers: FakeVLLM, places: int = 4, hold: float = 0.1) -> None:
         self.failovers: list[Failover] = []
         self.seen: list[EndpointSeen] = []
-        self.transport = VllmTransport(load(Path("/"), {"llm.endpoints": [server.url for server in servers]}))
+        self.transport = VllmTransport(settings_with({"llm.endpoints": [server.url for server in servers]}).llm, VllmOptions())
         self.batcher = Admission(self.transport, self._emit, places, hold)
 
     async def _emit(self, event: Event) -> None:
@@ -213,12 +212,12 @@ def test_requests_beyond_the_queue_of_a_server_wait_for_their_turn() -> None:
     with FakeVLLM(queue_limit=8) as server:
         server.otherwise = lambda request: answer("a b c", pause=0.01)
 
-        async def ask(client: Client) -> list[Message | Exception]:
+        async def ask(client: Client) -> list[types.Answer | Exception]:
             requests = [ChatRequest((Message("user", str(number)),)) for number in range(32)]
             return await client.batcher.gather(requests)
 
         answers = Client(server, places=16).run(ask)
-        assert [each.content for each in answers if isinstance(each, Message)] == ["a b c"] * 32
+        assert [each.message.text for each in answers if isinstance(each, types.Answer)] == ["a b c"] * 32
         assert server.most_running <= 8
 
 
@@ -246,7 +245,7 @@ def test_parallel_requests_leave_together() -> None:
     with FakeVLLM() as server:
         server.otherwise = lambda request: answer("a b", pause=0.05)
 
-        async def ask(client: Client) -> list[Message | Exception]:
+        async def ask(client: Client) -> list[types.Answer | Exception]:
             return await client.batcher.gather([ChatRequest((Message("user", str(number)),)) for number in range(4)])
 
         Client(server).run(ask)
@@ -256,7 +255,7 @@ def test_parallel_requests_leave_together() -> None:
 def test_votes_go_out_as_one_request_and_one_by_one_where_there_is_no_such_route() -> None:
     votes = [ChatRequest((Message("user", str(number)),), max_tokens=5) for number in range(18)]
 
-    async def ask(client: Client) -> list[Message | Exception]:
+    async def ask(client: Client) -> list[types.Answer | Exception]:
         return await client.batcher.gather(votes, Lane.BACKGROUND)
 
     def echo(request: Any) -> Answer:
@@ -266,7 +265,9 @@ def test_votes_go_out_as_one_request_and_one_by_one_where_there_is_no_such_route
         with FakeVLLM(missing=missing) as server:
             server.otherwise = echo
             answers = Client(server).run(ask)
-            assert [each.content for each in answers if isinstance(each, Message)] == [str(number) for number in range(18)]
+            assert [each.message.text for each in answers if isinstance(each, types.Answer)] == [
+                str(number) for number in range(18)
+            ]
             assert (len(server.chats), len(server.requests_to("/v1/chat/completions/batch"))) == (singles, batches)
 
 

@@ -163,7 +163,7 @@ def test_a_key_cannot_smuggle_a_header(server: FakeVLLM) -> None:
 
 
 def test_an_idle_connection_is_not_trusted_for_longer_than_the_server_keeps_it() -> None:
-    """Turns with pauses in between: the server closes idle connections at a moment nobody sees."""
+    """CallBudget with pauses in between: the server closes idle connections at a moment nobody sees."""
     with FakeVLLM(idle_seconds=0.2) as server:
 
         async def turns() -> None:

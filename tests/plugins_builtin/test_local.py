@@ -151,15 +151,15 @@ def test_a_model_file_that_is_cut(agentic: Agentic, work: Path) -> None:
 def test_local_takes_a_model_or_nothing(arguments: list[str], model: str) -> None:
     import click
 
-    from agentic.cli.options import LocalAwareCommand, common_options
+    from agentic.commands import RunCommand, common_options
 
     seen = []
 
-    @click.command(cls=LocalAwareCommand)
+    @click.command(cls=RunCommand)
     @click.argument("prompt")
     @common_options
     def command(root: Path, settings: Any, prompt: str) -> None:
-        seen.append((prompt, settings["llm.transport"], settings["llm.local.model"]))
+        seen.append((prompt, settings.llm.transport, settings.section("llm.local").model))
 
     command.main(arguments, standalone_mode=False)
     assert seen == [("hi", "local", model)]

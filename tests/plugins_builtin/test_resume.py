@@ -8,7 +8,7 @@ from agentic import ChatRequest, EndpointInfo, Message, PartialAnswer
 from agentic.wire import AnswerBuilder, encode_request
 from plugins_builtin.vllm.resume import resumed
 
-harmony = pytest.importorskip("openai_harmony", reason="NO HARMONY: pip install 'agentic[gpt-oss]'")
+harmony = pytest.importorskip("openai_harmony", reason="NO HARMONY: pip install 'agentic-vllm[gpt-oss]'")
 
 THOUGHT, SAID, CALL = "The user wants a.py, I read it.", "It adds two numbers.", '{"path": "a.py"}'
 ANSWERS = {

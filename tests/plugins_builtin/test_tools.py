@@ -11,7 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic import Setup, ToolError, ToolOutput, Workspace
+from agentic import ToolError, ToolOutput, ToolSetup, Workspace
+from agentic.testing import make_setup, settings_with
+from plugins_builtin.syntax import agentic_after_tool
 from plugins_builtin.tools.edit import EditFile, replace
 from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
 from plugins_builtin.tools.search import Search
@@ -26,12 +28,8 @@ def do(tool: Any, work: Path | Workspace, **arguments: object) -> ToolOutput:
     return output
 
 
-async def quiet(event: object) -> None:
-    """Nobody listens."""
-
-
 def command(seconds: int) -> Run:
-    return Run(Setup({"tools.command_timeout": seconds}, quiet))
+    return Run(make_setup(ToolSetup, settings=settings_with({"tools.command_timeout": seconds})))
 
 
 STORED = {
@@ -146,9 +144,13 @@ def test_write_refuses_to_leave_something_out(work: Path) -> None:
         do(WriteFile(), work, path="f.py", content="a = 3\n# ... rest of the code\n")
 
 
-def test_write_tells_of_python_that_does_not_parse(work: Path) -> None:
-    assert "not valid Python" in do(WriteFile(), work, path="f.py", content="def f(:\n").text
-    assert "not valid" not in do(WriteFile(), work, path="f.txt", content="def f(:\n").text
+def test_python_that_does_not_parse_is_a_problem_behind_the_tools_output(work: Path) -> None:
+    space = Workspace(work)
+    written = do(WriteFile(), space, path="f.py", content="def f(:\n")
+    checked = asyncio.run(agentic_after_tool(written, space))
+    assert checked is not None
+    assert "It is not valid Python: invalid syntax in line 1." in checked.told
+    assert asyncio.run(agentic_after_tool(do(WriteFile(), space, path="f.txt", content="def f(:\n"), space)) is None
 
 
 def test_reading_some_lines(work: Path) -> None:

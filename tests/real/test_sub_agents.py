@@ -10,12 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agentic.config import load
-from agentic.plugins import Host
-from agentic.run.approval import Approver
-from agentic.run.conversation import Conversation
-from agentic.run.runtime import open_runtime
-from agentic.sessions import Shelf
+from agentic.api import Screen, load_settings, open_run
+from agentic.core.approval import Approver
+from agentic.core.conversation import Conversation
+from agentic.sessions import SessionStore
 from agentic.types import Plan, Subtask
 from tests.children import TASK
 from tests.conftest import Agentic
@@ -32,17 +30,18 @@ def test_four_parts_run_at_once_and_begin_in_the_cache(endpoints: list[str], tmp
 
     async def run() -> tuple[str, int, float, set[str]]:
         told = StringIO()
-        async with open_runtime(load(tmp_path, options), Host(), told, "jsonl") as runtime:
-            session = Shelf(tmp_path / "sessions").new(tmp_path)
-            conversation = await Conversation.open(runtime, tmp_path, session, Approver("none", None))
-            await conversation.warm()
-            mark = secrets.token_hex(4)
-            plan = Plan(tuple(Subtask(f"p{number}", f"Explain the number {number} ({mark})") for number in range(4)))
-            whole, most = asyncio.ensure_future(conversation.sub_agents.carry_out(plan, "Explain numbers.")), 0
-            while not whole.done():
-                most = max(most, (await runtime.transport.load(url)).running)  # type: ignore[attr-defined]
-                await asyncio.sleep(0.02)
-            opening = (await runtime.transport.count_tokens(conversation.agent.opening(), url)).tokens  # type: ignore[attr-defined]
+        async with open_run(tmp_path, load_settings(tmp_path, options), Screen("jsonl", told)) as runtime:
+            session = SessionStore(tmp_path / "sessions").new(tmp_path)
+            approver = Approver("none", None, runtime.events.emit)
+            async with Conversation.open(runtime, session, approver) as conversation:
+                await conversation.warm()
+                mark = secrets.token_hex(4)
+                plan = Plan(tuple(Subtask(f"p{number}", f"Explain the number {number} ({mark})") for number in range(4)))
+                whole, most = asyncio.ensure_future(conversation.sub_agents.carry_out(plan, "Explain numbers.")), 0
+                while not whole.done():
+                    most = max(most, (await runtime.transport.load(url)).running)  # type: ignore[attr-defined]
+                    await asyncio.sleep(0.02)
+                opening = (await runtime.transport.count_tokens(conversation.agent.opening(), url)).tokens  # type: ignore[attr-defined]
             session.close()
         events = [json.loads(line) for line in told.getvalue().splitlines()]
         cached = min(event["cached_tokens"] for event in events if event["type"] == "usage")

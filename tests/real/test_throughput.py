@@ -12,10 +12,11 @@ from urllib.parse import urlsplit
 import pytest
 
 from agentic import ChatRequest, EndpointInfo, Lane, Message, ToolSpec
-from agentic.config import load
 from agentic.events import Event, Failover
+from agentic.testing import settings_with
 from agentic.wire import AnswerBuilder
 from plugins_builtin.batching.admission import Admission
+from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.transport import VllmTransport
 from tests.conftest import Agentic
 
@@ -78,7 +79,7 @@ async def told(urls: list[str], request: ChatRequest) -> tuple[str, list[Failove
         if isinstance(event, Failover):
             failovers.append(event)
 
-    transport = VllmTransport(load(Path("/"), {"llm.endpoints": urls}))
+    transport = VllmTransport(settings_with({"llm.endpoints": urls}).llm, VllmOptions())
     batcher = Admission(transport, emit, 4, 0.1)
     try:
         await batcher.info()
@@ -116,7 +117,7 @@ def test_four_at_once_run_at_once(endpoints: list[str]) -> None:
         async def emit(event: Event) -> None:
             pass
 
-        transport = VllmTransport(load(Path("/"), {"llm.endpoints": endpoints[:1]}))
+        transport = VllmTransport(settings_with({"llm.endpoints": endpoints[:1]}).llm, VllmOptions())
         batcher = Admission(transport, emit, 4, 0.1)
         info: EndpointInfo = await batcher.info()
         requests = [
@@ -136,7 +137,7 @@ def test_four_at_once_run_at_once(endpoints: list[str]) -> None:
 
 def test_votes_go_through_the_batch_route(endpoints: list[str]) -> None:
     async def main() -> list[Message]:
-        transport = VllmTransport(load(Path("/"), {"llm.endpoints": endpoints[:1]}))
+        transport = VllmTransport(settings_with({"llm.endpoints": endpoints[:1]}).llm, VllmOptions())
         requests = [ChatRequest((Message("user", f"Say {word}."),), max_tokens=4) for word in ("yes", "no", "maybe")]
         try:
             return await transport.batch(requests, endpoints[0])

@@ -5,13 +5,12 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
 from agentic import (
     ChatRequest,
     Command,
     Delta,
     EndpointInfo,
+    Options,
     Provider,
     Setup,
     Tool,
@@ -25,11 +24,6 @@ from agentic import (
     hookimpl,
 )
 from agentic.events import Event
-
-
-class Options(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-    word: str = "polly"
 
 
 class ParrotTransport:
@@ -62,8 +56,13 @@ class Squawk:
 
 
 @hookimpl
+def agentic_options() -> Options:
+    return Options("agentic_parrot.options:ParrotOptions")
+
+
+@hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
-    yield Provider("parrot", "says it again", ParrotTransport, Options)
+    yield Provider("parrot", "says it again", ParrotTransport)
 
 
 @hookimpl

@@ -1,0 +1,206 @@
+"""Running a task from a program: what the command line, an editor, a notebook or an action in CI stands on.
+
+async for event in agentic.run("fix the failing test", root="project", settings={"approval.mode": "edits"}):
+    if isinstance(event, RunFinished):
+        print(event.status, event.result)
+"""
+
+import asyncio
+import inspect
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from agentic.config import Settings, load
+from agentic.core.approval import Approver, Ask
+from agentic.core.approval import Question as Question
+from agentic.core.conversation import Conversation
+from agentic.core.runtime import Runtime, open_runtime, state_folder
+from agentic.errors import AgenticError
+from agentic.events import Event, RunFinished, RunStarted
+from agentic.logs import start_logging
+from agentic.plugins import host_of
+from agentic.sessions import Session, SessionStore
+from agentic.types import Outcome
+
+LATEST = "latest"
+MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
+Approve = Callable[[Question], bool | Awaitable[bool]]
+Sink = Callable[[Event], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A renderer by name, and where it writes; "" is none."""
+
+    renderer: str = ""
+    stdout: TextIO | None = None
+
+
+def load_settings(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[str, ...] = ()) -> Settings:
+    """The settings for a run in `root`, with the sections of the plugins that are installed. Raises AgenticError."""
+    settings = load(root, overrides, pairs)
+    host = host_of(settings)
+    return settings.with_plugins(host.sections(), {status.name for status in host.statuses})
+
+
+@asynccontextmanager
+async def open_run(
+    root: Path, settings: Settings, screen: Screen | None = None, sink: Sink | None = None
+) -> AsyncIterator[Runtime]:
+    """What the settings select. `sink` gets every event. Raises AgenticError."""
+    host = host_of(settings)
+    host.require(settings.plugins.require)
+    start_logging(settings.log.file, settings.ui.debug)
+    with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230 - nothing blocks there
+        stdout = screen.stdout if screen and screen.stdout else nowhere
+        name = (screen.renderer if screen else "") or host.stand_in("agentic_renderers")
+        async with open_runtime(settings, host, root, name, stdout, sink) as runtime:
+            yield runtime
+
+
+@asynccontextmanager
+async def open_session(
+    root: Path, settings: Settings, resume: str = "", screen: Screen | None = None, sink: Sink | None = None
+) -> AsyncIterator[tuple[Runtime, Session]]:
+    """A run and its session: new for "", this folder's LATEST, or the one of that id. One in which nothing was said is not kept."""
+    async with open_run(root, settings, screen, sink) as runtime, _session(runtime, root, resume) as session:
+        yield runtime, session
+
+
+@asynccontextmanager
+async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[Session]:
+    store = SessionStore(state_folder() / "sessions")
+    session, notice = store.open(store.latest(root) if resume == LATEST else resume) if resume else (store.new(root), "")
+    try:
+        if notice:
+            runtime.events.warn(notice)
+        yield session
+    finally:
+        empty = bool(session.id) and not session.metadata("title")
+        session.close()
+        if empty:
+            store.remove(session.id)
+
+
+async def tell_start(runtime: Runtime, session: Session, command: str, task: str) -> None:
+    """Which model at which endpoint this is, and which session."""
+    info = runtime.info
+    started = RunStarted(command=command, task=task, endpoint=info.url, model=info.model)
+    started.choice, started.session = runtime.choice, session.id
+    await runtime.events.emit(started)
+
+
+async def told(runtime: Runtime, session: Session, command: str, task: str, work: Awaitable[Outcome]) -> None:
+    """Does `work` between its `run_started` and its `run_finished`, which comes however it ends. Raises what it raises."""
+    await tell_start(runtime, session, command, task)
+    try:
+        outcome = await work
+    except asyncio.CancelledError:
+        await runtime.events.emit(RunFinished(status="interrupted", result="interrupted"))
+        raise
+    except AgenticError as error:
+        await runtime.events.emit(RunFinished(status="failed", result=str(error)))
+        raise
+    await runtime.events.emit(RunFinished(status=outcome.status, result=outcome.summary, files=outcome.files))
+
+
+async def run(
+    task: str,
+    *,
+    root: Path | str = ".",
+    settings: Settings | Mapping[str, Any] | None = None,
+    approve: Approve | None = None,
+    resume: str = "",
+    screen: Screen | None = None,
+) -> AsyncGenerator[Event, None]:
+    """Does `task` in `root` and yields what happens; the last event is `RunFinished`.
+
+    `settings` are dotted keys over the user's and the project's own, or what `load_settings` gave. `approve` answers what the
+    approval mode leaves open; without it the answer is no. Leaving the loop early stops the run and keeps what came of it.
+    Raises AgenticError (its `exit_code` is the command line's) when the task could not be worked on at all.
+    """
+    folder, found = _resolved(root, settings)
+
+    async def work(runtime: Runtime, session: Session) -> None:
+        approver = Approver(found.approval.mode or ("ask" if approve else "none"), _asking(approve), runtime.events.emit)
+        async with Conversation.open(runtime, session, approver) as conversation:
+            await told(runtime, session, "run", task, conversation.work(task))
+
+    async for event in stream(folder, found, work, resume, screen):
+        yield event
+
+
+def _resolved(root: Path | str, settings: Settings | Mapping[str, Any] | None) -> tuple[Path, Settings]:
+    folder = Path(root).absolute()
+    return folder, settings if isinstance(settings, Settings) else load_settings(folder, settings)
+
+
+def run_sync(task: str, **options: Any) -> Iterator[Event]:
+    """`run` for programs without an event loop; the run goes on while the next event is asked for."""
+    with asyncio.Runner() as runner:
+        events = run(task, **options)
+        try:
+            while (event := runner.run(_next(events))) is not None:
+                yield event
+        finally:
+            runner.run(events.aclose())
+
+
+async def _next(events: AsyncGenerator[Event, None]) -> Event | None:
+    return await anext(events, None)
+
+
+async def stream(
+    root: Path,
+    settings: Settings,
+    work: Callable[[Runtime, Session], Awaitable[None]],
+    resume: str = "",
+    screen: Screen | None = None,
+) -> AsyncGenerator[Event, None]:
+    """Opens a session, does `work` in it and yields its events as they come. Raises what `work` raises."""
+    events: asyncio.Queue[Event | None] = asyncio.Queue(MAX_AHEAD)
+
+    async def do() -> None:
+        try:
+            async with open_session(root, settings, resume, screen, events.put) as (runtime, session):
+                await work(runtime, session)
+        finally:
+            await asyncio.shield(asyncio.ensure_future(_over(events)))
+
+    task = asyncio.ensure_future(do())
+    try:
+        while (event := await events.get()) is not None:
+            yield event
+        await task
+    finally:
+        if not task.done():
+            task.cancel()
+            await _drained(events, task)
+
+
+async def _over(events: "asyncio.Queue[Event | None]") -> None:
+    await events.put(None)
+
+
+async def _drained(events: "asyncio.Queue[Event | None]", task: "asyncio.Task[None]") -> None:
+    """Lets a cancelled run come to its end: nobody reads its last events any more."""
+    while not task.done():
+        reader = asyncio.ensure_future(events.get())
+        await asyncio.wait([task, reader], return_when=asyncio.FIRST_COMPLETED)
+        reader.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+
+
+def _asking(approve: Approve | None) -> Ask | None:
+    if approve is None:
+        return None
+
+    async def ask(question: Question) -> bool:
+        answer = approve(question)
+        return bool(await answer if inspect.isawaitable(answer) else answer)
+
+    return ask

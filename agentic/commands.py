@@ -1,0 +1,153 @@
+"""What commands share, ours and plugins': the options that open a run.
+
+@click.command(cls=RunCommand)
+@common_options
+def review(root: Path, settings: Settings) -> int:
+    events = list(agentic.run_sync("review the last commit", root=root, settings=settings))
+"""
+
+import functools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import click
+
+from agentic.api import LATEST, load_settings
+from agentic.config import load
+from agentic.errors import AgenticError, ConfigError
+from agentic.plugins import Host, host_of
+from agentic.plugins.host import Offer
+
+list_output = click.option("--output", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
+
+
+def present_host() -> Host:
+    """All plugins that this folder's configuration allows. A broken configuration does not keep them from being listed."""
+    try:
+        return host_of(load(Path.cwd()))
+    except AgenticError:
+        return Host()
+
+
+def transport_flags() -> dict[str, Offer]:
+    """The options that select a transport, by their names in Python ("local" for --local)."""
+    try:
+        offers = present_host().offers("agentic_transports").values()
+    except AgenticError:
+        return {}
+    return {offer.record.flag.lstrip("-").replace("-", "_"): offer for offer in offers if offer.record.flag}
+
+
+class RunCommand(click.Command):
+    """Has the options that plugins add for their transports; such a flag takes a value or nothing.
+
+    What follows it is its value only where the command's own argument is left over.
+    """
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        flags = [
+            click.Option([offer.record.flag], metavar="[VALUE]", help=offer.record.summary) for offer in transport_flags().values()
+        ]
+        return [*flags, *super().get_params(ctx)]
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        flags = {offer.record.flag for offer in transport_flags().values()} & set(args)
+        if not flags:
+            return super().parse_args(ctx, args)
+        flag = flags.pop()
+        place = args.index(flag)
+        bare = [*args[:place], f"{flag}=", *args[place + 1 :]]
+        value = args[place + 1] if place + 1 < len(args) else ""
+        if not value or value.startswith("-") or any(c.isspace() for c in value):
+            return super().parse_args(ctx, bare)
+        with_value = [*args[:place], f"{flag}={value}", *args[place + 2 :]]
+        try:
+            with self.make_context(ctx.info_name, list(with_value), resilient_parsing=False):
+                pass
+        except click.MissingParameter:
+            return super().parse_args(ctx, bare)
+        return super().parse_args(ctx, with_value)
+
+
+_MODEL_OPTIONS = (
+    click.option("-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Work in DIR."),
+    click.option("--endpoint", multiple=True, metavar="URL", help="An OpenAI-compatible endpoint (repeatable)."),
+    click.option("--model", metavar="NAME", help="Without it, what the endpoint serves."),
+    click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable)."),
+    click.option("--log", metavar="FILE", help="One line on each thing that happens behind the scenes."),
+    click.option("--debug", is_flag=True, help="Show tracebacks, and where each prompt's tokens are."),
+)
+_RUN_OPTIONS = (
+    click.option(
+        "--output", metavar="NAME", help="rich, plain, jsonl or a plugin's. Default: the richest that the output can show."
+    ),
+    click.option("--approve", type=click.Choice(["ask", "edits", "all", "none"]), help="Default: ask in a terminal, else none."),
+    click.option("--max-iterations", type=int, metavar="N", help="The most model calls."),
+    click.option("--sub-agents/--no-sub-agents", default=None, help="Split the task, or never. Default: as large as it is."),
+)
+
+
+def model_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options that choose a model; the function gets `root` (a Path) and `settings` in their place."""
+    return _with(_MODEL_OPTIONS, function)
+
+
+def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds the options of a run; the function gets `root` (a Path) and `settings` in their place."""
+    return _with(_MODEL_OPTIONS + _RUN_OPTIONS, function)
+
+
+def _with(options: tuple[Callable[..., Any], ...], function: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(function)
+    def wrapper(folder: Path, pairs: tuple[str, ...], **given: Any) -> Any:
+        root = folder.absolute()
+        if not root.is_dir():
+            raise ConfigError(f"-C {folder}: no such folder")
+        chosen = _settings_of(given)
+        settings = load_settings(root, chosen | _flags(given), pairs)
+        return function(root=root, settings=settings, **given)
+
+    for option in reversed(options):
+        wrapper = option(wrapper)
+    return wrapper
+
+
+def _settings_of(given: dict[str, Any]) -> dict[str, Any]:
+    """Takes the options that are settings out of `given`."""
+    sub_agents = given.pop("sub_agents", None)
+    found = {
+        "llm.endpoints": given.pop("endpoint") or None,
+        "llm.model": given.pop("model"),
+        "log.file": given.pop("log"),
+        "ui.debug": given.pop("debug") or None,
+        "ui.renderer": given.pop("output", None),
+        "approval.mode": given.pop("approve", None),
+        "workflow.max_iterations": given.pop("max_iterations", None),
+        "sub_agents.enabled": sub_agents,
+        "sub_agents.complexity_threshold": 0.0 if sub_agents else None,
+    }
+    return {key: value for key, value in found.items() if value is not None}
+
+
+def _flags(given: dict[str, Any]) -> dict[str, Any]:
+    """Takes the transports' flags out of `given`: each selects its transport, and its value goes to the plugin's own key."""
+    found: dict[str, Any] = {}
+    for name, offer in transport_flags().items():
+        value = given.pop(name, None)
+        if value is not None:
+            found["llm.transport"] = offer.record.name
+        if value:
+            found[f"{present_host().section_of(offer.plugin)}.{offer.record.flag_key}"] = value
+    return found
+
+
+def session_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Adds --continue and --resume; the function gets `resume`: an id, LATEST, or "" for a new session."""
+
+    @functools.wraps(function)
+    def wrapper(resume: str | None, go_on: bool, **own: Any) -> Any:
+        return function(resume=resume or (LATEST if go_on else ""), **own)
+
+    wrapper = click.option("--continue", "go_on", is_flag=True, help="Go on with this folder's latest session.")(wrapper)
+    return click.option("--resume", metavar="ID", help="Go on with that session (`agentic sessions` lists them).")(wrapper)

@@ -1,0 +1,121 @@
+"""A section of settings as a typed, frozen object: a class attribute per key, declared with `setting`.
+
+    class Options(Section):
+        word: str = setting("polly", "what it says", scope="select")
+
+The host's own sections and a plugin's are the same kind of class.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Literal, NoReturn, TypeVar
+
+from agentic.errors import ConfigError
+
+Scope = Literal["user", "select", "tighten"]
+"""Who may set a key. user: the user alone. select: a project too. tighten: a project too, to something stricter."""
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """One setting. `kind` is the type of its values; a default of None stands for "not set"."""
+
+    default: Any
+    help: str
+    scope: Scope
+    kind: type
+    choices: tuple[str, ...] = ()
+    minimum: float = 0
+    secret: bool = False
+
+    def check(self, value: Any, name: str, origin: str) -> Any:
+        """`value` in the key's type. Raises ConfigError saying what was expected."""
+        if value is None and self.default is None:
+            return None
+        if self.kind is float and type(value) is int:
+            value = float(value)
+        if self.kind is tuple and isinstance(value, list):
+            value = tuple(value)
+        right = self.kind is object or type(value) is self.kind
+        if right and self.kind is tuple:
+            right = all(isinstance(item, str) for item in value)
+        elif right and self.kind in (int, float):
+            right = self.minimum <= value < float("inf")
+        if not right or (self.choices and value not in self.choices):
+            raise ConfigError(f"{origin}: {name} must be {self._expected()}, not {value!r}", f"{name}: {self.help}")
+        return value
+
+    def parse(self, text: str, name: str, origin: str) -> Any:
+        """A value from text: lists are comma-separated. Raises ConfigError."""
+        value: Any = text
+        if not text and self.default is None:
+            value = None
+        elif self.kind is tuple:
+            value = tuple(item.strip() for item in text.split(",") if item.strip())
+        elif self.kind is bool:
+            value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+        elif self.kind in (dict, object):
+            value = toml_value(text)
+        elif self.kind in (int, float):
+            try:
+                value = self.kind(text)
+            except ValueError:
+                pass
+        return self.check(value, name, origin)
+
+    def may_be_set_by_project(self, value: Any, current: Any) -> bool:
+        """Whether an untrusted project may set it to `value` over `current`."""
+        if self.scope != "tighten":
+            return self.scope == "select"
+        if isinstance(value, tuple):  # only names of what to switch off: any addition is stricter
+            return True
+        if self.default == 0 and self.kind is not bool:  # 0 stands for "no limit of mine"
+            return bool(value) and (current == 0 or value <= current)
+        return bool(value <= current)
+
+    def _expected(self) -> str:
+        if self.choices:
+            return "one of " + ", ".join(choice or '""' for choice in self.choices)
+        if self.kind in (int, float):
+            return f"{'a whole number' if self.kind is int else 'a number'} of at least {self.minimum:g}"
+        return {bool: "true or false", tuple: "a list of texts", dict: "a table"}.get(self.kind, "a text")
+
+
+def setting(
+    default: T,
+    help: str,
+    scope: Scope = "user",
+    choices: tuple[str, ...] = (),
+    minimum: float = 0,
+    secret: bool = False,
+    kind: type | None = None,
+) -> T:
+    """Declares a key of a `Section`. `kind` is its type where the default is None."""
+    key: Any = Key(default, help, scope, kind or type(default), choices, minimum, secret)
+    return key  # type: ignore[no-any-return]  # on an instance, the attribute is the value
+
+
+class Section:
+    """The values of a section; `keys` holds their declarations by name."""
+
+    keys: ClassVar[Mapping[str, Key]] = {}
+
+    def __init_subclass__(cls) -> None:
+        cls.keys = {**cls.keys, **{name: key for name, key in vars(cls).items() if isinstance(key, Key)}}
+
+    def __init__(self, **values: Any) -> None:
+        self.__dict__.update({name: key.default for name, key in self.keys.items()} | values)
+
+    def __setattr__(self, name: str, value: object) -> NoReturn:
+        raise AttributeError(f"settings are frozen: {name}")
+
+
+def toml_value(text: str) -> Any:
+    """What TOML makes of the text, itself where that is nothing."""
+    import tomllib
+
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text

@@ -1,0 +1,21 @@
+"""How many model calls are left."""
+
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class CallBudget:
+    """Model calls that the agents of one task may still make together. The agent and each of the `sub_agents` keep one."""
+
+    left: int
+    sub_agents: int = 0
+
+    @property
+    def only_to_report(self) -> bool:
+        """Whether sub-agents have to come to their end."""
+        return self.left <= self.sub_agents + 1
+
+    @property
+    def for_one_more(self) -> bool:
+        """Whether another sub-agent could do anything but report."""
+        return self.left > self.sub_agents + 2

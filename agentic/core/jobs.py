@@ -1,0 +1,187 @@
+"""Many prompts in a file: reading one line of it, and the file of results that survives a kill."""
+
+import fcntl
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Any
+
+from agentic.errors import AgenticError, ConfigError
+from agentic.types import ChatRequest, Message
+
+_ROLES = ("system", "user", "assistant")
+_PASSED_ON = {
+    "top_p", "top_k", "min_p", "seed", "stop", "presence_penalty", "frequency_penalty", "repetition_penalty", "logit_bias",
+    "min_tokens", "ignore_eos", "structured_outputs", "chat_template_kwargs",
+}  # fmt: skip
+_OWN = {"prompt", "messages", "system", "id", "model", "max_tokens", "temperature", "response_format", "reasoning_effort"}
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A line's request, and its `id` if it has one, as a result repeats it."""
+
+    request: ChatRequest
+    label: Mapping[str, object]
+
+
+def read_job(raw: bytes) -> Job:
+    """Raises AgenticError that says what is wrong with the line. So are unknown fields: vLLM would not say a word about them."""
+    try:
+        line = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise AgenticError(f"not JSON: {error}") from error
+    if not isinstance(line, dict):
+        raise AgenticError('not an object: {"prompt": ...} or {"messages": [...]} is expected')
+    if unknown := sorted(set(line) - _OWN - _PASSED_ON):
+        raise AgenticError(f"unknown field {unknown[0]!r}; the fields are {', '.join(sorted(_OWN | _PASSED_ON))}")
+    request = ChatRequest(
+        tuple(_messages(line)),
+        model=_of(line, "model", str) or "",
+        max_tokens=_of(line, "max_tokens", int),
+        temperature=_of(line, "temperature", (int, float)),
+        response_format=_of(line, "response_format", dict),
+        effort=_of(line, "reasoning_effort", str) or "",
+        purpose="batch",
+        extra={name: line[name] for name in sorted(_PASSED_ON & set(line))},
+    )
+    return Job(request, {"id": line["id"]} if "id" in line else {})
+
+
+def _messages(line: Mapping[str, Any]) -> Iterable[Message]:
+    if ("prompt" in line) == ("messages" in line):
+        raise AgenticError("one of `prompt` and `messages` is expected")
+    if (system := _of(line, "system", str)) is not None:
+        yield Message("system", system)
+    if (prompt := _of(line, "prompt", str)) is not None:
+        yield Message("user", prompt)
+        return
+    messages = _of(line, "messages", list)
+    if not messages:
+        raise AgenticError("`messages` is empty")
+    for message in messages:
+        if not isinstance(message, dict) or message.get("role") not in _ROLES or not isinstance(message.get("content"), str):
+            raise AgenticError('a message is {"role": "system", "user" or "assistant", "content": TEXT}')
+        yield Message(message["role"], message["content"])
+
+
+def _of(line: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:
+    value = line.get(name)
+    if value is not None and (not isinstance(value, kind) or isinstance(value, bool)):
+        names = kind.__name__ if isinstance(kind, type) else "number"
+        raise AgenticError(f"`{name}` is no {names}")
+    return value
+
+
+class Results:
+    """OUT.jsonl, in the order of the input, and beside it a journal of what was done out of order. One process at a time.
+
+    Memory and journal hold what is ahead of the first line that is not done yet; both are empty again when that one is.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._ahead: dict[int, bytes] = {}
+        self.done = 0
+        self.failed = 0
+
+    def __enter__(self) -> "Results":
+        """Raises ConfigError where the files cannot be written, or another process writes them."""
+        try:
+            self._file: IO[bytes] = self._path.open("a+b")
+            self._journal: IO[bytes] = self._path.with_name(self._path.name + ".journal").open("a+b")
+        except OSError as error:
+            raise ConfigError(f"{self._path} cannot be written: {error.strerror}") from error
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            self._journal.close()
+            self._file.close()
+            raise ConfigError(f"another process is writing {self._path}", "wait for it, or name another file with -o") from error
+        for raw in _whole_lines(self._journal):
+            self._ahead[_line_of(raw)] = raw
+        return self
+
+    def check_against(self, lines: IO[bytes], advance: Callable[[int], None]) -> bool:
+        """Reads past what is done; True when that is all of it. Raises ConfigError where it was another input's."""
+        for raw in _whole_lines(self._file):
+            source = lines.readline()
+            result = json.loads(raw)
+            if result.get("line") != self.done + 1 or result.get("input") != _mark(source):
+                remedy = "name another file with -o, or remove this one"
+                raise ConfigError(f"{self._path} holds other results: line {self.done + 1} is of another input", remedy)
+            self.done += 1
+            self.failed += "error" in result
+            advance(len(source))
+        self._ahead = {number: raw for number, raw in self._ahead.items() if number > self.done}
+        position = lines.tell()
+        more = bool(lines.readline())
+        lines.seek(position)
+        if not more:
+            self._forget_journal()
+        return not more
+
+    def has(self, number: int, source: bytes) -> bool:
+        """Whether the line of that number was done before."""
+        known = self._ahead.get(number)
+        return known is not None and json.loads(known).get("input") == _mark(source)
+
+    def put(self, number: int, source: bytes, result: Mapping[str, object]) -> None:
+        """Keeps a line's result before anything else happens."""
+        text = json.dumps({"line": number, **result, "input": _mark(source)}, ensure_ascii=False)
+        self._ahead[number] = text.encode("utf-8", "replace") + b"\n"
+        if number != self.done + 1:
+            self._journal.write(self._ahead[number])
+            self._journal.flush()
+        self.settle()
+
+    def settle(self) -> None:
+        """Writes what is in order now."""
+        wrote = False
+        while (raw := self._ahead.pop(self.done + 1, None)) is not None:
+            self._file.write(raw)
+            self.done += 1
+            self.failed += b'"error": ' in raw and "error" in json.loads(raw)
+            wrote = True
+        if wrote:
+            self._file.flush()
+            if not self._ahead:
+                self._forget_journal()
+
+    def _forget_journal(self) -> None:
+        os.ftruncate(self._journal.fileno(), 0)
+
+    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+        empty = os.fstat(self._journal.fileno()).st_size == 0
+        self._journal.close()
+        self._file.close()
+        if empty:
+            self._path.with_name(self._path.name + ".journal").unlink(missing_ok=True)
+
+
+def _whole_lines(file: IO[bytes]) -> Iterable[bytes]:
+    """Lines from the start; a torn last one, from a kill, is cut off."""
+    file.seek(0)
+    end = 0
+    for raw in file:
+        if not raw.endswith(b"\n") or not _line_of(raw):
+            os.ftruncate(file.fileno(), end)
+            return
+        end += len(raw)
+        yield raw
+
+
+def _line_of(raw: bytes) -> int:
+    try:
+        return int(json.loads(raw)["line"])
+    except (ValueError, KeyError, TypeError):
+        return 0
+
+
+def _mark(source: bytes) -> str:
+    """By which a result knows its input."""
+    return hashlib.blake2b(source.rstrip(b"\r\n"), digest_size=6).hexdigest()

@@ -1,0 +1,195 @@
+"""From settings to the selected objects: transport, batcher, screen, tools. Providers are selected by configured name."""
+
+import asyncio
+import logging
+import secrets
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, TextIO
+
+from agentic.config import Settings
+from agentic.core.budget import Budget
+from agentic.core.service import LlmService
+from agentic.core.tokens import TokenCounter
+from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answered
+from agentic.events import Event
+from agentic.hooks import Setup
+from agentic.hooks.batching import Batcher, BatcherSetup
+from agentic.hooks.launcher import CommandLauncher, LaunchPolicy
+from agentic.hooks.screen import Renderer, RendererSetup
+from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
+from agentic.hooks.transport import Transport
+from agentic.plugins import Host
+from agentic.plugins.dispatcher import Dispatcher
+from agentic.types import EndpointInfo, Outcome, Plan, ToolSpec
+
+AUTO_SECONDS = 1.0  # an endpoint that takes longer does not answer, as far as `auto` goes
+_log = logging.getLogger("agentic.run")
+
+
+def _no_provider(name: str) -> Any:
+    raise ConfigError(f"there is no provider {name!r} here: this hook offers none")
+
+
+@dataclass(frozen=True, slots=True)
+class Runtime:
+    """What a command works with while it runs."""
+
+    settings: Settings
+    host: Host
+    root: Path
+    events: Dispatcher
+    transport: Transport
+    batcher: Batcher
+    info: EndpointInfo
+    llm: LlmService
+    choice: str
+    run: str
+
+    def setup(self, plugin: str, provider: Callable[[str], Any] = _no_provider, kind: type[Setup] = Setup, **more: Any) -> Any:
+        """A plugin's setup, with what its hook adds to it."""
+        return _setup(self.settings, self.host, self.root, self.events.emit, plugin, provider, kind, **more)
+
+    def build(self, hook: str, name: str) -> Any:
+        """The object that `name`, or the hook's default, makes."""
+        return self.host.build(hook, name or self.host.default(hook), self.setup)
+
+    def tools(
+        self,
+        memory: Memory,
+        delegate: Callable[[Plan], Awaitable[Outcome]],
+        late_tools: Callable[[str], Awaitable[list[ToolSpec]]],
+    ) -> dict[str, Tool]:
+        """The enabled tools by name; those that find or call late tools only where there can be any."""
+        names = self.settings.tools.enabled or list(self.host.offers("agentic_tools"))
+        setup = partial(self.setup, kind=ToolSetup, memory=memory, delegate=delegate, launch=self._launch(), late_tools=late_tools)
+        tools = {name: self.host.build("agentic_tools", name, setup) for name in names}
+        late = bool(self.host.offers("agentic_tool_sources"))
+        return {name: tool for name, tool in tools.items() if late or not (tool.spec.finds or tool.spec.calls)}
+
+    def tool_sources(self) -> dict[str, ToolSource]:
+        """All sources of late tools, by name; one that cannot be made costs a warning."""
+        sources = {}
+        for name in self.host.offers("agentic_tool_sources"):
+            try:
+                sources[name] = self.host.build("agentic_tool_sources", name, self.setup)
+            except AgenticError as error:
+                self.events.warn(str(error))
+        return sources
+
+    def _launch(self) -> Callable[[Sequence[str], LaunchPolicy], list[str]]:
+        if not self.settings.tools.launcher:
+            return lambda argv, policy: list(argv)
+        launcher: CommandLauncher = self.build("agentic_command_launchers", self.settings.tools.launcher)
+        return launcher.wrap
+
+
+def _setup(
+    settings: Settings,
+    host: Host,
+    root: Path,
+    emit: Callable[[Event], Awaitable[None]],
+    plugin: str,
+    provider: Callable[[str], Any] = _no_provider,
+    kind: type[Setup] = Setup,
+    **more: Any,
+) -> Any:
+    return kind(settings=settings, root=root, emit=emit, provider=provider, section=host.section_of(plugin), **more)
+
+
+@asynccontextmanager
+async def open_runtime(
+    settings: Settings,
+    host: Host,
+    root: Path,
+    renderer_name: str,
+    stdout: TextIO,
+    sink: Callable[[Event], Awaitable[None]] | None = None,
+) -> AsyncIterator[Runtime]:
+    """Builds what the settings select and closes it afterwards. `sink` gets every event after the renderer.
+
+    Raises AgenticError, EndpointUnavailable when none answers.
+    """
+    run = secrets.token_hex(4)
+    holder: list[Dispatcher] = []
+
+    async def emit(event: Event) -> None:
+        await holder[0].emit(event)
+
+    make_setup = partial(_setup, settings, host, root, emit)
+    renderer: Renderer = host.build("agentic_renderers", renderer_name, partial(make_setup, kind=RendererSetup, stdout=stdout))
+    events = Dispatcher(host, renderer, run, make_setup, settings.plugins.may_grant, sink)
+    holder.append(events)
+    transport: Transport | None = None
+    try:
+        for line in (*settings.ignored, *host.notices()):
+            events.warn(line)
+        transport, choice = await _transport(settings, host, make_setup)
+        batcher: Batcher = host.build(
+            "agentic_batchers",
+            settings.batching.strategy or host.default("agentic_batchers"),
+            partial(make_setup, kind=BatcherSetup, transport=transport),
+        )
+        info = await batcher.info()
+        _log.info("run %s: %s at %s, window %d", run, info.model, info.url, info.window)
+        budget = Budget(settings.context.context_window or info.window, settings.context.reserved_for_response)
+        llm = LlmService(settings.llm, batcher, events, budget, TokenCounter(transport, info.model))
+        yield Runtime(settings, host, root, events, transport, batcher, info, llm, choice, run)
+    finally:
+        await events.aclose()
+        renderer.close()
+        if transport is not None:
+            await transport.aclose()
+
+
+async def _transport(settings: Settings, host: Host, make_setup: Callable[..., Setup]) -> tuple[Transport, str]:
+    """(transport, why in one line). `auto` takes the first that answers, in the order that the providers give."""
+    hook = "agentic_transports"
+    if settings.llm.transport != "auto":
+        return host.build(hook, settings.llm.transport, make_setup), ""
+    offers = [(offer.record.automatic, name) for name, offer in host.offers(hook).items() if offer.record.automatic]
+    failures: dict[str, AgenticError] = {}
+    for _, name in sorted(offers):
+        transport: Transport = host.build(hook, name, make_setup)
+        found = await _silent_endpoints(transport)
+        if len(found) < len(transport.endpoints):
+            return transport, f"{name}: nothing answered at {', '.join(failures)}" if failures else ""
+        failures |= found
+        await transport.aclose()
+    raise none_answered(failures)
+
+
+async def _silent_endpoints(transport: Transport) -> dict[str, AgenticError]:
+    """Why each endpoint that gave no answer gave none; one that answers is enough to stop asking.
+
+    Raises RequestRejected where the only ones that answered refused (a wrong key, an unknown model): silence is another matter.
+    """
+    rejected: RequestRejected | None = None
+    silent: dict[str, AgenticError] = {}
+    for endpoint in transport.endpoints:
+        try:
+            async with asyncio.timeout(AUTO_SECONDS):
+                await transport.probe(endpoint)
+        except TimeoutError:
+            silent[endpoint] = AgenticError(f"no answer within {AUTO_SECONDS:g} s")
+        except ConfigError:
+            raise
+        except RequestRejected as error:
+            silent[endpoint] = rejected = error
+        except AgenticError as error:
+            silent[endpoint] = error
+        else:
+            return silent
+    if rejected is not None:
+        raise rejected
+    return silent
+
+
+def state_folder() -> Path:
+    """Where agentic keeps what it learned."""
+    from platformdirs import user_state_path
+
+    return user_state_path("agentic")

@@ -1,0 +1,184 @@
+"""The one way to a model: every request, of whatever purpose, passes here."""
+
+import logging
+import time
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
+from contextlib import aclosing
+from dataclasses import dataclass, replace
+from typing import Any, cast
+
+from agentic.config.schema import Llm
+from agentic.core.budget import Budget
+from agentic.core.recovery.repetition import Repetition
+from agentic.core.tokens import TokenCounter
+from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
+from agentic.events import Event, LlmChunk, LlmRequest, ReasoningChunk, UsageReported
+from agentic.hooks.batching import Batcher, Lane, Routes, Warms
+from agentic.plugins.dispatcher import Dispatcher
+from agentic.types import Answer, ChatRequest, Delta, Message, Usage
+from agentic.wire import AnswerBuilder
+
+KEEP_SECONDS = 1.0
+Emit = Callable[[Event], Awaitable[None]]
+_log = logging.getLogger("agentic.llm")
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A request as it will be sent. `stages` are what the host and each plugin that changed it made of it, `tokens` its length."""
+
+    request: ChatRequest
+    tokens: int
+    stages: tuple[tuple[str, ChatRequest], ...]
+
+
+class LlmService:
+    """Applies the configured defaults, has the plugins look at each request, counts, sends, tells and accounts."""
+
+    def __init__(self, settings: Llm, batcher: Batcher, events: Dispatcher, budget: Budget, counter: TokenCounter) -> None:
+        self._settings = settings
+        self._batcher = batcher
+        self._events = events
+        self.budget = budget
+        self.counter = counter
+        self.usage = Usage()
+
+    async def prepare(self, request: ChatRequest, exact: bool = True) -> Prepared:
+        """`exact`: counted by the server where it can; else estimated, never under, which costs no call. Raises PluginFault."""
+        stages = [("", self._with_defaults(request))]
+        request = await self._events.before_request(stages[0][1], stages)
+        tokens = await self.counter.count(request, await self.endpoint()) if exact else self.counter.estimate(request)
+        return Prepared(request, tokens, tuple(stages))
+
+    def _with_defaults(self, request: ChatRequest) -> ChatRequest:
+        """What the request leaves open, as the settings say."""
+        settings = self._settings
+        sampling = {"top_p": settings.top_p, "seed": settings.seed}
+        extra = {name: value for name, value in sampling.items() if value is not None}
+        return replace(
+            request,
+            temperature=settings.temperature if request.temperature is None else request.temperature,
+            max_tokens=settings.max_tokens if request.max_tokens is None else request.max_tokens,
+            effort=request.effort or settings.reasoning_effort,
+            extra={**extra, **settings.extra_body, **request.extra},
+        )
+
+    async def endpoint(self) -> str:
+        """The one in use now. Raises EndpointUnavailable."""
+        return (await self._batcher.info()).url
+
+    async def answer(
+        self,
+        prepared: Prepared,
+        lane: Lane,
+        emit: Emit | None = None,
+        answer: AnswerBuilder | None = None,
+        keep: Callable[[str], None] = lambda text: None,
+    ) -> Answer:
+        """Follows the answer to its end, folding it into `answer`. Closes the stream, and so the request, on every way out.
+
+        With `emit` every piece is shown at once; `keep` gets the text so far, at most once a second. Raises AgenticError,
+        ModelOutputError for an answer that only repeats itself.
+        """
+        request, answer = prepared.request, answer or AnswerBuilder()
+        await self._announce(prepared, emit or self._events.emit)
+        started = kept_at = time.monotonic()
+        repetition = Repetition()
+        async with aclosing(cast(AsyncGenerator[Delta, None], self._batcher.submit(request, lane))) as stream:
+            async for delta in stream:
+                answer.add(delta)
+                if emit is None:
+                    continue
+                if delta.text:
+                    await emit(LlmChunk(text=delta.text))
+                    if time.monotonic() - kept_at > KEEP_SECONDS:
+                        kept_at = time.monotonic()
+                        keep(answer.message().text)
+                if delta.reasoning:
+                    await emit(ReasoningChunk(text=delta.reasoning))
+                if repetition.goes_on(delta.text or delta.reasoning):
+                    raise ModelOutputError("the model only repeats itself")
+        made = answer.answer()
+        await self._account(request, made, time.monotonic() - started, emit or self._events.emit)
+        return made
+
+    async def gather(self, requests: Sequence[ChatRequest], lane: Lane) -> list[Answer | AgenticError]:
+        """Plain requests in one go, in order. What does not fit the window is never sent. Raises ContextOverflow, PluginFault."""
+        prepared = [await self.prepare(request) for request in requests]
+        for each in prepared:
+            if each.tokens > self.budget.prompt:
+                raise ContextOverflow(f"the question has {each.tokens} tokens, {self.budget.prompt} fit", "ask for less at once")
+            await self._announce(each, self._events.emit)
+        started = time.monotonic()
+        answers = await self._batcher.gather([each.request for each in prepared], lane)
+        for each, answer in zip(prepared, answers, strict=True):
+            if isinstance(answer, Answer):
+                await self._account(each.request, answer, time.monotonic() - started, self._events.emit)
+            elif not isinstance(answer, AgenticError):
+                raise answer
+        return [answer for answer in answers if isinstance(answer, Answer | AgenticError)]
+
+    async def warm(self, request: ChatRequest) -> None:
+        """Has the servers compute a prompt's beginning before it is needed, where the batcher can."""
+        if isinstance(self._batcher, Warms):
+            await self._batcher.warm((await self.prepare(replace(request, purpose="warm-up"), exact=False)).request)
+
+    async def tokens_of(self, text: str) -> int:
+        """One text's tokens, with a few for the message around it: exact where the server can count, or never under."""
+        return (await self.prepare(ChatRequest((Message("user", text),), purpose="count"))).tokens
+
+    async def _announce(self, prepared: Prepared, emit: Emit) -> None:
+        request = prepared.request
+        endpoint = self._batcher.home(request) if isinstance(self._batcher, Routes) else await self.endpoint()
+        _log.info("%s of %d tokens to %s", request.purpose or "request", prepared.tokens, endpoint)
+        event = LlmRequest(endpoint=endpoint, prompt_tokens=prepared.tokens, budget=self.budget.prompt)
+        event.purpose = request.purpose or event.purpose
+        await emit(event)
+
+    async def _account(self, request: ChatRequest, answer: Answer, seconds: float, emit: Emit) -> None:
+        usage = answer.usage
+        if usage is None:
+            return
+        self.usage += usage
+        if request.session:
+            self.counter.learn(request, usage.prompt_tokens)
+        _log.info(
+            "%s answered in %.2f s: %d prompt tokens, %s cached, %d made, %s",
+            request.purpose or "request",
+            seconds,
+            usage.prompt_tokens,
+            usage.cached_tokens,
+            usage.completion_tokens,
+            answer.finish_reason,
+        )
+        reported = UsageReported(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
+        reported.cached_tokens, reported.seconds = usage.cached_tokens, round(seconds, 3)
+        await emit(reported)
+
+
+class PluginLlm:
+    """The facade that plugins get (`agentic.Llm`): answers as text."""
+
+    def __init__(self, service: LlmService) -> None:
+        self._service = service
+
+    async def complete(
+        self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None, max_tokens: int | None = None
+    ) -> str:
+        return (await self.gather([messages], schema, max_tokens))[0]
+
+    async def gather(
+        self, prompts: Sequence[Sequence[Message]], schema: Mapping[str, Any] | None = None, max_tokens: int | None = None
+    ) -> list[str]:
+        held_to = None
+        if schema is not None:
+            held_to = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
+        requests = [
+            ChatRequest(tuple(messages), max_tokens=max_tokens, temperature=0.0, response_format=held_to, purpose="question")
+            for messages in prompts
+        ]
+        answers = await self._service.gather(requests, Lane.BACKGROUND)
+        for answer in answers:
+            if isinstance(answer, AgenticError):
+                raise answer
+        return [answer.message.text for answer in answers if isinstance(answer, Answer)]

@@ -1,0 +1,65 @@
+"""A plan from whoever made it (the decomposer, or an agent that delegates) to one result."""
+
+from collections.abc import Callable
+from dataclasses import asdict
+from typing import Any
+
+from agentic.config.schema import SubAgents as SubAgentSettings
+from agentic.core.agent import Agent, AgentServices
+from agentic.core.sub_agents.team import Team
+from agentic.errors import ToolError
+from agentic.events import PlanFinished, PlanMade
+from agentic.hooks.fan_out import FanOut
+from agentic.hooks.tools import CALLER
+from agentic.types import Outcome, Plan, Subtask
+
+
+class SubAgents:
+    """Carries plans out for one agent. `make_fan_out` runs when the first plan is there."""
+
+    def __init__(self, settings: SubAgentSettings, make_fan_out: Callable[[], FanOut]) -> None:
+        self._settings = settings
+        self._make_fan_out = make_fan_out
+        self._family: tuple[Agent, AgentServices] | None = None
+        self._team: Team | None = None
+
+    def belong_to(self, parent: Agent, services: AgentServices) -> None:
+        """Binds the parent agent and the services they share; to be called before `carry_out`."""
+        self._family = parent, services
+
+    async def carry_out(self, plan: Plan, task: str) -> Outcome:
+        """One result of all parts. Raises CancelledError only; `so_far` has what was done by then."""
+        assert self._family is not None
+        parent, services = self._family
+        await services.events.emit(PlanMade(subtasks=tuple(map(_shown, plan.subtasks))))
+        self._team = team = Team(plan, task, parent, services, self._settings)
+        try:
+            await team.isolate()
+            outcomes = await self._make_fan_out().run(plan, team.spawn)
+        finally:
+            await team.close()
+        self._team = None
+        result = team.report(outcomes)
+        await services.events.emit(PlanFinished(status=result.status, report=result.summary))
+        return result
+
+    def so_far(self) -> str:
+        """What has come of a plan that is being carried out, "" without one."""
+        team, self._team = self._team, None
+        return team.report().summary if team else ""
+
+    async def delegate(self, plan: Plan) -> Outcome:
+        """The same for an agent in the middle of its work. Raises ToolError for a sub-agent: one level is all there is."""
+        assert self._family is not None
+        if CALLER.get() != "main":
+            raise ToolError("you are a sub-agent and cannot start others: do your part yourself")
+        if not self._settings.enabled:
+            raise ToolError("sub-agents are switched off here: do it yourself")
+        parent = self._family[0]
+        outcome = await self.carry_out(plan, parent.task)
+        parent.tools.evidence.not_done = outcome.missing
+        return outcome
+
+
+def _shown(subtask: Subtask) -> dict[str, Any]:
+    return asdict(subtask) | {"description": subtask.description}

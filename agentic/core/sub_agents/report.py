@@ -1,0 +1,89 @@
+"""From structured outcomes one result: what was done by whom, what was not and why, what is open, and whether it paid."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from agentic.core.outcome.evidence import Evidence
+from agentic.types import Outcome, Subtask, Usage
+
+MAX_EVIDENCE = 3
+STATUS_WORDS = {"skipped": "not begun", "timeout": "out of time", "limit": "out of turns", "gave_up": "gave up"}
+_OPEN = re.compile(r"^[\s>*#•-]*open(?: questions?)?\W*:\W*(.*)$", re.IGNORECASE)
+_NOTHING = re.compile(r"^\W*(none|nothing|no|n/a)?\W*$", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Part:
+    """A subtask with what came of it; `seconds` of its own agent's work."""
+
+    subtask: Subtask
+    outcome: Outcome
+    seconds: float = 0.0
+
+
+def outcome_of(
+    status: str, said: str, files: Sequence[str], evidence: Evidence, usage: Usage, missing: tuple[str, ...] = ()
+) -> Outcome:
+    """What an agent said, in its parts; what it ran is evidence. `missing` are files that it did not write."""
+    lines = said.splitlines()
+    found = [(line, match[1].strip()) for line in lines if (match := _OPEN.match(line))]
+    summary = "\n".join(line for line in lines if line not in dict(found)).strip()
+    latest = dict(evidence.checks)
+    ran = [f"`{command}`: exit code {output.exit_code}" for command, output in latest.items()]
+    questions = tuple(text for _, text in found if not _NOTHING.match(text))
+    return Outcome(status, summary, tuple(files), usage, tuple(ran[-MAX_EVIDENCE:]), questions, missing)
+
+
+def report(parts: Sequence[Part], together: float) -> Outcome:
+    """One result of all; `together` in seconds. Partial results are results."""
+    missing = [part for part in parts if part.outcome.status != "done"]
+    lines = [line for part in parts for line in _lines(part)]
+    undone = tuple(part.subtask.title for part in missing)
+    if undone:
+        lines.append(f"Not done: {', '.join(undone)}.")
+    questions = tuple(f"{part.subtask.title}: {question}" for part in parts for question in _open(part.outcome))
+    if questions:
+        lines += ["Open:", *(f"- {question}" for question in questions)]
+    usage = sum((part.outcome.usage for part in parts), Usage())
+    lines.append(_whether_it_paid(parts, together, usage))
+    return Outcome(
+        _status(missing),
+        "\n".join(lines),
+        tuple(dict.fromkeys(path for part in parts for path in part.outcome.files)),
+        usage,
+        tuple(f"{part.subtask.title}: {each}" for part in parts for each in part.outcome.evidence),
+        questions,
+        undone,
+    )
+
+
+def _open(outcome: Outcome) -> tuple[str, ...]:
+    unwritten = f"not written: {', '.join(outcome.missing)}"
+    return (*outcome.open_questions, unwritten) if outcome.missing else outcome.open_questions
+
+
+def how_it_ended(outcome: Outcome) -> str:
+    """Its status as users read it."""
+    return STATUS_WORDS.get(outcome.status, outcome.status)
+
+
+def _lines(part: Part) -> list[str]:
+    outcome = part.outcome
+    lines = [f"{part.subtask.title} ({how_it_ended(outcome)}): {outcome.summary}".strip()]
+    lines += [f"  files: {', '.join(outcome.files)}"] if outcome.files else []
+    return lines + ([f"  ran {'; '.join(outcome.evidence)}"] if outcome.evidence else [])
+
+
+def _status(missing: Sequence[Part]) -> str:
+    if any(part.outcome.status == "refused" for part in missing):
+        return "refused"  # an approval would have helped
+    return "gave_up" if missing else "done"
+
+
+def _whether_it_paid(parts: Sequence[Part], together: float, usage: Usage) -> str:
+    seconds = sum(part.seconds for part in parts)
+    begun = sum(part.seconds > 0 for part in parts)
+    cached = f", {usage.cached_tokens:,} of them from cache" if usage.cached_tokens is not None else ""
+    tokens = f"{usage.prompt_tokens:,} prompt tokens{cached}, {usage.completion_tokens:,} made"
+    return f"({begun} sub-agents: {together:.1f} s together, their own times add up to {seconds:.1f} s; {tokens})"

@@ -1,0 +1,184 @@
+"""The agents of one plan: the one place that spawns, counts and ends them."""
+
+import asyncio
+import logging
+import math
+import os
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+
+from agentic.config.schema import SubAgents
+from agentic.core.agent import Agent, AgentServices
+from agentic.core.outcome.checks import check_command
+from agentic.core.sub_agents.briefing import MAX_SHOWN, briefing
+from agentic.core.sub_agents.leases import Leases, is_folder
+from agentic.core.sub_agents.report import Part, outcome_of, report
+from agentic.core.sub_agents.worktrees import Worktrees
+from agentic.errors import AgenticError, ToolError
+from agentic.events import SubAgentFinished, SubAgentStarted, Warned
+from agentic.hooks.batching import Lane
+from agentic.sessions import ConversationHistory
+from agentic.types import Outcome, Plan, Subtask
+from agentic.workspace import Workspace
+
+_log = logging.getLogger("agentic.sub_agents")
+REPORT_AT = 0.8  # of a sub-agent's time, from when on its next turn is the last
+
+
+class Team:
+    """Children of one agent. They have its system text and tools byte for byte, so their prompts begin in its cache."""
+
+    def __init__(self, plan: Plan, task: str, parent: Agent, services: AgentServices, settings: SubAgents) -> None:
+        self._plan = plan
+        self._task = task
+        self._parent = parent
+        self._services = services
+        self._turns: int = settings.subtask_max_iterations
+        self._seconds: float = settings.timeout_seconds
+        self._parts: dict[str, Part] = {}
+        self._started = time.monotonic()
+        self._histories = {subtask.id: self._history(subtask.id) for subtask in plan.subtasks}
+        self._trees: Worktrees | None = None
+        self._leases = Leases({self._histories[subtask.id].agent: subtask.writes for subtask in plan.subtasks})
+
+    async def isolate(self) -> None:
+        """Worktrees where the plan asks for them and git can make them; else leases keep writers apart."""
+        if self._plan.isolation != "worktree":
+            return
+        try:
+            self._trees = await Worktrees.open(self._services.workspace, self._check)
+        except ToolError as error:
+            why = f"no worktrees here ({error}); a file is one sub-agent's at a time instead"
+            await self._services.events.emit(Warned(message=why))
+
+    async def close(self) -> None:
+        """When all have ended."""
+        if self._trees is not None:
+            await self._trees.close()
+
+    def _history(self, name: str) -> ConversationHistory:
+        """An empty one: an earlier plan of the session may have had a sub-agent of that name."""
+        mine, number = self._parent.context.history, 1
+        while True:
+            agent = f"sub-{name}" if number == 1 else f"sub-{name}-{number}"
+            history = ConversationHistory(mine.session, mine.blackboard, agent)
+            if not len(history):
+                return history
+            number += 1
+
+    async def spawn(self, subtask: Subtask) -> Outcome:
+        """Does one part within its turns and its time; what was done by then is its outcome. Raises nothing but CancelledError."""
+        calls, history, emit = self._services.calls, self._histories[subtask.id], self._services.events.emit
+        if not calls.for_one_more:
+            return self._keep(subtask, Outcome("limit", "no model call was left for it (workflow.max_iterations)"), 0.0)
+        try:
+            space = await self._space(history.agent)
+        except ToolError as error:
+            return self._keep(subtask, Outcome("failed", f"it got no worktree: {error}"), 0.0)
+        agent = Agent(replace(self._services, workspace=space), history, self._turns, Lane.SUB_AGENT)
+        await emit(SubAgentStarted(task=subtask.description, title=subtask.title, agent=history.agent))
+        started = time.monotonic()
+        calls.sub_agents += 1
+        status, said, files = "interrupted", "", None
+        missing: tuple[str, ...] = ()
+        try:
+            status, said, missing = await self._work(agent, subtask, space)
+            if self._trees is not None:
+                status, said, files = await self._merged(self._trees, history.agent, status, said)
+        finally:
+            calls.sub_agents -= 1
+            self._leases.release(history.agent)
+            self._services.approver.limits.pop(history.agent, None)
+            said = said or agent.tools.evidence.summary() or agent.last_words[:MAX_SHOWN]
+            files = tuple(space.written) if files is None else files
+            self._keep(
+                subtask, outcome_of(status, said, files, agent.tools.evidence, agent.usage, missing), time.monotonic() - started
+            )
+            await emit(SubAgentFinished(status=status, files=files, agent=history.agent))
+        return self._parts[subtask.id].outcome
+
+    async def _work(self, agent: Agent, subtask: Subtask, space: Workspace) -> tuple[str, str, tuple[str, ...]]:
+        """(status, what it said, the files that it was to write and that are not there)"""
+        name, limits = agent.context.history.agent, self._services.approver.limits
+        try:
+            async with asyncio.timeout(self._seconds) as limits[name]:
+                agent.has_to_end = lambda: _left(limits[name]) < (1 - REPORT_AT) * self._seconds
+                few = self._services.protocol == "fenced"
+                agent.start(briefing(subtask, self._plan, self._task, self._turns, self._needed(subtask), few))
+                status, said = await agent.run()
+                return await self._done(agent, subtask, space, said) if status == "done" else (status, said, ())
+        except TimeoutError:
+            return "timeout", f"its {self._seconds:g} s were up; the last it said: {agent.last_words[:MAX_SHOWN]}", ()
+        except AgenticError as error:
+            return "failed", str(error), ()
+        except Exception as error:  # ours: it is one part's end, not everybody's
+            _log.exception("sub-agent %s failed", name)
+            return "failed", f"{type(error).__name__}: {error}", ()
+
+    async def _done(self, agent: Agent, subtask: Subtask, space: Workspace, said: str) -> tuple[str, str, tuple[str, ...]]:
+        """As `_work`; very small models are told once what is missing."""
+        status, missing, evidence = "done", _missing(space, subtask.writes), agent.tools.evidence
+        if missing and self._services.protocol == "fenced":
+            agent.tell(f"Not there yet: {', '.join(missing)}. Write that now.")
+            status, said = await agent.run()
+            missing = _missing(space, subtask.writes)
+        if status == "done" and evidence.write_failed and not evidence.written:
+            return "gave_up", f"It could not write anything. {said}", tuple(missing)
+        return status, said, tuple(missing)
+
+    async def _merged(self, trees: Worktrees, agent: str, status: str, said: str) -> tuple[str, str, tuple[str, ...]]:
+        """(status, what it said, the files that changed in the folder) once its work is in the folder, or why it is not."""
+        try:
+            return status, said, await trees.merge(agent)
+        except AgenticError as error:
+            return "failed", f"{said}\nNone of its changes were taken: {error}", ()
+
+    async def _space(self, agent: str) -> Workspace:
+        """The folder as the sub-agent has it. Raises ToolError where it cannot get a worktree."""
+        if self._trees is not None:
+            return self._services.workspace.view(await self._trees.add(agent))
+        space = self._services.workspace.view()
+        space.journal = self._services.workspace.journal
+        space.claim = lambda path: self._leases.claim(path, agent, space.has_read(path))
+        return space
+
+    async def _check(self) -> str:
+        """What fails of the whole, "" for nothing or where nothing can be run."""
+        tools, command = self._parent.tools, self._plan.check or check_command(self._services.workspace.root)
+        if not command or not tools.can_run():
+            return ""
+        evidence, unchecked = tools.evidence, tools.evidence.unchecked_code
+        output = await tools.run_command(command)
+        evidence.forget(command)  # it may be rolled back: the whole is judged when all is there
+        evidence.unchecked_code = unchecked
+        return f"`{command}` (exit code {output.exit_code})" if output.failed else ""
+
+    def _needed(self, subtask: Subtask) -> list[Part]:
+        return [self._parts[name] for name in subtask.depends_on if name in self._parts]
+
+    def _keep(self, subtask: Subtask, outcome: Outcome, seconds: float) -> Outcome:
+        """What is known of a part counts at once, however the whole ends."""
+        self._parts[subtask.id] = Part(subtask, outcome, seconds)
+        self._parent.usage += outcome.usage
+        self._parent.context.history.session.keep_output(outcome.summary)
+        for path in outcome.files:
+            self._services.workspace.written[path] = None
+            self._parent.tools.evidence.wrote(path)
+        return outcome
+
+    def report(self, outcomes: Sequence[Outcome] = ()) -> Outcome:
+        """One result, of what is there by now; `outcomes`, in the plan's order, say what became of parts that were never begun."""
+        others = dict(zip((subtask.id for subtask in self._plan.subtasks), outcomes, strict=False))
+        waiting = Outcome("skipped", "its turn never came")
+        parts = [self._parts.get(subtask.id) or Part(subtask, others.get(subtask.id, waiting)) for subtask in self._plan.subtasks]
+        return report(parts, time.monotonic() - self._started)
+
+
+def _left(limit: asyncio.Timeout) -> float:
+    end = limit.when()
+    return math.inf if end is None else end - asyncio.get_running_loop().time()
+
+
+def _missing(space: Workspace, files: Sequence[str]) -> list[str]:
+    return [path for path in files if not is_folder(path) and not os.path.lexists(space.root / path)]

@@ -1,0 +1,94 @@
+"""The tools of a run: those that stand in the prompt, and those that come and go while it runs."""
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+
+from agentic.errors import AgenticError
+from agentic.hooks.tools import Tool, ToolSource
+from agentic.plugins.dispatcher import Dispatcher
+from agentic.plugins.guard import Guard, contract_of, problem_with, problem_with_spec
+from agentic.types import ToolSpec
+
+FIND_SECONDS = 5.0  # for sources that are still opening, when tools are looked for
+CLOSE_SECONDS = 3.0
+MAX_FOUND = 8
+
+
+class Toolbox:
+    """`listed` tools are told to the model, the same all session long. Late ones are found by words, and called by name."""
+
+    def __init__(self, events: Dispatcher) -> None:
+        self._events = events
+        self._sources: Mapping[str, ToolSource] = {}
+        self._opening: set[asyncio.Task[None]] = set()
+        self._refused: set[str] = set()
+        self.listed: dict[str, Tool] = {}
+
+    def open(self, listed: Mapping[str, Tool], sources: Mapping[str, ToolSource]) -> None:
+        """Begins to open the sources, in the background."""
+        self.listed, self._sources = dict(listed), sources
+        self._opening = {asyncio.ensure_future(self._open(name, source)) for name, source in sources.items()}
+
+    async def _open(self, name: str, source: ToolSource) -> None:
+        try:
+            await source.open()
+        except AgenticError as error:
+            self._events.warn(f"the tool source {name} could not be opened: {error}")
+
+    async def aclose(self) -> None:
+        for task in self._opening:
+            task.cancel()
+        await asyncio.gather(*self._opening, return_exceptions=True)
+        for name, source in self._sources.items():
+            try:
+                await asyncio.wait_for(source.close(), CLOSE_SECONDS)
+            except (AgenticError, TimeoutError) as error:
+                self._events.warn(f"the tool source {name} could not be closed: {error}")
+
+    def get(self, name: str) -> Tool | None:
+        """The tool of that name, listed or late."""
+        return self.listed.get(name) or self._late().get(name)
+
+    def that(self, capability: str) -> Tool | None:
+        """The listed tool whose spec declares a capability, such as "runs"."""
+        return next((tool for tool in self.listed.values() if getattr(tool.spec, capability)), None)
+
+    async def find(self, words: str) -> list[ToolSpec]:
+        """Late tools whose name or description has one of the words, the most of them first; all for "", as far as they are few."""
+        if self._opening:
+            await asyncio.wait(self._opening, timeout=FIND_SECONDS)
+        wanted = set(re.findall(r"\w+", words.lower()))
+
+        def score(spec: ToolSpec) -> int:
+            text = f"{spec.name} {spec.description}".lower()
+            return sum(word in text for word in wanted)
+
+        specs = sorted((tool.spec for tool in self._late().values()), key=lambda spec: (-score(spec), spec.name))
+        return [spec for spec in specs if not wanted or score(spec)][:MAX_FOUND]
+
+    def _late(self) -> dict[str, Tool]:
+        """What the sources have now. What is no tool is left out, with one warning."""
+        found: dict[str, Tool] = {}
+        for name, source in self._sources.items():
+            for tool in self._tools_of(name, source):
+                found.setdefault(tool.spec.name, tool)
+        return {name: tool for name, tool in found.items() if name not in self.listed}
+
+    def _tools_of(self, name: str, source: ToolSource) -> Iterable[Tool]:
+        try:
+            tools = source.tools()
+        except AgenticError as error:
+            self._complain(name, str(error))
+            return
+        for tool in tools:
+            problem = problem_with(tool, Tool) or problem_with_spec(tool.spec, tool.spec.name)
+            if problem:
+                self._complain(f"{name}: {tool!r:.60}", problem)
+            else:
+                yield Guard(tool, contract_of(Tool), f"tool source {name}", name)
+
+    def _complain(self, what: str, problem: str) -> None:
+        if what not in self._refused:
+            self._refused.add(what)
+            self._events.warn(f"the tool source {what} is of no use: {problem}")

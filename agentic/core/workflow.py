@@ -1,0 +1,138 @@
+"""The workflow graph:
+
+plan → check_complexity ─┬─ execute ────────┐
+                         └─ spawn_sub_agents ┴→ reflect → done, or plan again
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+
+from agentic.config import Settings
+from agentic.core.agent import Agent, AgentServices
+from agentic.core.outcome.reflection import Reflection
+from agentic.core.sub_agents import SubAgents
+from agentic.errors import ContextOverflow, ModelOutputError, RequestRejected
+from agentic.events import ComplexityEstimated, WorkflowEvent
+from agentic.hooks.complexity import ComplexityEstimator, Llm
+from agentic.hooks.decomposition import Decomposer
+from agentic.types import Complexity, Outcome, Plan
+
+DONE = "done"
+TRIES = 2  # of one agent, before a task whose parts are separable is split after all
+
+
+class Workflow:
+    """One task's way through the graph. `make_decomposer` runs only when the task is split."""
+
+    def __init__(
+        self,
+        task: str,
+        agent: Agent,
+        services: AgentServices,
+        settings: Settings,
+        llm: Llm,
+        estimator: ComplexityEstimator,
+        make_decomposer: Callable[[], Decomposer],
+        sub_agents: SubAgents,
+    ) -> None:
+        self._task = task
+        self._services = services
+        self._settings = settings
+        self._llm = llm
+        self._estimator = estimator
+        self._make_decomposer = make_decomposer
+        self._sub_agents = sub_agents
+        self._agent = agent
+        self._reflection = Reflection(self._agent, services, task)
+        self._complexity: Complexity | None = None
+        self._whole: Outcome | None = None  # what sub-agents made of it
+        self._failures = 0
+        self._status, self._result = "limit", "the limit of workflow steps was reached (workflow.recursion_limit)"
+        self._nodes: dict[str, Callable[[], Awaitable[str]]] = {
+            "plan": self._plan,
+            "check_complexity": self._check_complexity,
+            "execute": self._execute,
+            "spawn_sub_agents": self._spawn_sub_agents,
+            "reflect": self._reflect,
+        }
+
+    async def run(self) -> Outcome:
+        """How the task ended. Raises AgenticError when no model could be asked."""
+        node = "plan"
+        try:
+            async with asyncio.timeout(self._settings.workflow.timeout_seconds) as self._services.approver.limits["main"]:
+                for _ in range(self._settings.workflow.recursion_limit):
+                    await self._services.events.emit(WorkflowEvent(node=node))
+                    node = await self._nodes[node]()
+                    if node == DONE:
+                        break
+        except TimeoutError:
+            self._status, self._result = "timeout", "the run's time was up (workflow.timeout_seconds)"
+        except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
+            self._status, self._result = "interrupted", self._agent.last_words
+        done_by_others = self._whole.summary if self._whole else self._sub_agents.so_far()
+        said = "\n".join(part for part in (done_by_others, self._result) if part)
+        return Outcome(self._status, said, tuple(self._services.workspace.written), self._agent.usage)
+
+    async def _plan(self) -> str:
+        """Free: the model plans as it goes. A task that comes back from `reflect` has its next step in the history already."""
+        if self._complexity is not None:
+            return "execute"
+        self._agent.start(self._task)
+        await self._reflection.run_checks_first()
+        return "check_complexity"
+
+    async def _check_complexity(self) -> str:
+        threshold = self._settings.sub_agents.complexity_threshold
+        if threshold > 0 or not self._settings.sub_agents.enabled:
+            found = await self._estimator.estimate(self._task, self._llm)
+        else:
+            found = Complexity(1.0, True, ("the user wants it split (sub_agents.complexity_threshold = 0)",))
+        self._complexity = found
+        await self._services.events.emit(ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons))
+        return "spawn_sub_agents" if self._may_split() and found.score > threshold else "execute"
+
+    def _may_split(self) -> bool:
+        separable = self._complexity is not None and self._complexity.separable
+        return bool(self._settings.sub_agents.enabled and separable and self._whole is None)
+
+    async def _execute(self) -> str:
+        self._status, self._result = await self._agent.run()
+        return "reflect"
+
+    async def _spawn_sub_agents(self) -> str:
+        plan = await self._usable_plan()
+        if plan is None:
+            self._complexity = Complexity(0.0, separable=False)  # it is not tried again
+            return "execute"
+        self._whole = await self._sub_agents.carry_out(plan, self._task)
+        self._agent.answer_for_others(self._whole.summary)
+        self._reflection.plan_check = plan.check
+        self._status, self._result = "done", ""
+        return "reflect"
+
+    async def _usable_plan(self) -> Plan | None:
+        """None, with a line that says why, where one agent has to do it all."""
+        try:
+            plan = await self._make_decomposer().decompose(self._task + self._reflection.what_still_fails(), self._llm)
+        except (ModelOutputError, ContextOverflow, RequestRejected) as error:  # the server may know no schemas
+            why = str(error)
+        else:
+            if not (problems := plan.problems()):
+                return plan
+            why = f"the plan cannot be used ({'; '.join(problems)})"
+        await self._services.events.emit(WorkflowEvent(node="spawn_sub_agents", message=f"{why}; one agent does it all"))
+        return None
+
+    async def _reflect(self) -> str:
+        if self._status != "done":
+            return DONE
+        if await self._reflection.judge():
+            self._failures += 1
+            return "spawn_sub_agents" if self._failures == TRIES and self._may_split() else "plan"
+        self._status = self._reflection.status
+        if self._whole and self._status == "done":
+            self._status = self._whole.status
+        said = self._result or ("" if self._whole else self._agent.tools.evidence.summary())
+        self._result = "\n".join(part for part in (said, self._reflection.note) if part)
+        return DONE

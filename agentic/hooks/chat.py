@@ -1,0 +1,52 @@
+"""Slash commands of the chat."""
+
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agentic.config import Settings
+from agentic.events import EndpointSeen, Event
+from agentic.hooks import hookspec
+
+
+class Chat(Protocol):
+    """The conversation that a slash command is typed in."""
+
+    @property
+    def root(self) -> Path: ...
+
+    @property
+    def settings(self) -> Settings: ...
+
+    def say(self, text: str) -> None:
+        """Shows a text to the user; control characters are spelled out."""
+        ...
+
+    async def emit(self, event: Event) -> None:
+        """Shows an event."""
+        ...
+
+    async def ask(self, text: str) -> None:
+        """One turn of the model, as if the user had typed `text`."""
+        ...
+
+    async def endpoints(self) -> list[EndpointSeen]:
+        """How busy each endpoint is that answers and tells."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ChatCommand:
+    """`/NAME ARGUMENT`. `complete(argument)` gives what the argument may go on as."""
+
+    name: str
+    summary: str
+    run: Callable[[str, Chat], Awaitable[None]]
+    complete: Callable[[str], Sequence[str]] | None = None
+
+
+@hookspec
+def agentic_chat_commands() -> Iterable[ChatCommand]:
+    """Offers slash commands; a name of the chat's own cannot be taken."""
+    raise NotImplementedError

@@ -1,0 +1,28 @@
+"""Text for the system message."""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+
+from agentic.hooks import Setup, hookspec
+
+
+@dataclass(frozen=True, slots=True)
+class PromptSection:
+    """A piece of the system message. `text(setup)` is asked once per session, and its answer frozen: the prefix cache rests on it.
+
+    `tokens` is the most that it may take in each tier ("nano", "small", "full"), 0 or nothing to stay out of it. A longer text is
+    cut, and a warning names the section; nor do all sections together take more than an eighth of the prompt. Files whose names it
+    `covers` are not shown again where a small folder's files are.
+    """
+
+    name: str
+    summary: str
+    text: Callable[[Setup], str]
+    tokens: Mapping[str, int]
+    covers: tuple[str, ...] = ()
+
+
+@hookspec
+def agentic_prompt_sections() -> Iterable[PromptSection]:
+    """Offers sections; they stand behind the host's own text, in the order of their names."""
+    raise NotImplementedError

@@ -1,0 +1,70 @@
+"""All doors in one table: what each hook takes, what it has to be like, and which setting selects it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from types import MappingProxyType
+from typing import Any
+
+from agentic.hooks import Provider
+from agentic.hooks.batching import Batcher, Routes, Warms, Watches
+from agentic.hooks.chat import ChatCommand
+from agentic.hooks.commands import Command
+from agentic.hooks.complexity import ComplexityEstimator
+from agentic.hooks.context import Condenses, ContextStrategy
+from agentic.hooks.decomposition import Decomposer
+from agentic.hooks.fan_out import FanOut
+from agentic.hooks.launcher import CommandLauncher
+from agentic.hooks.prompt import PromptSection
+from agentic.hooks.screen import Renderer
+from agentic.hooks.tools import Tool, ToolSource
+from agentic.hooks.transport import CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
+
+TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"  # what OpenAI-compatible servers take for a function's name
+COMMAND_NAME = r"[a-z][a-z0-9-]*"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """`protocol` is what a provider's factory has to make, `optional` what the product may be able to do besides.
+
+    `selected_by` is the setting that names one provider, or "" where all are used; `names` a pattern for the records' names.
+    """
+
+    record: type
+    protocol: type | None = None
+    optional: tuple[type, ...] = ()
+    selected_by: str = ""
+    names: str = r"\S+"
+
+
+DOORS: Mapping[str, Door] = MappingProxyType(
+    {
+        "agentic_transports": Door(
+            Provider, Transport, (CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches), "llm.transport"
+        ),
+        "agentic_batchers": Door(Provider, Batcher, (Routes, Warms, Watches), "batching.strategy"),
+        "agentic_context_strategies": Door(Provider, ContextStrategy, (Condenses,), "context.strategy"),
+        "agentic_complexity_estimators": Door(Provider, ComplexityEstimator, (), "complexity.estimator"),
+        "agentic_decomposers": Door(Provider, Decomposer, (), "decomposition.strategy"),
+        "agentic_fan_outs": Door(Provider, FanOut, (), "sub_agents.fan_out"),
+        "agentic_tools": Door(Provider, Tool, (), "tools.enabled", TOOL_NAME),
+        "agentic_tool_sources": Door(Provider, ToolSource),
+        "agentic_renderers": Door(Provider, Renderer, (), "ui.renderer"),
+        "agentic_command_launchers": Door(Provider, CommandLauncher, (), "tools.launcher"),
+        "agentic_prompt_sections": Door(PromptSection),
+        "agentic_chat_commands": Door(ChatCommand, names=COMMAND_NAME),
+        "agentic_commands": Door(Command, names=COMMAND_NAME),
+    }
+)
+GUARDING = ("agentic_before_tool", "agentic_before_request", "agentic_on_event")  # no project may switch these off
+
+
+def specifications() -> list[Any]:
+    """The modules that hold the hook specifications."""
+    homes = [import_module("agentic.hooks"), import_module("agentic.hooks.events")]
+    for door in DOORS.values():
+        home = import_module((door.protocol or door.record).__module__)
+        if home not in homes:
+            homes.append(home)
+    return homes

@@ -1,0 +1,195 @@
+"""One session's file: records that are only ever appended, contents by their name, facts, and a lock for its one writer."""
+
+import fcntl
+import hashlib
+import json
+import os
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from agentic.errors import ConfigError
+from agentic.types import recall_id
+
+SUFFIX = ".db"
+VERSION = "1"
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, time REAL, kind TEXT, agent TEXT, data TEXT);
+CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, seq);
+CREATE TABLE IF NOT EXISTS contents (id TEXT PRIMARY KEY, data BLOB);
+CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """`kind`: message, amended, view (a trim's outcome), turn, event, file (a write), undone, shared; others are skipped."""
+
+    seq: int
+    time: float
+    kind: str
+    agent: str
+    data: dict[str, Any]
+
+
+class Session:
+    """Records are safe from a kill once `append` returns (WAL: 20 µs); a disk that takes no more sets `fault` and costs no run."""
+
+    def __init__(self, path: Path, root: Path | None = None) -> None:
+        """Opens or creates. Raises ConfigError when another process has it open, sqlite3.DatabaseError when it is damaged."""
+        self.path = path
+        self.id = path.name.removesuffix(SUFFIX)
+        self.fault = ""
+        self._lock = _lock(path)
+        try:
+            self._database = connect(path)
+            if root is not None:
+                self.set_metadata("version", VERSION)
+                self.set_metadata("root", os.path.realpath(root))
+                self.set_metadata("created", str(time.time()))
+        except BaseException:
+            os.close(self._lock)
+            raise
+
+    @classmethod
+    def for_reading(cls, path: Path) -> "Session":
+        """Beside whoever writes it. Raises sqlite3.DatabaseError when it is damaged."""
+        session = object.__new__(cls)
+        session.path, session.id, session.fault, session._lock = path, path.name.removesuffix(SUFFIX), "", -1
+        session._database = open_readonly(path)
+        return session
+
+    @classmethod
+    def in_memory(cls, why: str) -> "Session":
+        """For a place where nothing can be kept; `why` is its fault."""
+        session = object.__new__(cls)
+        session.path, session.id, session.fault, session._lock = Path(), "", why, -1
+        session._database = sqlite3.connect(":memory:", isolation_level=None)
+        session._database.executescript(_SCHEMA)
+        return session
+
+    def append(self, kind: str, data: Mapping[str, Any], agent: str = "main") -> int:
+        """The record's number."""
+        row = (time.time(), kind, agent, json.dumps(data, default=str))
+        return self._write("INSERT INTO records (time, kind, agent, data) VALUES (?, ?, ?, ?)", row)
+
+    def keep(self, content: bytes) -> str:
+        """Stores a file's bytes; the name by which `content` finds them."""
+        name = hashlib.sha256(content).hexdigest()
+        self._write("INSERT OR IGNORE INTO contents VALUES (?, ?)", (name, content))
+        return name
+
+    def keep_output(self, text: str) -> str:
+        """Stores a tool's whole output; the name by which `content` (and the `recall` tool) finds it."""
+        self._write("INSERT OR IGNORE INTO contents VALUES (?, ?)", (recall_id(text), text.encode("utf-8", "replace")))
+        return recall_id(text)
+
+    def content(self, name: str) -> bytes | None:
+        row = self._database.execute("SELECT data FROM contents WHERE id = ?", (name,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def set_metadata(self, name: str, value: str) -> None:
+        self._write("INSERT OR REPLACE INTO facts VALUES (?, ?)", (name, json.dumps(value)))
+
+    def metadata(self, name: str) -> str:
+        """ "" for one that was never set."""
+        return self.all_metadata(name).get(name, "")
+
+    def has_metadata(self, name: str) -> bool:
+        """Whether it was ever set."""
+        return bool(self.all_metadata(name))
+
+    def all_metadata(self, like: str = "%") -> dict[str, str]:
+        """Those whose names match the SQL pattern."""
+        rows = self._database.execute("SELECT name, value FROM facts WHERE name LIKE ?", (like,))
+        return {name: _metadata_value(value) for name, value in rows}
+
+    def records(self, *kinds: str, after: int = 0) -> Iterator[Record]:
+        """In order; of these kinds, or all. Rows that cannot be read are left out."""
+        places = ", ".join("?" * len(kinds))
+        where = f"seq > ? AND kind IN ({places})" if kinds else "seq > ?"
+        yield from read_records(
+            self._database, f"SELECT seq, time, kind, agent, data FROM records WHERE {where} ORDER BY seq", (after, *kinds)
+        )
+
+    def last(self, kind: str, agent: str = "main") -> Record | None:
+        """The newest record of its kind and agent."""
+        query = "SELECT seq, time, kind, agent, data FROM records WHERE kind = ? AND agent = ? ORDER BY seq DESC LIMIT 1"
+        return next(read_records(self._database, query, (kind, agent)), None)
+
+    def copy(self, table: str, row: tuple[Any, ...]) -> bool:
+        """Takes a row over from another session's file; whether it was not there yet."""
+        places = ", ".join("?" * len(row))
+        before = self._database.total_changes
+        self._write(f"INSERT OR IGNORE INTO {table} VALUES ({places})", row)
+        return self._database.total_changes > before
+
+    def _write(self, statement: str, values: tuple[Any, ...]) -> int:
+        try:
+            return self._database.execute(statement, values).lastrowid or 0
+        except sqlite3.Error as error:
+            self.fault = self.fault or f"the session cannot be written any more ({error}); what follows is not kept"
+            return 0
+
+    def close(self) -> None:
+        self._database.close()
+        if self._lock >= 0:
+            os.close(self._lock)
+            self._lock = -1
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    if not path.exists():
+        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))  # conversations are nobody else's
+    database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
+    database.text_factory = lambda data: data.decode("utf-8", "replace")
+    try:
+        database.execute("PRAGMA journal_mode = WAL")
+        database.execute("PRAGMA synchronous = NORMAL")
+        database.executescript(_SCHEMA)
+    except sqlite3.Error:
+        database.close()
+        raise
+    return database
+
+
+def open_readonly(path: Path) -> sqlite3.Connection:
+    database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
+    database.text_factory = lambda data: data.decode("utf-8", "replace")
+    return database
+
+
+def _lock(path: Path) -> int:
+    """A lock file beside: locks on the database's own file would drop SQLite's."""
+    descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
+        os.close(descriptor)
+        name = path.name.removesuffix(SUFFIX)
+        raise ConfigError(f"session {name} is in use by process {holder}", "end that one first, or begin a new session") from error
+    os.ftruncate(descriptor, 0)
+    os.pwrite(descriptor, str(os.getpid()).encode(), 0)
+    return descriptor
+
+
+def read_records(database: sqlite3.Connection, query: str, values: tuple[Any, ...]) -> Iterator[Record]:
+    for seq, when, kind, agent, data in database.execute(query, values):
+        try:
+            parsed = json.loads(data)
+        except (ValueError, TypeError, RecursionError):
+            continue
+        if isinstance(parsed, dict) and isinstance(kind, str):
+            yield Record(seq, when if isinstance(when, float) else 0.0, kind, str(agent), parsed)
+
+
+def _metadata_value(text: Any) -> str:
+    try:
+        return str(json.loads(text))
+    except (ValueError, TypeError):
+        return ""

@@ -1,0 +1,127 @@
+"""Which request gets which slot: by urgency, to where its prefix is cached, never to where it does not fit."""
+
+import asyncio
+import hashlib
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from agentic import ChatRequest, EndpointUnavailable, Lane, PartialAnswer
+from plugins_builtin.batching.endpoint import URGENCY, Cost, Endpoint
+
+
+@dataclass(slots=True, eq=False)
+class PendingRequest:
+    """A request on its way. `home_until` is how long it waits for the endpoint that has its prefix; `cost` is of its present slot.
+
+    `last` is the endpoint it was at, `failures` those that are out of the question now; `seen` is how much of its answer had come
+    when they got a second chance; `exact` whether the rest may be asked for by token numbers.
+    """
+
+    request: ChatRequest
+    lane: Lane
+    work: Cost
+    home_until: float
+    received: PartialAnswer = field(default_factory=PartialAnswer)
+    failures: dict[str, EndpointUnavailable] = field(default_factory=dict)
+    refusals: int = 0
+    last: str = ""
+    seen: int = 0
+    exact: bool = True
+    cost: int = 0
+    slot: "asyncio.Future[Endpoint] | None" = None
+
+
+class Slots:
+    """The endpoints' slots and who waits for them. `on_work` is called whenever there is something to do."""
+
+    def __init__(self, endpoints: Sequence[Endpoint], on_work: Callable[[], None]) -> None:
+        self._endpoints = endpoints
+        self._on_work = on_work
+        self._waiting: dict[Lane, deque[PendingRequest]] = {lane: deque() for lane in sorted(Lane, key=URGENCY.__getitem__)}
+
+    @property
+    def wanted(self) -> bool:
+        """Whether anybody waits."""
+        return any(self._waiting.values())
+
+    @property
+    def in_use(self) -> bool:
+        """Whether anybody waits or is being served."""
+        return self.wanted or any(endpoint.in_flight for endpoint in self._endpoints)
+
+    def home(self, pending: PendingRequest) -> Endpoint:
+        """Where it would go now, had every endpoint a slot."""
+        return min(self.open_to(pending), key=lambda endpoint: _cost(pending, endpoint))
+
+    async def take(self, pending: PendingRequest) -> Endpoint:
+        """The endpoint that has a slot for it; the slot is taken then."""
+        pending.slot = asyncio.get_running_loop().create_future()
+        self._waiting[pending.lane].append(pending)
+        self.dispatch()
+        try:
+            return await pending.slot
+        except asyncio.CancelledError:
+            if pending.slot.done() and not pending.slot.cancelled() and not pending.slot.exception():
+                self.leave(pending, pending.slot.result())
+            raise
+        finally:
+            if pending in self._waiting[pending.lane]:
+                self._waiting[pending.lane].remove(pending)
+
+    def dispatch(self) -> None:
+        """Gives every slot that is free to the most urgent request that may have it."""
+        for lane, queue in self._waiting.items():
+            for pending in list(queue):
+                if not any(endpoint.has_slot(lane) for endpoint in self._endpoints):
+                    break
+                assert pending.slot is not None
+                if pending.slot.done():
+                    queue.remove(pending)
+                elif (endpoint := self._slot_for(pending)) is not None:
+                    queue.remove(pending)
+                    self.enter(pending, endpoint)
+                    pending.slot.set_result(endpoint)
+        if self.in_use:
+            self._on_work()
+
+    def _slot_for(self, pending: PendingRequest) -> Endpoint | None:
+        """The cheapest endpoint, or while its prefix there is worth waiting for, none; then any that has a slot."""
+        ranked = sorted(self.open_to(pending), key=lambda endpoint: _cost(pending, endpoint))
+        if (
+            ranked
+            and not ranked[0].has_slot(pending.lane)
+            and ranked[0].saved(pending.work)
+            and time.monotonic() < pending.home_until
+        ):
+            return None
+        return next((endpoint for endpoint in ranked if endpoint.has_slot(pending.lane)), None)
+
+    def open_to(self, pending: PendingRequest) -> list[Endpoint]:
+        """Those that answer, that it fits and where it has not failed; of those with its model, where there are any."""
+        left = [endpoint for endpoint in self._endpoints if endpoint.url not in pending.failures]
+        answering = [endpoint for endpoint in left if not endpoint.closed] or left
+        fitting = [endpoint for endpoint in answering if endpoint.fits(pending.work)] or answering
+        model = next((endpoint.info.model for endpoint in self._endpoints if endpoint.info is not None), "")
+        return [endpoint for endpoint in fitting if endpoint.info is not None and endpoint.info.model == model] or fitting
+
+    def enter(self, pending: PendingRequest, endpoint: Endpoint) -> None:
+        """Takes a slot there."""
+        pending.cost = endpoint.enter(pending.work, pending.lane)
+
+    def leave(self, pending: PendingRequest, endpoint: Endpoint) -> None:
+        """Gives its slot back, to the next."""
+        endpoint.leave(pending.cost, pending.lane)
+        self.dispatch()
+
+
+def _cost(pending: PendingRequest, endpoint: Endpoint) -> tuple[bool, int, int]:
+    """Tokens until it would be served there, less what its cache saves; equal ones by rendezvous hashing.
+
+    Sub-agents first go where they begin in the cache, while a batch fills there.
+    """
+    key = pending.work.keys[0][0]
+    rank = int.from_bytes(hashlib.blake2b(f"{endpoint.url}\0{key}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    away = pending.lane is Lane.SUB_AGENT and not endpoint.welcomes(pending.work)
+    return away, endpoint.outstanding - endpoint.saved(pending.work), rank

@@ -1,0 +1,9 @@
+"""The plugin's own keys: what `agentic serve` writes, and what the prompt layout keeps stable."""
+
+from agentic import Section, setting
+
+
+class VllmOptions(Section):
+    enable_prefix_caching: bool = setting(True, "what `agentic serve` writes", "select")
+    prefix_cache_size: int = setting(1024, "tokens of the common prefix that stay stable", "select", minimum=1)
+    common_prefixes: tuple[str, ...] = setting(("system_prompt", "workflow_context"), "what the prompt keeps stable", "select")
