@@ -89,12 +89,8 @@ def _pip(*arguments: str) -> int:
 def _inspected() -> Host:
     """The host after every provider hook was asked, so that one that fails there is shown as broken."""
     host = present_host()
-    host.sections()
-    for hook in DOORS:
-        try:
-            host.offers(hook)
-        except PluginError as error:
-            click.echo(f"agentic: {error}\n  → {error.remedy}", err=True)
+    for conflict in host.inspect():
+        click.echo(f"agentic: {sanitize(conflict)}", err=True)
     return host
 
 

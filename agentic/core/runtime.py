@@ -16,6 +16,7 @@ from agentic.core.service import LlmService
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answered
 from agentic.events import Event
+from agentic.extras import DISTRIBUTION
 from agentic.hooks import Setup
 from agentic.hooks.batching import Batcher, BatcherSetup
 from agentic.hooks.launcher import CommandLauncher, LaunchPolicy
@@ -125,6 +126,8 @@ async def open_runtime(
     holder.append(events)
     transport: Transport | None = None
     try:
+        if any(status.distribution != DISTRIBUTION for status in host.statuses):  # ours are tested
+            host.inspect()
         for line in (*settings.ignored, *host.notices()):
             events.warn(line)
         transport, choice = await _transport(settings, host, make_setup)

@@ -106,7 +106,7 @@ class ToolCaller:
             try:
                 arguments = check(dict(ruling.arguments), tool.spec.parameters)
             except ToolError as error:
-                return ToolOutput(f"{call.name} was not run: a plugin changed its arguments, and {error}.", failed=True)
+                return ToolOutput(f"{call.name} was not run: {ruling.changed_by} changed its arguments, and {error}.", failed=True)
         if why := await self._approver.may_call(tool.spec, ruling):
             self._refused += ruling.decision != "deny"
             return ToolOutput(f"{call.name} was not run: {why}.", failed=True)

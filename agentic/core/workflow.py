@@ -11,7 +11,7 @@ from agentic.config import Settings
 from agentic.core.agent import Agent, AgentServices
 from agentic.core.outcome.reflection import Reflection
 from agentic.core.sub_agents import SubAgents
-from agentic.errors import ContextOverflow, ModelOutputError, RequestRejected
+from agentic.errors import ContextOverflow, ModelOutputError, PluginError, RequestRejected
 from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
@@ -115,7 +115,7 @@ class Workflow:
         """None, with a line that says why, where one agent has to do it all."""
         try:
             plan = await self._make_decomposer().decompose(self._task + self._reflection.what_still_fails(), self._llm)
-        except (ModelOutputError, ContextOverflow, RequestRejected) as error:  # the server may know no schemas
+        except (ModelOutputError, ContextOverflow, RequestRejected, PluginError) as error:  # the server may know no schemas
             why = str(error)
         else:
             if not (problems := plan.problems()):

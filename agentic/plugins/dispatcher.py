@@ -32,13 +32,15 @@ _STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 
 @dataclass(frozen=True, slots=True)
 class Ruling:
-    """What all gates together say of a call: `plugin` gave the `decision`. `granted`: no question is needed. "" is no opinion."""
+    """What all gates together say of a call: `plugin` gave the `decision`; `granted`: no question is needed; `changed_by` is who
+    changed the arguments last."""
 
     decision: str
     reason: str
     plugin: str
     granted: bool
     arguments: Mapping[str, Any]
+    changed_by: str = ""
 
 
 class Dispatcher:
@@ -114,7 +116,7 @@ class Dispatcher:
     async def before_tool(self, call: ToolCall, arguments: Mapping[str, Any], tool: ToolSpec, agent: str) -> Ruling:
         """The strictest verdict; a gate that fails, or says what is no verdict, denies, however often it did."""
         strictest, granted = Verdict("allow"), False
-        whose = ""
+        whose = changed_by = ""
         for each in self._host.implementations("agentic_before_tool"):
             try:
                 verdict = await self._call(each, call=call, arguments=arguments, tool=tool, agent=agent)
@@ -125,12 +127,13 @@ class Dispatcher:
                 verdict = Verdict("deny", f"its gate failed: {error}")
             if verdict is None:
                 continue
-            arguments = arguments if verdict.arguments is None else verdict.arguments
+            if verdict.arguments is not None:
+                arguments, changed_by = verdict.arguments, self._host.owner(each.plugin)
             if verdict.decision == "allow":
                 granted = granted or self._grants(each.plugin)
             elif _STRICTNESS[verdict.decision] > _STRICTNESS[strictest.decision]:
                 strictest, whose = verdict, each.plugin
-        return Ruling(strictest.decision, strictest.reason, whose, granted and strictest.decision == "allow", arguments)
+        return Ruling(strictest.decision, strictest.reason, whose, granted and strictest.decision == "allow", arguments, changed_by)
 
     def _grants(self, plugin: str) -> bool:
         return self._host.is_users_own(plugin) or plugin in self._may_grant

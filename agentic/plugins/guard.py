@@ -15,7 +15,7 @@ from typing import Any, Union, get_args, get_origin
 
 from agentic.errors import AgenticError, PluginError
 from agentic.plugins.isolation import describe
-from agentic.types import Delta, Effect, ToolSpec
+from agentic.types import Delta, ToolSpec
 
 _log = logging.getLogger("agentic.plugins")
 FAULTS = (Exception, SystemExit, KeyboardInterrupt)  # whatever a plugin may raise without ending anything but its own call
@@ -68,7 +68,9 @@ class Guard:
         def call(*given: Any) -> Any:
             try:
                 result = method(*given)
-                if returns is not None and not conforms(result, returns):
+                if (result is not None or returns is not None) and not conforms(result, returns):
+                    if inspect.iscoroutine(result):
+                        result.close()
                     raise TypeError(_unexpected(result, returns))
             except AgenticError:
                 raise
@@ -171,8 +173,8 @@ def problem_with(made: Any, protocol: type) -> str:
         value = getattr(made, name)
         if isinstance(member, property):
             returns = member.fget.__annotations__.get("return") if member.fget else None
-            if not conforms(value, returns):
-                return f"its {name} is {_unexpected(value, returns)}"
+            if not conforms(value, returns, deep=False):
+                return f"its {name} is {_unexpected(value, returns).removeprefix('returned ')}"
         elif not callable(value):
             return f"its {name} is no method"
         elif wrong := _cannot_take(value, member):
@@ -184,8 +186,9 @@ def problem_with_spec(spec: ToolSpec, name: str) -> str:
     """What a server or a model would not understand of a tool, "" for nothing."""
     if spec.name != name:
         return f"its spec is called {spec.name!r}, the provider {name!r}: both have to have one name"
-    if spec.effect not in get_args(Effect):
-        return f"its effect is {spec.effect!r}, not one of {', '.join(get_args(Effect))}"
+    for field, hint in ToolSpec.__annotations__.items():
+        if not conforms(getattr(spec, field), hint):
+            return f"its spec's {field} is {getattr(spec, field)!r:.80}, which it cannot be"
     try:
         json.dumps(spec.parameters)
     except (TypeError, ValueError) as error:

@@ -52,7 +52,8 @@ class Host:
     disabled: Collection[str] = ()
     disabled_by_project: Collection[str] = ()
     statuses: list[PluginStatus] = field(default_factory=list)
-    report: Callable[[str], None] = lambda message: None
+    report: Callable[[str], None] | None = None
+    _untold: list[str] = field(default_factory=list)
     manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(PROJECT))
     _by_name: dict[str, PluginStatus] = field(default_factory=dict)
     _offers: dict[str, dict[str, Offer]] = field(default_factory=dict)
@@ -116,13 +117,18 @@ class Host:
         status.state, status.error = "broken", error
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
-        self.report(f"{self.owner(name)} is broken: {error}")
+        if self.report is not None:  # else it is among the notices
+            self.report(f"{self.owner(name)} is broken: {error}")
+
+    def _tell(self, message: str) -> None:
+        (self.report or self._untold.append)(message)
 
     def notices(self) -> list[str]:
         """What a user has to be told of the plugins before anything begins."""
         bad = [status for status in self.statuses if status.state not in ("loaded", "disabled")]
+        untold, self._untold = self._untold, []
         told = [f"plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}" for status in bad]
-        return told + [f"plugin {status.name} (of {status.distribution}): {status.note}" for status in self.statuses if status.note]
+        return untold + told + [f"plugin {status.name} (of {status.distribution}): {status.note}" for status in self.statuses if status.note]
 
     def plugin(self, name: str) -> Any:
         """The registered plugin object."""
@@ -159,14 +165,22 @@ class Host:
             self._require_loaded(name_of(text))
 
     def _require_loaded(self, distribution: str) -> None:
-        for hook in DOORS:
-            self.offers(hook)
+        self.inspect()
         for status in self.statuses:
             if name_of(status.distribution) == distribution and status.state != "loaded":
                 why = f"plugins.require: plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}"
                 raise ConfigError(why, "mend it, or take it out of plugins.require")
 
-    # ---- what plugins offer
+    def inspect(self) -> list[str]:
+        """Asks every plugin for everything, so that one that fails there is known; the conflicts that were found."""
+        conflicts = []
+        self.sections()
+        for hook in DOORS:
+            try:
+                self.offers(hook)
+            except PluginError as error:
+                conflicts.append(f"{error}\n  → {error.remedy}")
+        return conflicts
 
     def sections(self) -> Mapping[str, PluginSection]:
         """The plugins' own sections of the configuration, by name."""
@@ -277,7 +291,7 @@ class Host:
             other = self._substitute(hook, name, make_setup)()
             if other is None:
                 raise
-            self.report(f"{fault}; {self.stand_in(hook)} takes its place")
+            self._tell(f"{fault}; {self.stand_in(hook)} takes its place")
             return other
 
     def _substitute(self, hook: str, name: str, make_setup: MakeSetup) -> Callable[[], Any]:
@@ -312,7 +326,7 @@ class Host:
             raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {problem}")
 
         def report(fault: PluginFault) -> None:
-            self.report(f"{fault}; {self.stand_in(hook)} takes its place")
+            self._tell(f"{fault}; {self.stand_in(hook)} takes its place")
 
         return Guard(made, contract_of(door.protocol, *door.optional), owner, offer.plugin, substitute, report)
 

@@ -1,0 +1,304 @@
+"""What plugin authors get wrong, at each door: the plugin, its distribution and a remedy are named, and what can go on goes on."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from agentic.testing import FakeVLLM, answer, tool_call
+from tests.conftest import Agentic
+
+HEAD = """\
+import asyncio, sys, time
+from agentic import *
+from agentic import hookimpl
+"""
+NAMED = "faulty (of agentic-faulty)"
+
+
+@dataclass(frozen=True)
+class Mistake:
+    """`code` of the plugin, `select` options that choose it, `says` what stands in the message, `code_` the exit code."""
+
+    code: str
+    says: str
+    select: tuple[str, ...] = ()
+    exit_code: int = 0
+
+
+def provider(hook: str, make: str, name: str = "mine", more: str = "") -> str:
+    return f"{more}\n@hookimpl\ndef {hook}():\n    yield Provider({name!r}, 'a mistake', {make})\n"
+
+
+def method(hook: str, body: str, name: str = "mine") -> str:
+    """A provider whose class has the lines of `body`."""
+    lines = "\n".join(f"    {line}" for line in body.splitlines())
+    return provider(hook, "lambda setup: Mine()", name, f"class Mine:\n{lines}\n")
+
+
+def event(hook: str, arguments: str, body: str) -> str:
+    return f"@hookimpl\nasync def {hook}({arguments}):\n    {body}\n"
+
+
+SPEC = "spec = ToolSpec('mine', 'Mine.', {'type': 'object', 'properties': {}})\n"
+RUN = "async def run(self, arguments, workspace):\n    "
+TRANSPORT = (
+    "endpoints = ('mine:here',)\nasync def probe(self, endpoint):\n    return EndpointInfo(endpoint, 'm', 8192)\n"
+    "async def aclose(self):\n    pass\n"
+)
+STREAM = "async def stream(self, request, endpoint):\n    "
+BATCHER = (
+    "async def info(self):\n    return EndpointInfo('x', 'm', 8192)\nasync def gather(self, requests, lane=None):\n    return []\n"
+)
+SUBMIT = "async def submit(self, request, lane=None):\n    "
+T, B, C = ("-c", "llm.transport=mine"), ("-c", "batching.strategy=mine"), ("-c", "context.strategy=mine")
+E, D, F = ("-c", "complexity.estimator=mine"), ("-c", "decomposition.strategy=mine"), ("-c", "sub_agents.fan_out=mine")
+R, L = ("--output", "mine"), ("-c", "tools.launcher=mine")
+
+BROKEN = {
+    "a module that cannot be imported": ("import no_such_module\n", "no_such_module"),
+    "a syntax error": ("def broken(:\n", "SyntaxError"),
+    "an exit on import": ("sys.exit(7)\n", "SystemExit: 7"),
+    "an interrupt on import": ("raise KeyboardInterrupt\n", "KeyboardInterrupt"),
+    "an import that never ends": ("time.sleep(30)\n", "longer than 3 s"),
+    "a hook that there is not": ("@hookimpl\ndef agentic_nonsense():\n    return []\n", "agentic_nonsense"),
+    "an argument that a hook does not have": ("@hookimpl\nasync def agentic_before_tool(tool_call):\n    pass\n", "tool_call"),
+    "an argument of a provider hook": ("@hookimpl\ndef agentic_tools(setup):\n    return []\n", "setup"),
+    "an order of its own": ("@hookimpl(tryfirst=True)\nasync def agentic_on_event(event):\n    pass\n", "tryfirst"),
+    "a wrapper": ("@hookimpl(wrapper=True)\ndef agentic_tools():\n    return (yield)\n", "wrapper"),
+    "a provider hook that raises": ("@hookimpl\ndef agentic_tools():\n    raise KeyError('oops')\n", "oops"),
+    "a provider hook that exits": ("@hookimpl\ndef agentic_tools():\n    sys.exit(3)\n", "SystemExit: 3"),
+    "a provider hook that never ends": ("@hookimpl\ndef agentic_tools():\n    time.sleep(30)\n", "longer than 3 s"),
+    "an async provider hook": ("@hookimpl\nasync def agentic_tools():\n    return []\n", "plain function"),
+    "a provider hook that gives nothing": ("@hookimpl\ndef agentic_tools():\n    pass\n", "plain function"),
+    "a text for a record": ("@hookimpl\ndef agentic_tools():\n    return ['a tool']\n", "no Provider"),
+    "a command among tools": ("@hookimpl\ndef agentic_tools():\n    yield Command('x', '', 'm:a')\n", "no Provider"),
+    "a provider among commands": ("@hookimpl\ndef agentic_commands():\n    yield Provider('x', '', print)\n", "no Command"),
+    "a name that no server takes": (provider("agentic_tools", "print", "bad tool!"), "cannot be a name"),
+    "a name that is no text": ("@hookimpl\ndef agentic_tools():\n    yield Provider(7, '', print)\n", "cannot be a name"),
+    "a factory that cannot be called": (provider("agentic_tools", "None"), "factory"),
+    "a summary that is no text": ("@hookimpl\ndef agentic_tools():\n    yield Provider('x', None, print)\n", "summary"),
+    "a slash in a slash command": (
+        "async def run(a, c):\n    pass\n@hookimpl\ndef agentic_chat_commands():\n    yield ChatCommand('/x', '', run)\n",
+        "cannot be a name",
+    ),
+    "a section without sizes": (
+        "@hookimpl\ndef agentic_prompt_sections():\n    yield PromptSection('x', '', lambda setup: '', 400)\n",
+        "tokens",
+    ),
+    "options that are none": ("@hookimpl\ndef agentic_options():\n    return 'm:Model'\n", "no Options"),
+    "a section of somebody else's": (
+        "@hookimpl\ndef agentic_options():\n    return Options('m:Model', section='llm')\n",
+        "somebody else's",
+    ),
+}
+
+AT_WORK = {
+    # tools: the model is told, and the run goes on
+    "a tool's factory that raises": Mistake(provider("agentic_tools", "lambda setup: 1 / 0"), "ZeroDivisionError", exit_code=2),
+    "a tool's factory that exits": Mistake(provider("agentic_tools", "lambda setup: sys.exit(3)"), "SystemExit", exit_code=2),
+    "a tool's factory that never ends": Mistake(provider("agentic_tools", "lambda setup: time.sleep(30)"), "3 s", exit_code=2),
+    "a tool's factory without an argument": Mistake(provider("agentic_tools", "lambda: 1"), "TypeError", exit_code=2),
+    "a tool without a spec": Mistake(method("agentic_tools", RUN + "pass"), "no spec", exit_code=2),
+    "a tool without run": Mistake(method("agentic_tools", SPEC), "no run()", exit_code=2),
+    "a tool whose run takes nothing": Mistake(
+        method("agentic_tools", SPEC + "async def run(self):\n    pass"),
+        "cannot be called with (arguments, workspace)",
+        exit_code=2,
+    ),
+    "a spec that is no spec": Mistake(method("agentic_tools", "spec = {}\n" + RUN + "pass"), "no ToolSpec", exit_code=2),
+    "a spec of another name": Mistake(
+        method("agentic_tools", SPEC.replace("'mine'", "'read_file'") + RUN + "pass"), "one name", exit_code=2
+    ),
+    "an effect that there is not": Mistake(
+        method("agentic_tools", SPEC.replace("}})", "}}, 'destroy')") + RUN + "pass"), "destroy", exit_code=2
+    ),
+    "parameters that are no schema": Mistake(
+        method("agentic_tools", SPEC.replace("'type': 'object', ", "") + RUN + "pass"), 'type "object"', exit_code=2
+    ),
+    "parameters that are no JSON": Mistake(
+        method("agentic_tools", SPEC.replace("'properties': {}", "'properties': {1j}") + RUN + "pass"), "JSON", exit_code=2
+    ),
+    "a tool that raises": Mistake(method("agentic_tools", SPEC + RUN + "1 / 0"), "ZeroDivisionError"),
+    "a tool that exits": Mistake(method("agentic_tools", SPEC + RUN + "sys.exit(3)"), "SystemExit"),
+    "a tool that interrupts": Mistake(method("agentic_tools", SPEC + RUN + "raise KeyboardInterrupt"), "KeyboardInterrupt"),
+    "a tool that gives a text": Mistake(method("agentic_tools", SPEC + RUN + "return 'x'"), "no ToolOutput"),
+    "a tool that gives nothing": Mistake(method("agentic_tools", SPEC + RUN + "pass"), "returned None"),
+    "an output without a text": Mistake(method("agentic_tools", SPEC + RUN + "return ToolOutput(None)"), "no ToolOutput"),
+    "a tool that is not async": Mistake(
+        method("agentic_tools", SPEC + "def run(self, arguments, workspace):\n    return ToolOutput('x')"), "has to be async"
+    ),
+    "two tools of one name": Mistake(provider("agentic_tools", "print", "read_file"), "offered by", exit_code=2),
+    "a provider that replaces somebody else": Mistake(
+        "@hookimpl\ndef agentic_tools():\n    yield Provider('run', '', print, replaces='nobody')\n", "offered by", exit_code=2
+    ),
+    # gates deny, request hooks end the request, the others leave things as they are
+    "a gate that raises": Mistake(event("agentic_before_tool", "call", "1 / 0"), "ZeroDivisionError"),
+    "a gate that exits": Mistake(event("agentic_before_tool", "call", "sys.exit(3)"), "SystemExit"),
+    "a gate that says True": Mistake(event("agentic_before_tool", "call", "return True"), "no Verdict"),
+    "a verdict with a capital": Mistake(event("agentic_before_tool", "call", "return Verdict('Deny')"), "not 'Deny'"),
+    "a gate that changes arguments to nonsense": Mistake(
+        event("agentic_before_tool", "call", "return Verdict('allow', arguments={'nonsense': 1})"), "changed its arguments"
+    ),
+    "a request hook that raises": Mistake(event("agentic_before_request", "request", "1 / 0"), "ZeroDivisionError", exit_code=2),
+    "a request hook that gives a dict": Mistake(
+        event("agentic_before_request", "request", "return {}"), "no ChatRequest", exit_code=2
+    ),
+    "an observer that raises": Mistake(event("agentic_on_event", "event", "1 / 0"), "ZeroDivisionError"),
+    "an observer that exits": Mistake(event("agentic_on_event", "event", "sys.exit(3)"), "SystemExit"),
+    "an after-tool hook that raises": Mistake(event("agentic_after_tool", "output", "1 / 0"), "ZeroDivisionError"),
+    "an after-tool hook that gives a text": Mistake(event("agentic_after_tool", "output", "return 'x'"), "no ToolOutput"),
+    # transports and batchers: nothing stands in
+    "a transport without a stream": Mistake(method("agentic_transports", TRANSPORT), "no stream()", T, 2),
+    "endpoints that are a text": Mistake(
+        method("agentic_transports", TRANSPORT.replace("('mine:here',)", "'mine'") + STREAM + "yield"), "endpoints", T, 2
+    ),
+    "a probe that gives a dict": Mistake(
+        method("agentic_transports", TRANSPORT.replace("EndpointInfo(endpoint, 'm', 8192)", "{}") + STREAM + "yield"),
+        "no EndpointInfo",
+        T,
+        2,
+    ),
+    "a stream that raises": Mistake(method("agentic_transports", TRANSPORT + STREAM + "yield 1 / 0"), "ZeroDivisionError", T, 2),
+    "a stream of texts": Mistake(method("agentic_transports", TRANSPORT + STREAM + "yield 'x'"), "no Delta", T, 2),
+    "a delta without a text": Mistake(method("agentic_transports", TRANSPORT + STREAM + "yield Delta(None)"), "no Delta", T, 2),
+    "a stream without yield": Mistake(method("agentic_transports", TRANSPORT + STREAM + "return []"), "async generator", T, 2),
+    "a transport's factory that raises": Mistake(provider("agentic_transports", "lambda setup: 1 / 0"), "ZeroDivisionError", T, 2),
+    "a batcher without gather": Mistake(
+        method("agentic_batchers", BATCHER.replace("gather", "collect") + SUBMIT + "yield"), "no gather()", B, 2
+    ),
+    "a batcher that raises": Mistake(method("agentic_batchers", BATCHER + SUBMIT + "yield 1 / 0"), "ZeroDivisionError", B, 2),
+    "a batcher whose info is nothing": Mistake(
+        method("agentic_batchers", BATCHER.replace("return EndpointInfo('x', 'm', 8192)", "pass") + SUBMIT + "yield"),
+        "no EndpointInfo",
+        B,
+        2,
+    ),
+    # something stands in
+    "a renderer's factory that raises": Mistake(provider("agentic_renderers", "lambda setup: 1 / 0"), "takes its place", R),
+    "a renderer without close": Mistake(
+        method("agentic_renderers", "def handle(self, event):\n    pass"), "no close(), which Renderer needs", R
+    ),
+    "a renderer that raises": Mistake(
+        method("agentic_renderers", "def handle(self, event):\n    1 / 0\ndef close(self):\n    pass"), "plain takes its place", R
+    ),
+    "a renderer that is async": Mistake(
+        method("agentic_renderers", "async def handle(self, event):\n    pass\ndef close(self):\n    pass"),
+        "returned <coroutine",
+        R,
+    ),
+    "a strategy that raises": Mistake(
+        method("agentic_context_strategies", "def fit(self, history, budget, count):\n    1 / 0"), "window takes its place", C
+    ),
+    "a strategy that gives nothing": Mistake(
+        method("agentic_context_strategies", "def fit(self, history, budget, count):\n    pass"), "returned None", C
+    ),
+    "a strategy without count": Mistake(
+        method("agentic_context_strategies", "def fit(self, history, budget):\n    return history"), "cannot be called with", C
+    ),
+    "an estimator that raises": Mistake(
+        method("agentic_complexity_estimators", "async def estimate(self, task, llm):\n    1 / 0"), "rules takes its place", E
+    ),
+    "a score above one": Mistake(
+        method("agentic_complexity_estimators", "async def estimate(self, task, llm):\n    return Complexity(7, True)"),
+        "from 0 to 1",
+        E,
+    ),
+    "a decomposer that raises": Mistake(
+        method("agentic_decomposers", "async def decompose(self, task, llm):\n    1 / 0"),
+        "ZeroDivisionError",
+        (*D, "--sub-agents"),
+        0,
+    ),
+    "a fan-out that raises": Mistake(
+        method("agentic_fan_outs", "async def run(self, plan, spawn):\n    1 / 0"), "ZeroDivisionError", F
+    ),
+    "a launcher that raises": Mistake(
+        method("agentic_command_launchers", "def wrap(self, argv, policy):\n    1 / 0"), "ZeroDivisionError", L
+    ),
+    "a launcher that gives a text": Mistake(
+        method("agentic_command_launchers", "def wrap(self, argv, policy):\n    return 'sh'"), "returned 'sh'", L
+    ),
+    "a source that raises": Mistake(
+        method(
+            "agentic_tool_sources",
+            "async def open(self):\n    1 / 0\ndef tools(self):\n    return []\nasync def close(self):\n    pass",
+        ),
+        "ZeroDivisionError",
+    ),
+    "a section that raises": Mistake(
+        "@hookimpl\ndef agentic_prompt_sections():\n    yield PromptSection('x', '', lambda setup: 1 / 0, {'nano': 50})\n",
+        "the prompt section 'x' is left out",
+    ),
+    "a section that gives nothing": Mistake(
+        "@hookimpl\ndef agentic_prompt_sections():\n    yield PromptSection('x', '', lambda setup: None, {'nano': 50})\n",
+        "no text",
+    ),
+}
+
+Install = Callable[[str], dict[str, str]]
+
+
+@pytest.fixture
+def install(tmp_path: Path) -> Install:
+    """Installs a plugin of that code; what the environment needs for it."""
+
+    def place(code: str) -> dict[str, str]:
+        folder = tmp_path / "plugins"
+        info = folder / "agentic_faulty-1.0.dist-info"
+        info.mkdir(parents=True)
+        (folder / "agentic_faulty.py").write_text(HEAD + code)
+        (info / "METADATA").write_text("Metadata-Version: 2.1\nName: agentic-faulty\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text("[agentic]\nfaulty = agentic_faulty\n")
+        return {"PYTHONPATH": str(folder)}
+
+    return place
+
+
+def test_the_tables_are_as_long_as_promised() -> None:
+    assert len(BROKEN) + len(AT_WORK) >= 60
+
+
+@pytest.mark.parametrize("name", BROKEN)
+def test_a_plugin_that_cannot_be_used_is_named_and_everything_else_works(
+    agentic: Agentic, server: FakeVLLM, work: Path, install: Install, name: str
+) -> None:
+    code, says = BROKEN[name]
+    more = install(code)
+    server.script(answer(tool_calls=tool_call("list_files", {})), answer("still works"))
+    done = agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
+    assert done.code == 0, done.err
+    assert "still works" in done.out
+    warned = [line for line in done.err.splitlines() if NAMED in line]
+    assert any(says in line for line in warned), done.err
+    listed = agentic("plugins", more=more)
+    assert listed.code == 0
+    assert "broken" in listed.out
+    required = agentic("ask", "hi", "--endpoint", server.url, "-c", "plugins.require=agentic-faulty", more=more)
+    assert required.code == 2
+    assert "plugins.require" in required.err and "→" in required.err
+
+
+@pytest.mark.parametrize("name", AT_WORK)
+def test_a_mistake_at_work_is_named_and_what_can_go_on_goes_on(
+    agentic: Agentic, server: FakeVLLM, work: Path, install: Install, name: str
+) -> None:
+    mistake = AT_WORK[name]
+    more = install(mistake.code)
+    tool = "run" if mistake.select == L else "mine" if "agentic_tools" in mistake.code else "list_files"
+    tool = "delegate" if mistake.select == F else tool
+    arguments = {"run": {"command": "true"}, "delegate": {"tasks": ["write a.txt"]}}.get(tool, {})
+    server.script(answer(tool_calls=tool_call(tool, arguments)), answer("went on"))
+    options = ("--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native", *mistake.select)
+    done = agentic("run", "hi", *options, more=more)
+    said = done.out + done.err
+    assert done.code == mistake.exit_code, said
+    if mistake.says:
+        assert NAMED in said, said
+        assert mistake.says in said, said
+    assert "mistake in agentic" not in said
+    if mistake.exit_code:
+        assert "→" in done.err
+    else:
+        assert "went on" in done.out
