@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     )
     from agentic.events import Event
     from agentic.hooks import Options, Provider, Setup, hookimpl
-    from agentic.hooks.batching import Batcher, BatcherSetup, Lane, Routes, Warms, Watches
+    from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
     from agentic.hooks.chat import Chat, ChatCommand
     from agentic.hooks.commands import Command
     from agentic.hooks.complexity import ComplexityEstimator, Llm
@@ -70,7 +70,7 @@ _HOMES = {
     " RequestRejected StreamBroken ToolError TrustError",
     "agentic.events": "Event",
     "agentic.hooks": "Options Provider Setup hookimpl",
-    "agentic.hooks.batching": "Batcher BatcherSetup Lane Routes Warms Watches",
+    "agentic.hooks.batching": "Batcher BatcherSetup Closes Lane Routes Warms Watches",
     "agentic.hooks.chat": "Chat ChatCommand",
     "agentic.hooks.commands": "Command",
     "agentic.hooks.complexity": "ComplexityEstimator Llm",
@@ -99,6 +99,7 @@ __all__ = [
     "Chat",
     "ChatCommand",
     "ChatRequest",
+    "Closes",
     "Command",
     "CommandLauncher",
     "Complexity",

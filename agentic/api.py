@@ -120,7 +120,8 @@ async def run(
     """Does `task` in `root` and yields what happens; the last event is `RunFinished`.
 
     `settings` are dotted keys over the user's and the project's own, or what `load_settings` gave. `approve` answers what the
-    approval mode leaves open; without it the answer is no. Leaving the loop early stops the run and keeps what came of it.
+    approval mode leaves open; without it the answer is no. Closing the generator early (`contextlib.aclosing`) stops the run and
+    keeps what came of it.
     Raises AgenticError (its `exit_code` is the command line's) when the task could not be worked on at all.
     """
     folder, found = _resolved(root, settings)

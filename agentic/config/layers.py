@@ -89,6 +89,8 @@ class Settings:
             if name == "plugins.disabled":
                 self.disabled_by_project = frozenset(value) - frozenset(self.values[name])
                 value = tuple(sorted({*self.values[name], *value}))
+        elif name == "plugins.disabled":
+            self.disabled_by_project -= frozenset(value)
         self.values[name] = value
         self.origins[name] = layer.origin
 

@@ -18,7 +18,7 @@ from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answ
 from agentic.events import Event
 from agentic.extras import DISTRIBUTION
 from agentic.hooks import Setup
-from agentic.hooks.batching import Batcher, BatcherSetup
+from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.launcher import CommandLauncher, LaunchPolicy
 from agentic.hooks.screen import Renderer, RendererSetup
 from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
@@ -125,13 +125,14 @@ async def open_runtime(
     events = Dispatcher(host, renderer, run, make_setup, settings.plugins.may_grant, sink)
     holder.append(events)
     transport: Transport | None = None
+    batcher: Batcher | None = None
     try:
         if any(status.distribution != DISTRIBUTION for status in host.statuses):  # ours are tested
             host.inspect()
         for line in (*settings.ignored, *host.notices()):
             events.warn(line)
         transport, choice = await _transport(settings, host, make_setup)
-        batcher: Batcher = host.build(
+        batcher = host.build(
             "agentic_batchers",
             settings.batching.strategy or host.default("agentic_batchers"),
             partial(make_setup, kind=BatcherSetup, transport=transport),
@@ -144,6 +145,8 @@ async def open_runtime(
     finally:
         await events.aclose()
         renderer.close()
+        if isinstance(batcher, Closes):
+            await batcher.aclose()
         if transport is not None:
             await transport.aclose()
 

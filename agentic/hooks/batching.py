@@ -69,6 +69,15 @@ class Warms(Protocol):
         ...
 
 
+@runtime_checkable
+class Closes(Protocol):
+    """A batcher that does something in the background."""
+
+    async def aclose(self) -> None:
+        """Ends it, before the transport is closed."""
+        ...
+
+
 @hookspec
 def agentic_batchers() -> Iterable[Provider[Batcher]]:
     """Offers batchers, selected by `batching.strategy`. Their factories get a `BatcherSetup`."""

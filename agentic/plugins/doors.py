@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from agentic.hooks import Provider
-from agentic.hooks.batching import Batcher, Routes, Warms, Watches
+from agentic.hooks.batching import Batcher, Closes, Routes, Warms, Watches
 from agentic.hooks.chat import ChatCommand
 from agentic.hooks.commands import Command
 from agentic.hooks.complexity import ComplexityEstimator
@@ -43,7 +43,7 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_transports": Door(
             Provider, Transport, (CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches), "llm.transport"
         ),
-        "agentic_batchers": Door(Provider, Batcher, (Routes, Warms, Watches), "batching.strategy"),
+        "agentic_batchers": Door(Provider, Batcher, (Closes, Routes, Warms, Watches), "batching.strategy"),
         "agentic_context_strategies": Door(Provider, ContextStrategy, (Condenses,), "context.strategy"),
         "agentic_complexity_estimators": Door(Provider, ComplexityEstimator, (), "complexity.estimator"),
         "agentic_decomposers": Door(Provider, Decomposer, (), "decomposition.strategy"),

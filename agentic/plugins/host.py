@@ -128,7 +128,11 @@ class Host:
         bad = [status for status in self.statuses if status.state not in ("loaded", "disabled")]
         untold, self._untold = self._untold, []
         told = [f"plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}" for status in bad]
-        return untold + told + [f"plugin {status.name} (of {status.distribution}): {status.note}" for status in self.statuses if status.note]
+        return (
+            untold
+            + told
+            + [f"plugin {status.name} (of {status.distribution}): {status.note}" for status in self.statuses if status.note]
+        )
 
     def plugin(self, name: str) -> Any:
         """The registered plugin object."""

@@ -1,6 +1,7 @@
 """The scheduler that knows vLLM: requests go out at once while an endpoint has a slot, to where their prefix is cached."""
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
@@ -32,6 +33,7 @@ from plugins_builtin.batching.monitor import LoadMonitor
 from plugins_builtin.batching.slots import PendingRequest, Slots
 
 PRIORITIES = {Lane.INTERACTIVE: -10, Lane.SUB_AGENT: 0, Lane.BACKGROUND: 10}
+_log = logging.getLogger("agentic.batching")
 MAX_REFUSALS = 3  # by an endpoint on which nothing of ours runs
 PROBE_SECONDS = 0.05  # for a second endpoint to say what it serves, before the first request goes out without it
 MAX_BATCH = 16
@@ -105,6 +107,9 @@ class Admission:
             await self._monitor.load_of(endpoint)  # how large its cache's blocks are
             if endpoint.is_cold(work):
                 await self._compute(replace(request, max_tokens=1, priority=PRIORITIES[Lane.BACKGROUND]), endpoint)
+
+    async def aclose(self) -> None:
+        await self._monitor.stop()
 
     async def look(self) -> list[EndpointSeen]:
         for endpoint in self._endpoints:
@@ -186,6 +191,7 @@ class Admission:
 
     def _failed(self, pending: PendingRequest, endpoint: Endpoint, error: EndpointUnavailable) -> None:
         """The next endpoint. Where the answer had grown meanwhile, those that failed before may try again, within the budget."""
+        _log.warning("%s failed: %s", endpoint.url, error)
         if not isinstance(error, Overloaded):
             endpoint.failed()
         pending.last = endpoint.url

@@ -1,6 +1,7 @@
 """What every batcher does alike."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 
 from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, RequestRejected, Transport
@@ -8,6 +9,7 @@ from agentic.errors import none_answered
 from agentic.events import Event, Failover
 from agentic.wire import AnswerBuilder
 
+_log = logging.getLogger("agentic.batching")
 MAX_PAUSE_SECONDS = 30.0  # an overloaded server that asks for more is taken for one that does not answer
 
 Emit = Callable[[Event], Awaitable[None]]
@@ -42,6 +44,7 @@ async def first_answer(
         try:
             info = await transport.probe(endpoint)
         except EndpointUnavailable as error:
+            _log.warning("%s does not answer: %s", endpoint, error)
             failures[endpoint] = error
         except RequestRejected as error:  # another endpoint may serve the model, or take the key
             if len(transport.endpoints) == 1:

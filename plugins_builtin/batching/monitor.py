@@ -53,6 +53,13 @@ class LoadMonitor:
         await self.load_of(endpoint)
         await self._tell(endpoint.seen())
 
+    async def stop(self) -> None:
+        """Ends whatever runs."""
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
     async def load_of(self, endpoint: Endpoint) -> None:
         """Has the endpoint know what the endpoint says of itself."""
         if isinstance(self._transport, ReportsLoad):

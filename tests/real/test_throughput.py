@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from agentic import ChatRequest, EndpointInfo, Lane, Message, ToolSpec
+from agentic import Answer, ChatRequest, EndpointInfo, Lane, Message, ToolSpec
 from agentic.events import Event, Failover
 from agentic.testing import settings_with
 from agentic.wire import AnswerBuilder
@@ -128,7 +128,7 @@ def test_four_at_once_run_at_once(endpoints: list[str]) -> None:
         while not together.done():
             most = max(most, (await transport.load(info.url)).running)
             await asyncio.sleep(0.01)
-        assert all(isinstance(answer, Message) for answer in await together)
+        assert all(isinstance(answer, Answer) for answer in await together)
         await transport.aclose()
         return most
 
@@ -136,7 +136,7 @@ def test_four_at_once_run_at_once(endpoints: list[str]) -> None:
 
 
 def test_votes_go_through_the_batch_route(endpoints: list[str]) -> None:
-    async def main() -> list[Message]:
+    async def main() -> list[Answer]:
         transport = VllmTransport(settings_with({"llm.endpoints": endpoints[:1]}).llm, VllmOptions())
         requests = [ChatRequest((Message("user", f"Say {word}."),), max_tokens=4) for word in ("yes", "no", "maybe")]
         try:
@@ -146,7 +146,7 @@ def test_votes_go_through_the_batch_route(endpoints: list[str]) -> None:
 
     answers = asyncio.run(main())
     assert len(answers) == 3
-    assert all(answer.content for answer in answers)
+    assert all(answer.message.text for answer in answers)
 
 
 def test_doctor_finds_what_is_there(agentic: Agentic, endpoints: list[str]) -> None:
