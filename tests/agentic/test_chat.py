@@ -213,3 +213,28 @@ def test_the_keys_that_edit() -> None:
     typed = Typeahead(lambda text: None)
     typed.feed("hellö wörld\x7f\x17there\rnext\x15again\x1b[A\n".encode())
     assert (typed.take_lines(), typed.take_text()) == ("hellö there\nagain", "")
+
+
+def test_a_plugins_slash_command_talks_and_completes(server: FakeVLLM, env: dict[str, str], work: Path, tmp_path: Path) -> None:
+    info = tmp_path / "p" / "agentic_feed-1.0.dist-info"
+    info.mkdir(parents=True)
+    (tmp_path / "p" / "agentic_feed.py").write_text(
+        "from agentic import ChatCommand, hookimpl\n"
+        "async def feed(argument, chat):\n"
+        "    if argument == 'nobody':\n        1 / 0\n"
+        "    chat.say(f'fed {argument} in {chat.root.name}')\n"
+        "    await chat.ask('was it good?')\n"
+        "@hookimpl\ndef agentic_chat_commands():\n"
+        "    yield ChatCommand('feed', 'feeds somebody', feed, lambda argument: ['polly', 'kiki'])\n"
+    )
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: agentic-feed\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[agentic]\nfeed = agentic_feed\n")
+    server.say("delicious")
+    with chat(server, env | {"PYTHONPATH": str(tmp_path / "p")}, work) as shown:
+        say(shown, "/help", "feeds somebody")
+        say(shown, "/feed nobody", "plugin feed (of agentic-feed): /feed failed: Zero")
+        shown.type("/feed pol\t")
+        shown.until(lambda: "/feed polly" in shown.text)
+        shown.type(ENTER)
+        shown.until(lambda: "fed polly in work" in shown.text and "delicious" in shown.text)
+        leave(shown)

@@ -9,6 +9,10 @@ from pathlib import Path
 
 import pytest
 
+from agentic.plugins.doors import DOORS
+from agentic.testing import FakeVLLM, answer, tool_call
+
+NINE = ["read_file", "write_file", "edit_file", "list_files", "search", "recall", "share", "delegate", "run"]
 SOURCE = Path(__file__).parents[1] / "third_party"
 
 
@@ -50,8 +54,8 @@ def test_its_transport_tool_and_observer_are_used(parrot: Path, env: dict[str, s
     select = ("-c", "llm.transport=parrot", "-c", "tools.protocol=native", "--output", "jsonl")
     done = run(parrot, env | {"PARROT_LOG": str(log)}, work, "run", "hello", *select)
     events = [json.loads(line) for line in done.stdout.splitlines()]
-    assert [e["text"] for e in events if e["type"] == "tool_result"] == ["SQUAWK polly"]
-    assert events[-1]["result"] == "polly: SQUAWK polly"
+    assert [e["text"] for e in events if e["type"] == "tool_result"] == ["SQUAWK polly\nthe parrot laughs"]
+    assert events[-1]["result"] == "polly: SQUAWK polly\nthe parrot laughs"
     assert {"run_started", "tool_call", "run_finished"} <= set(log.read_text().split())
     assert "llm_chunk" not in log.read_text()
 
@@ -82,6 +86,71 @@ def test_its_gate_denies(parrot: Path, env: dict[str, str], work: Path) -> None:
 
 def test_its_command_runs(parrot: Path, env: dict[str, str], work: Path) -> None:
     assert run(parrot, env, work, "parrot").stdout == "hello from the parrot\n"
+
+
+def run_on(python: Path, env: dict[str, str], cwd: Path, server: FakeVLLM, *arguments: str) -> subprocess.CompletedProcess[str]:
+    return run(
+        python, env, cwd, "run", "hello", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native", *arguments
+    )
+
+
+def test_every_door_is_used(parrot: Path, env: dict[str, str], work: Path) -> None:
+    listed = [json.loads(line) for line in run(parrot, env, work, "plugins", "--output", "jsonl").stdout.splitlines()]
+    mine = [plugin for plugin in listed if plugin["distribution"] == "agentic-parrot"]
+    used = {hook for plugin in mine for hook in plugin["hooks"]}
+    events = {"agentic_options", "agentic_on_event", "agentic_before_request", "agentic_before_tool", "agentic_after_tool"}
+    assert used == {*DOORS, *events}
+
+
+def test_it_takes_the_place_of_a_tool_and_wraps_it(parrot: Path, env: dict[str, str], work: Path, server: FakeVLLM) -> None:
+    """The launcher is used by the tool that is wrapped, and the other eight tools are there."""
+    server.script(answer(tool_calls=tool_call("run", {"command": "echo perch $PERCH"})), answer("done"))
+    done = run_on(parrot, env, work, server, "-c", "tools.launcher=perch")
+    assert done.returncode == 0, done.stderr
+    assert server.chats[1].json["messages"][-1]["content"].startswith("(caged) perch 1\n")
+    assert len(server.chats[0].json["tools"]) == len(NINE) + 3
+    assert "instead of tools's" in run(parrot, env, work, "plugins", "show", "parrot-cage").stdout
+
+
+def test_it_wraps_a_transport_batches_and_renders(parrot: Path, env: dict[str, str], work: Path, server: FakeVLLM) -> None:
+    server.say("hello")
+    select = (
+        "-c",
+        "llm.transport=squawking",
+        "-c",
+        "batching.strategy=one",
+        "--output",
+        "loud",
+        "-c",
+        "context.strategy=everything",
+    )
+    assert run_on(parrot, env, work, server, *select).stdout == "HELLO SQUAWK"
+    assert "Be polite to parrots." in server.chats[0].json["messages"][0]["content"]
+
+
+def test_its_late_tools_move_no_prompt(parrot: Path, env: dict[str, str], work: Path, server: FakeVLLM) -> None:
+    call = answer(tool_calls=tool_call("call_tool", {"name": "ring_bell", "arguments": {}}, call_id="c2"))
+    server.script(answer(tool_calls=tool_call("find_tools", {"query": "bell"})), call, answer("done"))
+    run_on(parrot, env, work, server)
+    first, second, third = server.chats
+    assert "ring_bell" in second.json["messages"][-1]["content"]
+    assert third.json["messages"][-1]["content"] == "ding"
+    assert first.json["tools"] == third.json["tools"]
+    assert "ring_bell" not in json.dumps(first.json)
+
+
+def test_it_estimates_plans_and_fans_out(parrot: Path, env: dict[str, str], work: Path, server: FakeVLLM) -> None:
+    select = ("-c", "complexity.estimator=large", "-c", "decomposition.strategy=parrots", "-c", "sub_agents.fan_out=in-turn")
+    done = run_on(parrot, env, work, server, *select, "--output", "jsonl")
+    kinds = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["agent"] for event in kinds if event["type"] == "sub_agent_finished"] == ["sub-polly", "sub-kiki"]
+
+
+def test_it_is_typed(env: dict[str, str]) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "mypy", "--strict", SOURCE / "agentic_parrot"], env=env, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stdout
 
 
 @pytest.mark.parametrize("way", ["safe mode", "disabled"])

@@ -28,7 +28,7 @@ def test_prompts_are_as_long_as_vllm_says_and_within_the_budget(endpoints: list[
             "run", task, *(["--continue"] if number else []), "--endpoint", endpoints[0], "-c", "llm.temperature=1",
             *SMALL, seconds=400,
         )  # fmt: skip
-        assert done.code in (0, 1), done.err
+        assert done.code in (0, 1, 4), done.err  # 4: it wanted to look outside of the folder
         pairs += counted_and_used(done.events)
     assert pairs
     assert all(counted == used for counted, used in pairs), pairs
