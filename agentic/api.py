@@ -17,16 +17,14 @@ from typing import Any, TextIO
 from agentic.config import Settings, load
 from agentic.core.approval import Approver, Ask
 from agentic.core.approval import Question as Question
-from agentic.core.conversation import Conversation
 from agentic.core.runtime import Runtime, open_runtime, state_folder
 from agentic.errors import AgenticError
 from agentic.events import Event, RunFinished, RunStarted
 from agentic.logs import start_logging
 from agentic.plugins import host_of
 from agentic.sessions import Session, SessionStore
-from agentic.types import Outcome
+from agentic.types import LATEST, Outcome
 
-LATEST = "latest"
 MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
 Approve = Callable[[Question], bool | Awaitable[bool]]
 Sink = Callable[[Event], Awaitable[None]]
@@ -127,6 +125,8 @@ async def run(
     folder, found = _resolved(root, settings)
 
     async def work(runtime: Runtime, session: Session) -> None:
+        from agentic.core.conversation import Conversation
+
         approver = Approver(found.approval.mode or ("ask" if approve else "none"), _asking(approve), runtime.events.emit)
         async with Conversation.open(runtime, session, approver) as conversation:
             await told(runtime, session, "run", task, conversation.work(task))

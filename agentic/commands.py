@@ -7,25 +7,31 @@ def review(root: Path, settings: Settings) -> int:
 """
 
 import functools
+import os
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import click
 
-from agentic.api import LATEST, load_settings
 from agentic.config import load
 from agentic.errors import AgenticError, ConfigError
 from agentic.plugins import Host, host_of
 from agentic.plugins.host import Offer
+from agentic.types import LATEST
 
 list_output = click.option("--output", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
 
 
 def present_host() -> Host:
     """All plugins that this folder's configuration allows. A broken configuration does not keep them from being listed."""
+    return _present_host(os.getcwd())
+
+
+@functools.lru_cache(maxsize=1)
+def _present_host(folder: str) -> Host:
     try:
-        return host_of(load(Path.cwd()))
+        return host_of(load(Path(folder)))
     except AgenticError:
         return Host()
 
@@ -104,6 +110,8 @@ def _with(options: tuple[Callable[..., Any], ...], function: Callable[..., Any])
         root = folder.absolute()
         if not root.is_dir():
             raise ConfigError(f"-C {folder}: no such folder")
+        from agentic.api import load_settings
+
         chosen = _settings_of(given)
         settings = load_settings(root, chosen | _flags(given), pairs)
         return function(root=root, settings=settings, **given)

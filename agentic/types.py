@@ -1,4 +1,4 @@
-"""The values that travel between the host and its plugins."""
+"""The values that travel between the host and its plugins. No slots: they would cost every start 5 ms."""
 
 import hashlib
 import re
@@ -8,9 +8,10 @@ from typing import Any, Literal
 
 Role = Literal["system", "user", "assistant", "tool"]
 Effect = Literal["read", "write", "execute"]
+LATEST = "latest"  # in place of a session's id: the newest one of the folder
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolCall:
     """A call that the model asked for; `arguments` is its JSON text, byte for byte (re-serialising it costs cached prefix)."""
 
@@ -19,7 +20,7 @@ class ToolCall:
     arguments: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolNote:
     """What a tool call came to, in a few words: `did` is "run pytest -q" or "edit_file a.py"."""
 
@@ -28,12 +29,12 @@ class ToolNote:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TextPart:
     text: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ImagePart:
     """A picture's bytes as they are in its file."""
 
@@ -44,7 +45,7 @@ class ImagePart:
 Content = str | tuple[TextPart | ImagePart, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Message:
     """`notes` say which tool results a message carries, whatever the tool protocol; they are never sent."""
 
@@ -84,7 +85,7 @@ def recall_id(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolSpec:
     """A tool as the model sees it; `parameters` is a JSON schema of type object.
 
@@ -110,7 +111,7 @@ class ToolSpec:
 ChangeKind = Literal["created", "updated", "deleted", "unchanged"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Change:
     """What a tool did to a file; "unchanged" where it already was as wanted."""
 
@@ -118,7 +119,7 @@ class Change:
     kind: ChangeKind = "updated"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolOutput:
     """What a tool gave back. `exit_code` is set by tools that ran a command, `changes` by those that wrote files.
 
@@ -137,7 +138,7 @@ class ToolOutput:
         return "\n".join((self.text, *self.problems))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ChatRequest:
     """One request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server.
 
@@ -161,7 +162,7 @@ class ChatRequest:
     purpose: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class ToolCallDelta:
     """A piece of a tool call; pieces with one `index` belong together, `id` and `name` may come late, split or never."""
 
@@ -171,7 +172,7 @@ class ToolCallDelta:
     arguments: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Usage:
     """Tokens as the server counted them; `cached_tokens` is None where it does not tell."""
 
@@ -188,7 +189,7 @@ class Usage:
         )
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Delta:
     """A piece of an answer. `restart` says that all pieces before it are void: another endpoint begins the answer anew.
 
@@ -207,7 +208,7 @@ class Delta:
     token_ids: tuple[int, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Answer:
     """A whole answer; `usage` where the server told."""
 
@@ -241,7 +242,7 @@ class PartialAnswer:
         del self.token_ids[self.shown :]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EndpointInfo:
     """What an endpoint serves; `window` in tokens, 0 where it does not tell."""
 
@@ -250,7 +251,7 @@ class EndpointInfo:
     window: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class EndpointLoad:
     """What an endpoint says of itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens)."""
 
@@ -264,7 +265,7 @@ class EndpointLoad:
     block: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class TokenCount:
     """A prompt's exact length in tokens, and how that was found out ("harmony", "/tokenize")."""
 
@@ -272,7 +273,7 @@ class TokenCount:
     method: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Complexity:
     """`score` from 0 (trivial) to 1; `separable` where the `parts` can be built independently. `shared_files` speak against it."""
 
@@ -293,7 +294,7 @@ MAX_DELEGATED = 16
 Isolation = Literal["", "worktree"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Subtask:
     """One agent's part of a task; `reads` and `writes` are paths, `done_check` is how to see that it is done.
 
@@ -349,7 +350,7 @@ class Subtask:
         return f"{self.title}: {self.objective}" if self.objective else self.title
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Plan:
     """`check` is a shell command that shows whether the whole works, "" for the folder's own tests.
 
@@ -393,7 +394,7 @@ class Plan:
         return found
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Outcome:
     """How an agent ended. `status`: done, limit, timeout, gave_up, refused (it needed an approval), interrupted, failed (by an
     error), or skipped (what it depends on was not done).

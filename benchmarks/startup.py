@@ -24,8 +24,8 @@ def main() -> None:
     with FakeVLLM() as server:
         rows = {
             "agentic --version": ([SCRIPT, "--version"], 2.0),
-            "agentic --help": ([SCRIPT, "--help"], 2.5),
-            "agentic ask hi": ([SCRIPT, "ask", "hi", "--endpoint", server.url], 8.0),
+            "agentic --help": ([SCRIPT, "--help"], 14.0),
+            "agentic ask hi": ([SCRIPT, "ask", "hi", "--endpoint", server.url], 14.0),
         }
         print(f"{'what':20} {'ms':>7} {'bare ms':>8} {'ratio':>6} {'reach':>6}")
         for name, (command, reach) in rows.items():

@@ -11,12 +11,11 @@ from agentic.cli.start import run_to_end, screen_of
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
 from agentic.core.context import Context
-from agentic.core.conversation import name_session
 from agentic.core.recovery.channels import without_channels
 from agentic.core.runtime import Runtime
 from agentic.errors import ConfigError, ModelOutputError
 from agentic.hooks.batching import Lane
-from agentic.sessions import ConversationHistory, Session
+from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.types import ChatRequest, Outcome
 from agentic.wire import AnswerBuilder
 

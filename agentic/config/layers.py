@@ -2,7 +2,6 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from difflib import get_close_matches
 from typing import Any
 
 from agentic.config import schema
@@ -182,5 +181,7 @@ def _origin(layer: Layer, name: str) -> str:
 
 
 def _did_you_mean(name: str, keys: Collection[str]) -> str:
+    from difflib import get_close_matches
+
     close = get_close_matches(name, keys, 1)
     return f"did you mean {close[0]}?" if close else "`agentic config show` lists all keys, `agentic plugins` all plugins"

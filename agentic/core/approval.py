@@ -4,12 +4,14 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.tools import CALLER
-from agentic.plugins.dispatcher import Ruling
 from agentic.types import Effect, ToolSpec
+
+if TYPE_CHECKING:
+    from agentic.plugins.dispatcher import Ruling
 
 _ALLOWED: dict[str, set[Effect]] = {
     "ask": {"read"},
@@ -46,7 +48,7 @@ class Approver:
         self._turn = asyncio.Lock()
         self.limits: dict[str, asyncio.Timeout] = {}
 
-    async def may_call(self, tool: ToolSpec, ruling: Ruling) -> str:
+    async def may_call(self, tool: ToolSpec, ruling: "Ruling") -> str:
         """Empty where the call may run with exactly the ruling's arguments, else why not."""
         if ruling.decision == "deny":
             return f"denied by plugin {ruling.plugin}" + (f": {ruling.reason}" if ruling.reason else "")

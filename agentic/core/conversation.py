@@ -18,13 +18,11 @@ from agentic.core.sub_agents import SubAgents
 from agentic.core.toolbox import Toolbox
 from agentic.core.workflow import Workflow
 from agentic.events import Event, Warned
-from agentic.sessions import Blackboard, ConversationHistory, Session
+from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
 from agentic.sessions.undo import Journal
 from agentic.types import Outcome
 from agentic.workspace import Workspace
-
-MAX_TITLE = 80
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,12 +115,6 @@ class Conversation:
             Record(state_folder() / "protocols.json").add(runtime.info, self._services.protocol, made)
             if session.fault:
                 await runtime.events.emit(Warned(message=session.fault))
-
-
-def name_session(session: Session, said: str) -> None:
-    """After the first thing that was said in it."""
-    if not session.metadata("title"):
-        session.set_metadata("title", " ".join(said.split())[:MAX_TITLE])
 
 
 def keep_events(runtime: Runtime, session: Session) -> None:

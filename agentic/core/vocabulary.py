@@ -2,7 +2,6 @@
 
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable
 from functools import lru_cache
 from pathlib import Path
@@ -30,6 +29,8 @@ def vocabulary_for(model: str) -> tuple[Callable[[str], int] | None, str]:
 
 
 def _on_disk() -> bool:
+    import tempfile
+
     folder = os.environ.get("TIKTOKEN_CACHE_DIR") or os.environ.get("DATA_GYM_CACHE_DIR")
     path = Path(folder or os.path.join(tempfile.gettempdir(), "data-gym-cache")) / _O200K_NAME
     try:

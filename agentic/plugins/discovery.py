@@ -54,12 +54,15 @@ def _candidates() -> Iterator[Candidate]:
     seen = set()
     for distribution in distributions():
         entry_points = [point for point in distribution.entry_points if point.group == PROJECT]
-        if not entry_points or distribution.name in seen:  # a distribution may stand on the path twice
+        if not entry_points:
             continue
-        seen.add(distribution.name)
+        name, version = distribution.name, distribution.version  # each parses the metadata anew
+        if name in seen:  # a distribution may stand on the path twice
+            continue
+        seen.add(name)
+        requires = () if name == DISTRIBUTION else distribution.requires or ()
         for point in entry_points:
-            status = PluginStatus(point.name, distribution.name, distribution.version)
-            yield Candidate(point.load, distribution.requires or (), status)
+            yield Candidate(point.load, requires, PluginStatus(point.name, name, version))
     for path in sorted(user_folder().glob("*.py")):
         candidate = Candidate(partial(_load_file, path), (), PluginStatus(path.stem, OWN_FOLDER, ""))
         if not _is_only_ours(path):

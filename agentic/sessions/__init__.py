@@ -2,7 +2,7 @@
 
 from agentic.sessions.blackboard import Blackboard
 from agentic.sessions.history import ConversationHistory
-from agentic.sessions.session import Session
+from agentic.sessions.session import Session, name_session
 from agentic.sessions.store import SessionStore, Summary
 
-__all__ = ["Blackboard", "ConversationHistory", "Session", "SessionStore", "Summary"]
+__all__ = ["Blackboard", "ConversationHistory", "Session", "SessionStore", "Summary", "name_session"]

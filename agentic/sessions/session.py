@@ -17,6 +17,7 @@ from agentic.types import recall_id
 
 SUFFIX = ".db"
 VERSION = "1"
+MAX_TITLE = 80
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS records (seq INTEGER PRIMARY KEY, time REAL, kind TEXT, agent TEXT, data TEXT);
 CREATE INDEX IF NOT EXISTS records_by_kind ON records (kind, seq);
@@ -140,6 +141,12 @@ class Session:
         if self._lock >= 0:
             os.close(self._lock)
             self._lock = -1
+
+
+def name_session(session: Session, said: str) -> None:
+    """After the first thing that was said in it."""
+    if not session.metadata("title"):
+        session.set_metadata("title", " ".join(said.split())[:MAX_TITLE])
 
 
 def connect(path: Path) -> sqlite3.Connection:

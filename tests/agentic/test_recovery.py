@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.core.protocols.native import Native
-from agentic.core.recovery import recovered
+from agentic.core.recovery.answers import recovered
 from agentic.core.recovery.json_text import lenient_object
 from agentic.core.recovery.repetition import Repetition
 from agentic.testing import FakeVLLM, answer, tool_call

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 from agentic.core.protocols.arguments import note, repaired
 from agentic.core.protocols.protocol import Turn
-from agentic.core.recovery import recovered
+from agentic.core.recovery.answers import recovered
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, ToolSpec
 
 
