@@ -28,7 +28,7 @@ MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "testing": GROUND | {"workspace", "config", "hooks", "plugins"},
     "core": _BELOW_CORE,
     "api": _BELOW_CORE | {"core"},
-    "commands": {"api", "config", "errors", "plugins"},
+    "commands": GROUND | {"api", "config", "plugins"},
     "cli": _BELOW_CORE | {"core", "api", "commands"},
 }
 PUBLIC = GROUND | {"wire", "workspace", "hooks", "config", "api", "commands"}
