@@ -84,7 +84,7 @@ async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[S
             store.remove(session.id)
 
 
-async def tell_start(runtime: Runtime, session: Session, command: str, task: str) -> None:
+async def announce_start(runtime: Runtime, session: Session, command: str, task: str) -> None:
     """Which model at which endpoint this is, and which session."""
     info = runtime.info
     started = RunStarted(command=command, task=task, endpoint=info.url, model=info.model)
@@ -92,9 +92,9 @@ async def tell_start(runtime: Runtime, session: Session, command: str, task: str
     await runtime.events.emit(started)
 
 
-async def told(runtime: Runtime, session: Session, command: str, task: str, work: Awaitable[Outcome]) -> None:
+async def carry_out(runtime: Runtime, session: Session, command: str, task: str, work: Awaitable[Outcome]) -> None:
     """Does `work` between its `run_started` and its `run_finished`, which comes however it ends. Raises what it raises."""
-    await tell_start(runtime, session, command, task)
+    await announce_start(runtime, session, command, task)
     try:
         outcome = await work
     except asyncio.CancelledError:
@@ -129,7 +129,7 @@ async def run(
 
         approver = Approver(found.approval.mode or ("ask" if approve else "none"), _asking(approve), runtime.events.emit)
         async with Conversation.open(runtime, session, approver) as conversation:
-            await told(runtime, session, "run", task, conversation.work(task))
+            await carry_out(runtime, session, "run", task, conversation.work(task))
 
     async for event in stream(folder, found, work, resume, screen):
         yield event

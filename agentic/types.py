@@ -133,7 +133,7 @@ class ToolOutput:
     problems: tuple[str, ...] = ()
 
     @property
-    def told(self) -> str:
+    def for_model(self) -> str:
         """What the model reads."""
         return "\n".join((self.text, *self.problems))
 

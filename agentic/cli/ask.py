@@ -31,7 +31,7 @@ def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> 
         raise ConfigError("nothing was asked", "agentic ask PROMPT, or pipe a text into it")
 
     async def work(runtime: Runtime, session: Session) -> None:
-        await api.told(runtime, session, "ask", text, _answer(runtime, session, text))
+        await api.carry_out(runtime, session, "ask", text, _answer(runtime, session, text))
 
     return run_to_end(api.stream(root, settings, work, resume, screen_of(settings, sys.stdout)))
 

@@ -137,7 +137,7 @@ class Chat:
         from agentic.cli.prompt_line import make_prompt
 
         self._conversation = conversation
-        await api.tell_start(self._runtime, self._session, "chat", "")
+        await api.announce_start(self._runtime, self._session, "chat", "")
         if len(self._conversation.agent.history) > 1:
             self.say(f"(going on with session {self._session.id}: {self._session.metadata('title')})")
         else:
@@ -186,7 +186,7 @@ class Chat:
     async def _turn(self, text: str) -> None:
         """One task; Ctrl-C stops it and keeps what came. An error ends the turn, not the chat."""
         loop, runtime = asyncio.get_running_loop(), self._runtime
-        work = asyncio.ensure_future(api.told(runtime, self._session, "chat", text, self._conversation.work(text)))
+        work = asyncio.ensure_future(api.carry_out(runtime, self._session, "chat", text, self._conversation.work(text)))
         loop.add_signal_handler(signal.SIGINT, work.cancel)
         try:
             with self._typeahead.listening():

@@ -13,7 +13,7 @@ TICK_SECONDS = 0.001
 
 
 class _Patient(selectors.DefaultSelector):
-    """Waking up is what a chunk costs (benchmarks/streaming.py): with 64 streams this halves the CPU that is left to the model."""
+    """Waking up is what a chunk costs (benchmarks/streaming.py): with 64 streams this halves our CPU use."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -186,7 +186,7 @@ class Agent:
         return "limit", "the limit of model calls was reached (workflow.max_iterations)"
 
     async def _clipped(self, output: ToolOutput) -> ToolOutput:
-        return ToolOutput(await self.context.clipped(output.told), output.failed, output.exit_code)
+        return ToolOutput(await self.context.clipped(output.for_model), output.failed, output.exit_code)
 
     def _must_report(self) -> str:
         """Why a sub-agent's next turn is its last: limit, timeout, "" where it is not."""

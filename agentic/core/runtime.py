@@ -78,7 +78,7 @@ class Runtime:
             try:
                 sources[name] = self.host.build("agentic_tool_sources", name, self.setup)
             except AgenticError as error:
-                self.events.warn(str(error))
+                self.events.complain(error)
         return sources
 
     def _launch(self) -> Callable[[Sequence[str], LaunchPolicy], list[str]]:

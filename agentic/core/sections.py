@@ -41,7 +41,8 @@ def _text(runtime: Runtime, plugin: str, section: PromptSection, room: int) -> s
         if not isinstance(text, str):
             raise TypeError(f"gave {text!r:.80}, which is no text")
     except (AgenticError, *FAULTS) as error:
-        runtime.events.warn(f"{owner}: the prompt section {section.name!r} is left out: {describe(error)}")
+        what = f"the prompt section {section.name!r} is left out: {describe(error)}"
+        runtime.events.warn(f"{owner}: {what}; switch it off: -c plugins.disabled={plugin}")
         return ""
     data = text.strip().encode()
     if len(data) <= limit:

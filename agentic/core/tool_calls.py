@@ -11,7 +11,7 @@ from agentic.core.outcome.evidence import Evidence
 from agentic.core.protocols.arguments import check, parse
 from agentic.core.service import Emit
 from agentic.core.toolbox import Toolbox
-from agentic.errors import AgenticError, ToolError
+from agentic.errors import AgenticError, PluginError, ToolError
 from agentic.events import ToolCalled, ToolResult
 from agentic.hooks.tools import CALLER, Tool
 from agentic.plugins.dispatcher import Dispatcher
@@ -65,7 +65,7 @@ class ToolCaller:
             ToolResult(
                 id=call.id,
                 name=call.name,
-                text=output.told,
+                text=output.for_model,
                 failed=output.failed,
                 exit_code=output.exit_code,
                 seconds=round(time.monotonic() - started, 3),
@@ -106,7 +106,8 @@ class ToolCaller:
             try:
                 arguments = check(dict(ruling.arguments), tool.spec.parameters)
             except ToolError as error:
-                return ToolOutput(f"{call.name} was not run: {ruling.changed_by} changed its arguments, and {error}.", failed=True)
+                why = f"{call.name} was not run: {self._plugins.owner(ruling.changed_by)} changed its arguments, and {error}"
+                return self._failed(PluginError(why, f"switch the plugin off: -c plugins.disabled={ruling.changed_by}"))
         if why := await self._approver.may_call(tool.spec, ruling):
             self._refused += ruling.decision != "deny"
             return ToolOutput(f"{call.name} was not run: {why}.", failed=True)
@@ -126,11 +127,17 @@ class ToolCaller:
             if tool.spec.effect == "execute" or self._workspace.changes != before:
                 return ToolOutput(f"{outside}. The user allows it: call {call.name} again for what is left.", failed=True)
         except AgenticError as error:
-            return ToolOutput(str(error), failed=True)
+            return self._failed(error)
         try:
             return await tool.run(arguments, self._workspace)
         except AgenticError as error:
-            return ToolOutput(str(error), failed=True)
+            return self._failed(error)
+
+    def _failed(self, error: AgenticError) -> ToolOutput:
+        """The model is told; of what is a plugin's fault, the user too."""
+        if isinstance(error, PluginError):
+            self._plugins.complain(error)
+        return ToolOutput(str(error), failed=True)
 
     def _remember(self, tool: Tool, arguments: Mapping[str, Any], output: ToolOutput) -> None:
         evidence = self.evidence

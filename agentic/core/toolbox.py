@@ -34,7 +34,7 @@ class Toolbox:
         try:
             await source.open()
         except AgenticError as error:
-            self._events.warn(f"the tool source {name} could not be opened: {error}")
+            self._events.complain(error, f"the tool source {name} could not be opened")
 
     async def aclose(self) -> None:
         for task in self._opening:
@@ -43,8 +43,10 @@ class Toolbox:
         for name, source in self._sources.items():
             try:
                 await asyncio.wait_for(source.close(), CLOSE_SECONDS)
-            except (AgenticError, TimeoutError) as error:
-                self._events.warn(f"the tool source {name} could not be closed: {error}")
+            except AgenticError as error:
+                self._events.complain(error, f"the tool source {name} could not be closed")
+            except TimeoutError:
+                self._events.warn(f"the tool source {name} took longer than {CLOSE_SECONDS:g} s to close")
 
     def get(self, name: str) -> Tool | None:
         """The tool of that name, listed or late."""

@@ -116,7 +116,7 @@ class Workflow:
         try:
             plan = await self._make_decomposer().decompose(self._task + self._reflection.what_still_fails(), self._llm)
         except (ModelOutputError, ContextOverflow, RequestRejected, PluginError) as error:  # the server may know no schemas
-            why = str(error)
+            why = "; ".join(filter(None, (str(error), error.remedy if isinstance(error, PluginError) else "")))
         else:
             if not (problems := plan.problems()):
                 return plan

@@ -89,6 +89,14 @@ class Dispatcher:
         self._renderer.handle(event)
         self.journal(event)
 
+    def owner(self, plugin: str) -> str:
+        """A plugin as messages name it."""
+        return self._host.owner(plugin)
+
+    def complain(self, error: AgenticError, more: str = "") -> None:
+        """A warning that says what went wrong, what becomes of it, and the remedy."""
+        self.warn("; ".join(part for part in (str(error), more, error.remedy) if part))
+
     async def aclose(self) -> None:
         """Gives the observers a moment for what they have not seen yet."""
         tasks = [observer.task for observer in self._observers if observer.task is not None]
@@ -123,12 +131,12 @@ class Dispatcher:
                 if verdict is not None and not conforms(verdict, Verdict):
                     raise self._fault(each, f"returned {verdict!r:.80}, which is no Verdict")
             except AgenticError as error:
-                self.warn(str(error))
+                self.complain(error)
                 verdict = Verdict("deny", f"its gate failed: {error}")
             if verdict is None:
                 continue
             if verdict.arguments is not None:
-                arguments, changed_by = verdict.arguments, self._host.owner(each.plugin)
+                arguments, changed_by = verdict.arguments, each.plugin
             if verdict.decision == "allow":
                 granted = granted or self._grants(each.plugin)
             elif _STRICTNESS[verdict.decision] > _STRICTNESS[strictest.decision]:
@@ -157,7 +165,7 @@ class Dispatcher:
                 if changed is not None and not conforms(changed, ToolOutput):
                     raise self._fault(each, f"returned {changed!r:.80}, which is no ToolOutput")
             except AgenticError as error:
-                self.warn(self._counted(each, str(error)))
+                self.complain(error, self._count(each))
                 continue
             output = output if changed is None else changed
         return output
@@ -172,7 +180,7 @@ class Dispatcher:
         try:
             await self._call(each, event=event)
         except AgenticError as error:
-            self.warn(self._counted(each, str(error)))
+            self.complain(error, self._count(each))
 
     def lost(self, each: Implementation, count: int) -> None:
         """Says that an observer did not see everything."""
@@ -199,9 +207,10 @@ class Dispatcher:
     def _is_off(self, each: Implementation) -> bool:
         return self._faults[each.plugin, each.function.__name__] >= MAX_FAULTS
 
-    def _counted(self, each: Implementation, message: str) -> str:
+    def _count(self, each: Implementation) -> str:
+        """Counts a fault of the hook; what becomes of it."""
         self._faults[each.plugin, each.function.__name__] += 1
-        return f"{message}; it is not called again in this run" if self._is_off(each) else message
+        return "it is not called again in this run" if self._is_off(each) else ""
 
 
 class Observer:

@@ -118,7 +118,7 @@ class Host:
         if self.manager.has_plugin(name):
             self.manager.unregister(name=name)
         if self.report is not None:  # else it is among the notices
-            self.report(f"{self.owner(name)} is broken: {error}")
+            self.report(f"{self.owner(name)} is broken: {error}; {_remedy(status)}")
 
     def _tell(self, message: str) -> None:
         (self.report or self._untold.append)(message)
@@ -127,12 +127,11 @@ class Host:
         """What a user has to be told of the plugins before anything begins."""
         bad = [status for status in self.statuses if status.state not in ("loaded", "disabled")]
         untold, self._untold = self._untold, []
-        told = [f"plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}" for status in bad]
-        return (
-            untold
-            + told
-            + [f"plugin {status.name} (of {status.distribution}): {status.note}" for status in self.statuses if status.note]
-        )
+        told = [
+            f"plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}; {_remedy(status)}"
+            for status in bad
+        ]
+        return untold + told + [f"{_named(status)}: {status.note}" for status in self.statuses if status.note]
 
     def plugin(self, name: str) -> Any:
         """The registered plugin object."""
@@ -140,7 +139,7 @@ class Host:
 
     def owner(self, plugin: str) -> str:
         """A plugin as messages name it."""
-        return f"plugin {plugin} (of {self.distribution(plugin)})"
+        return _named(self._by_name[plugin])
 
     def distribution(self, plugin: str) -> str:
         """The distribution that brought a plugin."""
@@ -172,7 +171,7 @@ class Host:
         self.inspect()
         for status in self.statuses:
             if name_of(status.distribution) == distribution and status.state != "loaded":
-                why = f"plugins.require: plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}"
+                why = f"plugins.require: {_named(status)} is {status.state}: {status.error}"
                 raise ConfigError(why, "mend it, or take it out of plugins.require")
 
     def inspect(self) -> list[str]:
@@ -295,7 +294,7 @@ class Host:
             other = self._substitute(hook, name, make_setup)()
             if other is None:
                 raise
-            self._tell(f"{fault}; {self.stand_in(hook)} takes its place")
+            self._tell(f"{fault}; {self.stand_in(hook)} takes its place; {fault.remedy}")
             return other
 
     def _substitute(self, hook: str, name: str, make_setup: MakeSetup) -> Callable[[], Any]:
@@ -330,7 +329,7 @@ class Host:
             raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {problem}")
 
         def report(fault: PluginFault) -> None:
-            self._tell(f"{fault}; {self.stand_in(hook)} takes its place")
+            self._tell(f"{fault}; {self.stand_in(hook)} takes its place; {fault.remedy}")
 
         return Guard(made, contract_of(door.protocol, *door.optional), owner, offer.plugin, substitute, report)
 
@@ -345,3 +344,11 @@ def _require_valid(record: Any, door: Door) -> None:
     for name, hint in kind.__annotations__.items():
         if not isinstance(hint, TypeVar) and not conforms(getattr(record, name), hint):
             raise Failure(f"the {name} of {record.name!r} is {getattr(record, name)!r:.80}, which it cannot be")
+
+
+def _named(status: PluginStatus) -> str:
+    return f"plugin {status.name} (of {status.distribution})"
+
+
+def _remedy(status: PluginStatus) -> str:
+    return f"mend it, or switch it off: -c plugins.disabled={status.name}"

@@ -145,7 +145,7 @@ class ToolContract:
             tool: Tool = _guarded(self.make(), Tool)
             return await tool.run(self.arguments, Workspace(tmp_path))
 
-        assert asyncio.run(main()).told
+        assert asyncio.run(main()).for_model
 
 
 class RendererContract:

@@ -11,7 +11,7 @@ from plugins_builtin.context.window import Window
 def agentic_context_strategies() -> Iterable[Provider[ContextStrategy]]:
     yield Provider(
         "window",
-        "trims rarely and much: tool outputs first, then the oldest turns",
+        "trims are rare but large: tool outputs first, then the oldest turns",
         lambda setup: Window(),
         default=True,
         stands_in=True,

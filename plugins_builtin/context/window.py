@@ -1,4 +1,4 @@
-"""Trims rarely and much, because everything behind a trim has to be computed anew by the server."""
+"""Trims are rare but large, because any change invalidates the cached prefix after it."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace

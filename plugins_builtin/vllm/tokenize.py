@@ -46,7 +46,7 @@ class ConversationCounter:
         return tokens
 
     async def _alone(self, tail: Sequence[Message], endpoint: str) -> int:
-        """The tail after the shortest beginning that it may follow, less that beginning."""
+        """count(stub + new messages) - count(stub), the stub being the shortest beginning that they may follow."""
         stub = (Message("user", "."),) if tail[0].role != "user" else (Message("user", "."), Message("assistant", "."))
         key = (endpoint, len(stub))
         if key not in self._stubs:

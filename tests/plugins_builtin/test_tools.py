@@ -149,7 +149,7 @@ def test_python_that_does_not_parse_is_a_problem_behind_the_tools_output(work: P
     written = do(WriteFile(), space, path="f.py", content="def f(:\n")
     checked = asyncio.run(agentic_after_tool(written, space))
     assert checked is not None
-    assert "It is not valid Python: invalid syntax in line 1." in checked.told
+    assert "It is not valid Python: invalid syntax in line 1." in checked.for_model
     assert asyncio.run(agentic_after_tool(do(WriteFile(), space, path="f.txt", content="def f(:\n"), space)) is None
 
 

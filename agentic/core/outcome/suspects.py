@@ -20,7 +20,7 @@ _IMPORTS = re.compile(r"^\s*(?:from|import)\s.*$", re.MULTILINE)
 def suspects(told: str, sources: Mapping[str, str]) -> list[str]:
     """The files that define what the failed assertions in `told` call; all of `sources` where none stands out.
 
-    Of two that are suspected the one that the other imports is it: a mistake is seen in all that stands above it.
+    If one suspect imports another, the imported one is picked: its bugs surface in its importers.
     """
     called = {name for part in _ASSERTED.findall(told) for name in _CALLED.findall(part)}
     found = [name for name, source in sources.items() if called & set(_DEFINED.findall(source))]

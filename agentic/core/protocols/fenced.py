@@ -112,8 +112,8 @@ def _told(call: ToolCall, output: ToolOutput) -> str:
     """A command with its output, as a terminal shows it; of other tools the output alone."""
     arguments = json.loads(call.arguments)
     if output.exit_code is None or len(arguments) != 1:
-        return output.told
-    return f"$ {''.join(map(str, arguments.values())).strip()}\n{output.told}"
+        return output.for_model
+    return f"$ {''.join(map(str, arguments.values())).strip()}\n{output.for_model}"
 
 
 def _commands(content: str) -> str:

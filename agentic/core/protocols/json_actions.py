@@ -52,7 +52,7 @@ class JsonActions:
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
         notes = tuple(note(call, output) for call, output in done)
-        return [Message("user", "\n\n".join(f"Result of {call.name}:\n{output.told}" for call, output in done), notes=notes)]
+        return [Message("user", "\n\n".join(f"Result of {call.name}:\n{output.for_model}" for call, output in done), notes=notes)]
 
 
 _FINISH_ARGUMENTS: dict[str, Any] = {

@@ -31,4 +31,4 @@ class Native:
         return Turn(replace(meant, tool_calls=calls), calls, meant.text)  # invalid JSON in history fails every later turn
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
-        return [Message("tool", output.told, tool_call_id=call.id, notes=(note(call, output),)) for call, output in done]
+        return [Message("tool", output.for_model, tool_call_id=call.id, notes=(note(call, output),)) for call, output in done]

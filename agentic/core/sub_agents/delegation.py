@@ -1,13 +1,13 @@
 """A plan from whoever made it (the decomposer, or an agent that delegates) to one result."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
 from agentic.config.schema import SubAgents as SubAgentSettings
 from agentic.core.agent import Agent, AgentServices
 from agentic.core.sub_agents.team import Team
-from agentic.errors import ToolError
+from agentic.errors import PluginError, ToolError
 from agentic.events import PlanFinished, PlanMade
 from agentic.hooks.fan_out import FanOut
 from agentic.hooks.tools import CALLER
@@ -35,7 +35,10 @@ class SubAgents:
         self._team = team = Team(plan, task, parent, services, self._settings)
         try:
             await team.isolate()
-            outcomes = await self._make_fan_out().run(plan, team.spawn)
+            outcomes: Sequence[Outcome] = await self._make_fan_out().run(plan, team.spawn)
+        except PluginError as error:  # what was done by then is the result; the agent goes on from there
+            services.events.complain(error)
+            outcomes = ()
         finally:
             await team.close()
         self._team = None

@@ -94,7 +94,7 @@ class Worktrees:
             shutil.rmtree(self._home, ignore_errors=True)
 
     async def _remove(self, agent: str) -> None:
-        """What cannot be taken away is only in the way of nobody."""
+        """Best effort: a leftover worktree is harmless."""
         tree = self._trees.pop(agent)
         with suppress(ToolError):
             await git(self._top, "worktree", "remove", "--force", str(tree.top))
