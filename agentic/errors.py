@@ -4,7 +4,8 @@ from collections.abc import Mapping
 
 
 class AgenticError(Exception):
-    """Base of all. `remedy` is one line that says what to do; `exit_code` is the process's (DESIGN: 0 1 2 3 4 130)."""
+    """Base of all. `remedy` is one line that says what to do; `exit_code` is the process's: 1 not completed, 2 usage
+    or configuration, 3 no endpoint answered, 4 needed an approval."""
 
     exit_code = 1
 

@@ -56,7 +56,9 @@ class PluginCommand(click.Command):
         self._command, self._owner, self._remedy = command, owner, remedy
 
     def make_context(self, *given: Any, **named: Any) -> click.Context:
-        return self._command.make_context(*given, **named)
+        context = self._command.make_context(*given, **named)
+        context.command = self  # which click invokes
+        return context
 
     def invoke(self, ctx: click.Context) -> Any:
         try:

@@ -36,11 +36,14 @@ def toml_text(value: Any) -> str:
 
     if value is None:
         return ""
-    if isinstance(value, dict):
-        table = tomlkit.inline_table()
-        table.update(value)
-        return table.as_string()
-    text: str = tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
+    try:
+        if isinstance(value, dict):
+            table = tomlkit.inline_table()
+            table.update(value)
+            return table.as_string()
+        text: str = tomlkit.item(list(value) if isinstance(value, tuple) else value).as_string()
+    except (TypeError, ValueError):  # of a plugin's model: any object may be a default
+        return str(value)
     return text
 
 

@@ -8,7 +8,7 @@ from agentic.config import schema
 from agentic.config.options import PluginSection
 from agentic.config.schema import KEYS, PLUGIN_PREFIX, SECTIONS
 from agentic.config.section import Key
-from agentic.errors import ConfigError
+from agentic.errors import ConfigError, PluginError
 
 _ALIASES = {"AGENTIC_LOG": "log.file"}
 
@@ -118,7 +118,12 @@ class Settings:
         """Every key with its declaration: the host's, then those of the plugins that are loaded."""
         yield from KEYS.items()
         for section in self._plugin_sections.values():
-            yield from ((f"{section.name}.{name}", key) for name, key in section.keys().items())
+            try:
+                keys = section.keys()
+            except PluginError as error:  # one plugin's mistake hides nobody else's keys
+                self.ignored.append(f"{error}; {error.remedy}")
+                continue
+            yield from ((f"{section.name}.{name}", key) for name, key in keys.items())
 
     def section(self, name: str) -> Any:
         """A plugin's options: an instance of its model; a plain dict for a plugin that declares none."""

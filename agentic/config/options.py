@@ -15,6 +15,7 @@ class PluginSection:
         self.name = name
         self._path = model
         self._model: Any = None
+        self._remedy = f"mend it, or switch the plugin off: -c plugins.disabled={name.rpartition('.')[2]}"
 
     def keys(self) -> Mapping[str, Key]:
         """The declared keys by name; of a pydantic field, `json_schema_extra={"scope": "select"}` is the scope."""
@@ -55,9 +56,9 @@ class PluginSection:
             try:
                 self._model = getattr(import_module(module), attribute)
             except (Exception, SystemExit) as error:
-                raise PluginError(f"[{self.name}]: its options {self._path!r} cannot be imported: {error}") from error
+                raise PluginError(f"[{self.name}]: its options {self._path!r} cannot be imported: {error}", self._remedy) from error
             if not (isinstance(self._model, type) and (issubclass(self._model, Section) or hasattr(self._model, "model_validate"))):
-                raise PluginError(f"[{self.name}]: {self._path!r} is neither an agentic.Section nor a pydantic model")
+                raise PluginError(f"[{self.name}]: {self._path!r} is neither an agentic.Section nor a pydantic model", self._remedy)
         return self._model
 
 

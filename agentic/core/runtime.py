@@ -114,6 +114,9 @@ async def open_runtime(
 
     Raises AgenticError, EndpointUnavailable when none answers.
     """
+    if any(status.distribution != DISTRIBUTION for status in host.statuses):  # ours are tested
+        host.report = None
+        host.inspect()
     run = secrets.token_hex(4)
     holder: list[Dispatcher] = []
 
@@ -127,8 +130,6 @@ async def open_runtime(
     transport: Transport | None = None
     batcher: Batcher | None = None
     try:
-        if any(status.distribution != DISTRIBUTION for status in host.statuses):  # ours are tested
-            host.inspect()
         for line in (*settings.ignored, *host.notices()):
             events.warn(line)
         transport, choice = await _transport(settings, host, make_setup)

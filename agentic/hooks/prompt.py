@@ -5,6 +5,8 @@ from dataclasses import dataclass
 
 from agentic.hooks import Setup, hookspec
 
+TIERS = ("nano", "small", "full")
+
 
 @dataclass(frozen=True, slots=True)
 class PromptSection:
@@ -20,6 +22,11 @@ class PromptSection:
     text: Callable[[Setup], str]
     tokens: Mapping[str, int]
     covers: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        sizes = self.tokens if isinstance(self.tokens, Mapping) else {"": self.tokens}
+        if any(tier not in TIERS or not isinstance(size, int) or size < 0 for tier, size in sizes.items()):
+            raise ValueError(f"the tokens of {self.name!r} are {self.tokens!r}, and have to be sizes for {', '.join(TIERS)}")
 
 
 @hookspec

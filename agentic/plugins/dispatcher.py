@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 from agentic.errors import AgenticError
@@ -24,6 +25,7 @@ from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
 from agentic.workspace import Workspace
 
 HOOK_SECONDS = 5.0
+_TOO_LONG = f"took longer than {HOOK_SECONDS:g} s"
 MAX_FAULTS = 3
 MAX_WAITING = 1000  # events before an observer's queue; what comes on top of them it does not see
 CLOSING_SECONDS = 1.0  # for all observers together, once a run is over
@@ -127,7 +129,7 @@ class Dispatcher:
         whose = changed_by = ""
         for each in self._host.implementations("agentic_before_tool"):
             try:
-                verdict = await self._call(each, call=call, arguments=arguments, tool=tool, agent=agent)
+                verdict = await self._call(each, call=call, arguments=MappingProxyType(dict(arguments)), tool=tool, agent=agent)
                 if verdict is not None and not conforms(verdict, Verdict):
                     raise self._fault(each, f"returned {verdict!r:.80}, which is no Verdict")
             except AgenticError as error:
@@ -191,15 +193,20 @@ class Dispatcher:
         if "setup" in each.arguments:
             values["setup"] = self._setup_of(each.plugin)
         given = {name: values[name] for name in each.arguments}
+        started = time.monotonic()
         try:
             async with asyncio.timeout(HOOK_SECONDS) as limit:
                 if inspect.iscoroutinefunction(each.function):
-                    return await each.function(**given)
-                result = await on_daemon_thread(lambda: each.function(**given))
-                return await result if isinstance(result, Awaitable) else result
+                    result = await each.function(**given)
+                else:
+                    result = await on_daemon_thread(lambda: each.function(**given))
+                    result = await result if isinstance(result, Awaitable) else result
         except FAULTS as error:
-            what = f"took longer than {HOOK_SECONDS:g} s" if limit.expired() else f"failed: {describe(error)}"
-            raise self._fault(each, what, error) from error
+            late = limit.expired()
+            raise self._fault(each, _TOO_LONG if late else f"failed: {describe(error)}", None if late else error) from error
+        if time.monotonic() - started > HOOK_SECONDS:  # one that blocked the loop could not be stopped
+            raise self._fault(each, _TOO_LONG)
+        return result
 
     def _fault(self, each: Implementation, what: str, error: BaseException | None = None) -> PluginFault:
         return PluginFault(self._host.owner(each.plugin), each.plugin, f"{each.function.__name__} {what}", error)

@@ -13,10 +13,11 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import is_dataclass
 from typing import Any, Union, get_args, get_origin
 
-from agentic.errors import AgenticError, PluginError
+from agentic.errors import AgenticError, ModelOutputError, PluginError, ToolError, TransportError
 from agentic.plugins.isolation import describe
 from agentic.types import Delta, ToolSpec
 
+_LANGUAGE = (TransportError, ModelOutputError, ToolError)  # of what a server, a model or a tool did, whoever tells
 _log = logging.getLogger("agentic.plugins")
 FAULTS = (Exception, SystemExit, KeyboardInterrupt)  # whatever a plugin may raise without ending anything but its own call
 
@@ -43,7 +44,7 @@ class Guard:
         contract: Mapping[str, Any],
         owner: str,
         plugin: str,
-        stand_in: Callable[[], Any] = lambda: None,
+        stand_in: Callable[[], Any] | None = None,
         report: Callable[[PluginFault], None] = lambda fault: None,
     ) -> None:
         self.__dict__.update(_target=target, _owner=owner, _plugin=plugin, _stand_in=stand_in, _report=report)
@@ -72,10 +73,8 @@ class Guard:
                     if inspect.iscoroutine(result):
                         result.close()
                     raise TypeError(_unexpected(result, returns))
-            except AgenticError:
-                raise
             except FAULTS as error:
-                other = self._give_way(self.fault(name, error))
+                other = self._give_way(self._fault_or_raise(name, error))
                 return getattr(other, name)(*given)
             return result
 
@@ -94,10 +93,8 @@ class Guard:
                     return None if result is None else Stream(result, self, name)
                 if returns is not None and not conforms(result, returns):
                     raise TypeError(_unexpected(result, returns))
-            except AgenticError:
-                raise
             except FAULTS as error:
-                other = self._give_way(self.fault(name, error))
+                other = self._give_way(self._fault_or_raise(name, error))
                 return await getattr(other, name)(*given, **named)
             return result
 
@@ -111,11 +108,18 @@ class Guard:
         except FAULTS as error:
             raise self.fault(name, error) from error
 
+    def _fault_or_raise(self, name: str, error: BaseException) -> PluginFault:
+        """The fault that an error is. An AgenticError is none, but where something stands in for a plugin that gives up."""
+        gives_up = self._stand_in is not None and not isinstance(error, (*_LANGUAGE, PluginFault))
+        if isinstance(error, AgenticError) and not gives_up:
+            raise error
+        return self.fault(name, error)
+
     def _give_way(self, fault: PluginFault) -> Any:
         """What takes the target's place from now on. Raises the fault where nothing does."""
-        report, other = self._report, self._stand_in()
-        if other is None:
+        if self._stand_in is None:
             raise fault
+        report, other = self._report, self._stand_in()
         self.__dict__.update(vars(other))
         report(fault)
         return other

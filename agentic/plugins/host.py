@@ -255,6 +255,8 @@ class Host:
             if getattr(other.record, "replaces", "") == first.plugin:
                 other.replaced = first
                 first = other
+            elif first.plugin == other.plugin:
+                raise PluginError(f"{hook}: {self.owner(first.plugin)} offers {name!r} twice", _remedy(self._by_name[first.plugin]))
             elif getattr(first.record, "replaces", "") == other.plugin and first.replaced is None:
                 first.replaced = other
             else:
@@ -291,19 +293,20 @@ class Host:
         try:
             return self._build(hook, self.offer(hook, name), make_setup, self._substitute(hook, name, make_setup))
         except PluginFault as fault:
-            other = self._substitute(hook, name, make_setup)()
-            if other is None:
+            substitute = self._substitute(hook, name, make_setup)
+            if substitute is None:
                 raise
+            other = substitute()
             self._tell(f"{fault}; {self.stand_in(hook)} takes its place; {fault.remedy}")
             return other
 
-    def _substitute(self, hook: str, name: str, make_setup: MakeSetup) -> Callable[[], Any]:
+    def _substitute(self, hook: str, name: str, make_setup: MakeSetup) -> Callable[[], Any] | None:
         other = self.stand_in(hook)
         if not other or other == name:
-            return lambda: None
-        return lambda: self._build(hook, self.offers(hook)[other], make_setup, lambda: None)
+            return None
+        return lambda: self._build(hook, self.offers(hook)[other], make_setup)
 
-    def _build(self, hook: str, offer: Offer, make_setup: MakeSetup, substitute: Callable[[], Any]) -> Any:
+    def _build(self, hook: str, offer: Offer, make_setup: MakeSetup, substitute: Callable[[], Any] | None = None) -> Any:
         door, name, owner = DOORS[hook], offer.record.name, self.owner(offer.plugin)
         assert door.protocol is not None
 
@@ -311,7 +314,7 @@ class Host:
             inner = offer.replaced if other == name else self.offer(hook, other)
             if inner is None:
                 raise ConfigError(f"{owner}: {other!r} is its own provider, and replaces nobody's")
-            return self._build(hook, inner, make_setup, lambda: None)
+            return self._build(hook, inner, make_setup)
 
         try:
             setup = make_setup(offer.plugin, provider)

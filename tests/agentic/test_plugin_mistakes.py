@@ -87,6 +87,11 @@ BROKEN = {
         "@hookimpl\ndef agentic_prompt_sections():\n    yield PromptSection('x', '', lambda setup: '', 400)\n",
         "tokens",
     ),
+    "a section with a size for no tier": (
+        "@hookimpl\ndef agentic_prompt_sections():\n    yield PromptSection('x', '', lambda setup: '', {'medium': 30})\n",
+        "'medium'",
+    ),
+    "a number for records": ("@hookimpl\ndef agentic_tools():\n    return 5\n", "not iterable"),
     "options that are none": ("@hookimpl\ndef agentic_options():\n    return 'm:Model'\n", "no Options"),
     "a section of somebody else's": (
         "@hookimpl\ndef agentic_options():\n    return Options('m:Model', section='llm')\n",
@@ -214,6 +219,20 @@ AT_WORK = {
     "a fan-out that raises": Mistake(
         method("agentic_fan_outs", "async def run(self, plan, spawn):\n    1 / 0"), "ZeroDivisionError", F, 1
     ),
+    "a renderer that gives up": Mistake(
+        method("agentic_renderers", "def handle(self, event):\n    raise ConfigError('odd')\ndef close(self):\n    pass"),
+        "plain takes its place",
+        R,
+    ),
+    "an estimator that gives up": Mistake(
+        method("agentic_complexity_estimators", "async def estimate(self, task, llm):\n    raise ConfigError('odd')"),
+        "rules takes its place",
+        E,
+    ),
+    "a gate that blocks": Mistake(event("agentic_before_tool", "call", "time.sleep(6)"), "took longer than 5 s"),
+    "a gate that writes into the arguments": Mistake(
+        event("agentic_before_tool", "call, arguments", "arguments['path'] = 'b'"), "does not support item assignment"
+    ),
     "a launcher that raises": Mistake(
         method("agentic_command_launchers", "def wrap(self, argv, policy):\n    1 / 0"), "ZeroDivisionError", L
     ),
@@ -302,3 +321,44 @@ def test_a_mistake_at_work_is_named_and_what_can_go_on_goes_on(
     assert "-c plugins.disabled=faulty" in said or "→" in done.err, said
     if mistake.exit_code != 2:
         assert "went on" in said
+
+
+COMMAND = "import click\n@click.command()\ndef fails():\n    1 / 0\n@hookimpl\ndef agentic_commands():\n    yield Command('fails', '', {!r})\n"
+
+
+@pytest.mark.parametrize(
+    ("target", "says"),
+    [
+        ("agentic_faulty:fails", "fails failed: ZeroDivisionError"),
+        ("agentic_faulty:nothing", "cannot be loaded"),
+        ("no_such_module:x", "cannot be loaded"),
+        ("agentic_faulty:COMMANDS", "cannot be loaded"),
+        ("agentic_faulty:sys", "no click command"),
+    ],
+)
+def test_a_commands_mistakes_are_its_plugins(agentic: Agentic, install: Install, target: str, says: str) -> None:
+    done = agentic("fails", more=install(COMMAND.format(target)))
+    assert done.code == 2
+    assert NAMED in done.err and says in done.err and "-c plugins.disabled=faulty" in done.err
+
+
+MODELS = {
+    "a module that is not there": ("nowhere:X", "", "cannot be imported"),
+    "no model": ("agentic_faulty:sys", "", "neither an agentic.Section nor a pydantic model"),
+    "a default that TOML does not know": (
+        "agentic_faulty:Model",
+        "import pathlib, pydantic\nclass Model(pydantic.BaseModel):\n    path: pathlib.Path = pathlib.Path('/x')\n",
+        "/x",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MODELS)
+def test_one_plugins_options_keep_nobody_elses_from_being_shown(agentic: Agentic, install: Install, name: str) -> None:
+    path, code, says = MODELS[name]
+    more = install(f"{code}\n@hookimpl\ndef agentic_options():\n    return Options({path!r})\n")
+    done = agentic("config", "show", more=more)
+    assert done.code == 0
+    assert "llm.model" in done.out
+    assert says in done.out + done.err
+    assert agentic("config", "init", more=more).code == 0
