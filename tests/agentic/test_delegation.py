@@ -235,12 +235,12 @@ def test_ctrl_c_ends_all_and_leaves_nothing_running(server: FakeVLLM, env: dict[
 
 FRAGILE = """
 import asyncio
-from agentic import AgenticError, Provider, ToolOutput, ToolSpec, hookimpl
+from agentic import ContextOverflow, Provider, ToolOutput, ToolSpec, hookimpl
 
 class Fragile:
     def fit(self, history, budget, count):
         if any("raises: write" in message.text for message in history if message.role == "user"):
-            raise AgenticError("boom")
+            raise ContextOverflow("boom")
         return list(history)
 
 class Vanish:
