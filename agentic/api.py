@@ -170,7 +170,7 @@ async def stream(
             async with open_session(root, settings, resume, screen, events.put) as (runtime, session):
                 await work(runtime, session)
         finally:
-            await asyncio.shield(asyncio.ensure_future(_over(events)))
+            await asyncio.shield(events.put(None))
 
     task = asyncio.ensure_future(do())
     try:
@@ -181,10 +181,6 @@ async def stream(
         if not task.done():
             task.cancel()
             await _drained(events, task)
-
-
-async def _over(events: "asyncio.Queue[Event | None]") -> None:
-    await events.put(None)
 
 
 async def _drained(events: "asyncio.Queue[Event | None]", task: "asyncio.Task[None]") -> None:

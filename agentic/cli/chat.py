@@ -4,6 +4,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
@@ -189,10 +190,8 @@ class Chat:
         work = asyncio.ensure_future(api.carry_out(runtime, self._session, "chat", text, self._conversation.work(text)))
         loop.add_signal_handler(signal.SIGINT, work.cancel)
         try:
-            with self._typeahead.listening():
+            with self._typeahead.listening(), suppress(asyncio.CancelledError, AgenticError):  # the screen has said so
                 await work
-        except (asyncio.CancelledError, AgenticError):
-            pass  # the screen has said so
         finally:
             loop.remove_signal_handler(signal.SIGINT)
 

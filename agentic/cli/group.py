@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from io import TextIOWrapper
 from typing import Any
@@ -31,6 +33,7 @@ class LazyGroup(click.Group):
 
 def _plugin_command(name: str) -> click.Command | None:
     from agentic.commands import present_host
+    from agentic.plugins.guard import PluginFault
 
     host = present_host()
     offers = host.offers("agentic_commands")
@@ -38,22 +41,22 @@ def _plugin_command(name: str) -> click.Command | None:
         return None
     plugin, target = offers[name].plugin, offers[name].record.target
     module, _, attribute = target.partition(":")
-    remedy = f"switch the plugin off: -c plugins.disabled={plugin}; --debug shows the traceback"
+    fault = partial(PluginFault, host.owner(plugin), plugin)
     try:
         found = getattr(import_module(module), attribute)
     except (Exception, SystemExit) as error:
-        raise PluginError(f"{host.owner(plugin)}: command {name!r} cannot be loaded: {error}", remedy) from error
+        raise fault(f"command {name!r} cannot be loaded: {error}", error) from error
     if not isinstance(found, click.Command):
-        raise PluginError(f"{host.owner(plugin)}: command {name!r}: {target!r} is no click command", remedy)
-    return PluginCommand(found, host.owner(plugin), remedy)
+        raise fault(f"command {name!r}: {target!r} is no click command")
+    return PluginCommand(found, fault)
 
 
 class PluginCommand(click.Command):
     """A plugin's command: what it raises is the plugin's fault, and said to be."""
 
-    def __init__(self, command: click.Command, owner: str, remedy: str) -> None:
+    def __init__(self, command: click.Command, fault: Callable[[str, BaseException], PluginError]) -> None:
         self.__dict__.update(vars(command))
-        self._command, self._owner, self._remedy = command, owner, remedy
+        self._command, self._fault = command, fault
 
     def make_context(self, *given: Any, **named: Any) -> click.Context:
         context = self._command.make_context(*given, **named)
@@ -66,7 +69,7 @@ class PluginCommand(click.Command):
         except (AgenticError, click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
-            raise PluginError(f"{self._owner}: {ctx.info_name} failed: {type(error).__name__}: {error}", self._remedy) from error
+            raise self._fault(f"{ctx.info_name} failed: {type(error).__name__}: {error}", error) from error
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})

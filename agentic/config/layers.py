@@ -139,13 +139,8 @@ class Settings:
             for field_name, value, is_text in layer.under(f"{name}."):
                 full = f"{name}.{field_name}"
                 key = keys.get(field_name)
-                if (
-                    key is not None
-                    and not layer.trusted
-                    and not key.may_be_set_by_project(value, values.get(field_name, key.default))
-                ):
-                    key = None
-                if key is None and not layer.trusted:
+                current = values.get(field_name, key.default if key else None)
+                if not (layer.trusted or (key and key.may_be_set_by_project(value, current))):
                     self.ignored.append(f"{layer.origin}: {full} is not a project's to set that way; ignored")
                     continue
                 self.values[full] = values[field_name] = declared.value(field_name, value, is_text, layer.origin)

@@ -37,7 +37,7 @@ def _no_provider(name: str) -> Any:
 
 @dataclass(frozen=True, slots=True)
 class Runtime:
-    """What a command works with while it runs."""
+    """What a command works with while it runs; `setup(plugin)` is what the plugin's code gets."""
 
     settings: Settings
     host: Host
@@ -49,14 +49,11 @@ class Runtime:
     llm: LlmService
     choice: str
     run: str
-
-    def setup(self, plugin: str, provider: Callable[[str], Any] = _no_provider, kind: type[Setup] = Setup, **more: Any) -> Any:
-        """A plugin's setup, with what its hook adds to it."""
-        return _setup(self.settings, self.host, self.root, self.events.emit, plugin, provider, kind, **more)
+    setup: Callable[..., Any]
 
     def build(self, hook: str, name: str) -> Any:
         """The object that `name`, or the hook's default, makes."""
-        return self.host.build(hook, name or self.host.default(hook), self.setup)
+        return self.host.build(hook, name, self.setup)
 
     def tools(
         self,
@@ -135,14 +132,14 @@ async def open_runtime(
         transport, choice = await _transport(settings, host, make_setup)
         batcher = host.build(
             "agentic_batchers",
-            settings.batching.strategy or host.default("agentic_batchers"),
+            settings.batching.strategy,
             partial(make_setup, kind=BatcherSetup, transport=transport),
         )
         info = await batcher.info()
         _log.info("run %s: %s at %s, window %d", run, info.model, info.url, info.window)
         budget = Budget(settings.context.context_window or info.window, settings.context.reserved_for_response)
         llm = LlmService(settings.llm, batcher, events, budget, TokenCounter(transport, info.model))
-        yield Runtime(settings, host, root, events, transport, batcher, info, llm, choice, run)
+        yield Runtime(settings, host, root, events, transport, batcher, info, llm, choice, run, make_setup)
     finally:
         await events.aclose()
         renderer.close()

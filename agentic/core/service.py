@@ -15,7 +15,7 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import Event, LlmChunk, LlmRequest, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.types import Answer, ChatRequest, Delta, Message, Usage
+from agentic.types import Answer, ChatRequest, Delta, Message
 from agentic.wire import AnswerBuilder
 
 KEEP_SECONDS = 1.0
@@ -41,7 +41,6 @@ class LlmService:
         self._events = events
         self.budget = budget
         self.counter = counter
-        self.usage = Usage()
 
     async def prepare(self, request: ChatRequest, exact: bool = True) -> Prepared:
         """`exact`: counted by the server where it can; else estimated, never under, which costs no call. Raises PluginFault."""
@@ -139,7 +138,6 @@ class LlmService:
         usage = answer.usage
         if usage is None:
             return
-        self.usage += usage
         if request.session:
             self.counter.learn(request, usage.prompt_tokens)
         _log.info(

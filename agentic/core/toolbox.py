@@ -3,11 +3,12 @@
 import asyncio
 import re
 from collections.abc import Iterable, Mapping
+from typing import cast
 
 from agentic.errors import AgenticError
 from agentic.hooks.tools import Tool, ToolSource
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.plugins.guard import Guard, contract_of, problem_with, problem_with_spec
+from agentic.plugins.guard import Guard, problem_with, problem_with_spec
 from agentic.types import ToolSpec
 
 FIND_SECONDS = 5.0  # for sources that are still opening, when tools are looked for
@@ -88,7 +89,7 @@ class Toolbox:
             if problem:
                 self._complain(f"{name}: {tool!r:.60}", problem)
             else:
-                yield Guard(tool, contract_of(Tool), f"tool source {name}", name)
+                yield cast(Guard, source).brought(tool, Tool)
 
     def _complain(self, what: str, problem: str) -> None:
         if what not in self._refused:

@@ -115,9 +115,7 @@ class Dispatcher:
         Raises PluginFault: what a plugin was to take out of a request is not sent because it failed.
         """
         for each in self._host.implementations("agentic_before_request"):
-            changed = await self._call(each, request=request)
-            if changed is not None and not conforms(changed, ChatRequest):
-                raise self._fault(each, f"returned {changed!r:.80}, which is no ChatRequest")
+            changed = await self._call(each, ChatRequest, request=request)
             if changed is not None and changed is not request:
                 request = changed
                 stages.append((each.plugin, request))
@@ -129,9 +127,9 @@ class Dispatcher:
         whose = changed_by = ""
         for each in self._host.implementations("agentic_before_tool"):
             try:
-                verdict = await self._call(each, call=call, arguments=MappingProxyType(dict(arguments)), tool=tool, agent=agent)
-                if verdict is not None and not conforms(verdict, Verdict):
-                    raise self._fault(each, f"returned {verdict!r:.80}, which is no Verdict")
+                verdict = await self._call(
+                    each, Verdict, call=call, arguments=MappingProxyType(dict(arguments)), tool=tool, agent=agent
+                )
             except AgenticError as error:
                 self.complain(error)
                 verdict = Verdict("deny", f"its gate failed: {error}")
@@ -163,9 +161,7 @@ class Dispatcher:
                 continue
             try:
                 given = {"call": call, "arguments": arguments, "tool": tool, "agent": agent, "workspace": workspace}
-                changed = await self._call(each, output=output, **given)
-                if changed is not None and not conforms(changed, ToolOutput):
-                    raise self._fault(each, f"returned {changed!r:.80}, which is no ToolOutput")
+                changed = await self._call(each, ToolOutput, output=output, **given)
             except AgenticError as error:
                 self.complain(error, self._count(each))
                 continue
@@ -180,7 +176,7 @@ class Dispatcher:
         if self._is_off(each):
             return
         try:
-            await self._call(each, event=event)
+            await self._call(each, object, event=event)
         except AgenticError as error:
             self.complain(error, self._count(each))
 
@@ -188,8 +184,8 @@ class Dispatcher:
         """Says that an observer did not see everything."""
         self.warn(f"{self._host.owner(each.plugin)} is too slow for the events it observes: it did not see {count} of them")
 
-    async def _call(self, each: Implementation, **values: Any) -> Any:
-        """What the hook returns. Raises PluginFault for whatever it raises, and after HOOK_SECONDS."""
+    async def _call(self, each: Implementation, kind: type, **values: Any) -> Any:
+        """What the hook returns: None, or one of that kind. Raises PluginFault for anything else, and after HOOK_SECONDS."""
         if "setup" in each.arguments:
             values["setup"] = self._setup_of(each.plugin)
         given = {name: values[name] for name in each.arguments}
@@ -206,6 +202,8 @@ class Dispatcher:
             raise self._fault(each, _TOO_LONG if late else f"failed: {describe(error)}", None if late else error) from error
         if time.monotonic() - started > HOOK_SECONDS:  # one that blocked the loop could not be stopped
             raise self._fault(each, _TOO_LONG)
+        if result is not None and not conforms(result, kind):
+            raise self._fault(each, f"returned {result!r:.80}, which is no {kind.__name__}")
         return result
 
     def _fault(self, each: Implementation, what: str, error: BaseException | None = None) -> PluginFault:

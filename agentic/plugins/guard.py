@@ -103,10 +103,8 @@ class Guard:
     def _called(self, name: str, method: Callable[..., Any], given: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         try:
             return method(*given, **named)
-        except AgenticError:
-            raise
         except FAULTS as error:
-            raise self.fault(name, error) from error
+            raise self._fault_or_raise(name, error) from error
 
     def _fault_or_raise(self, name: str, error: BaseException) -> PluginFault:
         """The fault that an error is. An AgenticError is none, but where something stands in for a plugin that gives up."""
@@ -123,6 +121,10 @@ class Guard:
         self.__dict__.update(vars(other))
         report(fault)
         return other
+
+    def brought(self, made: Any, protocol: type) -> "Guard":
+        """The guard of another object that the same plugin made."""
+        return Guard(made, contract_of(protocol), self._owner, self._plugin)
 
     def fault(self, name: str, error: BaseException) -> PluginFault:
         return PluginFault(self._owner, self._plugin, f"{name}() {_did(error)}", error)

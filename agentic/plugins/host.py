@@ -127,10 +127,7 @@ class Host:
         """What a user has to be told of the plugins before anything begins."""
         bad = [status for status in self.statuses if status.state not in ("loaded", "disabled")]
         untold, self._untold = self._untold, []
-        told = [
-            f"plugin {status.name} (of {status.distribution}) is {status.state}: {status.error}; {_remedy(status)}"
-            for status in bad
-        ]
+        told = [f"{_named(status)} is {status.state}: {status.error}; {_remedy(status)}" for status in bad]
         return untold + told + [f"{_named(status)}: {status.note}" for status in self.statuses if status.note]
 
     def plugin(self, name: str) -> Any:
@@ -289,7 +286,8 @@ class Host:
         return offers[name]
 
     def build(self, hook: str, name: str, make_setup: MakeSetup) -> Any:
-        """The object that the named provider's factory makes, guarded. Raises ConfigError or PluginFault."""
+        """The object that the named provider's factory makes, guarded; of the default one for "". Raises AgenticError."""
+        name = name or self.default(hook)
         try:
             return self._build(hook, self.offer(hook, name), make_setup, self._substitute(hook, name, make_setup))
         except PluginFault as fault:

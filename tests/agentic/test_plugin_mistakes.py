@@ -362,3 +362,13 @@ def test_one_plugins_options_keep_nobody_elses_from_being_shown(agentic: Agentic
     assert "llm.model" in done.out
     assert says in done.out + done.err
     assert agentic("config", "init", more=more).code == 0
+
+
+def test_a_late_tool_that_fails_is_its_plugins(agentic: Agentic, server: FakeVLLM, install: Install) -> None:
+    tool = "class Late:\n    spec = ToolSpec('late', 'Late.', {'type': 'object'})\n    async def run(self, arguments, workspace):\n        1 / 0\n"
+    body = "async def open(self):\n    pass\ndef tools(self):\n    return [Late()]\nasync def close(self):\n    pass"
+    more = install(tool + method("agentic_tool_sources", body))
+    server.script(answer(tool_calls=tool_call("call_tool", {"name": "late", "arguments": {}})), answer("went on"))
+    done = agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
+    assert NAMED in done.err and "ZeroDivisionError" in done.err and "-c plugins.disabled=faulty" in done.err
+    assert "went on" in done.out
