@@ -19,6 +19,7 @@ from agentic.types import Delta, ToolSpec
 
 _LANGUAGE = (TransportError, ModelOutputError, ToolError)  # of what a server, a model or a tool did, whoever tells
 _log = logging.getLogger("agentic.plugins")
+logging.getLogger("agentic").addHandler(logging.NullHandler())  # silent until `start_logging`, also before a run
 FAULTS = (Exception, SystemExit, KeyboardInterrupt)  # whatever a plugin may raise without ending anything but its own call
 
 
