@@ -23,9 +23,11 @@ if TYPE_CHECKING:
         TrustError,
     )
     from agentic.events import Event
+    from agentic.files import files_below
     from agentic.hooks import Options, Provider, Setup, hookimpl
     from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
     from agentic.hooks.chat import Chat, ChatCommand
+    from agentic.hooks.checks import Check, Checker, CheckResult, Failure
     from agentic.hooks.commands import Command
     from agentic.hooks.complexity import ComplexityEstimator, Llm
     from agentic.hooks.context import Condenses, ContextStrategy
@@ -33,7 +35,8 @@ if TYPE_CHECKING:
     from agentic.hooks.events import Verdict
     from agentic.hooks.fan_out import FanOut, Spawn
     from agentic.hooks.launcher import CommandLauncher, LaunchPolicy
-    from agentic.hooks.prompt import PromptSection
+    from agentic.hooks.prompt import PromptSection, PromptTemplate
+    from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, ToolProtocol, Turn, Vocabulary
     from agentic.hooks.screen import Renderer, RendererSetup
     from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
     from agentic.hooks.transport import CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
@@ -69,9 +72,11 @@ _HOMES = {
     "agentic.errors": "AgenticError ConfigError ContextOverflow EndpointUnavailable ModelOutputError Overloaded PluginError"
     " RequestRejected StreamBroken ToolError TrustError",
     "agentic.events": "Event",
+    "agentic.files": "files_below",
     "agentic.hooks": "Options Provider Setup hookimpl",
     "agentic.hooks.batching": "Batcher BatcherSetup Closes Lane Routes Warms Watches",
     "agentic.hooks.chat": "Chat ChatCommand",
+    "agentic.hooks.checks": "Check CheckResult Checker Failure",
     "agentic.hooks.commands": "Command",
     "agentic.hooks.complexity": "ComplexityEstimator Llm",
     "agentic.hooks.context": "Condenses ContextStrategy",
@@ -79,7 +84,8 @@ _HOMES = {
     "agentic.hooks.events": "Verdict",
     "agentic.hooks.fan_out": "FanOut Spawn",
     "agentic.hooks.launcher": "CommandLauncher LaunchPolicy",
-    "agentic.hooks.prompt": "PromptSection",
+    "agentic.hooks.prompt": "PromptSection PromptTemplate",
+    "agentic.hooks.protocol": "Asks ModelProfile OutputRepair ToolProtocol Turn Vocabulary",
     "agentic.hooks.screen": "Renderer RendererSetup",
     "agentic.hooks.tools": "Memory Tool ToolSetup ToolSource",
     "agentic.hooks.transport": "CachesPrefixes CountsTokens ReportsLoad Resumes SendsBatches Transport",
@@ -92,6 +98,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.s
 __all__ = [
     "AgenticError",
     "Answer",
+    "Asks",
     "Batcher",
     "BatcherSetup",
     "CachesPrefixes",
@@ -99,6 +106,9 @@ __all__ = [
     "Chat",
     "ChatCommand",
     "ChatRequest",
+    "Check",
+    "CheckResult",
+    "Checker",
     "Closes",
     "Command",
     "CommandLauncher",
@@ -115,6 +125,7 @@ __all__ = [
     "EndpointLoad",
     "EndpointUnavailable",
     "Event",
+    "Failure",
     "FanOut",
     "ImagePart",
     "Lane",
@@ -123,13 +134,16 @@ __all__ = [
     "Memory",
     "Message",
     "ModelOutputError",
+    "ModelProfile",
     "Options",
     "Outcome",
+    "OutputRepair",
     "Overloaded",
     "PartialAnswer",
     "Plan",
     "PluginError",
     "PromptSection",
+    "PromptTemplate",
     "Provider",
     "Question",
     "Renderer",
@@ -153,17 +167,21 @@ __all__ = [
     "ToolError",
     "ToolNote",
     "ToolOutput",
+    "ToolProtocol",
     "ToolSetup",
     "ToolSource",
     "ToolSpec",
     "Transport",
     "TrustError",
+    "Turn",
     "Usage",
     "Verdict",
+    "Vocabulary",
     "Warms",
     "Watches",
     "Workspace",
     "__version__",
+    "files_below",
     "hookimpl",
     "recall_id",
     "run",

@@ -103,7 +103,9 @@ async def carry_out(runtime: Runtime, session: Session, command: str, task: str,
     except AgenticError as error:
         await runtime.events.emit(RunFinished(status="failed", result=str(error)))
         raise
-    await runtime.events.emit(RunFinished(status=outcome.status, result=outcome.summary, files=outcome.files))
+    finished = RunFinished(status=outcome.status, result=outcome.summary, files=outcome.files)
+    finished.evidence, finished.open_questions, finished.missing = outcome.evidence, outcome.open_questions, outcome.missing
+    await runtime.events.emit(finished)
 
 
 async def run(

@@ -219,7 +219,12 @@ class Warned(Event):
 
 
 class RunFinished(Event):
+    """The fields of an `Outcome`."""
+
     type = "run_finished"
     status: str
     result: str
     files: tuple[str, ...] = ()
+    evidence: tuple[str, ...] = ()
+    open_questions: tuple[str, ...] = ()
+    missing: tuple[str, ...] = ()

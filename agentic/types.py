@@ -92,7 +92,8 @@ class ToolSpec:
     `effect` decides which approval a call needs. Where the window has room, `guidance` is more to say about it; where it is small,
     parameters in `refinements` are not told. What the host may ask of a tool, whatever its name, is said by naming the parameters:
     `runs` takes a shell command, `writes` a path and the file's whole content, `recalls` the id of an output that was left out,
-    `finds` words by which other tools are found, `calls` the name of another tool and its arguments.
+    `finds` words by which other tools are found, `calls` the name of another tool and its arguments. One that is `opt_in` stands in
+    the prompt only where a model's profile or `tools.enabled` names it; it can be called all the same.
     """
 
     name: str
@@ -106,6 +107,7 @@ class ToolSpec:
     recalls: str = ""
     finds: str = ""
     calls: tuple[str, ...] = ()
+    opt_in: bool = False
 
 
 ChangeKind = Literal["created", "updated", "deleted", "unchanged"]
@@ -396,11 +398,11 @@ class Plan:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How an agent ended. `status`: done, limit, timeout, gave_up, refused (it needed an approval), interrupted, failed (by an
-    error), or skipped (what it depends on was not done).
+    """How an agent ended. `status`: done, unchecked (nothing could show whether it is right), limit, timeout, gave_up, refused (it
+    needed an approval), interrupted, failed (by an error), or skipped (what it depends on was not done).
 
     `evidence` is what was run and how that ended, `open_questions` what is undecided, `missing` the titles of parts that were not
-    done; of one part, the files that it did not write.
+    done, `unwritten` the files that were to be written and are not there, by the title of their part.
     """
 
     status: str
@@ -410,3 +412,4 @@ class Outcome:
     evidence: tuple[str, ...] = ()
     open_questions: tuple[str, ...] = ()
     missing: tuple[str, ...] = ()
+    unwritten: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -44,12 +44,14 @@ class Workspace:
     """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute.
 
     `claim(path)` is asked before a file is touched and may raise ToolError; `journal(path, before, after)` is told of every
-    change before it happens, None being no file. `written` are the files that were written, `changes` counts what was changed.
+    change before it happens, None being no file. `written` are the files that were written, `originals` what those that changed
+    held before, `changes` counts what was changed.
     """
 
     def __init__(self, root: Path) -> None:
         self.root = root.resolve()
         self.written: dict[str, None] = {}
+        self.originals: dict[str, bytes | None] = {}
         self.changes = 0
         self.claim: Callable[[str], None] = lambda path: None
         self.journal: Callable[[str, bytes | None, bytes | None], None] = lambda path, before, after: None
@@ -122,7 +124,7 @@ class Workspace:
             try:
                 descriptor = self._open(root, name, os.O_RDONLY)
             except FileNotFoundToolError:
-                self.journal(name, None, data)
+                self._tell(name, None, data)
                 self._create(root, name, data)
             else:
                 try:
@@ -139,7 +141,7 @@ class Workspace:
         """Takes a file away. Raises ToolError, OutsideWorkspace."""
         name = self.relative(path)
         self.claim(name)
-        self.journal(name, self.current(name).data, None)
+        self._tell(name, self.current(name).data, None)
         folder, leaf = os.path.split(name)
         with self._folder() as root:
             parent = self._open(root, folder or ".", os.O_RDONLY | os.O_DIRECTORY)
@@ -151,6 +153,10 @@ class Workspace:
                 raise ToolError(f"{path}: {error.strerror}") from error
             finally:
                 os.close(parent)
+
+    def _tell(self, name: str, before: bytes | None, after: bytes | None) -> None:
+        self.journal(name, before, after)
+        self.originals.setdefault(name, before)
 
     def _create(self, root: int, name: str, data: bytes) -> None:
         folder, leaf = os.path.split(name)
@@ -168,7 +174,7 @@ class Workspace:
             return False
         if not info.st_mode & 0o222:
             raise ToolError(f"{name} is read-only")
-        self.journal(name, current, data)
+        self._tell(name, current, data)
         real = os.readlink(f"/proc/self/fd/{descriptor}")  # through a link inside the root to the file it names
         if info.st_nlink > 1:
             with open(self._open(root, self.relative(real), os.O_RDWR), "r+b") as file:

@@ -10,6 +10,7 @@ COMMANDS = {
     "batch": ("agentic.cli.batch", "answers each line of a JSONL file; goes on where a kill stopped it"),
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
+    "prompts": ("agentic.cli.prompts", "the texts that models read; show prints what the model in use is told"),
     "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
 }
 _OPTIONS = """\

@@ -11,7 +11,6 @@ from agentic.cli.start import run_to_end, screen_of
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
 from agentic.core.context import Context
-from agentic.core.recovery.channels import without_channels
 from agentic.core.runtime import Runtime
 from agentic.errors import ConfigError, ModelOutputError
 from agentic.hooks.batching import Lane
@@ -57,7 +56,7 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
     except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
         status = "interrupted"
     finally:
-        said = without_channels(answer.message())
+        said = runtime.llm.repaired(answer.message(), ())
         if said.content:
             history.add(said)
     if status == "done" and not said.text.strip():

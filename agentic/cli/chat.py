@@ -187,7 +187,9 @@ class Chat:
     async def _turn(self, text: str) -> None:
         """One task; Ctrl-C stops it and keeps what came. An error ends the turn, not the chat."""
         loop, runtime = asyncio.get_running_loop(), self._runtime
-        work = asyncio.ensure_future(api.carry_out(runtime, self._session, "chat", text, self._conversation.work(text)))
+        work = asyncio.ensure_future(
+            api.carry_out(runtime, self._session, "chat", text, self._conversation.work(text, may_ask=False))
+        )
         loop.add_signal_handler(signal.SIGINT, work.cancel)
         try:
             with self._typeahead.listening(), suppress(asyncio.CancelledError, AgenticError):  # the screen has said so

@@ -11,7 +11,7 @@ from prompt_toolkit.history import FileHistory, History, InMemoryHistory
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.output import create_output
 
-from agentic.core.prompt import file_names
+from agentic.core.opening import file_names
 
 MAX_COMPLETIONS = 50
 

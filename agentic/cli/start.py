@@ -16,7 +16,7 @@ from agentic.events import Event, RunFinished
 from agentic.plugins import host_of
 from agentic.sanitize import sanitize
 
-EXIT_CODES = {"done": 0, "refused": 4, "interrupted": 130}
+EXIT_CODES = {"done": 0, "unchecked": 0, "refused": 4, "interrupted": 130}
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 

@@ -53,6 +53,8 @@ class Settings:
     decomposition: schema.Decomposition
     sub_agents: schema.SubAgents
     tools: schema.Tools
+    checks: schema.Checks
+    prompts: schema.Prompts
     approval: schema.Approval
     plugins: schema.Plugins
     ui: schema.Ui

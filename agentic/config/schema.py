@@ -43,8 +43,10 @@ class Context(Section):
 
 
 class Workflow(Section):
-    max_iterations: int = setting(50, "model calls in a run", "tighten", minimum=1)
-    timeout_seconds: int = setting(1200, "for a whole run", "tighten", minimum=1)
+    max_iterations: int = setting(
+        50, "model calls in a run; unless set, more for large windows (1,000 at 131k)", "tighten", minimum=1
+    )
+    timeout_seconds: int = setting(1200, "for a whole run; unless set, more with max_iterations", "tighten", minimum=1)
     recursion_limit: int = setting(100, "node transitions in a run", "tighten", minimum=1)
 
 
@@ -66,10 +68,20 @@ class SubAgents(Section):
 
 
 class Tools(Section):
-    protocol: str = setting("auto", "how a model is asked for tool calls", "select", ("auto", "native", "json", "fenced"))
+    protocol: str = setting("auto", "how a model is asked for tool calls; auto: the first way that it is able to", "select")
     enabled: tuple[str, ...] = setting((), "empty: all that plugins offer", "select")
     command_timeout: int = setting(120, "seconds for one command", "tighten", minimum=1)
     launcher: str = setting("", "who starts commands, such as a sandbox; empty: agentic itself")
+
+
+class Checks(Section):
+    test: str = setting("", "the command that runs the tests; empty: what the project's files say")
+    lint: str = setting("", "a linter's command, run after changes")
+    build: str = setting("", "the command that builds or type-checks, run after changes")
+
+
+class Prompts(Section):
+    texts: Mapping[str, Any] = setting({}, "texts in place of those that models are told, by the names of `agentic prompts`")
 
 
 class Approval(Section):
@@ -100,6 +112,8 @@ SECTIONS: dict[str, type[Section]] = {
     "decomposition": Decomposition,
     "sub_agents": SubAgents,
     "tools": Tools,
+    "checks": Checks,
+    "prompts": Prompts,
     "approval": Approval,
     "plugins": Plugins,
     "ui": Ui,

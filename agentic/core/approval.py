@@ -63,6 +63,10 @@ class Approver:
             return ""
         return await self._answer(Question(f"touch {path}, which is outside this folder", CALLER.get()))
 
+    def free(self, effect: Effect) -> bool:
+        """Whether such a call needs no question."""
+        return effect in _ALLOWED[self._mode]
+
     def can(self, effect: Effect) -> bool:
         """Whether such a call could be approved at all."""
         return effect in _ALLOWED[self._mode] or self._ask is not None

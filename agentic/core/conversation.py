@@ -5,13 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from agentic.core.agent import Agent, AgentServices
+from agentic.core.adapters import HOOK, Record, protocol_of
+from agentic.core.agent import Agent
+from agentic.core.agent_services import AgentServices
 from agentic.core.approval import Approver
 from agentic.core.call_budget import CallBudget
-from agentic.core.prompt import system_message
-from agentic.core.protocols import by_name
-from agentic.core.protocols.choose import Record, choose
-from agentic.core.runtime import Runtime, state_folder
+from agentic.core.judge import Judge
+from agentic.core.opening import system_message
+from agentic.core.proofs import Proofs
+from agentic.core.runtime import Runtime
 from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.service import PluginLlm
 from agentic.core.sub_agents import SubAgents
@@ -23,6 +25,9 @@ from agentic.sessions.messages import flattened
 from agentic.sessions.undo import Journal
 from agentic.types import Outcome
 from agentic.workspace import Workspace
+
+MAX_CALLS = 1_000
+TOKENS_A_CALL = 131  # of window: 1,000 calls at 131k
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +48,9 @@ class SessionMemory:
 class Conversation:
     """Tasks for the agent of one session. What is frozen per session (protocol, system text, effort) is as the session began."""
 
-    def __init__(self, runtime: Runtime, services: AgentServices, agent: Agent, sub_agents: SubAgents) -> None:
+    def __init__(self, runtime: Runtime, services: AgentServices, agent: Agent, sub_agents: SubAgents, protocol: str) -> None:
         self._runtime = runtime
+        self._protocol = protocol
         self.workspace = services.workspace
         self._services = services
         self.agent = agent
@@ -63,17 +69,25 @@ class Conversation:
         sub_agents = SubAgents(settings.sub_agents, lambda: runtime.build("agentic_fan_outs", settings.sub_agents.fan_out))
         toolbox = Toolbox(runtime.events)
         tools = runtime.tools(SessionMemory(session, history.blackboard), sub_agents.delegate, toolbox.find)
-        toolbox.open(tools, runtime.tool_sources())
+        toolbox.open(tools, runtime.every("agentic_tool_sources"))
         try:
+            protocol = await protocol_of(runtime, session)
+            profile = runtime.build(HOOK, protocol).profile
+            runtime.llm.profile = profile
+            toolbox.list_for(profile, settings.tools.enabled)
+            proofs = Proofs(runtime.every("agentic_checkers"), workspace, approver, runtime.events)
+            calls, _ = _limits(runtime)
             services = AgentServices(
                 llm=runtime.llm,
                 events=runtime.events,
-                protocol=await _protocol(runtime, session),
+                make_protocol=lambda: runtime.build(HOOK, protocol),
                 toolbox=toolbox,
                 strategy=runtime.build("agentic_context_strategies", settings.context.strategy),
                 approver=approver,
                 workspace=workspace,
-                calls=CallBudget(settings.workflow.max_iterations),
+                calls=CallBudget(calls),
+                prompts=runtime.prompts,
+                proofs=proofs,
                 instructions=frozen_sections(runtime, session),
                 covered=covered_files(runtime),
                 effort=_frozen(session, "effort", settings.llm.reasoning_effort),
@@ -81,9 +95,10 @@ class Conversation:
             )
             if session.fault:
                 await runtime.events.emit(Warned(message=session.fault))
-            agent = Agent(services, history, settings.workflow.max_iterations)
-            _adapt(agent, services, session, runtime.info.model)
-            yield cls(runtime, services, agent, sub_agents)
+            agent = Agent(services, history, calls)
+            proofs.run_command = agent.tools.run_command
+            _adapt(agent, services, session, runtime.info.model, protocol)
+            yield cls(runtime, services, agent, sub_agents, protocol)
         finally:
             await toolbox.aclose()
 
@@ -91,28 +106,33 @@ class Conversation:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
         await self._runtime.llm.warm(self.agent.opening())
 
-    async def work(self, task: str) -> Outcome:
-        """One task's way through the workflow."""
+    async def work(self, task: str, may_ask: bool = True) -> Outcome:
+        """One task's way through the workflow. `may_ask`: whether checks may be run that need a question."""
         runtime, session = self._runtime, self.agent.context.history.session
         settings = runtime.settings
         name_session(session, task)
         before = dict(self.agent.answers)
+        judge = Judge(task, self.agent, self._services.proofs, runtime.prompts, self.workspace, may_ask)
         workflow = Workflow(
             task,
             self.agent,
+            judge,
             self._services,
             settings,
+            _limits(runtime)[1],
             PluginLlm(runtime.llm),
             runtime.build("agentic_complexity_estimators", settings.complexity.estimator),
             lambda: runtime.build("agentic_decomposers", settings.decomposition.strategy),
             self.sub_agents,
         )
         self.workspace.written.clear()
+        self.workspace.originals.clear()
+        self._services.proofs.begin(task)
         try:
             return await workflow.run()
         finally:
             made = {name: count - before.get(name, 0) for name, count in self.agent.answers.items()}
-            Record(state_folder() / "protocols.json").add(runtime.info, self._services.protocol, made)
+            Record().add(runtime.info, self._protocol, made)
             if session.fault:
                 await runtime.events.emit(Warned(message=session.fault))
 
@@ -133,23 +153,25 @@ def _frozen(session: Session, name: str, now: Any) -> str:
     return session.metadata(f"frozen:{name}")
 
 
-async def _protocol(runtime: Runtime, session: Session) -> str:
-    """What the user set; else what the session began with on this model; else what the model can do."""
-    name = runtime.settings.tools.protocol
-    if name != "auto":
-        return name
-    if session.metadata("model") == runtime.info.model and session.metadata("protocol"):
-        return session.metadata("protocol")
-    return await choose(runtime.info, runtime.llm, Record(state_folder() / "protocols.json"))
+def _limits(runtime: Runtime) -> tuple[int, float]:
+    """(model calls, seconds) of a run: what is set, else what the window lets a model do."""
+    settings, origins = runtime.settings.workflow, runtime.settings.origins
+    calls, seconds = settings.max_iterations, float(settings.timeout_seconds)
+    large = min(MAX_CALLS, runtime.llm.budget.window // TOKENS_A_CALL)
+    if origins["workflow.max_iterations"] == "default" and large > calls:
+        if origins["workflow.timeout_seconds"] == "default":
+            seconds *= large / calls
+        calls = large
+    return calls, seconds
 
 
-def _adapt(agent: Agent, services: AgentServices, session: Session, model: str) -> None:
+def _adapt(agent: Agent, services: AgentServices, session: Session, model: str, protocol: str) -> None:
     """A history that another model made, or another window, begins with the present one's system text."""
     was, tier = session.metadata("protocol"), services.llm.budget.tier
     begun = agent.history[0].role == "system"  # `ask` does without
-    if not begun or (was and (was, session.metadata("tier")) != (services.protocol, tier)):
-        system = system_message(by_name(services.protocol), agent.specs, tier, services.instructions)
+    if not begun or (was and (was, session.metadata("tier")) != (protocol, tier)):
+        system = system_message(services.prompts, services.make_protocol(), agent.specs, tier, services.instructions)
         rest = agent.history[begun:]
-        agent.context.history.rewrite([system, *(rest if was == services.protocol else flattened(rest))])
-    for name, value in (("protocol", services.protocol), ("tier", tier), ("model", model)):
+        agent.context.history.rewrite([system, *(rest if was == protocol else flattened(rest))])
+    for name, value in (("protocol", protocol), ("tier", tier), ("model", model)):
         session.set_metadata(name, value)

@@ -21,10 +21,13 @@ from agentic.hooks import Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.launcher import CommandLauncher, LaunchPolicy
 from agentic.hooks.screen import Renderer, RendererSetup
-from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
+from agentic.hooks.tools import Memory, Tool, ToolSetup
 from agentic.hooks.transport import Transport
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
+from agentic.plugins.guard import FAULTS
+from agentic.plugins.isolation import Failure, call_limited, describe
+from agentic.plugins.prompts import Prompts
 from agentic.types import EndpointInfo, Outcome, Plan, ToolSpec
 
 AUTO_SECONDS = 1.0  # an endpoint that takes longer does not answer, as far as `auto` goes
@@ -47,6 +50,7 @@ class Runtime:
     batcher: Batcher
     info: EndpointInfo
     llm: LlmService
+    prompts: Prompts
     choice: str
     run: str
     setup: Callable[..., Any]
@@ -68,15 +72,9 @@ class Runtime:
         late = bool(self.host.offers("agentic_tool_sources"))
         return {name: tool for name, tool in tools.items() if late or not (tool.spec.finds or tool.spec.calls)}
 
-    def tool_sources(self) -> dict[str, ToolSource]:
-        """All sources of late tools, by name; one that cannot be made costs a warning."""
-        sources = {}
-        for name in self.host.offers("agentic_tool_sources"):
-            try:
-                sources[name] = self.host.build("agentic_tool_sources", name, self.setup)
-            except AgenticError as error:
-                self.events.complain(error)
-        return sources
+    def every(self, hook: str) -> dict[str, Any]:
+        """What all providers of a hook make, in the order of their names; one that cannot be made costs a warning."""
+        return _every(self.host, self.events, hook, self.setup)
 
     def _launch(self) -> Callable[[Sequence[str], LaunchPolicy], list[str]]:
         if not self.settings.tools.launcher:
@@ -85,17 +83,43 @@ class Runtime:
         return launcher.wrap
 
 
+def _every(host: Host, events: Dispatcher, hook: str, setup: Callable[..., Any]) -> dict[str, Any]:
+    made = {}
+    for name in sorted(host.offers(hook)):
+        try:
+            made[name] = host.build(hook, name, setup)
+        except AgenticError as error:
+            events.complain(error)
+    return made
+
+
+def _tokens_for(host: Host, model: str) -> tuple[Callable[[str], int] | None, str]:
+    """(how the first vocabulary that knows the model counts, why one that could know it does not)"""
+    for offer in host.offers("agentic_vocabularies").values():
+        try:
+            counts = call_limited(partial(offer.record.tokens_for, model))
+        except AgenticError as error:
+            return None, str(error)
+        except (Failure, *FAULTS) as error:
+            return None, f"{host.owner(offer.plugin)}: {describe(error) if not isinstance(error, Failure) else error}"
+        if counts is not None:
+            return counts, ""
+    return None, ""
+
+
 def _setup(
     settings: Settings,
     host: Host,
     root: Path,
     emit: Callable[[Event], Awaitable[None]],
+    prompts: Prompts,
     plugin: str,
     provider: Callable[[str], Any] = _no_provider,
     kind: type[Setup] = Setup,
     **more: Any,
 ) -> Any:
-    return kind(settings=settings, root=root, emit=emit, provider=provider, section=host.section_of(plugin), **more)
+    section = host.section_of(plugin)
+    return kind(settings=settings, root=root, emit=emit, provider=provider, prompt=prompts, section=section, **more)
 
 
 @asynccontextmanager
@@ -120,7 +144,8 @@ async def open_runtime(
     async def emit(event: Event) -> None:
         await holder[0].emit(event)
 
-    make_setup = partial(_setup, settings, host, root, emit)
+    prompts = Prompts(host, settings.prompts.texts)
+    make_setup = partial(_setup, settings, host, root, emit, prompts)
     renderer: Renderer = host.build("agentic_renderers", renderer_name, partial(make_setup, kind=RendererSetup, stdout=stdout))
     events = Dispatcher(host, renderer, run, make_setup, settings.plugins.may_grant, sink)
     holder.append(events)
@@ -138,8 +163,10 @@ async def open_runtime(
         info = await batcher.info()
         _log.info("run %s: %s at %s, window %d", run, info.model, info.url, info.window)
         budget = Budget(settings.context.context_window or info.window, settings.context.reserved_for_response)
-        llm = LlmService(settings.llm, batcher, events, budget, TokenCounter(transport, info.model))
-        yield Runtime(settings, host, root, events, transport, batcher, info, llm, choice, run, make_setup)
+        counter = TokenCounter(transport, *_tokens_for(host, info.model))
+        repairs = list(_every(host, events, "agentic_output_repairs", make_setup).values())
+        llm = LlmService(settings.llm, batcher, events, budget, counter, repairs)
+        yield Runtime(settings, host, root, events, transport, batcher, info, llm, prompts, choice, run, make_setup)
     finally:
         await events.aclose()
         renderer.close()

@@ -9,13 +9,14 @@ from typing import Any, cast
 
 from agentic.config.schema import Llm
 from agentic.core.budget import Budget
-from agentic.core.recovery.repetition import Repetition
+from agentic.core.repetition import Repetition
 from agentic.core.tokens import TokenCounter
-from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
+from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, RequestRejected
 from agentic.events import Event, LlmChunk, LlmRequest, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
+from agentic.hooks.protocol import ModelProfile, OutputRepair
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.types import Answer, ChatRequest, Delta, Message
+from agentic.types import Answer, ChatRequest, Delta, Message, ToolSpec
 from agentic.wire import AnswerBuilder
 
 KEEP_SECONDS = 1.0
@@ -33,14 +34,27 @@ class Prepared:
 
 
 class LlmService:
-    """Applies the configured defaults, has the plugins look at each request, counts, sends, tells and accounts."""
+    """Applies the configured defaults, has the plugins look at each request, counts, sends, tells and accounts.
 
-    def __init__(self, settings: Llm, batcher: Batcher, events: Dispatcher, budget: Budget, counter: TokenCounter) -> None:
+    `profile` is the model's, once it is known.
+    """
+
+    def __init__(
+        self,
+        settings: Llm,
+        batcher: Batcher,
+        events: Dispatcher,
+        budget: Budget,
+        counter: TokenCounter,
+        repairs: Sequence[OutputRepair] = (),
+    ) -> None:
         self._settings = settings
         self._batcher = batcher
         self._events = events
         self.budget = budget
         self.counter = counter
+        self.profile = ModelProfile()
+        self._repairs = repairs
 
     async def prepare(self, request: ChatRequest, exact: bool = True) -> Prepared:
         """`exact`: counted by the server where it can; else estimated, never under, which costs no call. Raises PluginFault."""
@@ -50,17 +64,32 @@ class LlmService:
         return Prepared(request, tokens, tuple(stages))
 
     def _with_defaults(self, request: ChatRequest) -> ChatRequest:
-        """What the request leaves open, as the settings say."""
-        settings = self._settings
-        sampling = {"top_p": settings.top_p, "seed": settings.seed}
+        """What the request leaves open, as the settings say; what they leave open, as the model's profile does."""
+        settings, profile = self._settings, self.profile
+        sampling = {"top_p": _first(settings.top_p, profile.top_p), "seed": settings.seed}
         extra = {name: value for name, value in sampling.items() if value is not None}
         return replace(
             request,
-            temperature=settings.temperature if request.temperature is None else request.temperature,
-            max_tokens=settings.max_tokens if request.max_tokens is None else request.max_tokens,
-            effort=request.effort or settings.reasoning_effort,
+            temperature=_first(request.temperature, settings.temperature, profile.temperature),
+            max_tokens=_first(request.max_tokens, settings.max_tokens),
+            effort=request.effort or settings.reasoning_effort or dict(profile.efforts).get(request.purpose, ""),
             extra={**extra, **settings.extra_body, **request.extra},
         )
+
+    def repaired(self, message: Message, tools: Sequence[ToolSpec]) -> Message:
+        """An answer as it was meant."""
+        for repair in self._repairs:
+            message = repair.repair(message, tools)
+        return message
+
+    async def ask(self, request: ChatRequest) -> Answer | None:
+        """`agentic.Asks`: the answer, None where the server or its model cannot do this kind of request. Raises AgenticError."""
+        (answer,) = await self.gather([replace(request, purpose="probe", temperature=0.0)], Lane.INTERACTIVE)
+        if isinstance(answer, RequestRejected | ContextOverflow | ModelOutputError):
+            return None
+        if isinstance(answer, AgenticError):
+            raise answer
+        return answer
 
     async def endpoint(self) -> str:
         """The one in use now. Raises EndpointUnavailable."""
@@ -152,6 +181,11 @@ class LlmService:
         reported = UsageReported(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
         reported.cached_tokens, reported.seconds = usage.cached_tokens, round(seconds, 3)
         await emit(reported)
+
+
+def _first(*values: Any) -> Any:
+    """The first that is set."""
+    return next((value for value in values if value is not None), None)
 
 
 class PluginLlm:

@@ -1,11 +1,10 @@
 """How many tokens a prompt has: counted where the transport can, else what the server counted before and an upper estimate."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agentic.core.vocabulary import vocabulary_for
 from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks.transport import CountsTokens, Transport
 from agentic.types import ChatRequest, Message, ToolSpec
@@ -31,12 +30,13 @@ class _Known:
 class TokenCounter:
     """Lengths of prompts, for all agents of a run.
 
-    `method` says how the last one was found, `error` why no better way was taken. Without a transport all are estimates.
+    `method` says how the last one was found, `error` why no better way was taken. Without a transport all are estimates, by
+    `tokens_of` a text where the model's vocabulary is known.
     """
 
-    def __init__(self, transport: Transport | None, model: str = "") -> None:
+    def __init__(self, transport: Transport | None, tokens_of: Callable[[str], int] | None = None, error: str = "") -> None:
         self._transport = transport if isinstance(transport, CountsTokens) else None
-        self._vocabulary, self.error = vocabulary_for(model)
+        self._tokens_of, self.error = tokens_of or upper_estimate, error
         self.method = "estimate"
         self._failures = 0
         self._offset = 0
@@ -111,9 +111,8 @@ class TokenCounter:
 
     def _raw_message(self, message: Message) -> int:
         texts = [message.text, message.reasoning, *(part for call in message.tool_calls for part in (call.name, call.arguments))]
-        tokens_of = self._vocabulary or upper_estimate
         pictures = TOKENS_PER_IMAGE * len(message.images)
-        return sum(map(tokens_of, texts)) + pictures + _TOKENS_PER_MESSAGE * (1 + len(message.tool_calls))
+        return sum(map(self._tokens_of, texts)) + pictures + _TOKENS_PER_MESSAGE * (1 + len(message.tool_calls))
 
 
 @lru_cache(maxsize=4096)

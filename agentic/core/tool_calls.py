@@ -4,40 +4,39 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict
+from functools import partial
 from typing import Any
 
-from agentic.core.approval import Approver
-from agentic.core.outcome.evidence import Evidence
-from agentic.core.protocols.arguments import check, parse
+from agentic.core.agent_services import AgentServices
+from agentic.core.arguments import check, parse
 from agentic.core.service import Emit
-from agentic.core.toolbox import Toolbox
+from agentic.core.work import Work, changes_between, stamps
 from agentic.errors import AgenticError, PluginError, ToolError
 from agentic.events import ToolCalled, ToolResult
 from agentic.hooks.tools import CALLER, Tool
-from agentic.plugins.dispatcher import Dispatcher
+from agentic.threads import on_daemon_thread
 from agentic.types import ToolCall, ToolOutput
-from agentic.workspace import OutsideWorkspace, Workspace
+from agentic.workspace import OutsideWorkspace
 
 
 class ToolCaller:
-    """One agent's hands. `evidence` is what its calls really did; `blocked` whether the last ones all lacked an approval."""
+    """One agent's hands. `work` is what its calls really did; `blocked` whether the last ones all lacked an approval."""
 
-    def __init__(
-        self, toolbox: Toolbox, workspace: Workspace, approver: Approver, plugins: Dispatcher, emit: Emit, agent: str = "main"
-    ) -> None:
-        self._toolbox = toolbox
-        self._workspace = workspace
-        self._approver = approver
-        self._plugins = plugins
+    def __init__(self, services: AgentServices, emit: Emit, agent: str = "main") -> None:
+        self._toolbox = services.toolbox
+        self._workspace = services.workspace
+        self._approver = services.approver
+        self._plugins = services.events
+        self._proofs = services.proofs
         self._emit = emit
         self._agent = agent
         self._refused = 0
-        self.evidence = Evidence()
+        self.work = Work()
         self.blocked = False
 
     def begin(self) -> None:
         """A new task: what was done for the one before proves nothing of it."""
-        self.evidence = Evidence()
+        self.work = Work()
         self.blocked = False
 
     async def call_all(self, calls: tuple[ToolCall, ...]) -> list[tuple[ToolCall, ToolOutput]]:
@@ -48,8 +47,8 @@ class ToolCaller:
             self.blocked = self._refused > refused and all(output.failed for _, output in done)
         return done
 
-    async def call(self, call: ToolCall) -> ToolOutput:
-        """One call's output."""
+    async def call(self, call: ToolCall, own: bool = True) -> ToolOutput:
+        """One call's output; what is not the agent's `own` is no work of its."""
         started = time.monotonic()
         arguments: dict[str, Any] = {}
         try:
@@ -59,8 +58,9 @@ class ToolCaller:
             output = ToolOutput(str(error), failed=True)
         else:
             await self._emit(ToolCalled(id=call.id, name=call.name, arguments=arguments))
-            output = await self._run(call, tool, arguments)
-            self._remember(tool, arguments, output)
+            if own and tool.spec.effect != "read":
+                await self._proofs.before_change()
+            output = await self._watched(call, tool, arguments) if own else await self._run(call, tool, arguments)
         await self._emit(
             ToolResult(
                 id=call.id,
@@ -75,16 +75,11 @@ class ToolCaller:
         return output
 
     async def run_command(self, command: str) -> ToolOutput:
-        """A command that nobody's model asked for, under the same approval. Raises ToolError where no tool runs commands."""
+        """A checker's command, under the same approval. Raises ToolError where no tool runs commands."""
         tool = self._toolbox.that("runs")
         if tool is None:
             raise ToolError("no tool runs commands here")
-        return await self.call(ToolCall("check", tool.spec.name, json.dumps({tool.spec.runs: command})))
-
-    def can_run(self) -> bool:
-        """Whether a command could be approved at all."""
-        tool = self._toolbox.that("runs")
-        return tool is not None and self._approver.can(tool.spec.effect)
+        return await self.call(ToolCall("check", tool.spec.name, json.dumps({tool.spec.runs: command})), own=False)
 
     def _resolve(self, call: ToolCall) -> tuple[ToolCall, Tool, dict[str, Any]]:
         """The call that is meant, its tool and its arguments: a call of a tool that calls others is a call of that other one."""
@@ -139,14 +134,23 @@ class ToolCaller:
             self._plugins.complain(error)
         return ToolOutput(str(error), failed=True)
 
+    async def _watched(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
+        """Runs the tool and remembers what it did; what a command does to the files is seen on the files."""
+        root, executes = self._workspace.root, tool.spec.effect == "execute"
+        before = await on_daemon_thread(partial(stamps, root)) if executes else {}
+        output = await self._run(call, tool, arguments)
+        for change in changes_between(before, await on_daemon_thread(partial(stamps, root))) if executes else ():
+            self.work.changed(change)
+        self._remember(tool, arguments, output)
+        return output
+
     def _remember(self, tool: Tool, arguments: Mapping[str, Any], output: ToolOutput) -> None:
-        evidence = self.evidence
-        if not output.failed:
-            evidence.not_done = ()
+        work = self.work
         if output.exit_code is not None:
-            evidence.ran(str(arguments.get(tool.spec.runs, tool.spec.name)), output)
+            command = str(arguments.get(tool.spec.runs, tool.spec.name))
+            work.ran.pop(command, None)
+            work.ran[command] = output
         for change in output.changes:
-            if change.kind != "unchanged":
-                evidence.wrote(change.path)
+            work.changed(change)
         if tool.spec.effect == "write" and output.failed and not output.changes:
-            evidence.write_failed = True
+            work.write_failed = True

@@ -2,10 +2,11 @@
 
 import asyncio
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from agentic.errors import AgenticError
+from agentic.hooks.protocol import ModelProfile
 from agentic.hooks.tools import Tool, ToolSource
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import Guard, problem_with, problem_with_spec
@@ -17,18 +18,22 @@ MAX_FOUND = 8
 
 
 class Toolbox:
-    """`listed` tools are told to the model, the same all session long. Late ones are found by words, and called by name."""
+    """`listed` tools are told to the model, the same all session long; `all` are those and the ones that another model is told.
+
+    Late ones are found by words, and called by name.
+    """
 
     def __init__(self, events: Dispatcher) -> None:
         self._events = events
         self._sources: Mapping[str, ToolSource] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._refused: set[str] = set()
+        self.all: dict[str, Tool] = {}
         self.listed: dict[str, Tool] = {}
 
-    def open(self, listed: Mapping[str, Tool], sources: Mapping[str, ToolSource]) -> None:
+    def open(self, tools: Mapping[str, Tool], sources: Mapping[str, ToolSource]) -> None:
         """Begins to open the sources, in the background."""
-        self.listed, self._sources = dict(listed), sources
+        self.all, self._sources = dict(tools), sources
         self._opening = {asyncio.ensure_future(self._open(name, source)) for name, source in sources.items()}
 
     async def _open(self, name: str, source: ToolSource) -> None:
@@ -36,6 +41,15 @@ class Toolbox:
             await source.open()
         except AgenticError as error:
             self._events.complain(error, f"the tool source {name} could not be opened")
+
+    def list_for(self, profile: ModelProfile, named: Collection[str]) -> None:
+        """Settles which tools the model is told: those that the user `named`, else what its profile wants."""
+
+        def told(tool: Tool) -> bool:
+            name = tool.spec.name
+            return name in named or (name in profile.tools if tool.spec.opt_in else name not in profile.instead_of)
+
+        self.listed = {name: tool for name, tool in self.all.items() if told(tool)}
 
     async def aclose(self) -> None:
         for task in self._opening:
@@ -50,8 +64,8 @@ class Toolbox:
                 self._events.warn(f"the tool source {name} took longer than {CLOSE_SECONDS:g} s to close")
 
     def get(self, name: str) -> Tool | None:
-        """The tool of that name, listed or late."""
-        return self.listed.get(name) or self._late().get(name)
+        """The tool of that name, whether or not the model was told of it."""
+        return self.all.get(name) or self._late().get(name)
 
     def that(self, capability: str) -> Tool | None:
         """The listed tool whose spec declares a capability, such as "runs"."""
@@ -76,7 +90,7 @@ class Toolbox:
         for name, source in self._sources.items():
             for tool in self._tools_of(name, source):
                 found.setdefault(tool.spec.name, tool)
-        return {name: tool for name, tool in found.items() if name not in self.listed}
+        return {name: tool for name, tool in found.items() if name not in self.all}
 
     def _tools_of(self, name: str, source: ToolSource) -> Iterable[Tool]:
         try:

@@ -6,10 +6,12 @@ plan → check_complexity ─┬─ execute ────────┐
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from dataclasses import replace
 
 from agentic.config import Settings
-from agentic.core.agent import Agent, AgentServices
-from agentic.core.outcome.reflection import Reflection
+from agentic.core.agent import Agent
+from agentic.core.agent_services import AgentServices
+from agentic.core.judge import Judge
 from agentic.core.sub_agents import SubAgents
 from agentic.errors import ContextOverflow, ModelOutputError, PluginError, RequestRejected
 from agentic.events import ComplexityEstimated, WorkflowEvent
@@ -28,8 +30,10 @@ class Workflow:
         self,
         task: str,
         agent: Agent,
+        judge: Judge,
         services: AgentServices,
         settings: Settings,
+        seconds: float,
         llm: Llm,
         estimator: ComplexityEstimator,
         make_decomposer: Callable[[], Decomposer],
@@ -38,12 +42,13 @@ class Workflow:
         self._task = task
         self._services = services
         self._settings = settings
+        self._seconds = seconds
         self._llm = llm
         self._estimator = estimator
         self._make_decomposer = make_decomposer
         self._sub_agents = sub_agents
         self._agent = agent
-        self._reflection = Reflection(self._agent, services, task)
+        self._judge = judge
         self._complexity: Complexity | None = None
         self._whole: Outcome | None = None  # what sub-agents made of it
         self._failures = 0
@@ -60,7 +65,7 @@ class Workflow:
         """How the task ended. Raises AgenticError when no model could be asked."""
         node = "plan"
         try:
-            async with asyncio.timeout(self._settings.workflow.timeout_seconds) as self._services.approver.limits["main"]:
+            async with asyncio.timeout(self._seconds) as self._services.approver.limits["main"]:
                 for _ in range(self._settings.workflow.recursion_limit):
                     await self._services.events.emit(WorkflowEvent(node=node))
                     node = await self._nodes[node]()
@@ -72,14 +77,22 @@ class Workflow:
             self._status, self._result = "interrupted", self._agent.last_words
         done_by_others = self._whole.summary if self._whole else self._sub_agents.so_far()
         said = "\n".join(part for part in (done_by_others, self._result) if part)
-        return Outcome(self._status, said, tuple(self._services.workspace.written), self._agent.usage)
+        outcome = Outcome(self._status, said, tuple(self._services.workspace.written), self._agent.usage, self._judge.evidence)
+        return outcome if self._whole is None else self._with_parts(outcome, self._whole)
+
+    def _with_parts(self, outcome: Outcome, whole: Outcome) -> Outcome:
+        """What is known of the parts that is not settled since."""
+        undone = self._agent.tools.work.undone
+        left = tuple(title for title in whole.missing if title in undone)
+        evidence = (*whole.evidence, *outcome.evidence)
+        return replace(outcome, evidence=evidence, open_questions=whole.open_questions, missing=left, unwritten=undone)
 
     async def _plan(self) -> str:
         """Free: the model plans as it goes. A task that comes back from `reflect` has its next step in the history already."""
         if self._complexity is not None:
             return "execute"
-        self._agent.start(self._task)
-        await self._reflection.run_checks_first()
+        failing = await self._judge.opening()
+        self._agent.start(self._task, failing.word, failing.files)
         return "check_complexity"
 
     async def _check_complexity(self) -> str:
@@ -105,16 +118,18 @@ class Workflow:
         if plan is None:
             self._complexity = Complexity(0.0, separable=False)  # it is not tried again
             return "execute"
+        await self._services.proofs.before_change()
         self._whole = await self._sub_agents.carry_out(plan, self._task)
         self._agent.answer_for_others(self._whole.summary)
-        self._reflection.plan_check = plan.check
+        self._agent.tools.work.delegated(self._whole)
+        self._judge.plan_check = plan.check
         self._status, self._result = "done", ""
         return "reflect"
 
     async def _usable_plan(self) -> Plan | None:
         """None, with a line that says why, where one agent has to do it all."""
         try:
-            plan = await self._make_decomposer().decompose(self._task + self._reflection.what_still_fails(), self._llm)
+            plan = await self._make_decomposer().decompose(self._task + self._what_fails(), self._llm)
         except (ModelOutputError, ContextOverflow, RequestRejected, PluginError) as error:  # the server may know no schemas
             why = "; ".join(filter(None, (str(error), error.remedy if isinstance(error, PluginError) else "")))
         else:
@@ -124,15 +139,21 @@ class Workflow:
         await self._services.events.emit(WorkflowEvent(node="spawn_sub_agents", message=f"{why}; one agent does it all"))
         return None
 
+    def _what_fails(self) -> str:
+        """A remark to the task, "" where nothing does."""
+        check = self._judge.verdict.check
+        return f"\n\n(one agent has tried; `{check}` still fails)" if check else ""
+
     async def _reflect(self) -> str:
         if self._status != "done":
             return DONE
-        if await self._reflection.judge():
+        if await self._judge.goes_on():
             self._failures += 1
             return "spawn_sub_agents" if self._failures == TRIES and self._may_split() else "plan"
-        self._status = self._reflection.status
-        if self._whole and self._status == "done":
-            self._status = self._whole.status
-        said = self._result or ("" if self._whole else self._agent.tools.evidence.summary())
-        self._result = "\n".join(part for part in (said, self._reflection.note) if part)
+        verdict = self._judge.verdict
+        refused = self._whole is not None and self._whole.status == "refused" and verdict.status == "gave_up"
+        self._status = "refused" if refused else verdict.status  # an approval would have helped
+        said = self._result or ("" if self._whole else self._agent.tools.work.summary())
+        known = self._whole is not None and verdict.note in self._whole.summary
+        self._result = "\n".join(part for part in (said, "" if known else verdict.note) if part)
         return DONE

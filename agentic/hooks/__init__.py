@@ -27,13 +27,14 @@ class Setup:
 
     `settings` are the host's, a frozen object per section (`setup.settings.llm.endpoints`). `root` is the folder that the run works
     in. `emit` shows an event. `provider(name)` makes another provider of the same hook, for one that wraps it; of the own name, the
-    one that is replaced.
+    one that is replaced. `prompt(name)` is the text of a template, as the user wants it.
     """
 
     settings: "Settings"
     root: Path
     emit: "Callable[[Event], Awaitable[None]]"
     provider: Callable[[str], Any]
+    prompt: Callable[[str], str]
     section: str = ""
 
     @property

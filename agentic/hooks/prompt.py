@@ -1,4 +1,4 @@
-"""Text for the system message."""
+"""What models are told: templates by name, and sections of the system message."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -27,6 +27,25 @@ class PromptSection:
         sizes = self.tokens if isinstance(self.tokens, Mapping) else {"": self.tokens}
         if any(tier not in TIERS or not isinstance(size, int) or size < 0 for tier, size in sizes.items()):
             raise ValueError(f"the tokens of {self.name!r} are {self.tokens!r}, and have to be sizes for {', '.join(TIERS)}")
+
+
+@dataclass(frozen=True, slots=True)
+class PromptTemplate:
+    """A text that models read, by the name of its purpose. `$word` stands for what the host puts in.
+
+    A plugin offers its own, or another text for one that is there: `replaces` is the plugin whose text it takes the place of. The
+    user's own word, in `[prompts.texts]` or a file in the user's folder, comes before both.
+    """
+
+    name: str
+    text: str
+    replaces: str = ""
+
+
+@hookspec
+def agentic_prompts() -> Iterable[PromptTemplate]:
+    """Offers templates."""
+    raise NotImplementedError
 
 
 @hookspec

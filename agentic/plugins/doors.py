@@ -9,13 +9,15 @@ from typing import Any
 from agentic.hooks import Provider
 from agentic.hooks.batching import Batcher, Closes, Routes, Warms, Watches
 from agentic.hooks.chat import ChatCommand
+from agentic.hooks.checks import Checker
 from agentic.hooks.commands import Command
 from agentic.hooks.complexity import ComplexityEstimator
 from agentic.hooks.context import Condenses, ContextStrategy
 from agentic.hooks.decomposition import Decomposer
 from agentic.hooks.fan_out import FanOut
 from agentic.hooks.launcher import CommandLauncher
-from agentic.hooks.prompt import PromptSection
+from agentic.hooks.prompt import PromptSection, PromptTemplate
+from agentic.hooks.protocol import OutputRepair, ToolProtocol, Vocabulary
 from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Tool, ToolSource
 from agentic.hooks.transport import CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
@@ -52,6 +54,11 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_tool_sources": Door(Provider, ToolSource),
         "agentic_renderers": Door(Provider, Renderer, (), "ui.renderer"),
         "agentic_command_launchers": Door(Provider, CommandLauncher, (), "tools.launcher"),
+        "agentic_tool_protocols": Door(Provider, ToolProtocol, (), "tools.protocol"),
+        "agentic_output_repairs": Door(Provider, OutputRepair),
+        "agentic_checkers": Door(Provider, Checker),
+        "agentic_vocabularies": Door(Vocabulary),
+        "agentic_prompts": Door(PromptTemplate),
         "agentic_prompt_sections": Door(PromptSection),
         "agentic_chat_commands": Door(ChatCommand, names=COMMAND_NAME),
         "agentic_commands": Door(Command, names=COMMAND_NAME),

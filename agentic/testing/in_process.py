@@ -11,6 +11,7 @@ from agentic.errors import ConfigError, ModelOutputError, ToolError
 from agentic.events import Event
 from agentic.hooks import Setup
 from agentic.plugins import Host
+from agentic.plugins.prompts import Prompts
 from agentic.types import Message, Outcome, Plan, ToolSpec
 
 
@@ -38,8 +39,19 @@ def make_setup(
     def no_provider(name: str) -> Any:
         raise ConfigError(f"there is no provider {name!r} in this test: make_setup(provider=...)")
 
-    given = {"emit": nobody, "provider": no_provider, **(_TOOL_DEFAULTS if "memory" in kind.__dataclass_fields__ else {}), **more}
+    given = {
+        "emit": nobody,
+        "provider": no_provider,
+        "prompt": _own_texts,
+        **(_TOOL_DEFAULTS if "memory" in kind.__dataclass_fields__ else {}),
+        **more,
+    }
     return kind(settings=settings or settings_with(), root=root, section=section, **given)
+
+
+def _own_texts(name: str) -> str:
+    """The text of a template, as the installed plugins offer it."""
+    return Prompts(Host(), {})(name)
 
 
 class ScriptedLlm:

@@ -2,7 +2,18 @@
 
 from agentic.wire.answer import AnswerBuilder, ChunkDecoder, usage_of
 from agentic.wire.errors import error_from_body
+from agentic.wire.json_text import leading_object, lenient_object
 from agentic.wire.request import encode_request, sampling_fields
 from agentic.wire.sse import SseParser
 
-__all__ = ["AnswerBuilder", "ChunkDecoder", "SseParser", "encode_request", "error_from_body", "sampling_fields", "usage_of"]
+__all__ = [
+    "AnswerBuilder",
+    "ChunkDecoder",
+    "SseParser",
+    "encode_request",
+    "error_from_body",
+    "leading_object",
+    "lenient_object",
+    "sampling_fields",
+    "usage_of",
+]

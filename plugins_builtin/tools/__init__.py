@@ -10,6 +10,7 @@ _TOOLS = {
     "read_file": ("files", "ReadFile", "reads a text file, or some of its lines"),
     "write_file": ("files", "WriteFile", "creates a file, or replaces its whole content"),
     "edit_file": ("edit", "EditFile", "replaces one piece of a file"),
+    "apply_patch": ("apply_patch", "ApplyPatch", "changes files by a patch in the V4A format"),
     "list_files": ("files", "ListFiles", "lists the files in a folder and below it"),
     "search": ("search", "Search", "finds the lines that match a regular expression"),
     "recall": ("memory", "Recall", "shows a tool output that was left out of the prompt"),

@@ -16,7 +16,11 @@ class Delegate:
         {
             "type": "object",
             "properties": {
-                "tasks": {"type": "array", "items": {"type": "string"}, "description": "what each has to do, and in which files"},
+                "tasks": {
+                    "type": "array",
+                    "items": {"type": ["string", "object"]},
+                    "description": "what each has to do, and in which files",
+                },
                 "isolation": {"type": "string", "enum": ["none", "worktree"], "description": "worktree: a git worktree for each"},
             },
             "required": ["tasks"],

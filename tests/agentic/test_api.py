@@ -40,7 +40,7 @@ def test_a_run_is_a_stream_of_typed_events(server: FakeVLLM, work: Path) -> None
     assert result.changes == ({"path": "a.txt", "kind": "created"},)
     finished = events[-1]
     assert isinstance(finished, RunFinished)
-    assert (finished.status, finished.files) == ("done", ("a.txt",))
+    assert (finished.status, finished.files) == ("unchecked", ("a.txt",))
     assert (work / "a.txt").read_text() == "x\n"
 
 

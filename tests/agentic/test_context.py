@@ -2,10 +2,11 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,26 +14,30 @@ from hypothesis import strategies as st
 
 from agentic.core.budget import Budget
 from agentic.core.context import without_old_reasoning
+from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.prefix import PrefixGuard
-from agentic.core.prompt import surroundings, system_message, task_message, tiered
-from agentic.core.protocols import by_name
 from agentic.core.tokens import TokenCounter
-from agentic.core.vocabulary import vocabulary_for
 from agentic.errors import AgenticError, RequestRejected
+from agentic.hooks import Setup
+from agentic.hooks.protocol import ToolProtocol
 from agentic.hooks.tools import ToolSetup
 from agentic.plugins import Host
+from agentic.plugins.prompts import Prompts
 from agentic.testing import FakeVLLM, answer, error, make_setup, tool_call
 from agentic.testing.answers import Request, count_tokens
 from agentic.types import ChatRequest, Delta, EndpointInfo, Message, TokenCount, ToolCall, ToolSpec
 from agentic.wire.request import encode_tool
 from agentic.workspace import Workspace
+from plugins_builtin.gpt_oss.vocabulary import tokens_for
 from plugins_builtin.instructions import agentic_prompt_sections
+from plugins_builtin.tools.apply_patch import ApplyPatch
 from tests.agentic.test_isolation import IMPL, Install, install, more, plugins
 from tests.conftest import Agentic
 
 __all__ = ["install", "more", "plugins"]
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
 ROOT = Path(__file__).parents[2]
+PROMPTS = Prompts(Host(), {})
 
 
 @given(window=st.integers(2_048, 1_000_000), reserved=st.integers(1, 8192))
@@ -166,11 +171,12 @@ def message_from_wire(data: dict[str, object]) -> Message:
 
 def test_a_missing_vocabulary_is_said_and_never_fetched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TIKTOKEN_CACHE_DIR", str(tmp_path))
-    tokens, why = vocabulary_for("openai/gpt-oss-120b")
-    assert tokens is None
-    assert "not on this disk" in why
+    assert tokens_for("qwen") is None
+    with pytest.raises(AgenticError, match="not on this disk"):
+        tokens_for("openai/gpt-oss-120b")
     (tmp_path / "fb374d419588a4632f3f557e76b4b70aebbca790").write_bytes(b"not a vocabulary")
-    assert vocabulary_for("gpt-oss-20b")[0] is None
+    with pytest.raises(AgenticError):
+        tokens_for("gpt-oss-20b")
     assert list(tmp_path.iterdir()) != []
 
 
@@ -185,18 +191,36 @@ def all_tools() -> list[ToolSpec]:
         return make_setup(ToolSetup)
 
     specs = [host.build("agentic_tools", name, setup).spec for name in sorted(host.offers("agentic_tools"))]
-    return [spec for spec in specs if not (spec.finds or spec.calls)]
+    return [spec for spec in specs if not (spec.finds or spec.calls or spec.opt_in)]
+
+
+def protocol_named(name: str) -> ToolProtocol:
+    host = Host()
+
+    def setup(plugin: str, provider: Callable[[str], Any]) -> Setup:
+        made: Setup = make_setup(provider=provider)
+        return made
+
+    protocol: ToolProtocol = host.build("agentic_tool_protocols", name, setup)
+    return protocol
+
+
+def told_to(name: str) -> list[ToolSpec]:
+    """The tools that stand in the prompt of models with that protocol."""
+    profile = protocol_named(name).profile
+    patch = [ApplyPatch.spec] if "apply_patch" in profile.tools else []
+    return [spec for spec in all_tools() if spec.name not in profile.instead_of] + patch
 
 
 @pytest.mark.parametrize(("tier", "most"), [("nano", 700), ("small", 1500), ("full", 4000)])
-@pytest.mark.parametrize("protocol", ["native", "json", "fenced"])
+@pytest.mark.parametrize("protocol", ["native", "json", "fenced", "harmony"])
 def test_system_text_and_tools_keep_to_their_tier(tier: str, most: int, protocol: str) -> None:
     """Counted with gpt-oss's vocabulary, tools as the JSON that templates make of them (harmony's own form is shorter)."""
     openai_harmony = pytest.importorskip("openai_harmony")
     encoding = openai_harmony.load_harmony_encoding(openai_harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
-    specs = [tiered(spec, tier) for spec in all_tools()]
-    kind = by_name(protocol)
-    system = system_message(kind, specs, tier, "")
+    specs = [tiered(spec, tier) for spec in told_to(protocol)]
+    kind = protocol_named(protocol)
+    system = system_message(PROMPTS, kind, specs, tier, "")
     sent = kind.request(ChatRequest((system,)), specs)
     text = system.text + "".join(f"{json.dumps(encode_tool(tool))}\n" for tool in sent.tools)
     assert len(encoding.encode(text, disallowed_special=())) <= most
@@ -207,10 +231,9 @@ def test_a_first_request_in_this_repository(tier: str, most: int, room: int) -> 
     openai_harmony = pytest.importorskip("openai_harmony")
     encoding = openai_harmony.load_harmony_encoding(openai_harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
     specs = [tiered(spec, tier) for spec in all_tools()]
-    native = by_name("native")
     texts = [
-        system_message(native, specs, tier, "").text,
-        task_message("fix the bug", surroundings(ROOT), Workspace(ROOT), room, "").text,
+        system_message(PROMPTS, protocol_named("native"), specs, tier, "").text,
+        Opening(Workspace(ROOT), PROMPTS, room).first("fix the bug", "", brief=False).text,
     ]
     texts += [json.dumps(encode_tool(spec)) for spec in specs]
     assert sum(len(encoding.encode(str(text), disallowed_special=())) + 8 for text in texts) <= most

@@ -6,16 +6,17 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.core.protocols.fenced import Fenced, blocks
+from agentic.testing.in_process import make_setup
 from agentic.types import Message, ToolSpec
+from plugins_builtin.small_models.fenced import Fenced, blocks
 
 TOOLS = [ToolSpec("write_file", "", {}, "write", writes=("path", "content")), ToolSpec("run", "", {}, "execute", runs="command")]
 CODE = "```python\nprint(1)\n```"
 
 
 def calls(text: str, expected: str = "", cut_off: bool = False) -> list[tuple[str, dict[str, str]]]:
-    protocol = Fenced()
-    protocol.expect(expected)
+    protocol = Fenced(make_setup())
+    protocol.begin("", [expected] if expected else [])
     turn = protocol.read(Message("assistant", text), TOOLS, cut_off)
     return [(call.name, json.loads(call.arguments)) for call in turn.calls]
 

@@ -8,12 +8,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.core.protocols.native import Native
-from agentic.core.recovery.answers import recovered
-from agentic.core.recovery.json_text import lenient_object
-from agentic.core.recovery.repetition import Repetition
+from agentic.core.repetition import Repetition
+from agentic.hooks.protocol import Turn
 from agentic.testing import FakeVLLM, answer, tool_call
+from agentic.testing.in_process import make_setup
 from agentic.types import Message, ToolCall
+from agentic.wire import lenient_object
+from plugins_builtin.gpt_oss.channels import Channels
+from plugins_builtin.protocols.leaked_calls import LeakedCalls
+from plugins_builtin.protocols.native import Native
+from plugins_builtin.tools.apply_patch import ApplyPatch
 from plugins_builtin.tools.edit import EditFile
 from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
 from plugins_builtin.tools.search import Search
@@ -21,7 +25,19 @@ from plugins_builtin.tools.shell import Run
 from tests.conftest import Agentic
 
 OUTPUTS = json.loads((Path(__file__).parent / "model_outputs.json").read_text(encoding="utf-8"))
-TOOLS = [ReadFile.spec, WriteFile.spec, ListFiles.spec, EditFile.spec, Search.spec, Run.spec]
+TOOLS = [ReadFile.spec, WriteFile.spec, ListFiles.spec, EditFile.spec, Search.spec, Run.spec, ApplyPatch.spec]
+
+
+def recovered(answer: Message) -> Message:
+    """As the host has it: every repair, in the order of their names."""
+    return LeakedCalls().repair(Channels().repair(answer, TOOLS), TOOLS)
+
+
+NATIVE = Native(make_setup())
+
+
+def read(answer: Message) -> Turn:
+    return NATIVE.read(recovered(answer), TOOLS, cut_off=False)
 
 
 def message(output: dict[str, Any]) -> Message:
@@ -32,14 +48,14 @@ def message(output: dict[str, Any]) -> Message:
 @pytest.mark.parametrize("output", OUTPUTS, ids=lambda output: output["source"])
 def test_what_must_become_of_it(output: dict[str, Any]) -> None:
     expected = output["becomes"]
-    turn = Native().read(message(output), TOOLS, cut_off=False)
-    assert [(call.name, json.loads(call.arguments)) for call in turn.calls] == [
+    turn = read(message(output))
+    assert [(call.name, json.loads(call.arguments)) for call in turn.message.tool_calls] == [
         (call["name"], call["arguments"]) for call in expected["calls"]
     ]
     assert turn.message.content == expected["content"]
     if "reasoning" in expected:
         assert turn.message.reasoning == expected["reasoning"]
-    assert turn.message.tool_calls == turn.calls
+    assert [(call.id, call.name) for call in turn.message.tool_calls] == [(call.id, call.name) for call in turn.calls]
 
 
 def test_the_corpus_is_of_some_size() -> None:
@@ -73,7 +89,7 @@ def test_history_holds_the_call_that_was_meant_as_valid_json(agentic: Agentic, s
 
 def test_what_the_model_wrote_stays_byte_for_byte_where_nothing_is_wrong() -> None:
     call = ToolCall("1", "read_file", '{ "path" :"a.py"}')
-    assert recovered(Message("assistant", tool_calls=(call,)), TOOLS).tool_calls == (call,)
+    assert recovered(Message("assistant", tool_calls=(call,))).tool_calls == (call,)
 
 
 def test_an_answer_that_repeats_itself_is_stopped(agentic: Agentic, server: FakeVLLM) -> None:
@@ -103,10 +119,12 @@ def test_what_is_new_is_no_repetition(numbers: list[int]) -> None:
 
 @given(st.text(), st.text(max_size=20))
 def test_anything_can_be_read(content: str, arguments: str) -> None:
-    answer_ = Message("assistant", content, tool_calls=(ToolCall("1", content[:30], arguments),))
-    for read in (answer_, Message("assistant", content, content)):
-        turn = Native().read(read, TOOLS, cut_off=False)
-        assert all(isinstance(json.loads(call.arguments), dict) for call in turn.calls)
+    for given_ in (
+        Message("assistant", content, tool_calls=(ToolCall("1", content[:30], arguments),)),
+        Message("assistant", content, content),
+    ):
+        kept = read(given_).message
+        assert all(isinstance(json.loads(call.arguments), dict) for call in kept.tool_calls)
 
 
 @given(

@@ -170,3 +170,29 @@ def test_a_project_may_require_it(parrot: Path, env: dict[str, str], work: Path)
     assert done.returncode == 2
     assert "1.2.3 is installed" in done.stderr
     assert os.linesep.join(done.stderr.splitlines()[1:]).strip().startswith("→ pip install")
+
+
+def test_its_protocol_checker_and_prompts_are_used(parrot: Path, env: dict[str, str], work: Path, server: FakeVLLM) -> None:
+    """The protocol is chosen because it fits; the checker's command decides; another's prompt is replaced."""
+    server.model = "parrot-7b"
+    (work / "feathers").touch()
+    ruffle = answer(tool_calls=tool_call("run", {"command": "touch ruffled"}))
+    smooth = answer(tool_calls=tool_call("run", {"command": "rm ruffled; touch smooth"}))
+    server.script(answer(""), ruffle, answer("done (squawk)"), smooth, answer("done (squawk)"))
+    options = ("run", "ruffle a feather", "--endpoint", server.url, "--approve", "all", "--output", "jsonl")
+    done = run(parrot, env, work, *options)
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert (events[-1]["status"], events[-1]["result"]) == ("done", "done")
+    first, second, *_, last = (request.json for request in server.chats)
+    assert "Polly says: one call at a time." in first["messages"][0]["content"]
+    assert first["temperature"] == 0.25
+    assert "apply_patch" in str(first["tools"])
+    assert second["messages"][-1]["content"] == "Say a word, Polly."
+    assert "a feather is ruffled" in str(last["messages"])
+    assert last["messages"][-1]["role"] == "tool"
+
+
+def test_what_it_offers_to_be_told_is_shown(parrot: Path, env: dict[str, str], work: Path) -> None:
+    listed = run(parrot, env, work, "prompts").stdout
+    assert "plugin parrot-nest (of agentic-parrot)" in next(line for line in listed.splitlines() if line.startswith("turn.empty "))
+    assert run(parrot, env, work, "prompts", "show", "turn.empty").stdout == "Say a word, Polly.\n"

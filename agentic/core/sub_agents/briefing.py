@@ -4,31 +4,27 @@ from collections.abc import Iterable
 
 from agentic.core.sub_agents.leases import is_folder
 from agentic.core.sub_agents.report import Part, how_it_ended
+from agentic.plugins.prompts import Prompts
 from agentic.types import Plan, Subtask, recall_id
 
 MAX_SHOWN = 400  # characters of what a part produced, for those that build on it
 
 
-def briefing(subtask: Subtask, plan: Plan, task: str, turns: int, needed: Iterable[Part], in_a_few_words: bool) -> str:
-    """`needed` are the parts that it depends on, with what came of them. A few words are what very small models bear."""
+def briefing(prompts: Prompts, subtask: Subtask, plan: Plan, task: str, turns: int, needed: Iterable[Part], brief: bool) -> str:
+    """`needed` are the parts that it depends on, with what came of them. What is `brief` is what very small models bear."""
+    text = prompts(
+        "part.brief" if brief else "part",
+        description=f"{subtask.description}{_where(subtask)}",
+        task=task,
+        others=_others(subtask, plan),
+        reads=f"Look at {', '.join(subtask.reads)}." if subtask.reads else "",
+        output=f"Output: {subtask.output}" if subtask.output else "",
+        check=f"It is done when: {subtask.done_check}" if subtask.done_check else "",
+        turns=str(turns),
+    )
     before = [_built_on(part) for part in needed]
-    if in_a_few_words:
-        lines = [
-            f"{subtask.description}{_where(subtask)}",
-            f"This is one part of a larger task, do only this part. The larger task: {task}",
-            _others(subtask, plan),
-        ]
-    else:
-        lines = [
-            f"{subtask.description}{_where(subtask)}",
-            f"You do one part of a larger task, and only that part: other agents do the others now. The larger task: {task}",
-            _others(subtask, plan),
-            f"Look at {', '.join(subtask.reads)}." if subtask.reads else "",
-            f"Output: {subtask.output}" if subtask.output else "",
-            f"It is done when: {subtask.done_check}" if subtask.done_check else "",
-            f"You have {turns} turns. At the end say what you did, and begin a line with `Open:` for what is missing or undecided.",
-        ]
-    return "\n".join(filter(None, [*lines, *(["What it builds on:", *before] if before else [])]))
+    lines = [line for line in text.splitlines() if line.strip()]
+    return "\n".join([*lines, *(["What it builds on:", *before] if before else [])])
 
 
 def _where(subtask: Subtask) -> str:

@@ -5,7 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from agentic.config.schema import SubAgents as SubAgentSettings
-from agentic.core.agent import Agent, AgentServices
+from agentic.core.agent import Agent
+from agentic.core.agent_services import AgentServices
 from agentic.core.sub_agents.team import Team
 from agentic.errors import PluginError, ToolError
 from agentic.events import PlanFinished, PlanMade
@@ -59,8 +60,9 @@ class SubAgents:
         if not self._settings.enabled:
             raise ToolError("sub-agents are switched off here: do it yourself")
         parent = self._family[0]
+        await self._family[1].proofs.before_change()
         outcome = await self.carry_out(plan, parent.task)
-        parent.tools.evidence.not_done = outcome.missing
+        parent.tools.work.delegated(outcome)
         return outcome
 
 

@@ -4,7 +4,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from agentic.core.outcome.evidence import Evidence
+from agentic.core.work import Work
 from agentic.types import Outcome, Subtask, Usage
 
 MAX_EVIDENCE = 3
@@ -15,24 +15,25 @@ _NOTHING = re.compile(r"^\W*(none|nothing|no|n/a)?\W*$", re.IGNORECASE)
 
 @dataclass(slots=True)
 class Part:
-    """A subtask with what came of it; `seconds` of its own agent's work."""
+    """A subtask with what came of it; `seconds` of its own agent's work, `touched` the files that it meant to change."""
 
     subtask: Subtask
     outcome: Outcome
     seconds: float = 0.0
+    touched: tuple[str, ...] = ()
 
 
 def outcome_of(
-    status: str, said: str, files: Sequence[str], evidence: Evidence, usage: Usage, missing: tuple[str, ...] = ()
+    title: str, status: str, said: str, files: Sequence[str], work: Work, usage: Usage, unwritten: tuple[str, ...] = ()
 ) -> Outcome:
-    """What an agent said, in its parts; what it ran is evidence. `missing` are files that it did not write."""
+    """What an agent said, in its parts; what it ran is evidence. `unwritten` are files that it was to write."""
     lines = said.splitlines()
     found = [(line, match[1].strip()) for line in lines if (match := _OPEN.match(line))]
     summary = "\n".join(line for line in lines if line not in dict(found)).strip()
-    latest = dict(evidence.checks)
-    ran = [f"`{command}`: exit code {output.exit_code}" for command, output in latest.items()]
+    ran = [f"`{command}`: exit code {output.exit_code}" for command, output in work.ran.items()]
     questions = tuple(text for _, text in found if not _NOTHING.match(text))
-    return Outcome(status, summary, tuple(files), usage, tuple(ran[-MAX_EVIDENCE:]), questions, missing)
+    left = {title: unwritten} if unwritten else {}
+    return Outcome(status, summary, tuple(files), usage, tuple(ran[-MAX_EVIDENCE:]), questions, unwritten=left)
 
 
 def report(parts: Sequence[Part], together: float) -> Outcome:
@@ -42,7 +43,10 @@ def report(parts: Sequence[Part], together: float) -> Outcome:
     undone = tuple(part.subtask.title for part in missing)
     if undone:
         lines.append(f"Not done: {', '.join(undone)}.")
-    questions = tuple(f"{part.subtask.title}: {question}" for part in parts for question in _open(part.outcome))
+    questions = tuple(f"{part.subtask.title}: {question}" for part in parts for question in part.outcome.open_questions)
+    for part in parts:
+        if part.outcome.status == "done" and part.outcome.unwritten:
+            lines.append(f"{part.subtask.title}: not written: {', '.join(_unwritten(part))}")
     if questions:
         lines += ["Open:", *(f"- {question}" for question in questions)]
     usage = sum((part.outcome.usage for part in parts), Usage())
@@ -55,12 +59,13 @@ def report(parts: Sequence[Part], together: float) -> Outcome:
         tuple(f"{part.subtask.title}: {each}" for part in parts for each in part.outcome.evidence),
         questions,
         undone,
+        {part.subtask.title: _unwritten(part) for part in parts if part in missing or part.outcome.unwritten},
     )
 
 
-def _open(outcome: Outcome) -> tuple[str, ...]:
-    unwritten = f"not written: {', '.join(outcome.missing)}"
-    return (*outcome.open_questions, unwritten) if outcome.missing else outcome.open_questions
+def _unwritten(part: Part) -> tuple[str, ...]:
+    """The files that settle a part: those that it did not write, or for one that is not done all that it was to write."""
+    return tuple(path for paths in part.outcome.unwritten.values() for path in paths) or part.subtask.writes or part.touched
 
 
 def how_it_ended(outcome: Outcome) -> str:

@@ -5,12 +5,13 @@ import logging
 import math
 import os
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from agentic.config.schema import SubAgents
-from agentic.core.agent import Agent, AgentServices
-from agentic.core.outcome.checks import check_command
+from agentic.core.agent import Agent
+from agentic.core.agent_services import AgentServices
 from agentic.core.sub_agents.briefing import MAX_SHOWN, briefing
 from agentic.core.sub_agents.leases import Leases, is_folder
 from agentic.core.sub_agents.report import Part, outcome_of, report
@@ -19,10 +20,11 @@ from agentic.errors import AgenticError, ToolError
 from agentic.events import SubAgentFinished, SubAgentStarted, Warned
 from agentic.hooks.batching import Lane
 from agentic.sessions import ConversationHistory
-from agentic.types import Outcome, Plan, Subtask
+from agentic.types import Change, Outcome, Plan, Subtask
 from agentic.workspace import Workspace
 
 _log = logging.getLogger("agentic.sub_agents")
+_NONE: Mapping[str, Change] = MappingProxyType({})
 REPORT_AT = 0.8  # of a sub-agent's time, from when on its next turn is the last
 
 
@@ -90,10 +92,13 @@ class Team:
             calls.sub_agents -= 1
             self._leases.release(history.agent)
             self._services.approver.limits.pop(history.agent, None)
-            said = said or agent.tools.evidence.summary() or agent.last_words[:MAX_SHOWN]
+            said = said or agent.tools.work.summary() or agent.last_words[:MAX_SHOWN]
             files = tuple(space.written) if files is None else files
             self._keep(
-                subtask, outcome_of(status, said, files, agent.tools.evidence, agent.usage, missing), time.monotonic() - started
+                subtask,
+                outcome_of(subtask.title, status, said, files, agent.tools.work, agent.usage, missing),
+                time.monotonic() - started,
+                agent.tools.work.changes,
             )
             await emit(SubAgentFinished(status=status, files=files, agent=history.agent))
         return self._parts[subtask.id].outcome
@@ -104,8 +109,9 @@ class Team:
         try:
             async with asyncio.timeout(self._seconds) as limits[name]:
                 agent.has_to_end = lambda: _left(limits[name]) < (1 - REPORT_AT) * self._seconds
-                few = self._services.protocol == "fenced"
-                agent.start(briefing(subtask, self._plan, self._task, self._turns, self._needed(subtask), few))
+                needed = self._needed(subtask)
+                brief = agent.profile.brief
+                agent.start(briefing(self._services.prompts, subtask, self._plan, self._task, self._turns, needed, brief))
                 status, said = await agent.run()
                 return await self._done(agent, subtask, space, said) if status == "done" else (status, said, ())
         except TimeoutError:
@@ -117,13 +123,13 @@ class Team:
             return "failed", f"{type(error).__name__}: {error}", ()
 
     async def _done(self, agent: Agent, subtask: Subtask, space: Workspace, said: str) -> tuple[str, str, tuple[str, ...]]:
-        """As `_work`; very small models are told once what is missing."""
-        status, missing, evidence = "done", _missing(space, subtask.writes), agent.tools.evidence
-        if missing and self._services.protocol == "fenced":
-            agent.tell(f"Not there yet: {', '.join(missing)}. Write that now.")
+        """As `_work`; it is told once what is missing."""
+        status, missing, work = "done", _missing(space, subtask.writes), agent.tools.work
+        if missing and not work.write_failed:
+            agent.tell(self._services.prompts("part.not_there", files=", ".join(missing)))
             status, said = await agent.run()
             missing = _missing(space, subtask.writes)
-        if status == "done" and evidence.write_failed and not evidence.written:
+        if status == "done" and work.write_failed and not work.changes:
             return "gave_up", f"It could not write anything. {said}", tuple(missing)
         return status, said, tuple(missing)
 
@@ -145,26 +151,26 @@ class Team:
 
     async def _check(self) -> str:
         """What fails of the whole, "" for nothing or where nothing can be run."""
-        tools, command = self._parent.tools, self._plan.check or check_command(self._services.workspace.root)
-        if not command or not tools.can_run():
-            return ""
-        evidence, unchecked = tools.evidence, tools.evidence.unchecked_code
-        output = await tools.run_command(command)
-        evidence.forget(command)  # it may be rolled back: the whole is judged when all is there
-        evidence.unchecked_code = unchecked
-        return f"`{command}` (exit code {output.exit_code})" if output.failed else ""
+        if self._plan.check:
+            if not self._services.approver.can("execute"):
+                return ""
+            output = await self._parent.tools.run_command(self._plan.check)
+            return f"`{self._plan.check}` (exit code {output.exit_code})" if output.failed else ""
+        findings = await self._services.proofs.look(list(self._parent.tools.work.changes.values()), may_ask=True)
+        failing = [finding for finding in findings if finding.result.failures and finding.check.command]
+        return f"`{failing[0].check.command}`" if failing else ""
 
     def _needed(self, subtask: Subtask) -> list[Part]:
         return [self._parts[name] for name in subtask.depends_on if name in self._parts]
 
-    def _keep(self, subtask: Subtask, outcome: Outcome, seconds: float) -> Outcome:
+    def _keep(self, subtask: Subtask, outcome: Outcome, seconds: float, changes: Mapping[str, Change] = _NONE) -> Outcome:
         """What is known of a part counts at once, however the whole ends."""
-        self._parts[subtask.id] = Part(subtask, outcome, seconds)
-        self._parent.usage += outcome.usage
+        self._parts[subtask.id] = Part(subtask, outcome, seconds, tuple(changes))
+        self._parent.extra_usage += outcome.usage
         self._parent.context.history.session.keep_output(outcome.summary)
         for path in outcome.files:
             self._services.workspace.written[path] = None
-            self._parent.tools.evidence.wrote(path)
+            self._parent.tools.work.changed(changes.get(path) or Change(path))
         return outcome
 
     def report(self, outcomes: Sequence[Outcome] = ()) -> Outcome:

@@ -1,0 +1,35 @@
+"""What the agents of a session share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agentic.core.approval import Approver
+from agentic.core.call_budget import CallBudget
+from agentic.core.proofs import Proofs
+from agentic.core.service import LlmService
+from agentic.core.toolbox import Toolbox
+from agentic.hooks.context import ContextStrategy
+from agentic.hooks.protocol import ToolProtocol
+from agentic.plugins.dispatcher import Dispatcher
+from agentic.plugins.prompts import Prompts
+from agentic.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True)
+class AgentServices:
+    """What an agent works with; sub-agents share all of it. Each agent makes a protocol of its own."""
+
+    llm: LlmService
+    events: Dispatcher
+    make_protocol: Callable[[], ToolProtocol]
+    toolbox: Toolbox
+    strategy: ContextStrategy
+    approver: Approver
+    workspace: Workspace
+    calls: CallBudget
+    prompts: Prompts
+    proofs: Proofs
+    instructions: str = ""
+    covered: frozenset[str] = frozenset()
+    effort: str = ""
+    debug: bool = False

@@ -1,0 +1,81 @@
+"""Arguments of tool calls: text from a model, so anything."""
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from agentic.errors import ToolError
+from agentic.types import ToolCall, ToolNote, ToolOutput
+
+MAX_NOTE = 120
+_MAIN = ("command", "path", "query", "key", "id")
+_NEAR = 30  # characters shown around the place where JSON goes wrong
+
+
+def parse(arguments: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments, held to the tool's schema. Raises ToolError that tells the model what is wrong with them."""
+    value = _loads(arguments)
+    if not isinstance(value, dict):
+        raise ToolError(f"the arguments must be a JSON object, not {_short(value)}")
+    return check(value, schema)
+
+
+def check(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+    """As `parse`, from what was read already. What is null and need not be there counts as left out."""
+    optional = set(schema.get("properties", {})) - set(schema.get("required", ()))
+    value = {name: _writable(item) for name, item in value.items() if item is not None or name not in optional}
+    from jsonschema.validators import validator_for
+
+    validator = validator_for(schema)(schema)
+    problems = sorted(validator.iter_errors(value), key=lambda problem: [str(part) for part in problem.absolute_path])
+    if problems:
+        said = "; ".join(dict.fromkeys(map(_told, problems[:3])))
+        raise ToolError(f"{said}. The arguments are {', '.join(schema.get('properties', {})) or 'none'}")
+    return value
+
+
+def note(call: ToolCall, output: ToolOutput) -> ToolNote:
+    """What a call came to, in a few words."""
+    try:
+        arguments = _loads(call.arguments)
+    except ToolError:
+        arguments = {}
+    main = next((arguments[name] for name in _MAIN if name in arguments), "") if isinstance(arguments, dict) else ""
+    return ToolNote(" ".join(f"{call.name} {main}".split())[:MAX_NOTE], output.failed, output.exit_code)
+
+
+def _told(problem: Any) -> str:
+    """One problem in a line: where it is, and what is wrong there."""
+    where = ".".join(str(part) for part in problem.absolute_path)
+    if problem.validator == "type":
+        return f"{where or 'the whole'} must be of type {problem.validator_value}, not {_short(problem.instance)}"
+    if problem.validator == "required":
+        return f"missing: {', '.join(name for name in problem.validator_value if name not in problem.instance)}"
+    if problem.validator == "additionalProperties":
+        known = problem.schema.get("properties", {})
+        return f"unknown: {', '.join(name for name in problem.instance if name not in known)}"
+    return f"{where}: {problem.message[:200]}" if where else str(problem.message)[:200]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= 40 else f"{text[:40]}…"
+
+
+def _writable(item: Any) -> Any:
+    """A lone surrogate cannot be written anywhere."""
+    return item.encode("utf-8", "replace").decode() if isinstance(item, str) else item
+
+
+def _loads(arguments: str) -> Any:
+    try:
+        return json.loads(arguments or "{}", parse_constant=_refuse)
+    except json.JSONDecodeError as error:
+        near = arguments[max(0, error.pos - _NEAR) : error.pos + _NEAR]
+        raise ToolError(f"the arguments are not valid JSON: {error.msg} at character {error.pos}, near {near!r}") from error
+    except (ValueError, RecursionError) as error:
+        raise ToolError(f"the arguments are not valid JSON: {str(error)[:100]}") from error
+
+
+def _refuse(constant: str) -> None:
+    raise ValueError(f"{constant} is not JSON")

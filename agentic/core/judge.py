@@ -1,0 +1,190 @@
+"""How a task ended, by what was changed and what the checks show; and what the model still has to be told.
+
+It knows no language, runner or tool. Only proofs decide. The model is asked again only where there is something new to say.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from agentic.core.agent import Agent
+from agentic.core.proofs import NOT_PERMITTED, Finding, Proofs
+from agentic.hooks.checks import Failure
+from agentic.plugins.prompts import Prompts
+from agentic.workspace import Workspace
+
+MAX_ROUNDS = 4
+MAX_FAILURES = 6
+MAX_NAMED = 3
+_FILE = re.compile(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`status` is done, unchecked or gave_up; `note` one sentence for the user. `word` is what the model is told, "" for nothing.
+
+    `files` are those to correct, the likeliest first; `failures` how many there are, `check` what shows the first of them.
+    """
+
+    status: str
+    note: str = ""
+    word: str = ""
+    files: tuple[str, ...] = ()
+    failures: int = 0
+    check: str = ""
+
+
+class Judge:
+    """Of one task. `may_ask`: whether commands may be run that need a question. `plan_check` is a command that a plan names."""
+
+    def __init__(self, task: str, agent: Agent, proofs: Proofs, prompts: Prompts, workspace: Workspace, may_ask: bool) -> None:
+        self._agent = agent
+        self._proofs = proofs
+        self._prompts = prompts
+        self._workspace = workspace
+        self._may_ask = may_ask
+        self._missing = [path for path in dict.fromkeys(_FILE.findall(task)) if not self._there(path)]
+        self._told: set[str] = set()
+        self._rounds = 0
+        self._best: tuple[Verdict, dict[str, bytes | None]] | None = None
+        self.plan_check = ""
+        self.evidence: tuple[str, ...] = ()
+        self.verdict = Verdict("done")
+
+    async def opening(self) -> Verdict:
+        """What fails before anything is changed, for models that should see it first."""
+        if not self._agent.profile.failures_first:
+            return Verdict("done")
+        await self._proofs.before_change()
+        return self._of_failures(self._proofs.before())
+
+    async def goes_on(self) -> bool:
+        """Judges, tells the agent what it has to be told, and says whether there was any."""
+        self.verdict = verdict = await self._judged()
+        restarts = self._agent.profile.restarts
+        again = self._rounds < restarts if restarts else self._rounds < MAX_ROUNDS and verdict.word not in self._told
+        if not (verdict.word and again and self._agent.has_calls_left):
+            self._settle_for_the_best(verdict)
+            return False
+        self._rounds += 1
+        self._told.add(verdict.word)
+        self._agent.raise_temperature()
+        if restarts:
+            self._remember_the_best(verdict)
+            self._put_back({})
+            await self._agent.restart()
+        else:
+            self._agent.tell(verdict.word)
+        return True
+
+    async def _judged(self) -> Verdict:
+        work = self._agent.tools.work
+        if work.undone:
+            parts = ", ".join(work.undone)
+            return Verdict("gave_up", f"Not done: {parts}.", self._prompts("judge.not_done", parts=parts))
+        if not work.changes:
+            return self._without_changes()
+        findings = await self._proofs.look(list(work.changes.values()), self._may_ask, self.plan_check)
+        self.evidence = tuple(f"{each.check.command or each.check.what}: {each.result.state}" for each in findings)
+        if any(finding.fails for finding in findings):
+            return self._of_failures([finding for finding in findings if finding.fails])
+        word = self._hint([finding for finding in findings if finding.hints]) or self._not_there()
+        status, note = self._status(findings)
+        return Verdict(status, note, word, tuple(work.changes) if word else (), sum(len(each.hints) for each in findings))
+
+    def _without_changes(self) -> Verdict:
+        """Nothing was changed: there is nothing to judge, unless the model meant to change something."""
+        failing = [finding for finding in self._proofs.before() if finding.fails]
+        if self._agent.tools.work.tried and failing:
+            return self._of_failures(failing)
+        if failing:
+            return Verdict("unchecked", f"Nothing was changed; `{failing[0].check.command}` fails as before.")
+        return Verdict("done", word=self._not_there() if self._agent.tools.work.tried else "")
+
+    def _of_failures(self, findings: Iterable[Finding]) -> Verdict:
+        """The task is not done as long as these fail."""
+        findings = [finding for finding in findings if finding.fails]
+        if not findings:
+            return Verdict("done")
+        counted = [failure for finding in findings for failure in finding.counts if not failure.own]
+        first = findings[0].check
+        names = ", ".join(failure.name for failure in counted[:MAX_NAMED])
+        more = f" and {len(counted) - MAX_NAMED} more" if len(counted) > MAX_NAMED else ""
+        shown = f"`{first.command}` fails" if first.command else first.what
+        word = "\n".join(
+            self._prompts(
+                "judge.fails", what=each.check.what, command=each.check.command or each.check.name, failures=_listed(each.counts)
+            )
+            for each in findings
+        )
+        files = tuple(dict.fromkeys(path for failure in counted for path in failure.files))
+        count = sum(each.weight for each in counted)
+        return Verdict("gave_up", f"Not done: {shown} ({names}{more}).", word, files, count, first.command or first.what)
+
+    def _hint(self, findings: Sequence[Finding]) -> str:
+        """Once for each."""
+        words = [self._prompts("judge.hint", what=each.check.what, failures=_listed(each.hints)) for each in findings]
+        new = [word for word in words if word not in self._told]
+        self._told.update(new)
+        return "\n".join(new)
+
+    def _not_there(self) -> str:
+        missing = ", ".join(path for path in self._missing if not self._there(path))
+        word = self._prompts("judge.not_there", files=missing) if missing else ""
+        return "" if word in self._told else word
+
+    def _status(self, findings: Sequence[Finding]) -> tuple[str, str]:
+        """(status, note) where no proof fails."""
+        proofs = [finding for finding in findings if finding.check.authority == "proof"]
+        passing = [finding for finding in proofs if finding.result.state != "cannot_run"]
+        waiting = [finding for finding in proofs if finding.result.state == "cannot_run" and finding.check.command]
+        if missing := [path for path in self._missing if not self._there(path)]:
+            return "unchecked", f"Not there: {', '.join(missing)}."
+        if not any(finding.check.command for finding in passing) and waiting:
+            why = waiting[0].result.why
+            return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it" + (
+                "." if why == NOT_PERMITTED else f", but {why}."
+            )
+        if not passing:
+            return "unchecked", ""  # nothing here knows such files
+        old = sum(len(finding.old) for finding in proofs)
+        return "done", f"({old} failed before and still {'does' if old == 1 else 'do'}: {proofs[0].check.what}.)" if old else ""
+
+    def _there(self, path: str) -> bool:
+        return os.path.lexists(self._workspace.root / path)
+
+    def _remember_the_best(self, verdict: Verdict) -> None:
+        if self._best is None or _rank(verdict) < _rank(self._best[0]):
+            self._best = verdict, {path: self._data(path) for path in self._workspace.originals}
+
+    def _settle_for_the_best(self, verdict: Verdict) -> None:
+        """Of several attempts the one with the fewest failures stays, the earlier of equals."""
+        if self._best is not None and _rank(self._best[0]) <= _rank(verdict):
+            self.verdict, files = self._best
+            self._put_back(files)
+
+    def _put_back(self, files: Mapping[str, bytes | None]) -> None:
+        """Files as an attempt left them; those that it did not touch as they were before the task."""
+        for path, original in self._workspace.originals.items():
+            data = files.get(path, original)
+            if data == self._data(path):
+                continue
+            if data is None:
+                self._workspace.remove(path)
+            else:
+                self._workspace.write(path, data)
+
+    def _data(self, path: str) -> bytes | None:
+        return self._workspace.read(path).data if self._workspace.exists(path) else None
+
+
+def _listed(failures: Sequence[Failure]) -> str:
+    shown = [failure.message or failure.name for failure in failures[:MAX_FAILURES]]
+    more = [f"(and {len(failures) - MAX_FAILURES} more)"] if len(failures) > MAX_FAILURES else []
+    return "\n".join([*dict.fromkeys(shown), *more])
+
+
+def _rank(verdict: Verdict) -> tuple[bool, int]:
+    """The lower the better: proofs that fail weigh more than any number of hints."""
+    return verdict.status == "gave_up", verdict.failures

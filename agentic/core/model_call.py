@@ -1,0 +1,75 @@
+"""One answer of the model within a conversation: an overflow shrinks the prompt, broken output is asked for again otherwise."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+
+from agentic.core.context import Context
+from agentic.core.service import Emit, LlmService
+from agentic.errors import ContextOverflow, ModelOutputError
+from agentic.events import Warned
+from agentic.hooks.batching import Lane
+from agentic.types import ChatRequest, Message, ToolSpec, Usage
+from agentic.wire import AnswerBuilder
+
+RETRY_TEMPERATURE = 0.7
+Make = Callable[[Sequence[Message], float | None], ChatRequest]
+"""A request from the messages and a temperature."""
+
+
+class _Overflowed(Exception):
+    """The server's window ended; `tokens` is what the prompt had."""
+
+    def __init__(self, error: ContextOverflow, tokens: int) -> None:
+        super().__init__(str(error))
+        self.error = error
+        self.tokens = tokens
+
+
+class ModelCall:
+    """`known` are the tools whose calls are recognised, `tries` how many broken answers are borne; `usage` adds up."""
+
+    def __init__(self, llm: LlmService, context: Context, lane: Lane, emit: Emit, known: Sequence[ToolSpec], tries: int) -> None:
+        self._llm = llm
+        self._context = context
+        self._lane = lane
+        self._emit = emit
+        self._known = known
+        self._tries = tries
+        self.usage = Usage()
+
+    async def answer(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
+        """(the answer, whether it ran into the token limit). Raises AgenticError."""
+        overflowed, broken = False, 0
+        while True:
+            try:
+                return await self._stream(make, temperature)
+            except _Overflowed as overflow:
+                if overflowed:
+                    raise overflow.error from overflow
+                overflowed = True
+                self._context.overflowed(overflow.tokens)
+            except ModelOutputError as error:
+                broken += 1
+                if broken >= self._tries:
+                    raise
+                await self._emit(Warned(message=f"{error}; asking again"))
+                temperature = RETRY_TEMPERATURE + 0.1 * min(broken, 5)
+
+    async def _stream(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
+        prepared = await self._context.request(lambda messages: make(messages, temperature))
+        making = AnswerBuilder()
+        try:
+            answer = await self._llm.answer(prepared, self._lane, self._emit, making, self._context.history.partial)
+        except ContextOverflow as error:
+            raise _Overflowed(error, prepared.tokens) from error
+        except asyncio.CancelledError:
+            if making.message().content:  # what the user has seen stays in the history
+                self._context.history.add(Message("assistant", making.message().content))
+            raise
+        cut_off = answer.finish_reason == "length"
+        self.usage += answer.usage or Usage()
+        if cut_off and answer.usage and answer.usage.completion_tokens < (prepared.request.max_tokens or 0):
+            full = ContextOverflow("the model's window ended before its answer did", "serve a larger window")
+            raise _Overflowed(full, prepared.tokens)
+        known = self._known if prepared.request.tools else ()  # else its text is the form that was asked for
+        return self._llm.repaired(answer.message, known), cut_off

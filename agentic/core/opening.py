@@ -1,0 +1,142 @@
+"""The messages that a conversation and its tasks begin with."""
+
+import os
+import time
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from agentic.errors import AgenticError
+from agentic.files import files_below
+from agentic.hooks.protocol import ToolProtocol
+from agentic.plugins.prompts import Prompts
+from agentic.types import Message, ToolSpec
+from agentic.workspace import Workspace
+
+MAX_NAMES = 60
+MAX_FILE_BYTES = 8_000
+_MAX_LISTED = 5_000
+
+
+def system_message(prompts: Prompts, protocol: ToolProtocol, tools: Sequence[ToolSpec], tier: str, instructions: str) -> Message:
+    """Byte-stable for a version, a tier, a protocol and its tools: the server's prefix cache rests on it."""
+    parts = [prompts(f"system.{tier}"), protocol.instructions(tools), instructions]
+    return Message("system", "\n\n".join(filter(None, parts)))
+
+
+def tiered(tool: ToolSpec, tier: str) -> ToolSpec:
+    """The tool as this tier describes it: bare, with its parameters' meaning, or with all guidance."""
+    if tier == "nano":
+        return replace(tool, parameters=_bare(tool.parameters, tool.refinements))
+    return replace(tool, description=f"{tool.description} {tool.guidance}".strip()) if tier == "full" else tool
+
+
+def _bare(schema: Mapping[str, Any], without: Sequence[str]) -> dict[str, Any]:
+    """Without what the parameters mean; unknown ones are refused all the same."""
+    parts = schema.get("properties", {})
+    properties = {name: _without_description(part) for name, part in parts.items() if name not in without}
+    kept = {name: value for name, value in schema.items() if name != "additionalProperties"}
+    return {**kept, "properties": properties} if properties else kept
+
+
+def _without_description(part: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in part.items() if name != "description"}
+
+
+class Opening:
+    """Makes the messages that a task begins with.
+
+    `room` in tokens of the prompt; files that are `covered` stand in the prompt already.
+    """
+
+    def __init__(self, workspace: Workspace, prompts: Prompts, room: int, covered: Collection[str] = ()) -> None:
+        self._workspace = workspace
+        self._prompts = prompts
+        self._room = room  # a third of the budget in tokens is as many bytes as the budget has tokens
+        self._covered = covered
+        self._around = ""
+
+    def first(self, task: str, reminder: str, brief: bool) -> Message:
+        """The task, after what is volatile and the folder's file names; a small folder's files come along while they fit."""
+        self._around = "" if brief else _surroundings(self._workspace.root)
+        names = file_names(self._workspace.root)
+        small = len(names) <= MAX_NAMES and sum(map(len, names)) <= self._room // 3
+        parts = [self._around] if self._around else []
+        if names:
+            parts.append("Files in the folder:\n" + ("\n".join(names) if small else _folded(names, self._room // 3)))
+        parts += self._contents(name for name in names if (small or name in task) and os.path.basename(name) not in self._covered)
+        parts.append(f"Task: {task}" if parts else task)
+        return Message("user", "\n\n".join([*parts, reminder] if reminder else parts))
+
+    def later(self, task: str, brief: bool) -> str:
+        """A task of a conversation that has begun: what is volatile comes along where it has changed."""
+        around = "" if brief else _surroundings(self._workspace.root)
+        told, self._around = self._around, around
+        return f"{around}\n\n{task}" if around != told else task
+
+    def again(self, task: str, wrong: str, files: Sequence[str]) -> Message:
+        """What has to be corrected, and nothing else: small models drown in more."""
+        names = " and ".join(files) or "file"
+        contents = "\n\n".join(self._contents(files))
+        return Message("user", self._prompts("repair", files=contents, task=task, wrong=wrong, names=names).strip())
+
+    def _contents(self, names: Iterable[str]) -> list[str]:
+        parts, room = [], self._room
+        for name in names:
+            text = _small_text(self._workspace, name)
+            if text and len(text) + len(name) <= room:
+                room -= len(text) + len(name) + 16
+                parts.append(f"{name}\n```\n{text.rstrip()}\n```")
+        return parts
+
+
+def _surroundings(root: Path) -> str:
+    """What changes from day to day; only ever in the newest message."""
+    branch = _branch(root)
+    return f"Date: {time.strftime('%Y-%m-%d')}. Folder: {root.name}" + (f" (git branch {branch})." if branch else ".")
+
+
+def _branch(root: Path) -> str:
+    """Read, not asked for: git would run what a repository configures."""
+    for folder in (root, *root.parents):
+        try:
+            head = (folder / ".git" / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
+        except OSError:
+            continue
+        return head.removeprefix("ref: refs/heads/")[:60] if head.startswith("ref:") else head[:12]
+    return ""
+
+
+def _folded(names: Sequence[str], room: int) -> str:
+    """What is at the top: files, and folders with how many files are below."""
+    below = Counter(name.partition("/")[0] for name in names if "/" in name)
+    lines = [
+        *(name for name in names if "/" not in name),
+        *(f"{folder}/ ({count} files)" for folder, count in sorted(below.items())),
+    ]
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    more = f"\n(and {len(lines) - len(kept)} more)" if len(lines) > len(kept) else ""
+    return "\n".join(kept) + more
+
+
+def file_names(root: Path) -> list[str]:
+    """What is listed for the model: no hidden files."""
+    shown = (name for name in files_below(root) if not any(part.startswith(".") for part in name.split("/")))
+    return list(islice(shown, _MAX_LISTED))
+
+
+def _small_text(workspace: Workspace, name: str) -> str:
+    try:
+        if (workspace.root / name).stat().st_size > MAX_FILE_BYTES:
+            return ""
+        return workspace.read(name).data.decode("utf-8")
+    except (AgenticError, OSError, UnicodeDecodeError):
+        return ""

@@ -1,0 +1,138 @@
+"""What the checkers show of the folder: once before the first change of a task, and after its changes."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+
+from agentic.core.approval import Approver
+from agentic.errors import AgenticError, PluginError
+from agentic.hooks.checks import Check, Checker, CheckResult, Failure
+from agentic.plugins.dispatcher import Dispatcher
+from agentic.threads import on_daemon_thread
+from agentic.types import Change, ToolOutput
+from agentic.workspace import Workspace
+
+RunCommand = Callable[[str], Awaitable[ToolOutput]]
+NOT_PERMITTED = "it needs an approval"
+MAX_SHOWN = 1_500  # characters of an output that the model has not asked for
+_CANNOT_RUN = (None, 124, 126, 127)  # refused, it never ended, it is no program, there is no such program
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A check with what it shows. `counts` are the failures that the task answers for, `old` those that were there before."""
+
+    check: Check
+    result: CheckResult
+    counts: tuple[Failure, ...] = ()
+    old: tuple[Failure, ...] = ()
+
+    @property
+    def fails(self) -> bool:
+        """Whether it decides that the task is not done."""
+        return self.check.authority == "proof" and any(not failure.own for failure in self.counts)
+
+    @property
+    def hints(self) -> tuple[Failure, ...]:
+        """What only the model is told."""
+        return tuple(failure for failure in self.counts if failure.own or self.check.authority == "hint")
+
+
+class Proofs:
+    """Of one session. `run_command` runs what checkers ask for, as tools do; nothing else is ever run here."""
+
+    def __init__(self, checkers: Mapping[str, Checker], workspace: Workspace, approver: Approver, events: Dispatcher) -> None:
+        self._checkers = checkers
+        self._workspace = workspace
+        self._approver = approver
+        self._events = events
+        self._turn = asyncio.Lock()
+        self._task = ""
+        self._before: dict[str, CheckResult] | None = None
+        self._found: list[tuple[Check, CheckResult]] = []
+        self.run_command: RunCommand | None = None
+
+    def begin(self, task: str) -> None:
+        """A new task: what is there now is what was there before it."""
+        self._task = task
+        self._before = None
+        self._found = []
+
+    async def before_change(self) -> None:
+        """Looks at what is there, the first time it is called in a task; commands only where they need no question."""
+        async with self._turn:
+            if self._before is None:
+                self._before = {}
+                self._found = await self._results((), self._approver.free("execute"))
+                self._before = {check.name: result for check, result in self._found if result.why != NOT_PERMITTED}
+
+    async def look(self, changes: Sequence[Change], may_ask: bool, plan_check: str = "") -> list[Finding]:
+        """What the checks show now. Commands are run where they need no question, or where one may be asked.
+
+        `plan_check` is a command of a model's own making: what it shows is a hint.
+        """
+        async with self._turn:
+            permitted = self._approver.free("execute") or (may_ask and self._approver.can("execute"))
+            findings = [self._finding(*each) for each in await self._results(changes, permitted)]
+            if plan_check and permitted and self.run_command is not None:
+                output = await self.run_command(plan_check)
+                if output.failed and output.exit_code not in _CANNOT_RUN:
+                    check = Check("plan", f"The plan's check ({plan_check}) fails", plan_check, "hint")
+                    failure = Failure("plan", output.text[-MAX_SHOWN:])
+                    findings.append(Finding(check, CheckResult("fails", (failure,)), (failure,)))
+            return findings
+
+    def before(self) -> list[Finding]:
+        """What failed before the first change."""
+        return [Finding(check, result, result.failures) for check, result in self._found if check.covers]
+
+    async def _results(self, changes: Sequence[Change], permitted: bool) -> list[tuple[Check, CheckResult]]:
+        return [
+            (check, await self._result(checker, check, changes, permitted))
+            for checker in self._checkers.values()
+            for check in await on_daemon_thread(partial(self._asked, checker, changes))
+        ]
+
+    def _asked(self, checker: Checker, changes: Sequence[Change]) -> list[Check]:
+        try:
+            return checker.checks(self._task, self._workspace, tuple(changes))
+        except AgenticError as error:
+            self._complain(error)
+            return []
+
+    async def _result(self, checker: Checker, check: Check, changes: Sequence[Change], permitted: bool) -> CheckResult:
+        before = (self._before or {}).get(check.name)
+        if before is not None and before.late:
+            return before
+        output = ToolOutput("")
+        try:
+            if check.command:
+                if not permitted or self.run_command is None:
+                    return CheckResult("cannot_run", why=NOT_PERMITTED)
+                output = await self.run_command(f"{check.command} {check.extra}".strip())
+                if output.exit_code is None:  # it was refused
+                    return CheckResult("cannot_run", why=NOT_PERMITTED)
+            read: CheckResult = await on_daemon_thread(partial(checker.result, check, output, self._workspace, tuple(changes)))
+            return read
+        except AgenticError as error:
+            self._complain(error)
+            return CheckResult("cannot_run", why=str(error))
+
+    def _complain(self, error: AgenticError) -> None:
+        if isinstance(error, PluginError):
+            self._events.complain(error)
+
+    def _finding(self, check: Check, result: CheckResult) -> Finding:
+        before = (self._before or {}).get(check.name)
+        could = before is not None and before.state != "cannot_run"
+        if result.state == "cannot_run" and could and not result.late and result.why != NOT_PERMITTED:
+            broken = Failure(check.name, f"it cannot be run any more: {result.why}")
+            return Finding(check, replace(result, state="fails", failures=(broken,)), (broken,))
+        was = {failure.name for failure in before.failures} if before else set()
+        old = tuple(failure for failure in result.failures if failure.name in was)
+        if before is None:
+            counts = tuple(failure for failure in result.failures if failure.related)
+        else:
+            counts = tuple(each for each in result.failures if each.name not in was or (check.covers and each.related))
+        return Finding(check, result, counts, tuple(failure for failure in old if failure not in counts))

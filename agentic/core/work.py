@@ -1,0 +1,86 @@
+"""What an agent's calls really did: files changed and commands run, in order. Verdicts rest on this, never on the model's word."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from itertools import islice
+from pathlib import Path
+
+from agentic.files import files_below
+from agentic.types import Change, Outcome, ToolOutput
+
+MAX_STAMPED = 5_000  # files that are watched while a command runs
+MAX_COMMAND = 80  # characters of one that is named in a summary
+
+
+@dataclass(slots=True)
+class Work:
+    """`ran` holds what was run since the last change. `undone` are delegated parts that came to nothing, with their files.
+
+    `tried`: a change was meant, whether or not it made a difference. `write_failed`: one was not possible.
+    """
+
+    changes: dict[str, Change] = field(default_factory=dict)
+    ran: dict[str, ToolOutput] = field(default_factory=dict)
+    undone: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    tried: bool = False
+    write_failed: bool = False
+
+    def changed(self, change: Change) -> None:
+        """A file was written or taken away: what was run before shows nothing any more, a part that was to write it is settled."""
+        self.tried = True
+        if change.kind == "unchanged":
+            return
+        before = self.changes.get(change.path)
+        created = before is not None and before.kind == "created" and change.kind == "updated"
+        self.changes[change.path] = Change(change.path, "created") if created else change
+        self.ran.clear()
+        for title, files in list(self.undone.items()):
+            left = tuple(path for path in files if path != change.path)
+            if left or not files:
+                self.undone[title] = left or files
+            else:
+                del self.undone[title]
+
+    def delegated(self, outcome: Outcome) -> None:
+        """What sub-agents left undone is held until their files are written."""
+        self.undone |= {title: outcome.unwritten.get(title, ()) for title in outcome.missing}
+
+    @property
+    def last_failure(self) -> str:
+        """The command that was run last, where it failed; "" otherwise."""
+        command = next(reversed(self.ran), "")
+        return command if command and self.ran[command].failed else ""
+
+    def summary(self) -> str:
+        """What was done, in one line."""
+        done = (
+            [f"Wrote {', '.join(path for path, change in self.changes.items() if change.kind != 'deleted')}."]
+            if self.changes
+            else []
+        )
+        command = next(reversed(self.ran), "")
+        if command and len(command) < MAX_COMMAND:
+            done.append(f"`{command}` ended with exit code {self.ran[command].exit_code}.")
+        return " ".join(done)
+
+
+Stamps = Mapping[str, tuple[int, int]]
+"""When each file was last changed, in ns, and its size."""
+
+
+def stamps(root: Path) -> Stamps:
+    """The files of a folder as they are now, as far as there are not too many."""
+    found = {}
+    for path in islice(files_below(root), MAX_STAMPED):
+        try:
+            info = (root / path).lstat()
+        except OSError:
+            continue
+        found[path] = (info.st_mtime_ns, info.st_size)
+    return found
+
+
+def changes_between(before: Stamps, after: Stamps) -> list[Change]:
+    """What a command did to the files."""
+    gone = [Change(path, "deleted") for path in before if path not in after]
+    return gone + [Change(path, "updated" if path in before else "created") for path in after if before.get(path) != after[path]]

@@ -1,0 +1,78 @@
+"""What shows whether the work is right: tests, compilers, linters, and what can be read off the files alone."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from agentic.hooks import Provider, hookspec
+from agentic.types import Change, ToolOutput
+
+if TYPE_CHECKING:
+    from agentic.workspace import Workspace
+
+Authority = Literal["proof", "hint"]
+State = Literal["passes", "fails", "cannot_run"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """Something that can be looked at: `name` is the same before and after a change, `what` is for people ("the tests").
+
+    `command` is run in the workspace's folder, as commands are, with the `extra` words behind it that make the runner's report; ""
+    for what the checker reads off the files itself. Only a "proof" decides how a task ended, a "hint" is told to the model once.
+    Where `covers` is set, what failed before a change and still does counts if it has to do with the change; else only what is new.
+    """
+
+    name: str
+    what: str
+    command: str = ""
+    extra: str = ""
+    authority: Authority = "proof"
+    covers: bool = True
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One thing that fails: `name` is stable between two runs, `message` says what is wrong in a few lines.
+
+    `related` is whether it has to do with what was changed. `files` are where the mistake may be, the likeliest first. `own` is a
+    test that was made in this task: what it shows is a hint. `weight` is how many failures it stands for.
+    """
+
+    name: str
+    message: str = ""
+    related: bool = True
+    files: tuple[str, ...] = ()
+    own: bool = False
+    weight: int = 1
+
+
+@dataclass(frozen=True)
+class CheckResult:
+    """`why` says what is missing where it "cannot_run" here: no runner, no dependency, no tests, no time.
+
+    `late`: it took longer than a command may take, and would again.
+    """
+
+    state: State
+    failures: tuple[Failure, ...] = ()
+    why: str = ""
+    late: bool = False
+
+
+class Checker(Protocol):
+    """One per session. It may remember what it saw before the first change."""
+
+    def checks(self, task: str, workspace: "Workspace", changes: Sequence[Change]) -> list[Check]:
+        """What can be checked here. Without `changes` it is asked for what was there before any."""
+        ...
+
+    def result(self, check: Check, output: ToolOutput, workspace: "Workspace", changes: Sequence[Change]) -> CheckResult:
+        """What the check's command showed; `output` is empty for a check without one."""
+        ...
+
+
+@hookspec
+def agentic_checkers() -> Iterable[Provider[Checker]]:
+    """Offers checkers; all of them are asked."""
+    raise NotImplementedError

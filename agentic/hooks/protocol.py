@@ -1,0 +1,123 @@
+"""How a model is asked for tool calls, and what is true of a model: chosen once, by probing and by how it went since."""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from agentic.hooks import Provider, hookspec
+from agentic.types import Answer, ChatRequest, EndpointInfo, Message, ToolCall, ToolOutput, ToolSpec
+
+
+@dataclass(frozen=True)
+class ModelProfile:
+    """What the host does differently for a model; the defaults are for one that can hold a conversation with tools.
+
+    `brief`: it is told in a few words, and nothing that it was not asked about. `failures_first`: what fails is shown before it
+    begins. `restarts`: how often its task is begun anew where the checks find something wrong, instead of telling it so.
+    `says_and_does`: an answer that only acts may be its last. `unreadable`: how many answers in a row may be of no use.
+    `temperature` and `top_p` apply where the settings have none, `efforts` (by purpose: turn, question, …) likewise. `tools` are
+    the names of tools that stand only in this model's prompt, `instead_of` those that they replace.
+    """
+
+    brief: bool = False
+    failures_first: bool = False
+    restarts: int = 0
+    says_and_does: bool = False
+    unreadable: int = 3
+    temperature: float | None = None
+    top_p: float | None = None
+    efforts: tuple[tuple[str, str], ...] = ()
+    tools: tuple[str, ...] = ()
+    instead_of: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What an answer asks for. No calls and no problem: it is the final word.
+
+    `problem` goes back to the model where its answer could not be read. `message` is what history keeps.
+    """
+
+    message: Message
+    calls: tuple[ToolCall, ...] = ()
+    text: str = ""
+    problem: str = ""
+
+
+class Asks(Protocol):
+    """Asks the model outside any conversation."""
+
+    async def ask(self, request: ChatRequest) -> Answer | None:
+        """The answer as it came; None where the server or its model cannot do this kind of request. Raises AgenticError."""
+        ...
+
+
+class ToolProtocol(Protocol):
+    """One per agent: it may remember what its conversation was about."""
+
+    @property
+    def profile(self) -> ModelProfile:
+        """What is true of the models that it is made for."""
+        ...
+
+    async def fits(self, model: Asks, info: EndpointInfo) -> bool:
+        """Whether this model can be asked in this way; found out once, and kept."""
+        ...
+
+    def instructions(self, tools: Sequence[ToolSpec]) -> str:
+        """What the system text says about tools."""
+        ...
+
+    def begin(self, task: str, files: Sequence[str]) -> str:
+        """A task begins, or begins anew with these files to correct. What is said again behind it, "" for nothing."""
+        ...
+
+    def request(self, request: ChatRequest, tools: Sequence[ToolSpec]) -> ChatRequest:
+        """The request with whatever the server needs to know about tools."""
+        ...
+
+    def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
+        """What the answer asks for; `cut_off` when it ran into the token limit."""
+        ...
+
+    def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
+        """The messages that tell the model what its calls gave. The host adds to each what it is a result of (`Message.notes`)."""
+        ...
+
+
+class OutputRepair(Protocol):
+    """Reads what models write when they mean a tool call or an answer and miss the form."""
+
+    def repair(self, answer: Message, tools: Sequence[ToolSpec]) -> Message:
+        """The answer as it was meant, where that is certain: calls as calls under these tools' names, control words gone."""
+        ...
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """Counts a text's tokens as some models do, for estimates. `tokens_for(model)` gives the counting function.
+
+    It gives None for models that it does not know; it raises AgenticError, saying what is missing, where it could know one.
+    """
+
+    name: str
+    summary: str
+    tokens_for: Callable[[str], Callable[[str], int] | None]
+
+
+@hookspec
+def agentic_tool_protocols() -> Iterable[Provider[ToolProtocol]]:
+    """Offers protocols, selected by `tools.protocol`; "auto" takes the first that fits, in the order of `automatic`."""
+    raise NotImplementedError
+
+
+@hookspec
+def agentic_output_repairs() -> Iterable[Provider[OutputRepair]]:
+    """Offers repairs; each looks at every answer before the protocol does, in the order of their names."""
+    raise NotImplementedError
+
+
+@hookspec
+def agentic_vocabularies() -> Iterable[Vocabulary]:
+    """Offers vocabularies; the first that knows the model counts."""
+    raise NotImplementedError

@@ -1,0 +1,116 @@
+"""Names and arguments of tools as models know them from elsewhere, as the tools here have them."""
+
+import json
+import shlex
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+from agentic import ToolCall, ToolSpec
+from agentic.wire import lenient_object
+
+_NAMES = {
+    "run": "exec exec_command run_command execute_command execute_bash bash sh shell local_shell terminal cmd",
+    "read_file": "open_file open read cat view view_file file_read",
+    "list_files": "print_tree list_dir list_directory ls tree glob",
+    "search": "grep rg search_files find_in_files",
+    "write_file": "create_file write file_write save_file",
+    "edit_file": "str_replace str_replace_editor edit replace replace_in_file",
+    "apply_patch": "applypatch apply-patch patch",
+}
+_OURS = {alias: name for name, aliases in _NAMES.items() for alias in aliases.split()}
+_ARGUMENTS = {
+    "command": ("cmd", "commands", "script", "code"),
+    "path": ("file_path", "filePath", "filename", "file", "dir", "directory", "target_file"),
+    "query": ("pattern", "regex", "q"),
+    "content": ("contents", "text", "file_text"),
+    "old": ("old_string", "oldString", "old_str", "search"),
+    "new": ("new_string", "newString", "new_str", "replace"),
+    "line_start": ("start_line", "start", "offset"),
+    "line_end": ("end_line", "end"),
+    "patch": ("input", "patchText", "patch_text", "diff", "command"),
+}
+_NO_NAMES = {"", "assistant", "analysis", "commentary", "final", "functions", "json", "code"}
+
+
+def clean_name(name: str) -> str:
+    """A tool's name without the channel words and namespaces that leak into it."""
+    name = name.split("<|")[0].split()[0] if name.split("<|")[0].split() else ""
+    name = name.strip("\"'`(){}:")
+    for prefix in ("functions.", "function.", "tools.", "assistant."):
+        name = name.removeprefix(prefix)
+    return name
+
+
+def is_known(name: str, tools: Sequence[ToolSpec]) -> bool:
+    """Whether a call of that name is one of ours, or one that stands for it."""
+    cleaned, names = clean_name(name), {tool.name for tool in tools}
+    return cleaned in names or _OURS.get(cleaned) in names
+
+
+def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
+    """The call under our names. Arguments that are no JSON stay as they are: the model has to hear what is wrong with them."""
+    by_name = {tool.name: tool for tool in tools}
+    try:
+        arguments = json.loads(call.arguments) if call.arguments.strip() else {}
+    except (ValueError, RecursionError):
+        arguments = None
+    if not isinstance(arguments, dict):
+        arguments = lenient_object(call.arguments)
+    name = clean_name(call.name)
+    if name not in by_name:
+        name = _OURS.get(name, name)
+        if name in _NO_NAMES or "<|" in call.name:
+            name = _named_by(arguments if isinstance(arguments, dict) else {}, tools) or name
+    if not isinstance(arguments, dict):
+        return replace(call, name=name)
+    if name in by_name:
+        arguments = _fitted(arguments, by_name[name].parameters.get("properties", {}))
+    return replace(call, name=name, arguments=_same_or(call.arguments, arguments))
+
+
+def _same_or(text: str, value: Mapping[str, Any]) -> str:
+    """The text byte for byte where it says just that: the server's cache holds those bytes."""
+    try:
+        if json.loads(text) == value:
+            return text
+    except (ValueError, RecursionError):
+        pass
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _named_by(arguments: Mapping[str, Any], tools: Sequence[ToolSpec]) -> str:
+    """The one tool that takes just these arguments."""
+    fits = []
+    for tool in tools:
+        required = set(tool.parameters.get("required", ()))
+        if required and required <= set(arguments) <= set(tool.parameters.get("properties", {})):
+            fits.append(tool.name)
+    return fits[0] if len(fits) == 1 else ""
+
+
+def _fitted(arguments: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments under the names that the tool declares, commands as text; what else came is left out where a name fitted."""
+    fitted = {name: value for name, value in arguments.items() if name in properties}
+    renamed = False
+    for name in properties:
+        given = next((alias for alias in _ARGUMENTS.get(name, ()) if alias in arguments), None)
+        if name not in fitted and given is not None:
+            fitted[name] = arguments[given]
+            renamed = True
+    if not renamed:
+        fitted = dict(arguments)
+    if isinstance(fitted.get("patch"), list):  # as words of a command line
+        fitted["patch"] = str(fitted["patch"][-1]) if fitted["patch"] else ""
+    if isinstance(fitted.get("command"), list):
+        fitted["command"] = _shell_line(fitted["command"])
+        fitted = {name: value for name, value in fitted.items() if name in properties}
+    return fitted
+
+
+def _shell_line(words: Sequence[Any]) -> str:
+    """["bash", "-lc", X] is X; other lists are one command's words."""
+    texts = [str(word) for word in words]
+    if len(texts) == 3 and texts[0].rpartition("/")[2] in ("bash", "sh", "zsh") and texts[1].startswith("-"):
+        return texts[2]
+    return shlex.join(texts) if len(texts) != 1 else texts[0]

@@ -1,0 +1,281 @@
+"""V4A patches ("*** Begin Patch"), applied as a whole or not at all.
+
+The format is that of the makers of gpt-oss (`gpt_oss/tools/apply_patch.py`): sections that add, delete or update a file, the last
+with `*** Move to:`, hunks behind `@@` anchors, and context that may differ in white space.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from agentic import AgenticError, Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
+from plugins_builtin.tools.text import Text, decode
+
+_BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
+_ADD, _DELETE, _UPDATE, _MOVE = "*** Add File: ", "*** Delete File: ", "*** Update File: ", "*** Move to: "
+_SECTIONS = (_END, *(head.rstrip() for head in (_UPDATE, _DELETE, _ADD)))
+
+
+class ApplyPatch:
+    spec = ToolSpec(
+        "apply_patch",
+        "Changes files: *** Begin Patch, then *** Update File: PATH with hunks (@@ anchor; lines begin with space, - or"
+        " +), *** Add File: PATH (+ lines) or *** Delete File: PATH, then *** End Patch.",
+        {
+            "type": "object",
+            "properties": {"patch": {"type": "string"}},
+            "required": ["patch"],
+            "additionalProperties": False,
+        },
+        "write",
+        "Give three lines of context around each change. *** Move to: PATH behind an update renames the file. All of it is applied,"
+        " or nothing.",
+        opt_in=True,
+    )
+
+    def __init__(self, setup: Setup | None = None) -> None:
+        """Needs nothing."""
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        sections = parse(arguments["patch"])
+        edits = [edit for section in sections for edit in _edits(section, workspace)]
+        changes = _applied(edits, workspace)
+        return ToolOutput("\n".join(f"{change.kind} {change.path}" for change in changes), changes=changes)
+
+
+@dataclass(slots=True)
+class Hunk:
+    """`old` are the lines that are looked for behind the `anchor`; `pieces` are (place in `old`, lines taken out, lines put in)."""
+
+    anchor: str
+    old: list[str] = field(default_factory=list)
+    pieces: list[tuple[int, list[str], list[str]]] = field(default_factory=list)
+    at_end: bool = False
+
+
+@dataclass(slots=True)
+class Section:
+    """What happens to one file: `added` are a new file's lines, `hunks` an old one's changes, neither deletes it."""
+
+    path: str
+    added: list[str] | None = None
+    hunks: list[Hunk] | None = None
+    move_to: str = ""
+
+
+def parse(patch: str) -> list[Section]:
+    """The sections. Raises ToolError telling the model what is wrong."""
+    lines = [line.removesuffix("\r") for line in patch.strip().split("\n")]
+    if lines[0] != _BEGIN or lines[-1] != _END:
+        raise ToolError(f"the patch has to begin with {_BEGIN!r} and to end with {_END!r}")
+    sections: list[Section] = []
+    place = 1
+    while place < len(lines) - 1:
+        section, place = _section(lines, place)
+        if any(section.path == other.path for other in sections):
+            raise ToolError(f"the patch has two sections for {section.path}: make it one")
+        sections.append(section)
+    return sections
+
+
+def _section(lines: Sequence[str], place: int) -> tuple[Section, int]:
+    head = lines[place]
+    end = place + 1
+    while not lines[end].startswith(_SECTIONS):
+        end += 1
+    body = list(lines[place + 1 : end])
+    for prefix in (_ADD, _DELETE, _UPDATE):
+        if head.startswith(prefix) and head != prefix:
+            section = Section(head.removeprefix(prefix))
+            break
+    else:
+        raise ToolError(f"the patch has a line that belongs to no file: {head!r:.80}")
+    if prefix == _ADD:
+        wrong = next((line for line in body if not line.startswith("+")), None)
+        if wrong is not None:
+            raise ToolError(f"each line of an added file begins with +, unlike {wrong!r:.80}")
+        section.added = [line[1:] for line in body]
+    elif prefix == _UPDATE:
+        if body and body[0].startswith(_MOVE):
+            section.move_to = body.pop(0).removeprefix(_MOVE)
+        section.hunks = _hunks(body)
+    elif body:
+        raise ToolError(f"the patch has a line that belongs to no file: {body[0]!r:.80}")
+    return section, end
+
+
+def _hunks(body: Sequence[str]) -> list[Hunk]:
+    hunks: list[Hunk] = []
+    place = 0
+    while place < len(body):
+        anchor = None
+        if body[place] == "@@" or body[place].startswith("@@ "):
+            anchor = body[place][3:]
+            place += 1
+        elif hunks:
+            raise ToolError(f"the patch has a line where @@ has to stand: {body[place]!r:.80}")
+        hunk = Hunk(anchor or "")
+        place = _fill(hunk, body, place)
+        hunks.append(hunk)
+    return hunks
+
+
+def _fill(hunk: Hunk, body: Sequence[str], place: int) -> int:
+    """Reads a hunk's lines; where they end."""
+    start = place
+    taken: list[str] = []
+    put: list[str] = []
+
+    def close() -> None:
+        nonlocal taken, put
+        if taken or put:
+            hunk.pieces.append((len(hunk.old) - len(taken), taken, put))
+            taken, put = [], []
+
+    kept = True
+    while place < len(body) and not body[place].startswith(("@@", "***")):
+        sign, line = (body[place] or " ")[0], body[place][1:]
+        if sign not in "+- ":
+            raise ToolError(f"a line of a hunk begins with a space, - or +, unlike {body[place]!r:.80}")
+        if sign == " " and not kept:
+            close()
+        kept = sign == " "
+        if sign == "+":
+            put.append(line)
+        else:
+            if sign == "-":
+                taken.append(line)
+            hunk.old.append(line)
+        place += 1
+    close()
+    if place < len(body) and body[place] == _END_OF_FILE:
+        hunk.at_end = True
+        if place == start:
+            raise ToolError("the patch has an empty hunk")
+        return place + 1
+    if place == start or (place < len(body) and body[place].startswith("***")):
+        raise ToolError("the patch has an empty hunk" if place == start else f"the patch has the line {body[place]!r:.80}")
+    return place
+
+
+def updated(text: str, hunks: Sequence[Hunk], newline: str = "\n") -> str:
+    """`text` with the hunks applied in their order. Raises ToolError for one whose lines are not there."""
+    lines = text.split("\n")
+    ending = newline.removesuffix("\n")
+    made: list[str] = []
+    done = place = 0
+    for hunk in hunks:
+        place = _found(lines, hunk, _behind(lines, hunk.anchor, place))
+        for offset, taken, put in hunk.pieces:
+            start = place + offset
+            if start < done:
+                raise ToolError("two hunks of the patch overlap")
+            made += lines[done:start]
+            made += [line + ending for line in _reindented(lines[start : start + len(taken)], taken, put)]
+            done = start + len(taken)
+        place += len(hunk.old)
+    return "\n".join(made + lines[done:])
+
+
+def _behind(lines: Sequence[str], anchor: str, start: int) -> int:
+    """The place behind the anchor's line, `start` where it has gone by or is not there."""
+    if not anchor.strip():
+        return start
+    for bare in (_as_it_is, str.strip):
+        bared, wanted = list(map(bare, lines)), bare(anchor)
+        if wanted not in bared[:start] and wanted in bared[start:]:
+            return bared.index(wanted, start) + 1
+    return start
+
+
+def _found(lines: Sequence[str], hunk: Hunk, start: int) -> int:
+    """Where the hunk's old lines stand: exactly, or but for white space."""
+    starts = [len(lines) - len(hunk.old), start] if hunk.at_end else [start]
+    for first in starts:
+        if not hunk.old:
+            return first
+        for bare in (_as_it_is, str.rstrip, str.strip):
+            wanted = list(map(bare, hunk.old))
+            for place in range(max(0, first), len(lines) - len(wanted) + 1):
+                if list(map(bare, lines[place : place + len(wanted)])) == wanted:
+                    return place
+    shown = "\n".join(hunk.old)
+    raise ToolError(f"these lines are not in the file{' at its end' if hunk.at_end else ''}; read it again:\n{shown[:600]}")
+
+
+def _as_it_is(line: str) -> str:
+    return line.removesuffix("\r")
+
+
+def _reindented(there: Sequence[str], taken: Sequence[str], put: Sequence[str]) -> Sequence[str]:
+    """The new lines, moved by as much as the old ones are off in the patch, where that is the same for all of them."""
+    differing = [(mine, other) for mine, other in zip(there, taken, strict=False) if mine.rstrip("\r") != other and other.strip()]
+    if not put or not differing or [line.strip() for line in there] != [line.strip() for line in taken]:
+        return put
+    have, want = _indent(differing[0][1]), _indent(differing[0][0])
+    if any(not other.startswith(have) or mine.rstrip("\r") != want + other[len(have) :] for mine, other in differing):
+        return put
+    if any(line.strip() and not line.startswith(have) for line in put):
+        return put
+    return [want + line[len(have) :] if line.strip() else line for line in put]
+
+
+def _indent(line: str) -> str:
+    return line[: len(line) - len(line.lstrip())]
+
+
+Edit = tuple[str, bytes | None]
+"""A path and what it is to hold, None for no file."""
+
+
+def _edits(section: Section, workspace: Workspace) -> list[Edit]:
+    """What the section makes of the files. Raises ToolError, OutsideWorkspace; nothing is changed yet."""
+    path = _path(section.path, workspace)
+    if section.added is not None:
+        if workspace.exists(path):
+            raise ToolError(f"{path} is there already: update it instead of adding it")
+        return [(path, "".join(f"{line}\n" for line in section.added).encode("utf-8", "replace"))]
+    data = workspace.current(path).data
+    if section.hunks is None:
+        return [(path, None)]
+    file: Text = decode(data, path)
+    try:
+        made = file.encode(updated(file.text, section.hunks, file.newline))
+    except ToolError as error:
+        raise ToolError(f"{path}: {error}; nothing of the patch was applied") from error
+    if not section.move_to or (target := _path(section.move_to, workspace)) == path:
+        return [(path, made)]
+    if workspace.exists(target):
+        raise ToolError(f"{path} cannot be moved to {target}, which is there already")
+    return [(target, made), (path, None)]
+
+
+def _path(path: str, workspace: Workspace) -> str:
+    name = workspace.relative(path)
+    if ".git" in name.split("/"):
+        raise ToolError(f"{name} belongs to git: no patch changes it")
+    return name
+
+
+def _applied(edits: Sequence[Edit], workspace: Workspace) -> tuple[Change, ...]:
+    """Writes all of it; where one file cannot be written, those before it are put back."""
+    before: dict[str, bytes | None] = {}
+    changes = []
+    try:
+        for path, data in edits:
+            there = workspace.exists(path)
+            before[path] = workspace.current(path).data if there else None
+            if data is None:
+                workspace.remove(path)
+                changes.append(Change(path, "deleted"))
+            else:
+                changed = workspace.write(path, data)
+                changes.append(Change(path, "unchanged" if not changed else "updated" if there else "created"))
+    except AgenticError:
+        for path, old in reversed(before.items()):
+            if old is not None:
+                workspace.write(path, old)
+            elif workspace.exists(path):
+                workspace.remove(path)
+        raise
+    return tuple(changes)
