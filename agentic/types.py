@@ -22,7 +22,7 @@ class ToolCall:
 
 @dataclass(frozen=True)
 class ToolNote:
-    """What a tool call came to, in a few words: `did` is "run pytest -q" or "edit_file a.py"."""
+    """What a tool call came to, in a few words: `did` is "run make test" or "edit_file a.py"."""
 
     did: str
     failed: bool = False
@@ -269,7 +269,7 @@ class EndpointLoad:
 
 @dataclass(frozen=True)
 class TokenCount:
-    """A prompt's exact length in tokens, and how that was found out ("harmony", "/tokenize")."""
+    """A prompt's exact length in tokens, and how that was found out ("/tokenize", a vocabulary's name)."""
 
     tokens: int
     method: str

@@ -352,5 +352,6 @@ def test_of_several_attempts_the_best_stays(agentic: Agentic, server: FakeVLLM, 
     assert "x * 2 if x == 5" in (work / "twice.py").read_text()
     asked = [request.json for request in server.chats]
     assert len(asked) == 5
-    assert all(request["messages"] == asked[0]["messages"] for request in asked)
+    assert asked[2]["messages"] == asked[4]["messages"] == asked[0]["messages"]
+    assert "return 0" in asked[1]["messages"][-1]["content"]
     assert asked[2]["temperature"] > asked[1]["temperature"] >= 0.7

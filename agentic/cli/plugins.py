@@ -62,7 +62,7 @@ def new(name: str, kind: str) -> None:
     folder = Path(f"agentic-{name}")
     for path in scaffold.write(folder, kind, name):
         click.echo(f"wrote {path}")
-    click.echo(f"install it: agentic plugins install -e {folder}\ntest it: python -m pytest {folder}")
+    click.echo(f"install it: agentic plugins install -e {folder}\nits test is in {folder / 'tests'}")
 
 
 @command.command(context_settings={"ignore_unknown_options": True})

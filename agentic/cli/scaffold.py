@@ -13,7 +13,8 @@ _PART = re.compile(r"^# ---- (test|file (\S+)) ----\n", re.MULTILINE)
 
 def kinds() -> list[str]:
     """What can be made."""
-    return sorted(path.name.removesuffix(".txt") for path in files("agentic.cli").joinpath("templates").iterdir())
+    names = (path.name for path in files("agentic.cli").joinpath("templates").iterdir())
+    return sorted(name.removesuffix(".txt") for name in names if name.endswith(".txt"))
 
 
 def module_of(name: str) -> str:
@@ -36,26 +37,9 @@ def rendered(kind: str, name: str) -> dict[str, str]:
 
 def _pyproject(name: str, module: str, modules: list[str]) -> str:
     included = ", ".join(f'"{path}"' for path in modules)
-    return f"""[build-system]
-requires = ["hatchling>=1.27"]
-build-backend = "hatchling.build"
-
-[project]
-name = "agentic-{name}"
-version = "0.1.0"
-description = "A plugin of agentic"
-requires-python = ">=3.11"
-dependencies = ["{DISTRIBUTION}>={__version__}"]
-
-[project.optional-dependencies]
-test = ["hypothesis>=6.130", "pytest>=8.3"]
-
-[project.entry-points.agentic]
-{name} = "{module}"
-
-[tool.hatch.build.targets.wheel]
-include = [{included}]
-"""
+    text = files("agentic.cli").joinpath("templates", "pyproject.tmpl").read_text(encoding="utf-8")
+    text = text.replace("HOST", f"{DISTRIBUTION}>={__version__}").replace("INCLUDED", included)
+    return text.replace("MODULE", module).replace("NAME", name)
 
 
 def write(folder: Path, kind: str, name: str) -> list[Path]:

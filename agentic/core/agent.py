@@ -99,10 +99,12 @@ class Agent:
         else:
             self.context.history.add(self._opened)
 
-    async def restart(self) -> None:
-        """Begins the task anew, as if nothing had been said since: some models only repeat what they have said."""
+    async def restart(self, wrong: str = "", files: Sequence[str] = ()) -> None:
+        """Begins the task anew, as if nothing had been said since, or with what is `wrong` and the files to correct."""
         self._seen.clear()
-        await self.context.replace([*self._before, self._opened])
+        self._protocol.begin(self.task, files)
+        message = self._opening.again(self.task, wrong, files) if wrong else self._opened
+        await self.context.replace([*self._before, message])
 
     def opening(self) -> ChatRequest:
         """What every request of this agent begins with, as a request."""
@@ -111,10 +113,6 @@ class Agent:
     def tell(self, text: str) -> None:
         """A word to the model."""
         self.context.history.say(text)
-
-    def answer_for_others(self, text: str) -> None:
-        """What was done for it by others, as its own words."""
-        self.context.history.add(Message("assistant", text))
 
     def raise_temperature(self) -> None:
         """The next answers should differ from what came before, since that did not work."""
@@ -192,10 +190,9 @@ class Agent:
         return ""
 
     def _make(self, messages: Sequence[Message], temperature: float | None) -> ChatRequest:
+        made = ChatRequest(tuple(messages), temperature=temperature, effort=self._services.effort, purpose="turn")
         session = f"{self.context.history.session.id}-{self._name}"
-        effort = self._services.effort
-        request = ChatRequest(tuple(messages), temperature=temperature, session=session, effort=effort, purpose="turn")
-        return self._protocol.request(request, self.specs)
+        return self._protocol.request(replace(made, session=session), self.specs)
 
     async def _emit(self, event: Event) -> None:
         event.agent = self._name

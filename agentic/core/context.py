@@ -152,6 +152,6 @@ class Context:
 
 
 def without_old_reasoning(messages: Sequence[Message]) -> list[Message]:
-    """Reasoning belongs to the turn it was made in: after a final answer the server drops it (harmony), and so do we."""
+    """Reasoning belongs to the turn it was made in: after a final answer servers drop it, and so do we."""
     final = max((i for i, m in enumerate(messages) if m.role == "assistant" and m.content and not m.tool_calls), default=-1)
     return [replace(m, reasoning="") if i <= final and m.reasoning else m for i, m in enumerate(messages)]

@@ -16,6 +16,7 @@ from agentic.workspace import Workspace
 
 MAX_ROUNDS = 4
 MAX_FAILURES = 6
+MAX_CHARACTERS = 1_500  # of what fails, as the model is told
 MAX_NAMED = 3
 _FILE = re.compile(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
 
@@ -46,6 +47,7 @@ class Judge:
         self._may_ask = may_ask
         self._missing = [path for path in dict.fromkeys(_FILE.findall(task)) if not self._there(path)]
         self._told: set[str] = set()
+        self._hinted: set[str] = set()
         self._rounds = 0
         self._best: tuple[Verdict, dict[str, bytes | None]] | None = None
         self.plan_check = ""
@@ -72,8 +74,11 @@ class Judge:
         self._agent.raise_temperature()
         if restarts:
             self._remember_the_best(verdict)
-            self._put_back({})
-            await self._agent.restart()
+            if self._rounds % 2:  # told what is wrong with it, and else from the beginning: neither helps every time
+                await self._agent.restart(verdict.word, verdict.files)
+            else:
+                self._put_back({})
+                await self._agent.restart()
         else:
             self._agent.tell(verdict.word)
         return True
@@ -125,8 +130,8 @@ class Judge:
     def _hint(self, findings: Sequence[Finding]) -> str:
         """Once for each."""
         words = [self._prompts("judge.hint", what=each.check.what, failures=_listed(each.hints)) for each in findings]
-        new = [word for word in words if word not in self._told]
-        self._told.update(new)
+        new = [word for word in words if word not in self._hinted]
+        self._hinted.update(new)
         return "\n".join(new)
 
     def _not_there(self) -> str:
@@ -148,8 +153,9 @@ class Judge:
             )
         if not passing:
             return "unchecked", ""  # nothing here knows such files
-        old = sum(len(finding.old) for finding in proofs)
-        return "done", f"({old} failed before and still {'does' if old == 1 else 'do'}: {proofs[0].check.what}.)" if old else ""
+        old = [(finding.check.what, failure) for finding in proofs for failure in finding.old]
+        still = "does" if len(old) == 1 else "do"
+        return "done", f"({old[0][0]}: {len(old)} failed before and still {still}.)" if old else ""
 
     def _there(self, path: str) -> bool:
         return os.path.lexists(self._workspace.root / path)
@@ -182,7 +188,8 @@ class Judge:
 def _listed(failures: Sequence[Failure]) -> str:
     shown = [failure.message or failure.name for failure in failures[:MAX_FAILURES]]
     more = [f"(and {len(failures) - MAX_FAILURES} more)"] if len(failures) > MAX_FAILURES else []
-    return "\n".join([*dict.fromkeys(shown), *more])
+    text = "\n".join([*dict.fromkeys(shown), *more])
+    return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}\n(cut)"
 
 
 def _rank(verdict: Verdict) -> tuple[bool, int]:

@@ -67,7 +67,15 @@ class Runtime:
     ) -> dict[str, Tool]:
         """The enabled tools by name; those that find or call late tools only where there can be any."""
         names = self.settings.tools.enabled or list(self.host.offers("agentic_tools"))
-        setup = partial(self.setup, kind=ToolSetup, memory=memory, delegate=delegate, launch=self._launch(), late_tools=late_tools)
+        setup = partial(
+            self.setup,
+            kind=ToolSetup,
+            memory=memory,
+            delegate=delegate,
+            launch=self._launch(),
+            late_tools=late_tools,
+            result_tokens=self.llm.budget.result,
+        )
         tools = {name: self.host.build("agentic_tools", name, setup) for name in names}
         late = bool(self.host.offers("agentic_tool_sources"))
         return {name: tool for name, tool in tools.items() if late or not (tool.spec.finds or tool.spec.calls)}

@@ -17,7 +17,7 @@ from agentic.errors import ContextOverflow, ModelOutputError, PluginError, Reque
 from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
-from agentic.types import Complexity, Outcome, Plan
+from agentic.types import Complexity, Message, Outcome, Plan
 
 DONE = "done"
 TRIES = 2  # of one agent, before a task whose parts are separable is split after all
@@ -120,7 +120,7 @@ class Workflow:
             return "execute"
         await self._services.proofs.before_change()
         self._whole = await self._sub_agents.carry_out(plan, self._task)
-        self._agent.answer_for_others(self._whole.summary)
+        self._agent.context.history.add(Message("assistant", self._whole.summary))
         self._agent.tools.work.delegated(self._whole)
         self._judge.plan_check = plan.check
         self._status, self._result = "done", ""

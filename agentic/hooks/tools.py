@@ -32,12 +32,14 @@ class Memory(Protocol):
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSetup(Setup):
     """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `launch(argv, policy)` gives the
-    words that start a command as the user wants commands started. `late_tools(words)` finds tools that stand in no prompt."""
+    words that start a command as the user wants commands started. `late_tools(words)` finds tools that stand in no prompt.
+    `result_tokens` is the most that one result may take of the window: what is longer is cut, and kept for `recall`."""
 
     memory: Memory
     delegate: Callable[[Plan], Awaitable[Outcome]]
     launch: "Callable[[Sequence[str], LaunchPolicy], list[str]]"
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]]
+    result_tokens: int = 2_000
 
 
 class Tool(Protocol):

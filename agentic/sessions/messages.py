@@ -80,7 +80,7 @@ def valid(messages: Iterable[Message], outputs: Mapping[str, str]) -> list[Messa
 
 
 def flattened(history: Sequence[Message]) -> list[Message]:
-    """The history as plain text, for a model that does not take native calls."""
+    """The history as plain text, for a model that takes no tool calls."""
     flat: list[Message] = []
     for message in history:
         if message.role == "assistant" and message.tool_calls:

@@ -1,4 +1,4 @@
-"""Error bodies by kind. Shapes and strings: vLLM 0.32 and older, llama.cpp, and proxies in front of them."""
+"""Error bodies by kind. Shapes and strings: vLLM 0.32 and older, other local servers, and proxies in front of them."""
 
 import json
 import re
@@ -21,7 +21,9 @@ _OVERFLOW = re.compile(
     r"|contains \d+ characters \(more than|max_tokens=\d+ cannot be greater than max_model_len",
     re.IGNORECASE,
 )
-_HARMONY = re.compile(r"harmony|unexpected tokens? .*(header|expecting start token|remaining)|Unterminated string", re.IGNORECASE)
+_UNREADABLE = re.compile(
+    r"openai_\w+|unexpected tokens? .*(header|expecting start token|remaining)|Unterminated string", re.IGNORECASE
+)
 _REMEDIES = {
     401: "set the key that the server was started with: AGENTIC_LLM_API_KEY=...",
     403: "set the key that the server was started with: AGENTIC_LLM_API_KEY=...",
@@ -68,7 +70,7 @@ def _plain_text(body: bytes) -> str:
 
 
 def _classify(status: int, message: str, kind: str, param: str, retry_after: str) -> AgenticError:
-    if _HARMONY.search(message) and status >= 400:
+    if _UNREADABLE.search(message) and status >= 400:
         return ModelOutputError(f"the server could not parse what its model wrote: {message}")
     if status in (429, 503):
         seconds = float(retry_after) if retry_after.isdecimal() else 0.0

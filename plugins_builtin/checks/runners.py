@@ -81,6 +81,8 @@ class Rust(Runner):
             yield name, f"{name}: {said[1].strip() if said else 'failed'}"
 
     def unable(self, text: str) -> CheckResult | None:
+        if "rustup could not choose" in text or "no default is configured" in text:
+            return CheckResult("cannot_run", why="no Rust toolchain is set up here")
         offline = re.search(r"failed to (?:download|get) `?([\w-]+)|no matching package named `([\w-]+)`", text)
         return CheckResult("cannot_run", why=f"{offline[1] or offline[2]} cannot be fetched here") if offline else None
 

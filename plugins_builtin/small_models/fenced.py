@@ -6,7 +6,7 @@ What small models do best: code inside JSON strings costs them quality and twice
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agentic import (
     Asks,
@@ -39,6 +39,7 @@ class Block:
 
 
 _WHICH_FILE = "What is the name of the file for that code? Answer with the file name only."
+_END = "\n```\n"
 _NAMED = re.compile(r"[\w./-]+\.[A-Za-z]\w{0,4}\b")
 _FILE = {
     "type": "object",
@@ -57,6 +58,7 @@ class Fenced:
         self._prompt = setup.prompt
         self._nameless = ""
         self._expected = ""
+        self._one_file = False
 
     async def fits(self, model: Asks, info: EndpointInfo) -> bool:
         system = Message("system", self.instructions([_WRITE]))
@@ -78,10 +80,12 @@ class Fenced:
         """Code that comes without a name is for the one file to correct, or the one that the task names."""
         named = list(files) or list(dict.fromkeys(_NAMED.findall(task)))
         self._expected = named[0] if len(named) == 1 else ""
+        self._one_file = len(files) == 1
         return "" if files else self._prompt("tools.fenced.reminder")
 
     def request(self, request: ChatRequest, tools: Sequence[ToolSpec]) -> ChatRequest:
-        return request
+        """An answer that is to be one file ends with it: what would be said about it is not worth the wait."""
+        return replace(request, extra={**request.extra, "stop": [_END]}) if self._one_file else request
 
     def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
         writer, runner = _that("writes", tools), _that("runs", tools)

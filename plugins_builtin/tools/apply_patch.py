@@ -112,7 +112,7 @@ def _hunks(body: Sequence[str]) -> list[Hunk]:
         if body[place] == "@@" or body[place].startswith("@@ "):
             anchor = body[place][3:]
             place += 1
-        elif hunks:
+        elif hunks or body[place] == _END_OF_FILE:
             raise ToolError(f"the patch has a line where @@ has to stand: {body[place]!r:.80}")
         hunk = Hunk(anchor or "")
         place = _fill(hunk, body, place)
@@ -150,8 +150,6 @@ def _fill(hunk: Hunk, body: Sequence[str], place: int) -> int:
     close()
     if place < len(body) and body[place] == _END_OF_FILE:
         hunk.at_end = True
-        if place == start:
-            raise ToolError("the patch has an empty hunk")
         return place + 1
     if place == start or (place < len(body) and body[place].startswith("***")):
         raise ToolError("the patch has an empty hunk" if place == start else f"the patch has the line {body[place]!r:.80}")

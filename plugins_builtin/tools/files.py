@@ -1,27 +1,15 @@
 """Reading, writing and listing files."""
 
-import os
 import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
+from agentic import Change, Setup, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, files_below
 from plugins_builtin.tools.text import decode
 
-MAX_READ_CHARACTERS = 24_000
+LEAST_CHARACTERS = 24_000
+CHARACTERS_A_TOKEN = 4
 MAX_LISTED = 200
-SKIPPED_FOLDERS = {
-    ".git",
-    ".hg",
-    ".svn",
-    "__pycache__",
-    "node_modules",
-    ".venv",
-    "venv",
-    ".mypy_cache",
-    ".ruff_cache",
-    ".pytest_cache",
-}
 
 
 def _object(required: str, **properties: Mapping[str, Any]) -> dict[str, Any]:
@@ -42,7 +30,8 @@ class ReadFile:
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
-        """Needs nothing."""
+        tokens = setup.result_tokens if isinstance(setup, ToolSetup) else 0
+        self._most = max(LEAST_CHARACTERS, tokens * CHARACTERS_A_TOKEN)
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         path = arguments["path"]
@@ -50,8 +39,8 @@ class ReadFile:
         start = max(1, arguments.get("line_start") or 1)
         end = min(len(lines), arguments.get("line_end") or len(lines))
         text = "".join(lines[start - 1 : end])
-        if len(text) > MAX_READ_CHARACTERS:
-            text = text[:MAX_READ_CHARACTERS]
+        if len(text) > self._most:
+            text = text[: self._most]
             end = start + text.count("\n")
         if (start, end) == (1, len(lines)):
             return ToolOutput(text or "(the file is empty)")
@@ -95,10 +84,9 @@ def _without_fences(path: str, content: str) -> str:
 
 
 def _elided(content: str) -> bool:
-    """Whether the text says that something is left out, as in "# ... rest of the code"."""
-    return bool(
-        re.search(r"^\s*(#|//|<!--|/\*)\s*\.\.\.|\b(rest of|existing) (the )?(file|code)\b", content, re.MULTILINE | re.IGNORECASE)
-    )
+    """Whether a comment says that something is left out, as in "# ... rest of the code"."""
+    mark = r"^\s*(#|//|<!--|/\*)\s*(\.\.\.|.{0,20}\b(rest of|existing) (the )?(file|code)\b)"
+    return bool(re.search(mark, content, re.MULTILINE | re.IGNORECASE))
 
 
 class ListFiles:
@@ -122,11 +110,7 @@ class ListFiles:
 
 
 def walk(workspace: Workspace, folder: str) -> Iterator[str]:
-    """Files below `folder`, sorted, as the workspace names them; links to folders are not followed."""
-    top = workspace.root / folder
-    if not top.is_dir():
+    """Files below `folder` as the workspace names them, without what .gitignore leaves out; links to folders are not followed."""
+    if not (workspace.root / folder).is_dir():
         raise ToolError(f"{folder} is not a folder")
-    for parent, folders, files in os.walk(top):
-        folders[:] = sorted(name for name in folders if name not in SKIPPED_FOLDERS)
-        for name in sorted(files):
-            yield os.path.relpath(os.path.join(parent, name), workspace.root)
+    yield from files_below(workspace.root, folder)

@@ -11,7 +11,8 @@ from typing import Any
 
 from agentic import LaunchPolicy, ToolOutput, ToolSetup, ToolSpec, Workspace
 
-HEAD_BYTES = TAIL_BYTES = 4000
+LEAST_BYTES = 8_000  # of an output that are kept
+BYTES_A_TOKEN = 4
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
 GRACE_SECONDS = 2.0  # between TERM and KILL
 _MARK = "AGENTIC_COMMAND"
@@ -52,11 +53,12 @@ class Run:
     def __init__(self, setup: ToolSetup) -> None:
         self._seconds = setup.settings.tools.command_timeout
         self._launch = setup.launch
+        self._bytes = max(LEAST_BYTES, setup.result_tokens * BYTES_A_TOKEN)
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))
         mark = secrets.token_hex(8)
-        output = Output()
+        output = Output(self._bytes)
         late = False
         with _pipe_into(output) as (write_end, closed):
             process = await asyncio.create_subprocess_exec(
@@ -146,19 +148,20 @@ def _marked(mark: str) -> Iterator[int]:
 
 
 class Output:
-    """The first and the last bytes of what came, and how many were left out between."""
+    """The first and the last of what came, `most` bytes together, and how many were left out between."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = LEAST_BYTES) -> None:
+        self._half = most // 2
         self._head = bytearray()
         self._tail = bytearray()
         self._total = 0
 
     def add(self, chunk: bytes) -> None:
         self._total += len(chunk)
-        room = HEAD_BYTES - len(self._head)
+        room = self._half - len(self._head)
         self._head += chunk[:room]
         self._tail += chunk[room:] if room > 0 else chunk
-        del self._tail[:-TAIL_BYTES]
+        del self._tail[: -self._half]
 
     def text(self) -> str:
         left_out = self._total - len(self._head) - len(self._tail)

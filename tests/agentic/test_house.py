@@ -1,6 +1,7 @@
 """The house keeps its order: who imports whom, what is public, what is documented, what start-up may import."""
 
 import ast
+import re
 import subprocess
 import sys
 from importlib import import_module
@@ -96,6 +97,25 @@ def test_the_host_names_no_plugin() -> None:
         inside = str(path.relative_to(ROOT / "agentic"))
         if not inside.startswith(("testing/", "cli/templates/")):
             assert strings(path) & (names - sections - words - formats) == set(), path
+
+
+WORDS = re.compile(
+    r"\b(pytest|unittest|doctest|npm|cargo|jest|harmony|fenced|native|pyflakes|gpt|qwen|llama|mistral|hermes|deepseek|o200k)\b|gpt-",
+    re.IGNORECASE,
+)
+
+
+def test_the_host_holds_no_word_of_a_test_runner_a_model_or_a_protocol() -> None:
+    """Neither in code nor in a comment. What is written for plugin authors to begin with may name what they need."""
+    for path in sorted((ROOT / "agentic").rglob("*.py")):
+        if not str(path.relative_to(ROOT / "agentic")).startswith(("testing/", "cli/templates/")):
+            found = {match[0].lower() for match in WORDS.finditer(path.read_text())}
+            assert found == set(), path
+
+
+def test_the_loop_reads_in_one_sitting() -> None:
+    lines = (ROOT / "agentic" / "core" / "agent.py").read_text().splitlines()
+    assert len(lines) <= 200
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "plugins_builtin").rglob("*.py")), ids=str)

@@ -1,0 +1,54 @@
+"""One walker for listings, search and prompts: what .gitignore files say, as git itself understands them."""
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from agentic.files import files_below
+
+NAMES = ["a", "b.py", "c.log", "build", "src"]
+PATTERNS = ["*.log", "build/", "/a", "!c.log", "src/*.py", "**/b.py", "a/", "# a", "", "src/**", "!src/b.py", "[ab]*", "b.p?"]
+PATHS = st.lists(st.lists(st.sampled_from(NAMES), min_size=1, max_size=3).map("/".join), min_size=1, max_size=8, unique=True)
+IGNORES = st.dictionaries(st.sampled_from(["", "src", "build", "a"]), st.lists(st.sampled_from(PATTERNS), max_size=4), max_size=3)
+
+
+def lay(folder: Path, paths: list[str], ignores: dict[str, list[str]]) -> None:
+    for path in paths:
+        try:
+            (folder / path).parent.mkdir(parents=True, exist_ok=True)
+            (folder / path).write_text("x")
+        except (FileExistsError, IsADirectoryError, NotADirectoryError):
+            continue  # a name cannot be a file and a folder
+    for where, patterns in ignores.items():
+        if (folder / where).is_dir():
+            (folder / where / ".gitignore").write_text("\n".join(patterns) + "\n")
+
+
+@pytest.mark.skipif(not shutil.which("git"), reason="git is not here")
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@given(PATHS, IGNORES)
+def test_git_says_the_same(tmp_path_factory: pytest.TempPathFactory, paths: list[str], ignores: dict[str, list[str]]) -> None:
+    folder = tmp_path_factory.mktemp("files")
+    subprocess.run(["git", "init", "-q", folder], check=True)
+    lay(folder, paths, ignores)
+    command = ["git", "-C", folder, "ls-files", "-z", "--others", "--exclude-standard"]
+    listed = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    assert sorted(files_below(folder)) == sorted(name for name in listed.split("\0") if name)
+
+
+def test_rules_above_the_folder_count_and_those_below_come_first(tmp_path: Path) -> None:
+    (tmp_path / ".git").mkdir()
+    lay(tmp_path, ["pkg/target/main.rs", "pkg/src/main.rs", "pkg/src/keep.log", "pkg/other.log"], {"": ["*.log", "target/"]})
+    (tmp_path / "pkg" / "src" / ".gitignore").write_text("!keep.log\n")
+    assert list(files_below(tmp_path / "pkg")) == ["src/.gitignore", "src/keep.log", "src/main.rs"]
+    assert list(files_below(tmp_path / "pkg", "src")) == ["src/.gitignore", "src/keep.log", "src/main.rs"]
+
+
+def test_shallow_files_come_first_and_links_are_not_followed(tmp_path: Path) -> None:
+    lay(tmp_path, ["z", "a/deep/x", "node_modules/m/i.js", ".venv/p.py"], {})
+    (tmp_path / "loop").symlink_to(tmp_path)
+    assert list(files_below(tmp_path)) == ["z", "a/deep/x"]
