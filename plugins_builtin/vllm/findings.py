@@ -5,6 +5,7 @@ Each check is a canary: it fails where the server only pretends, for vLLM takes 
 
 import asyncio
 import json
+import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -22,6 +23,7 @@ from plugins_builtin.vllm.transport import VllmTransport
 CANARY_SECONDS = 120.0
 IDLE_SECONDS = 6.5  # vLLM's own limit is 5
 STREAM_TOKENS = 32
+KNOWN_GOOD = (0, 32)  # the version in which the parsing of gpt-oss was seen to be right; it came some time before
 BATCH = 4
 GAIN = 1.5  # times one request's tokens a second that four at once must bring
 CROWD, CROWD_TOKENS = 12, 1800
@@ -79,6 +81,7 @@ class Examination:
         idle = asyncio.ensure_future(self._idle())
         checks: list[Callable[[], Awaitable[Finding]]] = [
             self._version,
+            self._gpt_oss_parsing,
             self._window,
             self._tools,
             self._reasoning,
@@ -115,6 +118,19 @@ class Examination:
         if not version:
             return Finding("version", None, "it does not tell: perhaps no vLLM, or a proxy in front of it")
         return Finding("version", True, f"vLLM {version}")
+
+    async def _gpt_oss_parsing(self) -> Finding:
+        """vLLM's pull request 42454 (May 2026) lifted gpt-oss from 49.5 to 56.8 in multi-turn tool calls (BFCL)."""
+        name = "gpt-oss parsing"
+        if not harmony.is_gpt_oss(self._info.model):
+            return Finding(name, None, "matters for gpt-oss only")
+        numbers = tuple(int(part) for part in re.findall(r"\d+", self.can.version)[:2])
+        if not numbers:
+            return Finding(name, None, "the version is not known")
+        if numbers < KNOWN_GOOD:
+            older = f"older than {'.'.join(map(str, KNOWN_GOOD))}: it may lose tool calls written a little wrong (vllm#42454)"
+            return Finding(name, False, older, "pip install -U vllm")
+        return Finding(name, True, "tolerates what gpt-oss really writes")
 
     async def _window(self) -> Finding:
         window, model = self._info.window, self._info.model

@@ -165,6 +165,22 @@ def test_failures_stay_their_own(agentic: Agentic, server: FakeVLLM, work: Path)
     assert (work / "frontend.txt").exists()
 
 
+def test_what_is_open_and_unwritten_are_fields_from_the_child_to_the_end(agentic: Agentic, server: FakeVLLM) -> None:
+    """However its words look: a line that begins with "Open:" is a line."""
+
+    def asks(request: Request) -> Answer:
+        if request.json["messages"][-1]["role"] == "tool":
+            return answer("Open: the door\nI am done.")
+        return answer(tool_calls=tool_call("share", {"key": "open backend", "value": "which database?"}))
+
+    Model(server, [{**each, "writes": ["api.txt"]} if each["id"] == "backend" else each for each in PARTS], {"backend": asks})
+    done = split(agentic, server)
+    (finished,) = done.of_type("run_finished")
+    assert finished["open_questions"] == ["backend: which database?"]
+    assert "backend: not written: api.txt" in finished["result"]
+    assert "Open: the door" in finished["result"]
+
+
 def test_the_last_turn_is_for_the_report(agentic: Agentic, server: FakeVLLM) -> None:
     seen: list[str] = []
 

@@ -9,8 +9,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from agentic.testing import FakeVLLM, answer, tool_call
+from agentic import Change, Failure, ToolOutput, Workspace
+from agentic.testing import FakeVLLM, answer, make_setup, tool_call
+from plugins_builtin.checks.python_tests import PythonTests
+from plugins_builtin.checks.run_examples import examples
 from tests.conftest import Agentic, Done
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
@@ -232,3 +237,65 @@ def test_examples_in_docstrings(agentic: Agentic, server: FakeVLLM, work: Path) 
     done = run(agentic, server, work, Project({}, "b.py", "", "", ""), endless)
     assert ended(done)[0] == "gave_up"
     assert "takes too long" in server.chats[-1].json["messages"][-1]["content"]
+
+
+PACKAGE = {
+    "pkg/__init__.py": "",
+    "pkg/low.py": "def low(x):\n    return x - 1\n",
+    "pkg/high.py": "from .low import low\n\n\ndef high(x):\n    return low(x) * 2\n",
+    "pkg/other.py": "def other():\n    return 1\n",
+    "tests/test_high.py": "from pkg.high import high\n\n\ndef test_high():\n    assert high(2) == 6\n",
+    "tests/test_broken.py": "from pkg.other import nothing\n",
+    "conftest.py": "",
+}
+
+
+def failures(work: Path, changes: tuple[Change, ...]) -> dict[str, Failure]:
+    """What the checker reads from a real run of pytest."""
+    checker = PythonTests(make_setup())
+    workspace = Workspace(work)
+    (check,) = checker.checks("", workspace, ())
+    command = [sys.executable, "-m", "pytest", "-q", *check.extra.split()]
+    done = subprocess.run(command, cwd=work, capture_output=True, text=True)
+    result = checker.result(check, ToolOutput(done.stdout, failed=True, exit_code=done.returncode), workspace, changes)
+    return {failure.name: failure for failure in result.failures}
+
+
+def test_a_failure_says_where_what_and_in_which_files_the_mistake_may_be(work: Path) -> None:
+    for name, text in PACKAGE.items():
+        (work / name).parent.mkdir(exist_ok=True)
+        (work / name).write_text(text)
+    broken = failures(work, ())
+    assert [failure.weight for failure in broken.values()] == [100], "a file that cannot be imported hides its tests"
+    assert "cannot import name 'nothing'" in next(iter(broken.values())).message
+    (work / "tests" / "test_broken.py").unlink()
+    (failure,) = failures(work, ()).values()
+    assert failure.name == "tests/test_high.py::test_high"
+    assert failure.message.startswith("tests/test_high.py line 5: assert high(2) == 6\n    →  assert 2 == 6")
+    assert failure.files == ("pkg/high.py",)
+    related = {path: failures(work, (Change(path),))[failure.name].related for path in ("pkg/low.py", "pkg/other.py")}
+    assert related == {"pkg/low.py": True, "pkg/other.py": False}
+    assert failures(work, (Change("tests/test_high.py", "created"),))[failure.name].own
+
+
+@given(st.text(alphabet=st.sampled_from("f(1)=>- \n'2\\\"returns→\u201c"), max_size=80))
+def test_any_docstring_is_read_without_an_accident(text: str) -> None:
+    assert all(call.startswith("f(") for call, _ in examples(text, "f"))
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("f(1) == 2", [("f(1)", "2")]),
+        ("    f('a') -> 'b'  ", [("f('a')", "'b'")]),
+        ("f([1, 2], key=3) ➞ [3]", [("f([1, 2], key=3)", "[3]")]),
+        ("f(1) returns 2", [("f(1)", "2")]),
+        ("f(x) == 2", []),
+        ("g(1) == 2", []),
+        ("f(1) == 2, as everybody knows", []),
+        ("see f(1) == 2", []),
+        ("f(1) = the first", []),
+    ],
+)
+def test_which_lines_of_a_docstring_are_examples(line: str, found: list[tuple[str, str]]) -> None:
+    assert list(examples(line, "f")) == found

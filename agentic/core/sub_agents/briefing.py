@@ -21,10 +21,16 @@ def briefing(prompts: Prompts, subtask: Subtask, plan: Plan, task: str, turns: i
         output=f"Output: {subtask.output}" if subtask.output else "",
         check=f"It is done when: {subtask.done_check}" if subtask.done_check else "",
         turns=str(turns),
+        open=open_key(subtask),
     )
     before = [_built_on(part) for part in needed]
     lines = [line for line in text.splitlines() if line.strip()]
     return "\n".join([*lines, *(["What it builds on:", *before] if before else [])])
+
+
+def open_key(subtask: Subtask) -> str:
+    """Under which a sub-agent shares what is missing or undecided."""
+    return f"open {subtask.id}"
 
 
 def _where(subtask: Subtask) -> str:

@@ -1,6 +1,5 @@
 """From structured outcomes one result: what was done by whom, what was not and why, what is open, and whether it paid."""
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -9,8 +8,6 @@ from agentic.types import Outcome, Subtask, Usage
 
 MAX_EVIDENCE = 3
 STATUS_WORDS = {"skipped": "not begun", "timeout": "out of time", "limit": "out of turns", "gave_up": "gave up"}
-_OPEN = re.compile(r"^[\s>*#•-]*open(?: questions?)?\W*:\W*(.*)$", re.IGNORECASE)
-_NOTHING = re.compile(r"^\W*(none|nothing|no|n/a)?\W*$", re.IGNORECASE)
 
 
 @dataclass(slots=True)
@@ -24,16 +21,19 @@ class Part:
 
 
 def outcome_of(
-    title: str, status: str, said: str, files: Sequence[str], work: Work, usage: Usage, unwritten: tuple[str, ...] = ()
+    subtask: Subtask,
+    status: str,
+    said: str,
+    files: Sequence[str],
+    work: Work,
+    usage: Usage,
+    questions: tuple[str, ...],
+    unwritten: tuple[str, ...],
 ) -> Outcome:
-    """What an agent said, in its parts; what it ran is evidence. `unwritten` are files that it was to write."""
-    lines = said.splitlines()
-    found = [(line, match[1].strip()) for line in lines if (match := _OPEN.match(line))]
-    summary = "\n".join(line for line in lines if line not in dict(found)).strip()
-    ran = [f"`{command}`: exit code {output.exit_code}" for command, output in work.ran.items()]
-    questions = tuple(text for _, text in found if not _NOTHING.match(text))
-    left = {title: unwritten} if unwritten else {}
-    return Outcome(status, summary, tuple(files), usage, tuple(ran[-MAX_EVIDENCE:]), questions, unwritten=left)
+    """What an agent did: what it ran is evidence, what it shared as open its `questions`, `unwritten` what it was to write."""
+    ran = tuple(f"`{command}`: exit code {output.exit_code}" for command, output in work.ran.items())
+    left = {subtask.title: unwritten} if unwritten else {}
+    return Outcome(status, said.strip(), tuple(files), usage, ran[-MAX_EVIDENCE:], questions, unwritten=left)
 
 
 def report(parts: Sequence[Part], together: float) -> Outcome:

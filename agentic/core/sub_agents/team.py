@@ -12,7 +12,7 @@ from types import MappingProxyType
 from agentic.config.schema import SubAgents
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
-from agentic.core.sub_agents.briefing import MAX_SHOWN, briefing
+from agentic.core.sub_agents.briefing import MAX_SHOWN, briefing, open_key
 from agentic.core.sub_agents.leases import Leases, is_folder
 from agentic.core.sub_agents.report import Part, outcome_of, report
 from agentic.core.sub_agents.worktrees import Worktrees
@@ -96,12 +96,19 @@ class Team:
             files = tuple(space.written) if files is None else files
             self._keep(
                 subtask,
-                outcome_of(subtask.title, status, said, files, agent.tools.work, agent.usage, missing),
+                outcome_of(
+                    subtask, status, said, files, agent.tools.work, agent.usage, self._questions(subtask, history.agent), missing
+                ),
                 time.monotonic() - started,
                 agent.tools.work.changes,
             )
             await emit(SubAgentFinished(status=status, files=files, agent=history.agent))
         return self._parts[subtask.id].outcome
+
+    def _questions(self, subtask: Subtask, agent: str) -> tuple[str, ...]:
+        """What the sub-agent shared as missing or undecided, under the key that its briefing names."""
+        entries = self._parent.context.history.blackboard.entries
+        return tuple(entry.value for entry in entries if entry.by == agent and entry.key == open_key(subtask))
 
     async def _work(self, agent: Agent, subtask: Subtask, space: Workspace) -> tuple[str, str, tuple[str, ...]]:
         """(status, what it said, the files that it was to write and that are not there)"""
