@@ -29,9 +29,10 @@ class Budget:
         """The most that one tool result may take: a quarter of what is left for the history."""
         return (self.prompt - min(self.fixed, self.prompt // 2)) // 4
 
-    def room_for_answer(self, prompt: int) -> int:
-        """`max_tokens` beside a prompt of that length: never more than the window has left."""
-        return max(1, min(self.answer, self.window - prompt))
+    def room_for_answer(self, prompt: int, long: bool = False) -> int:
+        """`max_tokens` beside a prompt of that length: never more than the window has left, and all of it for a `long` one."""
+        left = self.window - prompt
+        return max(1, left if long else min(self.answer, left))
 
     def shrink(self, prompt: int) -> None:
         """The server found a prompt of that length too long: the window is smaller than it said."""

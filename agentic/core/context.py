@@ -70,7 +70,7 @@ class Context:
         if warning := self._guard.check(prepared.stages):
             await self._emit(Warned(message=warning))
         self._sent = self.history.get_messages_for_llm()[-1]
-        request, room = prepared.request, budget.room_for_answer(prepared.tokens)
+        request, room = prepared.request, budget.room_for_answer(prepared.tokens, self._llm.profile.long_answers)
         if self._debug:
             await self._emit(self.report(request.tools, prepared.tokens))
         return replace(prepared, request=replace(request, max_tokens=min(request.max_tokens or room, room)))

@@ -15,6 +15,7 @@ class ModelProfile:
     `brief`: it is told in a few words, and nothing that it was not asked about. `failures_first`: what fails is shown before it
     begins. `restarts`: how often its task is begun anew where the checks find something wrong, instead of telling it so.
     `says_and_does`: an answer that only acts may be its last. `unreadable`: how many answers in a row may be of no use.
+    `long_answers`: each may take all that the window has left.
     `temperature` and `top_p` apply where the settings have none, `efforts` (by purpose: turn, question, …) likewise. `tools` are
     the names of tools that stand only in this model's prompt, `instead_of` those that they replace.
     """
@@ -24,6 +25,7 @@ class ModelProfile:
     restarts: int = 0
     says_and_does: bool = False
     unreadable: int = 3
+    long_answers: bool = False
     temperature: float | None = None
     top_p: float | None = None
     efforts: tuple[tuple[str, str], ...] = ()

@@ -18,13 +18,14 @@ from agentic import (
 
 
 class Harmony:
-    """The native protocol with gpt-oss's profile: its maker's sampling, ten changed retries, `apply_patch` for edits."""
+    """The native protocol with gpt-oss's profile: its maker's sampling, ten changed retries, long answers, `apply_patch`."""
 
     profile = ModelProfile(
         unreadable=10,
+        long_answers=True,
         temperature=1.0,
         top_p=1.0,
-        efforts=(("question", "low"), ("probe", "low")),
+        efforts=(("question", "low"),),
         tools=("apply_patch",),
         instead_of=("edit_file",),
     )

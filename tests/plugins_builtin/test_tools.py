@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import sysconfig
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -241,3 +242,33 @@ def test_what_is_agentics_own_stays_out_of_the_commands_environment(work: Path, 
 
 def test_a_program_that_wants_input_is_told_apart_from_one_that_fails(work: Path) -> None:
     assert "no mistake in the program" in do(command(5), work, command="python3 -c 'input()'").text
+
+
+RG = Path(sysconfig.get_path("scripts"), "rg")
+
+
+@pytest.mark.skipif(not RG.exists(), reason="ripgrep is not in this environment")
+@pytest.mark.parametrize(
+    ("query", "where", "most"),
+    [("def", ".", 50), ("DEF", ".", 50), ("x = \\d+", "src", 50), ("(", ".", 50), ("(?<=de)f", ".", 50), ("nothing", ".", 50),
+     ("e", ".", 2), ("-e", ".", 50), ("한글", ".", 50), ("def", "src/a.py", 50)],
+)  # fmt: skip
+def test_ripgrep_finds_what_we_find(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, query: str, where: str, most: int) -> None:
+    """The same lines in the same words; an expression that only one of both can read is read by ours."""
+    files = {
+        "src/a.py": "def f():\n    x = 12\n", "b.txt": "de def -e\n한글 e\n", ".hidden/c.txt": "def\n", "ignored.log": "def\n",
+        ".gitignore": "*.log\n", "src/.gitignore": "gen/\n", "src/gen/d.py": "def\n", "node_modules/m.js": "def\n", "bin": "def\0",
+        ".ignore": "b.txt\n", ".git/config": "def\n", "config": "--ignore-case\n",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    arguments = {"query": query, "path": where, "max_results": most}
+    monkeypatch.setenv("RIPGREP_CONFIG_PATH", str(tmp_path / "config"))
+    monkeypatch.setenv("PATH", "/nonexistent")
+    ours = asyncio.run(Search().run(arguments, Workspace(tmp_path))).text.splitlines()
+    monkeypatch.setenv("PATH", str(RG.parent))
+    theirs = asyncio.run(Search().run(arguments, Workspace(tmp_path))).text.splitlines()
+    assert len(ours) == len(theirs)
+    if most == 50:  # of more than are shown, each shows those that it finds first
+        assert sorted(theirs) == sorted(ours)
