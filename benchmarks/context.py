@@ -26,8 +26,7 @@ import httpx2
 
 from agentic.api import load_settings, open_run
 from agentic.core.context import Context
-from agentic.core.prompt import system_message, task_message, tiered
-from agentic.core.protocols import by_name
+from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.runtime import Runtime
 from agentic.events import ContextTrimmed, Event
 from agentic.sessions import ConversationHistory, SessionStore
@@ -67,10 +66,10 @@ class Session:
         history = ConversationHistory(SessionStore(Path(tempfile.mkdtemp())).new(ROOT))
         strategy = self.runtime.build("agentic_context_strategies", "")
         context = Context(strategy, self.runtime.llm, history, self._note, "recall")
-        protocol, tier = by_name("json"), "nano"
+        protocol, tier, prompts = self.runtime.build("agentic_tool_protocols", "json"), "nano", self.runtime.prompts
         specs = [tiered(tool.spec, tier) for _, tool in sorted(self.runtime.tools(None, None, None).items())]  # type: ignore[arg-type]
-        history.add(system_message(protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
-        history.add(task_message("mend the parser", "", Workspace(ROOT), 3072, ""))
+        history.add(system_message(prompts, protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
+        history.add(Opening(Workspace(ROOT), prompts, 3072).first("mend the parser", "", brief=True))
         before: list[int] = []
         for number in range(turns):
             self._trimmed = False

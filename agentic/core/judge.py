@@ -3,13 +3,16 @@
 It knows no language, runner or tool. Only proofs decide. The model is asked again only where there is something new to say.
 """
 
+import mimetypes
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from agentic.core.agent import Agent
 from agentic.core.proofs import NOT_PERMITTED, Finding, Proofs
+from agentic.files import files_below
 from agentic.hooks.checks import Failure
 from agentic.plugins.prompts import Prompts
 from agentic.workspace import Workspace
@@ -18,6 +21,7 @@ MAX_ROUNDS = 4
 MAX_FAILURES = 6
 MAX_CHARACTERS = 1_500  # of what fails, as the model is told
 MAX_NAMED = 3
+MAX_LISTED = 5_000
 _FILE = re.compile(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
 
 
@@ -45,7 +49,7 @@ class Judge:
         self._prompts = prompts
         self._workspace = workspace
         self._may_ask = may_ask
-        self._missing = [path for path in dict.fromkeys(_FILE.findall(task)) if not self._there(path)]
+        self._missing = [path for path in _file_names(task, workspace) if not self._there(path)]
         self._told: set[str] = set()
         self._hinted: set[str] = set()
         self._rounds = 0
@@ -183,6 +187,14 @@ class Judge:
 
     def _data(self, path: str) -> bytes | None:
         return self._workspace.read(path).data if self._workspace.exists(path) else None
+
+
+def _file_names(task: str, workspace: Workspace) -> list[str]:
+    """Words that can only be files: `a.py` and `data/b.csv`, but not `e.g`, `os.path` or `example.com`."""
+    named = list(dict.fromkeys(_FILE.findall(task)))
+    here = {os.path.splitext(path)[1] for path in islice(files_below(workspace.root), MAX_LISTED)} if named else set()
+    known = mimetypes.MimeTypes(()).types_map[True].keys() | here
+    return [path for path in named if os.path.splitext(path)[1] in known]
 
 
 def _listed(failures: Sequence[Failure]) -> str:

@@ -58,14 +58,15 @@ def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
     if not isinstance(arguments, dict):
         arguments = lenient_object(call.arguments)
     name = clean_name(call.name)
-    if name not in by_name:
+    foreign = name not in by_name
+    if foreign:
         name = _OURS.get(name, name)
         if name in _NO_NAMES or "<|" in call.name:
             name = _named_by(arguments if isinstance(arguments, dict) else {}, tools) or name
     if not isinstance(arguments, dict):
         return replace(call, name=name)
     if name in by_name:
-        arguments = _fitted(arguments, by_name[name].parameters.get("properties", {}))
+        arguments = _fitted(arguments, by_name[name].parameters.get("properties", {}), foreign)
     return replace(call, name=name, arguments=_same_or(call.arguments, arguments))
 
 
@@ -89,23 +90,21 @@ def _named_by(arguments: Mapping[str, Any], tools: Sequence[ToolSpec]) -> str:
     return fits[0] if len(fits) == 1 else ""
 
 
-def _fitted(arguments: Mapping[str, Any], properties: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments under the names that the tool declares, commands as text; what else came is left out where a name fitted."""
+def _fitted(arguments: Mapping[str, Any], properties: Mapping[str, Any], foreign: bool) -> dict[str, Any]:
+    """The arguments under the names that the tool declares, commands as text. What else came is left out of a `foreign` call."""
     fitted = {name: value for name, value in arguments.items() if name in properties}
-    renamed = False
     for name in properties:
         given = next((alias for alias in _ARGUMENTS.get(name, ()) if alias in arguments), None)
         if name not in fitted and given is not None:
             fitted[name] = arguments[given]
-            renamed = True
-    if not renamed:
-        fitted = dict(arguments)
+            foreign = True
     if isinstance(fitted.get("patch"), list):  # as words of a command line
         fitted["patch"] = str(fitted["patch"][-1]) if fitted["patch"] else ""
     if isinstance(fitted.get("command"), list):
-        fitted["command"] = _shell_line(fitted["command"])
-        fitted = {name: value for name, value in fitted.items() if name in properties}
-    return fitted
+        fitted["command"], foreign = _shell_line(fitted["command"]), True
+    if foreign and isinstance(fitted.get("command"), str) and isinstance(arguments.get("workdir"), str):
+        fitted["command"] = f"cd {shlex.quote(arguments['workdir'])} && {fitted['command']}"
+    return fitted if foreign else {**arguments, **fitted}
 
 
 def _shell_line(words: Sequence[Any]) -> str:

@@ -151,6 +151,18 @@ def test_a_file_that_was_asked_for_and_is_not_there_is_named_once(agentic: Agent
     assert "The task names csvsum.py" in server.chats[2].json["messages"][-1]["content"]
 
 
+@pytest.mark.parametrize(
+    "task",
+    ["Use os.path, e.g. os.path.join", "see example.com or v1.2", "call np.array on self.x, i.e. x.T", "a.b.c is odd", "3.py"],
+)
+def test_what_only_looks_like_a_file_is_none(agentic: Agentic, server: FakeVLLM, work: Path, task: str) -> None:
+    (work / "3.py").touch()
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "x = 1\n"})), answer("done"))
+    done = agentic("run", task, "--endpoint", server.url, *NATIVE)
+    assert done.of_type("run_finished")[0]["result"] == "done"
+    assert len(server.chats) == 2
+
+
 def test_an_approved_edit_in_chat_costs_no_further_call(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
     """A turn that only edited ends with "not checked" and the command that would check it."""
     (work / "calc.py").write_text("x = 1\n")

@@ -58,6 +58,28 @@ def test_what_must_become_of_it(output: dict[str, Any]) -> None:
     assert [(call.id, call.name) for call in turn.message.tool_calls] == [(call.id, call.name) for call in turn.calls]
 
 
+TRAINED = [
+    ("container.exec", {"cmd": ["bash", "-lc", "ls"], "workdir": "src dir", "timeout": 5}, "run", {"command": "cd 'src dir' && ls", "timeout": 5}),
+    ("container.exec", {"cmd": ["git", "log", "-1 x"]}, "run", {"command": "git log '-1 x'"}),
+    ("repo_browser.print_tree", {"path": "src", "depth": 2}, "list_files", {"path": "src"}),
+    ("repo_browser.open_file", {"path": "a.py", "line_start": 1, "line_end": 9}, "read_file", {"path": "a.py", "line_start": 1, "line_end": 9}),
+    ("repo_browser.search", {"path": ".", "query": "x", "max_results": 5}, "search", {"path": ".", "query": "x", "max_results": 5}),
+    ("repo_browser.apply_patch", {"patch": "*** Begin Patch"}, "apply_patch", {"patch": "*** Begin Patch"}),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "arguments", "ours", "becomes"), TRAINED)
+def test_tools_that_gpt_oss_knows_from_its_training_lead_to_ours(
+    name: str, arguments: dict[str, Any], ours: str, becomes: dict[str, Any]
+) -> None:
+    """Called as they are, or written into the text."""
+    text = json.dumps(arguments)
+    leaked = f"<|channel|>commentary to={name} <|constrain|>json<|message|>{text}<|call|>"
+    for said in (Message("assistant", tool_calls=(ToolCall("1", name, text),)), Message("assistant", leaked)):
+        (call,) = read(said).calls
+        assert (call.name, json.loads(call.arguments)) == (ours, becomes)
+
+
 def test_the_corpus_is_of_some_size() -> None:
     assert len({output["source"] for output in OUTPUTS}) >= 30
 
