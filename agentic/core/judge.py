@@ -77,9 +77,10 @@ class Judge:
         self._told.add(verdict.word)
         self._agent.raise_temperature()
         if restarts:
-            self._remember_the_best(verdict)
+            best, files = self._best_of(verdict)
             if self._rounds % 2:  # told what is wrong with it, and else from the beginning: neither helps every time
-                await self._agent.restart(verdict.word, verdict.files)
+                self._put_back(files)
+                await self._agent.restart(best.word, best.files)
             else:
                 self._put_back({})
                 await self._agent.restart()
@@ -164,9 +165,11 @@ class Judge:
     def _there(self, path: str) -> bool:
         return os.path.lexists(self._workspace.root / path)
 
-    def _remember_the_best(self, verdict: Verdict) -> None:
+    def _best_of(self, verdict: Verdict) -> tuple[Verdict, dict[str, bytes | None]]:
+        """The best attempt so far, with its files."""
         if self._best is None or _rank(verdict) < _rank(self._best[0]):
             self._best = verdict, {path: self._data(path) for path in self._workspace.originals}
+        return self._best
 
     def _settle_for_the_best(self, verdict: Verdict) -> None:
         """Of several attempts the one with the fewest failures stays, the earlier of equals."""

@@ -15,6 +15,7 @@ from agentic.workspace import Workspace
 
 RunCommand = Callable[[str], Awaitable[ToolOutput]]
 NOT_PERMITTED = "it needs an approval"
+HIDES = 100  # failures that a check stands for which cannot be run any more
 MAX_SHOWN = 1_500  # characters of an output that the model has not asked for
 _CANNOT_RUN = (None, 124, 126, 127)  # refused, it never ended, it is no program, there is no such program
 
@@ -127,7 +128,7 @@ class Proofs:
         before = (self._before or {}).get(check.name)
         could = before is not None and before.state != "cannot_run"
         if result.state == "cannot_run" and could and not result.late and result.why != NOT_PERMITTED:
-            broken = Failure(check.name, f"it cannot be run any more: {result.why}")
+            broken = Failure(check.name, f"it cannot be run any more: {result.why}", weight=HIDES)
             return Finding(check, replace(result, state="fails", failures=(broken,)), (broken,))
         was = {failure.name for failure in before.failures} if before else set()
         old = tuple(failure for failure in result.failures if failure.name in was)

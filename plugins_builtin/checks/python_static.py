@@ -6,6 +6,7 @@ from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Work
 from plugins_builtin.checks.common import changed
 from plugins_builtin.checks.python_project import Imports, definitions, is_test, names, parsed, texts
 
+HIDES = 100  # failures of its tests that a file which is wrong on the face of it stands for
 _WRONG = ("UndefinedName", "UndefinedLocal", "UndefinedExport", "ReturnOutsideFunction", "YieldOutsideFunction")
 
 
@@ -24,7 +25,7 @@ class PythonStatic:
         now, paths = texts(workspace.root), _python(changes)
         was = set(_problems(self._before, paths))
         found = {problem: path for problem, path in _problems(now, paths).items() if problem not in was}
-        failures = tuple(Failure(problem, problem, files=(path,)) for problem, path in found.items())
+        failures = tuple(Failure(problem, problem, files=(path,), weight=HIDES) for problem, path in found.items())
         return CheckResult("fails" if failures else "passes", failures)
 
 
