@@ -60,8 +60,8 @@ def report(pairs: list[tuple[bool, bool]]) -> None:
 def sign_test(one: int, other: int) -> float:
     """How likely a split as uneven as this is, either way, when both sides are equally likely."""
     total, least = one + other, min(one, other)
-    tail = sum(math.comb(total, k) for k in range(least + 1)) / 2**total
-    return min(1.0, 2 * tail)
+    tail = sum(math.comb(total, k) for k in range(least + 1))
+    return float(min(1.0, 2 * tail / 2**total))
 
 
 if __name__ == "__main__":
