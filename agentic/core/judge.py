@@ -22,6 +22,7 @@ MAX_FAILURES = 6
 MAX_CHARACTERS = 1_500  # of what fails, as the model is told
 MAX_NAMED = 3
 MAX_LISTED = 5_000
+MAX_COMMAND = 60  # characters of a command that is told as it is
 _FILE = re.compile(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
 
 
@@ -121,7 +122,7 @@ class Judge:
         first = findings[0].check
         names = ", ".join(failure.name for failure in counted[:MAX_NAMED])
         more = f" and {len(counted) - MAX_NAMED} more" if len(counted) > MAX_NAMED else ""
-        shown = f"`{first.command}` fails" if first.command else first.what
+        shown = f"`{first.command}` fails" if 0 < len(first.command) <= MAX_COMMAND else first.what
         word = "\n".join(
             self._prompts(
                 "judge.fails", what=each.check.what, command=each.check.command or each.check.name, failures=_listed(each.counts)
@@ -156,6 +157,9 @@ class Judge:
             return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it" + (
                 "." if why == NOT_PERMITTED else f", but {why}."
             )
+        failed = self._agent.tools.work.last_failure
+        if failed and not any(finding.check.command for finding in passing):
+            return "unchecked", f"Not checked: the last command, `{failed}`, failed."
         if not passing:
             return "unchecked", ""  # nothing here knows such files
         old = [(finding.check.what, failure) for finding in proofs for failure in finding.old]

@@ -61,8 +61,9 @@ class CallExamples(Doctests):
 def _failure(found: dict[str, str], now: dict[str, str], before: dict[str, str]) -> Failure:
     path, function = found["file"], found["function"]
     is_new = definitions(now.get(path, "")).get(function) != definitions(before.get(path, "")).get(function)
+    is_own = found["example"] not in before.get(path, "")  # an example that the task brought is no better than what it is of
     message = f"`{found['example']}` must give {found['wanted'] or 'nothing'}, but it gives {found['got'] or 'nothing'}"
-    return Failure(f"{path}: {found['example']}", message[:MAX_MESSAGE], is_new, (path,))
+    return Failure(f"{path}: {found['example']}", message[:MAX_MESSAGE], is_new, (path,), is_own)
 
 
 def _docstrings(text: str) -> Iterator[tuple[str, str]]:

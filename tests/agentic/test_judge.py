@@ -133,6 +133,17 @@ def test_the_same_is_never_said_twice(agentic: Agentic, server: FakeVLLM, work: 
     assert len(told) == len(set(told)) == 2
 
 
+def test_a_command_of_the_models_own_that_failed_last_is_told(agentic: Agentic, server: FakeVLLM) -> None:
+    """It proves nothing, a program may end so on purpose; but nothing proves that it is right either."""
+    write = answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "raise SystemExit(3)\n"}))
+    server.script(write, answer(tool_calls=tool_call("run", {"command": "python3 a.py"})), answer("It runs."))
+    done = agentic("run", "write a.py", "--endpoint", server.url, *NATIVE)
+    (finished,) = done.of_type("run_finished")
+    assert (done.code, finished["status"]) == (0, "unchecked")
+    assert finished["result"] == "It runs.\nNot checked: the last command, `python3 a.py`, failed."
+    assert len(server.chats) == 3
+
+
 def test_a_task_that_changes_nothing_is_not_nagged(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     (work / "test_a.py").write_text("def test_never():\n    assert False\n")
     server.say("It is a small project.")

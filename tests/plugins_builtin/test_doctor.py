@@ -114,6 +114,18 @@ def test_two_good_servers_are_green_and_what_they_can_is_used(agentic: Agentic, 
     assert "priority" not in body
 
 
+@pytest.mark.parametrize(
+    ("model", "version", "ok"),
+    [("openai/gpt-oss-120b", "0.19.1", False), ("openai/gpt-oss-120b", "0.32.0", True), ("qwen3-coder", "0.19.1", None)],
+)
+def test_a_version_that_loses_calls_of_gpt_oss_is_named(agentic: Agentic, model: str, version: str, ok: bool | None) -> None:
+    with FakeVLLM(model=model) as server:
+        server.version, server.otherwise = version, Flags().respond
+        found = checks(agentic("doctor", "--endpoint", server.url, "--output", "jsonl"), server.url)["gpt-oss parsing"]
+    assert found["ok"] is ok
+    assert ("vllm#42454" in found["text"]) == (ok is False)
+
+
 def test_each_flag_that_was_left_out_is_named(agentic: Agentic) -> None:
     flags = Flags(tools=False, schema=False, details=False, metrics=False, caching=False, priority=False, interval=10)
     with FakeVLLM(idle_seconds=5.0, missing=["/v1/chat/completions/batch"]) as server:
