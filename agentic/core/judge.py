@@ -134,9 +134,12 @@ class Judge:
         return Verdict("gave_up", f"Not done: {shown} ({names}{more}).", word, files, count, first.command or first.what)
 
     def _hint(self, findings: Sequence[Finding]) -> str:
-        """Once for each."""
-        words = [self._prompts("judge.hint", what=each.check.what, failures=_listed(each.hints)) for each in findings]
-        new = [word for word in words if word not in self._hinted]
+        """Once for each; of what was run, a model that begins anew hears it again: it has forgotten."""
+        new = []
+        for each in findings:
+            word = self._prompts("judge.hint", what=each.check.what, failures=_listed(each.hints))
+            if word not in self._hinted or (each.check.command and self._agent.profile.restarts):
+                new.append(word)
         self._hinted.update(new)
         return "\n".join(new)
 
