@@ -247,7 +247,7 @@ def test_a_program_that_wants_input_is_told_apart_from_one_that_fails(work: Path
 RG = Path(sysconfig.get_path("scripts"), "rg")
 
 
-@pytest.mark.skipif(not RG.exists(), reason="ripgrep is not in this environment")
+@pytest.mark.skipif(not RG.exists(), reason="ripgrep is not in this environment: pip install ripgrep==14.1.0")
 @pytest.mark.parametrize(
     ("query", "where", "most"),
     [("def", ".", 50), ("DEF", ".", 50), ("x = \\d+", "src", 50), ("(", ".", 50), ("(?<=de)f", ".", 50), ("nothing", ".", 50),
