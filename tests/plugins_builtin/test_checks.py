@@ -77,8 +77,8 @@ def ended(done: Done) -> tuple[str, str]:
 def needs(program: str) -> None:
     if program == "pytest" or not program:
         return
-    if not shutil.which(program):
-        pytest.skip(f"{program} is not here")
+    if not shutil.which(program) or subprocess.run([program, "--version"], capture_output=True).returncode:
+        pytest.skip(f"{program} is not here, or not set up")
 
 
 @pytest.mark.parametrize("name", PROJECTS)
