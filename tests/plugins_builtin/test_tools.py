@@ -184,6 +184,9 @@ COMMANDS = {
 }
 
 
+MINE = str(100_000 + os.getpid())  # seconds that nobody else sleeps: tests run side by side
+
+
 def left_over() -> list[str]:
     found = []
     for name in filter(str.isdigit, os.listdir("/proc")):
@@ -191,7 +194,7 @@ def left_over() -> list[str]:
             command = Path(f"/proc/{name}/cmdline").read_bytes()
         except OSError:
             continue
-        if command.startswith(b"sleep\0007777"):
+        if command.startswith(b"sleep\0" + MINE.encode()):
             found.append(name)
     return found
 
@@ -199,7 +202,7 @@ def left_over() -> list[str]:
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_ends_and_leaves_nothing_running(work: Path, line: str) -> None:
     started = time.monotonic()
-    output = do(command(5), work, command=line)
+    output = do(command(5), work, command=line.replace("7777", MINE))
     assert time.monotonic() - started < 5
     assert COMMANDS[line] in (None, output.exit_code)
     assert left_over() == []
@@ -207,7 +210,7 @@ def test_a_command_ends_and_leaves_nothing_running(work: Path, line: str) -> Non
 
 @pytest.mark.parametrize("line", ["sleep 7777", "setsid sleep 7777 & sleep 7777", "trap '' TERM; sleep 7777", "yes"])
 def test_a_command_that_takes_too_long_is_stopped(work: Path, line: str) -> None:
-    output = do(command(1), work, command=line)
+    output = do(command(1), work, command=line.replace("7777", MINE))
     assert (output.exit_code, output.failed) == (124, True)
     assert "stopped after 1 s" in output.text
     assert left_over() == []
