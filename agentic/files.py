@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 _VERSION_CONTROL = {".git", ".hg", ".svn", ".jj"}
-_LEFT_BEHIND = {"__pycache__", "node_modules", "venv", ".venv", ".tox", ".nox", ".mypy_cache", ".ruff_cache", ".pytest_cache"}
+_LEFT_BEHIND = {"__pycache__", "node_modules", "venv", ".venv"}  # what other tools leave has a .gitignore of its own
 _IGNORE = ".gitignore"
 
 _Rules = tuple[tuple[str, Any], ...]

@@ -355,3 +355,16 @@ def test_of_several_attempts_the_best_stays(agentic: Agentic, server: FakeVLLM, 
     assert asked[2]["messages"] == asked[4]["messages"] == asked[0]["messages"]
     assert "return 0" in asked[1]["messages"][-1]["content"]
     assert asked[2]["temperature"] > asked[1]["temperature"] >= 0.7
+
+
+def test_a_fresh_start_asks_as_the_first_time(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    """The whole request but its temperature, with what the protocol adds for the file that is to be corrected."""
+    (work / "twice.py").write_text("def twice(x):\n    return x\n")
+    (work / "test_twice.py").write_text(
+        "import unittest\nfrom twice import twice\n\n\nclass T(unittest.TestCase):\n    def test_it(self): self.assertEqual(twice(2), 4)\n"
+    )
+    server.otherwise = lambda request: fenced(f"twice.py\n```python\ndef twice(x):\n    return {len(server.chats) * 10}\n```")
+    agentic("run", "Mend it.", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=fenced")
+    first, _, fresh = (request.json | {"temperature": None} for request in server.chats[:3])
+    assert "stop" in first
+    assert fresh == first

@@ -52,6 +52,7 @@ class Agent:
         self._temperature: float | None = None
         self._before: list[Message] = []
         self._opened = Message("user")
+        self._files: Sequence[str] = ()
         if not len(history):
             history.add(system_message(services.prompts, self._protocol, self.specs, tier, services.instructions))
 
@@ -77,7 +78,7 @@ class Agent:
 
     def start(self, task: str, wrong: str = "", files: Sequence[str] = ()) -> None:
         """The next thing to do, with what is `wrong` already and the files to correct, where that is known."""
-        self.task = task
+        self.task, self._files = task, files
         self._left = self._max_iterations
         if self._lane is not Lane.SUB_AGENT:
             self._services.calls.left = self._max_iterations
@@ -102,7 +103,7 @@ class Agent:
     async def restart(self, wrong: str = "", files: Sequence[str] = ()) -> None:
         """Begins the task anew, as if nothing had been said since, or with what is `wrong` and the files to correct."""
         self._seen.clear()
-        self._protocol.begin(self.task, files)
+        self._protocol.begin(self.task, files if wrong else self._files)
         message = self._opening.again(self.task, wrong, files) if wrong else self._opened
         await self.context.replace([*self._before, message])
 

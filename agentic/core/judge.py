@@ -98,20 +98,18 @@ class Judge:
             return self._without_changes()
         findings = await self._proofs.look(list(work.changes.values()), self._may_ask, self.plan_check)
         self.evidence = tuple(f"{each.check.command or each.check.what}: {each.result.state}" for each in findings)
-        if any(finding.fails for finding in findings):
-            return self._of_failures([finding for finding in findings if finding.fails])
-        word = self._hint([finding for finding in findings if finding.hints]) or self._not_there()
+        if (failing := self._of_failures(findings)).word:
+            return failing
+        word = self._hint([finding for finding in findings if finding.hints]) or self._word_of_missing()
         status, note = self._status(findings)
         return Verdict(status, note, word, tuple(work.changes) if word else (), sum(len(each.hints) for each in findings))
 
     def _without_changes(self) -> Verdict:
         """Nothing was changed: there is nothing to judge, unless the model meant to change something."""
-        failing = [finding for finding in self._proofs.before() if finding.fails]
-        if self._agent.tools.work.tried and failing:
-            return self._of_failures(failing)
-        if failing:
-            return Verdict("unchecked", f"Nothing was changed; `{failing[0].check.command}` fails as before.")
-        return Verdict("done", word=self._not_there() if self._agent.tools.work.tried else "")
+        failing, tried = self._of_failures(self._proofs.before()), self._agent.tools.work.tried
+        if failing.word:
+            return failing if tried else Verdict("unchecked", f"Nothing was changed; `{failing.check}` fails as before.")
+        return Verdict("done", word=self._word_of_missing() if tried else "")
 
     def _of_failures(self, findings: Iterable[Finding]) -> Verdict:
         """The task is not done as long as these fail."""
@@ -144,7 +142,11 @@ class Judge:
         return "\n".join(new)
 
     def _not_there(self) -> str:
-        missing = ", ".join(path for path in self._missing if not self._there(path))
+        """The files that the task names and that there still are not."""
+        return ", ".join(path for path in self._missing if not self._there(path))
+
+    def _word_of_missing(self) -> str:
+        missing = self._not_there()
         word = self._prompts("judge.not_there", files=missing) if missing else ""
         return "" if word in self._told else word
 
@@ -153,15 +155,14 @@ class Judge:
         proofs = [finding for finding in findings if finding.check.authority == "proof"]
         passing = [finding for finding in proofs if finding.result.state != "cannot_run"]
         waiting = [finding for finding in proofs if finding.result.state == "cannot_run" and finding.check.command]
-        if missing := [path for path in self._missing if not self._there(path)]:
-            return "unchecked", f"Not there: {', '.join(missing)}."
-        if not any(finding.check.command for finding in passing) and waiting:
-            why = waiting[0].result.why
-            return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it" + (
-                "." if why == NOT_PERMITTED else f", but {why}."
-            )
+        if missing := self._not_there():
+            return "unchecked", f"Not there: {missing}."
+        ran = any(finding.check.command for finding in passing)
+        if waiting and not ran:
+            why = "" if waiting[0].result.why == NOT_PERMITTED else f", but {waiting[0].result.why}"
+            return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it{why}."
         failed = self._agent.tools.work.last_failure
-        if failed and not any(finding.check.command for finding in passing):
+        if failed and not ran:
             return "unchecked", f"Not checked: the last command, `{failed}`, failed."
         if not passing:
             return "unchecked", ""  # nothing here knows such files

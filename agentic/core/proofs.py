@@ -7,7 +7,7 @@ from functools import partial
 
 from agentic.core.approval import Approver
 from agentic.errors import AgenticError, PluginError
-from agentic.hooks.checks import Check, Checker, CheckResult, Failure
+from agentic.hooks.checks import HIDES, Check, Checker, CheckResult, Failure
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.threads import on_daemon_thread
 from agentic.types import Change, ToolOutput
@@ -15,7 +15,6 @@ from agentic.workspace import Workspace
 
 RunCommand = Callable[[str], Awaitable[ToolOutput]]
 NOT_PERMITTED = "it needs an approval"
-HIDES = 100  # failures that a check stands for which cannot be run any more
 MAX_SHOWN = 1_500  # characters of an output that the model has not asked for
 _CANNOT_RUN = (None, 124, 126, 127)  # refused, it never ended, it is no program, there is no such program
 

@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 Authority = Literal["proof", "hint"]
 State = Literal["passes", "fails", "cannot_run"]
+HIDES = 100
+"""The weight of a failure that hides others: of a file that cannot be imported, of a check that cannot be run any more."""
 
 
 @dataclass(frozen=True)

@@ -36,8 +36,8 @@ def _message(record: Record) -> str:
     if message is None or message.role == "system":
         return ""
     who = message.role if record.agent == "main" else f"{message.role} ({record.agent})"
-    calls = "".join(f"\n{_fenced(f'{call.name} {call.arguments}')}" for call in message.tool_calls)
-    said = _fenced(message.text) if message.role == "tool" else message.text
+    calls = "".join(f"\n{_block(f'{call.name} {call.arguments}')}" for call in message.tool_calls)
+    said = _block(message.text) if message.role == "tool" else message.text
     return f"## {who}, {time.strftime('%Y-%m-%d %H:%M:%S', time.localtime(record.time))}\n\n{said}{calls}\n"
 
 
@@ -48,7 +48,7 @@ def _event(record: Record) -> str:
     return ""
 
 
-def _fenced(text: str) -> str:
+def _block(text: str) -> str:
     ticks = "```"
     while ticks in text:
         ticks += "`"

@@ -57,10 +57,10 @@ class DataFiles:
 def _problem(workspace: Workspace, path: str) -> str:
     """Why a file cannot be read as what its name says."""
     file = workspace.root / path
-    if file.stat().st_size > MAX_BYTES:
-        return ""
     try:
+        if file.stat().st_size > MAX_BYTES:
+            return ""
         _READERS[file.suffix](text_of(file))
-    except (ValueError, ElementTree.ParseError, csv.Error, RecursionError) as error:
+    except (OSError, ValueError, ElementTree.ParseError, csv.Error, RecursionError) as error:
         return str(error)[:200]
     return ""

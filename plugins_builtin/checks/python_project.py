@@ -33,8 +33,21 @@ def is_test(path: str) -> bool:
 
 def texts(root: Path) -> dict[str, str]:
     """The Python files' text by path, as far as there are not too many."""
-    names = islice((name for name in files_below(root) if name.endswith(".py")), MAX_FILES)
-    return {name: text_of(root / name) for name in names if (root / name).stat().st_size <= MAX_BYTES}
+    found = {}
+    for name in islice((name for name in files_below(root) if name.endswith(".py")), MAX_FILES):
+        try:
+            info = (root / name).stat()
+        except OSError:  # a link that leads nowhere
+            continue
+        if info.st_size <= MAX_BYTES:
+            found[name] = _text(root / name, (info.st_mtime_ns, info.st_size, info.st_ino))
+    return found
+
+
+@lru_cache(maxsize=2 * MAX_FILES)
+def _text(path: Path, stamp: tuple[int, int, int]) -> str:
+    """Five checkers look at the same files, before a change and after it: a file is read anew when it is another."""
+    return text_of(path)
 
 
 @lru_cache(maxsize=2 * MAX_FILES)

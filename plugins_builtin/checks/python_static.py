@@ -3,10 +3,10 @@
 from collections.abc import Iterator, Mapping, Sequence
 
 from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
+from agentic.hooks.checks import HIDES
 from plugins_builtin.checks.common import changed
 from plugins_builtin.checks.python_project import Imports, definitions, is_test, names, parsed, texts
 
-HIDES = 100  # failures of its tests that a file which is wrong on the face of it stands for
 _WRONG = ("UndefinedName", "UndefinedLocal", "UndefinedExport", "ReturnOutsideFunction", "YieldOutsideFunction")
 
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
 from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
+from agentic.hooks.checks import HIDES
 from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run, text_of
 from plugins_builtin.checks.python_project import Imports, definitions, interpreter, is_test, parsed, texts
 
 MAX_SUSPECTS = 2
-HIDES = 100  # failures that a file stands for which cannot even be imported
 _NO_TESTS = 5  # pytest's exit code
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")

@@ -1,6 +1,6 @@
 """Runs the examples of docstrings with the project's own Python: `python run_examples.py doctests|calls FILE...`, in its folder.
 
-A program of its own, for any Python 3.8 or newer. It prints one JSON object for each example that fails: file, function, example,
+A program of its own, for any Python 3.9 or newer. It prints one JSON object for each example that fails: file, function, example,
 wanted, got; or file and error where a file cannot be imported.
 """
 
@@ -12,7 +12,8 @@ import json
 import re
 import signal
 import sys
-from typing import Any, Iterable, Iterator  # noqa: UP035 - for old Pythons
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 SECONDS = 10
 # A line that is nothing but a call of the documented function and what comes of it.

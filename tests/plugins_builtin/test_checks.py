@@ -299,3 +299,11 @@ def test_any_docstring_is_read_without_an_accident(text: str) -> None:
 )
 def test_which_lines_of_a_docstring_are_examples(line: str, found: list[tuple[str, str]]) -> None:
     assert list(examples(line, "f")) == found
+
+
+def test_a_link_that_leads_nowhere_is_no_file(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    for name in ("gone.py", "gone.json"):
+        (work / name).symlink_to("nowhere")
+    done = run(agentic, server, work, Project({}, "a.py", "", "", ""), "x = 1\n")
+    assert ended(done) == ("done", "That is all.")
+    assert done.of_type("warning") == []
