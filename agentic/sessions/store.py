@@ -149,11 +149,12 @@ def _salvage(path: Path, session: Session, order: str) -> int:
 
 
 def _changed(path: Path) -> float:
-    """When it was written last; the newest writes are in the log beside it."""
+    """When it was written last; the newest writes are in the log beside it, which a mere look leaves there empty."""
     times = []
     for name in (path, path.with_name(f"{path.name}-wal")):
         with contextlib.suppress(OSError):
-            times.append(name.stat().st_mtime)
+            info = name.stat()
+            times += [info.st_mtime] if info.st_size else []
     return max(times, default=0.0)
 
 

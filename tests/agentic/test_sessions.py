@@ -463,3 +463,14 @@ def test_an_interrupted_answer_is_not_said_twice(agentic: Agentic, server: FakeV
     server.say("more")
     agentic("ask", "more", "--continue", "--endpoint", server.url)
     assert "interrupted" not in json.dumps(server.chats[-1].json["messages"])
+
+
+def test_looking_at_sessions_makes_none_of_them_newer(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    """Undo takes back what the latest one wrote, however often the list was looked at."""
+    for name in ("one.txt", "two.txt"):
+        server.script(answer(tool_calls=tool_call("write_file", {"path": name, "content": "x"})), answer("done"))
+        agentic("run", name, "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native")
+    before = agentic("sessions").out
+    assert agentic("sessions").out.splitlines() == before.splitlines()
+    assert agentic("sessions", "undo").out == "taken back: two.txt\n"
+    assert (work / "one.txt").exists()
