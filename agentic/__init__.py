@@ -28,15 +28,17 @@ if TYPE_CHECKING:
     from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
     from agentic.hooks.chat import Chat, ChatCommand
     from agentic.hooks.checks import Check, Checker, CheckResult, Failure
+    from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
     from agentic.hooks.commands import Command
     from agentic.hooks.complexity import ComplexityEstimator, Llm
     from agentic.hooks.context import Condenses, ContextStrategy
     from agentic.hooks.decomposition import Decomposer
     from agentic.hooks.events import Verdict
     from agentic.hooks.fan_out import FanOut, Spawn
-    from agentic.hooks.launcher import CommandLauncher, LaunchPolicy
+    from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
     from agentic.hooks.prompt import PromptSection, PromptTemplate
     from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, ToolProtocol, Turn, Vocabulary
+    from agentic.hooks.safeguards import Safeguard
     from agentic.hooks.screen import Renderer, RendererSetup
     from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
     from agentic.hooks.transport import CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
@@ -77,15 +79,17 @@ _HOMES = {
     "agentic.hooks.batching": "Batcher BatcherSetup Closes Lane Routes Warms Watches",
     "agentic.hooks.chat": "Chat ChatCommand",
     "agentic.hooks.checks": "Check CheckResult Checker Failure",
+    "agentic.hooks.command_readers": "CommandReader CommandReading SimpleCommand",
     "agentic.hooks.commands": "Command",
     "agentic.hooks.complexity": "ComplexityEstimator Llm",
     "agentic.hooks.context": "Condenses ContextStrategy",
     "agentic.hooks.decomposition": "Decomposer",
     "agentic.hooks.events": "Verdict",
     "agentic.hooks.fan_out": "FanOut Spawn",
-    "agentic.hooks.launcher": "CommandLauncher LaunchPolicy",
+    "agentic.hooks.launcher": "CommandLauncher Launch LaunchPolicy",
     "agentic.hooks.prompt": "PromptSection PromptTemplate",
     "agentic.hooks.protocol": "Asks ModelProfile OutputRepair ToolProtocol Turn Vocabulary",
+    "agentic.hooks.safeguards": "Safeguard",
     "agentic.hooks.screen": "Renderer RendererSetup",
     "agentic.hooks.tools": "Memory Tool ToolSetup ToolSource",
     "agentic.hooks.transport": "CachesPrefixes CountsTokens ReportsLoad Resumes SendsBatches Transport",
@@ -112,6 +116,8 @@ __all__ = [
     "Closes",
     "Command",
     "CommandLauncher",
+    "CommandReader",
+    "CommandReading",
     "Complexity",
     "ComplexityEstimator",
     "Condenses",
@@ -129,6 +135,7 @@ __all__ = [
     "FanOut",
     "ImagePart",
     "Lane",
+    "Launch",
     "LaunchPolicy",
     "Llm",
     "Memory",
@@ -152,10 +159,12 @@ __all__ = [
     "RequestRejected",
     "Resumes",
     "Routes",
+    "Safeguard",
     "Section",
     "SendsBatches",
     "Settings",
     "Setup",
+    "SimpleCommand",
     "Spawn",
     "StreamBroken",
     "Subtask",

@@ -12,12 +12,13 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, 
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 from agentic.config import Settings, load
-from agentic.core.approval import Approver, Ask
+from agentic.core.approval import Approver, Ask, Reply
 from agentic.core.approval import Question as Question
-from agentic.core.runtime import Runtime, open_runtime, state_folder
+from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, launchers_of, open_runtime, safeguards_of, state_folder
+from agentic.core.sandbox import Sandbox
 from agentic.errors import AgenticError
 from agentic.events import Event, RunFinished, RunStarted
 from agentic.logs import start_logging
@@ -25,8 +26,12 @@ from agentic.plugins import host_of
 from agentic.sessions import Session, SessionStore
 from agentic.types import LATEST, Outcome
 
+if TYPE_CHECKING:
+    from agentic.core.probes import Probe
+
 MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
-Approve = Callable[[Question], bool | Awaitable[bool]]
+Approve = Callable[[Question], bool | Reply | Awaitable[bool | Reply]]
+"""Answers a question: yes or no, or one of the words of `Reply`: "session" is always, in this session."""
 Sink = Callable[[Event], Awaitable[None]]
 
 
@@ -82,6 +87,32 @@ async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[S
         session.close()
         if empty:
             store.remove(session.id)
+
+
+async def sandbox_status(settings: Settings, root: Path) -> Sandbox:
+    """What holds commands here, opened and closed again. Raises ConfigError where one is required and none works."""
+    host = host_of(settings)
+    make = lambda name: host.build(LAUNCHERS, name, bare_setup(settings, root))  # noqa: E731
+    sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host), root)
+    try:
+        await sandbox.ready()
+    finally:
+        await sandbox.aclose()
+    return sandbox
+
+
+async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[str, str, "list[Probe]"]]:
+    """Each launcher that could hold commands here: (its name, why it does not, what was tried to get out of it)."""
+    from agentic.core.probes import probe
+
+    host = host_of(settings)
+    safeguards = safeguards_of(host)
+    for name in [settings.sandbox.launcher] if settings.sandbox.launcher else launchers_of(host):
+        try:
+            launcher = host.build(LAUNCHERS, name, bare_setup(settings, root))
+            yield name, "", await probe(name, launcher, safeguards)
+        except AgenticError as error:
+            yield name, str(error), []
 
 
 async def announce_start(runtime: Runtime, session: Session, command: str, task: str) -> None:
@@ -198,8 +229,8 @@ def _asking(approve: Approve | None) -> Ask | None:
     if approve is None:
         return None
 
-    async def ask(question: Question) -> bool:
+    async def ask(question: Question) -> Reply | bool:
         answer = approve(question)
-        return bool(await answer if inspect.isawaitable(answer) else answer)
+        return await answer if inspect.isawaitable(answer) else answer
 
     return ask

@@ -89,6 +89,8 @@ _RUN_OPTIONS = (
         "--output", metavar="NAME", help="rich, plain, jsonl or a plugin's. Default: the richest that the output can show."
     ),
     click.option("--approve", type=click.Choice(["ask", "edits", "all", "none"]), help="Default: ask in a terminal, else none."),
+    click.option("--no-sandbox", is_flag=True, help="Commands run as they are: nothing holds them to this folder."),
+    click.option("--no-floor", is_flag=True, help="Nothing is asked that the mode allows, not even what cannot be taken back."),
     click.option("--max-iterations", type=int, metavar="N", help="The most model calls."),
     click.option("--sub-agents/--no-sub-agents", default=None, help="Split the task, or never. Default: as large as it is."),
 )
@@ -131,6 +133,8 @@ def _settings_of(given: dict[str, Any]) -> dict[str, Any]:
         "ui.debug": given.pop("debug") or None,
         "ui.renderer": given.pop("output", None),
         "approval.mode": given.pop("approve", None),
+        "sandbox.mode": "off" if given.pop("no_sandbox", False) else None,
+        "permissions.floor": False if given.pop("no_floor", False) else None,
         "workflow.max_iterations": given.pop("max_iterations", None),
         "sub_agents.enabled": sub_agents,
         "sub_agents.complexity_threshold": 0.0 if sub_agents else None,

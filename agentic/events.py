@@ -97,12 +97,19 @@ class ToolResult(Event):
 
 
 class ApprovalAsked(Event):
-    """The host puts a question to the user itself: `what` is the whole of it; `reason` and `plugin` are a gate's."""
+    """The host puts a question to the user itself. `body` is all that is wanted, byte for byte, `digest` its SHA-256.
+
+    `reason` and `plugin` are a gate's; `proposals` the rules that "always" would add.
+    """
 
     type = "approval"
     what: str
     reason: str = ""
     plugin: str = ""
+    body: str = ""
+    warnings: tuple[str, ...] = ()
+    proposals: tuple[str, ...] = ()
+    digest: str = ""
 
 
 class ApprovalAnswered(Event):
@@ -111,6 +118,14 @@ class ApprovalAnswered(Event):
     type = "approval_answer"
     what: str
     granted: bool
+
+
+class SandboxReady(Event):
+    """What holds the session's commands: `name` is the launcher, "" for none; `gaps` what it leaves open."""
+
+    type = "sandbox"
+    name: str
+    gaps: tuple[str, ...] = ()
 
 
 class ComplexityEstimated(Event):

@@ -13,11 +13,15 @@ LATEST = "latest"  # in place of a session's id: the newest one of the folder
 
 @dataclass(frozen=True)
 class ToolCall:
-    """A call that the model asked for; `arguments` is its JSON text, byte for byte (re-serialising it costs cached prefix)."""
+    """A call that the model asked for; `arguments` is its JSON text, byte for byte (re-serialising it costs cached prefix).
+
+    One that was `recovered` stood in the text of an answer: it may be a quotation, so the user is always asked.
+    """
 
     id: str
     name: str
     arguments: str
+    recovered: bool = False
 
 
 @dataclass(frozen=True)
@@ -89,17 +93,20 @@ def recall_id(text: str) -> str:
 class ToolSpec:
     """A tool as the model sees it; `parameters` is a JSON schema of type object.
 
-    `effect` decides which approval a call needs. Where the window has room, `guidance` is more to say about it; where it is small,
-    parameters in `refinements` are not told. What the host may ask of a tool, whatever its name, is said by naming the parameters:
-    `runs` takes a shell command, `writes` a path and the file's whole content, `recalls` the id of an output that was left out,
-    `finds` words by which other tools are found, `calls` the name of another tool and its arguments. One that is `opt_in` stands in
-    the prompt only where a model's profile or `tools.enabled` names it; it can be called all the same.
+    `effect` decides which approval a call needs; a tool that does not say it is taken for one that executes. Where the window has
+    room, `guidance` is more to say about it; where it is small, parameters in `refinements` are not told. What the host may ask
+    of a tool, whatever its name, is said by naming the parameters: `runs` takes a shell command, `writes` a path and the file's
+    whole content, `recalls` the id of an output that was left out, `finds` words by which other tools are found, `calls` the name
+    of another tool and its arguments, `access` what a command needs beyond the sandbox ("network", "protected", or paths). One
+    that is `opt_in` stands in the prompt only where a model's profile or `tools.enabled` names it; it can be called all the same.
+    One that is `staged` writes through the workspace alone: it runs on a stage, so that the question can show what would change,
+    and nothing happens before the answer.
     """
 
     name: str
     description: str
     parameters: Mapping[str, Any]
-    effect: Effect = "read"
+    effect: Effect = "execute"
     guidance: str = ""
     refinements: tuple[str, ...] = ()
     runs: str = ""
@@ -108,6 +115,8 @@ class ToolSpec:
     finds: str = ""
     calls: tuple[str, ...] = ()
     opt_in: bool = False
+    access: str = ""
+    staged: bool = False
 
 
 ChangeKind = Literal["created", "updated", "deleted", "unchanged"]

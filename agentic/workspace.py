@@ -1,35 +1,43 @@
-"""The root that a run may touch: race-free opening beneath it, byte-exact replacement of files.
+"""The root that a run may touch: race-free opening beneath it, byte-exact replacement of files, changes that wait for a yes."""
 
-Opening uses openat2(2) with RESOLVE_BENEATH where the kernel has it, else a walk that follows no link. Checking a path
-first and opening it afterwards loses against a link that changes in between (measured: 300 escapes in 6 s).
-"""
-
-import ctypes
 import errno
 import hashlib
 import os
 import stat
-import struct
-import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from agentic.errors import AgenticError, ToolError
+from agentic.files import open_beneath, put, require_regular, shown, stored
+from agentic.files.beneath import FOLDER, read_all
+from agentic.files.walk import files_below
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
-_OPENAT2 = 437  # the same number on every architecture
-_BENEATH = 0x08 | 0x02  # RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS
-_FLAGS = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
+Access = Literal["read", "write"]
 
 
-class OutsideWorkspace(AgenticError):
-    """A path leads out of the root; `path` is where to. A user may grant it."""
+class NotGranted(AgenticError):
+    """A path may not be touched without the user's word; `path` as the user reads it, `access` what is wanted."""
 
-    def __init__(self, path: str) -> None:
-        super().__init__(f"{path} is outside the folder that this run may touch")
+    def __init__(self, message: str, path: str, access: Access = "read") -> None:
+        super().__init__(message)
         self.path = path
+        self.access: Access = access
+
+
+class OutsideWorkspace(NotGranted):
+    """A path leads out of the root."""
+
+    def __init__(self, path: str, access: Access = "read") -> None:
+        super().__init__(f"{shown(path)} is outside the folder that this run may touch", path, access)
+
+
+class FileNotFoundToolError(ToolError):
+    """There is no such file."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +48,28 @@ class FileContent:
     fingerprint: str
 
 
-class Workspace:
-    """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute.
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """What a file holds and what it is to hold; None is no file."""
 
-    `claim(path)` is asked before a file is touched and may raise ToolError; `journal(path, before, after)` is told of every
+    before: bytes | None
+    after: bytes | None
+
+
+@dataclass(slots=True)
+class Grants:
+    """What the user allowed beside the root: (path, access). `ask` are paths that need a word although they are beneath it."""
+
+    given: set[tuple[str, Access]] = field(default_factory=set)
+    needs_word: Callable[[str, Access], str] = lambda path, access: ""
+
+
+class Workspace:
+    """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute; names that are no text, spelled.
+
+    `claim(path)` is asked before a file is changed and may raise ToolError; `journal(path, before, after)` is told of every
     change before it happens, None being no file. `written` are the files that were written, `originals` what those that changed
-    held before, `changes` counts what was changed.
+    held before, `changes` counts what was changed. `temporary` is a folder that commands may write to, too.
     """
 
     def __init__(self, root: Path) -> None:
@@ -55,48 +79,101 @@ class Workspace:
         self.changes = 0
         self.claim: Callable[[str], None] = lambda path: None
         self.journal: Callable[[str, bytes | None, bytes | None], None] = lambda path, before, after: None
-        self._granted: set[str] = set()
+        self.grants = Grants()
+        self.temporary = Path(tempfile.gettempdir())
         self._seen: dict[str, str] = {}
 
     def view(self, root: Path | None = None) -> "Workspace":
         """The same folder, or a copy of it, as another agent sees it: what it read and wrote is its own. No claim, no journal."""
         other = Workspace(root or self.root)
-        other._granted = self._granted
+        other.grants, other.temporary = self.grants, self.temporary
         return other
 
-    def grant(self, path: str) -> None:
-        """The user allowed this one path outside the root."""
-        self._granted.add(path)
+    def stage(self) -> "Stage":
+        """The same files; what is changed there is kept back until `commit`."""
+        return Stage(self)
 
-    def relative(self, path: str) -> str:
-        """The path as the workspace names it. Raises ToolError for what cannot be a path, OutsideWorkspace for one outside."""
-        if not path.strip() or "\0" in path or any(len(part.encode()) > 255 for part in path.split("/")):
+    def grant(self, path: str, access: Access = "read") -> None:
+        """The user allowed this one path."""
+        self.grants.given.add((path, access))
+
+    def relative(self, path: str, access: Access = "read") -> str:
+        """The path as the workspace names it. Raises ToolError for what cannot be a path, NotGranted for one that needs a word."""
+        name = self._located(path, access)
+        for each in {name: None, self._target(name): None}:
+            if (each, access) not in self.grants.given and (why := self.grants.needs_word(each, access)):
+                raise NotGranted(why, each, access)
+        return name
+
+    def _target(self, name: str) -> str:
+        """Where a link leads, as far as that is beneath the root."""
+        real = os.path.realpath(self._path(name))
+        return shown(os.path.relpath(real, self.root)) if real.startswith(f"{self.root}{os.sep}") else name
+
+    def _located(self, path: str, access: Access) -> str:
+        if "\\x" in path and not os.path.lexists(os.path.join(self.root, _encodable(path))):
+            try:
+                path = stored(path)
+            except ValueError:
+                raise ToolError(f"{path[:80]!r} is not a usable path") from None
+        if not path.strip() or "\0" in path or any(len(os.fsencode(part)) > 255 for part in _encodable(path).split("/")):
             raise ToolError(f"{path[:80]!r} is not a usable path")
         absolute = os.path.normpath(os.path.join(self.root, path))
-        if absolute in self._granted:
+        if (absolute, access) in self.grants.given or (absolute, "write") in self.grants.given:
             return absolute
         if absolute != str(self.root) and not absolute.startswith(f"{self.root}{os.sep}"):
-            raise OutsideWorkspace(absolute)
-        return os.path.relpath(absolute, self.root)
+            raise OutsideWorkspace(absolute, access)
+        return shown(os.path.relpath(absolute, self.root))
+
+    def files(self, folder: str = ".") -> Iterator[str]:
+        """The files below a folder, as `files_below` has them. Raises ToolError for what is no folder, OutsideWorkspace."""
+        name = self.relative(folder)
+        if os.path.isabs(name):
+            yield from (os.path.join(name, path) for path in files_below(Path(name)))
+            return
+        with self._folder() as root:
+            descriptor, _ = self._open(root, name, os.O_RDONLY, "read")
+            is_folder = stat.S_ISDIR(os.fstat(descriptor).st_mode)
+            os.close(descriptor)
+        if not is_folder:
+            raise ToolError(f"{name} is not a folder")
+        yield from files_below(self.root, name)
 
     def read(self, path: str) -> FileContent:
-        """A regular file's content, remembered as seen. Raises ToolError, OutsideWorkspace."""
+        """A regular file's content, remembered as seen. Raises ToolError, NotGranted."""
         content = self.current(path)
         self._seen[self.relative(path)] = content.fingerprint
         return content
 
-    def current(self, path: str) -> FileContent:
+    def current(self, path: str, most: int = MAX_FILE_BYTES) -> FileContent:
         """As `read`, without marking the file as seen: the stale-write check still uses the last `read`."""
-        name = self.relative(path)
-        with self._folder() as root:
-            descriptor = self._open(root, name, os.O_RDONLY)
-            try:
-                _require_regular(name, os.fstat(descriptor))
-                with open(descriptor, "rb", closefd=False) as file:
-                    data = file.read()
-            finally:
-                os.close(descriptor)
-        return FileContent(data, _fingerprint(data))
+        data = self._data(self.relative(path), most)
+        return FileContent(data, fingerprint(data))
+
+    def text(self, path: str, most: int = MAX_FILE_BYTES) -> str:
+        """For looking at many: "" for what is no file, is too large, or needs a word."""
+        try:
+            return self.current(path, most).data.decode("utf-8", "replace")
+        except AgenticError:
+            return ""
+
+    def stamp(self, path: str) -> tuple[int, int, int] | None:
+        """(time of the last change in ns, size, inode) of a regular file; None for what is none."""
+        try:
+            name = self.relative(path)
+            with self._folder() as root:
+                descriptor, _ = self._open(root, name, os.O_RDONLY, "read")
+        except AgenticError:
+            return None
+        try:
+            info = os.fstat(descriptor)
+            return (info.st_mtime_ns, info.st_size, info.st_ino) if stat.S_ISREG(info.st_mode) else None
+        finally:
+            os.close(descriptor)
+
+    def has_literal(self, path: str) -> bool:
+        """Whether the file system knows it by this very name, and not one that is only spelled so."""
+        return os.path.lexists(self.root / path)
 
     def has_read(self, path: str) -> bool:
         """Whether this run has seen what is, or was, in the file."""
@@ -104,92 +181,124 @@ class Workspace:
 
     def exists(self, path: str) -> bool:
         """Whether there is anything at `path`. Raises OutsideWorkspace."""
-        name = self.relative(path)
+        name = self._located(path, "read")
         with self._folder() as root:
             try:
-                os.close(self._open(root, name, os.O_PATH))
-            except ToolError:
+                descriptor, _ = self._open(root, name, os.O_RDONLY, "read")
+                os.close(descriptor)
+            except FileNotFoundToolError:
                 return False
+            except ToolError:  # there, and not to be opened
+                return os.path.lexists(self._path(name))
         return True
 
     def write(self, path: str, data: bytes) -> bool:
         """Replaces or creates a file; False where it held these bytes already.
 
-        Mode, links and owner stay. Raises ToolError when the file changed since this run read it (nothing is written),
-        OutsideWorkspace.
+        Mode, owner, attributes and links stay. Raises ToolError when the file changed since this run read it (nothing is written),
+        NotGranted.
         """
-        name = self.relative(path)
+        name = self.relative(path, "write")
         self.claim(name)
-        with self._folder() as root:
-            try:
-                descriptor = self._open(root, name, os.O_RDONLY)
-            except FileNotFoundToolError:
-                self._tell(name, None, data)
-                self._create(root, name, data)
-            else:
-                try:
-                    if not self._replace(root, name, descriptor, data):
-                        return False
-                finally:
-                    os.close(descriptor)
-        self._seen[name] = _fingerprint(data)
-        self.written[name] = None
-        self.changes += 1
+        before = self._before(name)
+        if before is not None:
+            if name in self._seen and self._seen[name] != fingerprint(before):
+                raise ToolError(f"{name} changed since it was read; read it again before changing it")
+            if before == data:
+                return False
+        self._change(name, before, data)
+        self._wrote(name, data)
         return True
 
     def remove(self, path: str) -> None:
-        """Takes a file away. Raises ToolError, OutsideWorkspace."""
-        name = self.relative(path)
+        """Takes a file away. Raises ToolError, NotGranted."""
+        name = self.relative(path, "write")
         self.claim(name)
-        self._tell(name, self.current(name).data, None)
-        folder, leaf = os.path.split(name)
+        self._change(name, self._data(name), None)
+        self._seen.pop(name, None)
+
+    def commit(self, edits: Mapping[str, Edit]) -> None:
+        """All of a stage's edits, or none. Raises ToolError for a file that is not as it was when the edit was made."""
+        done: list[tuple[str, Edit]] = []
+        try:
+            for name, edit in edits.items():
+                if self._before(name) != edit.before:
+                    raise ToolError(f"{name} changed in the meantime; nothing was changed")
+                if edit.before != edit.after:
+                    self._change(name, edit.before, edit.after)
+                    done.append((name, edit))
+                if edit.after is not None:
+                    self._wrote(name, edit.after)
+        except AgenticError:
+            for name, edit in reversed(done):
+                self._change(name, edit.after, edit.before)
+            raise
+
+    def _wrote(self, name: str, data: bytes) -> None:
+        self._seen[name] = fingerprint(data)
+        self.written[name] = None
+
+    def _before(self, name: str) -> bytes | None:
+        """What a file that can be replaced holds, None where there is none. Raises ToolError."""
         with self._folder() as root:
-            parent = self._open(root, folder or ".", os.O_RDONLY | os.O_DIRECTORY)
             try:
-                os.unlink(leaf, dir_fd=parent)
-                self.changes += 1
-                self._seen.pop(name, None)
+                descriptor, _ = self._open(root, name, os.O_RDONLY, "write")
+            except FileNotFoundToolError:
+                return None
+        try:
+            _replaceable(name, os.fstat(descriptor))
+            return _regular(name, descriptor, MAX_FILE_BYTES)[1]
+        finally:
+            os.close(descriptor)
+
+    def _data(self, name: str, most: int = MAX_FILE_BYTES) -> bytes:
+        with self._folder() as root:
+            descriptor, _ = self._open(root, name, os.O_RDONLY, "read")
+        try:
+            return _regular(name, descriptor, most)[1]
+        finally:
+            os.close(descriptor)
+
+    def _change(self, name: str, before: bytes | None, after: bytes | None) -> None:
+        """Makes a change that was checked; what stands there must still be `before`."""
+        with self._folder() as root:
+            try:
+                self._put(root, name, before, after)
             except OSError as error:
-                raise ToolError(f"{path}: {error.strerror}") from error
-            finally:
-                os.close(parent)
+                raise ToolError(f"{name}: {error.strerror}") from error
+        self.changes += 1
 
-    def _tell(self, name: str, before: bytes | None, after: bytes | None) -> None:
-        self.journal(name, before, after)
-        self.originals.setdefault(name, before)
+    def _put(self, root: int, name: str, before: bytes | None, after: bytes | None) -> None:
+        descriptor, real = (-1, name) if before is None else self._open(root, name, os.O_RDONLY, "write")
+        try:
+            path = self._path(name if after is None else real)  # a link is written through, and taken away itself
+            folder, leaf = os.path.split(path if os.path.isabs(real) else os.path.relpath(path, self.root))
+            with self._make_folders(root, folder) as parent:
+                self.journal(name, before, after)
+                self.originals.setdefault(name, before)
 
-    def _create(self, root: int, name: str, data: bytes) -> None:
-        folder, leaf = os.path.split(name)
-        with self._make_folders(root, folder) as parent:
-            _put(parent, leaf, data, mode=None, exclusive=True)
+                def still() -> bool:
+                    return before is None or _current(leaf, parent) == before
 
-    def _replace(self, root: int, name: str, descriptor: int, data: bytes) -> bool:
-        info = os.fstat(descriptor)
-        _require_regular(name, info)
-        current = os.pread(descriptor, info.st_size + 1, 0)
-        seen = self._seen.get(name)
-        if seen is not None and seen != _fingerprint(current):
-            raise ToolError(f"{name} changed since it was read; read it again before changing it")
-        if current == data:
-            return False
-        if not info.st_mode & 0o222:
-            raise ToolError(f"{name} is read-only")
-        self._tell(name, current, data)
-        real = os.readlink(f"/proc/self/fd/{descriptor}")  # through a link inside the root to the file it names
-        if info.st_nlink > 1:
-            with open(self._open(root, self.relative(real), os.O_RDWR), "r+b") as file:
-                file.write(data)
-                file.truncate()
-            return True
-        folder, leaf = os.path.split(self.relative(real))
-        with self._make_folders(root, folder) as parent:
-            _put(parent, leaf, data, mode=stat.S_IMODE(info.st_mode), exclusive=False)
-        return True
+                if after is None:
+                    os.unlink(leaf, dir_fd=parent)
+                else:
+                    put(
+                        parent, leaf, after, os.fstat(descriptor) if before is not None else None, before is None, descriptor, still
+                    )
+        except FileExistsError as error:
+            raise ToolError(f"{name} is there by now; read it before changing it") from error
+        finally:
+            if descriptor >= 0:
+                os.close(descriptor)
+
+    def _path(self, name: str) -> str:
+        return os.path.join(self.root, name if os.path.lexists(os.path.join(self.root, name)) else stored(name))
 
     @contextmanager
     def _folder(self) -> Iterator[int]:
         try:
-            root = os.open(self.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            root = os.open(self.root, FOLDER)
         except OSError as error:
             raise ToolError(f"the folder {self.root} is gone: {error.strerror}") from error
         try:
@@ -201,79 +310,117 @@ class Workspace:
     def _make_folders(self, root: int, folder: str) -> Iterator[int]:
         """The folder, opened; missing ones are made."""
         if os.path.isabs(folder):
-            current = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            current = _open_real(folder, FOLDER)
         else:
-            current = self._open(root, folder or ".", os.O_RDONLY | os.O_DIRECTORY, make=True)
+            _make_path(root, folder)
+            current = open_beneath(root, folder or ".", FOLDER)
         try:
             yield current
         finally:
             os.close(current)
 
-    def _open(self, root: int, name: str, flags: int, make: bool = False) -> int:
+    def _open(self, root: int, name: str, flags: int, access: Access) -> tuple[int, str]:
+        """(descriptor, the file's own name: where a link leads)"""
         try:
             if os.path.isabs(name):
-                return os.open(name, flags | _FLAGS | os.O_NOFOLLOW)
-            if make:
-                _make_path(root, name)
-            return open_beneath(root, name, flags)
+                return _open_real(name, flags), name
+            path = self._path(name)
+            inside = os.path.relpath(path, self.root)
+            try:
+                descriptor = open_beneath(root, inside, flags)
+            except OSError as error:
+                if error.errno not in (errno.EXDEV, errno.ELOOP):
+                    raise
+                return self._open_target(root, os.path.realpath(path), flags, access)
+            return descriptor, self._real(path, name, descriptor)
         except FileNotFoundError as error:
             raise FileNotFoundToolError(f"{name} does not exist") from error
         except OSError as error:
-            if error.errno in (errno.EXDEV, errno.ELOOP):
-                raise OutsideWorkspace(os.path.realpath(self.root / name)) from error
             raise ToolError(f"{name}: {error.strerror}") from error
 
+    def _open_target(self, root: int, target: str, flags: int, access: Access) -> tuple[int, str]:
+        """Where an absolute link leads: beneath the root after all, or where the user's word is needed."""
+        name = self.relative(target, access)
+        if os.path.isabs(name):
+            return _open_real(name, flags), name
+        return open_beneath(root, os.path.relpath(target, self.root), flags), name
 
-class FileNotFoundToolError(ToolError):
-    """There is no such file."""
+    def _real(self, path: str, name: str, descriptor: int) -> str:
+        target = os.path.realpath(path)
+        if target == path:
+            return name
+        there, opened = os.lstat(target), os.fstat(descriptor)
+        if (there.st_dev, there.st_ino) != (opened.st_dev, opened.st_ino):
+            raise ToolError(f"{name}: a link on the way to it changed just now")
+        return self.relative(target)
 
 
-def open_beneath(root: int, name: str, flags: int) -> int:
-    """Opens `name` beneath the open folder `root`. Raises OSError, EXDEV for a path that leads out."""
-    flags |= os.O_CLOEXEC if flags & os.O_PATH else _FLAGS  # openat2 takes nothing else beside O_PATH
+class Stage(Workspace):
+    """A workspace whose changes wait: `edits` by path. Reading sees them."""
+
+    def __init__(self, space: Workspace) -> None:
+        super().__init__(space.root)
+        self.claim, self.grants, self.temporary = space.claim, space.grants, space.temporary
+        self._seen = dict(space._seen)
+        self._space = space
+        self.edits: dict[str, Edit] = {}
+
+    def stage(self) -> "Stage":
+        return Stage(self)
+
+    def relative(self, path: str, access: Access = "read") -> str:
+        """What is to be changed is asked about with the change itself; a link stands for where it leads."""
+        return super().relative(path, access) if access == "read" else self._target(self._located(path, access))
+
+    def exists(self, path: str) -> bool:
+        edit = self.edits.get(self._located(path, "read"))
+        return edit.after is not None if edit else self._space.exists(path)
+
+    def _before(self, name: str) -> bytes | None:
+        return self.edits[name].after if name in self.edits else self._space._before(name)
+
+    def _data(self, name: str, most: int = MAX_FILE_BYTES) -> bytes:
+        edit = self.edits.get(name)
+        if edit is None:
+            return self._space._data(name, most)
+        if edit.after is None:
+            raise FileNotFoundToolError(f"{name} does not exist")
+        return edit.after
+
+    def _change(self, name: str, before: bytes | None, after: bytes | None) -> None:
+        first = self.edits.pop(name, None)
+        self.edits[name] = Edit(first.before if first else before, after)
+        self.changes += 1
+
+
+def fingerprint(data: bytes) -> str:
+    """By which a file's content is compared and kept."""
+    return hashlib.sha256(data).hexdigest()
+
+
+def _encodable(path: str) -> str:
     try:
-        return _openat2(root, name, flags)
-    except OSError as error:
-        if error.errno != errno.ENOSYS:
-            raise
-    return _walk(root, name, flags)
+        os.fsencode(path)
+    except UnicodeEncodeError:
+        raise ToolError(f"{path[:80]!r} is not a usable path") from None
+    return path
 
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
-
-
-def _openat2(root: int, name: str, flags: int) -> int:
-    if sys.platform != "linux":
-        raise OSError(errno.ENOSYS, "no openat2 on this system")
-    how = struct.pack("QQQ", flags, 0, _BENEATH)
-    for _ in range(64):  # EAGAIN: something was renamed on the way
-        descriptor: int = _LIBC.syscall(_OPENAT2, root, os.fsencode(name), how, len(how))
-        if descriptor >= 0:
-            return descriptor
-        code = ctypes.get_errno()
-        if code != errno.EAGAIN:
-            break
-    raise OSError(code, os.strerror(code), name)
-
-
-def _walk(root: int, name: str, flags: int) -> int:
-    """Folder by folder, following no link at all: stricter than openat2, never wider."""
-    *folders, leaf = Path(name).parts or (".",)
-    current = os.dup(root)
+def _open_real(path: str, flags: int) -> int:
+    """An absolute path that the user granted: none of its parts may be a link by now."""
+    top = os.open("/", FOLDER)
     try:
-        for folder in folders:
-            inner = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=current)
-            os.close(current)
-            current = inner
-        return os.open(leaf, flags | os.O_NOFOLLOW, dir_fd=current)
+        if os.path.realpath(os.path.dirname(path)) != os.path.dirname(path):
+            raise OSError(errno.ELOOP, "a link leads there", path)
+        return open_beneath(top, path.lstrip("/") or ".", flags | os.O_NOFOLLOW)
     finally:
-        os.close(current)
+        os.close(top)
 
 
 def _make_path(root: int, name: str) -> None:
     parts = [part for part in Path(name).parts if part != "."]
     for depth in range(len(parts)):
-        parent = open_beneath(root, os.path.join(".", *parts[:depth]), os.O_RDONLY | os.O_DIRECTORY)
+        parent = open_beneath(root, os.path.join(".", *parts[:depth]), FOLDER)
         try:
             os.mkdir(parts[depth], dir_fd=parent)
         except FileExistsError:
@@ -282,38 +429,28 @@ def _make_path(root: int, name: str) -> None:
             os.close(parent)
 
 
-def _put(folder: int, name: str, data: bytes, mode: int | None, exclusive: bool) -> None:
-    """Writes beside, then renames: a reader or a crash sees the old bytes or the new ones."""
-    beside = f".{name[:200]}.agentic-{os.getpid()}"
+def _current(name: str, folder: int) -> bytes | None:
     try:
-        with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder), "wb") as file:
-            file.write(data)
-            file.flush()
-            if mode is not None:
-                os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
-        if exclusive:
-            os.link(beside, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
-        else:
-            os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
-        os.fsync(folder)
-    except OSError as error:
-        raise ToolError(f"{name}: {error.strerror}") from error
+        descriptor = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=folder)
+    except FileNotFoundError:
+        return None
+    try:
+        return read_all(descriptor, os.fstat(descriptor).st_size)
     finally:
-        try:
-            os.unlink(beside, dir_fd=folder)
-        except FileNotFoundError:
-            pass
+        os.close(descriptor)
 
 
-def _require_regular(name: str, info: os.stat_result) -> None:
-    if stat.S_ISDIR(info.st_mode):
-        raise ToolError(f"{name} is a folder")
-    if not stat.S_ISREG(info.st_mode):
-        raise ToolError(f"{name} is not a regular file")
-    if info.st_size > MAX_FILE_BYTES:
-        raise ToolError(f"{name} is too large ({info.st_size} bytes)")
+def _regular(name: str, descriptor: int, most: int) -> tuple[os.stat_result, bytes]:
+    info = os.fstat(descriptor)
+    try:
+        require_regular(info, most)
+        return info, read_all(descriptor, info.st_size)
+    except OSError as error:
+        raise ToolError(f"{name} {error.strerror}") from error
 
 
-def _fingerprint(data: bytes) -> str:
-    return hashlib.sha256(data).hexdigest()
+def _replaceable(name: str, info: os.stat_result) -> None:
+    if not info.st_mode & 0o222:
+        raise ToolError(f"{name} is read-only")
+    if info.st_nlink > 1:  # replacing it would part the names, writing into it can leave half of both after a kill
+        raise ToolError(f"{name} has other names (hard links), which would be parted from it: replace it by a copy of it first")

@@ -19,6 +19,6 @@ def _problem(workspace: Workspace, path: str) -> str:
     except (SyntaxError, ValueError, RecursionError) as error:
         where = f" in line {error.lineno}" if isinstance(error, SyntaxError) else ""
         return f"It is not valid Python: {getattr(error, 'msg', error)}{where}."
-    except AgenticError:
+    except (AgenticError, MemoryError):
         return ""
     return ""

@@ -147,7 +147,7 @@ BAD_CALLS = {
     "null": ("read_file", "null", "must be a JSON object, not null"),
     "empty": ("read_file", "", "missing: path"),
     "NaN": ("read_file", '{"path": NaN}', "NaN is not JSON"),
-    "deep": ("read_file", '{"path": ' + "[" * 100_000, "maximum recursion depth"),
+    "deep": ("read_file", '{"path": ' + "[" * 100_000, "nested more than 100 deep"),
     "wrong type": ("read_file", '{"path": 3}', "must be of type string"),
     "missing": ("write_file", '{"path": "a"}', "missing: content"),
     "unknown argument": ("read_file", '{"path": "a", "mode": "r"}', "unknown: mode"),

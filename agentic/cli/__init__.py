@@ -11,6 +11,7 @@ COMMANDS = {
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
     "prompts": ("agentic.cli.prompts", "the texts that models read; show prints what the model in use is told"),
+    "permissions": ("agentic.cli.permissions", "shows the rules; test says what would become of a command"),
     "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
 }
 _OPTIONS = """\
@@ -19,6 +20,8 @@ _OPTIONS = """\
   --model NAME              the model; without it, what the endpoint serves
 {flags}  --output NAME             {renderers}; default: the richest that the output can show
   --approve ask|edits|all|none  default: ask in a terminal, none without one
+  --no-sandbox              commands run as they are; nothing holds them to this folder
+  --no-floor                nothing is asked that the mode allows
   --max-iterations N        the most model calls in a run
   --sub-agents / --no-sub-agents
   -c KEY=VALUE              any configuration key (repeatable)

@@ -56,7 +56,7 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
     except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
         status = "interrupted"
     finally:
-        said = runtime.llm.repaired(answer.message(), ())
+        said = runtime.llm.repaired(answer.message(), ()).message
         if said.content:
             history.add(said)
     if status == "done" and not said.text.strip():

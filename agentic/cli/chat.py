@@ -13,11 +13,12 @@ import click
 
 from agentic import api
 from agentic.cli.loop import run
-from agentic.cli.start import ask_in_terminal, screen_of
+from agentic.cli.questions import ask_in_terminal
+from agentic.cli.start import interruptible, screen_of
 from agentic.cli.typeahead import Typeahead
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
-from agentic.core.approval import Approver, Question
+from agentic.core.approval import Approver, Question, Reply
 from agentic.core.conversation import Conversation
 from agentic.core.runtime import Runtime, state_folder
 from agentic.errors import AgenticError, ConfigError
@@ -28,7 +29,8 @@ from agentic.plugins.guard import FAULTS
 from agentic.plugins.isolation import describe
 from agentic.sanitize import sanitize
 from agentic.sessions import Session, SessionStore
-from agentic.sessions.undo import last_turn, undo
+from agentic.sessions.undo import ChangedSince, last_turn, redo, turn_before, undo
+from agentic.workspace import Workspace
 
 if TYPE_CHECKING:
     from prompt_toolkit import PromptSession
@@ -38,7 +40,9 @@ HELP = {
     "/context": "where the tokens of the next prompt are",
     "/model": "[NAME] shows the model, or goes on with another one",
     "/endpoint": "[URL] shows the endpoint, or goes on with another one",
-    "/undo": "takes back what the last turn's tools wrote",
+    "/undo": "takes back what the last turn's tools and commands did to the files",
+    "/redo": "does the last /undo over",
+    "/rewind": "[N] goes back N turns, files and conversation (without N: one)",
     "/clear": "begins a new session",
     "/resume": "[ID] lists this folder's sessions, or goes on with one",
     "/quit": "leaves (as Ctrl-D does)",
@@ -65,7 +69,7 @@ def command(root: Path, settings: Settings, resume: str) -> int:
         raise ConfigError("chat needs a terminal", "agentic ask PROMPT, or agentic run TASK, work without one")
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the conversation
     try:
-        return run(_chat(root, settings, stdout, resume))
+        return run(interruptible(_chat(root, settings, stdout, resume), (signal.SIGTERM, signal.SIGHUP)))
     finally:
         sys.stdout = stdout
 
@@ -107,6 +111,8 @@ class Chat:
             "/model": self._model,
             "/endpoint": self._endpoint,
             "/undo": self._undo,
+            "/redo": self._redo,
+            "/rewind": self._rewind,
             "/clear": self._clear,
             "/resume": self._resume,
         }
@@ -196,8 +202,11 @@ class Chat:
                 await work
         finally:
             loop.remove_signal_handler(signal.SIGINT)
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():  # it is the chat that ends
+            raise asyncio.CancelledError
 
-    async def answer(self, question: Question) -> bool:
+    async def answer(self, question: Question) -> Reply:
         """Asks the user, while nobody else reads the keyboard."""
         with self._typeahead.paused():
             return await ask_in_terminal(question)
@@ -247,10 +256,37 @@ class Chat:
 
     async def _undo(self, rest: str) -> None:
         since = last_turn(self._session)
-        files = undo(self._session, self._conversation.workspace, since) if since else []
+        files = await self._confirmed("undo", lambda force: undo(self._session, self._workspace, since, force)) if since else []
         if files:
             self._conversation.agent.tell(f"(The user took your last changes back. As before now: {', '.join(files)}.)")
         self.say(f"taken back: {', '.join(files)}" if files else "there is nothing to take back")
+
+    async def _redo(self, rest: str) -> None:
+        files = await self._confirmed("redo", lambda force: redo(self._session, self._workspace, force))
+        if files:
+            self._conversation.agent.tell(f"(The user brought your changes back. As you left them now: {', '.join(files)}.)")
+        self.say(f"done over: {', '.join(files)}" if files else "there is nothing to do over")
+
+    async def _rewind(self, rest: str) -> None:
+        count = int(rest) if rest.isdigit() else 1
+        since = turn_before(self._session, count)
+        if not since:
+            raise ConfigError(f"this session has no {count} turns to go back", "/rewind N, with fewer")
+        files = await self._confirmed("rewind", lambda force: undo(self._session, self._workspace, since, force))
+        self._conversation.agent.context.history.rewind(since)
+        self.say(f"back by {count}" + (f"; taken back: {', '.join(files)}" if files else ""))
+
+    async def _confirmed(self, what: str, change: Callable[[bool], list[str]]) -> list[str]:
+        """Files that the user changed since are only overwritten after a question."""
+        try:
+            return change(False)
+        except ChangedSince as error:
+            question = Question(f"{what} although these changed since: {', '.join(error.paths)}")
+            return change(True) if await self.answer(question) != "no" else []
+
+    @property
+    def _workspace(self) -> Workspace:
+        return self._conversation.workspace
 
     async def _clear(self, rest: str) -> None:
         raise Reopen(self.settings, "")

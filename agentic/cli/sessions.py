@@ -1,7 +1,9 @@
 """`agentic sessions`: what was said and done, and taking it back."""
 
 import json
+import sys
 import time
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
@@ -12,8 +14,10 @@ from agentic.commands import list_output
 from agentic.core.runtime import state_folder
 from agentic.errors import ConfigError
 from agentic.sanitize import sanitize
-from agentic.sessions import SessionStore
+from agentic.sessions import Session, SessionStore
 from agentic.sessions.export import as_jsonl, as_markdown
+from agentic.sessions.undo import ChangedSince, last_turn
+from agentic.sessions.undo import redo as do_over
 from agentic.sessions.undo import undo as take_back
 from agentic.workspace import Workspace
 
@@ -67,7 +71,7 @@ def export(name: str, form: str, path: Path | None) -> None:
     """Writes a session as JSONL (every record) or Markdown (the conversation)."""
     with closing(_store().read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
         for part in _FORMATS[form](session):
-            file.write(part + "\n")
+            file.write((sanitize(part) if file.isatty() else part) + "\n")
 
 
 @command.command()
@@ -80,13 +84,43 @@ def rm(names: tuple[str, ...]) -> None:
 
 @command.command()
 @click.argument("name", metavar="[ID]", default="")
-def undo(name: str) -> None:
-    """Takes back what a session's tools wrote (without ID: this folder's latest). Commands it ran are not undone."""
-    store = _store()
-    session, _ = store.open(name or store.latest(Path.cwd()))
-    with closing(session):
-        root = session.metadata("root")
-        if not root:
-            raise ConfigError(f"session {session.id} does not say which folder it worked in")
-        files = take_back(session, Workspace(Path(root)))
+@click.option("--turns", type=click.IntRange(1), help="Only of the last N turns that changed anything.")
+@click.option("--yes", is_flag=True, help="Also files that changed since the session wrote them.")
+def undo(name: str, turns: int | None, yes: bool) -> None:
+    """Takes back what a session's tools and commands did to the files (without ID: this folder's latest)."""
+    with closing(_opened(name)) as session:
+        since = last_turn(session, turns) if turns else 0
+        files = _confirmed(yes, lambda force: take_back(session, _workspace(session), since, force))
     click.echo("\n".join(f"taken back: {path}" for path in files) or "there is nothing to take back")
+
+
+@command.command()
+@click.argument("name", metavar="[ID]", default="")
+@click.option("--yes", is_flag=True, help="Also files that changed since.")
+def redo(name: str, yes: bool) -> None:
+    """Does the last undo of a session over."""
+    with closing(_opened(name)) as session:
+        files = _confirmed(yes, lambda force: do_over(session, _workspace(session), force))
+    click.echo("\n".join(f"done over: {path}" for path in files) or "there is nothing to do over")
+
+
+def _opened(name: str) -> Session:
+    store = _store()
+    return store.open(name or store.latest(Path.cwd()))[0]
+
+
+def _workspace(session: Session) -> Workspace:
+    root = session.metadata("root")
+    if not root:
+        raise ConfigError(f"session {session.id} does not say which folder it worked in")
+    return Workspace(Path(root))
+
+
+def _confirmed(yes: bool, change: Callable[[bool], list[str]]) -> list[str]:
+    try:
+        return change(yes)
+    except ChangedSince as error:
+        if sys.stdin is not None and sys.stdin.isatty() and click.confirm(f"{error}. Overwrite them?", err=True):
+            return change(True)
+        error.remedy = "--yes overwrites them; `agentic sessions redo` brings them back"
+        raise

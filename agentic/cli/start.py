@@ -4,17 +4,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TextIO
 
 from agentic.api import Screen
 from agentic.cli.loop import run
+from agentic.cli.questions import ask_in_terminal
 from agentic.config import Settings
-from agentic.core.approval import Question
+from agentic.core.approval import Ask
 from agentic.events import Event, RunFinished
 from agentic.plugins import host_of
-from agentic.sanitize import sanitize
 
 EXIT_CODES = {"done": 0, "unchecked": 0, "refused": 4, "interrupted": 130}
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
@@ -54,10 +54,10 @@ async def _followed(events: AsyncGenerator[Event, None]) -> int:
     return EXIT_CODES.get(status, 1)
 
 
-async def interruptible(session: Coroutine[Any, Any, int]) -> int:
+async def interruptible(session: Coroutine[Any, Any, int], signals: Collection[signal.Signals] = tuple(_SIGNALS)) -> int:
     """The exit code, of the signal where one ended it; the first signal cancels, the second one leaves at once."""
     task = asyncio.ensure_future(session)
-    async with _signals(task) as received:
+    async with _signals(task, signals) as received:
         try:
             code = await task
             return _SIGNALS[received[0]] if received else code
@@ -66,7 +66,7 @@ async def interruptible(session: Coroutine[Any, Any, int]) -> int:
 
 
 @asynccontextmanager
-async def _signals(task: "asyncio.Task[int]") -> AsyncIterator[list[signal.Signals]]:
+async def _signals(task: "asyncio.Task[int]", signals: Collection[signal.Signals]) -> AsyncIterator[list[signal.Signals]]:
     """Signals cancel the task; a second one ends the process."""
     loop = asyncio.get_running_loop()
     received: list[signal.Signals] = []
@@ -77,58 +77,15 @@ async def _signals(task: "asyncio.Task[int]") -> AsyncIterator[list[signal.Signa
         received.append(number)
         task.cancel()
 
-    for number in _SIGNALS:
+    for number in signals:
         loop.add_signal_handler(number, on_signal, number)
     try:
         yield received
     finally:
-        for number in _SIGNALS:
+        for number in signals:
             loop.remove_signal_handler(number)
 
 
-def asker() -> Callable[[Question], Awaitable[bool]] | None:
-    """How to ask the user, on the terminal, whatever the renderer; None without one.
-
-    Keys typed before the question was there do not answer it.
-    """
+def asker() -> Ask | None:
+    """How to ask the user, on the terminal, whatever the renderer; None without one."""
     return ask_in_terminal if can_ask() else None
-
-
-async def ask_in_terminal(question: Question) -> bool:
-    """Prints the whole question to stderr and reads the answer."""
-    who = "" if question.agent == "main" else f"{question.agent.removeprefix('sub-')}: "
-    print(f"? {who}{sanitize(question.what)}", file=sys.stderr)
-    if question.plugin:
-        print(
-            sanitize(f"  plugin {question.plugin} wants you to decide: {question.reason or 'it gives no reason'}"), file=sys.stderr
-        )
-    _forget_typed_keys()
-    print("  allow? [y/N] ", end="", file=sys.stderr, flush=True)
-    answer = await _line_from_stdin()
-    return answer.strip().lower() in ("y", "yes")
-
-
-def _forget_typed_keys() -> None:
-    import termios
-
-    try:
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
-    except termios.error:
-        return
-
-
-async def _line_from_stdin() -> str:
-    """One line, without a thread that would hold the process when it is told to stop."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[str] = loop.create_future()
-
-    def readable() -> None:
-        loop.remove_reader(sys.stdin)
-        if not future.done():
-            future.set_result(os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace"))
-
-    loop.add_reader(sys.stdin, readable)
-    try:
-        return await future
-    finally:
-        loop.remove_reader(sys.stdin)

@@ -4,11 +4,12 @@ import asyncio
 import codecs
 import os
 import re
+import signal
 import sys
 import termios
 import tty
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any
 
 _ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|O.|.)?")
@@ -25,6 +26,7 @@ class Typeahead:
         self.lines: list[str] = []
         self.text = ""
         self.leaving = False
+        self._lent = False
 
     def take_lines(self) -> str:
         """The finished lines as one message."""
@@ -41,11 +43,20 @@ class Typeahead:
         """No echo and no line mode from here on, so that a key typed between two readers is lost to neither."""
         descriptor = sys.stdin.fileno()
         before = termios.tcgetattr(descriptor)
-        tty.setcbreak(descriptor, termios.TCSANOW)
+        self._own(descriptor)
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGCONT, self._own, descriptor)  # the shell had it meanwhile
         try:
             yield
         finally:
-            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+            loop.remove_signal_handler(signal.SIGCONT)
+            with suppress(termios.error):  # the terminal is gone
+                termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+    def _own(self, descriptor: int) -> None:
+        if not self._lent:
+            with suppress(termios.error):
+                tty.setcbreak(descriptor, termios.TCSANOW)
 
     @contextmanager
     def listening(self) -> Iterator[None]:
@@ -62,17 +73,22 @@ class Typeahead:
         """While somebody else asks the user something: a line, with echo."""
         loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
         loop.remove_reader(descriptor)
+        self._lent = True
         mode: list[Any] = termios.tcgetattr(descriptor)
         mode[3] |= termios.ICANON | termios.ECHO
         termios.tcsetattr(descriptor, termios.TCSANOW, mode)
         try:
             yield
         finally:
-            tty.setcbreak(descriptor, termios.TCSANOW)
+            self._lent = False
+            self._own(descriptor)
             loop.add_reader(descriptor, self._read, descriptor)
 
     def _read(self, descriptor: int) -> None:
-        self.feed(os.read(descriptor, 4096))
+        try:
+            self.feed(os.read(descriptor, 4096))
+        except OSError:  # the terminal is gone; its signal is on the way
+            asyncio.get_running_loop().remove_reader(descriptor)
 
     def feed(self, data: bytes) -> None:
         """Keys, as a terminal sends them."""

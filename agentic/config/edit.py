@@ -1,6 +1,5 @@
 """Writing configuration files: a commented one from the schema, or one key in a file that keeps the rest as it was."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -9,6 +8,7 @@ from agentic.config.schema import KEYS
 from agentic.config.section import Scope
 from agentic.config.sources import read_toml
 from agentic.errors import ConfigError
+from agentic.files import replace_file
 
 if TYPE_CHECKING:
     from tomlkit.items import Table
@@ -79,19 +79,3 @@ def set_value(path: Path, name: str, text: str, settings: Settings, project: boo
     except (TOMLKitError, TypeError) as error:
         raise ConfigError(f"{path}: {name} cannot be set: {error}") from error
     replace_file(path, tomlkit.dumps(document).encode())
-
-
-def replace_file(path: Path, data: bytes) -> None:
-    """Old content or new content, whatever happens in between."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        with open(beside, "xb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        if path.exists():
-            os.chmod(beside, path.stat().st_mode & 0o7777)
-        os.replace(beside, path)
-    finally:
-        beside.unlink(missing_ok=True)

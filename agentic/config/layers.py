@@ -53,8 +53,10 @@ class Settings:
     decomposition: schema.Decomposition
     sub_agents: schema.SubAgents
     tools: schema.Tools
+    sandbox: schema.Sandbox
     checks: schema.Checks
     prompts: schema.Prompts
+    permissions: schema.Permissions
     approval: schema.Approval
     plugins: schema.Plugins
     ui: schema.Ui
@@ -89,7 +91,13 @@ class Settings:
                 return
             if name == "plugins.disabled":
                 self.disabled_by_project = frozenset(value) - frozenset(self.values[name])
-                value = tuple(sorted({*self.values[name], *value}))
+            if isinstance(value, tuple) and key.scope == "tighten":
+                value = tuple(dict.fromkeys([*self.values[name], *value]))
+            if key.narrows and self.values[name]:
+                narrowed = tuple(each for each in value if each in self.values[name]) or self.values[name]
+                if narrowed != value:
+                    self.ignored.append(f"{layer.origin}: {name} can only choose from what you named; the rest is ignored")
+                value = narrowed
         elif name == "plugins.disabled":
             self.disabled_by_project -= frozenset(value)
         self.values[name] = value

@@ -69,9 +69,26 @@ class SubAgents(Section):
 
 class Tools(Section):
     protocol: str = setting("auto", "how a model is asked for tool calls; auto: the first way that it is able to", "select")
-    enabled: tuple[str, ...] = setting((), "empty: all that plugins offer", "select")
+    enabled: tuple[str, ...] = setting((), "empty: all that plugins offer", "select", narrows=True)
+    mask_secrets: bool = setting(True, "whether what looks like a key is masked in what tools give to the model")
     command_timeout: int = setting(120, "seconds for one command", "tighten", minimum=1)
-    launcher: str = setting("", "who starts commands, such as a sandbox; empty: agentic itself")
+
+
+class Sandbox(Section):
+    mode: str = setting(
+        "auto",
+        "auto: the strongest that works here; required: nothing is run without one; off",
+        choices=("auto", "required", "off"),
+    )
+    launcher: str = setting("", "who starts commands; empty: the strongest sandbox that works here")
+    network: bool = setting(False, "whether commands reach the network without a question")
+    devices: bool = setting(False, "whether commands reach the GPUs")
+    writable: tuple[str, ...] = setting((), "further folders that commands may write to")
+    hidden: tuple[str, ...] = setting((), "further files and folders that commands do not see")
+    environment: tuple[str, ...] = setting((), "further variables that commands get, such as DJANGO_*")
+    memory: int = setting(0, "GiB that one process of a command may take; 0: three quarters of the machine's")
+    processes: int = setting(8192, "that may run for this user while a command starts more; 0: any number")
+    file_size: int = setting(16, "GiB that a command may write into one file; 0: any number")
 
 
 class Checks(Section):
@@ -82,6 +99,19 @@ class Checks(Section):
 
 class Prompts(Section):
     texts: Mapping[str, Any] = setting({}, "texts in place of those that models are told, by the names of `agentic prompts`")
+
+
+class Permissions(Section):
+    allow: tuple[str, ...] = setting((), 'what needs no question, e.g. "run(git status *)", "edit(src/**)"')
+    ask: tuple[str, ...] = setting((), "what is always asked", "tighten")
+    deny: tuple[str, ...] = setting((), "what is never done", "tighten")
+    floor: bool = setting(True, "whether what cannot be taken back is asked in every mode; the same as --no-floor")
+    bash: Any = setting(
+        "", "commands: allow, ask or deny, or a table of patterns with one of them; the last that fits counts", kind=object
+    )
+    edit: Any = setting("", "changed files, as bash", kind=object)
+    read: Any = setting("", "read files, as bash", kind=object)
+    webfetch: Any = setting("", "fetched hosts, as bash", kind=object)
 
 
 class Approval(Section):
@@ -112,8 +142,10 @@ SECTIONS: dict[str, type[Section]] = {
     "decomposition": Decomposition,
     "sub_agents": SubAgents,
     "tools": Tools,
+    "sandbox": Sandbox,
     "checks": Checks,
     "prompts": Prompts,
+    "permissions": Permissions,
     "approval": Approval,
     "plugins": Plugins,
     "ui": Ui,

@@ -19,7 +19,9 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One setting. `kind` is the type of its values; a default of None stands for "not set"."""
+    """One setting. `kind` is the type of its values; a default of None stands for "not set".
+
+    Of a list that `narrows`, a project may only choose from what the user has named, if anything."""
 
     default: Any
     help: str
@@ -28,6 +30,7 @@ class Key:
     choices: tuple[str, ...] = ()
     minimum: float = 0
     secret: bool = False
+    narrows: bool = False
 
     def check(self, value: Any, name: str, origin: str) -> Any:
         """`value` in the key's type. Raises ConfigError saying what was expected."""
@@ -90,9 +93,10 @@ def setting(
     minimum: float = 0,
     secret: bool = False,
     kind: type | None = None,
+    narrows: bool = False,
 ) -> T:
     """Declares a key of a `Section`. `kind` is its type where the default is None."""
-    key: Any = Key(default, help, scope, kind or type(default), choices, minimum, secret)
+    key: Any = Key(default, help, scope, kind or type(default), choices, minimum, secret, narrows)
     return key  # type: ignore[no-any-return]  # on an instance, the attribute is the value
 
 

@@ -9,8 +9,10 @@ from typing import Any
 from agentic.config.layers import Layer, Settings
 from agentic.config.schema import KEYS
 from agentic.errors import ConfigError
+from agentic.files import read_regular
 
 PROJECT_FILE = "agentic.toml"
+MAX_BYTES = 5_000_000  # of a TOML file
 _OTHER = re.compile(r"AGENTIC_(PLUGINS|SERVERS|TEST_\w*)")
 
 
@@ -39,14 +41,31 @@ def user_file() -> Path:
 
 
 def find_project_file(root: Path) -> Path | None:
-    """The nearest `agentic.toml` or `pyproject.toml` with `[tool.agentic]`, from `root` up to the repository's top."""
+    """The nearest `agentic.toml` or `pyproject.toml` with `[tool.agentic]`, from `root` up to the repository's top.
+
+    Above `root` it ends at the home folder, and a file of somebody else's there is none of the project's.
+    """
+    home = os.environ.get("HOME")
     for folder in (root, *root.parents):
+        if folder != root and str(folder) == home:
+            return None
         for path in (folder / PROJECT_FILE, folder / "pyproject.toml"):
-            if path.is_file() and (path.name == PROJECT_FILE or file_layer(path).values):
+            if (
+                path.is_file()
+                and (folder == root or _same_owner(path, root))
+                and (path.name == PROJECT_FILE or file_layer(path).values)
+            ):
                 return path
         if (folder / ".git").exists():
             return None
     return None
+
+
+def _same_owner(path: Path, root: Path) -> bool:
+    try:
+        return path.stat().st_uid in (os.getuid(), root.stat().st_uid)
+    except OSError:
+        return False
 
 
 def file_layer(path: Path, trusted: bool = True) -> Layer:
@@ -62,7 +81,7 @@ def file_layer(path: Path, trusted: bool = True) -> Layer:
 def read_toml(path: Path) -> dict[str, Any]:
     """A TOML file's table, empty where there is no file. Raises ConfigError."""
     try:
-        data = path.read_bytes()
+        data = read_regular(path, MAX_BYTES)
     except FileNotFoundError:
         return {}
     except OSError as error:

@@ -5,8 +5,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agentic.config.edit import replace_file
 from agentic.core.runtime import Runtime, state_folder
+from agentic.files import replace_file
 from agentic.hooks.protocol import ToolProtocol
 from agentic.sessions import Session
 from agentic.types import EndpointInfo

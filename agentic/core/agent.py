@@ -9,14 +9,13 @@ from agentic.core.arguments import note
 from agentic.core.context import Context
 from agentic.core.model_call import RETRY_TEMPERATURE, ModelCall
 from agentic.core.opening import Opening, system_message, tiered
+from agentic.core.repetition import MAX_SAME, SameCalls
 from agentic.core.tool_calls import ToolCaller
 from agentic.events import Event, Warned
 from agentic.hooks.batching import Lane
 from agentic.hooks.protocol import Turn
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
-
-MAX_SAME = 3
 
 
 class Agent:
@@ -32,7 +31,8 @@ class Agent:
         self._name = history.agent
         self._lane = lane
         self._max_iterations = self._left = max_iterations
-        self._seen: Counter[tuple[str, str, str]] = Counter()
+        self._seen = SameCalls()
+        self._told_of_quotes = False
         self._protocol = services.make_protocol()
         self.profile = self._protocol.profile
         tier = services.llm.budget.tier
@@ -44,7 +44,7 @@ class Agent:
         )
         known = [tool.spec for tool in services.toolbox.all.values()]
         self._model = ModelCall(services.llm, self.context, lane, self._emit, known, self.profile.unreadable)
-        self._opening = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered)
+        self._opening = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered, services.masked)
         self.has_to_end: Callable[[], bool] = lambda: False
         self.task = ""
         self.extra_usage = Usage()
@@ -152,6 +152,9 @@ class Agent:
     async def _ask_model(self) -> Turn:
         answer, cut_off = await self._model.answer(self._make, self._temperature)
         turn = self._protocol.read(answer, self.specs, cut_off)
+        if self._model.quotes and not self._told_of_quotes and not turn.calls:
+            self._told_of_quotes = True
+            return Turn(turn.message, problem=self._services.prompts("turn.quotes"))
         if not turn.calls and not turn.problem and not answer.text.strip():
             why = "turn.only_thought" if answer.reasoning else "turn.empty"
             return Turn(turn.message, problem=self._services.prompts(why))
@@ -181,14 +184,10 @@ class Agent:
         return self.profile.says_and_does and acted and not self.tools.blocked
 
     def _stuck(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> str:
-        for call, output in done:
-            key = (call.name, call.arguments, output.text)
-            self._seen[key] += 1
-            if self._seen[key] == MAX_SAME - 1:
-                self.raise_temperature()
-            if self._seen[key] == MAX_SAME:
-                return f"the model made the same call {MAX_SAME} times with the same result ({call.name}); stopped"
-        return ""
+        times, name = self._seen.most(done, self.tools.work.count)
+        if times == MAX_SAME - 1:
+            self.raise_temperature()
+        return f"the model made the same call {times} times with the same result ({name}); stopped" if times >= MAX_SAME else ""
 
     def _make(self, messages: Sequence[Message], temperature: float | None) -> ChatRequest:
         made = ChatRequest(tuple(messages), temperature=temperature, effort=self._services.effort, purpose="turn")

@@ -5,7 +5,9 @@ from dataclasses import dataclass
 
 from agentic.core.approval import Approver
 from agentic.core.call_budget import CallBudget
+from agentic.core.command_changes import CommandChanges
 from agentic.core.proofs import Proofs
+from agentic.core.safeguards import Safeguards
 from agentic.core.service import LlmService
 from agentic.core.toolbox import Toolbox
 from agentic.hooks.context import ContextStrategy
@@ -17,7 +19,10 @@ from agentic.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class AgentServices:
-    """What an agent works with; sub-agents share all of it. Each agent makes a protocol of its own."""
+    """What an agent works with; sub-agents share all of it. Each agent makes a protocol of its own.
+
+    `safeguards` mask secrets; None where the user wants them shown.
+    """
 
     llm: LlmService
     events: Dispatcher
@@ -29,7 +34,13 @@ class AgentServices:
     calls: CallBudget
     prompts: Prompts
     proofs: Proofs
+    snapshots: Callable[[Workspace], CommandChanges]
     instructions: str = ""
     covered: frozenset[str] = frozenset()
     effort: str = ""
     debug: bool = False
+    safeguards: Safeguards | None = None
+
+    def masked(self, text: str) -> str:
+        """The text without secrets."""
+        return self.safeguards.masked(text)[0] if self.safeguards is not None else text

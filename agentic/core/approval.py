@@ -1,93 +1,223 @@
-"""Who may do what: the mode the user chose, what the gates say, and a question where both leave one."""
+"""Who may do what: rules, gates, the mode that the user chose, and a question where they leave one.
+
+The question shows the very bytes: a whole command, or the difference that a change would make. What was approved is what happens.
+"""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+import difflib
+import hashlib
+import os
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
+from agentic.core.permissions import Judgement, Permissions, Remember
+from agentic.core.sandbox import NOTHING, Allowed, Sandbox
+from agentic.errors import AgenticError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.tools import CALLER
 from agentic.types import Effect, ToolSpec
+from agentic.workspace import Edit, NotGranted
 
 if TYPE_CHECKING:
     from agentic.plugins.dispatcher import Ruling
 
+MAX_DIFF_LINES = 20_000
 _ALLOWED: dict[str, set[Effect]] = {
     "ask": {"read"},
     "edits": {"read", "write"},
     "all": {"read", "write", "execute"},
     "none": {"read"},
 }
+Reply = Literal["no", "once", "session", "project", "user"]
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """`what` an `agent` wants to do, in full. `reason` and `plugin` are those of a gate that wants it asked."""
+    """`what` an `agent` wants to do, in one line, and `body` all of it, byte for byte: a command, a diff, a call's arguments.
+
+    `warnings` are what to look at. `reason` and `plugin` are those of a gate that wants it asked. `proposals` are the rules that
+    "always" would add, none where there can be no always.
+    """
 
     what: str
     agent: str = "main"
     reason: str = ""
     plugin: str = ""
+    body: str = ""
+    warnings: tuple[str, ...] = ()
+    proposals: tuple[str, ...] = ()
 
 
-Ask = Callable[[Question], Awaitable[bool]]
+Ask = Callable[[Question], Awaitable[Reply | bool]]
 """Shows a question to the user and gives the answer."""
 
 
 class Approver:
     """Decides on tool calls. One question at a time, in the order they came; with nobody to ask (`ask` None) the answer is no.
 
-    `limits` are the time limits of agents, "main" that of the whole: a user who thinks costs nobody's time.
+    `limits` are the time limits of agents, "main" that of the whole: a user who thinks costs nobody's time. `permissions` and
+    `sandbox` are the session's, `remember` adds rules to the user's own file.
     """
 
     def __init__(self, mode: str, ask: Ask | None, emit: Callable[[Event], Awaitable[None]]) -> None:
-        self._mode = mode
+        self.mode = mode
         self._emit = emit
         self._ask = ask if mode != "none" else None
         self._turn = asyncio.Lock()
         self.limits: dict[str, asyncio.Timeout] = {}
+        self.permissions: Permissions
+        self.sandbox: Sandbox
+        self.remember: Remember
 
-    async def may_call(self, tool: ToolSpec, ruling: "Ruling") -> str:
-        """Empty where the call may run with exactly the ruling's arguments, else why not."""
-        if ruling.decision == "deny":
-            return f"denied by plugin {ruling.plugin}" + (f": {ruling.reason}" if ruling.reason else "")
-        allowed = ruling.granted or tool.effect in _ALLOWED[self._mode]
-        if ruling.decision == "allow" and allowed:
-            return ""
-        return await self._answer(Question(describe(tool, ruling.arguments), CALLER.get(), ruling.reason, ruling.plugin))
+    async def may_call(self, tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
+        """Empty where a call that neither runs a command nor shows its changes may run with the ruling's arguments, or why not."""
+        judgement = self.permissions.of_tool(tool.name)
+        question = Question(_one_line(tool, ruling.arguments), body=_all_of(ruling.arguments))
+        return await self._decided(question, judgement, self.free(tool.effect), ruling, recovered)
 
-    async def may_leave(self, path: str) -> str:
-        """Empty where a tool may touch this one path outside the root, else why not."""
-        if self._mode == "all":
+    async def may_run(
+        self, tool: ToolSpec, ruling: "Ruling", written: Iterable[str] = (), recovered: bool = False
+    ) -> tuple[str, Allowed]:
+        """("" where the command may run, else why not; what it may do beyond the sandbox's policy). `written` are changed files."""
+        await self.sandbox.ready()
+        command = str(ruling.arguments[tool.runs])
+        judgement = self.permissions.of_command(command)
+        asked = set(ruling.arguments.get(tool.access) or ()) if tool.access else set()
+        wanted = asked | judgement.needs
+        more = wanted - judgement.granted - ({"protected", "network"} if judgement.decision == "allow" else set())
+        free = self.free("execute") and not (more and (asked or self._ask is not None))
+        judgement = replace(judgement, decision="") if judgement.decision == "allow" and asked & more else judgement
+        question = Question(f"{tool.name} {command}", body=command, warnings=(*_oddities(command), *self._obeyed(written)))
+        if wanted:
+            question = replace(question, warnings=(*question.warnings, f"it gets: {', '.join(sorted(wanted))}"))
+        if judgement.why:
+            question = replace(question, warnings=(*question.warnings, judgement.why))
+        if not self.sandbox.confines and not self.sandbox.is_off:
+            question = replace(question, warnings=(*question.warnings, "no sandbox works here: nothing holds it"))
+        why = await self._decided(question, judgement, free, ruling, recovered)
+        questioned = not (free or judgement.decision == "allow" or ruling.granted)
+        given = wanted if questioned else wanted - more
+        return why, _allowed(given) if not why else NOTHING
+
+    async def may_change(self, edits: Mapping[str, Edit], tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
+        """Empty where files may be changed so, else why not."""
+        judgements = {path: self.permissions.of_path("edit", path) for path in edits}
+        strictest = max(judgements.values(), key=lambda each: _STRICT[each.decision], default=Judgement())
+        if all(each.decision == "allow" for each in judgements.values()) and judgements:
+            merged = Judgement("allow")
+        else:
+            dangers = tuple(danger for each in judgements.values() for danger in each.dangers)
+            proposals = tuple(proposal for each in judgements.values() for proposal in each.proposals)
+            decision = strictest.decision if strictest.decision in ("ask", "deny") else ""
+            merged = Judgement(decision, strictest.why, dangers, proposals)
+        question = Question(f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=merged.dangers)
+        return await self._decided(question, merged, self.free("write"), ruling, recovered)
+
+    async def may_touch(self, wanted: NotGranted, outside: bool) -> str:
+        """Empty where a tool may read or change this one path, else why not."""
+        kind = "read" if wanted.access == "read" else "edit"
+        judgement = self.permissions.of_path(kind, wanted.path)
+        if judgement.decision == "deny":
+            return judgement.why
+        if judgement.decision == "allow" or (self.mode == "all" and outside and not judgement.dangers):
             return ""
-        return await self._answer(Question(f"touch {path}, which is outside this folder", CALLER.get()))
+        where = ", which is outside this folder" if outside else ""
+        verb = "read" if wanted.access == "read" else "change"
+        question = Question(f"{verb} {wanted.path}{where}", CALLER.get(), warnings=(str(wanted),) if not outside else ())
+        return await self._answer(question if judgement.dangers else replace(question, proposals=judgement.proposals))
+
+    async def may_do(self, what: str, effect: Effect) -> str:
+        """Empty where something of the host's own may be done, else why not."""
+        return "" if self.free(effect) else await self._answer(Question(what, CALLER.get()))
 
     def free(self, effect: Effect) -> bool:
-        """Whether such a call needs no question."""
-        return effect in _ALLOWED[self._mode]
+        """Whether such a call needs no question, as far as the mode says; commands are free only where something holds them."""
+        if effect == "execute" and self.mode == "all":
+            return self.sandbox.confines or self.sandbox.is_off
+        return effect in _ALLOWED[self.mode]
+
+    def is_free(self, command: str) -> bool:
+        """Whether this command needs no question."""
+        judgement = self.permissions.of_command(command)
+        if judgement.decision in ("deny", "ask") or judgement.dangers:
+            return False
+        return judgement.decision == "allow" or self.free("execute")
 
     def can(self, effect: Effect) -> bool:
         """Whether such a call could be approved at all."""
-        return effect in _ALLOWED[self._mode] or self._ask is not None
+        return self.free(effect) or self._ask is not None
 
-    async def _answer(self, question: Question) -> str:
+    async def _decided(self, question: Question, judgement: Judgement, free: bool, ruling: "Ruling", recovered: bool) -> str:
+        if ruling.decision == "deny":
+            return f"denied by plugin {ruling.plugin}" + (f": {ruling.reason}" if ruling.reason else "")
+        if judgement.decision == "deny":
+            return judgement.why
+        has_to_ask = recovered or ruling.decision == "ask" or judgement.decision == "ask" or bool(judgement.dangers)
+        if not has_to_ask and (ruling.granted or free or judgement.decision == "allow"):
+            return ""
+        warnings = (*judgement.dangers, *question.warnings)
+        if recovered:
+            warnings = ("it stood in the text of the answer: the model may only have quoted it", *warnings)
+        question = replace(question, agent=CALLER.get(), reason=ruling.reason, plugin=ruling.plugin)
+        question = replace(question, warnings=tuple(dict.fromkeys(warnings)), proposals=() if has_to_ask else judgement.proposals)
+        return await self._answer(question, judgement.why if judgement.decision == "ask" else "; ".join(judgement.dangers))
+
+    async def _answer(self, question: Question, why: str = "") -> str:
         if self._ask is not None:
             with _stopped(self.limits.get(question.agent) if question.agent != "main" else None):
                 async with self._turn:
+                    if question.proposals and self._allowed_by_now(question):
+                        return ""
                     with _stopped(self.limits.get("main")):
                         granted = await self._put(self._ask, question)
             return "" if granted else "the user said no"
         asked_by = f"; plugin {question.plugin} wants it asked: {question.reason}" if question.plugin else ""
-        return f"it needs an approval that nobody can give here (--approve {self._mode}){asked_by}"
+        because = f": {why}" if why else ""
+        return f"it needs an approval that nobody can give here (--approve {self.mode}){because}{asked_by}"
+
+    def _allowed_by_now(self, question: Question) -> bool:
+        """Whether "always" was said to all of it while this question waited for its turn."""
+        known = {str(rule) for rule in self.permissions.rules if rule.decision == "allow"}
+        return set(question.proposals) <= known
 
     async def _put(self, ask: Ask, question: Question) -> bool:
         """The screen is told before and after: the question itself is for whoever asks."""
         what, agent = question.what, question.agent
-        await self._emit(ApprovalAsked(what=what, reason=question.reason, plugin=question.plugin, agent=agent))
-        granted = await ask(question)
+        asked = ApprovalAsked(what=what, reason=question.reason, plugin=question.plugin, agent=agent)
+        asked.body, asked.warnings, asked.proposals = question.body, question.warnings, question.proposals
+        asked.digest = hashlib.sha256(question.body.encode("utf-8", "surrogatepass")).hexdigest()
+        await self._emit(asked)
+        reply = await ask(question)
+        granted = reply not in ("no", False)
+        if reply in ("session", "project", "user") and question.proposals:
+            self._always(question, reply)
         await self._emit(ApprovalAnswered(what=what, granted=granted, agent=agent))
         return granted
+
+    def _always(self, question: Question, scope: Literal["session", "project", "user"]) -> None:
+        try:
+            self.permissions.remember(question.proposals, scope, self.remember)
+        except (AgenticError, OSError):  # it holds for this session all the same
+            return
+
+    def _obeyed(self, written: Iterable[str]) -> Iterator[str]:
+        """Files that were changed in this session and that some program runs or obeys."""
+        for path in written:
+            if why := self.permissions.protected(path):
+                yield f"{path} was changed in this session: {why}"
+
+
+_STRICT = {"deny": 3, "ask": 2, "": 1, "allow": 0}
+
+
+def _allowed(given: Iterable[str]) -> Allowed:
+    given = set(given)
+    paths = tuple(Path(os.path.expanduser(each)) for each in given - {"network", "protected"})
+    return Allowed("network" in given, "protected" in given, paths)
 
 
 @contextmanager
@@ -105,9 +235,45 @@ def _stopped(limit: asyncio.Timeout | None) -> Iterator[None]:
         limit.reschedule(loop.time() + left)
 
 
-def describe(tool: ToolSpec, arguments: Mapping[str, Any]) -> str:
-    """A call as the user reads it: the whole command, or the tool with all of its arguments."""
-    if tool.runs and set(arguments) == {tool.runs}:
-        return f"{tool.name} {arguments[tool.runs]}"
+def _one_line(tool: ToolSpec, arguments: Mapping[str, Any]) -> str:
     shown = [f"{value}" if key == "path" else f"{key}: {value}" for key, value in arguments.items()]
     return f"{tool.name} {', '.join(shown)}"
+
+
+def _all_of(arguments: Mapping[str, Any]) -> str:
+    return "\n".join(f"{name}: {value}" for name, value in arguments.items())
+
+
+def difference(edits: Mapping[str, Edit]) -> str:
+    """What changes, as a unified diff; of what is no text, how much it is."""
+    return "".join(line for path, edit in edits.items() for line in _difference(path, edit))
+
+
+def _difference(path: str, edit: Edit) -> Iterator[str]:
+    old, new = (None if data is None else _text(data) for data in (edit.before, edit.after))
+    if old == "\0" or new == "\0" or len((old or "").splitlines()) + len((new or "").splitlines()) > MAX_DIFF_LINES:
+        sizes = ["no file" if data is None else f"{len(data)} bytes" for data in (edit.before, edit.after)]
+        yield f"--- {path}\n(too much, or no text: {sizes[0]}, then {sizes[1]})\n"
+        return
+    names = ("/dev/null" if old is None else path, "/dev/null" if new is None else path)
+    lines = difflib.unified_diff((old or "").split("\n"), (new or "").split("\n"), *names, lineterm="")
+    yield from (f"{line}\n" for line in lines)
+
+
+def _text(data: bytes) -> str:
+    try:
+        return "\0" if b"\0" in data else data.decode("utf-8")
+    except UnicodeDecodeError:
+        return data.decode("latin-1")
+
+
+def _oddities(command: str) -> Iterator[str]:
+    """What makes a command look like another one than it is."""
+    lines = command.strip("\n").count("\n") + 1
+    if lines > 1:
+        yield f"it has {lines} lines"
+    scripts = {unicodedata.name(character, "?").split()[0] for character in command if character.isalpha()}
+    if len(scripts) > 1:
+        yield f"it has letters of several scripts, which may look alike: {', '.join(sorted(scripts)).lower()}"
+    elif any(ord(character) > 126 for character in command):
+        yield "it has characters that look like others"

@@ -6,6 +6,7 @@ from typing import Any
 
 from agentic.errors import ToolError
 from agentic.types import ToolCall, ToolNote, ToolOutput
+from agentic.wire import loads, refuse_constant
 
 MAX_NOTE = 120
 _MAIN = ("command", "path", "query", "key", "id")
@@ -69,13 +70,9 @@ def _writable(item: Any) -> Any:
 
 def _loads(arguments: str) -> Any:
     try:
-        return json.loads(arguments or "{}", parse_constant=_refuse)
+        return loads(arguments or "{}", refuse_constant)
     except json.JSONDecodeError as error:
         near = arguments[max(0, error.pos - _NEAR) : error.pos + _NEAR]
         raise ToolError(f"the arguments are not valid JSON: {error.msg} at character {error.pos}, near {near!r}") from error
-    except (ValueError, RecursionError) as error:
+    except ValueError as error:
         raise ToolError(f"the arguments are not valid JSON: {str(error)[:100]}") from error
-
-
-def _refuse(constant: str) -> None:
-    raise ValueError(f"{constant} is not JSON")

@@ -1,8 +1,10 @@
 """One session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from agentic.core.adapters import HOOK, Record, protocol_of
@@ -10,16 +12,22 @@ from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import Approver
 from agentic.core.call_budget import CallBudget
+from agentic.core.command_changes import CommandChanges
 from agentic.core.judge import Judge
 from agentic.core.opening import system_message
+from agentic.core.permissions import Remember
 from agentic.core.proofs import Proofs
-from agentic.core.runtime import Runtime
+from agentic.core.runtime import Runtime, cache_folder, permissions_of, safeguards_of
+from agentic.core.safeguards import Safeguards
+from agentic.core.sandbox import Sandbox
 from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.service import PluginLlm
 from agentic.core.sub_agents import SubAgents
 from agentic.core.toolbox import Toolbox
 from agentic.core.workflow import Workflow
-from agentic.events import Event, Warned
+from agentic.errors import AgenticError, TrustError
+from agentic.events import Event, SandboxReady, Warned
+from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
 from agentic.sessions.undo import Journal
@@ -65,12 +73,22 @@ class Conversation:
         keep_events(runtime, session)
         history = ConversationHistory(session)
         workspace = Workspace(runtime.root)
-        workspace.journal = Journal(session)
+        workspace.journal = journal = Journal(session)
+        snapshots: dict[Path, CommandChanges] = {}
         sub_agents = SubAgents(settings.sub_agents, lambda: runtime.build("agentic_fan_outs", settings.sub_agents.fan_out))
         toolbox = Toolbox(runtime.events)
-        tools = runtime.tools(SessionMemory(session, history.blackboard), sub_agents.delegate, toolbox.find)
+        safeguards = safeguards_of(runtime.host)
+        sandbox = runtime.sandbox(safeguards)
+        approver.sandbox, approver.remember = sandbox, Remember(settings)
+        approver.permissions = permissions_of(settings, runtime.host, runtime.root, safeguards)
+        workspace.temporary = sandbox.temporary
+        workspace.grants.needs_word = approver.permissions.needs_word
+        tools = runtime.tools(SessionMemory(session, history.blackboard), sub_agents.delegate, toolbox.find, sandbox)
         toolbox.open(tools, runtime.every("agentic_tool_sources"))
+        announcing = asyncio.ensure_future(_announce(sandbox, runtime))
         try:
+            if approver.mode == "all":
+                await _require_sandbox(sandbox)
             protocol = await protocol_of(runtime, session)
             profile = runtime.build(HOOK, protocol).profile
             runtime.llm.profile = profile
@@ -88,10 +106,12 @@ class Conversation:
                 calls=CallBudget(calls),
                 prompts=runtime.prompts,
                 proofs=proofs,
+                snapshots=lambda space: _watcher(snapshots, space, safeguards, journal, runtime.events),
                 instructions=frozen_sections(runtime, session),
                 covered=covered_files(runtime),
                 effort=_frozen(session, "effort", settings.llm.reasoning_effort),
                 debug=settings.ui.debug,
+                safeguards=safeguards if settings.tools.mask_secrets else None,
             )
             if session.fault:
                 await runtime.events.emit(Warned(message=session.fault))
@@ -101,6 +121,10 @@ class Conversation:
             yield cls(runtime, services, agent, sub_agents, protocol)
         finally:
             await toolbox.aclose()
+            announcing.cancel()
+            for each in snapshots.values():
+                each.close()
+            await sandbox.aclose()
 
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
@@ -135,6 +159,33 @@ class Conversation:
             Record().add(runtime.info, self._protocol, made)
             if session.fault:
                 await runtime.events.emit(Warned(message=session.fault))
+
+
+async def _announce(sandbox: Sandbox, runtime: Runtime) -> None:
+    """Once it is known; what goes wrong is told where a command is to be run."""
+    with suppress(AgenticError):
+        await sandbox.ready()
+        await runtime.events.emit(SandboxReady(name=sandbox.name, gaps=tuple(sandbox.gaps)))
+
+
+async def _require_sandbox(sandbox: Sandbox) -> None:
+    """For a mode in which nobody looks at commands. Raises TrustError."""
+    await sandbox.ready()
+    if not (sandbox.confines or sandbox.is_off):
+        tried = "; ".join(f"{name}: {why}" for name, why in sandbox.refused.items()) or "no plugin offers one"
+        raise TrustError(
+            f"--approve all needs a sandbox, and none works here ({tried})", "--no-sandbox, if nothing has to hold them"
+        )
+
+
+def _watcher(
+    known: dict[Path, CommandChanges], space: Workspace, safeguards: Safeguards, journal: Journal, events: Dispatcher
+) -> CommandChanges:
+    """Of each folder one: a sub-agent's worktree is another, whose changes are journaled when they are merged."""
+    if space.root not in known:
+        told = journal.command if not known else lambda change: None
+        known[space.root] = CommandChanges(space, cache_folder(), safeguards, told, events)
+    return known[space.root]
 
 
 def keep_events(runtime: Runtime, session: Session) -> None:

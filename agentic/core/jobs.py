@@ -12,6 +12,7 @@ from typing import IO, Any
 
 from agentic.errors import AgenticError, ConfigError
 from agentic.types import ChatRequest, Message
+from agentic.wire import loads
 
 _ROLES = ("system", "user", "assistant")
 _PASSED_ON = {
@@ -32,8 +33,8 @@ class Job:
 def read_job(raw: bytes) -> Job:
     """Raises AgenticError that says what is wrong with the line. So are unknown fields: vLLM would not say a word about them."""
     try:
-        line = json.loads(raw)
-    except (ValueError, RecursionError) as error:
+        line = loads(raw)
+    except ValueError as error:
         raise AgenticError(f"not JSON: {error}") from error
     if not isinstance(line, dict):
         raise AgenticError('not an object: {"prompt": ...} or {"messages": [...]} is expected')

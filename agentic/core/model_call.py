@@ -26,7 +26,10 @@ class _Overflowed(Exception):
 
 
 class ModelCall:
-    """`known` are the tools whose calls are recognised, `tries` how many broken answers are borne; `usage` adds up."""
+    """`known` are the tools whose calls are recognised, `tries` how many broken answers are borne; `usage` adds up.
+
+    `quotes`: what the last answer says of calls was taken for a quotation.
+    """
 
     def __init__(self, llm: LlmService, context: Context, lane: Lane, emit: Emit, known: Sequence[ToolSpec], tries: int) -> None:
         self._llm = llm
@@ -35,6 +38,8 @@ class ModelCall:
         self._emit = emit
         self._known = known
         self._tries = tries
+        self._native = any(not call.recovered for message in context.history.get_messages_for_llm() for call in message.tool_calls)
+        self.quotes = False
         self.usage = Usage()
 
     async def answer(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
@@ -72,4 +77,7 @@ class ModelCall:
             full = ContextOverflow("the model's window ended before its answer did", "serve a larger window")
             raise _Overflowed(full, prepared.tokens)
         known = self._known if prepared.request.tools else ()  # else its text is the form that was asked for
-        return self._llm.repaired(answer.message, known), cut_off
+        self._native = self._native or bool(answer.message.tool_calls)
+        repaired = self._llm.repaired(answer.message, known, not self._native)
+        self.quotes = repaired.quotes
+        return repaired.message, cut_off

@@ -3,14 +3,14 @@
 import os
 import time
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from agentic.errors import AgenticError
-from agentic.files import files_below
+from agentic.files import files_below, read_regular
 from agentic.hooks.protocol import ToolProtocol
 from agentic.plugins.prompts import Prompts
 from agentic.types import Message, ToolSpec
@@ -49,10 +49,18 @@ def _without_description(part: Mapping[str, Any]) -> dict[str, Any]:
 class Opening:
     """Makes the messages that a task begins with.
 
-    `room` in tokens of the prompt; files that are `covered` stand in the prompt already.
+    `room` in tokens of the prompt; files that are `covered` stand in the prompt already; `masked` takes secrets out.
     """
 
-    def __init__(self, workspace: Workspace, prompts: Prompts, room: int, covered: Collection[str] = ()) -> None:
+    def __init__(
+        self,
+        workspace: Workspace,
+        prompts: Prompts,
+        room: int,
+        covered: Collection[str] = (),
+        masked: Callable[[str], str] = lambda text: text,
+    ) -> None:
+        self._masked = masked
         self._workspace = workspace
         self._prompts = prompts
         self._room = room  # a third of the budget in tokens is as many bytes as the budget has tokens
@@ -86,7 +94,7 @@ class Opening:
     def _contents(self, names: Iterable[str]) -> list[str]:
         parts, room = [], self._room
         for name in names:
-            text = _small_text(self._workspace, name)
+            text = self._masked(_small_text(self._workspace, name))
             if text and len(text) + len(name) <= room:
                 room -= len(text) + len(name) + 16
                 parts.append(f"{name}\n```\n{text.rstrip()}\n```")
@@ -103,7 +111,7 @@ def _branch(root: Path) -> str:
     """Read, not asked for: git would run what a repository configures."""
     for folder in (root, *root.parents):
         try:
-            head = (folder / ".git" / "HEAD").read_text(encoding="utf-8", errors="replace").strip()
+            head = read_regular(folder / ".git" / "HEAD", 1_000).decode("utf-8", "replace").strip()
         except OSError:
             continue
         return head.removeprefix("ref: refs/heads/")[:60] if head.startswith("ref:") else head[:12]
@@ -134,9 +142,10 @@ def file_names(root: Path) -> list[str]:
 
 
 def _small_text(workspace: Workspace, name: str) -> str:
+    stamp = workspace.stamp(name)
+    if stamp is None or stamp[1] > MAX_FILE_BYTES:
+        return ""
     try:
-        if (workspace.root / name).stat().st_size > MAX_FILE_BYTES:
-            return ""
         return workspace.read(name).data.decode("utf-8")
-    except (AgenticError, OSError, UnicodeDecodeError):
+    except (AgenticError, UnicodeDecodeError):
         return ""

@@ -64,7 +64,7 @@ class Proofs:
         async with self._turn:
             if self._before is None:
                 self._before = {}
-                self._found = await self._results((), self._approver.free("execute"))
+                self._found = await self._results((), may_ask=False)
                 self._before = {check.name: result for check, result in self._found if result.why != NOT_PERMITTED}
 
     async def look(self, changes: Sequence[Change], may_ask: bool, plan_check: str = "") -> list[Finding]:
@@ -73,9 +73,8 @@ class Proofs:
         `plan_check` is a command of a model's own making: what it shows is a hint.
         """
         async with self._turn:
-            permitted = self._approver.free("execute") or (may_ask and self._approver.can("execute"))
-            findings = [self._finding(*each) for each in await self._results(changes, permitted)]
-            if plan_check and permitted and self.run_command is not None:
+            findings = [self._finding(*each) for each in await self._results(changes, may_ask)]
+            if plan_check and self._is_permitted(plan_check, may_ask) and self.run_command is not None:
                 output = await self.run_command(plan_check)
                 if output.failed and output.exit_code not in _CANNOT_RUN:
                     check = Check("plan", f"The plan's check ({plan_check}) fails", plan_check, "hint")
@@ -87,9 +86,12 @@ class Proofs:
         """What failed before the first change."""
         return [Finding(check, result, result.failures) for check, result in self._found if check.covers]
 
-    async def _results(self, changes: Sequence[Change], permitted: bool) -> list[tuple[Check, CheckResult]]:
+    def _is_permitted(self, command: str, may_ask: bool) -> bool:
+        return self._approver.is_free(command) or (may_ask and self._approver.can("execute"))
+
+    async def _results(self, changes: Sequence[Change], may_ask: bool) -> list[tuple[Check, CheckResult]]:
         return [
-            (check, await self._result(checker, check, changes, permitted))
+            (check, await self._result(checker, check, changes, may_ask))
             for checker in self._checkers.values()
             for check in await on_daemon_thread(partial(self._asked, checker, changes))
         ]
@@ -101,16 +103,17 @@ class Proofs:
             self._complain(error)
             return []
 
-    async def _result(self, checker: Checker, check: Check, changes: Sequence[Change], permitted: bool) -> CheckResult:
+    async def _result(self, checker: Checker, check: Check, changes: Sequence[Change], may_ask: bool) -> CheckResult:
         before = (self._before or {}).get(check.name)
         if before is not None and before.late:
             return before
         output = ToolOutput("")
         try:
             if check.command:
-                if not permitted or self.run_command is None:
+                command = f"{check.command} {check.extra}".strip()
+                if not self._is_permitted(command, may_ask) or self.run_command is None:
                     return CheckResult("cannot_run", why=NOT_PERMITTED)
-                output = await self.run_command(f"{check.command} {check.extra}".strip())
+                output = await self.run_command(command)
                 if output.exit_code is None:  # it was refused
                     return CheckResult("cannot_run", why=NOT_PERMITTED)
             read: CheckResult = await on_daemon_thread(partial(checker.result, check, output, self._workspace, tuple(changes)))

@@ -1,9 +1,38 @@
-"""A model that has begun to repeat itself says nothing new until its tokens run out."""
+"""A model that has begun to repeat itself: within an answer, until its tokens run out, or with the same calls over and over."""
+
+from collections import Counter
+from collections.abc import Sequence
+
+from agentic.types import ToolCall, ToolOutput
 
 ENOUGH = 1000  # characters of nothing but the same
 TIMES = 10
 _PROBE = 24
 _EVERY = 200
+
+
+MAX_SAME = 3
+
+
+class SameCalls:
+    """Counts calls that gave the same since the last change: after one, running something again is no repetition."""
+
+    def __init__(self) -> None:
+        self._seen: Counter[tuple[str, str, str]] = Counter()
+        self._changes = 0
+
+    def clear(self) -> None:
+        self._seen.clear()
+
+    def most(self, done: Sequence[tuple[ToolCall, ToolOutput]], changes: int) -> tuple[int, str]:
+        """(how often the most repeated of these calls was made, its tool). `changes` counts what was changed so far."""
+        if changes != self._changes:
+            self._seen.clear()
+            self._changes = changes
+        keys = [(call.name, call.arguments, output.text) for call, output in done]
+        self._seen.update(keys)
+        most = max(keys, key=self._seen.__getitem__, default=("", "", ""))
+        return self._seen[most], most[0]
 
 
 class Repetition:

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -12,6 +12,9 @@ from typing import Any, TextIO
 
 from agentic.config import Settings
 from agentic.core.budget import Budget
+from agentic.core.permissions import Permissions, rules_of
+from agentic.core.safeguards import Safeguards
+from agentic.core.sandbox import Sandbox
 from agentic.core.service import LlmService
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answered
@@ -19,7 +22,6 @@ from agentic.events import Event
 from agentic.extras import DISTRIBUTION
 from agentic.hooks import Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
-from agentic.hooks.launcher import CommandLauncher, LaunchPolicy
 from agentic.hooks.screen import Renderer, RendererSetup
 from agentic.hooks.tools import Memory, Tool, ToolSetup
 from agentic.hooks.transport import Transport
@@ -30,6 +32,7 @@ from agentic.plugins.isolation import Failure, call_limited, describe
 from agentic.plugins.prompts import Prompts
 from agentic.types import EndpointInfo, Outcome, Plan, ToolSpec
 
+LAUNCHERS = "agentic_command_launchers"
 AUTO_SECONDS = 1.0  # an endpoint that takes longer does not answer, as far as `auto` goes
 _log = logging.getLogger("agentic.run")
 
@@ -64,6 +67,7 @@ class Runtime:
         memory: Memory,
         delegate: Callable[[Plan], Awaitable[Outcome]],
         late_tools: Callable[[str], Awaitable[list[ToolSpec]]],
+        sandbox: Sandbox,
     ) -> dict[str, Tool]:
         """The enabled tools by name; those that find or call late tools only where there can be any."""
         names = self.settings.tools.enabled or list(self.host.offers("agentic_tools"))
@@ -72,7 +76,7 @@ class Runtime:
             kind=ToolSetup,
             memory=memory,
             delegate=delegate,
-            launch=self._launch(),
+            start=sandbox.start,
             late_tools=late_tools,
             result_tokens=self.llm.budget.result,
         )
@@ -84,11 +88,38 @@ class Runtime:
         """What all providers of a hook make, in the order of their names; one that cannot be made costs a warning."""
         return _every(self.host, self.events, hook, self.setup)
 
-    def _launch(self) -> Callable[[Sequence[str], LaunchPolicy], list[str]]:
-        if not self.settings.tools.launcher:
-            return lambda argv, policy: list(argv)
-        launcher: CommandLauncher = self.build("agentic_command_launchers", self.settings.tools.launcher)
-        return launcher.wrap
+    def sandbox(self, safeguards: Safeguards) -> Sandbox:
+        """How the session's commands are started."""
+        return Sandbox(self.settings.sandbox, launchers_of(self.host), partial(self.build, LAUNCHERS), safeguards, self.root)
+
+
+def safeguards_of(host: Host) -> Safeguards:
+    """What all plugins say has to be kept safe."""
+    return Safeguards(offer.record for offer in host.offers("agentic_safeguards").values())
+
+
+def permissions_of(settings: Settings, host: Host, root: Path, safeguards: Safeguards) -> Permissions:
+    """What the user's rules and the safeguards allow. Raises ConfigError for a rule that is none, PluginError."""
+    readers = {
+        name: host.build("agentic_command_readers", name, bare_setup(settings, root))
+        for name in host.offers("agentic_command_readers")
+    }
+    return Permissions(rules_of(settings), readers, safeguards, root.resolve(), state_folder(), settings.permissions.floor)
+
+
+def launchers_of(host: Host) -> list[str]:
+    """The names of those that are tried where the user names none, the strongest first."""
+    automatic = {name: offer.record.automatic for name, offer in host.offers(LAUNCHERS).items() if offer.record.automatic}
+    return sorted(automatic, key=lambda name: automatic[name])
+
+
+def bare_setup(settings: Settings, root: Path) -> Callable[..., Any]:
+    """What a plugin's factory gets outside a run, where nothing is shown."""
+
+    async def nowhere(event: Event) -> None:
+        """Nobody listens."""
+
+    return lambda plugin="", *more: Setup(settings=settings, root=root, emit=nowhere, provider=_no_provider, prompt=str, section="")
 
 
 def _every(host: Host, events: Dispatcher, hook: str, setup: Callable[..., Any]) -> dict[str, Any]:
@@ -232,3 +263,10 @@ def state_folder() -> Path:
     from platformdirs import user_state_path
 
     return user_state_path("agentic")
+
+
+def cache_folder() -> Path:
+    """Where agentic keeps what it can do without."""
+    from platformdirs import user_cache_path
+
+    return user_cache_path("agentic")

@@ -1,6 +1,7 @@
 """The one way to a model: every request, of whatever purpose, passes here."""
 
 import logging
+import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
@@ -21,6 +22,7 @@ from agentic.wire import AnswerBuilder
 
 KEEP_SECONDS = 1.0
 Emit = Callable[[Event], Awaitable[None]]
+_CODE_BLOCK = re.compile(r"^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _log = logging.getLogger("agentic.llm")
 
 
@@ -31,6 +33,14 @@ class Prepared:
     request: ChatRequest
     tokens: int
     stages: tuple[tuple[str, ChatRequest], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Repaired:
+    """An answer as it was meant. `quotes`: calls stand in it beside other text, which makes them a quotation."""
+
+    message: Message
+    quotes: bool = False
 
 
 class LlmService:
@@ -76,8 +86,24 @@ class LlmService:
             extra={**extra, **settings.extra_body, **request.extra},
         )
 
-    def repaired(self, message: Message, tools: Sequence[ToolSpec]) -> Message:
-        """An answer as it was meant."""
+    def repaired(self, message: Message, tools: Sequence[ToolSpec], may_recover: bool = True) -> Repaired:
+        """An answer as it was meant.
+
+        Calls in its text count only where `may_recover`, and where code blocks apart nothing else is there: a model that tells what
+        a hostile file says asks for nothing.
+        """
+        plain = self._through_repairs(message, tools if message.tool_calls else ())
+        if message.tool_calls or not (may_recover and tools):
+            return Repaired(plain)
+        quotes = False
+        for text in (message.text, _CODE_BLOCK.sub("", message.text)):
+            found = self._through_repairs(message.with_text(text), tools)
+            if found.tool_calls and not found.text.strip() and not _CODE_BLOCK.match(text):
+                return Repaired(replace(found, tool_calls=tuple(replace(call, recovered=True) for call in found.tool_calls)))
+            quotes = bool(found.tool_calls)
+        return Repaired(plain, quotes)
+
+    def _through_repairs(self, message: Message, tools: Sequence[ToolSpec]) -> Message:
         for repair in self._repairs:
             message = repair.repair(message, tools)
         return message

@@ -3,20 +3,23 @@
 import json
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
-from functools import partial
+from dataclasses import asdict, replace
 from typing import Any
 
 from agentic.core.agent_services import AgentServices
 from agentic.core.arguments import check, parse
+from agentic.core.safeguards import MASKED
+from agentic.core.sandbox import ALLOWED, NOTHING
 from agentic.core.service import Emit
-from agentic.core.work import Work, changes_between, stamps
+from agentic.core.work import Work
 from agentic.errors import AgenticError, PluginError, ToolError
 from agentic.events import ToolCalled, ToolResult
 from agentic.hooks.tools import CALLER, Tool
-from agentic.threads import on_daemon_thread
+from agentic.plugins.dispatcher import Ruling
 from agentic.types import ToolCall, ToolOutput
-from agentic.workspace import OutsideWorkspace
+from agentic.workspace import NotGranted, OutsideWorkspace, Workspace
+
+MAX_GRANTS = 8  # paths that one call may ask for
 
 
 class ToolCaller:
@@ -28,9 +31,13 @@ class ToolCaller:
         self._approver = services.approver
         self._plugins = services.events
         self._proofs = services.proofs
+        self._snapshots = services.snapshots(services.workspace)
         self._emit = emit
         self._agent = agent
         self._refused = 0
+        self._why = ""
+        self._safeguards = services.safeguards
+        self._told: set[str] = set()
         self.work = Work()
         self.blocked = False
 
@@ -50,6 +57,7 @@ class ToolCaller:
     async def call(self, call: ToolCall, own: bool = True) -> ToolOutput:
         """One call's output; what is not the agent's `own` is no work of its."""
         started = time.monotonic()
+        ALLOWED.set(NOTHING)
         arguments: dict[str, Any] = {}
         try:
             call, tool, arguments = self._resolve(call)
@@ -60,7 +68,7 @@ class ToolCaller:
             await self._emit(ToolCalled(id=call.id, name=call.name, arguments=arguments))
             if own and tool.spec.effect != "read":
                 await self._proofs.before_change()
-            output = await self._watched(call, tool, arguments) if own else await self._run(call, tool, arguments)
+            output = await self._watched(call, tool, arguments) if own else await self._guarded(call, tool, arguments)
         await self._emit(
             ToolResult(
                 id=call.id,
@@ -92,7 +100,7 @@ class ToolCaller:
         name, inner = (arguments.get(parameter) for parameter in tool.spec.calls)
         if name == call.name:
             raise ToolError(f"{call.name} cannot call itself")
-        return self._resolve(ToolCall(call.id, str(name), json.dumps(inner or {})))
+        return self._resolve(replace(call, name=str(name), arguments=json.dumps(inner or {})))
 
     async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
         CALLER.set(self._agent)
@@ -103,30 +111,77 @@ class ToolCaller:
             except ToolError as error:
                 why = f"{call.name} was not run: {self._plugins.owner(ruling.changed_by)} changed its arguments, and {error}"
                 return self._failed(PluginError(why, f"switch the plugin off: -c plugins.disabled={ruling.changed_by}"))
-        if why := await self._approver.may_call(tool.spec, ruling):
-            self._refused += ruling.decision != "deny"
-            return ToolOutput(f"{call.name} was not run: {why}.", failed=True)
-        output = await self._output(call, tool, arguments)
+        if tool.spec.staged:
+            output = await self._staged(call, tool, arguments, ruling)
+        else:
+            output = await self._at_once(call, tool, arguments, ruling)
+        if output is None:
+            return ToolOutput(f"{call.name} was not run: {self._why}.", failed=True)
+        output = self._masked(call, output)
         return await self._plugins.after_tool(call, arguments, tool.spec, output, self._agent, self._workspace)
 
-    async def _output(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
-        """Runs the tool; once more where the user grants a path outside, as long as nothing has happened by then."""
+    async def _at_once(self, call: ToolCall, tool: Tool, arguments: dict[str, Any], ruling: Ruling) -> ToolOutput | None:
+        """Asks, then runs the tool; None where the answer is no."""
+        if tool.spec.runs:
+            why, allowed = await self._approver.may_run(tool.spec, ruling, self._workspace.written, call.recovered)
+            ALLOWED.set(allowed)
+        else:
+            why = await self._approver.may_call(tool.spec, ruling, call.recovered)
+        if self._is_refused(why, ruling):
+            return None
+        return await self._output(call, tool, arguments, self._workspace)
+
+    async def _staged(self, call: ToolCall, tool: Tool, arguments: dict[str, Any], ruling: Ruling) -> ToolOutput | None:
+        """Runs the tool where nothing it does counts yet, asks, then makes its changes; None where the answer is no."""
+        if ruling.decision == "deny" and self._is_refused(await self._approver.may_call(tool.spec, ruling), ruling):
+            return None
+        stage = self._workspace.stage()
+        output = await self._output(call, tool, arguments, stage)
+        if not stage.edits:
+            return output
+        if marked := [
+            path for path, edit in stage.edits.items() if MASKED.search(edit.after or b"") and not MASKED.search(edit.before or b"")
+        ]:
+            return ToolOutput(
+                f"{marked[0]} was not written: the text has a masked secret in it. Change only the lines around it.", failed=True
+            )
+        if self._is_refused(await self._approver.may_change(stage.edits, tool.spec, ruling, call.recovered), ruling):
+            return None
+        try:
+            self._workspace.commit(stage.edits)
+        except AgenticError as error:
+            return self._failed(error)
+        return output
+
+    def _is_refused(self, why: str, ruling: Ruling) -> bool:
+        self._why = why
+        self._refused += bool(why) and ruling.decision != "deny"
+        return bool(why)
+
+    async def _output(self, call: ToolCall, tool: Tool, arguments: dict[str, Any], space: Workspace) -> ToolOutput:
+        """Runs the tool; again where the user grants a path, as long as nothing has happened by then."""
         before = self._workspace.changes
-        try:
-            return await tool.run(arguments, self._workspace)
-        except OutsideWorkspace as outside:
-            if why := await self._approver.may_leave(outside.path):
-                self._refused += 1
-                return ToolOutput(f"{outside}: {why}.", failed=True)
-            self._workspace.grant(outside.path)
-            if tool.spec.effect == "execute" or self._workspace.changes != before:
-                return ToolOutput(f"{outside}. The user allows it: call {call.name} again for what is left.", failed=True)
-        except AgenticError as error:
-            return self._failed(error)
-        try:
-            return await tool.run(arguments, self._workspace)
-        except AgenticError as error:
-            return self._failed(error)
+        for _ in range(MAX_GRANTS):
+            try:
+                return await tool.run(arguments, space)
+            except NotGranted as wanted:
+                if why := await self._approver.may_touch(wanted, isinstance(wanted, OutsideWorkspace)):
+                    self._refused += 1
+                    return ToolOutput(f"{wanted}: {why}.", failed=True)
+                self._workspace.grant(wanted.path, wanted.access)
+                if tool.spec.effect == "execute" or self._workspace.changes != before:
+                    return ToolOutput(f"{wanted}. The user allows it: call {call.name} again for what is left.", failed=True)
+            except AgenticError as error:
+                return self._failed(error)
+        return ToolOutput(f"{call.name} wants more than {MAX_GRANTS} paths at once.", failed=True)
+
+    def _masked(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
+        """The output without the secrets in it, which no model has to see; the user is told once of each kind."""
+        text, found = self._safeguards.masked(output.text) if self._safeguards is not None else (output.text, [])
+        for what in sorted(set(found) - self._told):
+            self._told.add(what)
+            self._plugins.warn(f"masked for the model, in what {call.name} gave: {what} (tools.mask_secrets = false shows it)")
+        return replace(output, text=text) if found else output
 
     def _failed(self, error: AgenticError) -> ToolOutput:
         """The model is told; of what is a plugin's fault, the user too."""
@@ -136,12 +191,25 @@ class ToolCaller:
 
     async def _watched(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
         """Runs the tool and remembers what it did; what a command does to the files is seen on the files."""
-        root, executes = self._workspace.root, tool.spec.effect == "execute"
-        before = await on_daemon_thread(partial(stamps, root)) if executes else {}
-        output = await self._run(call, tool, arguments)
-        for change in changes_between(before, await on_daemon_thread(partial(stamps, root))) if executes else ():
-            self.work.changed(change)
+        if tool.spec.effect != "execute":
+            output = await self._run(call, tool, arguments)
+        else:
+            await self._snapshots.before()
+            output = await self._run(call, tool, arguments)
+            changes, put_back = await self._snapshots.after(ALLOWED.get().protected)
+            for change in changes:
+                self.work.changed(change)
+            if put_back:
+                note = f"{', '.join(put_back)}: protected, so it was put back as it was before the command"
+                output = replace(output, problems=(*output.problems, note))
         self._remember(tool, arguments, output)
+        return output
+
+    async def _guarded(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
+        """A command that is not the model's own: what it does can be taken back, and counts as nobody's work."""
+        await self._snapshots.before()
+        output = await self._run(call, tool, arguments)
+        await self._snapshots.after(ALLOWED.get().protected)
         return output
 
     def _remember(self, tool: Tool, arguments: Mapping[str, Any], output: ToolOutput) -> None:

@@ -1,14 +1,9 @@
 """What an agent's calls really did: files changed and commands run, in order. Verdicts rest on this, never on the model's word."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import islice
-from pathlib import Path
 
-from agentic.files import files_below
 from agentic.types import Change, Outcome, ToolOutput
 
-MAX_STAMPED = 5_000  # files that are watched while a command runs
 MAX_COMMAND = 80  # characters of one that is named in a summary
 
 
@@ -16,7 +11,7 @@ MAX_COMMAND = 80  # characters of one that is named in a summary
 class Work:
     """`ran` holds what was run since the last change. `undone` are delegated parts that came to nothing, with their files.
 
-    `tried`: a change was meant, whether or not it made a difference. `write_failed`: one was not possible.
+    `tried`: a change was meant, whether or not it made a difference. `write_failed`: one was not possible. `count` is of changes.
     """
 
     changes: dict[str, Change] = field(default_factory=dict)
@@ -24,12 +19,14 @@ class Work:
     undone: dict[str, tuple[str, ...]] = field(default_factory=dict)
     tried: bool = False
     write_failed: bool = False
+    count: int = 0
 
     def changed(self, change: Change) -> None:
         """A file was written or taken away: what was run before shows nothing any more, a part that was to write it is settled."""
         self.tried = True
         if change.kind == "unchanged":
             return
+        self.count += 1
         before = self.changes.get(change.path)
         created = before is not None and before.kind == "created" and change.kind == "updated"
         self.changes[change.path] = Change(change.path, "created") if created else change
@@ -62,25 +59,3 @@ class Work:
         if command and len(command) < MAX_COMMAND:
             done.append(f"`{command}` ended with exit code {self.ran[command].exit_code}.")
         return " ".join(done)
-
-
-Stamps = Mapping[str, tuple[int, int]]
-"""When each file was last changed, in ns, and its size."""
-
-
-def stamps(root: Path) -> Stamps:
-    """The files of a folder as they are now, as far as there are not too many."""
-    found = {}
-    for path in islice(files_below(root), MAX_STAMPED):
-        try:
-            info = (root / path).lstat()
-        except OSError:
-            continue
-        found[path] = (info.st_mtime_ns, info.st_size)
-    return found
-
-
-def changes_between(before: Stamps, after: Stamps) -> list[Change]:
-    """What a command did to the files."""
-    gone = [Change(path, "deleted") for path in before if path not in after]
-    return gone + [Change(path, "updated" if path in before else "created") for path in after if before.get(path) != after[path]]

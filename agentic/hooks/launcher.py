@@ -1,29 +1,63 @@
 """What starts the commands that tools run: a sandbox, a container, a remote machine."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from agentic.hooks import Provider, hookspec
 
 
 @dataclass(frozen=True, slots=True)
 class LaunchPolicy:
-    """What a command may do: it works in `folder`, writes below `writable`, and reaches the `network` or not."""
+    """What a command may do. It works in `folder` and reads the system, but nothing of what is `hidden`.
+
+    It writes below `writable` and `temporary` (its /tmp, where that can be), but not to what is `protected`. It reaches the
+    `network`, or nothing but servers of its own. `devices` are for computing: GPUs.
+    """
 
     folder: Path
     writable: tuple[Path, ...]
-    network: bool = True
+    temporary: Path
+    protected: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
+    network: bool = False
+    devices: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Launch:
+    """How a command is started. `inputs` are files for it: where `argv` has `{name}`, the number of the open file stands.
+
+    `confine` "module:function" is called with `arguments` in the child, between fork and exec; what it raises starts nothing.
+    """
+
+    argv: tuple[str, ...]
+    inputs: Mapping[str, bytes] = field(default_factory=dict)
+    confine: str = ""
+    arguments: Mapping[str, Any] = field(default_factory=dict)
 
 
 class CommandLauncher(Protocol):
-    def wrap(self, argv: Sequence[str], policy: LaunchPolicy) -> list[str]:
-        """The words that start `argv` under the policy. Raises ToolError where it cannot be held: the command is not run then."""
+    @property
+    def confines(self) -> bool:
+        """Whether it holds the policy, as far as `gaps` does not say otherwise."""
+        ...
+
+    @property
+    def gaps(self) -> Sequence[str]:
+        """What it leaves open of the policy, each in a few words for people."""
+        ...
+
+    def wrap(self, argv: Sequence[str], policy: LaunchPolicy) -> Launch:
+        """How `argv` is started under the policy. Raises ToolError where it cannot be held: the command is not run then."""
         ...
 
 
 @hookspec
 def agentic_command_launchers() -> Iterable[Provider[CommandLauncher]]:
-    """Offers launchers, selected by `tools.launcher`. One that cannot be made, or fails, runs nothing."""
+    """Offers launchers, selected by `sandbox.launcher`; else the first that works here of those with `automatic`, in that order.
+
+    One that fails starts nothing.
+    """
     raise NotImplementedError

@@ -3,13 +3,14 @@
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from agentic.hooks import Provider, Setup, hookspec
 from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
-    from agentic.hooks.launcher import LaunchPolicy
+    from agentic.children import Child
     from agentic.workspace import Workspace
 
 
@@ -31,13 +32,14 @@ class Memory(Protocol):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ToolSetup(Setup):
-    """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `launch(argv, policy)` gives the
-    words that start a command as the user wants commands started. `late_tools(words)` finds tools that stand in no prompt.
+    """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output)`
+    starts a command as the user wants commands started: confined, with the little of the environment that it needs, and both its
+    outputs at the descriptor. `late_tools(words)` finds tools that stand in no prompt.
     `result_tokens` is the most that one result may take of the window: what is longer is cut, and kept for `recall`."""
 
     memory: Memory
     delegate: Callable[[Plan], Awaitable[Outcome]]
-    launch: "Callable[[Sequence[str], LaunchPolicy], list[str]]"
+    start: "Callable[[Sequence[str], Path, int], Awaitable[Child]]"
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]]
     result_tokens: int = 2_000
 

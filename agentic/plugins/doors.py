@@ -10,6 +10,7 @@ from agentic.hooks import Provider
 from agentic.hooks.batching import Batcher, Closes, Routes, Warms, Watches
 from agentic.hooks.chat import ChatCommand
 from agentic.hooks.checks import Checker
+from agentic.hooks.command_readers import CommandReader
 from agentic.hooks.commands import Command
 from agentic.hooks.complexity import ComplexityEstimator
 from agentic.hooks.context import Condenses, ContextStrategy
@@ -18,6 +19,7 @@ from agentic.hooks.fan_out import FanOut
 from agentic.hooks.launcher import CommandLauncher
 from agentic.hooks.prompt import PromptSection, PromptTemplate
 from agentic.hooks.protocol import OutputRepair, ToolProtocol, Vocabulary
+from agentic.hooks.safeguards import Safeguard
 from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Tool, ToolSource
 from agentic.hooks.transport import CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
@@ -53,10 +55,12 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_tools": Door(Provider, Tool, (), "tools.enabled", TOOL_NAME),
         "agentic_tool_sources": Door(Provider, ToolSource),
         "agentic_renderers": Door(Provider, Renderer, (), "ui.renderer"),
-        "agentic_command_launchers": Door(Provider, CommandLauncher, (), "tools.launcher"),
+        "agentic_command_launchers": Door(Provider, CommandLauncher, (), "sandbox.launcher"),
         "agentic_tool_protocols": Door(Provider, ToolProtocol, (), "tools.protocol"),
         "agentic_output_repairs": Door(Provider, OutputRepair),
         "agentic_checkers": Door(Provider, Checker),
+        "agentic_safeguards": Door(Safeguard),
+        "agentic_command_readers": Door(Provider, CommandReader),
         "agentic_vocabularies": Door(Vocabulary),
         "agentic_prompts": Door(PromptTemplate),
         "agentic_prompt_sections": Door(PromptSection),
@@ -64,7 +68,15 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_commands": Door(Command, names=COMMAND_NAME),
     }
 )
-GUARDING = ("agentic_before_tool", "agentic_before_request", "agentic_on_event")  # no project may switch these off
+# What has one of these, no project may switch off.
+GUARDING = (
+    "agentic_before_tool",
+    "agentic_before_request",
+    "agentic_on_event",
+    "agentic_command_launchers",
+    "agentic_safeguards",
+    "agentic_command_readers",
+)
 
 
 def specifications() -> list[Any]:

@@ -56,6 +56,10 @@ class ConversationHistory:
         self._messages = list(messages)
         self.session.append("view", {"messages": [to_record(message) for message in messages]}, self.agent)
 
+    def rewind(self, until: int) -> None:
+        """From now on the conversation is as it was before record `until` of the session."""
+        self.rewrite(_restored(self.session, self.agent, until))
+
     def get_messages_for_llm(self) -> list[Message]:
         """The conversation as it stands after the last trim."""
         return list(self._messages)
@@ -74,11 +78,13 @@ class ConversationHistory:
             self.session.set_metadata(f"partial:{self.agent}", text)
 
 
-def _restored(session: Session, agent: str) -> list[Message]:
-    view = session.last("view", agent)
+def _restored(session: Session, agent: str, until: int = 1 << 62) -> list[Message]:
+    """As it was before record `until`."""
+    views = (record for record in session.records("view") if record.agent == agent and record.seq < until)
+    view = max(views, key=lambda record: record.seq, default=None)
     messages = _messages(view.data.get("messages")) if view else []
     for record in session.records("message", "amended", after=view.seq if view else 0):
-        message = from_record(record.data) if record.agent == agent else None
+        message = from_record(record.data) if record.agent == agent and record.seq < until else None
         if message and record.kind == "amended" and messages:
             messages[-1] = message
         elif message:

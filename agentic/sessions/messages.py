@@ -52,7 +52,10 @@ def from_record(data: Mapping[str, Any]) -> Message | None:
         data["role"],
         _content(data.get("content")),
         _clean(data.get("reasoning")),
-        tuple(ToolCall(_clean(c.get("id")), _clean(c.get("name")), _arguments(c.get("arguments"))) for c in calls),
+        tuple(
+            ToolCall(_clean(c.get("id")), _clean(c.get("name")), _arguments(c.get("arguments")), bool(c.get("recovered")))
+            for c in calls
+        ),
         _clean(data.get("tool_call_id")),
         tuple(ToolNote(_clean(note.get("did")), bool(note.get("failed")), _int(note.get("exit_code"))) for note in notes),
     )

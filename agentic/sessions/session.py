@@ -28,7 +28,10 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`kind`: message, amended, view (a trim's outcome), turn, event, file (a write), undone, shared; others are skipped."""
+    """`kind`: message, amended, view (a trim's outcome), turn, event, file (a write), undone, redone, shared.
+
+    Others are skipped.
+    """
 
     seq: int
     time: float

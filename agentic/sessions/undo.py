@@ -1,11 +1,20 @@
-"""Taking back what a session's tools wrote, from the pre-images that it keeps."""
+"""Taking back what a session's tools and commands did to the files, from the pre-images that it keeps; and doing it again."""
 
-import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agentic.errors import ToolError
+from agentic.errors import AgenticError
 from agentic.sessions.session import Session
-from agentic.workspace import FileNotFoundToolError, Workspace
+from agentic.sessions.snapshots import CommandChange
+from agentic.workspace import FileNotFoundToolError, Grants, Workspace, fingerprint
+
+
+class ChangedSince(AgenticError):
+    """Files that are not as the session left them: somebody's later work would be lost."""
+
+    def __init__(self, paths: list[str]) -> None:
+        super().__init__(f"nothing was done: {', '.join(paths)} changed since the session wrote it")
+        self.paths = paths
 
 
 class Journal:
@@ -15,8 +24,16 @@ class Journal:
         self._session = session
 
     def __call__(self, path: str, before: bytes | None, after: bytes | None) -> None:
+        self._keep(path, before, None if after is None else fingerprint(after))
+
+    def command(self, change: CommandChange) -> None:
+        """What a command did to a file."""
+        if change.known:
+            self._keep(change.path, change.before, change.after)
+
+    def _keep(self, path: str, before: bytes | None, after: str | None) -> None:
         kept = None if before is None else self._session.keep(before)
-        self._session.append("file", {"path": path, "before": kept, "after": _name(after)})
+        self._session.append("file", {"path": path, "before": kept, "after": after})
 
 
 @dataclass(slots=True)
@@ -25,40 +42,74 @@ class _Change:
     after: str | None
 
 
-def undo(session: Session, workspace: Workspace, since: int = 0) -> list[str]:
-    """The files that were taken back to what they were before record `since`.
+def undo(session: Session, workspace: Workspace, since: int = 0, force: bool = False) -> list[str]:
+    """The files that were taken back to what they were before record `since`; what they are now is kept for `redo`.
 
-    Raises ToolError, and touches nothing, when one of them changed since the session wrote it.
+    Raises ChangedSince, and touches nothing, when one of them changed since the session wrote it, unless `force` is given.
     """
     changes, seen = _changes(session, since)
+    if not seen:
+        return []
+    back = _restore(session, workspace, changes, force)
+    session.append("undone", {"seqs": seen, "files": {path: [kept, changes[path].before] for path, kept in back.items()}})
+    return list(back)
+
+
+def redo(session: Session, workspace: Workspace, force: bool = False) -> list[str]:
+    """Does the newest undo over, as long as nothing was written since. Raises ChangedSince as `undo` does."""
+    undone = None
+    for record in session.records("undone", "redone", "file"):
+        undone = record if record.kind == "undone" else None
+    if undone is None:
+        return []
+    files = undone.data.get("files")
+    changes = {str(path): _Change(pair[0], pair[1]) for path, pair in files.items()} if isinstance(files, dict) else {}
+    back = _restore(session, workspace, changes, force)
+    session.append("redone", {"undone": undone.seq})
+    return list(back)
+
+
+def _restore(session: Session, workspace: Workspace, changes: Mapping[str, _Change], force: bool) -> dict[str, str | None]:
+    """Each changed file with the name of what it held. Raises ChangedSince."""
+    space = workspace.view()  # without a journal: what is taken back is no change to take back
+    space.grants = Grants(workspace.grants.given)  # it was asked for when it was changed
     todo: dict[str, bytes | None] = {}
+    now: dict[str, bytes | None] = {}
     changed: list[str] = []
     for path, change in changes.items():
-        now = _name(_current(workspace, path))
-        if now == change.before:
+        now[path] = _current(space, path)
+        name = _name(now[path])
+        if name == change.before:
             continue
         before = session.content(change.before) if change.before else None
-        if now != change.after or (change.before and before is None):
+        if (name != change.after and not force) or (change.before and before is None):
             changed.append(path)
         todo[path] = before
     if changed:
-        raise ToolError(f"nothing was undone: {', '.join(changed)} changed since the session wrote it")
-    space = workspace.view()  # without a journal: what is taken back is no change to take back
+        raise ChangedSince(changed)
     for path, before in todo.items():
         if before is None:
             space.remove(path)
         else:
             space.write(path, before)
-    session.append("undone", {"seqs": seen})
-    return list(todo)
+    return {path: session.keep(data) if (data := now[path]) is not None else None for path in todo}
 
 
-def last_turn(session: Session) -> int:
-    """The record number of the newest turn that wrote anything which is still there; 0 where none did."""
+def last_turn(session: Session, count: int = 1) -> int:
+    """The record number of the newest turn but `count` - 1 that wrote anything which is still there; 0 where none did."""
     undone = _undone(session)
     writes = [record.seq for record in session.records("file") if record.seq not in undone]
-    turns = [record.seq for record in session.records("turn")]
-    return max((turn for turn in turns if writes and turn < writes[-1]), default=0)
+    turns = [record.seq for record in session.records("turn") if record.agent == "main"]
+    writing = [
+        turn for turn, end in zip(turns, [*turns[1:], float("inf")], strict=True) if any(turn < write < end for write in writes)
+    ]
+    return writing[-count] if len(writing) >= count else (writing[0] if writing else 0)
+
+
+def turn_before(session: Session, count: int) -> int:
+    """The record number at which the last `count` turns began; 0 where there were not so many."""
+    turns = [record.seq for record in session.records("turn") if record.agent == "main"]
+    return turns[-count] if 0 < count <= len(turns) else 0
 
 
 def _changes(session: Session, since: int) -> tuple[dict[str, _Change], list[int]]:
@@ -76,11 +127,17 @@ def _changes(session: Session, since: int) -> tuple[dict[str, _Change], list[int
 
 
 def _undone(session: Session) -> set[int]:
-    return {seq for record in session.records("undone") for seq in record.data.get("seqs", ()) if isinstance(seq, int)}
+    taken: dict[int, set[int]] = {}
+    for record in session.records("undone", "redone"):
+        if record.kind == "undone":
+            taken[record.seq] = {seq for seq in record.data.get("seqs", ()) if isinstance(seq, int)}
+        else:
+            taken.pop(record.data.get("undone", 0), None)
+    return set().union(*taken.values())
 
 
 def _name(content: bytes | None) -> str | None:
-    return None if content is None else hashlib.sha256(content).hexdigest()
+    return None if content is None else fingerprint(content)
 
 
 def _current(workspace: Workspace, path: str) -> bytes | None:

@@ -1,9 +1,11 @@
 """A plugin tried in this process: a host that has loaded it, a setup for its factories, a model that says what it is told."""
 
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
+from agentic.children import Child, Children
 from agentic.config import Settings
 from agentic.config.layers import Layer
 from agentic.config.options import PluginSection
@@ -96,9 +98,24 @@ async def _no_late_tools(words: str) -> list[ToolSpec]:
     return []
 
 
+class _Alone(Child):
+    """A command without a sandbox; its keeper ends with it."""
+
+    async def wait(self) -> int:
+        code = await super().wait()
+        await self._children.aclose()
+        return code
+
+
+async def _start(argv: Sequence[str], folder: Path, output: int) -> Child:
+    child = await Children().start(argv, folder, os.environ, output)
+    child.__class__ = _Alone
+    return child
+
+
 _TOOL_DEFAULTS: dict[str, Any] = {
     "memory": EmptyMemory(),
     "delegate": _no_sub_agents,
-    "launch": lambda argv, policy: cast("list[str]", list(argv)),
+    "start": _start,
     "late_tools": _no_late_tools,
 }

@@ -2,7 +2,7 @@
 
 from agentic.wire.answer import AnswerBuilder, ChunkDecoder, usage_of
 from agentic.wire.errors import error_from_body
-from agentic.wire.json_text import leading_object, lenient_object
+from agentic.wire.json_text import leading_object, lenient_object, loads, refuse_constant
 from agentic.wire.request import encode_request, sampling_fields
 from agentic.wire.sse import SseParser
 
@@ -14,6 +14,8 @@ __all__ = [
     "error_from_body",
     "leading_object",
     "lenient_object",
+    "loads",
+    "refuse_constant",
     "sampling_fields",
     "usage_of",
 ]

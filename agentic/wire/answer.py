@@ -4,15 +4,19 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
-from agentic.errors import StreamBroken
+from agentic.errors import ModelOutputError, StreamBroken
 from agentic.types import Answer, Delta, Message, ToolCall, ToolCallDelta, Usage
 from agentic.wire.errors import error_from_chunk
+from agentic.wire.json_text import loads
 
+MAX_CALLS = 64  # tool calls in one answer
+MAX_CHARACTERS = 16_000_000  # of one answer, its thoughts and the arguments of its calls
+_MAX_COUNT = 1 << 53
 _BROKEN_ENDINGS = {"abort", "error"}
 
 
 class ChunkDecoder:
-    """CallBudget chunks (`chat.completion.chunk` objects) into deltas and knows whether the answer ended properly."""
+    """Turns chunks (`chat.completion.chunk` objects) into deltas and knows whether the answer ended properly."""
 
     def __init__(self) -> None:
         self.finish_reason = ""
@@ -20,8 +24,8 @@ class ChunkDecoder:
     def feed_json(self, data: bytes) -> Delta | None:
         """Like `feed`, from an event's bytes. Bytes that are not JSON or not UTF-8 break the stream."""
         try:
-            chunk = json.loads(data)
-        except (ValueError, RecursionError) as error:
+            chunk = loads(data)
+        except ValueError as error:
             raise StreamBroken(f"the server sent an event that is no JSON: {data[:80]!r}") from error
         return self.feed(chunk)
 
@@ -66,7 +70,7 @@ def _ids(value: object) -> tuple[int, ...]:
 
 
 def _count(value: object) -> int:
-    return value if isinstance(value, int) else 0
+    return value if isinstance(value, int) and 0 <= value < _MAX_COUNT else 0
 
 
 def usage_of(value: object) -> Usage | None:
@@ -75,7 +79,7 @@ def usage_of(value: object) -> Usage | None:
         return None
     details = value.get("prompt_tokens_details")
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
-    known = cached if isinstance(cached, int) else None
+    known = _count(cached) if isinstance(cached, int) else None
     return Usage(_count(value.get("prompt_tokens")), _count(value.get("completion_tokens")), known)
 
 
@@ -95,7 +99,7 @@ def _tool_call(position: int, piece: Mapping[str, Any]) -> ToolCallDelta:
     if isinstance(arguments, dict):  # seen from servers that are not vLLM
         arguments = json.dumps(arguments)
     return ToolCallDelta(
-        index if isinstance(index, int) else position,
+        index if isinstance(index, int) and 0 <= index < _MAX_COUNT else position,
         _text(piece.get("id")),
         _text(function.get("name")),
         _text(arguments),
@@ -103,7 +107,7 @@ def _tool_call(position: int, piece: Mapping[str, Any]) -> ToolCallDelta:
 
 
 class AnswerBuilder:
-    """Folds deltas into the message in the making."""
+    """Folds deltas into the message in the making. `add` raises ModelOutputError for more than any answer has."""
 
     def __init__(self) -> None:
         self._text: list[str] = []
@@ -111,6 +115,7 @@ class AnswerBuilder:
         self._calls: dict[int, list[str]] = {}
         self.finish_reason = ""
         self.usage: Usage | None = None
+        self._size = 0
 
     def add(self, delta: Delta) -> None:
         if delta.restart:
@@ -125,6 +130,9 @@ class AnswerBuilder:
             self._add_call(piece)
         self.finish_reason = delta.finish_reason or self.finish_reason
         self.usage = delta.usage or self.usage
+        self._size += len(delta.text) + len(delta.reasoning)
+        if self._size > MAX_CHARACTERS:
+            raise ModelOutputError(f"the answer has more than {MAX_CHARACTERS:,} characters")
 
     def _add_call(self, piece: ToolCallDelta) -> None:
         call = self._calls.setdefault(piece.index, ["", "", ""])
@@ -132,6 +140,9 @@ class AnswerBuilder:
         if piece.name != call[1]:  # some servers repeat the whole name with every piece
             call[1] += piece.name
         call[2] += piece.arguments
+        self._size += len(piece.arguments) + len(piece.name)
+        if len(self._calls) > MAX_CALLS:
+            raise ModelOutputError(f"the answer has more than {MAX_CALLS} tool calls")
 
     def message(self) -> Message:
         """The message so far; a call without an id gets one from its place."""

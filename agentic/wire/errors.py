@@ -1,6 +1,5 @@
 """Error bodies by kind. Shapes and strings: vLLM 0.32 and older, other local servers, and proxies in front of them."""
 
-import json
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -15,6 +14,7 @@ from agentic.errors import (
     StreamBroken,
     TransportError,
 )
+from agentic.wire.json_text import loads
 
 _OVERFLOW = re.compile(
     r"maximum context length|exceeds? (the )?(model's|available) (maximum )?context|exceed_context_size"
@@ -34,8 +34,8 @@ _REMEDIES = {
 def error_from_body(status: int, body: bytes, retry_after: str = "") -> AgenticError:
     """The error that an HTTP status and body mean. `retry_after` is that header's value; only whole seconds count."""
     try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
+        parsed = loads(body)
+    except ValueError:
         parsed = None
     message, kind, param = _describe(parsed)
     if not message:

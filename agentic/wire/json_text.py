@@ -3,12 +3,35 @@
 import ast
 import json
 import re
+from collections.abc import Callable, Iterable
 from typing import Any
 
+MAX_NESTING = 100
 _PREFIX = re.compile(r"^\s*(?:<\|\w+\|>)?\s*(?:```+\s*)?(?:json|code)?\s*(?:<\|\w+\|>)?\s*")
 _JUNK_AFTER = re.compile(r"(?:[\s`}\]]|</?[\w=/]+>|<\|\w+\|>)*")
 _CALL_END = re.compile(r"</\w+>|<\|\w+\|>")
 _CLOSERS = {"{": "}", "[": "]"}
+
+
+def loads(text: str | bytes, parse_constant: "Callable[[str], None] | None" = None) -> Any:
+    """The value of a JSON text from elsewhere. Raises ValueError, also for one that is nested more than MAX_NESTING deep."""
+    try:
+        value = json.loads(text, parse_constant=parse_constant)
+    except RecursionError:
+        raise ValueError(_TOO_DEEP) from None
+    level, depth = [value], 0
+    while level := [inner for outer in level if isinstance(outer, dict | list) for inner in _inside(outer)]:
+        depth += 1
+        if depth > MAX_NESTING:
+            raise ValueError(_TOO_DEEP)
+    return value
+
+
+_TOO_DEEP = f"it is nested more than {MAX_NESTING} deep"
+
+
+def _inside(value: dict[str, Any] | list[Any]) -> Iterable[Any]:
+    return value.values() if isinstance(value, dict) else value
 
 
 def lenient_object(text: str) -> dict[str, Any] | None:

@@ -3,7 +3,7 @@
 import re
 import shutil
 from collections.abc import Sequence
-from pathlib import Path, PurePath
+from pathlib import PurePath
 
 from agentic import Change, CheckResult, Failure, ToolOutput
 
@@ -40,14 +40,6 @@ def touches(text: str, changes: Sequence[Change]) -> bool:
 def changed(changes: Sequence[Change], *endings: str) -> list[str]:
     """The paths of changed files that are still there, with one of the endings."""
     return [change.path for change in changes if change.kind in ("created", "updated") and change.path.endswith(endings)]
-
-
-def text_of(path: Path) -> str:
-    """ "" for what cannot be read."""
-    try:
-        return path.read_text(encoding="utf-8", errors="replace")
-    except OSError:
-        return ""
 
 
 def installed(name: str) -> bool:

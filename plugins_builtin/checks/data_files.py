@@ -6,9 +6,10 @@ import tomllib
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Callable, Mapping, Sequence
 from itertools import islice
+from pathlib import PurePath
 
-from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace, files_below
-from plugins_builtin.checks.common import changed, text_of
+from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
+from plugins_builtin.checks.common import changed
 
 MAX_BYTES = 1_000_000
 MAX_FILES = 200
@@ -36,7 +37,7 @@ class DataFiles:
 
     def checks(self, task: str, workspace: Workspace, changes: Sequence[Change]) -> list[Check]:
         if not changes:
-            found = islice((path for path in files_below(workspace.root) if path.endswith(tuple(_READERS))), MAX_FILES)
+            found = islice((path for path in workspace.files() if path.endswith(tuple(_READERS))), MAX_FILES)
             self._good = {path for path in found if not _problem(workspace, path)}
         mine = set(changed(changes, *_READERS))
         return [Check("data files", "The data files", covers=False)] if mine else []
@@ -56,11 +57,11 @@ class DataFiles:
 
 def _problem(workspace: Workspace, path: str) -> str:
     """Why a file cannot be read as what its name says."""
-    file = workspace.root / path
+    stamp = workspace.stamp(path)
+    if stamp is None or stamp[1] > MAX_BYTES:
+        return ""
     try:
-        if file.stat().st_size > MAX_BYTES:
-            return ""
-        _READERS[file.suffix](text_of(file))
+        _READERS[PurePath(path).suffix](workspace.text(path, MAX_BYTES))
     except (OSError, ValueError, ElementTree.ParseError, csv.Error, RecursionError) as error:
         return str(error)[:200]
     return ""

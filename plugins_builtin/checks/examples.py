@@ -28,7 +28,7 @@ class Doctests:
         return ">>> " in text
 
     def checks(self, task: str, workspace: Workspace, changes: Sequence[Change]) -> list[Check]:
-        now = texts(workspace.root)
+        now = texts(workspace)
         if not changes:
             self._before = now
         changed = [change.path for change in changes if change.path in now and not is_test(change.path)]
@@ -42,7 +42,7 @@ class Doctests:
         if unable := cannot_run(output):
             return unable
         found = [json.loads(line) for line in output.text.splitlines() if line.startswith("{") and '"file"' in line]
-        now = texts(workspace.root)
+        now = texts(workspace)
         failures = tuple(_failure(each, now, self._before) for each in found if "example" in each)
         errors = [each["error"] for each in found if "error" in each]
         if not failures and errors:

@@ -7,8 +7,8 @@ from functools import lru_cache
 from itertools import islice
 from pathlib import Path, PurePath
 
-from agentic import files_below
-from plugins_builtin.checks.common import installed, text_of
+from agentic import Workspace
+from plugins_builtin.checks.common import installed
 
 MAX_FILES = 500
 MAX_BYTES = 200_000
@@ -31,23 +31,20 @@ def is_test(path: str) -> bool:
     return bool(_TEST.search(path))
 
 
-def texts(root: Path) -> dict[str, str]:
+def texts(workspace: Workspace) -> dict[str, str]:
     """The Python files' text by path, as far as there are not too many."""
     found = {}
-    for name in islice((name for name in files_below(root) if name.endswith(".py")), MAX_FILES):
-        try:
-            info = (root / name).stat()
-        except OSError:  # a link that leads nowhere
-            continue
-        if info.st_size <= MAX_BYTES:
-            found[name] = _text(root / name, (info.st_mtime_ns, info.st_size, info.st_ino))
+    for name in islice((name for name in workspace.files() if name.endswith(".py")), MAX_FILES):
+        stamp = workspace.stamp(name)  # five checkers look at the same files: one is read anew when it is another
+        if stamp is not None and stamp[1] <= MAX_BYTES:
+            key = (workspace.root, name)
+            if (known := _TEXTS.get(key)) is None or known[0] != stamp:
+                _TEXTS[key] = known = stamp, workspace.text(name, MAX_BYTES)
+            found[name] = known[1]
     return found
 
 
-@lru_cache(maxsize=2 * MAX_FILES)
-def _text(path: Path, stamp: tuple[int, int, int]) -> str:
-    """Five checkers look at the same files, before a change and after it: a file is read anew when it is another."""
-    return text_of(path)
+_TEXTS: dict[tuple[Path, str], tuple[tuple[int, int, int], str]] = {}
 
 
 @lru_cache(maxsize=2 * MAX_FILES)

@@ -18,11 +18,11 @@ class PythonStatic:
 
     def checks(self, task: str, workspace: Workspace, changes: Sequence[Change]) -> list[Check]:
         if not changes:
-            self._before = texts(workspace.root)
+            self._before = texts(workspace)
         return [Check("python static", "The names and imports of the Python files", covers=False)] if _python(changes) else []
 
     def result(self, check: Check, output: ToolOutput, workspace: Workspace, changes: Sequence[Change]) -> CheckResult:
-        now, paths = texts(workspace.root), _python(changes)
+        now, paths = texts(workspace), _python(changes)
         was = set(_problems(self._before, paths))
         found = {problem: path for problem, path in _problems(now, paths).items() if problem not in was}
         failures = tuple(Failure(problem, problem, files=(path,), weight=HIDES) for problem, path in found.items())
@@ -37,12 +37,12 @@ class PythonDefinitions:
 
     def checks(self, task: str, workspace: Workspace, changes: Sequence[Change]) -> list[Check]:
         if not changes:
-            self._before = texts(workspace.root)
+            self._before = texts(workspace)
         what = "Definitions are gone"
         return [Check("python definitions", what, authority="hint", covers=False)] if _python(changes) else []
 
     def result(self, check: Check, output: ToolOutput, workspace: Workspace, changes: Sequence[Change]) -> CheckResult:
-        now = texts(workspace.root)
+        now = texts(workspace)
         kept = {name for path in _python(changes) for name in definitions(now.get(path, ""))}
         gone = [
             (path, name)
@@ -78,9 +78,15 @@ def _in_file(path: str, text: str) -> Iterator[str]:
         except (SyntaxError, ValueError) as error:
             where = f" line {error.lineno}" if isinstance(error, SyntaxError) else ""
             yield f"{path}{where}: it is not valid Python: {getattr(error, 'msg', error)}"
+        except (RecursionError, MemoryError):
+            yield f"{path}: it is nested too deeply for Python"
         return
     from pyflakes.checker import Checker
 
-    for message in Checker(tree, filename=path).messages:
+    try:
+        messages = Checker(tree, filename=path).messages
+    except RecursionError:
+        return
+    for message in messages:
         if type(message).__name__ in _WRONG:
             yield f"{path}: {message.message % message.message_args}"

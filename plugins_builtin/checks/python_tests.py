@@ -3,7 +3,6 @@
 import ast
 import os
 import re
-import tempfile
 import textwrap
 import xml.etree.ElementTree as ElementTree
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -11,8 +10,8 @@ from pathlib import Path, PurePath
 
 from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
 from agentic.hooks.checks import HIDES
-from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run, text_of
-from plugins_builtin.checks.python_project import Imports, definitions, interpreter, is_test, parsed, texts
+from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run
+from plugins_builtin.checks.python_project import MAX_BYTES, Imports, definitions, interpreter, is_test, parsed, texts
 
 MAX_SUSPECTS = 2
 _NO_TESTS = 5  # pytest's exit code
@@ -29,16 +28,16 @@ _SAID = re.compile(r"^E {3,}(\S.*)$", re.MULTILINE)
 class PythonTests:
     def __init__(self, setup: Setup) -> None:
         self._configured = bool(setup.settings.checks.test)
-        self._report = Path(tempfile.gettempdir()) / f"agentic-{os.getpid()}-{id(self):x}.xml"
+        self._name = f"report-{os.getpid()}-{id(self):x}.xml"
 
     def checks(self, task: str, workspace: Workspace, changes: Sequence[Change]) -> list[Check]:
         root = workspace.root
-        tests = {path: text for path, text in texts(root).items() if is_test(path)}
+        tests = {path: text for path, text in texts(workspace).items() if is_test(path)}
         if self._configured or not any(re.search(r"\bdef test|\bclass \w*Test", text) for text in tests.values()):
             return []
         python = interpreter(root)
-        if _wants_pytest(root, tests.values()):
-            extra = f"-p no:cacheprovider -o junit_family=xunit1 --junit-xml={self._report}"
+        if _wants_pytest(workspace, tests.values()):
+            extra = f"-p no:cacheprovider -o junit_family=xunit1 --junit-xml={workspace.temporary / self._name}"
             return [Check("python tests", "The tests", f"{python} -m pytest -q", extra)]
         start = "" if any("/" not in path for path in tests) else f" discover -s {_common_folder(tests)} -t ."
         return [Check("python tests", "The tests", f"{python} -m unittest{start}")]
@@ -52,8 +51,10 @@ class PythonTests:
             return CheckResult("cannot_run", why="there are no tests")
         if not output.failed:
             return CheckResult("passes")
-        project = Failures(workspace.root, changes)
-        failures = tuple(project.of_pytest(self._report) if "pytest" in check.command else project.of_unittest(output.text))
+        project = Failures(workspace, changes)
+        failures = tuple(
+            project.of_pytest(workspace.temporary / self._name) if "pytest" in check.command else project.of_unittest(output.text)
+        )
         if failures and all(_NO_MODULE.search(failure.message) for failure in failures):
             names = {match[1].partition(".")[0] for failure in failures if (match := _NO_MODULE.search(failure.message))}
             if not any(project.has(name) for name in names):
@@ -67,9 +68,9 @@ class PythonTests:
 class Failures:
     """Reads a runner's report with the project's files beside it."""
 
-    def __init__(self, root: Path, changes: Sequence[Change]) -> None:
-        self._root = root
-        self._files = texts(root)
+    def __init__(self, workspace: Workspace, changes: Sequence[Change]) -> None:
+        self._root = workspace.root
+        self._files = texts(workspace)
         self._imports = Imports(self._files)
         self._changed = {change.path for change in changes}
         self._created = {change.path for change in changes if change.kind == "created"}
@@ -147,8 +148,8 @@ def _function_at(text: str, line: int) -> str:
     return ""
 
 
-def _wants_pytest(root: Path, tests: Iterable[str]) -> bool:
-    if (root / "pytest.ini").exists() or "[tool.pytest" in text_of(root / "pyproject.toml"):
+def _wants_pytest(workspace: Workspace, tests: Iterable[str]) -> bool:
+    if workspace.stamp("pytest.ini") or "[tool.pytest" in workspace.text("pyproject.toml", MAX_BYTES):
         return True
     return any("import pytest" in text or ("\ndef test_" in f"\n{text}" and "unittest" not in text) for text in tests)
 

@@ -3,12 +3,12 @@
 import json
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from pathlib import Path
 from typing import Any
 
 from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
-from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run, changed, text_of, touches, whole
+from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run, changed, touches, whole
 
+MAX_BYTES = 1_000_000  # of a file that says how a project is run
 _NOT_OK = re.compile(r"^\s*(?:not ok \d+ -|[✕✗×●]) (.+?)(?: \(\d+(?:\.\d+)? ?m?s\))?$", re.MULTILINE)
 _CARGO = re.compile(r"^test (\S+) \.\.\. FAILED$", re.MULTILINE)
 _NO_RULE = re.compile(r"No rule to make target|does not contain recipe|No targets|Justfile does not")
@@ -20,10 +20,10 @@ class Runner:
     def __init__(self, setup: Setup) -> None:
         self._configured = {name for name in ("test", "build") if getattr(setup.settings.checks, name)}
 
-    def tests(self, root: Path) -> Iterable[Check]:
+    def tests(self, workspace: Workspace) -> Iterable[Check]:
         return ()
 
-    def proofs(self, root: Path, changes: Sequence[Change]) -> Iterable[Check]:
+    def proofs(self, workspace: Workspace, changes: Sequence[Change]) -> Iterable[Check]:
         return ()
 
     def failed(self, check: Check, text: str) -> Iterable[tuple[str, str]]:
@@ -31,8 +31,8 @@ class Runner:
         return ()
 
     def checks(self, task: str, workspace: Workspace, changes: Sequence[Change]) -> list[Check]:
-        tests = [] if "test" in self._configured else [*self.tests(workspace.root)]
-        return [*tests, *([] if "build" in self._configured else self.proofs(workspace.root, changes))]
+        tests = [] if "test" in self._configured else [*self.tests(workspace)]
+        return [*tests, *([] if "build" in self._configured else self.proofs(workspace, changes))]
 
     def result(self, check: Check, output: ToolOutput, workspace: Workspace, changes: Sequence[Change]) -> CheckResult:
         if unable := cannot_run(output) or self.unable(output.text):
@@ -48,13 +48,13 @@ class Runner:
 
 
 class JavaScript(Runner):
-    def tests(self, root: Path) -> Iterable[Check]:
-        script = str(_scripts(root).get("test", "no test specified"))
+    def tests(self, workspace: Workspace) -> Iterable[Check]:
+        script = str(_scripts(workspace).get("test", "no test specified"))
         if "no test specified" not in script:
-            yield Check("npm test", "The tests", f"{_manager(root)} test")
+            yield Check("npm test", "The tests", f"{_manager(workspace)} test")
 
-    def proofs(self, root: Path, changes: Sequence[Change]) -> Iterable[Check]:
-        if (root / "tsconfig.json").exists() and (root / "node_modules/.bin/tsc").exists():
+    def proofs(self, workspace: Workspace, changes: Sequence[Change]) -> Iterable[Check]:
+        if _has(workspace, "tsconfig.json") and _has(workspace, "node_modules/.bin/tsc"):
             if not changes or changed(changes, ".ts", ".tsx"):
                 yield Check("tsc", "The types", "node_modules/.bin/tsc --noEmit", covers=False)
         elif paths := changed(changes, ".js", ".mjs", ".cjs"):
@@ -70,8 +70,8 @@ class JavaScript(Runner):
 
 
 class Rust(Runner):
-    def tests(self, root: Path) -> Iterable[Check]:
-        if (root / "Cargo.toml").exists():
+    def tests(self, workspace: Workspace) -> Iterable[Check]:
+        if _has(workspace, "Cargo.toml"):
             yield Check("cargo test", "The tests", "cargo test --quiet --no-fail-fast", "2>&1")
 
     def failed(self, check: Check, text: str) -> Iterable[tuple[str, str]]:
@@ -88,12 +88,12 @@ class Rust(Runner):
 
 
 class Go(Runner):
-    def tests(self, root: Path) -> Iterable[Check]:
-        if (root / "go.mod").exists():
+    def tests(self, workspace: Workspace) -> Iterable[Check]:
+        if _has(workspace, "go.mod"):
             yield Check("go test", "The tests", "go test", "-json ./...")
 
-    def proofs(self, root: Path, changes: Sequence[Change]) -> Iterable[Check]:
-        if (root / "go.mod").exists() and changed(changes, ".go"):
+    def proofs(self, workspace: Workspace, changes: Sequence[Change]) -> Iterable[Check]:
+        if _has(workspace, "go.mod") and changed(changes, ".go"):
             yield Check("go build", "The build", "go build ./...", covers=False)
 
     def failed(self, check: Check, text: str) -> Iterable[tuple[str, str]]:
@@ -114,10 +114,10 @@ class Go(Runner):
 
 
 class Make(Runner):
-    def tests(self, root: Path) -> Iterable[Check]:
+    def tests(self, workspace: Workspace) -> Iterable[Check]:
         for file, program in (("Makefile", "make"), ("makefile", "make"), ("justfile", "just"), ("Justfile", "just")):
-            targets = re.findall(r"^(test|check)\s*:(?!=)", text_of(root / file), re.MULTILINE)
-            if targets and not _has_own_runner(root):
+            targets = re.findall(r"^(test|check)\s*:(?!=)", workspace.text(file, MAX_BYTES), re.MULTILINE)
+            if targets and not _has_own_runner(workspace):
                 target = "test" if "test" in targets else "check"
                 yield Check(f"{program} {target}", "The tests", f"{program} {target}")
                 return
@@ -129,22 +129,26 @@ class Make(Runner):
         return None
 
 
-def _has_own_runner(root: Path) -> bool:
+def _has_own_runner(workspace: Workspace) -> bool:
     """Whether another checker knows how this folder's tests are run, so that they are not run twice."""
-    return any((root / name).exists() for name in ("Cargo.toml", "go.mod")) or "test" in _scripts(root)
+    return any(_has(workspace, name) for name in ("Cargo.toml", "go.mod")) or "test" in _scripts(workspace)
 
 
-def _scripts(root: Path) -> dict[str, Any]:
+def _has(workspace: Workspace, name: str) -> bool:
+    return (workspace.root / name).exists()
+
+
+def _scripts(workspace: Workspace) -> dict[str, Any]:
     try:
-        scripts = json.loads(text_of(root / "package.json") or "{}").get("scripts", {})
-    except (ValueError, AttributeError):
+        scripts = json.loads(workspace.text("package.json", MAX_BYTES) or "{}").get("scripts", {})
+    except (ValueError, AttributeError, RecursionError):
         return {}
     return scripts if isinstance(scripts, dict) else {}
 
 
-def _manager(root: Path) -> str:
+def _manager(workspace: Workspace) -> str:
     locks = {"pnpm-lock.yaml": "pnpm", "yarn.lock": "yarn"}
-    return next((manager for lock, manager in locks.items() if (root / lock).exists()), "npm")
+    return next((manager for lock, manager in locks.items() if _has(workspace, lock)), "npm")
 
 
 def _objects(text: str) -> Iterator[dict[str, Any]]:

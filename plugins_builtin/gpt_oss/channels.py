@@ -33,8 +33,6 @@ class Channels:
         if not answer.tool_calls and tools:
             names = {tool.name for tool in tools} | TRAINED
             calls, text = _leaked(answer.text, names)
-            if not calls and not text.strip():
-                calls, _ = _leaked(answer.reasoning, names)
             if calls:
                 answer = without_channels(replace(answer, content=text, tool_calls=tuple(calls)))
         return replace(answer, tool_calls=tuple(replace(call, name=_bare(call.name)) for call in answer.tool_calls))

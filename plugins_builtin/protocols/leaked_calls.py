@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentic import Message, ToolCall, ToolSpec
-from agentic.wire import leading_object
+from agentic.wire import leading_object, loads
 from plugins_builtin.protocols.names import is_known, translated
 
 # Each opens a call: the name, where the pattern has it, is group 1; an object follows.
@@ -36,8 +36,6 @@ class LeakedCalls:
         calls, text = list(answer.tool_calls), answer.text
         if not calls and tools:
             calls, text = leaked_calls(answer.text, tools)
-            if not calls and not text.strip():
-                calls, _ = leaked_calls(answer.reasoning, tools)
             answer = replace(answer, content=text)
         return replace(answer, tool_calls=tuple(translated(call, tools) for call in calls))
 
@@ -88,8 +86,8 @@ def _taken(text: str, pattern: "re.Pattern[str]", take: Callable[[str, dict[str,
 def _take_bare(text: str, take: Callable[[str, dict[str, Any]], bool]) -> bool:
     """The whole answer is one call, or a list of calls, as JSON."""
     try:
-        found = json.loads(text)
-    except (ValueError, RecursionError):
+        found = loads(text)
+    except ValueError:
         return False
     each = found if isinstance(found, list) else [found]
     pairs = [_call_of(call) for call in each if isinstance(call, dict)]
@@ -121,6 +119,6 @@ def _typed(text: str, kind: str) -> Any:
     if kind == "string":
         return text
     try:
-        return json.loads(text)
-    except (ValueError, RecursionError):
+        return loads(text)
+    except ValueError:
         return text

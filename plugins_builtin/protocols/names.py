@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentic import ToolCall, ToolSpec
-from agentic.wire import lenient_object
+from agentic.wire import lenient_object, loads
 
 _NAMES = {
     "run": "exec exec_command run_command execute_command execute_bash bash sh shell local_shell terminal cmd",
@@ -52,8 +52,8 @@ def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
     """The call under our names. Arguments that are no JSON stay as they are: the model has to hear what is wrong with them."""
     by_name = {tool.name: tool for tool in tools}
     try:
-        arguments = json.loads(call.arguments) if call.arguments.strip() else {}
-    except (ValueError, RecursionError):
+        arguments = loads(call.arguments) if call.arguments.strip() else {}
+    except ValueError:
         arguments = None
     if not isinstance(arguments, dict):
         arguments = lenient_object(call.arguments)
@@ -73,9 +73,9 @@ def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
 def _same_or(text: str, value: Mapping[str, Any]) -> str:
     """The text byte for byte where it says just that: the server's cache holds those bytes."""
     try:
-        if json.loads(text) == value:
+        if loads(text) == value:
             return text
-    except (ValueError, RecursionError):
+    except ValueError:
         pass
     return json.dumps(value, ensure_ascii=False)
 

@@ -16,7 +16,7 @@ from agentic import (
     ToolSpec,
     Turn,
 )
-from agentic.wire import lenient_object
+from agentic.wire import lenient_object, loads
 from plugins_builtin.protocols.names import clean_name
 
 _WORD = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}
@@ -32,7 +32,7 @@ class Native:
     async def fits(self, model: Asks, info: EndpointInfo) -> bool:
         request = ChatRequest((Message("user", "Call the tool report with the word ready."),), (_REPORT,), max_tokens=200)
         answer = await model.ask(request)
-        calls = answer.message.tool_calls[:1] if answer is not None else ()
+        calls = answer.message.tool_calls[:1] if answer is not None else ()  # a call in the text would need a question each time
         return [clean_name(call.name) for call in calls] == ["report"]
 
     def instructions(self, tools: Sequence[ToolSpec]) -> str:
@@ -58,8 +58,8 @@ class Native:
 def _valid(arguments: str) -> str:
     """What history keeps: the same bytes where they are a JSON object, since anything else fails every later request."""
     try:
-        value = json.loads(arguments or "{}")
-    except (ValueError, RecursionError):
+        value = loads(arguments or "{}")
+    except ValueError:
         value = lenient_object(arguments) or {"invalid": arguments[:200].encode("utf-8", "replace").decode()}
         return json.dumps(value, ensure_ascii=False)
     return arguments if isinstance(value, dict) and arguments else "{}"

@@ -20,6 +20,7 @@ from agentic.events import (
     ReasoningChunk,
     RunFinished,
     RunStarted,
+    SandboxReady,
     SubAgentFinished,
     SubAgentStarted,
     ToolCalled,
@@ -204,6 +205,7 @@ class Status:
         self._waited = 0.0
         self._prefill_rate = 0.0
         self._seen: dict[str, EndpointSeen] = {}
+        self._sandbox = ""
 
     def note(self, event: Event) -> None:
         now = time.monotonic()
@@ -237,6 +239,8 @@ class Status:
                 self._typed = event.text
             case EndpointSeen():
                 self._seen[event.endpoint] = event
+            case SandboxReady():
+                self._sandbox = f"sandbox: {event.name or 'none'}"
             case RunStarted():
                 self._started, self._completion, self._doing, self._typed = now, 0, "", ""
 
@@ -255,6 +259,7 @@ class Status:
             *([others] if others else own),
             f"{now - self._started:.0f} s",
             "" if others else doing,
+            self._sandbox,
             *(f"[{url.rpartition(':')[2].removesuffix('/v1')}: {how_busy(seen)}]" for url, seen in sorted(self._seen.items())),
         ]
         return " · ".join(part for part in parts if part)

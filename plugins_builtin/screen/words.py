@@ -9,6 +9,7 @@ from agentic.events import (
     Failover,
     PlanMade,
     RunStarted,
+    SandboxReady,
     SubAgentFinished,
     SubAgentStarted,
     ToolCalled,
@@ -41,6 +42,8 @@ def describe(event: Event) -> str:
             return f"context cut from {event.before} to {event.after} tokens{left_out}"
         case ContextReport():
             return f"context: {where_the_tokens_are(event)}"
+        case SandboxReady() if not event.name:
+            return "no sandbox holds commands here"
         case EndpointSeen() if event.asked:
             return f"{event.endpoint}: {how_busy(event)}"
         case Failover():

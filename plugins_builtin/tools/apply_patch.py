@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from agentic import AgenticError, Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
+from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from plugins_builtin.tools.text import Text, decode
 
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
@@ -31,6 +31,7 @@ class ApplyPatch:
         "Give three lines of context around each change. *** Move to: PATH behind an update renames the file. All of it is applied,"
         " or nothing.",
         opt_in=True,
+        staged=True,
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
@@ -39,7 +40,7 @@ class ApplyPatch:
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         sections = parse(arguments["patch"])
         edits = [edit for section in sections for edit in _edits(section, workspace)]
-        changes = _applied(edits, workspace)
+        changes = _changed(edits, workspace)
         return ToolOutput("\n".join(f"{change.kind} {change.path}" for change in changes), changes=changes)
 
 
@@ -255,25 +256,16 @@ def _path(path: str, workspace: Workspace) -> str:
     return name
 
 
-def _applied(edits: Sequence[Edit], workspace: Workspace) -> tuple[Change, ...]:
-    """Writes all of it; where one file cannot be written, those before it are put back."""
-    before: dict[str, bytes | None] = {}
-    changes = []
-    try:
-        for path, data in edits:
-            there = workspace.exists(path)
-            before[path] = workspace.current(path).data if there else None
-            if data is None:
-                workspace.remove(path)
-                changes.append(Change(path, "deleted"))
-            else:
-                changed = workspace.write(path, data)
-                changes.append(Change(path, "unchanged" if not changed else "updated" if there else "created"))
-    except AgenticError:
-        for path, old in reversed(before.items()):
-            if old is not None:
-                workspace.write(path, old)
-            elif workspace.exists(path):
-                workspace.remove(path)
-        raise
+def _changed(edits: Sequence[Edit], workspace: Workspace) -> tuple[Change, ...]:
+    """All of it, or none: what cannot be written raises before anything is."""
+    stage, changes = workspace.stage(), []
+    for path, data in edits:
+        there = stage.exists(path)
+        if data is None:
+            stage.remove(path)
+            changes.append(Change(path, "deleted"))
+        else:
+            changed = stage.write(path, data)
+            changes.append(Change(path, "unchanged" if not changed else "updated" if there else "created"))
+    workspace.commit(stage.edits)
     return tuple(changes)

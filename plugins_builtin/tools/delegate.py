@@ -26,7 +26,8 @@ class Delegate:
             "required": ["tasks"],
             "additionalProperties": False,
         },
-        guidance="For parts of some size that need nothing of each other. A sub-agent knows its task's words and nothing else, and"
+        "read",
+        "For parts of some size that need nothing of each other. A sub-agent knows its task's words and nothing else, and"
         " no two may write the same file. Look at what came of them before you go on.",
         refinements=("isolation",),
     )

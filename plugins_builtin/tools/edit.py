@@ -24,6 +24,7 @@ class EditFile:
         "write",
         "Read the lines first and copy them exactly, with their indentation. Prefer this over write_file for a file that exists;"
         " for several places make several calls.",
+        staged=True,
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
@@ -62,7 +63,7 @@ def _replace_loosely(text: str, old: str, new: str, newline: str) -> str:
     first = places[0]
     replaced = lines[first : first + len(wanted)]
     moved = _reindent(new.strip("\r\n").splitlines(), _indent(old.strip("\r\n")), _indent(replaced[0]))
-    ending = newline if replaced[-1].endswith("\n") else ""
+    ending = replaced[-1][len(replaced[-1].rstrip("\r\n")) :]
     return "".join([*lines[:first], newline.join(moved) + ending, *lines[first + len(wanted) :]])
 
 

@@ -1,10 +1,10 @@
 """Reading, writing and listing files."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from agentic import Change, Setup, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, files_below
+from agentic import Change, Setup, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
 from plugins_builtin.tools.text import decode
 
 LEAST_CHARACTERS = 24_000
@@ -26,7 +26,8 @@ class ReadFile:
             line_start={"type": "integer", "description": "first line, from 1"},
             line_end={"type": "integer", "description": "last line"},
         ),
-        guidance="Ask for the lines that matter: a whole large file is cut to a part of the window.",
+        "read",
+        "Ask for the lines that matter: a whole large file is cut to a part of the window.",
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
@@ -55,6 +56,7 @@ class WriteFile:
         "write",
         "For new files, or where most of a file changes. Give the whole content, nothing left out.",
         writes=("path", "content"),
+        staged=True,
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
@@ -94,23 +96,16 @@ class ListFiles:
         "list_files",
         "Lists the files below a folder.",
         _object("", path={"type": "string", "description": "the folder; the whole workspace without it"}),
+        "read",
     )
 
     def __init__(self, setup: Setup | None = None) -> None:
         """Needs nothing."""
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
-        folder = workspace.relative(arguments.get("path") or ".")
         names = []
-        for name in walk(workspace, folder):
+        for name in workspace.files(arguments.get("path") or "."):
             names.append(name)
             if len(names) > MAX_LISTED:
                 return ToolOutput("\n".join(names[:-1]) + f"\n(more than {MAX_LISTED} files: list a smaller folder)")
         return ToolOutput("\n".join(names) or "(no files)")
-
-
-def walk(workspace: Workspace, folder: str) -> Iterator[str]:
-    """Files below `folder` as the workspace names them, without what .gitignore leaves out; links to folders are not followed."""
-    if not (workspace.root / folder).is_dir():
-        raise ToolError(f"{folder} is not a folder")
-    yield from files_below(workspace.root, folder)

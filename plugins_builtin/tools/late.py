@@ -17,6 +17,7 @@ class FindTools:
             "required": ["query"],
             "additionalProperties": False,
         },
+        "read",
         finds="query",
     )
 
@@ -39,6 +40,7 @@ class CallTool:
             "required": ["name", "arguments"],
             "additionalProperties": False,
         },
+        "read",
         calls=("name", "arguments"),
     )
 

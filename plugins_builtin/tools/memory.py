@@ -21,6 +21,7 @@ class Recall:
             "required": ["id"],
             "additionalProperties": False,
         },
+        "read",
         refinements=("line_start", "line_end"),
         recalls="id",
     )
@@ -48,7 +49,8 @@ class Share:
             "required": ["key", "value"],
             "additionalProperties": False,
         },
-        guidance="For what others must agree with: an interface, a name, a decision.",
+        "read",
+        "For what others must agree with: an interface, a name, a decision.",
     )
 
     def __init__(self, setup: ToolSetup) -> None:

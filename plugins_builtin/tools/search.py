@@ -1,24 +1,24 @@
-"""Searching the files' text: by ripgrep where it is installed, which leaves out what .gitignore does, as our own walker."""
+"""Searching the files' text: by ripgrep where it is installed, else by our own walker in a process that can be ended."""
 
 import asyncio
+import json
+import os
 import re
 import shutil
-from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from functools import partial
-from itertools import islice
+import sys
+from collections.abc import AsyncGenerator, Mapping
+from contextlib import aclosing, suppress
 from typing import Any
 
-from agentic import AgenticError, Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from agentic.threads import on_daemon_thread
-from plugins_builtin.tools.files import walk
-from plugins_builtin.tools.text import decode
+from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
+from agentic.files import shown
 
 MAX_LINE = 200
+MAX_SECONDS = 20.0  # for one search: there are expressions that take longer than anybody lives
 _RG_ERROR = 2
 # Nothing of the user's or the project's own settings for it; the files that our walker shows, in the same order.
 _FLAGS = (
-    *("--no-config", "--no-messages", "--no-heading", "--with-filename", "--line-number", "--color=never", "--sort=path"),
+    *("--no-config", "--no-messages", "--no-heading", "--with-filename", "--line-number", "--color=never", "--sort=path", "--null"),
     *("--hidden", "--no-require-git", "--no-ignore-dot", "--no-ignore-global", "--max-columns=0", "--no-binary"),
     *(f"--glob=!{name}" for name in (".git", ".hg", ".svn", "node_modules", "venv", ".venv", "__pycache__")),
 )
@@ -38,7 +38,8 @@ class Search:
             "required": ["query"],
             "additionalProperties": False,
         },
-        guidance="The quickest way to find where something is defined or used. Narrow it with path before raising max_results.",
+        "read",
+        "The quickest way to find where something is defined or used. Narrow it with path before raising max_results.",
         refinements=("max_results",),
     )
 
@@ -48,56 +49,76 @@ class Search:
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         query, limit = arguments["query"], max(1, arguments.get("max_results") or 50)
         where = workspace.relative(arguments.get("path") or ".")
-        if not (workspace.root / where).exists():
+        if not workspace.exists(where):
             raise ToolError(f"{where} does not exist")
-        found = await _by_ripgrep(workspace, where, query, limit)
-        if found is None:
-            found = await on_daemon_thread(partial(_by_hand, workspace, where, query, limit))
+        found: list[str] = []
+        try:
+            async with asyncio.timeout(MAX_SECONDS):
+                if not await _by_ripgrep(workspace, where, query, limit, found):
+                    await _by_hand(workspace, where, query, limit, found)
+        except TimeoutError:
+            found.append(f"(stopped after {MAX_SECONDS:g} s: make the expression simpler, or name a path)")
         if len(found) > limit:
             found[limit:] = [f"(stopped at {limit} lines)"]
         return ToolOutput("\n".join(found) or "(nothing found)")
 
 
-async def _by_ripgrep(workspace: Workspace, where: str, query: str, limit: int) -> list[str] | None:
-    """One line more than the limit; None where there is no ripgrep, or it cannot read the expression."""
+async def _by_ripgrep(workspace: Workspace, where: str, query: str, limit: int, found: list[str]) -> bool:
+    """One line more than the limit; False where there is no ripgrep, or it cannot read the expression."""
     if (program := shutil.which("rg")) is None:
-        return None
-    process = await asyncio.create_subprocess_exec(
-        *(program, *_FLAGS, "--regexp", query, "--", where),
-        cwd=workspace.root,
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
-        stderr=asyncio.subprocess.DEVNULL,
-    )
-    assert process.stdout is not None
-    found = []
-    try:
-        async for line in process.stdout:
-            path, number, text = line.decode("utf-8", "replace").removeprefix("./").split(":", 2)
-            found.append(f"{path}:{number}: {text.strip()[:MAX_LINE]}")
+        return False
+    place = where if workspace.has_literal(where) else "."
+    async with aclosing(_lines((program, *_FLAGS, "--regexp", query, "--", place), workspace)) as lines:
+        async for line in lines:
+            if isinstance(line, int):
+                return line != _RG_ERROR
+            path, _, rest = line.partition(b"\0")
+            number, _, text = rest.decode("utf-8", "replace").partition(":")
+            name = shown(os.fsdecode(path.removeprefix(b"./")))
+            if workspace.grants.needs_word(name, "read"):
+                continue
+            found.append(f"{name}:{number}: {text.strip()[:MAX_LINE]}")
             if len(found) > limit:
                 break
+    return True
+
+
+async def _by_hand(workspace: Workspace, where: str, query: str, limit: int, found: list[str]) -> None:
+    try:
+        re.compile(query)
+    except (re.error, RecursionError, OverflowError):
+        query = re.escape(query)
+    names = [where] if workspace.stamp(where) else list(workspace.files(where))
+    names = [name for name in names if not workspace.grants.needs_word(name, "read")]
+    wanted = {"root": str(workspace.root), "query": query, "limit": limit, "names": names}
+    words = (sys.executable, "-P", "-m", "plugins_builtin.tools.search_files")
+    async with aclosing(_lines(words, workspace, json.dumps(wanted).encode())) as lines:
+        async for line in lines:
+            if isinstance(line, bytes):
+                found.append(line.decode("utf-8", "replace").rstrip("\n"))
+
+
+async def _lines(words: tuple[str, ...], workspace: Workspace, stdin: bytes = b"") -> AsyncGenerator[bytes | int]:
+    """The program's lines, and its exit code at the end; it is killed when nobody reads on."""
+    process = await asyncio.create_subprocess_exec(
+        *words,
+        cwd=workspace.root,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+        limit=1 << 24,
+    )
+    assert process.stdout is not None and process.stdin is not None
+    try:
+        with suppress(ConnectionError):
+            process.stdin.write(stdin)
+            await process.stdin.drain()
+            process.stdin.close()
+        with suppress(ValueError):  # a line of more than any limit
+            async for line in process.stdout:
+                yield line
+        yield await process.wait()
     finally:
         with suppress(ProcessLookupError):
             process.kill()
-        code = await process.wait()
-    return None if code == _RG_ERROR else found
-
-
-def _by_hand(workspace: Workspace, where: str, query: str, limit: int) -> list[str]:
-    try:
-        pattern = re.compile(query)
-    except re.error:
-        pattern = re.compile(re.escape(query))
-    names = [where] if (workspace.root / where).is_file() else walk(workspace, where)
-    return list(islice((hit for name in names for hit in _hits(workspace, name, pattern)), limit + 1))
-
-
-def _hits(workspace: Workspace, name: str, pattern: re.Pattern[str]) -> Iterator[str]:
-    try:
-        text = decode(workspace.current(name).data, name).text
-    except AgenticError:  # binary, unreadable or a link that leads out
-        return
-    for number, line in enumerate(text.splitlines(), 1):
-        if pattern.search(line):
-            yield f"{name}:{number}: {line.strip()[:MAX_LINE]}"
+        await process.wait()

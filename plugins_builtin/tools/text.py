@@ -1,6 +1,8 @@
 """Bytes as text and back, without a change that nobody asked for."""
 
 import codecs
+import re
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from agentic import ToolError
@@ -11,6 +13,27 @@ _MARKS = {
     codecs.BOM_UTF32_BE: "utf-32-be",
     codecs.BOM_UTF16_LE: "utf-16-le",
     codecs.BOM_UTF16_BE: "utf-16-be",
+}
+
+
+_EASTERN = re.compile(r"[^\x00-\x7f]+")
+_HANGUL = re.compile(r"[\uac00-\ud7a3\u3000-\u303f\u00b0-\u00b7\uff00-\uff60]+")
+_KANA = re.compile(r"[\u3041-\u30ff]")
+_JAPANESE = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uff60\u2010-\u203b]+")
+_HAN = re.compile(r"[\u4e00-\u9fff\u3000-\u303f\uff00-\uff60\u2010-\u203b]+")
+
+
+def _all(pattern: "re.Pattern[str]", runs: list[str]) -> bool:
+    return all(pattern.fullmatch(run) for run in runs)
+
+
+# What a text has to look like to be taken for one in that encoding; detectors go wrong on texts as short as source files.
+_REGIONAL: dict[str, Callable[[list[str]], bool]] = {
+    "cp949": lambda runs: _all(_HANGUL, runs),
+    "euc_jp": lambda runs: _all(_JAPANESE, runs) and any(map(_KANA.search, runs)),
+    "cp932": lambda runs: _all(_JAPANESE, runs) and any(map(_KANA.search, runs)),
+    "gb2312": lambda runs: _all(_HAN, runs),
+    "big5": lambda runs: _all(_HAN, runs),
 }
 
 
@@ -26,6 +49,8 @@ class Text:
     def newline(self) -> str:
         """What most lines end with."""
         crlf = self.text.count("\r\n")
+        if self.text.count("\r") > 2 * max(crlf, self.text.count("\n")):
+            return "\r"
         return "\r\n" if crlf * 2 > self.text.count("\n") else "\n"
 
     def encode(self, text: str) -> bytes:
@@ -46,8 +71,35 @@ def decode(data: bytes, name: str) -> Text:
             except UnicodeDecodeError:
                 break
     if b"\0" in data:
+        if wide := _wide(data):
+            return wide
         raise ToolError(f"{name} is a binary file ({len(data)} bytes)")
+    return _exact(data, "utf-8") or _regional(data) or Text(data.decode("latin-1"), "latin-1", b"")
+
+
+def _exact(data: bytes, encoding: str) -> Text | None:
+    """The text, where it gives these very bytes back."""
     try:
-        return Text(data.decode("utf-8"), "utf-8", b"")
-    except UnicodeDecodeError:
-        return Text(data.decode("latin-1"), "latin-1", b"")
+        text = data.decode(encoding)
+        return Text(text, encoding, b"") if text.encode(encoding) == data else None
+    except UnicodeError:
+        return None
+
+
+def _wide(data: bytes) -> Text | None:
+    """UTF-16 without a mark: the zeros of its ASCII letters stand at one side only."""
+    sides = [b"\0" in data[side::2] for side in (0, 1)]
+    if sides[0] == sides[1]:
+        return None
+    found = _exact(data, "utf-16-le" if sides[1] else "utf-16-be")
+    return found if found and re.sub(r"[\t\n\r\f]", "", found.text).isprintable() else None
+
+
+def _regional(data: bytes) -> Text | None:
+    """Korean, Japanese and Chinese encodings; two such characters in a row on average, since one may be two accented letters."""
+    for encoding, looks_so in _REGIONAL.items():
+        found = _exact(data, encoding)
+        runs = _EASTERN.findall(found.text) if found else []
+        if runs and sum(map(len, runs)) >= 2 * len(runs) and looks_so(runs):
+            return found
+    return None

@@ -11,6 +11,7 @@ KEEPALIVE_SECONDS = 4.0  # vLLM closes idle connections after 5 s
 MAX_HEAD_BYTES = 64 * 1024
 MAX_CHUNK_BYTES = 64 * 1024 * 1024
 MAX_UNREAD_BYTES = 1024 * 1024
+MAX_ASIDES = 16  # 1xx responses before the response
 _NO_BODY = {204, 304}
 
 
@@ -48,6 +49,7 @@ class Connection(asyncio.Protocol):
         self._complete = True
         self._length: int | None = None  # of the body, or of the rest of it; None: chunked, or until the connection ends
         self._chunked = False
+        self._asides = 0
 
     @property
     def reusable(self) -> bool:
@@ -70,6 +72,7 @@ class Connection(asyncio.Protocol):
         """Begins an exchange."""
         self._used = self.response is not None
         self.response, self._complete, self._length, self._chunked = None, False, None, False
+        self._asides = 0
         self.transport.write(data)
         self._watch()
 
@@ -156,6 +159,9 @@ class Connection(asyncio.Protocol):
         if not version.startswith("HTTP/1."):
             raise ValueError(first[:40])
         if status.startswith("1"):  # 100 Continue and the like
+            self._asides += 1
+            if self._asides > MAX_ASIDES:
+                raise ValueError(f"more than {MAX_ASIDES} answers before the answer")
             return self._parse_head()
         pairs = (line.partition(":") for line in lines)
         headers = {name.strip().lower(): value.strip() for name, _, value in pairs}

@@ -7,8 +7,9 @@ from typing import Any
 
 import click
 
-from agentic.api import load_settings
+from agentic.api import load_settings, sandbox_report, sandbox_status
 from agentic.config import Settings
+from agentic.errors import AgenticError
 from agentic.sanitize import sanitize
 from plugins_builtin.vllm.capabilities import keep_capabilities
 from plugins_builtin.vllm.findings import Examination, Finding
@@ -22,11 +23,32 @@ _MARKS = {True: "ok", False: "WRONG", None: "-"}
 @click.option("--model", help="The model; without it, what the endpoint serves.")
 @click.option("--output", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE")
-def doctor(endpoints: tuple[str, ...], model: str | None, output: str, pairs: tuple[str, ...]) -> int:
+@click.option("--sandbox", is_flag=True, help="Try to get out of what holds commands here, in every way that is known.")
+def doctor(endpoints: tuple[str, ...], model: str | None, output: str, pairs: tuple[str, ...], sandbox: bool) -> int:
     """Probes each endpoint and says what is wrong and which line mends it. What it finds out is used from then on."""
     given: dict[str, Any] = {"llm.endpoints": list(endpoints)} if endpoints else {}
     settings = load_settings(Path.cwd(), given | ({"llm.model": model} if model else {}), pairs)
-    return asyncio.run(_examine(settings, output))
+    return asyncio.run(_probe_sandbox(settings, output) if sandbox else _examine(settings, output))
+
+
+async def _probe_sandbox(settings: Settings, output: str) -> int:
+    """0: something holds commands here; 1: nothing does."""
+    holds = False
+    async for name, why, probes in sandbox_report(settings, Path.cwd()):
+        is_used = bool(probes) and not holds
+        holds = holds or bool(probes)
+        if output == "jsonl":
+            for each in probes:
+                click.echo(json.dumps({"launcher": name, "probe": each.name, "open": each.is_open, "why": each.why}))
+            continue
+        closed = sum(not each.is_open for each in probes)
+        said = f"does not work here: {why}" if why else f"holds {closed} of {len(probes)} ways out"
+        click.echo(sanitize(f"{name}: {said}{' (in use)' if is_used else ''}"))
+        for each in probes:
+            click.echo(sanitize(f"  {'OPEN' if each.is_open else 'held':<6}{each.name}{f'  ({each.why})' if each.why else ''}"))
+    if not holds:
+        click.echo("no sandbox works here: every command is asked about", err=True)
+    return 0 if holds else 1
 
 
 async def _examine(settings: Settings, output: str) -> int:
@@ -44,11 +66,23 @@ async def _examine(settings: Settings, output: str) -> int:
                 _show(endpoint, finding, output)
             if examination.can.version:
                 keep_capabilities(endpoint, examination.can)
+        _show("", await _sandbox(settings), output)
     finally:
         await transport.aclose()
     if not answered:
         return 3
     return 1 if wrong else 0
+
+
+async def _sandbox(settings: Settings) -> Finding:
+    """Its absence is nothing wrong with the servers, but has to be known."""
+    try:
+        sandbox = await sandbox_status(settings, Path.cwd())
+    except AgenticError as error:
+        return Finding("sandbox", False, str(error), error.remedy)
+    tried = "; ".join(f"{name}: {why}" for name, why in sandbox.refused.items())
+    text = f"{sandbox.name} holds commands" if sandbox.confines else f"nothing holds commands{f' ({tried})' if tried else ''}"
+    return Finding("sandbox", True if sandbox.confines else None, text, "agentic doctor --sandbox tries it")
 
 
 def _show(endpoint: str, finding: Finding, output: str) -> None:

@@ -76,6 +76,9 @@ def serve(
     urls = settings.llm.endpoints
     named = list(models) or [settings.llm.model or DEFAULT_MODEL]
     wanted = [named[min(number, len(named) - 1)] for number in range(len(urls))]
+    for model in wanted:
+        if model.startswith("-") or not model.isprintable():  # it would be an option, or a second line
+            raise ConfigError(f"{model!r} is no model's name", "--model NAME")
     cards = [Card(f"card {number}", size) for number, size in enumerate(sizes)] or cards_here()
     places, why_not = placed(wanted, cards)
     instances = [instance(url, model, place, settings) for url, model, place in zip(urls, wanted, places, strict=True)]

@@ -22,7 +22,7 @@ from agentic import (
     TokenCount,
 )
 from agentic.config.schema import Llm
-from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, usage_of
+from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, loads, usage_of
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
 from plugins_builtin.vllm.connection import Connection, Response
@@ -35,6 +35,7 @@ from plugins_builtin.vllm.tokenize import ConversationCounter
 ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the server's load
 MAX_ERROR_BYTES = 64 * 1024
 BYTES_A_TOKEN = 4
+MAX_WINDOW = 1 << 31  # tokens; a number beyond it is a mistake
 PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
 
@@ -68,7 +69,7 @@ class VllmTransport:
     async def version(self, endpoint: str) -> str:
         """vLLM's version, "" where the server does not tell."""
         try:
-            return str(json.loads((await self.fetch("GET", endpoint, "/version")).body)["version"])
+            return str(loads((await self.fetch("GET", endpoint, "/version")).body)["version"])
         except (AgenticError, ValueError, KeyError, TypeError):
             return ""
 
@@ -88,7 +89,7 @@ class VllmTransport:
     async def _models(self, endpoint: str) -> list[dict[str, Any]]:
         response = await self._good("GET", f"{endpoint}/models", b"", self._settings.connect_timeout)
         try:
-            models = [model for model in json.loads(response.body)["data"] if model["id"]]
+            models = [model for model in loads(response.body)["data"] if model["id"] and isinstance(model["id"], str)]
         except (ValueError, KeyError, TypeError) as error:
             raise RequestRejected(
                 f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1)"
@@ -103,7 +104,7 @@ class VllmTransport:
             if model["id"] == wanted:
                 window = model.get("max_model_len")
                 self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
-                return EndpointInfo(endpoint, wanted, window if isinstance(window, int) else 0)
+                return EndpointInfo(endpoint, wanted, window if isinstance(window, int) and 0 < window <= MAX_WINDOW else 0)
         names = ", ".join(str(model["id"]) for model in models[:5])
         raise RequestRejected(f"{endpoint} does not serve {wanted!r}", f"it serves {names}: leave --model out, or name one", 404)
 
@@ -119,7 +120,7 @@ class VllmTransport:
         body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools")}
         response = await self.fetch("POST", endpoint, "/tokenize", body)
         try:
-            return int(json.loads(response.body)["count"])
+            return int(loads(response.body)["count"])
         except (ValueError, KeyError, TypeError) as error:
             raise AgenticError(f"{endpoint}: /tokenize gave no count") from error
 
@@ -140,7 +141,7 @@ class VllmTransport:
         seconds = self._settings.total_timeout
         response = await self.fetch("POST", endpoint, "/v1/chat/completions/batch", body, seconds)
         try:
-            whole = json.loads(response.body)
+            whole = loads(response.body)
             choices = sorted(whole["choices"], key=lambda choice: int(choice["index"]))
             answers = [choice["message"] for choice in choices]
             if len(answers) != len(requests):

@@ -102,7 +102,7 @@ def test_tools_approvals_and_undo(server: FakeVLLM, env: dict[str, str], work: P
         answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "after"})), answer("written"), answer("right")
     )
     with chat(server, env, work) as shown:
-        say(shown, "change a.txt", "allow? [y/N]")
+        say(shown, "change a.txt", "allow? [y/N")
         say(shown, "y", "written")
         assert (work / "a.txt").read_text() == "after"
         say(shown, "/undo", "taken back: a.txt")
@@ -111,7 +111,7 @@ def test_tools_approvals_and_undo(server: FakeVLLM, env: dict[str, str], work: P
         leave(shown)
     records = [json.loads(line) for line in agentic("sessions", "export", "-").out.splitlines()]
     answered = [record["data"] for record in records if record["data"].get("type") == "approval_answer"]
-    assert [(event["what"], event["granted"]) for event in answered] == [("write_file a.txt, content: after", True)]
+    assert [(event["what"], event["granted"]) for event in answered] == [("write_file a.txt", True)]
     assert "took your last changes back" in last(server)
 
 

@@ -29,6 +29,7 @@ def values(key: Key) -> st.SearchStrategy[Any]:
         bool: st.booleans(),
         int: st.integers(int(key.minimum), 10_000),
         float: st.floats(key.minimum, 10_000, allow_nan=False),
+        object: st.sampled_from(["", "ask"]),
         tuple: st.lists(st.text(max_size=8), max_size=3).map(tuple),
         dict: st.dictionaries(st.text(max_size=3), st.integers(), max_size=2),
         str: st.text(max_size=12),
@@ -57,11 +58,14 @@ def test_an_untrusted_project_only_selects_and_tightens(found: list[Layer], proj
     for name, key in KEYS.items():
         if key.scope == "user":
             assert after[name] == before[name]
-        elif name == "plugins.disabled":
+        elif key.scope == "tighten" and key.kind is tuple:
             assert set(after[name]) >= set(before[name])
+        elif key.narrows and before[name]:
+            assert set(after[name]) <= set(before[name]) and after[name]
         elif key.scope == "tighten" and after[name] != before[name]:
             assert after[name] < before[name] or before[name] == 0
-        if name != "plugins.disabled" and name in project and after[name] == before[name] != project[name]:
+        added_to = key.scope == "tighten" and key.kind is tuple
+        if not added_to and name in project and after[name] == before[name] != project[name]:
             assert any(name in line for line in settings.ignored)
 
 
@@ -86,7 +90,7 @@ def test_what_redirects_or_grants_is_the_users_alone(word: str) -> None:
 )
 def test_a_wrong_type_is_named_with_key_and_what_was_expected(name: str, value: object) -> None:
     key = KEYS[name]
-    if (value is None and key.default is None) or (isinstance(value, dict) and key.kind is dict):
+    if (value is None and key.default is None) or (isinstance(value, dict) and key.kind is dict) or key.kind is object:
         return
     with pytest.raises(ConfigError, match=name.replace(".", r"\.")):
         Settings([Layer("here", {name: value})])

@@ -244,7 +244,7 @@ class Fragile:
         return list(history)
 
 class Vanish:
-    spec = ToolSpec("vanish", "Ends its caller.", {"type": "object", "properties": {}})
+    spec = ToolSpec("vanish", "Ends its caller.", {"type": "object", "properties": {}}, "read")
     async def run(self, arguments, workspace):
         raise asyncio.CancelledError
 

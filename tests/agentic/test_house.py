@@ -16,7 +16,7 @@ from agentic.plugins import Host
 from agentic.plugins.doors import DOORS
 
 ROOT = Path(__file__).parents[2]
-GROUND = {"extras", "types", "events", "errors", "files", "sanitize", "threads", "logs"}
+GROUND = {"children", "extras", "types", "events", "errors", "files", "sanitize", "threads", "logs"}
 # Who a part of the host may import, besides itself.
 _BELOW_CORE = GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions"}
 MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
@@ -90,7 +90,17 @@ def test_the_host_names_no_plugin() -> None:
     names = {status.name for status in host.statuses if status.distribution == "agentic-vllm"}
     hooks = [hook for hook in DOORS if hook != "agentic_prompts"]  # templates are the host's own words for purposes
     names |= {name for hook in hooks for name in host.offers(hook)}
-    sections = {"batching", "complexity", "context", "decomposition", "llm", "tools", "checks", "prompts"}  # of the configuration
+    sections = {
+        "batching",
+        "complexity",
+        "context",
+        "decomposition",
+        "llm",
+        "tools",
+        "checks",
+        "prompts",
+        "sandbox",
+    }  # of the configuration
     words = {"run", "search", "local", "instructions"} & {*COMMANDS, "local", "instructions", "search"}
     formats = {"plain", "jsonl"}  # of lists that a command prints
     for path in sorted((ROOT / "agentic").rglob("*.py")):

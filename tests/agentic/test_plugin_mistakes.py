@@ -41,7 +41,7 @@ def event(hook: str, arguments: str, body: str) -> str:
     return f"@hookimpl\nasync def {hook}({arguments}):\n    {body}\n"
 
 
-SPEC = "spec = ToolSpec('mine', 'Mine.', {'type': 'object', 'properties': {}})\n"
+SPEC = "spec = ToolSpec('mine', 'Mine.', {'type': 'object', 'properties': {}}, 'read')\n"
 RUN = "async def run(self, arguments, workspace):\n    "
 TRANSPORT = (
     "endpoints = ('mine:here',)\nasync def probe(self, endpoint):\n    return EndpointInfo(endpoint, 'm', 8192)\n"
@@ -54,7 +54,8 @@ BATCHER = (
 SUBMIT = "async def submit(self, request, lane=None):\n    "
 T, B, C = ("-c", "llm.transport=mine"), ("-c", "batching.strategy=mine"), ("-c", "context.strategy=mine")
 E, D, F = ("-c", "complexity.estimator=mine"), ("-c", "decomposition.strategy=mine"), ("-c", "sub_agents.fan_out=mine")
-R, L = ("--output", "mine"), ("-c", "tools.launcher=mine")
+LAUNCHER = "confines, gaps = False, ()\n"
+R, L = ("--output", "mine"), ("-c", "sandbox.launcher=mine", "--no-sandbox")
 
 BROKEN = {
     "a module that cannot be imported": ("import no_such_module\n", "no_such_module"),
@@ -117,7 +118,7 @@ AT_WORK = {
         method("agentic_tools", SPEC.replace("'mine'", "'read_file'") + RUN + "pass"), "one name", exit_code=2
     ),
     "an effect that there is not": Mistake(
-        method("agentic_tools", SPEC.replace("}})", "}}, 'destroy')") + RUN + "pass"), "destroy", exit_code=2
+        method("agentic_tools", SPEC.replace("'read'", "'destroy'") + RUN + "pass"), "destroy", exit_code=2
     ),
     "parameters that are no schema": Mistake(
         method("agentic_tools", SPEC.replace("'type': 'object', ", "") + RUN + "pass"), 'type "object"', exit_code=2
@@ -234,10 +235,10 @@ AT_WORK = {
         event("agentic_before_tool", "call, arguments", "arguments['path'] = 'b'"), "does not support item assignment"
     ),
     "a launcher that raises": Mistake(
-        method("agentic_command_launchers", "def wrap(self, argv, policy):\n    1 / 0"), "ZeroDivisionError", L
+        method("agentic_command_launchers", LAUNCHER + "def wrap(self, argv, policy):\n    1 / 0"), "ZeroDivisionError", L
     ),
     "a launcher that gives a text": Mistake(
-        method("agentic_command_launchers", "def wrap(self, argv, policy):\n    return 'sh'"), "returned 'sh'", L
+        method("agentic_command_launchers", LAUNCHER + "def wrap(self, argv, policy):\n    return 'sh'"), "returned 'sh'", L
     ),
     "a source that raises": Mistake(
         method(
@@ -365,7 +366,7 @@ def test_one_plugins_options_keep_nobody_elses_from_being_shown(agentic: Agentic
 
 
 def test_a_late_tool_that_fails_is_its_plugins(agentic: Agentic, server: FakeVLLM, install: Install) -> None:
-    tool = "class Late:\n    spec = ToolSpec('late', 'Late.', {'type': 'object'})\n    async def run(self, arguments, workspace):\n        1 / 0\n"
+    tool = "class Late:\n    spec = ToolSpec('late', 'Late.', {'type': 'object'}, 'read')\n    async def run(self, arguments, workspace):\n        1 / 0\n"
     body = "async def open(self):\n    pass\ndef tools(self):\n    return [Late()]\nasync def close(self):\n    pass"
     more = install(tool + method("agentic_tool_sources", body))
     server.script(answer(tool_calls=tool_call("call_tool", {"name": "late", "arguments": {}})), answer("went on"))

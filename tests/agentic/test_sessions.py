@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from agentic.errors import ConfigError, ToolError
 from agentic.sessions import Blackboard, ConversationHistory, Session, SessionStore
 from agentic.sessions.messages import LOST, flattened, from_record, to_record, valid
-from agentic.sessions.undo import Journal, last_turn, undo
+from agentic.sessions.undo import ChangedSince, Journal, last_turn, undo
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.types import Message, ToolCall, ToolNote
 from agentic.workspace import Workspace
@@ -275,7 +275,7 @@ def test_undo_brings_back_what_was_and_refuses_what_changed_since(session: Sessi
     space.write("made/new.txt", b"hello")
     space.write("old.bin", b"newer")
     (root / "made/new.txt").write_text("the user's own words")
-    with pytest.raises(ToolError, match=r"made/new\.txt changed since"):
+    with pytest.raises(ChangedSince, match=r"made/new\.txt changed since"):
         undo(session, Workspace(root))
     assert (root / "old.bin").read_bytes() == b"newer"
     (root / "made/new.txt").write_text("hello")

@@ -105,7 +105,7 @@ def test_every_door_is_used(parrot: Path, env: dict[str, str], work: Path) -> No
 def test_it_takes_the_place_of_a_tool_and_wraps_it(parrot: Path, env: dict[str, str], work: Path, server: FakeVLLM) -> None:
     """The launcher is used by the tool that is wrapped, and the other eight tools are there."""
     server.script(answer(tool_calls=tool_call("run", {"command": "echo perch $PERCH"})), answer("done"))
-    done = run_on(parrot, env, work, server, "-c", "tools.launcher=perch")
+    done = run_on(parrot, env, work, server, "-c", "sandbox.launcher=perch", "--no-sandbox")
     assert done.returncode == 0, done.stderr
     assert server.chats[1].json["messages"][-1]["content"].startswith("(caged) perch 1\n")
     assert len(server.chats[0].json["tools"]) == len(NINE) + 3

@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic import workspace as module
 from agentic.errors import AgenticError, ToolError
-from agentic.workspace import OutsideWorkspace, Workspace, open_beneath
+from agentic.files import beneath, open_beneath
+from agentic.workspace import OutsideWorkspace, Workspace
 
 
 @pytest.fixture(params=["openat2", "walk"])
@@ -22,7 +22,7 @@ def space(request: pytest.FixtureRequest, work: Path, monkeypatch: pytest.Monkey
         def missing(*arguments: object) -> int:
             raise OSError(38, "not implemented")
 
-        monkeypatch.setattr(module, "_openat2", missing)
+        monkeypatch.setattr(beneath, "_openat2", missing)
     return Workspace(work)
 
 
@@ -90,13 +90,16 @@ def test_a_link_inside_is_written_through(work: Path) -> None:
     assert (work / "real.txt").read_bytes() == b"new"
 
 
-def test_hard_links_and_modes_stay(space: Workspace) -> None:
-    first = space.root / "first"
-    first.write_bytes(b"old")
-    first.chmod(0o755)
-    os.link(first, space.root / "second")
-    space.write("first", b"new")
-    assert (space.root / "second").read_bytes() == b"new"
+def test_a_file_with_other_names_is_refused(space: Workspace) -> None:
+    """Written into, a kill could leave it torn; replaced, it would part from its other name."""
+    (space.root / "first").write_bytes(b"old")
+    os.link(space.root / "first", space.root / "second")
+    with pytest.raises(ToolError, match="hard links"):
+        space.write("first", b"new")
+    assert (space.root / "second").read_bytes() == b"old"
+
+
+def test_the_mode_stays(space: Workspace) -> None:
     alone = space.root / "alone"
     alone.write_bytes(b"old")
     alone.chmod(0o750)

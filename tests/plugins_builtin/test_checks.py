@@ -66,7 +66,9 @@ def run(agentic: Agentic, server: FakeVLLM, work: Path, project: Project, conten
         (work / name).write_text(text)
     server.script(answer(tool_calls=tool_call("write_file", {"path": project.path, "content": content})))
     server.otherwise = lambda request: answer("That is all.")
-    return agentic("run", "do it", "--endpoint", server.url, *NATIVE, more=more, seconds=120)
+    # The stand-ins for runners are in the temporary folder, which is another one in the sandbox.
+    loose = ["--no-sandbox"] if "PATH" in more else []
+    return agentic("run", "do it", "--endpoint", server.url, *NATIVE, *loose, more=more, seconds=120)
 
 
 def ended(done: Done) -> tuple[str, str]:

@@ -131,7 +131,7 @@ def test_a_user_who_thinks_costs_no_agent_its_time(server: FakeVLLM, env: dict[s
     limits = ["-c", "tools.protocol=native", "-c", "sub_agents.timeout_seconds=2", "-c", "workflow.timeout_seconds=3"]
     with terminal(["run", "go", "--endpoint", server.url, *limits], env, work) as shown:
         for number in (1, 2):
-            shown.until(lambda number=number: shown.text.count("allow? [y/N]") == number)  # type: ignore[misc]
+            shown.until(lambda number=number: shown.text.count("allow? [y/N") == number)  # type: ignore[misc]
             time.sleep(2.2)  # longer than the sub-agent has; together longer than all have
             shown.type("y\n")
         assert shown.until_ended() == 0
@@ -158,11 +158,11 @@ def test_of_several_that_ask_each_answer_goes_to_the_question_that_is_shown(
     with terminal(["run", "go", "--endpoint", server.url, *limits], env, work) as shown:
         asked: list[str] = []
         for number in range(4):
-            shown.until(lambda number=number: shown.text.count("allow? [y/N]") == number + 1)  # type: ignore[misc]
+            shown.until(lambda number=number: shown.text.count("allow? [y/N") == number + 1)  # type: ignore[misc]
             if not number:
                 assert server.wait_for(lambda: len(server.chats) >= 6 and server.running == 0)
-            assert shown.text.endswith("allow? [y/N]")
-            asked.append(re.findall(r"\? (t\d): write_file (t\d)\.txt, content: \2", shown.text.replace("\n", ""))[-1][1])
+            assert shown.text.rstrip().endswith("]")
+            asked.append(re.findall(r"\? (t\d): write_file (t\d)\.txt", shown.text.replace("\n", ""))[-1][1])
             shown.type("n\n" if number % 2 else "y\n")
         shown.until_ended()
         assert sorted(asked) == ["t0", "t1", "t2", "t3"]
@@ -186,7 +186,7 @@ def test_an_approval_shows_the_whole_command_and_waits(
     command = "touch made #" + " padding" * 60 + " the end"
     server.script(answer(tool_calls=tool_call("run", {"command": command})), answer("ended"))
     with terminal(["run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
-        shown.until(lambda: "allow? [y/N]" in shown.text)
+        shown.until(lambda: "allow? [y/N" in shown.text)
         assert "theend" in shown.text.replace(" ", "").replace("\n", "")
         shown.type(key)
         assert shown.until_ended() == (0 if made else 4)

@@ -238,11 +238,6 @@ def test_head_tail_and_count_add_up(chunks: list[bytes]) -> None:
     output.text()
 
 
-def test_what_is_agentics_own_stays_out_of_the_commands_environment(work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("AGENTIC_LLM_API_KEY", "canary")
-    assert "canary" not in do(command(5), work, command="env").text
-
-
 def test_a_program_that_wants_input_is_told_apart_from_one_that_fails(work: Path) -> None:
     assert "no mistake in the program" in do(command(5), work, command="python3 -c 'input()'").text
 

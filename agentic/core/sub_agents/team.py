@@ -49,6 +49,8 @@ class Team:
         if self._plan.isolation != "worktree":
             return
         try:
+            if why := await self._services.approver.may_do("make git worktrees for the sub-agents", "write"):
+                raise ToolError(why)
             self._trees = await Worktrees.open(self._services.workspace, self._check)
         except ToolError as error:
             why = f"no worktrees here ({error}); a file is one sub-agent's at a time instead"

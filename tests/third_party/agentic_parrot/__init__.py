@@ -49,7 +49,9 @@ class ParrotTransport:
 
 
 class Squawk:
-    spec = ToolSpec("squawk", "Squawks.", {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]})
+    spec = ToolSpec(
+        "squawk", "Squawks.", {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]}, "read"
+    )
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         return ToolOutput(f"SQUAWK {arguments['text']}")

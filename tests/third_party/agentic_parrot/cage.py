@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from agentic import (
@@ -12,6 +13,8 @@ from agentic import (
     ChatCommand,
     ChatRequest,
     CommandLauncher,
+    CommandReader,
+    CommandReading,
     Complexity,
     ComplexityEstimator,
     ContextStrategy,
@@ -20,6 +23,7 @@ from agentic import (
     EndpointInfo,
     FanOut,
     Lane,
+    Launch,
     LaunchPolicy,
     Llm,
     Message,
@@ -29,6 +33,7 @@ from agentic import (
     Provider,
     Renderer,
     RendererSetup,
+    Safeguard,
     Setup,
     Spawn,
     Subtask,
@@ -129,7 +134,7 @@ class Loud:
 
 
 class Bell:
-    spec = ToolSpec("ring_bell", "Rings the bell of the cage.", {"type": "object", "properties": {}})
+    spec = ToolSpec("ring_bell", "Rings the bell of the cage.", {"type": "object", "properties": {}}, "read")
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         return ToolOutput("ding")
@@ -147,8 +152,11 @@ class Cage:
 
 
 class Perch:
-    def wrap(self, argv: Sequence[str], policy: LaunchPolicy) -> list[str]:
-        return ["env", "PERCH=1", *argv]
+    confines = False
+    gaps = ("everything",)
+
+    def wrap(self, argv: Sequence[str], policy: LaunchPolicy) -> Launch:
+        return Launch(("env", "PERCH=1", *argv))
 
 
 @hookimpl
@@ -194,6 +202,21 @@ def agentic_renderers() -> Iterable[Provider[Renderer]]:
 @hookimpl
 def agentic_tool_sources() -> Iterable[Provider[ToolSource]]:
     yield Provider("cage", "what hangs in the cage", lambda setup: Cage())
+
+
+class Wings:
+    def read(self, command: str, root: Path) -> CommandReading:
+        return CommandReading(dangers=("it flies away",) if command.startswith("fly") else ())
+
+
+@hookimpl
+def agentic_command_readers() -> Iterable[Provider[CommandReader]]:
+    yield Provider("wings", "commands of birds", lambda setup: Wings())
+
+
+@hookimpl
+def agentic_safeguards() -> Iterable[Safeguard]:
+    yield Safeguard("protected", "**/perch.toml", "the parrot sits on it")
 
 
 @hookimpl

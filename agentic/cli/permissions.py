@@ -1,0 +1,79 @@
+"""`agentic permissions`: which rules count here, and what would become of a command."""
+
+import json
+from pathlib import Path
+
+import click
+
+from agentic.api import load_settings
+from agentic.commands import list_output
+from agentic.config import Settings
+from agentic.core.permissions import Judgement, Permissions
+from agentic.core.runtime import permissions_of, safeguards_of
+from agentic.plugins import host_of
+from agentic.sanitize import sanitize
+
+_DECISIONS = {"": "as the mode says (--approve)", "allow": "allowed", "ask": "asked", "deny": "denied"}
+_PAIRS = click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable).")
+
+
+@click.group("permissions", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Shows the rules, the protected names, and what would become of a command."""
+    if context.invoked_subcommand is None:
+        context.invoke(list_)
+
+
+def _permissions(pairs: tuple[str, ...]) -> tuple[Settings, Permissions]:
+    settings = load_settings(Path.cwd(), pairs=pairs)
+    host = host_of(settings)
+    return settings, permissions_of(settings, host, Path.cwd(), safeguards_of(host))
+
+
+@command.command("list")
+@list_output
+@_PAIRS
+def list_(output: str = "plain", pairs: tuple[str, ...] = ()) -> None:
+    """Lists the rules with where they stand, and the names that are protected whatever they say."""
+    settings, permissions = _permissions(pairs)
+    for rule in permissions.rules:
+        if output == "jsonl":
+            click.echo(json.dumps({"type": "rule", "decision": rule.decision, "rule": str(rule), "origin": rule.origin}))
+        else:
+            click.echo(sanitize(f"{rule.decision:<6} {rule}  # {rule.origin}"))
+    for each in safeguards_of(host_of(settings)).records:
+        if each.kind not in ("protected", "private") or each.pattern.startswith("!"):
+            continue
+        if output == "jsonl":
+            click.echo(json.dumps({"type": each.kind, "pattern": each.pattern, "why": each.why}))
+        else:
+            click.echo(sanitize(f"{'ask':<6} {'edit' if each.kind == 'protected' else 'read'}({each.pattern})  # {each.why}"))
+
+
+@command.command()
+@click.argument("line", metavar="COMMAND")
+@list_output
+@_PAIRS
+def test(line: str, output: str, pairs: tuple[str, ...]) -> int:
+    """Says what would become of a command, and why. It is not run. The exit code is 0 unless it would be denied (4)."""
+    _, permissions = _permissions(pairs)
+    judgement = permissions.of_command(line)
+    if output == "jsonl":
+        values = {"decision": judgement.decision, "why": judgement.why, "dangers": list(judgement.dangers)}
+        click.echo(
+            json.dumps({"type": "judgement"} | values | {"needs": sorted(judgement.needs), "proposals": list(judgement.proposals)})
+        )
+    else:
+        click.echo("\n".join(map(sanitize, _told(judgement))))
+    return 4 if judgement.decision == "deny" else 0
+
+
+def _told(judgement: Judgement) -> list[str]:
+    decision = "ask" if judgement.dangers and judgement.decision != "deny" else judgement.decision
+    lines = [_DECISIONS[decision]]
+    lines += [f"  {judgement.why}"] if judgement.why else []
+    lines += [f"  in every mode: {danger}" for danger in judgement.dangers]
+    lines += [f"  it may need: {need}" for need in sorted(judgement.needs)]
+    lines += [f"  `always` would add: {rule}" for rule in judgement.proposals]
+    return lines

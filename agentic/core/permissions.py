@@ -1,0 +1,216 @@
+"""What rules, safeguards and the floor say about a call; and what the user's "always" adds to them."""
+
+import json
+import os
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from agentic.config import Settings
+from agentic.core.rules import Decision, Rule, Rules, exact, parse_rule, parse_table
+from agentic.core.safeguards import Safeguards
+from agentic.errors import AgenticError, ConfigError
+from agentic.files import read_regular, replace_file
+from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
+
+MAX_BYTES = 1_000_000  # of what was remembered
+Scope = Literal["session", "project", "user"]
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is to be done with a call, "" where nothing is said of it. `why` is for people.
+
+    `dangers` and what is protected ask in every mode. `proposals` are the rules that would allow it from now on, `needs` what it
+    takes of a sandbox, `granted` what of that a rule gives.
+    """
+
+    decision: Decision = ""
+    why: str = ""
+    dangers: tuple[str, ...] = ()
+    proposals: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
+    granted: frozenset[str] = frozenset()
+
+
+class Permissions:
+    """Of one run in `root`. `store` is a folder of the user's, where what is always allowed in a project is kept."""
+
+    def __init__(
+        self,
+        rules: Rules,
+        readers: Mapping[str, CommandReader],
+        safeguards: Safeguards,
+        root: Path,
+        store: Path,
+        has_floor: bool = True,
+    ) -> None:
+        self.rules = rules
+        self._readers = readers
+        self._safeguards = safeguards
+        self._root = root
+        self._store = store / "permissions.json"
+        self._has_floor = has_floor
+        self.rules.rules += self._remembered()
+
+    def of_command(self, command: str) -> Judgement:
+        """The strictest that is said of any command in the line; allowed only where each of them is."""
+        readings = self._read(command)
+        judged = [self._of_simple(each) for reading in readings for each in reading.commands]
+        judged += [self.of_path("edit", self._inside(path)) for reading in readings for path in reading.writes]
+        dangers = (
+            tuple(danger for reading in readings for danger in (*reading.dangers, *self._secrets(reading)))
+            if self._has_floor
+            else ()
+        )
+        needs = frozenset().union(*(reading.needs for reading in readings))
+        needs |= {"protected"} if any(each.dangers for each in judged) else frozenset()
+        granted = frozenset(need for need in needs if self._allows_need(need, readings))
+        unclear = (
+            "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else "nothing here can read commands"
+        )
+        strictest = max(judged, key=lambda each: _ORDER[each.decision], default=Judgement())
+        if strictest.decision == "deny":
+            return Judgement("deny", strictest.why)
+        if strictest.decision == "ask":
+            return Judgement("ask", strictest.why, dangers, needs=needs, granted=granted)
+        if unclear:
+            cautious = self.rules.has("run", ("ask", "deny"))  # it may hide what they are about
+            return Judgement(
+                "ask" if cautious else "", f"what it does is not all known: {unclear}", dangers, needs=needs, granted=granted
+            )
+        proposals = tuple(exact("run", _line(each)) for reading in readings for each in reading.commands if self._is_new(each))
+        allowed = bool(judged) and all(each.decision == "allow" for each in judged)
+        return Judgement("allow" if allowed else "", "", dangers, proposals, needs, granted)
+
+    def _read(self, command: str) -> list[CommandReading]:
+        readings = []
+        for reader in self._readers.values():
+            try:
+                readings.append(reader.read(command, self._root))
+            except AgenticError as error:
+                readings.append(CommandReading(unclear=str(error)))
+        return readings
+
+    def _of_simple(self, command: SimpleCommand) -> Judgement:
+        rule = self.rules.about("run", _line(command))
+        if rule is not None and (rule.decision != "allow" or not command.wrapper):
+            return _said(rule)
+        return Judgement("allow") if command.wrapper else Judgement()
+
+    def _is_new(self, command: SimpleCommand) -> bool:
+        return self._of_simple(command).decision == ""
+
+    def _allows_need(self, need: str, readings: Sequence[CommandReading]) -> bool:
+        rules = [self.rules.about(need, _line(each)) for reading in readings for each in reading.commands if not each.wrapper]
+        return bool(rules) and all(rule is not None and rule.decision == "allow" for rule in rules)
+
+    def _secrets(self, reading: CommandReading) -> Iterable[str]:
+        """Words that name what holds keys: a command that gets them may send them anywhere."""
+        for command in reading.commands:
+            for word in command.words[1:]:
+                path = Path(os.path.normpath(os.path.join(self._root, os.path.expanduser(word.partition("=")[2] or word))))
+                if any(path == hidden or path.is_relative_to(hidden) for hidden in self._safeguards.hidden):
+                    yield f"{word} holds keys or passwords"
+
+    def of_path(self, kind: str, path: str) -> Judgement:
+        """Of reading ("read") or changing ("edit") a file, by its path from the root, or from the system's."""
+        rule = self.rules.about(kind, path)
+        if rule is not None and rule.decision == "deny":
+            return _said(rule)
+        if kind == "edit" and not os.path.isabs(path) and (what := self._safeguards.protected(path)):
+            return Judgement("ask", f"{path} is protected: {what}", (f"{path}: {what}",))
+        if kind == "read" and not (rule and rule.decision == "allow") and (what := self._safeguards.private(path)):
+            return Judgement("ask", f"{path}: {what}", proposals=(exact("read", path),))
+        return _said(rule) if rule is not None else Judgement(proposals=(exact(kind, path),))
+
+    def of_tool(self, name: str) -> Judgement:
+        """Of a tool that runs no command and writes no file that can be seen."""
+        for kind, subject in (("mcp", name), (name, "")):
+            if (rule := self.rules.about(kind, subject)) is not None:
+                return _said(rule)
+        return Judgement(proposals=(name,))
+
+    def protected(self, path: str) -> str:
+        """What would run or obey the file of that name, "" for any other."""
+        return self._safeguards.protected(path)
+
+    def needs_word(self, path: str, access: str) -> str:
+        """Why a file of the folder is not touched without the user's word: a workspace's `grants.needs_word`."""
+        judgement = self.of_path("read" if access == "read" else "edit", path)
+        if access == "read":
+            return judgement.why if judgement.decision in ("ask", "deny") else ""
+        return judgement.why if judgement.decision == "deny" or judgement.dangers else ""
+
+    def _inside(self, path: str) -> str:
+        return os.path.relpath(path, self._root) if Path(path).is_relative_to(self._root) else path
+
+    def remember(self, proposals: Sequence[str], scope: Scope, write_user: "Remember") -> None:
+        """From now on these are allowed. Raises ConfigError, OSError where that cannot be kept."""
+        rules = [parse_rule("allow", text, f"always ({scope})") for text in proposals]
+        self.rules.rules += rules
+        if scope == "user":
+            write_user([str(rule) for rule in rules])
+        elif scope == "project":
+            kept = self._kept()
+            mine = kept.setdefault(str(self._root), [])
+            mine += [str(rule) for rule in rules if str(rule) not in mine]
+            replace_file(self._store, json.dumps(kept, indent=1).encode())
+
+    def _kept(self) -> dict[str, list[str]]:
+        try:
+            kept = json.loads(read_regular(self._store, MAX_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        return {str(root): [str(rule) for rule in rules] for root, rules in kept.items()} if isinstance(kept, dict) else {}
+
+    def _remembered(self) -> list[Rule]:
+        found = []
+        for text in self._kept().get(str(self._root), []):
+            try:
+                found.append(parse_rule("allow", text, "always (project)"))
+            except ConfigError:  # of another version: the user is asked again
+                continue
+        return found
+
+
+_ORDER = {"deny": 3, "ask": 2, "": 1, "allow": 0}
+
+
+def _line(command: SimpleCommand) -> str:
+    return " ".join(command.words)
+
+
+def _said(rule: Rule) -> Judgement:
+    return Judgement(rule.decision, f"the rule {rule} ({rule.origin}) says {rule.decision}")
+
+
+class Remember:
+    """Adds rules to the user's own file: `Remember(path)(["run(make)"])`."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    def __call__(self, rules: Sequence[str]) -> None:
+        from agentic.config.edit import set_value
+        from agentic.config.sources import file_layer, user_file
+
+        have = file_layer(user_file()).values.get("permissions.allow", [])
+        set_value(user_file(), "permissions.allow", json.dumps([*have, *rules]), self._settings)
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What the settings say. Raises ConfigError."""
+    section, origins = settings.permissions, settings.origins
+    rules = [
+        parse_rule(decision, text, origins[f"permissions.{decision}"])
+        for decision in ("allow", "ask", "deny")
+        for text in getattr(section, decision)
+    ]
+    tables = [
+        parse_table(name, value, origins[f"permissions.{name}"])
+        for name in ("bash", "edit", "read", "webfetch")
+        if (value := getattr(section, name)) not in ("", None)
+    ]
+    return Rules(rules, tables)

@@ -1,0 +1,143 @@
+"""Rules: what a user allows, wants to be asked about, or denies, by tool and pattern.
+
+    run(git status *)    edit(src/**)    read(~/notes/**)    fetch(docs.python.org)    mcp(server/tool)    network(pip install *)
+
+A rule without a pattern is about all of its kind. Rules as other agents have them are understood: `Bash(git:*)`, a table of
+patterns with what to do. Over all rules: deny > ask > allow.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any, Literal
+
+from agentic.core.safeguards import fits
+from agentic.errors import ConfigError
+
+Decision = Literal["allow", "ask", "deny", ""]
+STRICTNESS: Mapping[str, int] = {"": 0, "allow": 1, "ask": 2, "deny": 3}
+COMMANDS = ("run", "network", "protected")  # kinds whose pattern is one of a command
+PATHS = ("read", "edit")
+_RULE = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(?:\((.*)\)\s*)?", re.DOTALL)
+_OTHERS = {
+    "bash": "run",
+    "write": "edit",
+    "multiedit": "edit",
+    "notebookedit": "edit",
+    "webfetch": "fetch",
+    "glob": "read",
+    "grep": "read",
+    "list": "read",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """`kind` is run, edit, read, fetch, mcp, network or protected, or a tool's name; `origin` says where the rule stands."""
+
+    decision: Decision
+    kind: str
+    pattern: str = ""
+    origin: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.kind}({self.pattern})" if self.pattern else self.kind
+
+    def matches(self, kind: str, subject: str) -> bool:
+        """Whether it is about that: a simple command, a path, a host, `server/tool`."""
+        if kind != self.kind:
+            return False
+        if not self.pattern:
+            return True
+        if kind in PATHS:
+            return _fits_path(subject, self.pattern)
+        return bool(_expression(self.pattern, "fetch" if kind == "fetch" else "").fullmatch(subject))
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Patterns of one kind with what to do, as opencode has them: the last that matches counts."""
+
+    kind: str
+    rules: tuple[Rule, ...]
+
+
+def parse_rule(decision: Decision, text: str, origin: str) -> Rule:
+    """Raises ConfigError for what is no rule."""
+    match = _RULE.fullmatch(text)
+    if not match or (match[2] is not None and not match[2].strip()):
+        raise ConfigError(
+            f"{origin}: {text!r} is no rule", "write it like run(git status *), edit(src/**), read(~/notes/**), fetch(HOST)"
+        )
+    word, pattern = match[1], (match[2] or "").strip()
+    if word.startswith("mcp__"):
+        return Rule(decision, "mcp", "/".join(part for part in word.split("__")[1:] if part) or "*", origin)
+    kind = _OTHERS.get(word.lower(), word if word != word.title() else word.lower())
+    if kind in COMMANDS:
+        pattern = re.sub(r":\*$", " *", pattern)
+    elif kind == "fetch":
+        pattern = pattern.removeprefix("domain:")
+    elif kind in PATHS and pattern.startswith("/"):  # as Claude Code has it: // is the root of the system, / that of the project
+        pattern = pattern[1:] if pattern.startswith("//") else pattern
+    return Rule(decision, kind, "" if pattern == "*" else pattern, origin)
+
+
+def parse_table(kind: str, value: Any, origin: str) -> Table:
+    """Raises ConfigError."""
+    pairs = {"*": value} if isinstance(value, str) else value
+    if not isinstance(pairs, dict) or not all(decision in ("allow", "ask", "deny") for decision in pairs.values()):
+        raise ConfigError(f"{origin}: what to do is allow, ask or deny, or a table of patterns with one of them each")
+    rules = tuple(parse_rule(decision, f"{kind}({pattern})", origin) for pattern, decision in pairs.items())
+    return Table(rules[0].kind if rules else kind, rules)
+
+
+class Rules:
+    """All that count for a run."""
+
+    def __init__(self, rules: Iterable[Rule] = (), tables: Iterable[Table] = ()) -> None:
+        self.rules = list(rules)
+        self.tables = list(tables)
+
+    def __iter__(self) -> Iterator[Rule]:
+        yield from self.rules
+        for table in self.tables:
+            yield from table.rules
+
+    def about(self, kind: str, subject: str) -> Rule | None:
+        """The strictest rule that matches, None where none does."""
+        found = [rule for rule in self.rules if rule.matches(kind, subject)]
+        for table in self.tables:
+            found += [rule for rule in table.rules if rule.matches(kind, subject)][-1:]
+        return max(found, key=lambda rule: STRICTNESS[rule.decision], default=None)
+
+    def has(self, kind: str, decisions: Sequence[Decision]) -> bool:
+        """Whether there is any rule of that kind that decides so."""
+        return any(rule.kind == kind and rule.decision in decisions for rule in self)
+
+
+def exact(kind: str, subject: str) -> str:
+    """The narrowest rule about this and nothing else."""
+    quoted = re.sub(r"([*?\\])", r"\\\1", subject)
+    return f"{kind}({quoted})"
+
+
+@lru_cache(maxsize=2000)
+def _expression(pattern: str, form: str) -> "re.Pattern[str]":
+    """`*` is anything, `?` one character, a backslash takes them as they are; ` *` at the end may also be nothing."""
+    pieces = re.split(r"(\\.|\*|\?)", pattern)
+    wild = {"*": "[^/]*" if form else ".*", "?": "."}
+    made = "".join(
+        wild.get(piece, re.escape(piece.removeprefix("\\") if len(piece) == 2 and piece[0] == "\\" else piece)) for piece in pieces
+    )
+    if pattern.endswith(" *") and not form:
+        made = made.removesuffix(r"\ .*") + r"(?:\ .*)?"
+    prefix = r"(?:[^/]+\.)?" if form and not pattern.startswith("*") else ""  # a host's own subdomains
+    return re.compile(prefix + made, re.DOTALL)
+
+
+def _fits_path(path: str, pattern: str) -> bool:
+    """Both from the workspace's root, or both from the system's."""
+    pattern = os.path.expanduser(pattern.removeprefix("./")) or "."
+    return fits(path, pattern) if os.path.isabs(path) == os.path.isabs(pattern) else False

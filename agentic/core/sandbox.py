@@ -1,0 +1,197 @@
+"""How a session's commands are started: what they get of the environment, and what holds them to their policy."""
+
+import asyncio
+import os
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from agentic.children import Child, Children
+from agentic.config import schema
+from agentic.core.safeguards import Safeguards
+from agentic.errors import AgenticError, ConfigError
+from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
+
+PROBE_SECONDS = 10.0
+_GIB = 1 << 30
+_PROBE = 'echo in > "$1" && ! { echo out > "$2"; } 2>/dev/null && ! cat "$3" >/dev/null 2>&1'
+
+
+@dataclass(frozen=True, slots=True)
+class Allowed:
+    """What a command may do beyond the policy: the user's own word, or a rule's."""
+
+    network: bool = False
+    protected: bool = False
+    writable: tuple[Path, ...] = ()
+
+
+NOTHING = Allowed()
+ALLOWED: ContextVar[Allowed] = ContextVar("allowed", default=NOTHING)
+"""What the command may do that a tool is about to start."""
+
+
+class Unconfined:
+    """Commands as they are."""
+
+    confines = False
+    gaps = ("everything",)
+
+    def wrap(self, argv: Sequence[str], policy: LaunchPolicy) -> Launch:
+        return Launch(tuple(argv))
+
+
+class Sandbox:
+    """Opened once, in the background; `name` is the launcher that holds commands, "" for none, `gaps` what it leaves open.
+
+    `temporary` is where commands may write besides the workspace: we see it under the same name as they do.
+    """
+
+    def __init__(
+        self,
+        settings: schema.Sandbox,
+        automatic: Sequence[str],
+        build: Callable[[str], CommandLauncher],
+        safeguards: Safeguards,
+        root: Path,
+    ) -> None:
+        self._settings = settings
+        self._automatic = automatic
+        self._build = build
+        self._safeguards = safeguards
+        self._root = root
+        self._children = Children()
+        self._launcher: CommandLauncher = Unconfined()
+        self.temporary = _folder()
+        self._opening: asyncio.Task[None] | None = None
+        self.name = ""
+        self.refused: dict[str, str] = {}
+
+    @property
+    def confines(self) -> bool:
+        """Whether commands are held to their policy."""
+        return self._launcher.confines
+
+    @property
+    def gaps(self) -> Sequence[str]:
+        return self._launcher.gaps
+
+    @property
+    def is_off(self) -> bool:
+        """Whether the user wants none."""
+        return self._settings.mode == "off"
+
+    def begin(self) -> None:
+        """Starts to open, for whoever waits with `ready`."""
+        self._opening = asyncio.ensure_future(self._open())
+
+    async def ready(self) -> None:
+        """Raises ConfigError where a sandbox is required and none works, or the named one does not."""
+        if self._opening is None:
+            self.begin()
+        assert self._opening is not None
+        await asyncio.shield(self._opening)
+
+    async def _open(self) -> None:
+        await self._children.open()
+        if self._settings.mode == "off" and not self._settings.launcher:
+            return
+        for name in [self._settings.launcher] if self._settings.launcher else self._automatic:
+            try:
+                launcher = self._build(name)
+                why = await self._problem(launcher)
+            except AgenticError as error:
+                why = str(error)
+            if not why:
+                self._launcher, self.name = launcher, name
+                return
+            self.refused[name] = why
+        tried = "; ".join(f"{name}: {why}" for name, why in self.refused.items()) or "no plugin offers one"
+        if self._settings.launcher or self._settings.mode == "required":
+            what = f"the launcher {self._settings.launcher}" if self._settings.launcher else "a sandbox"
+            raise ConfigError(
+                f"sandbox: {what} is required and does not work here ({tried})", "`agentic doctor --sandbox` shows more"
+            )
+
+    async def _problem(self, launcher: CommandLauncher) -> str:
+        """Why it does not hold, by really running something in it; "" where it does."""
+        if not launcher.confines:
+            return ""
+        inside, outside, secret = (_folder() for _ in range(3))
+        try:
+            (secret / "secret").write_text("secret")
+            policy = LaunchPolicy(inside, (inside,), self.temporary, hidden=(secret,))
+            words = ("/bin/sh", "-c", _PROBE, "sh", str(inside / "in"), str(outside / "out"), str(secret / "secret"))
+            launch = launcher.wrap(words, policy)
+            null = os.open(os.devnull, os.O_WRONLY)
+            try:
+                child = await self._start(launch, inside, {"PATH": os.defpath}, null, {})
+                code = await asyncio.wait_for(child.wait(), PROBE_SECONDS)
+            except TimeoutError:
+                return f"nothing came of it within {PROBE_SECONDS:g} s"
+            finally:
+                os.close(null)
+            if not (inside / "in").exists():
+                return child.fault or "nothing can be run in it"
+            return "" if code == 0 and not (outside / "out").exists() else "it holds nothing"
+        finally:
+            for folder in (inside, outside, secret):
+                shutil.rmtree(folder, ignore_errors=True)
+
+    async def start(self, argv: Sequence[str], folder: Path, output: int) -> Child:
+        """Starts a command in `folder`; both of its outputs go to the descriptor. Raises ToolError, ConfigError."""
+        await self.ready()
+        launch = self._launcher.wrap(argv, self.policy(folder, ALLOWED.get()))
+        return await self._start(launch, folder, self.environment(), output, self._limits())
+
+    async def _start(
+        self, launch: Launch, folder: Path, environment: Mapping[str, str], output: int, limits: Mapping[str, int]
+    ) -> Child:
+        return await self._children.start(
+            launch.argv, folder, environment, output, launch.confine, launch.arguments, launch.inputs, limits
+        )
+
+    def policy(self, folder: Path, allowed: Allowed = NOTHING) -> LaunchPolicy:
+        """What a command may do that works in `folder`."""
+        settings = self._settings
+        writable = (folder, *(Path(path).expanduser() for path in settings.writable), *allowed.writable)
+        hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
+        policy = LaunchPolicy(folder, writable, self.temporary, hidden=hidden)
+        return replace(
+            policy,
+            protected=() if allowed.protected else self._safeguards.protected_paths(folder),
+            network=settings.network or allowed.network,
+            devices=settings.devices,
+        )
+
+    def environment(self) -> dict[str, str]:
+        """Of ours, what commands need: the user may add to it; nothing else goes, least of all a key."""
+        patterns = (*self._safeguards.variables, *self._settings.environment)
+        kept = {name: value for name, value in os.environ.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
+        return {name: value for name, value in kept.items() if not name.startswith("AGENTIC_")} | {"TMPDIR": str(self.temporary)}
+
+    def withheld(self) -> list[str]:
+        """The variables that commands do not get."""
+        return sorted(set(os.environ) - set(self.environment()))
+
+    def _limits(self) -> dict[str, int]:
+        memory = self._settings.memory * _GIB or os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") * 3 // 4
+        found = {"RLIMIT_CORE": 0, "RLIMIT_DATA": memory}
+        found |= {"RLIMIT_NPROC": self._settings.processes} if self._settings.processes else {}
+        return found | ({"RLIMIT_FSIZE": self._settings.file_size * _GIB} if self._settings.file_size else {})
+
+    async def aclose(self) -> None:
+        """Ends what still runs."""
+        if self._opening is not None:
+            await asyncio.gather(self._opening, return_exceptions=True)
+        await self._children.aclose()
+        shutil.rmtree(self.temporary, ignore_errors=True)
+
+
+def _folder() -> Path:
+    """A new folder of ours alone, by its real name."""
+    return Path(tempfile.mkdtemp(prefix="agentic-")).resolve()

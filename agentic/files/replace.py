@@ -1,0 +1,101 @@
+"""Replacing a file: a reader, or a kill, sees the old bytes or the new ones, and nothing is left beside it."""
+
+import errno
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+
+from agentic.files.beneath import Beneath
+
+_NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # FAT, sshfs, some mounts
+_NAMELESS = getattr(os, "O_TMPFILE", 0)
+
+
+def put(
+    folder: int,
+    name: str,
+    data: bytes,
+    like: os.stat_result | None = None,
+    exclusive: bool = False,
+    source: int = -1,
+    still: Callable[[], bool] = lambda: True,
+) -> None:
+    """Writes `name` in the open `folder`. An `exclusive` one must not be there yet; `still` is asked at the last moment.
+
+    Mode, owner and extended attributes are those of the file that `like` and the descriptor `source` are of; where the owner
+    cannot be kept, nothing is written. Raises OSError, ESTALE where `still` says no.
+    """
+    beside = f".{name[:200]}.agentic-{os.getpid()}"
+    descriptor, nameless = _temporary(folder, beside)
+    try:
+        with open(descriptor, "wb", closefd=False) as file:
+            file.write(data)
+        if like is not None:
+            _resemble(descriptor, like, source)
+        os.fsync(descriptor)
+        if not still():
+            raise OSError(errno.ESTALE, "changed in the meantime; nothing was changed")
+        if nameless:
+            _link_open(descriptor, name if exclusive else beside, folder)
+        if exclusive and not nameless:
+            _name_new(beside, name, folder)
+        elif not exclusive:
+            os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+        os.fsync(folder)
+    finally:
+        os.close(descriptor)
+        with suppress(FileNotFoundError):
+            os.unlink(beside, dir_fd=folder)
+
+
+def _temporary(folder: int, beside: str) -> tuple[int, bool]:
+    """(descriptor, whether the file has no name yet: a kill leaves nothing of it then)"""
+    if _NAMELESS and os.path.isdir("/proc/self/fd"):
+        with suppress(OSError):  # the file system knows no such files
+            return os.open(".", os.O_WRONLY | _NAMELESS | os.O_CLOEXEC, 0o666, dir_fd=folder), True
+    return os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder), False
+
+
+def _link_open(descriptor: int, name: str, folder: int) -> None:
+    os.link(f"/proc/self/fd/{descriptor}", name, dst_dir_fd=folder, follow_symlinks=True)
+
+
+def _name_new(beside: str, name: str, folder: int) -> None:
+    try:
+        os.link(beside, name, src_dir_fd=folder, dst_dir_fd=folder, follow_symlinks=False)
+    except OSError as error:
+        if error.errno not in _NO_LINKS:
+            raise
+        claimed = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder)
+        os.close(claimed)
+        os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
+
+
+def _resemble(descriptor: int, like: os.stat_result, source: int) -> None:
+    mine = os.fstat(descriptor)
+    if (mine.st_uid, mine.st_gid) != (like.st_uid, like.st_gid):
+        try:
+            os.fchown(descriptor, like.st_uid, like.st_gid)
+        except OSError as error:
+            raise OSError(error.errno, "belongs to somebody else, and would be yours if it were replaced") from error
+    os.fchmod(descriptor, like.st_mode & 0o7777)
+    if source >= 0 and hasattr(os, "listxattr"):
+        for name in _attributes(source):
+            with suppress(OSError):  # those of the system's own that only root may set
+                os.setxattr(descriptor, name, os.getxattr(source, name))
+
+
+def _attributes(descriptor: int) -> list[str]:
+    try:
+        return os.listxattr(descriptor)
+    except OSError:
+        return []
+
+
+def replace_file(path: Path, data: bytes) -> None:
+    """One of our own files, with its folder where that is missing. Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    like = path.stat() if path.exists() else None
+    with Beneath(path.parent) as folder:
+        put(folder, path.name, data, like)

@@ -1,0 +1,134 @@
+"""The files of a folder, without what its .gitignore files leave out. Git is not asked: it would run what a project configures."""
+
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentic.files.beneath import FOLDER, Beneath, open_beneath, read_regular
+from agentic.files.names import shown, stored
+
+MAX_RULES_BYTES = 1_000_000  # of one .gitignore
+VERSION_CONTROL = {".git", ".hg", ".svn", ".jj"}
+_OTHERS = VERSION_CONTROL | {"__pycache__", "node_modules", "venv", ".venv"}  # what other tools leave has a .gitignore of its own
+_IGNORE = ".gitignore"
+
+_Rules = tuple[tuple[str, Any], ...]
+"""(folder with a slash behind it or "", its patterns), the outermost first."""
+
+
+def files_below(root: Path, folder: str = ".") -> Iterator[str]:
+    """Paths relative to `root` as they can be shown, the shallow ones first and each folder's sorted.
+
+    Links to folders are not followed. What tools leave behind (caches, environments, installed packages) is left out as well, and
+    what is neither a file nor a link.
+    """
+    for each in folders_below(root, folder):
+        yield from (shown(each.path + entry.name) for entry in each.files if not each.ignores(entry.name))
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """An open folder: `path` from the root with a slash behind it, "" for the root; its files and links to files, sorted."""
+
+    path: str
+    descriptor: int
+    files: Sequence["os.DirEntry[str]"]
+    _prefix: str
+    _rules: _Rules
+
+    def ignores(self, name: str) -> bool:
+        """Whether a .gitignore leaves this file out."""
+        return _ignored(self._prefix + self.path + name, False, self._rules)
+
+
+def folders_below(root: Path, start: str = ".") -> Iterator[Folder]:
+    """The folders that no .gitignore leaves out, from `start` on, the shallow ones first. Links to folders are not followed."""
+    top = _repository(root)
+    prefix = _slashed(os.path.relpath(root, top))
+    try:
+        start = os.path.normpath(stored(start))
+        with Beneath(root) as opened:
+            rules = _rules_above(top, os.path.join(root, start))
+            yield from _walk(opened, prefix, "" if start == "." else f"{start}/", rules)
+    except OSError:
+        return
+
+
+def _walk(root: int, prefix: str, start: str, rules: _Rules) -> Iterator[Folder]:
+    waiting = deque([(start, rules)])
+    links = 0  # only the folder that was asked for may be reached through one
+    while waiting:
+        path, rules = waiting.popleft()
+        try:
+            descriptor = open_beneath(root, path or ".", FOLDER | links)
+        except OSError:
+            continue
+        links = os.O_NOFOLLOW
+        try:
+            rules += _read(_IGNORE, prefix + path, descriptor)
+            files = []
+            for entry in sorted(os.scandir(descriptor), key=lambda entry: entry.name):
+                if not entry.is_dir(follow_symlinks=False):
+                    if entry.is_file(follow_symlinks=False) or (entry.is_symlink() and not _is_folder(entry)):
+                        files.append(entry)
+                elif entry.name not in _OTHERS and not _ignored(prefix + path + entry.name, True, rules):
+                    waiting.append((f"{path}{entry.name}/", rules))
+            yield Folder(path, descriptor, files, prefix, rules)
+        finally:
+            os.close(descriptor)
+
+
+def _is_folder(link: "os.DirEntry[str]") -> bool:
+    try:
+        return link.is_dir()
+    except OSError:
+        return False
+
+
+def _slashed(folder: str) -> str:
+    return "" if folder == "." else f"{folder}/"
+
+
+def _repository(root: Path) -> str:
+    """The folder whose .gitignore counts first: the repository's, else the root itself."""
+    return str(next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root))
+
+
+def _rules_above(top: str, folder: str) -> _Rules:
+    """The rules of the repository itself and of every folder from its top down to, and without, this one."""
+    rules = _read(os.path.join(top, ".git", "info", "exclude"), "")
+    steps = os.path.relpath(folder, top)
+    path = top
+    for step in [] if steps in (".", "") or steps.startswith("..") else steps.split(os.sep):
+        rules += _read(os.path.join(path, _IGNORE), _slashed(os.path.relpath(path, top)))
+        path = os.path.join(path, step)
+    return rules
+
+
+def _read(path: str, folder: str, inside: int | None = None) -> _Rules:
+    try:
+        text = read_regular(path, MAX_RULES_BYTES, inside, follow=inside is None)
+    except OSError:
+        return ()
+    lines = text.decode("utf-8", "replace").splitlines()
+    if not any(line.strip() and not line.startswith("#") for line in lines):
+        return ()
+    from pathspec import GitIgnoreSpec
+
+    return ((folder, GitIgnoreSpec.from_lines(lines)),)
+
+
+def _ignored(path: str, is_folder: bool, rules: _Rules) -> bool:
+    """What the innermost file says that says anything."""
+    if not rules:
+        return False
+    inside = f"{path}/" if is_folder else path
+    for folder, patterns in reversed(rules):
+        if inside.startswith(folder):
+            said = patterns.check_file(inside.removeprefix(folder)).include
+            if said is not None:
+                return bool(said)
+    return False

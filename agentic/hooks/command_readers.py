@@ -1,0 +1,44 @@
+"""What understands a command line: which programs it would start, whatever they are wrapped in."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from agentic.hooks import Provider, hookspec
+
+
+@dataclass(frozen=True, slots=True)
+class SimpleCommand:
+    """One program with its words, as it would be started. A `wrapper` starts another one, which is judged for itself."""
+
+    words: tuple[str, ...]
+    wrapper: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CommandReading:
+    """What is known of a command line.
+
+    `commands` are all simple commands in it, in pipelines, substitutions and wrappers too; `writes` the files that redirections
+    write. `unclear` says why there may be more than that, "" where there is not: a rule cannot allow it then. `dangers` are why
+    nobody should run it unasked, in whatever mode. `needs` is what it takes of a sandbox: "network", "protected".
+    """
+
+    commands: tuple[SimpleCommand, ...] = ()
+    writes: tuple[str, ...] = ()
+    unclear: str = ""
+    dangers: tuple[str, ...] = ()
+    needs: frozenset[str] = frozenset()
+
+
+class CommandReader(Protocol):
+    def read(self, command: str, root: Path) -> CommandReading:
+        """What the command would do in the folder `root`. It is never run."""
+        ...
+
+
+@hookspec
+def agentic_command_readers() -> Iterable[Provider[CommandReader]]:
+    """Offers readers; all of them are asked, and the strictest counts. Where none can tell, the user is asked."""
+    raise NotImplementedError

@@ -1,0 +1,37 @@
+"""What has to be kept safe, as far as it depends on the tools that people use: names, folders, variables, the looks of secrets."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Literal
+
+from agentic.hooks import hookspec
+
+Kind = Literal["protected", "private", "hidden", "variable", "secret"]
+
+
+@dataclass(frozen=True, slots=True)
+class Safeguard:
+    """One `pattern` of a kind. Patterns of paths and names have `*` and `?`, and `**` for any folders between.
+
+    "protected": files that something runs or obeys, by path from the workspace's root; changing one is always asked about, also
+    where it is not there yet, and commands cannot write it. `why` says what would run it.
+    "private": files that are only read after a question; a later pattern that begins with "!" takes files out again.
+    "hidden": what commands do not see, from the root of the system or with `~/`.
+    "variable": a name in the environment that commands get.
+    "secret": a regular expression; what it finds in a tool's output, or its group `secret`, is masked before a model reads it.
+    """
+
+    kind: Kind
+    pattern: str
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """By which two of them are told apart."""
+        return f"{self.kind}:{self.pattern}".replace(" ", "\\s")
+
+
+@hookspec
+def agentic_safeguards() -> Iterable[Safeguard]:
+    """Offers safeguards; all of them count. No project may switch off a plugin that does."""
+    raise NotImplementedError

@@ -1,0 +1,18 @@
+"""What today's tools run or obey, where people keep keys, and what keys look like."""
+
+from collections.abc import Iterable
+
+from agentic import Safeguard, hookimpl
+from plugins_builtin.safeguards.names import HIDDEN, PRIVATE, PROTECTED, VARIABLES
+from plugins_builtin.safeguards.secrets import SECRETS
+
+
+@hookimpl
+def agentic_safeguards() -> Iterable[Safeguard]:
+    for why, patterns in PROTECTED.items():
+        yield from (Safeguard("protected", pattern, why) for pattern in patterns.split())
+    for why, patterns in PRIVATE.items():
+        yield from (Safeguard("private", pattern, why) for pattern in patterns.split())
+    yield from (Safeguard("hidden", pattern) for pattern in HIDDEN.split())
+    yield from (Safeguard("variable", pattern) for pattern in VARIABLES.split())
+    yield from (Safeguard("secret", pattern, what) for what, pattern in SECRETS.items())

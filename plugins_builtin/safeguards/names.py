@@ -1,0 +1,48 @@
+"""Names, by what happens to files that are called so."""
+
+PROTECTED = {
+    "git runs or obeys it": ".git/config .git/hooks/** .git/info/** .git .git/** **/.git **/.git/** .gitmodules .gitattributes"
+    " **/.gitattributes .husky/** .githooks/**",
+    "a shell runs it when somebody enters the folder": ".envrc **/.envrc .env .env.* .autoenv .mise.toml .tool-versions",
+    "a Python of the project runs it at its start": ".venv/** venv/** **/sitecustomize.py **/usercustomize.py **/*.pth",
+    "pytest runs it with every test": "**/conftest.py",
+    "agentic obeys it": "agentic.toml **/AGENTS.md **/AGENTS.override.md .agents/** .agentic/**",
+    "other agents obey it": "**/CLAUDE.md .claude/** .codex/** .cursor/** .gemini/** .opencode/** .mcp.json"
+    " .aider* .github/copilot-*",
+    "an editor runs or obeys it": ".vscode/** .idea/** .devcontainer/** .zed/** .nvim.lua .exrc .vimrc"
+    " .dir-locals.el **/*.code-workspace",
+    "the project's CI runs it": ".github/** .gitlab-ci.yml .gitlab/** .circleci/** .travis.yml azure-pipelines.yml Jenkinsfile"
+    " .buildkite/** .drone.yml .woodpecker* .pre-commit-config.yaml .ci/** bitbucket-pipelines.yml",
+    "a shell runs it at its start": ".bashrc .bash_profile .bash_login .bash_logout .profile .zshrc .zshenv .zprofile .zlogin"
+    " .config/fish/**",
+    "a package manager obeys it": ".npmrc .yarnrc .yarnrc.yml .pnpmfile.cjs .cargo/config.toml .cargo/config pip.conf .pypirc"
+    " .netrc .curlrc .wgetrc",
+}
+PRIVATE = {
+    "it may hold passwords and keys": ".env .env.* **/.env **/.env.* **/*.pem **/*.key **/id_rsa **/id_ed25519 **/id_ecdsa **/*.p12"
+    " **/*.pfx **/*.keystore **/credentials.json **/service-account*.json **/.netrc **/.pypirc **/.npmrc **/.htpasswd"
+    " **/secrets.y*ml **/secrets.toml **/.git-credentials **/*.kdbx",
+    "made to be read": "!**/.env.example !**/.env.sample !**/.env.template !**/.env.dist !**/.env.defaults",
+}
+HIDDEN = """
+    ~/.ssh ~/.gnupg ~/.aws ~/.azure ~/.config/gcloud ~/.config/gh ~/.config/glab-cli ~/.config/hub ~/.kube ~/.docker ~/.oci ~/.netrc
+    ~/.git-credentials ~/.config/git/credentials ~/.pypirc ~/.npmrc ~/.yarnrc.yml ~/.cargo/credentials ~/.cargo/credentials.toml
+    ~/.gem/credentials ~/.m2/settings.xml ~/.gradle/gradle.properties ~/.terraform.d ~/.config/doctl ~/.fly ~/.vault-token
+    ~/.password-store ~/.local/share/keyrings ~/.local/share/kwalletd ~/Library/Keychains ~/.config/op ~/.config/sops ~/.age
+    ~/.mozilla ~/.thunderbird ~/.config/google-chrome ~/.config/chromium ~/.config/BraveSoftware ~/.config/microsoft-edge
+    ~/Library/Cookies ~/Library/Messages ~/Library/Mail ~/.bash_history ~/.zsh_history ~/.python_history ~/.psql_history
+    ~/.mysql_history ~/.local/share/fish ~/.node_repl_history ~/.cache/huggingface/token ~/.huggingface ~/.config/agentic
+    ~/.local/state/agentic ~/.codex ~/.claude ~/.claude.json ~/.gemini ~/.config/opencode ~/.local/share/opencode ~/.wandb
+    ~/.config/wandb ~/.kaggle ~/.databrickscfg ~/.snowflake ~/.my.cnf ~/.pgpass ~/.config/rclone ~/.s3cfg ~/.boto
+"""
+VARIABLES = """
+    PATH HOME USER LOGNAME SHELL LANG LANGUAGE LC_* TZ TERM COLORTERM COLUMNS LINES HOSTNAME PWD EDITOR XDG_CONFIG_HOME
+    XDG_DATA_HOME XDG_CACHE_HOME XDG_STATE_HOME VIRTUAL_ENV CONDA_PREFIX CONDA_DEFAULT_ENV CONDA_EXE PYENV_ROOT PYTHONPATH
+    PYTHONHOME PYTHONUTF8 PYTHONIOENCODING UV_CACHE_DIR UV_PYTHON POETRY_HOME PIPX_HOME NODE_ENV NODE_PATH NODE_OPTIONS NVM_DIR
+    NVM_BIN VOLTA_HOME FNM_* COREPACK_HOME PNPM_HOME BUN_INSTALL DENO_DIR CARGO_HOME CARGO_TARGET_DIR RUSTUP_HOME RUSTFLAGS
+    RUST_BACKTRACE GOPATH GOROOT GOBIN GOCACHE GOMODCACHE GOFLAGS GOTOOLCHAIN JAVA_HOME JDK_HOME MAVEN_HOME M2_HOME GRADLE_HOME
+    GRADLE_USER_HOME ANDROID_HOME ANDROID_SDK_ROOT DOTNET_ROOT GEM_HOME GEM_PATH RBENV_ROOT BUNDLE_PATH PERL5LIB LUA_PATH CC CXX
+    CPP LD AR CFLAGS CXXFLAGS CPPFLAGS LDFLAGS MAKEFLAGS CMAKE_* PKG_CONFIG_PATH LIBRARY_PATH LD_LIBRARY_PATH DYLD_LIBRARY_PATH
+    C_INCLUDE_PATH CPLUS_INCLUDE_PATH CUDA_* NVIDIA_* ROCR_* HIP_* OMP_NUM_THREADS MKL_NUM_THREADS OPENBLAS_* SSL_CERT_FILE
+    SSL_CERT_DIR REQUESTS_CA_BUNDLE NODE_EXTRA_CA_CERTS NIX_PATH NIX_PROFILES NIX_SSL_CERT_FILE LOCALE_ARCHIVE SOURCE_DATE_EPOCH
+"""

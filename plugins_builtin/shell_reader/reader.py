@@ -1,0 +1,238 @@
+"""From a command line to the simple commands in it.
+
+What the grammar has and this does not know by name makes the whole unclear: a shell may read it as something to run.
+"""
+
+import os
+import re
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentic import CommandReading, SimpleCommand
+from plugins_builtin.shell_reader import dangers
+from plugins_builtin.shell_reader.tables import HAZARDS, INLINE, KNOWN_VARIABLES, NEEDS, POISON
+from plugins_builtin.shell_reader.wrappers import Inner, inner_of
+
+if TYPE_CHECKING:
+    from tree_sitter import Node, Parser
+
+MAX_LENGTH = 20_000
+MAX_COMMANDS = 500
+MAX_DEPTH = 8  # of command lines within command lines
+_ODD = re.compile(r"[^\S \t\n]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+# What holds other commands and starts nothing itself.
+_HOLDERS = {
+    "program", "list", "pipeline", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause", "else_clause",
+    "for_statement", "while_statement", "case_statement", "case_item", "negated_command", "redirected_statement", "heredoc_body",
+    "file_redirect", "heredoc_redirect", "string", "concatenation", "command_substitution", "process_substitution", "command_name",
+    "variable_assignment", "declaration_command", "unset_command", "test_command", "unary_expression", "binary_expression",
+    "parenthesized_expression", "array", "arithmetic_expansion", "expansion", "simple_expansion",
+}  # fmt: skip
+_LEAVES = {
+    "word", "number", "raw_string", "string_content", "comment", "variable_name", "special_variable_name", "file_descriptor",
+    "test_operator", "heredoc_start", "heredoc_content", "heredoc_end", "extglob_pattern", "regex",
+}  # fmt: skip
+
+
+@lru_cache(maxsize=1)
+def _parser() -> "Parser":
+    import tree_sitter_bash
+    from tree_sitter import Language, Parser
+
+    return Parser(Language(tree_sitter_bash.language()))
+
+
+class ShellReader:
+    def read(self, command: str, root: Path) -> CommandReading:
+        return _Reading(root).of(command)
+
+
+class _Reading:
+    """One command line in the making."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = str(root)
+        self._commands: dict[SimpleCommand, None] = {}
+        self._writes: dict[str, None] = {}
+        self._unclear: dict[str, None] = {}
+        self._dangers: dict[str, None] = {}
+        self._functions: set[str] = set()
+
+    def of(self, command: str) -> CommandReading:
+        self._line(command, 0)
+        needs = {need for each in self._commands for need in _needs(each.words)}
+        return CommandReading(
+            tuple(self._commands), tuple(self._writes), "; ".join(self._unclear), tuple(self._dangers), frozenset(needs)
+        )
+
+    def _line(self, command: str, depth: int) -> None:
+        if len(command) > MAX_LENGTH or depth > MAX_DEPTH:
+            self._is_unclear("it is too long to be read" if depth <= MAX_DEPTH else "it is nested too deeply to be read")
+            return
+        if _ODD.search(command):
+            self._is_unclear("it has characters that shells and people read in different ways")
+        try:
+            tree = _parser().parse(command.encode("utf-8", "replace"))
+        except ValueError:
+            self._is_unclear("it cannot be parsed")
+            return
+        if tree.root_node.has_error:
+            self._is_unclear("it cannot be parsed")
+        self._walk(tree.root_node, depth)
+
+    def _walk(self, top: "Node", depth: int) -> None:
+        waiting = [top]
+        while waiting:
+            node = waiting.pop()
+            if node.type == "command":
+                self._command(node, depth)
+            elif node.type == "function_definition":
+                self._function(node)
+            elif node.type == "file_redirect":
+                self._redirect(node)
+            elif node.type == "variable_assignment":
+                self._assignment(node)
+            elif node.is_named and node.type not in _HOLDERS and node.type not in _LEAVES:
+                self._is_unclear(f"it has a part that is not understood ({node.type.replace('_', ' ')})")
+            if node.type == "compound_statement" and _source(node).startswith("(("):  # sh starts what bash calculates
+                self._is_unclear("it has a part that shells read in different ways")
+            waiting += reversed(node.children)
+
+    def _command(self, node: "Node", depth: int) -> None:
+        name = node.child_by_field_name("name")
+        parts = [child for child in node.children if child.is_named and child.type not in ("variable_assignment", "file_redirect")]
+        words = [_text(part) for part in parts]
+        if name is None or not words:
+            self._is_unclear("it has no program")
+        elif words[0] is None or re.search(r"[*?\[]", _source(name)):
+            self._is_unclear("the program's name is made up only when it runs")
+        else:
+            in_pipe = _reads_from_pipe(node)
+            self._started([words[0], *words[1:]], depth, in_pipe)
+
+    def _started(self, words: Sequence[str | None], depth: int, in_pipe: bool = False) -> None:
+        """One simple command; a word is None where it is made up only when it runs."""
+        name = os.path.basename(str(words[0]))
+        known = tuple(word if word is not None else "\0" for word in (name, *words[1:]))
+        if len(self._commands) >= MAX_COMMANDS:
+            self._is_unclear("it has too many commands")
+            return
+        inner = inner_of(known, in_pipe)
+        self._commands[SimpleCommand(tuple(word.replace("\0", "…") for word in known), wrapper=inner.transparent)] = None
+        if None in words[1:]:
+            self._is_unclear(f"words of `{name}` are made up only when it runs")
+        if name in self._functions:
+            self._is_unclear(f"`{name}` is not the program of that name")
+        if inner.why:
+            self._is_unclear(inner.why)
+        for pattern, why in HAZARDS.get(name, ()):
+            if any(re.search(pattern, word) for word in known[1:]):
+                self._is_unclear(f"`{name}` {why}")
+        if name in INLINE and any(re.match(INLINE[name], word) for word in known[1:]):
+            self._is_unclear(f"`{name}` runs code that it is given")
+        for danger in dangers.of(known, Path(self._folder), self._root):
+            self._dangers[danger] = None
+        self._inner(inner, depth)
+        if name == "cd":
+            target = known[1] if len(known) > 1 else "~"
+            self._folder = os.path.normpath(os.path.join(self._folder, os.path.expanduser(target)))
+
+    def _inner(self, inner: Inner, depth: int) -> None:
+        for line in inner.lines:
+            self._line(line, depth + 1)
+        for words in inner.commands:
+            if words and "\0" not in words[0]:
+                self._started([None if "\0" in word else word for word in words], depth + 1)
+            else:
+                self._is_unclear("the program's name is made up only when it runs")
+
+    def _function(self, node: "Node") -> None:
+        name = node.child_by_field_name("name")
+        called = _source(name) if name else ""
+        self._functions.add(called)
+        body = _source(node).partition("{")[2]
+        if called and re.search(rf"(?<!\w){re.escape(called)}(?!\w)", body):
+            self._dangers["a function that starts itself over and over"] = None
+
+    def _redirect(self, node: "Node") -> None:
+        sign = next((_source(child) for child in node.children if not child.is_named), "")
+        target = node.child_by_field_name("destination")
+        text = _text(target) if target is not None else None
+        if (sign in ("<", "<&", ">&") and (text or "").strip("-").isdigit()) or sign == "<":
+            return
+        if text is None:
+            self._is_unclear("the file that it writes is made up only when it runs")
+        elif text not in ("/dev/null", "/dev/stdout", "/dev/stderr", "/dev/tty"):
+            path = os.path.normpath(os.path.join(self._folder, os.path.expanduser(text)))
+            self._writes[path] = None
+            if danger := dangers.of_write(path):
+                self._dangers[danger] = None
+
+    def _assignment(self, node: "Node") -> None:
+        name = node.child_by_field_name("name")
+        if name is not None and POISON.fullmatch(_source(name).partition("[")[0]):
+            self._is_unclear(f"{_source(name)} changes what other programs do")
+
+    def _is_unclear(self, why: str) -> None:
+        self._unclear[why] = None
+
+
+def _source(node: "Node") -> str:
+    return (node.text or b"").decode("utf-8", "replace")
+
+
+def _text(node: "Node") -> str | None:
+    """A word as the program gets it; None where that is made up only when it runs."""
+    source = _source(node)
+    if node.type in ("command_name", "concatenation"):
+        parts = [_text(child) for child in node.children if child.is_named]
+        if "{" in source and any(child.type == "word" and _source(child) in "{}" for child in node.children):
+            return None
+        return None if None in parts else "".join(part for part in parts if part is not None)
+    if node.type in ("word", "number", "extglob_pattern"):
+        return re.sub(r"\\(\n|.)", lambda match: "" if match[1] == "\n" else match[1], source, flags=re.DOTALL)
+    if node.type == "raw_string":
+        return source[1:-1]
+    if node.type == "string":
+        return _quoted(node, source)
+    if node.type == "simple_expansion":
+        return KNOWN_VARIABLES.get(source[1:], lambda: None)()
+    if node.type == "expansion" and re.fullmatch(r"\$\{\w+\}", source):
+        return KNOWN_VARIABLES.get(source[2:-1], lambda: None)()
+    return None
+
+
+def _quoted(node: "Node", source: str) -> str | None:
+    inside = [child for child in node.children if child.is_named and child.type != "string_content"]
+    text = source[1:-1]
+    for child in inside:
+        value = _text(child)
+        if value is None:
+            return None
+        text = text.replace(_source(child), value, 1)
+    return re.sub(r'\\([$`"\\\n])', lambda match: "" if match[1] == "\n" else match[1], text)
+
+
+def _reads_from_pipe(node: "Node") -> bool:
+    """Whether something else writes its input: what comes before it in a pipeline, a here-document, a file."""
+    while node.parent is not None and node.parent.type in ("redirected_statement", "pipeline", "subshell", "compound_statement"):
+        parent = node.parent
+        if parent.type == "pipeline" and parent.children[0].start_byte != node.start_byte:
+            return True
+        if parent.type == "redirected_statement" and any(
+            child.type in ("heredoc_redirect", "herestring_redirect") or _source(child).lstrip("0").startswith("<")
+            for child in parent.children[1:]
+        ):
+            return True
+        node = parent
+    return False
+
+
+def _needs(words: Sequence[str]) -> Iterator[str]:
+    for need, patterns in NEEDS.items():
+        line = " ".join(words)
+        if any(re.match(pattern, line) for pattern in patterns):
+            yield need

@@ -1,0 +1,148 @@
+"""Questions show what would happen, byte for byte, and only an answer to the question answers it."""
+
+import hashlib
+import json
+import os
+import unicodedata
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from agentic.cli.questions import shown, visible
+from agentic.core.approval import Question, difference
+from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.workspace import Edit
+from tests.terminal import terminal
+
+
+def call(name: str, **arguments: object) -> Answer:
+    return answer(tool_calls=tool_call(name, arguments))
+
+
+def command(server: FakeVLLM, *more: str) -> list[str]:
+    return ["run", "x", "--endpoint", server.url, "-c", "tools.protocol=native", "-c", "complexity.estimator=rules", *more]
+
+
+@pytest.mark.parametrize("output", ["rich", "plain", "jsonl"])
+def test_the_whole_command_is_on_the_terminal_whatever_the_renderer(
+    server: FakeVLLM, env: dict[str, str], work: Path, output: str
+) -> None:
+    hidden = "touch PWN\n" + "\n" * 30 + "echo hello"
+    server.script(call("run", command=hidden), answer("then not"))
+    with terminal(command(server, "--output", output), env, work) as seen:
+        seen.until(lambda: "more lines" in seen.text)
+        assert "│ touch PWN" in seen.text
+        seen.type("\r")
+        seen.until(lambda: "allow?" in seen.text)
+        assert "│ echo hello" in seen.text and "it has 32 lines" in seen.text
+        seen.type("n\r")
+        seen.until_ended()
+    assert not (work / "PWN").exists()
+
+
+def test_blanks_and_returns_hide_nothing(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(call("run", command="echo hello" + " " * 6000 + "; touch PWN\r"), answer("then not"))
+    with terminal(command(server), env, work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        assert "6000 blanks" in seen.text and "touch PWN" in seen.text and "\\u{d}" in seen.text
+        seen.type("n\r")
+        seen.until_ended()
+
+
+def test_what_was_typed_before_the_question_does_not_answer_it(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(call("run", command="touch PWN"), answer("then not"))
+    with terminal(command(server), env, work) as seen:
+        seen.until(lambda: bool(server.chats))
+        seen.type("y\r")
+        seen.until(lambda: "allow?" in seen.text)
+        seen.type("n\r")
+        seen.until_ended()
+    assert not (work / "PWN").exists()
+
+
+def test_a_change_is_shown_as_a_diff_and_what_is_shown_is_what_is_written(
+    server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    (work / "a.txt").write_text("one\ntwo\n")
+    server.script(call("edit_file", path="a.txt", old="two", new="2"), answer("done"))
+    with terminal(command(server, "--output", "jsonl"), env, work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        assert "│ -two" in seen.text and "│ +2" in seen.text
+        seen.type("y\r")
+        seen.until_ended()
+    assert (work / "a.txt").read_text() == "one\n2\n"
+
+
+def test_a_file_that_the_user_saves_while_the_question_stands_is_not_overwritten(
+    server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    (work / "a.txt").write_text("one\n")
+    server.script(call("edit_file", path="a.txt", old="one", new="1"), answer("ok"))
+    with terminal(command(server), env, work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        (work / "a.txt").write_text("one and the user's\n")
+        seen.type("y\r")
+        seen.until_ended()
+    assert (work / "a.txt").read_text() == "one and the user's\n"
+
+
+def test_what_is_approved_is_what_runs(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    line = "printf '%s' \"a  b\tc\" > out.txt"
+    server.script(call("run", command=line), answer("done"))
+    with terminal(command(server, "--output", "jsonl"), env, work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        seen.type("y\r")
+        seen.until_ended()
+        raw = seen.raw.decode().replace("\r", "")
+    asked = next(
+        json.loads(text) for text in raw.split("\n") if text.startswith('{"type": "approval"') or '"type": "approval",' in text
+    )
+    assert asked["body"] == line and asked["digest"] == hashlib.sha256(line.encode()).hexdigest()
+    assert (work / "out.txt").read_text() == "a  b\tc"
+
+
+def test_always_asks_once(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(call("run", command="make_nothing || true"), answer("done"))
+    with terminal(command(server), env, work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        assert "always: run(make_nothing)" in seen.text.replace("\n", "")
+        seen.type("p\r")
+        seen.until_ended()
+    kept = json.loads((Path(env["HOME"]) / ".local" / "state" / "agentic" / "permissions.json").read_text())
+    assert "run(make_nothing)" in kept[os.path.realpath(work)]
+
+
+def test_the_question_says_what_was_changed_and_would_be_run(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(
+        answer(tool_calls=tool_call("write_file", {"path": "conftest.py", "content": "x = 1\n"}, 0, "1")),
+        answer(tool_calls=tool_call("run", {"command": "python3 -m pytest -q"}, 0, "2")),
+        answer("done"),
+    )
+    with terminal(command(server), env, work) as seen:
+        seen.until(lambda: "pytest runs it" in seen.text and "allow?" in seen.text)
+        seen.type("y\r")
+        seen.until(lambda: "changed in this session" in seen.text.replace("\n", " ") and seen.text.count("allow?") == 2)
+        seen.type("n\r")
+        seen.until_ended()
+
+
+@given(st.text(max_size=200))
+def test_any_body_is_shown_without_a_control_character(body: str) -> None:
+    lines = list(shown(Question("run it", body=body, warnings=("w",))))
+    assert not any(unicodedata.category(character) in ("Cc", "Cs") and character != "\t" for line in lines for character in line)
+    assert sum(line.startswith("  │ ") for line in lines) == (body.removesuffix("\n").count("\n") + 1 if body else 0)
+
+
+def test_look_alikes_are_pointed_at() -> None:
+    from agentic.core.approval import _oddities
+
+    assert any("cyrillic" in warning for warning in _oddities("cаt file"))
+    assert not list(_oddities("cat file"))
+    assert "⟨40 blanks⟩" in visible("a" + " " * 40 + "b")
+
+
+def test_a_difference_of_what_is_no_text_says_how_much() -> None:
+    assert "3 bytes" in difference({"a": Edit(None, b"\0\1\2")})
+    assert difference({"a": Edit(b"x\n", None)}).startswith("--- a\n+++ /dev/null\n")

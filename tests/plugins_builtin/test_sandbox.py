@@ -1,0 +1,217 @@
+"""The sandbox, tried for real under each launcher that works here; what commands leave behind; taking back what they did."""
+
+import asyncio
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from agentic.core.probes import probe
+from agentic.core.runtime import safeguards_of
+from agentic.plugins import Host
+from agentic.testing import Answer, FakeVLLM, answer, make_setup, tool_call
+from tests.conftest import Agentic, Done
+
+NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
+# What stays open, and why: docs/security.md.
+PUT_BACK = {"add a protected file that was not there"}
+NAMED = {
+    "bubblewrap": PUT_BACK,
+    "landlock": {
+        *PUT_BACK,
+        "change .git/config",
+        "add a git hook",
+        "change the mode of a file elsewhere",
+        "change the times of a file elsewhere",
+        "change an attribute of a file elsewhere",
+    },
+}
+
+
+def works(name: str) -> bool:
+    """Whether a launcher holds anything on this machine."""
+    return not subprocess.run(
+        [sys.executable, "-m", "agentic", "doctor", "--sandbox", "-c", f"sandbox.launcher={name}"], capture_output=True
+    ).returncode
+
+
+@pytest.fixture(scope="module", params=["bubblewrap", "landlock"])
+def launcher(request: pytest.FixtureRequest) -> str:
+    name = str(request.param)
+    if not works(name):
+        pytest.skip(f"{name} does not work on this machine")
+    return name
+
+
+def call(command: str, call_id: str = "call_1", **more: object) -> Answer:
+    return answer(tool_calls=tool_call("run", {"command": command, **more}, 0, call_id))
+
+
+def run(agentic: Agentic, server: FakeVLLM, *more: str) -> Done:
+    return agentic("run", "do it", "--endpoint", server.url, *NATIVE, *more)
+
+
+def results(server: FakeVLLM) -> list[str]:
+    return [message["content"] for message in server.chats[-1].json["messages"] if message["role"] == "tool"]
+
+
+def test_no_way_out_is_open_that_is_not_named(launcher: str) -> None:
+    host = Host()
+    built = host.build("agentic_command_launchers", launcher, lambda *more: make_setup())
+    found = asyncio.run(probe(launcher, built, safeguards_of(host)))
+    assert len(found) >= 28
+    assert {each.name for each in found if each.is_open} <= NAMED[launcher]
+
+
+def test_commands_work_in_it(agentic: Agentic, server: FakeVLLM, work: Path, launcher: str) -> None:
+    line = (
+        "echo hi > a.txt; cat a.txt; echo x > $TMPDIR/t && cat $TMPDIR/t; python3 -c 'print(1)'; echo o > /dev/null; git --version"
+    )
+    server.script(call(line), answer("done"))
+    done = run(agentic, server, "-c", f"sandbox.launcher={launcher}")
+    assert results(server)[0].startswith("hi\nx\n1\ngit version"), results(server)
+    assert (work / "a.txt").read_text() == "hi\n"
+    assert done.of_type("sandbox")[0]["name"] == launcher
+
+
+def test_what_it_may_not_do_it_cannot(agentic: Agentic, server: FakeVLLM, work: Path, home: Path, launcher: str) -> None:
+    (home / ".ssh").mkdir()
+    (home / ".ssh" / "id_x").write_text("PRIVATE")
+    (work / ".git").mkdir()
+    (work / ".git" / "config").write_text("[core]\n")
+    line = f"echo x > {home}/escaped; cat {home}/.s*/id_x; echo evil > .git/config; echo evil > conftest.py; echo ok > fine.txt"
+    server.script(call(line), answer("done"))
+    run(agentic, server, "-c", f"sandbox.launcher={launcher}", "--no-floor", "-c", "permissions.allow=run")
+    assert not (home / "escaped").exists() and "PRIVATE" not in results(server)[0]
+    assert (work / ".git" / "config").read_text() == "[core]\n"
+    assert not (work / "conftest.py").exists()
+
+
+def test_protected_files_that_a_program_changes_are_put_back(agentic: Agentic, server: FakeVLLM, work: Path, launcher: str) -> None:
+    """Nothing of it stands in the command line, so nobody was asked."""
+    (work / ".envrc").write_text("mine\n")
+    (work / "do.py").write_text(
+        "open('.envrc', 'w').write('evil'); open('conftest.py', 'w').write('evil'); open('ok', 'w').write('1')\n"
+    )
+    server.script(call("python3 do.py"), answer("done"))
+    run(agentic, server, "-c", f"sandbox.launcher={launcher}")
+    assert (work / ".envrc").read_text() == "mine\n" and not (work / "conftest.py").exists()
+    assert "Read-only" in results(server)[0] or (work / "ok").read_text() == "1"
+
+
+def test_a_required_sandbox_that_does_not_work_ends_the_run(agentic: Agentic, server: FakeVLLM) -> None:
+    server.say("x")
+    done = run(agentic, server, "-c", "sandbox.mode=required", "-c", "sandbox.launcher=sandbox-exec")
+    assert done.code == 2 and "is required and does not work here" in done.err and "Traceback" not in done.err
+
+
+def test_all_without_a_sandbox_has_to_be_spelled_out(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    plugin = ("-c", "plugins.disabled=sandbox")
+    done = run(agentic, server, *plugin)
+    assert done.code == 4 and "--approve all needs a sandbox" in done.err and "--no-sandbox" in done.err
+    server.script(call("touch made"), answer("done"))
+    assert run(agentic, server, *plugin, "--no-sandbox").code == 0 and (work / "made").exists()
+
+
+def test_the_environment_is_a_list(agentic: Agentic, server: FakeVLLM) -> None:
+    server.script(call("env"), answer("done"))
+    run_env = {"SECRET_THING": "no", "DJANGO_SETTINGS": "yes", "AGENTIC_LLM_API_KEY": "no"}
+    agentic(
+        "run", "x", "--endpoint", server.url, *NATIVE, "-c", "sandbox.environment=DJANGO_*,AGENTIC_*", more=run_env
+    )  # fmt: skip
+    told = results(server)[0]
+    assert "DJANGO_SETTINGS=yes" in told and "SECRET_THING" not in told and "API_KEY" not in told and "PATH=" in told
+
+
+LEFT = "env -i setsid sleep 6789 & setsid sleep 6789 & (sleep 6789 &) ; echo begun"
+
+
+def sleepers() -> int:
+    count = 0
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            count += (folder / "cmdline").read_bytes() == b"sleep\x006789\x00"
+        except OSError:
+            continue
+    return count
+
+
+@pytest.mark.parametrize("mode", [(), ("--no-sandbox",)])
+def test_nothing_is_left_of_a_command(agentic: Agentic, server: FakeVLLM, mode: tuple[str, ...]) -> None:
+    server.script(call(LEFT), answer("done"))
+    assert run(agentic, server, *mode).code == 0
+    assert sleepers() == 0
+
+
+@pytest.mark.parametrize("mode", [(), ("--no-sandbox",)])
+def test_nothing_is_left_when_we_are_killed(server: FakeVLLM, env: dict[str, str], work: Path, mode: tuple[str, ...]) -> None:
+    server.script(call(f"{LEFT}; touch begun; sleep 6789"), answer("done"))
+    command = [sys.executable, "-m", "agentic", "run", "x", "--endpoint", server.url, *NATIVE, *mode]
+    process = subprocess.Popen(
+        command, cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    )
+    end = time.monotonic() + 30
+    while not (work / "begun").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    while sleepers():
+        assert time.monotonic() < end
+        time.sleep(0.02)
+
+
+def test_what_commands_did_is_taken_back_and_done_over(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    (work / "src").mkdir()
+    for name in ("a.py", "b.py"):
+        (work / "src" / name).write_text(name)
+    (work / "keep.txt").write_text("old\n")
+    (work / ".gitignore").write_text("secret.local\n")
+    (work / "secret.local").write_text("precious\n")
+    server.script(call("rm -r src/a.py src/b.py; echo more >> keep.txt; rm secret.local; echo new > new.txt"), answer("done"))
+    assert run(agentic, server).code == 0
+    assert not (work / "src" / "a.py").exists() and (work / "new.txt").exists()
+    taken = agentic("sessions", "undo")
+    assert taken.code == 0, taken.err
+    assert (work / "src" / "a.py").read_text() == "a.py" and (work / "src" / "b.py").exists()
+    assert (work / "keep.txt").read_text() == "old\n" and (work / "secret.local").read_text() == "precious\n"
+    assert not (work / "new.txt").exists()
+    assert agentic("sessions", "redo").code == 0
+    assert not (work / "src" / "a.py").exists() and (work / "keep.txt").read_text() == "old\nmore\n"
+    assert not (work / ".git").exists()  # nothing of it lives in the repository
+
+
+def test_the_users_later_edit_is_not_overwritten_without_a_word(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    (work / "a.txt").write_text("old\n")
+    server.script(call("echo new > a.txt"), answer("done"))
+    run(agentic, server)
+    (work / "a.txt").write_text("mine\n")
+    refused = agentic("sessions", "undo")
+    assert refused.code != 0 and "changed since" in refused.err and (work / "a.txt").read_text() == "mine\n"
+    assert agentic("sessions", "undo", "--yes").code == 0 and (work / "a.txt").read_text() == "old\n"
+    assert agentic("sessions", "redo").code == 0 and (work / "a.txt").read_text() == "mine\n"
+
+
+def test_git_commits_where_a_rule_says_so(agentic: Agentic, server: FakeVLLM, work: Path, env: dict[str, str]) -> None:
+    subprocess.run(["git", "init", "-q"], cwd=work, check=True, env=env)
+    (work / "a.txt").write_text("x")
+    line = "git add a.txt && git -C . commit -q -m x --author='a <a@b>'"
+    who = {"GIT_COMMITTER_NAME": "a", "GIT_COMMITTER_EMAIL": "a@b"}
+    server.script(call(line), answer("no"))
+    run(agentic, server, "-c", "sandbox.environment=GIT_COMMITTER_*")
+    server.script(call(line), answer("yes"))
+    done = agentic(
+        "run", "x", "--endpoint", server.url, *NATIVE, "-c", "permissions.allow=protected(git *)",
+        "-c", "sandbox.environment=GIT_COMMITTER_*", more=who,
+    )  # fmt: skip
+    assert done.code == 0, done.err
+    logged = subprocess.run(["git", "log", "--oneline"], cwd=work, env=env, capture_output=True, text=True)
+    assert logged.stdout.count("\n") == 1, results(server)
+
+
+def test_a_launcher_that_is_none_is_said(agentic: Agentic, server: FakeVLLM) -> None:
+    done = run(agentic, server, "-c", "sandbox.launcher=nonsense")
+    assert done.code == 2 and "nonsense" in done.err
