@@ -11,6 +11,7 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -92,8 +93,8 @@ async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[S
 async def sandbox_status(settings: Settings, root: Path) -> Sandbox:
     """What holds commands here, opened and closed again. Raises ConfigError where one is required and none works."""
     host = host_of(settings)
-    make = lambda name: host.build(LAUNCHERS, name, bare_setup(settings, root))  # noqa: E731
-    sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host), root)
+    make = partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, root))
+    sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host))
     try:
         await sandbox.ready()
     finally:

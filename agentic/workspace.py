@@ -365,9 +365,6 @@ class Stage(Workspace):
         self._space = space
         self.edits: dict[str, Edit] = {}
 
-    def stage(self) -> "Stage":
-        return Stage(self)
-
     def relative(self, path: str, access: Access = "read") -> str:
         """What is to be changed is asked about with the change itself; a link stands for where it leads."""
         return super().relative(path, access) if access == "read" else self._target(self._located(path, access))

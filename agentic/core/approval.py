@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from agentic.core.permissions import Judgement, Permissions, Remember
+from agentic.core.rules import STRICTNESS
 from agentic.core.sandbox import NOTHING, Allowed, Sandbox
 from agentic.errors import AgenticError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
@@ -106,7 +107,7 @@ class Approver:
     async def may_change(self, edits: Mapping[str, Edit], tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
         """Empty where files may be changed so, else why not."""
         judgements = {path: self.permissions.of_path("edit", path) for path in edits}
-        strictest = max(judgements.values(), key=lambda each: _STRICT[each.decision], default=Judgement())
+        strictest = max(judgements.values(), key=lambda each: STRICTNESS[each.decision], default=Judgement())
         if all(each.decision == "allow" for each in judgements.values()) and judgements:
             merged = Judgement("allow")
         else:
@@ -209,9 +210,6 @@ class Approver:
         for path in written:
             if why := self.permissions.protected(path):
                 yield f"{path} was changed in this session: {why}"
-
-
-_STRICT = {"deny": 3, "ask": 2, "": 1, "allow": 0}
 
 
 def _allowed(given: Iterable[str]) -> Allowed:

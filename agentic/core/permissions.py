@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentic.config import Settings
-from agentic.core.rules import Decision, Rule, Rules, exact, parse_rule, parse_table
+from agentic.core.rules import STRICTNESS, Decision, Rule, Rules, exact, parse_rule, parse_table
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError, ConfigError
 from agentic.files import read_regular, replace_file
@@ -70,7 +70,7 @@ class Permissions:
         unclear = (
             "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else "nothing here can read commands"
         )
-        strictest = max(judged, key=lambda each: _ORDER[each.decision], default=Judgement())
+        strictest = max(judged, key=lambda each: STRICTNESS[each.decision], default=Judgement())
         if strictest.decision == "deny":
             return Judgement("deny", strictest.why)
         if strictest.decision == "ask":
@@ -173,9 +173,6 @@ class Permissions:
             except ConfigError:  # of another version: the user is asked again
                 continue
         return found
-
-
-_ORDER = {"deny": 3, "ask": 2, "": 1, "allow": 0}
 
 
 def _line(command: SimpleCommand) -> str:

@@ -39,7 +39,7 @@ async def probe(name: str, launcher: CommandLauncher, safeguards: Safeguards) ->
     """Every way out, tried under this launcher; nothing at all where nothing can be run under it. Raises AgenticError."""
     with _outside() as (given, hidden, work), _environment(given["canary"]):
         known = [Safeguard("hidden", str(hidden)), *safeguards.records]
-        sandbox = Sandbox(schema.Sandbox(launcher=name), (), lambda wanted: launcher, Safeguards(known), work)
+        sandbox = Sandbox(schema.Sandbox(launcher=name), (), lambda wanted: launcher, Safeguards(known))
         try:
             await sandbox.ready()
             words = [sys.executable, "-I", "-S", str(_PROGRAM), json.dumps(given)]

@@ -17,7 +17,8 @@ from agentic.core.safeguards import fits
 from agentic.errors import ConfigError
 
 Decision = Literal["allow", "ask", "deny", ""]
-STRICTNESS: Mapping[str, int] = {"": 0, "allow": 1, "ask": 2, "deny": 3}
+# Of the parts of a whole: where nothing is said of one, the whole is not allowed.
+STRICTNESS: Mapping[str, int] = {"allow": 0, "": 1, "ask": 2, "deny": 3}
 COMMANDS = ("run", "network", "protected")  # kinds whose pattern is one of a command
 PATHS = ("read", "edit")
 _RULE = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(?:\((.*)\)\s*)?", re.DOTALL)

@@ -90,7 +90,7 @@ class Runtime:
 
     def sandbox(self, safeguards: Safeguards) -> Sandbox:
         """How the session's commands are started."""
-        return Sandbox(self.settings.sandbox, launchers_of(self.host), partial(self.build, LAUNCHERS), safeguards, self.root)
+        return Sandbox(self.settings.sandbox, launchers_of(self.host), partial(self.build, LAUNCHERS), safeguards)
 
 
 def safeguards_of(host: Host) -> Safeguards:

@@ -6,7 +6,7 @@ import shutil
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -57,13 +57,11 @@ class Sandbox:
         automatic: Sequence[str],
         build: Callable[[str], CommandLauncher],
         safeguards: Safeguards,
-        root: Path,
     ) -> None:
         self._settings = settings
         self._automatic = automatic
         self._build = build
         self._safeguards = safeguards
-        self._root = root
         self._children = Children()
         self._launcher: CommandLauncher = Unconfined()
         self.temporary = _folder()
@@ -85,15 +83,9 @@ class Sandbox:
         """Whether the user wants none."""
         return self._settings.mode == "off"
 
-    def begin(self) -> None:
-        """Starts to open, for whoever waits with `ready`."""
-        self._opening = asyncio.ensure_future(self._open())
-
     async def ready(self) -> None:
         """Raises ConfigError where a sandbox is required and none works, or the named one does not."""
-        if self._opening is None:
-            self.begin()
-        assert self._opening is not None
+        self._opening = self._opening or asyncio.ensure_future(self._open())
         await asyncio.shield(self._opening)
 
     async def _open(self) -> None:
@@ -160,13 +152,9 @@ class Sandbox:
         settings = self._settings
         writable = (folder, *(Path(path).expanduser() for path in settings.writable), *allowed.writable)
         hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
-        policy = LaunchPolicy(folder, writable, self.temporary, hidden=hidden)
-        return replace(
-            policy,
-            protected=() if allowed.protected else self._safeguards.protected_paths(folder),
-            network=settings.network or allowed.network,
-            devices=settings.devices,
-        )
+        protected = () if allowed.protected else self._safeguards.protected_paths(folder)
+        network = settings.network or allowed.network
+        return LaunchPolicy(folder, writable, self.temporary, protected, hidden, network, settings.devices)
 
     def environment(self) -> dict[str, str]:
         """Of ours, what commands need: the user may add to it; nothing else goes, least of all a key."""

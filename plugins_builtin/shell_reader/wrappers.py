@@ -1,7 +1,7 @@
 """Programs that start other programs: what is inside them."""
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from plugins_builtin.shell_reader.tables import INTERPRETERS, SHELLS
@@ -197,8 +197,3 @@ _READERS: Mapping[str, Callable[[Words], Inner]] = {
     "complete": _unknown("it has commands run later"),
     "bind": _unknown("it has commands run later"),
 }
-
-
-def names() -> Sequence[str]:
-    """All programs that are known to start others."""
-    return sorted({*_WRAPPERS, *_READERS, *SHELLS})

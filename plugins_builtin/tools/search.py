@@ -12,8 +12,8 @@ from typing import Any
 
 from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from agentic.files import shown
+from plugins_builtin.tools.search_files import MAX_LINE
 
-MAX_LINE = 200
 MAX_SECONDS = 20.0  # for one search: there are expressions that take longer than anybody lives
 _RG_ERROR = 2
 # Nothing of the user's or the project's own settings for it; the files that our walker shows, in the same order.
