@@ -3,11 +3,13 @@
 import asyncio
 import os
 import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from pathlib import Path
 
 from agentic.children import Child, Children
@@ -154,7 +156,7 @@ class Sandbox:
         hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
         protected = () if allowed.protected else self._safeguards.protected_paths(folder)
         network = settings.network or allowed.network
-        return LaunchPolicy(folder, writable, self.temporary, protected, hidden, network, settings.devices)
+        return LaunchPolicy(folder, writable, self.temporary, protected, hidden, network, settings.devices, _our_program())
 
     def environment(self) -> dict[str, str]:
         """Of ours, what commands need: the user may add to it; nothing else goes, least of all a key."""
@@ -178,6 +180,13 @@ class Sandbox:
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._children.aclose()
         shutil.rmtree(self.temporary, ignore_errors=True)
+
+
+@lru_cache(maxsize=1)
+def _our_program() -> tuple[Path, ...]:
+    """Where Python and its packages lie: what some tools run as a child is a part of a package."""
+    places = (sys.base_prefix, sys.prefix, *sys.path)
+    return tuple(dict.fromkeys(Path(place).resolve() for place in places if os.path.isabs(place) and os.path.isdir(place)))
 
 
 def _folder() -> Path:

@@ -12,6 +12,8 @@ from agentic.hooks import Provider, hookspec
 class LaunchPolicy:
     """What a command may do. It works in `folder` and reads the system, but nothing of what is `hidden`.
 
+    `readable` is what it needs to read wherever that lies, a temporary folder of others included: our own program.
+
     It writes below `writable` and `temporary` (its /tmp, where that can be), but not to what is `protected`. It reaches the
     `network`, or nothing but servers of its own. `devices` are for computing: GPUs.
     """
@@ -23,6 +25,7 @@ class LaunchPolicy:
     hidden: tuple[Path, ...] = ()
     network: bool = False
     devices: bool = False
+    readable: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

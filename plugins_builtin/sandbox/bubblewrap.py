@@ -16,6 +16,7 @@ from plugins_builtin.sandbox import seccomp
 SECONDS = 5.0
 _SOCKETS = ("/run", "/var/run")  # of docker, D-Bus, the resolver: they work through a read-only mount
 _RESOLVERS = ("/run/systemd/resolve", "/run/NetworkManager/resolv.conf", "/run/resolvconf")
+_TEMPORARY = ("/tmp", "/var/tmp")
 _DEVICES = ("/dev/dri", "/dev/kfd")
 
 
@@ -69,8 +70,11 @@ def _mounts(program: str, policy: LaunchPolicy) -> Iterator[str]:
     if policy.network:
         for resolver in _RESOLVERS:
             yield from ("--ro-bind-try", resolver, resolver)
-    for folder in ("/tmp", "/var/tmp"):
+    for folder in _TEMPORARY:
         yield from ("--bind", str(policy.temporary), folder)
+    for path in policy.readable:
+        if any(path.is_relative_to(folder) and path != Path(folder) for folder in _TEMPORARY):
+            yield from ("--ro-bind", str(path), str(path))
     yield from ("--bind", str(policy.temporary), str(policy.temporary))  # for what is agreed on by name
     for path in _existing(policy.hidden):
         yield from ("--tmpfs", str(path)) if path.is_dir() else ("--ro-bind", "/dev/null", str(path))
