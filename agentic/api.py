@@ -18,10 +18,12 @@ from typing import TYPE_CHECKING, Any, TextIO
 from agentic.config import Settings, load
 from agentic.core.approval import Approver, Ask, Reply
 from agentic.core.approval import Question as Question
-from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, launchers_of, open_runtime, safeguards_of, state_folder
+from agentic.core.command_changes import take_up_interrupted
+from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, launchers_of, open_runtime, safeguards_of
 from agentic.core.sandbox import Sandbox
 from agentic.errors import AgenticError
 from agentic.events import Event, RunFinished, RunStarted
+from agentic.folders import cache_folder, state_folder
 from agentic.logs import start_logging
 from agentic.plugins import host_of
 from agentic.sessions import Session, SessionStore
@@ -77,9 +79,11 @@ async def open_session(
 
 @asynccontextmanager
 async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[Session]:
-    store = SessionStore(state_folder() / "sessions")
+    store = session_store()
+    take_up_interrupted(root, cache_folder(), safeguards_of(runtime.host), store)
     session, notice = store.open(store.latest(root) if resume == LATEST else resume) if resume else (store.new(root), "")
     try:
+        session.tell_faults(runtime.events.warn)
         if notice:
             runtime.events.warn(notice)
         yield session
@@ -88,6 +92,11 @@ async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[S
         session.close()
         if empty:
             store.remove(session.id)
+
+
+def session_store() -> SessionStore:
+    """Where the user's sessions are."""
+    return SessionStore(state_folder() / "sessions")
 
 
 async def sandbox_status(settings: Settings, root: Path) -> Sandbox:

@@ -2,27 +2,29 @@
 
 import re
 
+# Printable by their category, and nothing is seen of them: fillers, variation selectors, controls of one script, empty Braille.
+_BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U00013430-\U0001343f\U000e0100-\U000e01ef"
 _UNSAFE = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
-    "\u00ad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, bidirectional
-    "\ud800-\udfff\U000e0000-\U000e007f]"  # lone surrogates, tags
+    "\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, bidirectional
+    "\U0001bca0-\U0001bca3\U0001d159\U0001d173-\U0001d17a"
+    f"\ud800-\udfff\U000e0000-\U000e007f{_BLANK}]"  # lone surrogates, tags
 )
-_JOINER = "(?<=[\u2600-\U0001faff\ufe0f])\u200d(?=[\u2600-\U0001faff])"
-_KEEP = "\ue000"
+_SYMBOL = "[\u00a9\u00ae\u203c-\u27ff\u2900-\u3299\U0001f000-\U0001faff]"
+_EMOJI = f"(?<=[\u2600-\U0001faff])\u200d(?=[\u2600-\U0001faff])|(?<={_SYMBOL})[\ufe0e\ufe0f]|(?<=[#*0-9])\ufe0f(?=\u20e3)"
 
 
 def sanitize(text: str) -> str:
     """`text` with every control, escape, bidi and invisible character written out as \\u{..}; tab and newline stay.
 
-    A zero-width joiner inside an emoji sequence is part of the emoji and stays too.
+    A zero-width joiner or a variation selector that is part of an emoji stays too.
     """
-    if text.replace("\n", "").replace("\t", "").isprintable():
+    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
         return text  # the patterns below take milliseconds to compile, so that waits until they are needed
-    if "\u200d" in text:
-        text = re.sub(_JOINER, _KEEP, text)
-        return re.sub(_UNSAFE, _spell_out, text).replace(_KEEP, "\u200d")
-    return re.sub(_UNSAFE, _spell_out, text)
+    return re.sub(f"(?P<emoji>{_EMOJI})|{_UNSAFE}", _spell_out, text)
 
 
 def _spell_out(match: re.Match[str]) -> str:
+    if match["emoji"] is not None:
+        return match[0]
     return "" if match[0] == "\r" else f"\\u{{{ord(match[0]):x}}}"

@@ -50,10 +50,11 @@ class FileContent:
 
 @dataclass(frozen=True, slots=True)
 class Edit:
-    """What a file holds and what it is to hold; None is no file."""
+    """What a file holds and what it is to hold; None is no file. `mode` is that of a new one, None for the usual."""
 
     before: bytes | None
     after: bytes | None
+    mode: int | None = None
 
 
 @dataclass(slots=True)
@@ -67,9 +68,10 @@ class Grants:
 class Workspace:
     """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute; names that are no text, spelled.
 
-    `claim(path)` is asked before a file is changed and may raise ToolError; `journal(path, before, after)` is told of every
-    change before it happens, None being no file. `written` are the files that were written, `originals` what those that changed
-    held before, `changes` counts what was changed. `temporary` is a folder that commands may write to, too.
+    `claim(path)` is asked before a file is changed and may raise ToolError; `journal(path, before, after, mode)` is told of every
+    change before it happens, None being no file, `mode` that of the one before. `written` are the files that were written,
+    `originals` what those that changed held before, `changes` counts what was changed. `temporary` is a folder that commands may
+    write to, too.
     """
 
     def __init__(self, root: Path) -> None:
@@ -78,7 +80,7 @@ class Workspace:
         self.originals: dict[str, bytes | None] = {}
         self.changes = 0
         self.claim: Callable[[str], None] = lambda path: None
-        self.journal: Callable[[str, bytes | None, bytes | None], None] = lambda path, before, after: None
+        self.journal: Callable[[str, bytes | None, bytes | None, int | None], None] = lambda path, before, after, mode: None
         self.grants = Grants()
         self.temporary = Path(tempfile.gettempdir())
         self._seen: dict[str, str] = {}
@@ -118,7 +120,11 @@ class Workspace:
                 raise ToolError(f"{path[:80]!r} is not a usable path") from None
         if not path.strip() or "\0" in path or any(len(os.fsencode(part)) > 255 for part in _encodable(path).split("/")):
             raise ToolError(f"{path[:80]!r} is not a usable path")
+        if path[:1] == "~" and not os.path.lexists(os.path.join(self.root, path.split("/")[0])):
+            path = os.path.expanduser(path)
         absolute = os.path.normpath(os.path.join(self.root, path))
+        if path.endswith("/") and access == "write":
+            raise ToolError(f"{path} names a folder")
         if (absolute, access) in self.grants.given or (absolute, "write") in self.grants.given:
             return absolute
         if absolute != str(self.root) and not absolute.startswith(f"{self.root}{os.sep}"):
@@ -192,8 +198,20 @@ class Workspace:
                 return os.path.lexists(self._path(name))
         return True
 
-    def write(self, path: str, data: bytes) -> bool:
-        """Replaces or creates a file; False where it held these bytes already.
+    def mode(self, path: str) -> int | None:
+        """A regular file's permission bits; None for what is none. Raises NotGranted."""
+        name = self.relative(path)
+        with self._folder() as root:
+            try:
+                descriptor, _ = self._open(root, name, os.O_RDONLY, "read")
+            except ToolError:
+                return None
+        info = os.fstat(descriptor)
+        os.close(descriptor)
+        return stat.S_IMODE(info.st_mode) if stat.S_ISREG(info.st_mode) else None
+
+    def write(self, path: str, data: bytes, mode: int | None = None) -> bool:
+        """Replaces or creates a file, a new one with `mode`; False where it held these bytes already.
 
         Mode, owner, attributes and links stay. Raises ToolError when the file changed since this run read it (nothing is written),
         NotGranted.
@@ -202,11 +220,10 @@ class Workspace:
         self.claim(name)
         before = self._before(name)
         if before is not None:
-            if name in self._seen and self._seen[name] != fingerprint(before):
-                raise ToolError(f"{name} changed since it was read; read it again before changing it")
+            self._require_seen(name, before)
             if before == data:
                 return False
-        self._change(name, before, data)
+        self._change(name, before, data, mode)
         self._wrote(name, data)
         return True
 
@@ -214,7 +231,9 @@ class Workspace:
         """Takes a file away. Raises ToolError, NotGranted."""
         name = self.relative(path, "write")
         self.claim(name)
-        self._change(name, self._data(name), None)
+        before = self._data(name)
+        self._require_seen(name, before)
+        self._change(name, before, None)
         self._seen.pop(name, None)
 
     def commit(self, edits: Mapping[str, Edit]) -> None:
@@ -225,7 +244,7 @@ class Workspace:
                 if self._before(name) != edit.before:
                     raise ToolError(f"{name} changed in the meantime; nothing was changed")
                 if edit.before != edit.after:
-                    self._change(name, edit.before, edit.after)
+                    self._change(name, edit.before, edit.after, edit.mode)
                     done.append((name, edit))
                 if edit.after is not None:
                     self._wrote(name, edit.after)
@@ -233,6 +252,10 @@ class Workspace:
             for name, edit in reversed(done):
                 self._change(name, edit.after, edit.before)
             raise
+
+    def _require_seen(self, name: str, now: bytes) -> None:
+        if name in self._seen and self._seen[name] != fingerprint(now):
+            raise ToolError(f"{name} changed since it was read; read it again before changing it")
 
     def _wrote(self, name: str, data: bytes) -> None:
         self._seen[name] = fingerprint(data)
@@ -259,33 +282,34 @@ class Workspace:
         finally:
             os.close(descriptor)
 
-    def _change(self, name: str, before: bytes | None, after: bytes | None) -> None:
+    def _change(self, name: str, before: bytes | None, after: bytes | None, mode: int | None = None) -> None:
         """Makes a change that was checked; what stands there must still be `before`."""
         with self._folder() as root:
             try:
-                self._put(root, name, before, after)
+                self._put(root, name, before, after, mode)
             except OSError as error:
                 raise ToolError(f"{name}: {error.strerror}") from error
         self.changes += 1
 
-    def _put(self, root: int, name: str, before: bytes | None, after: bytes | None) -> None:
+    def _put(self, root: int, name: str, before: bytes | None, after: bytes | None, mode: int | None) -> None:
         descriptor, real = (-1, name) if before is None else self._open(root, name, os.O_RDONLY, "write")
         try:
             path = self._path(name if after is None else real)  # a link is written through, and taken away itself
             folder, leaf = os.path.split(path if os.path.isabs(real) else os.path.relpath(path, self.root))
             with self._make_folders(root, folder) as parent:
-                self.journal(name, before, after)
+                info = os.fstat(descriptor) if before is not None else None
+                self.journal(name, before, after, stat.S_IMODE(info.st_mode) if info else None)
                 self.originals.setdefault(name, before)
 
                 def still() -> bool:
                     return before is None or _current(leaf, parent) == before
 
+                if after is None and not still():
+                    raise OSError(errno.ESTALE, "changed in the meantime; nothing was changed")
                 if after is None:
                     os.unlink(leaf, dir_fd=parent)
                 else:
-                    put(
-                        parent, leaf, after, os.fstat(descriptor) if before is not None else None, before is None, descriptor, still
-                    )
+                    put(parent, leaf, after, info, before is None, descriptor, still, mode)
         except FileExistsError as error:
             raise ToolError(f"{name} is there by now; read it before changing it") from error
         finally:
@@ -384,9 +408,9 @@ class Stage(Workspace):
             raise FileNotFoundToolError(f"{name} does not exist")
         return edit.after
 
-    def _change(self, name: str, before: bytes | None, after: bytes | None) -> None:
+    def _change(self, name: str, before: bytes | None, after: bytes | None, mode: int | None = None) -> None:
         first = self.edits.pop(name, None)
-        self.edits[name] = Edit(first.before if first else before, after)
+        self.edits[name] = Edit(first.before if first else before, after, mode)
         self.changes += 1
 
 
@@ -438,8 +462,8 @@ def _current(name: str, folder: int) -> bytes | None:
 
 
 def _regular(name: str, descriptor: int, most: int) -> tuple[os.stat_result, bytes]:
-    info = os.fstat(descriptor)
     try:
+        info = os.fstat(descriptor)
         require_regular(info, most)
         return info, read_all(descriptor, info.st_size)
     except OSError as error:

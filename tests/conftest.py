@@ -35,6 +35,9 @@ class Done:
         return [event for event in self.events if event["type"] == kind]
 
 
+PORTABLE = not hasattr(os, "O_PATH")
+"""Whether nothing of Linux's own is here: macOS, or `tests/portable`. No sandbox of ours works then."""
+
 Agentic = Callable[..., Done]
 
 
@@ -50,7 +53,7 @@ def env(home: Path) -> dict[str, str]:
     """An environment with nothing of the user's in it."""
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTIC_", "XDG_", "OPENAI_"))}
     own = {"HOME": str(home), "TERM": "dumb", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"}
-    return kept | own
+    return kept | own | ({"AGENTIC_SANDBOX_MODE": "off"} if PORTABLE else {})
 
 
 @pytest.fixture

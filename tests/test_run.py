@@ -1,7 +1,6 @@
 """`agentic run` from outside: a scripted model, real files, real commands."""
 
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ import pytest
 
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from tests.conftest import Agentic
+from tests.processes import sleepers
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
 
@@ -296,12 +296,12 @@ def test_ctrl_c_keeps_the_partial_text_and_leaves_no_child(server: FakeVLLM, env
     for line in process.stdout:
         if json.loads(line)["type"] == "tool_call":
             break
-    wait_until(lambda: len(sleepers()) >= 2)
+    wait_until(lambda: len(sleepers("987654")) >= 2)
     process.send_signal(signal.SIGINT)
     rest, _ = process.communicate(timeout=20)
     assert process.returncode == 130
     assert json.loads(rest.splitlines()[-1])["status"] == "interrupted"
-    assert sleepers() == []
+    assert sleepers("987654") == []
 
 
 def wait_until(condition: object, seconds: float = 20) -> None:
@@ -309,18 +309,6 @@ def wait_until(condition: object, seconds: float = 20) -> None:
     while not condition():  # type: ignore[operator]
         assert time.monotonic() < end, "it did not happen"
         time.sleep(0.01)
-
-
-def sleepers() -> list[int]:
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            command = Path(f"/proc/{name}/cmdline").read_bytes().split(b"\0")
-        except OSError:
-            continue
-        if command[:2] == [b"sleep", b"987654"]:
-            found.append(int(name))
-    return found
 
 
 def test_ctrl_c_while_streaming_closes_the_request(server: FakeVLLM, env: dict[str, str], work: Path) -> None:

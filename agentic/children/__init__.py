@@ -13,6 +13,7 @@ from typing import Any
 from agentic.errors import ToolError
 
 _PROGRAM = Path(__file__).parent / "keeper.py"
+_LIBRARIES = ("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # without which some Pythons do not start
 _QUIET = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 
@@ -55,7 +56,7 @@ class Children:
                 self._process = await asyncio.create_subprocess_exec(
                     *(sys.executable, "-I", "-S", str(_PROGRAM), *filter(None, sys.path)),
                     stdin=theirs.fileno(),
-                    env=_QUIET,
+                    env=_QUIET | {name: os.environ[name] for name in _LIBRARIES if name in os.environ},
                     cwd="/",
                     start_new_session=True,
                 )

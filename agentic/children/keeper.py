@@ -90,13 +90,16 @@ class Keeper:
     def _reap(self) -> None:
         with suppress(ChildProcessError):
             while (ended := os.waitpid(-1, os.WNOHANG))[0]:
-                self._wardens = {name: pid for name, pid in self._wardens.items() if pid != ended[0]}
+                for name in [name for name, pid in self._wardens.items() if pid == ended[0]]:
+                    del self._wardens[name]
+                    _tell(self._messages.link, {"id": name, "code": -signal.SIGKILL})  # where its warden told first, that counts
 
     def _handle(self, request: dict[str, Any]) -> None:
         if "end" in request:
             if pid := self._wardens.get(request["end"]):
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
+                    os.kill(pid, signal.SIGCONT)  # a command may have stopped it
         else:
             self._start(request)
 
@@ -187,9 +190,12 @@ class Warden:
         self._tell(request, code, said)
 
     def _tell(self, request: Mapping[str, Any], code: int, fault: str) -> None:
-        answer = {"id": request["id"], "code": code} | ({"fault": fault} if fault else {})
-        with suppress(OSError):
-            self._client.sendall(json.dumps(answer).encode() + b"\n")
+        _tell(self._client, {"id": request["id"], "code": code} | ({"fault": fault} if fault else {}))
+
+
+def _tell(client: socket.socket, answer: Mapping[str, Any]) -> None:
+    with suppress(OSError):
+        client.sendall(json.dumps(answer).encode() + b"\n")
 
 
 _AWAITED = {signal.SIGCHLD, signal.SIGTERM}
@@ -223,6 +229,7 @@ def _next_signal(seconds: float) -> int:
 
 def become(request: Mapping[str, Any], output: int, files: list[int], prepare: Callable[..., None] | None, fault: int) -> NoReturn:
     """The command itself: a session of its own, no input, both outputs in one, its limits, and what confines it."""
+    what = request["folder"]
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
@@ -234,7 +241,8 @@ def become(request: Mapping[str, Any], output: int, files: list[int], prepare: C
         _close_others(fault, files)
         for descriptor in files:
             os.set_inheritable(descriptor, True)
-        os.chdir(request["folder"])
+        os.chdir(what)
+        what = request["argv"][0]
         for name, value in request["limits"].items():
             _limit(getattr(resource, name, None), value)
         argv = [_numbered(word, request["names"], files) for word in request["argv"]]
@@ -242,12 +250,8 @@ def become(request: Mapping[str, Any], output: int, files: list[int], prepare: C
             prepare(**request["arguments"])
         os.execvpe(argv[0], argv, request["environment"])
     except BaseException as error:
-        os.write(fault, f"{argv_of(request)}: {getattr(error, 'strerror', '') or error}".encode()[:4000])
+        os.write(fault, f"{what}: {getattr(error, 'strerror', '') or error}".encode()[:4000])
         os._exit(127 if isinstance(error, FileNotFoundError) else 126)
-
-
-def argv_of(request: Mapping[str, Any]) -> str:
-    return str(request["argv"][0])
 
 
 def _numbered(word: str, names: list[str], files: list[int]) -> str:

@@ -1,5 +1,6 @@
 """The command line. `--version` needs neither click nor a plugin; `--help` asks plugins for theirs, and does without."""
 
+import os
 import sys
 
 # Command → (module, what it does). A module is imported only when its command runs.
@@ -68,18 +69,42 @@ def _from_plugins() -> tuple[dict[str, str], dict[str, str], str]:
 
 def main() -> None:
     """The entry point of the `agentic` command."""
-    arguments = sys.argv[1:]
+    if sys.platform == "win32":
+        print(
+            "agentic: it runs on Linux and macOS\n  → on Windows, install and start it inside WSL (`wsl --install`)",
+            file=sys.stderr,
+        )
+        sys.exit(2)
+    try:
+        sys.exit(_run(sys.argv[1:]))
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        sys.exit(unwritable(error))
+
+
+def unwritable(error: OSError) -> int:
+    """The exit code where the standard output takes no more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    if isinstance(error, BrokenPipeError):
+        return 141
+    print(f"agentic: the output cannot be written: {error.strerror}", file=sys.stderr)
+    return 1
+
+
+def _run(arguments: list[str]) -> int:
     if arguments in (["--version"], ["-V"]):
         from agentic import __version__
 
-        print(f"agentic {__version__}")
+        print(f"agentic {__version__}", flush=True)
     elif arguments in (["--help"], ["-h"]) or (not arguments and not _in_terminal()):
         print(help_text(), flush=True)
     else:
         from agentic.cli.group import invoke
 
         alone = not arguments or arguments[0].startswith("-")
-        sys.exit(invoke(["chat", *arguments] if alone else arguments))
+        return invoke(["chat", *arguments] if alone else arguments)
+    return 0
 
 
 def _in_terminal() -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from agentic import api
+from agentic.api import session_store
 from agentic.cli.loop import run
 from agentic.cli.questions import ask_in_terminal
 from agentic.cli.start import interruptible, screen_of
@@ -20,15 +21,16 @@ from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
 from agentic.core.approval import Approver, Question, Reply
 from agentic.core.conversation import Conversation
-from agentic.core.runtime import Runtime, state_folder
+from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError
 from agentic.events import EndpointSeen, Event, Typed
+from agentic.folders import state_folder
 from agentic.hooks.batching import Watches
 from agentic.hooks.chat import ChatCommand
 from agentic.plugins.guard import FAULTS
 from agentic.plugins.isolation import describe
 from agentic.sanitize import sanitize
-from agentic.sessions import Session, SessionStore
+from agentic.sessions import Session
 from agentic.sessions.undo import ChangedSince, last_turn, redo, turn_before, undo
 from agentic.workspace import Workspace
 
@@ -294,7 +296,7 @@ class Chat:
     async def _resume(self, name: str) -> None:
         if name:
             raise Reopen(self.settings, name)
-        store = SessionStore(state_folder() / "sessions")
+        store = session_store()
         mine = islice(store.of(self.root), MAX_LISTED)
         self.say("\n".join(f"{summary.id}  {summary.title}" for summary in mine) or "no sessions here")
 

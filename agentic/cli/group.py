@@ -1,5 +1,6 @@
 """Commands by name, and errors as a user reads them."""
 
+import errno
 import os
 import sys
 from collections.abc import Callable
@@ -10,9 +11,11 @@ from typing import Any
 
 import click
 
-from agentic.cli import COMMANDS, help_text
+from agentic.cli import COMMANDS, help_text, unwritable
 from agentic.errors import AgenticError, ConfigError, PluginError
 from agentic.sanitize import sanitize
+
+_FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
 
 class LazyGroup(click.Group):
@@ -95,14 +98,15 @@ def invoke(arguments: list[str]) -> int:
         return _report(ConfigError(error.format_message(), f"{error.ctx.command_path if error.ctx else 'agentic'} --help"))
     except (KeyboardInterrupt, click.Abort):
         return 130
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 141
+    except BrokenPipeError as error:
+        return unwritable(error)
     except AgenticError as error:
         if debug:
             raise
         return _report(error)
     except Exception as error:
+        if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
+            return unwritable(error)
         if debug:
             raise
         return _report(AgenticError(f"{type(error).__name__}: {error}", "this is a mistake in agentic: --debug shows where"))

@@ -10,11 +10,15 @@ from pathlib import Path
 
 import click
 
+from agentic.api import load_settings, session_store
 from agentic.commands import list_output
-from agentic.core.runtime import state_folder
+from agentic.core.command_changes import take_up_interrupted
+from agentic.core.runtime import safeguards_of
 from agentic.errors import ConfigError
+from agentic.folders import cache_folder
+from agentic.plugins import host_of
 from agentic.sanitize import sanitize
-from agentic.sessions import Session, SessionStore
+from agentic.sessions import Session
 from agentic.sessions.export import as_jsonl, as_markdown
 from agentic.sessions.undo import ChangedSince, last_turn
 from agentic.sessions.undo import redo as do_over
@@ -22,10 +26,6 @@ from agentic.sessions.undo import undo as take_back
 from agentic.workspace import Workspace
 
 _FORMATS = {"jsonl": as_jsonl, "markdown": as_markdown}
-
-
-def _store() -> SessionStore:
-    return SessionStore(state_folder() / "sessions")
 
 
 @click.group("sessions", invoke_without_command=True)
@@ -45,7 +45,7 @@ def list_(output: str) -> None:
 
 
 def _print_list(output: str) -> None:
-    for summary in _store().all():
+    for summary in session_store().all():
         if output == "jsonl":
             click.echo(json.dumps({"type": "session"} | asdict(summary)))
             continue
@@ -58,7 +58,7 @@ def _print_list(output: str) -> None:
 @click.argument("name", metavar="ID")
 def show(name: str) -> None:
     """Prints a session's conversation."""
-    with closing(_store().read(name)) as session:
+    with closing(session_store().read(name)) as session:
         for part in as_markdown(session):
             click.echo(sanitize(part))
 
@@ -69,7 +69,7 @@ def show(name: str) -> None:
 @click.option("-o", "path", type=click.Path(path_type=Path), help="A file instead of the standard output.")
 def export(name: str, form: str, path: Path | None) -> None:
     """Writes a session as JSONL (every record) or Markdown (the conversation)."""
-    with closing(_store().read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
+    with closing(session_store().read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
         for part in _FORMATS[form](session):
             file.write((sanitize(part) if file.isatty() else part) + "\n")
 
@@ -79,7 +79,7 @@ def export(name: str, form: str, path: Path | None) -> None:
 def rm(names: tuple[str, ...]) -> None:
     """Removes sessions for good."""
     for name in names:
-        click.echo(f"removed {_store().remove(name)}")
+        click.echo(f"removed {session_store().remove(name)}")
 
 
 @command.command()
@@ -88,6 +88,8 @@ def rm(names: tuple[str, ...]) -> None:
 @click.option("--yes", is_flag=True, help="Also files that changed since the session wrote them.")
 def undo(name: str, turns: int | None, yes: bool) -> None:
     """Takes back what a session's tools and commands did to the files (without ID: this folder's latest)."""
+    name = name or session_store().latest(Path.cwd())
+    _take_up_interrupted(name)
     with closing(_opened(name)) as session:
         since = last_turn(session, turns) if turns else 0
         files = _confirmed(yes, lambda force: take_back(session, _workspace(session), since, force))
@@ -105,8 +107,14 @@ def redo(name: str, yes: bool) -> None:
 
 
 def _opened(name: str) -> Session:
-    store = _store()
+    store = session_store()
     return store.open(name or store.latest(Path.cwd()))[0]
+
+
+def _take_up_interrupted(name: str) -> None:
+    with closing(session_store().read(name)) as session:
+        root = _workspace(session).root
+    take_up_interrupted(root, cache_folder(), safeguards_of(host_of(load_settings(root))), session_store())
 
 
 def _workspace(session: Session) -> Workspace:

@@ -10,6 +10,7 @@ from agentic.config.layers import Layer, Settings
 from agentic.config.schema import KEYS
 from agentic.errors import ConfigError
 from agentic.files import read_regular
+from agentic.folders import config_folder
 
 PROJECT_FILE = "agentic.toml"
 MAX_BYTES = 5_000_000  # of a TOML file
@@ -35,9 +36,7 @@ def load(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[st
 
 def user_file() -> Path:
     """The user's own file."""
-    from platformdirs import user_config_path
-
-    return user_config_path("agentic") / "config.toml"
+    return config_folder() / "config.toml"
 
 
 def find_project_file(root: Path) -> Path | None:

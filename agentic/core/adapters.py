@@ -5,8 +5,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agentic.core.runtime import Runtime, state_folder
+from agentic.core.runtime import Runtime
 from agentic.files import replace_file
+from agentic.folders import state_folder
 from agentic.hooks.protocol import ToolProtocol
 from agentic.sessions import Session
 from agentic.types import EndpointInfo

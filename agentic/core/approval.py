@@ -89,7 +89,7 @@ class Approver:
         judgement = self.permissions.of_command(command)
         asked = set(ruling.arguments.get(tool.access) or ()) if tool.access else set()
         wanted = asked | judgement.needs
-        more = wanted - judgement.granted - ({"protected", "network"} if judgement.decision == "allow" else set())
+        more = wanted - judgement.granted - ({"protected", "network", "secrets"} if judgement.decision == "allow" else set())
         free = self.free("execute") and not (more and (asked or self._ask is not None))
         judgement = replace(judgement, decision="") if judgement.decision == "allow" and asked & more else judgement
         question = Question(f"{tool.name} {command}", body=command, warnings=(*_oddities(command), *self._obeyed(written)))
@@ -124,7 +124,8 @@ class Approver:
         judgement = self.permissions.of_path(kind, wanted.path)
         if judgement.decision == "deny":
             return judgement.why
-        if judgement.decision == "allow" or (self.mode == "all" and outside and not judgement.dangers):
+        free = self.mode == "all" and outside and kind == "read" and judgement.decision != "ask"
+        if judgement.decision == "allow" or free:
             return ""
         where = ", which is outside this folder" if outside else ""
         verb = "read" if wanted.access == "read" else "change"
@@ -214,8 +215,8 @@ class Approver:
 
 def _allowed(given: Iterable[str]) -> Allowed:
     given = set(given)
-    paths = tuple(Path(os.path.expanduser(each)) for each in given - {"network", "protected"})
-    return Allowed("network" in given, "protected" in given, paths)
+    paths = tuple(Path(os.path.expanduser(each)) for each in given - {"network", "protected", "secrets"})
+    return Allowed("network" in given, "protected" in given, "secrets" in given, paths)
 
 
 @contextmanager

@@ -37,3 +37,7 @@ class Budget:
     def shrink(self, prompt: int) -> None:
         """The server found a prompt of that length too long: the window is smaller than it said."""
         self.prompt = max(1, min(self.prompt, int(prompt * TRIM_TO)))
+
+    def restore(self) -> None:
+        """As before any `shrink`."""
+        self.prompt = self.window - self.answer

@@ -1,13 +1,21 @@
 """What commands do to the files: remembered before, told and journaled after; protected files are put back."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+import os
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
+from agentic.core.protected_entries import FILE, FOLDER, PRIVATE, ProtectedEntries
 from agentic.core.safeguards import Safeguards
+from agentic.errors import AgenticError
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.sessions.snapshots import CommandChange, Snapshots
+from agentic.sessions import SessionStore
+from agentic.sessions.snapshots import UNKNOWN, CommandChange, Snapshots, any_interrupted
+from agentic.sessions.undo import Journal
 from agentic.threads import on_daemon_thread
 from agentic.types import Change, ChangeKind
 from agentic.workspace import Grants, Workspace
@@ -17,14 +25,14 @@ MAX_HELD = 16 << 20  # bytes of what was changed that are held at once
 
 
 class CommandChanges:
-    """Of one folder. `journal` is told of each change that can be taken back."""
+    """Of one folder. `journal` is told of each change that can be taken back; None, where others do that."""
 
     def __init__(
         self,
         workspace: Workspace,
         cache: Path,
         safeguards: Safeguards,
-        journal: Callable[[CommandChange], None],
+        journal: Journal | None,
         events: Dispatcher,
     ) -> None:
         self._safeguards = safeguards
@@ -32,15 +40,29 @@ class CommandChanges:
         self._events = events
         self._space = workspace.view()
         self._space.grants = Grants()
-        self._snapshots = Snapshots(workspace.root, cache, lambda: safeguards.protected_inside(workspace.root))
+        self._protected = ProtectedEntries(workspace.root, safeguards)
+        self._entries: dict[str, str] = {}
+        self._snapshots = Snapshots(workspace.root, cache, lambda: _files_of(self._entries))
         self._turn = asyncio.Lock()
         self._told = ""
+
+    @property
+    def private(self) -> tuple[Path, ...]:
+        """The files of secrets that were there before the command."""
+        return tuple(self._space.root / path for path, kind in self._entries.items() if kind == PRIVATE)
+
+    async def prepare(self) -> None:
+        """Remembers the folder for the first time, so that the first command need not wait for it."""
+        async with self._turn:
+            with suppress(OSError):  # told where a command is to run
+                await on_daemon_thread(self._snapshots.take)
 
     async def before(self) -> None:
         """The folder as it is now can be brought back. What cannot is told, once."""
         async with self._turn:
             try:
-                await on_daemon_thread(self._snapshots.take)
+                self._entries = await on_daemon_thread(self._protected.look)
+                await on_daemon_thread(partial(self._snapshots.take, self._journal.session_id if self._journal else ""))
             except OSError as error:
                 self._tell(f"what commands change cannot be taken back: {error.strerror}")
                 return
@@ -52,25 +74,34 @@ class CommandChanges:
         told: list[Change] = []
         put_back: list[str] = []
         async with self._turn:
+            before, self._entries = self._entries, await on_daemon_thread(self._protected.look)
+            if not may_change_protected:
+                put_back += _restore(self._space.root, before, self._entries)
             changes = self._snapshots.changes()
             while batch := await on_daemon_thread(partial(_batch, changes)):
                 for change in batch:  # the session's file is this thread's
                     if not may_change_protected and change.known and self._safeguards.protected(change.path):
-                        put_back.append(change.path)
-                        self._put_back(change)
+                        put_back.append(self._put_back(change))
                         continue
-                    self._journal(change)
+                    if self._journal is not None:
+                        self._journal.command(change)
                     if not change.ignored and len(told) < MAX_TOLD:
                         told.append(Change(change.path, _kind(change)))
             if put_back:
                 await on_daemon_thread(self._snapshots.take)
+            self._snapshots.ended()
         return told, put_back
 
-    def _put_back(self, change: CommandChange) -> None:
-        if change.before is None:
-            self._space.remove(change.path)
-        else:
-            self._space.write(change.path, change.before)
+    def _put_back(self, change: CommandChange) -> str:
+        """Its path, and why not where that failed: one that cannot be put back does not keep the others."""
+        try:
+            if change.before is not None:
+                self._space.write(change.path, change.before, change.mode)
+            elif self._space.exists(change.path):  # not with the folder that it was in
+                self._space.remove(change.path)
+        except AgenticError as error:
+            return f"{change.path} (not put back: {error})"
+        return change.path
 
     def _tell(self, what: str) -> None:
         if what != self._told:
@@ -80,6 +111,52 @@ class CommandChanges:
     def close(self) -> None:
         """Keeps for the next session what was learned."""
         self._snapshots.close()
+
+
+def take_up_interrupted(root: Path, cache: Path, safeguards: Safeguards, store: SessionStore) -> None:
+    """Tells the session whose command was cut off by a kill what has changed since it began, so that it can be taken back.
+
+    The user may have changed it since: it counts as changed by others, and is taken back after a question only.
+    """
+    if not any_interrupted(root, cache):
+        return
+    snapshots = Snapshots(root, cache, lambda: _files_of(ProtectedEntries(root, safeguards).look()))
+    try:
+        if name := snapshots.interrupted():
+            with closing(store.open(name)[0]) as session:
+                journal = Journal(session)
+                for change in snapshots.changes():
+                    journal.command(replace(change, after=change.after and UNKNOWN))
+            snapshots.ended()
+    except (AgenticError, OSError):
+        return  # it is no more, or another process goes on with it and does this
+    finally:
+        snapshots.close()
+
+
+def _files_of(entries: Mapping[str, str]) -> Iterator[str]:
+    return (path for path, kind in entries.items() if kind in (FILE, PRIVATE))
+
+
+def _restore(root: Path, before: Mapping[str, str], now: dict[str, str]) -> list[str]:
+    """Takes away links and folders with protected names that were not there, and makes links again; files are told otherwise."""
+    done: list[str] = []
+    for path, kind in sorted(now.items()):
+        if kind in (FILE, PRIVATE, before.get(path)) or any(path.startswith(f"{gone}/") for gone in done):
+            continue
+        with suppress(OSError):
+            if kind == FOLDER:
+                shutil.rmtree(root / path)
+            else:
+                os.unlink(root / path)
+            done.append(path)
+    for path, kind in before.items():
+        if kind not in (FILE, PRIVATE, FOLDER, now.get(path)):
+            with suppress(OSError):
+                Path(root / path).unlink(missing_ok=True)
+                os.symlink(kind.removeprefix("-> "), root / path)
+                done.append(path)
+    return list(dict.fromkeys(done))
 
 
 def _batch(changes: Iterator[CommandChange]) -> list[CommandChange]:

@@ -79,6 +79,10 @@ class Context:
         """The server took no prompt of this length: shorter ones from now on."""
         self._llm.budget.shrink(tokens)
 
+    def trust_window(self) -> None:
+        """No prompt was short enough: the next turn tries the window that the server told."""
+        self._llm.budget.restore()
+
     async def replace(self, messages: Sequence[Message]) -> None:
         """Begins the conversation anew with these."""
         await self._declare(self.history.get_messages_for_llm(), messages)

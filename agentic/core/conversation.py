@@ -1,9 +1,11 @@
 """One session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +19,7 @@ from agentic.core.judge import Judge
 from agentic.core.opening import system_message
 from agentic.core.permissions import Remember
 from agentic.core.proofs import Proofs
-from agentic.core.runtime import Runtime, cache_folder, permissions_of, safeguards_of
+from agentic.core.runtime import Runtime, permissions_of, safeguards_of
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
 from agentic.core.sections import covered_files, frozen_sections
@@ -26,7 +28,8 @@ from agentic.core.sub_agents import SubAgents
 from agentic.core.toolbox import Toolbox
 from agentic.core.workflow import Workflow
 from agentic.errors import AgenticError, TrustError
-from agentic.events import Event, SandboxReady, Warned
+from agentic.events import Event, SandboxReady
+from agentic.folders import cache_folder
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
@@ -85,7 +88,10 @@ class Conversation:
         workspace.grants.needs_word = approver.permissions.needs_word
         tools = runtime.tools(SessionMemory(session, history.blackboard), sub_agents.delegate, toolbox.find, sandbox)
         toolbox.open(tools, runtime.every("agentic_tool_sources"))
-        announcing = asyncio.ensure_future(_announce(sandbox, runtime))
+        background = [asyncio.ensure_future(_announce(sandbox, runtime))]
+        watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
+        if approver.mode == "all" or approver.can("execute"):
+            background.append(asyncio.ensure_future(watcher(workspace).prepare()))
         try:
             if approver.mode == "all":
                 await _require_sandbox(sandbox)
@@ -106,22 +112,21 @@ class Conversation:
                 calls=CallBudget(calls),
                 prompts=runtime.prompts,
                 proofs=proofs,
-                snapshots=lambda space: _watcher(snapshots, space, safeguards, journal, runtime.events),
+                snapshots=watcher,
                 instructions=frozen_sections(runtime, session),
                 covered=covered_files(runtime),
                 effort=_frozen(session, "effort", settings.llm.reasoning_effort),
                 debug=settings.ui.debug,
                 safeguards=safeguards if settings.tools.mask_secrets else None,
             )
-            if session.fault:
-                await runtime.events.emit(Warned(message=session.fault))
             agent = Agent(services, history, calls)
             proofs.run_command = agent.tools.run_command
             _adapt(agent, services, session, runtime.info.model, protocol)
             yield cls(runtime, services, agent, sub_agents, protocol)
         finally:
             await toolbox.aclose()
-            announcing.cancel()
+            for task in background:
+                task.cancel()
             for each in snapshots.values():
                 each.close()
             await sandbox.aclose()
@@ -157,8 +162,6 @@ class Conversation:
         finally:
             made = {name: count - before.get(name, 0) for name, count in self.agent.answers.items()}
             Record().add(runtime.info, self._protocol, made)
-            if session.fault:
-                await runtime.events.emit(Warned(message=session.fault))
 
 
 async def _announce(sandbox: Sandbox, runtime: Runtime) -> None:
@@ -166,6 +169,8 @@ async def _announce(sandbox: Sandbox, runtime: Runtime) -> None:
     with suppress(AgenticError):
         await sandbox.ready()
         await runtime.events.emit(SandboxReady(name=sandbox.name, gaps=tuple(sandbox.gaps)))
+        if os.geteuid() == 0 and not sandbox.confines:
+            runtime.events.warn("this is root, and nothing holds commands: they can change the whole system")
 
 
 async def _require_sandbox(sandbox: Sandbox) -> None:
@@ -183,8 +188,7 @@ def _watcher(
 ) -> CommandChanges:
     """Of each folder one: a sub-agent's worktree is another, whose changes are journaled when they are merged."""
     if space.root not in known:
-        told = journal.command if not known else lambda change: None
-        known[space.root] = CommandChanges(space, cache_folder(), safeguards, told, events)
+        known[space.root] = CommandChanges(space, cache_folder(), safeguards, None if known else journal, events)
     return known[space.root]
 
 

@@ -136,22 +136,33 @@ class Results:
         text = json.dumps({"line": number, **result, "input": _mark(source)}, ensure_ascii=False)
         self._ahead[number] = text.encode("utf-8", "replace") + b"\n"
         if number != self.done + 1:
-            self._journal.write(self._ahead[number])
-            self._journal.flush()
+            self._append(self._journal, self._ahead[number])
         self.settle()
 
     def settle(self) -> None:
         """Writes what is in order now."""
         wrote = False
         while (raw := self._ahead.pop(self.done + 1, None)) is not None:
-            self._file.write(raw)
+            self._append(self._file, raw)
             self.done += 1
             self.failed += b'"error": ' in raw and "error" in json.loads(raw)
             wrote = True
-        if wrote:
-            self._file.flush()
-            if not self._ahead:
-                self._forget_journal()
+        if wrote and not self._ahead:
+            self._forget_journal()
+
+    def _append(self, file: IO[bytes], raw: bytes) -> None:
+        """All of it or nothing. Raises AgenticError."""
+        descriptor = file.fileno()
+        end = os.fstat(descriptor).st_size
+        try:
+            left = memoryview(raw)
+            while left:
+                left = left[os.write(descriptor, left) :]
+        except OSError as error:
+            os.ftruncate(descriptor, end)
+            raise AgenticError(
+                f"{file.name} cannot be written: {error.strerror}", "make room, then start it again: what is done stays done"
+            ) from error
 
     def _forget_journal(self) -> None:
         os.ftruncate(self._journal.fileno(), 0)

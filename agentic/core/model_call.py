@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from agentic.core.context import Context
 from agentic.core.service import Emit, LlmService
-from agentic.errors import ContextOverflow, ModelOutputError
+from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
 from agentic.hooks.batching import Lane
 from agentic.types import ChatRequest, Message, ToolSpec, Usage
@@ -50,9 +50,13 @@ class ModelCall:
                 return await self._stream(make, temperature)
             except _Overflowed as overflow:
                 if overflowed:
+                    self._context.trust_window()
                     raise overflow.error from overflow
                 overflowed = True
                 self._context.overflowed(overflow.tokens)
+            except ContextOverflow:
+                self._context.trust_window()
+                raise
             except ModelOutputError as error:
                 broken += 1
                 if broken >= self._tries:
@@ -67,6 +71,12 @@ class ModelCall:
             answer = await self._llm.answer(prepared, self._lane, self._emit, making, self._context.history.partial)
         except ContextOverflow as error:
             raise _Overflowed(error, prepared.tokens) from error
+        except ModelOutputError:
+            raise
+        except AgenticError:
+            if making.message().content:  # what came before it broke off
+                self._context.history.partial(making.message().text)
+            raise
         except asyncio.CancelledError:
             if making.message().content:  # what the user has seen stays in the history
                 self._context.history.add(Message("assistant", making.message().content))

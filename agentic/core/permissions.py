@@ -59,13 +59,12 @@ class Permissions:
         readings = self._read(command)
         judged = [self._of_simple(each) for reading in readings for each in reading.commands]
         judged += [self.of_path("edit", self._inside(path)) for reading in readings for path in reading.writes]
-        dangers = (
-            tuple(danger for reading in readings for danger in (*reading.dangers, *self._secrets(reading)))
-            if self._has_floor
-            else ()
-        )
+        private = [said for reading in readings for said in self._private(reading)]
+        found = [danger for reading in readings for danger in (*reading.dangers, *self._holding_keys(reading))]
+        dangers = (*found, *private) if self._has_floor else ()
         needs = frozenset().union(*(reading.needs for reading in readings))
         needs |= {"protected"} if any(each.dangers for each in judged) else frozenset()
+        needs |= {"secrets"} if private else frozenset()
         granted = frozenset(need for need in needs if self._allows_need(need, readings))
         unclear = (
             "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else "nothing here can read commands"
@@ -80,7 +79,9 @@ class Permissions:
             return Judgement(
                 "ask" if cautious else "", f"what it does is not all known: {unclear}", dangers, needs=needs, granted=granted
             )
-        proposals = tuple(exact("run", _line(each)) for reading in readings for each in reading.commands if self._is_new(each))
+        proposals = tuple(
+            exact("run", _exact_line(each)) for reading in readings for each in reading.commands if self._is_new(each)
+        )
         allowed = bool(judged) and all(each.decision == "allow" for each in judged)
         return Judgement("allow" if allowed else "", "", dangers, proposals, needs, granted)
 
@@ -94,25 +95,41 @@ class Permissions:
         return readings
 
     def _of_simple(self, command: SimpleCommand) -> Judgement:
-        rule = self.rules.about("run", _line(command))
+        rule = self._about("run", command)
+        if command.made_up and (rule is None or rule.decision == "allow") and self.rules.may_forbid(command.words[0]):
+            return Judgement("ask", f"some words of {command.words[0]} are known only when it runs, and a rule is about them")
         if rule is not None and (rule.decision != "allow" or not command.wrapper):
             return _said(rule)
         return Judgement("allow") if command.wrapper else Judgement()
+
+    def _about(self, kind: str, command: SimpleCommand) -> Rule | None:
+        """What forbids `ls` forbids any program of that name; what allows it allows the system's."""
+        rule = self.rules.about(kind, _line(command))
+        if rule is not None and rule.decision == "allow" and command.path:
+            return self.rules.about(kind, _exact_line(command))
+        return rule
 
     def _is_new(self, command: SimpleCommand) -> bool:
         return self._of_simple(command).decision == ""
 
     def _allows_need(self, need: str, readings: Sequence[CommandReading]) -> bool:
-        rules = [self.rules.about(need, _line(each)) for reading in readings for each in reading.commands if not each.wrapper]
+        rules = [self._about(need, each) for reading in readings for each in reading.commands if not each.wrapper]
         return bool(rules) and all(rule is not None and rule.decision == "allow" for rule in rules)
 
-    def _secrets(self, reading: CommandReading) -> Iterable[str]:
+    def _holding_keys(self, reading: CommandReading) -> Iterable[str]:
         """Words that name what holds keys: a command that gets them may send them anywhere."""
+        return (f"{word} holds keys or passwords" for word, path in self._paths(reading) if self._safeguards.is_hidden(path))
+
+    def _private(self, reading: CommandReading) -> Iterable[str]:
+        """Words that name files of secrets: a command sees them only after a question."""
+        named = ((word, self._safeguards.private(self._inside(str(path)))) for word, path in self._paths(reading))
+        return (f"{word}: {what}" for word, what in named if what)
+
+    def _paths(self, reading: CommandReading) -> Iterable[tuple[str, Path]]:
         for command in reading.commands:
             for word in command.words[1:]:
-                path = Path(os.path.normpath(os.path.join(self._root, os.path.expanduser(word.partition("=")[2] or word))))
-                if any(path == hidden or path.is_relative_to(hidden) for hidden in self._safeguards.hidden):
-                    yield f"{word} holds keys or passwords"
+                path = os.path.join(self._root, os.path.expanduser(word.partition("=")[2] or word))
+                yield word, Path(os.path.normpath(path))
 
     def of_path(self, kind: str, path: str) -> Judgement:
         """Of reading ("read") or changing ("edit") a file, by its path from the root, or from the system's."""
@@ -121,7 +138,10 @@ class Permissions:
             return _said(rule)
         if kind == "edit" and not os.path.isabs(path) and (what := self._safeguards.protected(path)):
             return Judgement("ask", f"{path} is protected: {what}", (f"{path}: {what}",))
-        if kind == "read" and not (rule and rule.decision == "allow") and (what := self._safeguards.private(path)):
+        allowed = rule is not None and rule.decision == "allow"
+        if os.path.isabs(path) and not allowed and self._safeguards.is_hidden(Path(path)):
+            return Judgement("ask", f"{path} holds keys or passwords", proposals=(exact(kind, path),))
+        if kind == "read" and not allowed and (what := self._safeguards.private(path)):
             return Judgement("ask", f"{path}: {what}", proposals=(exact("read", path),))
         return _said(rule) if rule is not None else Judgement(proposals=(exact(kind, path),))
 
@@ -177,6 +197,10 @@ class Permissions:
 
 def _line(command: SimpleCommand) -> str:
     return " ".join(command.words)
+
+
+def _exact_line(command: SimpleCommand) -> str:
+    return " ".join((command.path or command.words[0], *command.words[1:]))
 
 
 def _said(rule: Rule) -> Judgement:

@@ -15,14 +15,19 @@ MAX_SAME = 3
 
 
 class SameCalls:
-    """Counts calls that gave the same since the last change: after one, running something again is no repetition."""
+    """Counts calls that gave the same since the last change: after one, running something again is no repetition.
+
+    A change that is made again and again is: what one call writes, another takes back.
+    """
 
     def __init__(self) -> None:
         self._seen: Counter[tuple[str, str, str]] = Counter()
+        self._made: Counter[tuple[str, str, str]] = Counter()
         self._changes = 0
 
     def clear(self) -> None:
         self._seen.clear()
+        self._made.clear()
 
     def most(self, done: Sequence[tuple[ToolCall, ToolOutput]], changes: int) -> tuple[int, str]:
         """(how often the most repeated of these calls was made, its tool). `changes` counts what was changed so far."""
@@ -31,8 +36,10 @@ class SameCalls:
             self._changes = changes
         keys = [(call.name, call.arguments, output.text) for call, output in done]
         self._seen.update(keys)
-        most = max(keys, key=self._seen.__getitem__, default=("", "", ""))
-        return self._seen[most], most[0]
+        self._made.update(key for key, (_, output) in zip(keys, done, strict=True) if output.changes)
+        times = {key: max(self._seen[key], self._made[key]) for key in keys}
+        most = max(keys, key=times.__getitem__, default=("", "", ""))
+        return times.get(most, 0), most[0]
 
 
 class Repetition:

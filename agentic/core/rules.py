@@ -10,6 +10,7 @@ import os
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Literal
 
@@ -19,7 +20,7 @@ from agentic.errors import ConfigError
 Decision = Literal["allow", "ask", "deny", ""]
 # Of the parts of a whole: where nothing is said of one, the whole is not allowed.
 STRICTNESS: Mapping[str, int] = {"allow": 0, "": 1, "ask": 2, "deny": 3}
-COMMANDS = ("run", "network", "protected")  # kinds whose pattern is one of a command
+COMMANDS = ("run", "network", "protected", "secrets")  # kinds whose pattern is one of a command
 PATHS = ("read", "edit")
 _RULE = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(?:\((.*)\)\s*)?", re.DOTALL)
 _OTHERS = {
@@ -36,7 +37,7 @@ _OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """`kind` is run, edit, read, fetch, mcp, network or protected, or a tool's name; `origin` says where the rule stands."""
+    """`kind` is run, edit, read, fetch, mcp, network, protected, secrets or a tool's name; `origin` is where the rule stands."""
 
     decision: Decision
     kind: str
@@ -116,6 +117,11 @@ class Rules:
     def has(self, kind: str, decisions: Sequence[Decision]) -> bool:
         """Whether there is any rule of that kind that decides so."""
         return any(rule.kind == kind and rule.decision in decisions for rule in self)
+
+    def may_forbid(self, program: str) -> bool:
+        """Whether some rule asks about, or denies, this program with certain words."""
+        forbidding = (rule for rule in self if rule.kind == "run" and rule.decision != "allow")
+        return any(rule.matches("run", program) or fnmatchcase(program, rule.pattern.split(" ")[0]) for rule in forbidding)
 
 
 def exact(kind: str, subject: str) -> str:

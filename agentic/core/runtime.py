@@ -20,6 +20,7 @@ from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answered
 from agentic.events import Event
 from agentic.extras import DISTRIBUTION
+from agentic.folders import state_folder
 from agentic.hooks import Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.screen import Renderer, RendererSetup
@@ -256,17 +257,3 @@ async def _silent_endpoints(transport: Transport) -> dict[str, AgenticError]:
     if rejected is not None:
         raise rejected
     return silent
-
-
-def state_folder() -> Path:
-    """Where agentic keeps what it learned."""
-    from platformdirs import user_state_path
-
-    return user_state_path("agentic")
-
-
-def cache_folder() -> Path:
-    """Where agentic keeps what it can do without."""
-    from platformdirs import user_cache_path
-
-    return user_cache_path("agentic")

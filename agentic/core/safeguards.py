@@ -2,17 +2,30 @@
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 
 from agentic.files.walk import VERSION_CONTROL
 from agentic.hooks.safeguards import Safeguard
 
-MAX_INSIDE = 200
 MASK = "[masked: {}]"
 MASKED = re.compile(rb"\[masked: [A-Za-z ]+\]")
+
+
+class _Names:
+    """What the last parts of patterns begin with, end with or are: most names are none of them, which is quickly said."""
+
+    def __init__(self, safeguards: Iterable[Safeguard]) -> None:
+        parts = {each.pattern.casefold().removesuffix("/**").rpartition("/")[2] for each in safeguards}
+        self._whole = {part for part in parts if not set(part) & set("*?")}
+        wild = [part for part in parts - self._whole if part.strip("*")]
+        self._begins = tuple(re.split(r"[*?]", part)[0] for part in wild if part[0] not in "*?")
+        self._ends = tuple(re.split(r"[*?]", part)[-1] for part in wild if part[0] in "*?")
+
+    def may_fit(self, name: str) -> bool:
+        name = name.casefold()
+        return name in self._whole or name.startswith(self._begins) or name.endswith(self._ends)
 
 
 class Safeguards:
@@ -21,7 +34,12 @@ class Safeguards:
     def __init__(self, safeguards: Iterable[Safeguard]) -> None:
         self.records = found = list(safeguards)
         self._protected = [each for each in found if each.kind == "protected"]
+        named = [each.pattern.split("/") for each in self._protected]
+        self.obeyed_by_version_control = {
+            words[1] for words in named if words[0] in VERSION_CONTROL and words[1:] not in ([], ["**"])
+        }
         self._private = [each for each in found if each.kind == "private"]
+        self._names = _Names((*self._protected, *self._private))
         self._secrets = [(re.compile(each.pattern), each.why) for each in found if each.kind == "secret"]
         self.hidden = tuple(Path(os.path.expanduser(each.pattern)) for each in found if each.kind == "hidden")
         self.variables = tuple(each.pattern for each in found if each.kind == "variable")
@@ -35,19 +53,18 @@ class Safeguards:
         fitting = [each for each in self._private if fits(path, each.pattern.removeprefix("!"))]
         return fitting[-1].why if fitting and not fitting[-1].pattern.startswith("!") else ""
 
+    def is_hidden(self, path: Path) -> bool:
+        """Whether commands do not see it: it holds keys, passwords or somebody's private things."""
+        return any(path == hidden or path.is_relative_to(hidden) for hidden in self.hidden)
+
     def protected_paths(self, root: Path) -> tuple[Path, ...]:
         """Those that are there, of the patterns that name one place."""
         plain = [each.pattern.removesuffix("/**") for each in self._protected]
         return tuple(root / path for path in dict.fromkeys(plain) if not set(path) & set("*?[") and (root / path).exists())
 
-    def protected_inside(self, root: Path) -> Iterator[str]:
-        """The files below those folders of version control that are named: no walk goes there."""
-        for each in self._protected:
-            folder, _, rest = each.pattern.partition("/")
-            if folder in VERSION_CONTROL and rest and rest != "**":
-                path = root / each.pattern.removesuffix("/**")
-                paths = path.rglob("*") if path.is_dir() and not path.is_symlink() else [path]
-                yield from (str(found.relative_to(root)) for found in islice(paths, MAX_INSIDE) if found.is_file())
+    def may_be_named(self, name: str) -> bool:
+        """Quickly, of a path's last part: False where no path that ends so is protected or private."""
+        return self._names.may_fit(name)
 
     def masked(self, text: str) -> tuple[str, list[str]]:
         """(the text without the secrets in it, what they were)"""

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -14,22 +15,26 @@ from pathlib import Path
 
 from agentic.children import Child, Children
 from agentic.config import schema
+from agentic.core.conceal import close_memory, conceal
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
 
 PROBE_SECONDS = 10.0
+_KEY = re.compile("KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _GIB = 1 << 30
 _PROBE = 'echo in > "$1" && ! { echo out > "$2"; } 2>/dev/null && ! cat "$3" >/dev/null 2>&1'
 
 
 @dataclass(frozen=True, slots=True)
 class Allowed:
-    """What a command may do beyond the policy: the user's own word, or a rule's."""
+    """What a command may do beyond the policy: the user's own word, or a rule's. Nor does it see the files that are `hidden`."""
 
     network: bool = False
     protected: bool = False
+    secrets: bool = False
     writable: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
 
 
 NOTHING = Allowed()
@@ -91,7 +96,13 @@ class Sandbox:
         await asyncio.shield(self._opening)
 
     async def _open(self) -> None:
+        conceal(self.withheld())
         await self._children.open()
+        await self._choose()
+        if not self.confines:
+            close_memory()
+
+    async def _choose(self) -> None:
         if self._settings.mode == "off" and not self._settings.launcher:
             return
         for name in [self._settings.launcher] if self._settings.launcher else self._automatic:
@@ -153,15 +164,16 @@ class Sandbox:
         """What a command may do that works in `folder`."""
         settings = self._settings
         writable = (folder, *(Path(path).expanduser() for path in settings.writable), *allowed.writable)
-        hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
+        hidden = (*self._safeguards.hidden, *allowed.hidden, *(Path(path).expanduser() for path in settings.hidden))
         protected = () if allowed.protected else self._safeguards.protected_paths(folder)
         network = settings.network or allowed.network
         return LaunchPolicy(folder, writable, self.temporary, protected, hidden, network, settings.devices, _our_program())
 
     def environment(self) -> dict[str, str]:
         """Of ours, what commands need: the user may add to it; nothing else goes, least of all a key."""
-        patterns = (*self._safeguards.variables, *self._settings.environment)
-        kept = {name: value for name, value in os.environ.items() if any(fnmatchcase(name, pattern) for pattern in patterns)}
+        mine, usual = self._settings.environment, self._safeguards.variables
+        names = [name for name in os.environ if _named(name, mine) or (_named(name, usual) and not _KEY.search(name))]
+        kept = {name: os.environ[name] for name in names}
         return {name: value for name, value in kept.items() if not name.startswith("AGENTIC_")} | {"TMPDIR": str(self.temporary)}
 
     def withheld(self) -> list[str]:
@@ -187,6 +199,10 @@ def _our_program() -> tuple[Path, ...]:
     """Where Python and its packages lie: what some tools run as a child is a part of a package."""
     places = (sys.base_prefix, sys.prefix, *sys.path)
     return tuple(dict.fromkeys(Path(place).resolve() for place in places if os.path.isabs(place) and os.path.isdir(place)))
+
+
+def _named(name: str, patterns: Sequence[str]) -> bool:
+    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _folder() -> Path:

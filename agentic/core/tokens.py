@@ -15,8 +15,9 @@ TOKENS_PER_IMAGE = 2_048  # what vision models make of a large picture; a server
 _TOKENS_PER_MESSAGE = 8
 _MARGIN = 1.08  # over the densest text seen so far
 _PLAUSIBLE = 0.5  # a server that reports less of what was counted exactly leaves something out (what it had in its cache)
-# Four letters, a digit, a sign, more than one space: hardly any vocabulary needs more tokens; and one for each byte of the rest.
-_PIECES = re.compile(r"[A-Za-z]{1,4}|[0-9]|[!-/:-@\[-`{-~]|\s{2,}|\n")
+# Four letters, a digit, a sign, more than one space, a control character: hardly any vocabulary needs more tokens; and one for
+# each byte of the rest.
+_PIECES = re.compile(r"[A-Za-z]{1,4}|[0-9]|[!-/:-@\[-`{-~]|\s{2,}|\n|[\x00-\x08\x0e-\x1b\x7f]")
 
 
 @dataclass(slots=True)

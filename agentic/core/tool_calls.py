@@ -124,7 +124,7 @@ class ToolCaller:
         """Asks, then runs the tool; None where the answer is no."""
         if tool.spec.runs:
             why, allowed = await self._approver.may_run(tool.spec, ruling, self._workspace.written, call.recovered)
-            ALLOWED.set(allowed)
+            ALLOWED.set(allowed if allowed.secrets else replace(allowed, hidden=ALLOWED.get().hidden))
         else:
             why = await self._approver.may_call(tool.spec, ruling, call.recovered)
         if self._is_refused(why, ruling):
@@ -195,6 +195,7 @@ class ToolCaller:
             output = await self._run(call, tool, arguments)
         else:
             await self._snapshots.before()
+            ALLOWED.set(replace(NOTHING, hidden=self._snapshots.private))
             output = await self._run(call, tool, arguments)
             changes, put_back = await self._snapshots.after(ALLOWED.get().protected)
             for change in changes:

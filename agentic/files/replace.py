@@ -20,19 +20,23 @@ def put(
     exclusive: bool = False,
     source: int = -1,
     still: Callable[[], bool] = lambda: True,
+    mode: int | None = None,
 ) -> None:
     """Writes `name` in the open `folder`. An `exclusive` one must not be there yet; `still` is asked at the last moment.
 
     Mode, owner and extended attributes are those of the file that `like` and the descriptor `source` are of; where the owner
-    cannot be kept, nothing is written. Raises OSError, ESTALE where `still` says no.
+    cannot be kept, nothing is written. A file like no other gets `mode`. Raises OSError, ESTALE where `still` says no.
     """
     beside = f".{name[:200]}.agentic-{os.getpid()}"
+    _sweep(folder, beside)
     descriptor, nameless = _temporary(folder, beside)
     try:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(data)
         if like is not None:
             _resemble(descriptor, like, source)
+        elif mode is not None:
+            os.fchmod(descriptor, mode)
         os.fsync(descriptor)
         if not still():
             raise OSError(errno.ESTALE, "changed in the meantime; nothing was changed")
@@ -42,19 +46,41 @@ def put(
             _name_new(beside, name, folder)
         elif not exclusive:
             os.rename(beside, name, src_dir_fd=folder, dst_dir_fd=folder)
-        os.fsync(folder)
+        with suppress(OSError):  # it is written, and some file systems know no such thing
+            os.fsync(folder)
     finally:
         os.close(descriptor)
-        with suppress(FileNotFoundError):
+        with suppress(OSError):
             os.unlink(beside, dir_fd=folder)
 
 
 def _temporary(folder: int, beside: str) -> tuple[int, bool]:
     """(descriptor, whether the file has no name yet: a kill leaves nothing of it then)"""
-    if _NAMELESS and os.path.isdir("/proc/self/fd"):
+    if _NAMELESS and os.access("/proc/self/fd", os.X_OK):
         with suppress(OSError):  # the file system knows no such files
             return os.open(".", os.O_WRONLY | _NAMELESS | os.O_CLOEXEC, 0o666, dir_fd=folder), True
     return os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder), False
+
+
+def _sweep(folder: int, beside: str) -> None:
+    """Takes away what a kill left of earlier writes of this file."""
+    stem = beside.rpartition("-")[0] + "-"
+    for name in os.listdir(folder):
+        if name.startswith(stem) and not _runs(name.removeprefix(stem)):
+            with suppress(OSError):
+                os.unlink(name, dir_fd=folder)
+
+
+def _runs(pid: str) -> bool:
+    try:
+        os.kill(int(pid), 0)
+    except ValueError:
+        return True  # none of ours
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return int(pid) != os.getpid()
 
 
 def _link_open(descriptor: int, name: str, folder: int) -> None:

@@ -15,8 +15,8 @@ VERSION_CONTROL = {".git", ".hg", ".svn", ".jj"}
 _OTHERS = VERSION_CONTROL | {"__pycache__", "node_modules", "venv", ".venv"}  # what other tools leave has a .gitignore of its own
 _IGNORE = ".gitignore"
 
-_Rules = tuple[tuple[str, Any], ...]
-"""(folder with a slash behind it or "", its patterns), the outermost first."""
+_Rules = tuple[tuple[str, Any, Any], ...]
+"""(folder with a slash behind it or "", its patterns, those that may be about a folder), the outermost first."""
 
 
 def files_below(root: Path, folder: str = ".") -> Iterator[str]:
@@ -118,7 +118,8 @@ def _read(path: str, folder: str, inside: int | None = None) -> _Rules:
         return ()
     from pathspec import GitIgnoreSpec
 
-    return ((folder, GitIgnoreSpec.from_lines(lines)),)
+    folders = [f"{line.rstrip()}/*" if line.rstrip().endswith("/**") else line for line in lines]  # not the folder itself
+    return ((folder, GitIgnoreSpec.from_lines(lines), GitIgnoreSpec.from_lines(folders)),)
 
 
 def _ignored(path: str, is_folder: bool, rules: _Rules) -> bool:
@@ -126,9 +127,9 @@ def _ignored(path: str, is_folder: bool, rules: _Rules) -> bool:
     if not rules:
         return False
     inside = f"{path}/" if is_folder else path
-    for folder, patterns in reversed(rules):
+    for folder, files, folders in reversed(rules):
         if inside.startswith(folder):
-            said = patterns.check_file(inside.removeprefix(folder)).include
+            said = (folders if is_folder else files).check_file(inside.removeprefix(folder)).include
             if said is not None:
                 return bool(said)
     return False

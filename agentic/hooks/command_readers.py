@@ -10,10 +10,16 @@ from agentic.hooks import Provider, hookspec
 
 @dataclass(frozen=True, slots=True)
 class SimpleCommand:
-    """One program with its words, as it would be started. A `wrapper` starts another one, which is judged for itself."""
+    """One program with its words, as it would be started. A `wrapper` starts another one, which is judged for itself.
+
+    `path` is the program's, where it is not one of the system's: a rule that allows `ls` does not mean `./ls`.
+    `made_up`: some of its words are known only when it runs.
+    """
 
     words: tuple[str, ...]
     wrapper: bool = False
+    path: str = ""
+    made_up: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic.extras import DISTRIBUTION
+from agentic.folders import config_folder
 from agentic.hooks import PROJECT
 from agentic.plugins.status import PluginStatus
 
@@ -72,9 +73,7 @@ def _candidates() -> Iterator[Candidate]:
 
 def user_folder() -> Path:
     """Where a plugin may be a single file, without packaging: for the user's own policies."""
-    from platformdirs import user_config_path
-
-    return user_config_path("agentic") / "plugins"
+    return config_folder() / "plugins"
 
 
 def _load_file(path: Path) -> Any:

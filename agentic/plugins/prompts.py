@@ -5,6 +5,7 @@ from pathlib import Path
 from string import Template
 
 from agentic.errors import ConfigError
+from agentic.folders import config_folder
 from agentic.plugins.host import Host
 
 HOOK = "agentic_prompts"
@@ -12,9 +13,7 @@ HOOK = "agentic_prompts"
 
 def user_folder() -> Path:
     """Where a user's own NAME.txt stand."""
-    from platformdirs import user_config_path
-
-    return user_config_path("agentic") / "prompts"
+    return config_folder() / "prompts"
 
 
 class Prompts:

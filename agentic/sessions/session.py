@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -42,6 +42,8 @@ class Record:
 
 class Session:
     """Records are safe from a kill once `append` returns (WAL: 20 µs); a disk that takes no more sets `fault` and costs no run."""
+
+    _tell: Callable[[str], None] | None = None
 
     def __init__(self, path: Path, root: Path | None = None) -> None:
         """Opens or creates. Raises ConfigError when another process has it open, sqlite3.DatabaseError when it is damaged."""
@@ -93,7 +95,7 @@ class Session:
         return recall_id(text)
 
     def content(self, name: str) -> bytes | None:
-        row = self._database.execute("SELECT data FROM contents WHERE id = ?", (name,)).fetchone()
+        row = rows(self._database, "SELECT data FROM contents WHERE id = ?", (name,)).fetchone()
         return bytes(row[0]) if row else None
 
     def set_metadata(self, name: str, value: str) -> None:
@@ -109,8 +111,14 @@ class Session:
 
     def all_metadata(self, like: str = "%") -> dict[str, str]:
         """Those whose names match the SQL pattern."""
-        rows = self._database.execute("SELECT name, value FROM facts WHERE name LIKE ?", (like,))
-        return {name: _metadata_value(value) for name, value in rows}
+        found = rows(self._database, "SELECT name, value FROM facts WHERE name LIKE ?", (like,))
+        return {name: _metadata_value(value) for name, value in found}
+
+    def last_time(self) -> float:
+        """When the newest record was written, 0 where there is none."""
+        for (when,) in rows(self._database, "SELECT time FROM records ORDER BY seq DESC LIMIT 1"):
+            return when if isinstance(when, float) else 0.0
+        return 0.0
 
     def records(self, *kinds: str, after: int = 0) -> Iterator[Record]:
         """In order; of these kinds, or all. Rows that cannot be read are left out."""
@@ -136,8 +144,17 @@ class Session:
         try:
             return self._database.execute(statement, values).lastrowid or 0
         except sqlite3.Error as error:
-            self.fault = self.fault or f"the session cannot be written any more ({error}); what follows is not kept"
+            if not self.fault:
+                self.fault = f"the session cannot be written any more ({error}); what follows is not kept"
+                if self._tell is not None:
+                    self._tell(self.fault)
             return 0
+
+    def tell_faults(self, tell: Callable[[str], None]) -> None:
+        """`tell` is called once, as soon as nothing is kept any more."""
+        self._tell = tell
+        if self.fault:
+            tell(self.fault)
 
     def close(self) -> None:
         self._database.close()
@@ -158,8 +175,8 @@ def connect(path: Path) -> sqlite3.Connection:
     database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
     database.text_factory = lambda data: data.decode("utf-8", "replace")
     try:
-        database.execute("PRAGMA journal_mode = WAL")
-        database.execute("PRAGMA synchronous = NORMAL")
+        rows(database, "PRAGMA journal_mode = WAL")
+        rows(database, "PRAGMA synchronous = NORMAL")
         database.executescript(_SCHEMA)
     except sqlite3.Error:
         database.close()
@@ -178,18 +195,29 @@ def _lock(path: Path) -> int:
     descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError as error:
+    except BlockingIOError as error:
         holder = os.pread(descriptor, 20, 0).decode("ascii", "replace").strip()
         os.close(descriptor)
         name = path.name.removesuffix(SUFFIX)
         raise ConfigError(f"session {name} is in use by process {holder}", "end that one first, or begin a new session") from error
+    except OSError:
+        os.close(descriptor)
+        raise
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
 
 
+def rows(database: sqlite3.Connection, query: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
+    """Raises sqlite3.DatabaseError, also for a schema that is no text."""
+    try:
+        return database.execute(query, values)
+    except UnicodeDecodeError as error:
+        raise sqlite3.DatabaseError(f"its schema is no text: {error}") from error
+
+
 def read_records(database: sqlite3.Connection, query: str, values: tuple[Any, ...]) -> Iterator[Record]:
-    for seq, when, kind, agent, data in database.execute(query, values):
+    for seq, when, kind, agent, data in rows(database, query, values):
         try:
             parsed = json.loads(data)
         except (ValueError, TypeError, RecursionError):

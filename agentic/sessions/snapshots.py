@@ -1,19 +1,24 @@
 """What a command changes or deletes can be brought back: the folder's files by content, remembered before it runs.
 
 Files are copied into one file in the user's cache, once, and again when they have changed; the repository is left alone.
+What is known of them is on the disk before the command begins: a kill in the middle of it loses nothing.
 """
 
+import errno
+import fcntl
 import hashlib
 import json
 import os
+import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
+from itertools import chain, count
 from pathlib import Path
-from stat import S_ISREG
+from stat import S_IMODE, S_ISREG
 
 from agentic.files import replace_file, shown
 from agentic.files.beneath import read_regular
@@ -27,6 +32,8 @@ MAX_IGNORED_BYTES = 1 << 20  # of a file that .gitignore leaves out: a `.env`, n
 MAX_BYTES = 1 << 30
 OLD_SECONDS = 30 * 86_400
 _CHUNK = 1 << 20
+_INDEX, _RUNNING = "index", "running"
+_NOT_KEPT = -1
 
 
 Stamp = tuple[int, int, int]
@@ -40,13 +47,14 @@ class Kept:
     stamp: Stamp
     offset: int
     ignored: bool
+    mode: int
 
 
 @dataclass(frozen=True, slots=True)
 class CommandChange:
     """What became of a file: its content before and the fingerprint of the one after; None is no file.
 
-    `known`: what it was before is known, so it can be brought back.
+    `known`: what it was before is known, so it can be brought back. `mode` are its permission bits before.
     """
 
     path: str
@@ -54,6 +62,7 @@ class CommandChange:
     after: str | None
     ignored: bool
     known: bool = True
+    mode: int | None = None
 
 
 @dataclass(slots=True)
@@ -71,7 +80,9 @@ class Snapshots:
 
     def __init__(self, root: Path, cache: Path, extra: Callable[[], Iterator[str]] = lambda: iter(())) -> None:
         self._root = root
-        self._folder = cache / "snapshots" / hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+        self._all = self._folder = _place(root, cache)
+        self._lock = -1
+        self._log = list[str]()
         self._extra = extra
         self._kept: dict[str, Kept] = {}
         self._by_folder: dict[str, set[str]] = {}
@@ -81,13 +92,35 @@ class Snapshots:
         self._watch = Watch()
         self._extra_known = set[str]()
         self._tells = False
+        self._has_looked = False
+        self._working = threading.Lock()
+        self._ends = False
 
-    def take(self) -> None:
-        """The folder as it is now is what can be brought back. Raises OSError where nothing can be kept."""
-        if self._pack < 0:
-            self._open()
-        self._tells = False
-        deque(self._update(), maxlen=0)
+    def take(self, command_of: str = "") -> None:
+        """The folder as it is now is what can be brought back. Raises OSError where nothing can be kept.
+
+        With the name of a session a command of its begins now, which `interrupted` tells of until `ended`.
+        """
+        with self._working:
+            self.open()
+            self._tells = False
+            deque(self._update(), maxlen=0)
+            self._write_log()
+            if command_of:
+                (self._folder / _RUNNING).write_text(command_of)
+
+    def ended(self) -> None:
+        """The command ended, and what it did is known."""
+        self._write_log()
+        (self._folder / _RUNNING).unlink(missing_ok=True)
+
+    def interrupted(self) -> str:
+        """The session whose command ran when its process was killed, "" for none: `changes` are what was done since it began."""
+        self.open()
+        try:
+            return (self._folder / _RUNNING).read_text()
+        except OSError:
+            return ""
 
     def changes(self) -> Iterator[CommandChange]:
         """What has changed since `take`, one after the other; at the end it is taken again."""
@@ -107,41 +140,69 @@ class Snapshots:
         return ", ".join(parts)
 
     def close(self) -> None:
-        """Keeps for the next session what was learned."""
+        """Keeps for the next session what was learned; a `take` that goes on in another thread ends at its next file."""
+        self._ends = True
+        with self._working:
+            self._close()
+
+    def _close(self) -> None:
         if self._pack < 0:
             return
         self._watch.close()
-        index = {path: [*kept.stamp, kept.offset, kept.ignored] for path, kept in self._kept.items()}
-        with suppress(OSError):
-            replace_file(self._folder / "index.json", json.dumps(index).encode())
+        if not (self._folder / _RUNNING).exists():
+            lines = [_line(path, kept.stamp, kept.offset, kept.ignored, kept.mode) for path, kept in self._kept.items()]
+            with suppress(OSError):
+                replace_file(self._folder / _INDEX, "".join(lines).encode())
         os.close(self._pack)
-        self._pack = -1
+        os.close(self._lock)
+        self._pack = self._lock = -1
 
-    def _open(self) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _forget_old(self._folder.parent)
+    def open(self) -> None:
+        """Takes up what the last session learned. Raises OSError."""
+        if self._pack >= 0:
+            return
+        self._all.mkdir(parents=True, exist_ok=True, mode=0o700)
+        _forget_old(self._all.parent)
+        os.utime(self._all)
+        self._folder, self._lock = _claimed(self._all)
         name = self._folder / "contents"
-        known = self._read_index() if name.exists() else {}
-        used = sum(kept.stamp[1] for kept in known.values())
-        if known and name.stat().st_size > 2 * used + _CHUNK:  # mostly of what is no more
-            known = {}
-        if not known:
-            name.unlink(missing_ok=True)
         self._pack = os.open(name, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         self._end = os.lseek(self._pack, 0, os.SEEK_END)
-        os.utime(self._folder)
-        self._kept = {path: kept for path, kept in known.items() if kept.offset + kept.stamp[1] <= self._end}
+        self._read_index()
+        used = sum(kept.stamp[1] for kept in self._kept.values())
+        if self._end > 2 * used + _CHUNK and not self.interrupted():  # mostly of what is no more
+            self._kept, self._missing, self._end = {}, _Missing(), 0
+            self._by_folder.clear()
+            (self._folder / _INDEX).unlink(missing_ok=True)
+            os.ftruncate(self._pack, 0)
 
-    def _read_index(self) -> dict[str, Kept]:
+    def _read_index(self) -> None:
         try:
-            index = json.loads((self._folder / "index.json").read_bytes())
-            return {path: Kept((entry[0], entry[1], entry[2]), entry[3], entry[4]) for path, entry in index.items()}
-        except (OSError, ValueError, AttributeError, IndexError, TypeError, RecursionError):
-            return {}
+            lines = (self._folder / _INDEX).read_bytes().splitlines()
+        except OSError:
+            return
+        for line in lines:
+            with suppress(ValueError, TypeError, IndexError, RecursionError):  # torn by a kill
+                path, *entry = json.loads(line)
+                self._kept.pop(path, None)
+                self._missing.paths.pop(path, None)
+                if entry and entry[3] == _NOT_KEPT:
+                    self._missing.paths[path] = (entry[0], entry[1], entry[2])
+                elif entry and entry[3] + entry[1] <= self._end:
+                    self._kept[path] = Kept((entry[0], entry[1], entry[2]), entry[3], entry[4], entry[5])
+        for path in (*self._kept, *self._missing.paths):
+            self._by_folder.setdefault(path[: path.rfind("/") + 1], set()).add(path)
+
+    def _write_log(self) -> None:
+        if self._log:
+            with open(self._folder / _INDEX, "a") as file:
+                file.write("".join(self._log))
+            self._log.clear()
 
     def _update(self) -> Iterator[CommandChange]:
         """Looks at what may have changed, keeps it, and says what did."""
-        touched = self._watch.touched() if self._by_folder else None
+        touched = self._watch.touched() if self._has_looked else None
+        self._has_looked = True
         if touched != set():
             seen = set[str]()
             for folder in folders_below(self._root) if touched is None else self._touched(touched):
@@ -174,8 +235,7 @@ class Snapshots:
                 continue
             if S_ISREG(info.st_mode):
                 here.add(path)
-                stamp = (info.st_mtime_ns, info.st_size, info.st_ino)
-                yield from self._seen(path, stamp, partial(folder.ignores, entry.name))
+                yield from self._seen(path, info, partial(folder.ignores, entry.name))
         for path in sorted(known - here):
             yield from self._gone(path)
         self._by_folder[folder.path] = here
@@ -183,40 +243,44 @@ class Snapshots:
     def _look_at_extra(self) -> Iterator[CommandChange]:
         now = set(self._extra())
         for path in sorted(now | self._extra_known):
-            stamp = self._stamp(path)
-            if stamp is not None:
-                yield from self._seen(path, stamp, lambda: True)
+            info = self._regular(path)
+            if info is not None:
+                yield from self._seen(path, info, lambda: True)
             elif path in self._kept:
                 yield from self._gone(path)
         self._extra_known = now
 
-    def _stamp(self, path: str) -> Stamp | None:
+    def _regular(self, path: str) -> os.stat_result | None:
         try:
             info = os.lstat(self._root / path)
         except OSError:
             return None
-        return (info.st_mtime_ns, info.st_size, info.st_ino) if S_ISREG(info.st_mode) else None
+        return info if S_ISREG(info.st_mode) else None
 
-    def _seen(self, path: str, stamp: Stamp, ignored: Callable[[], bool]) -> Iterator[CommandChange]:
-        kept = self._kept.get(path)
+    def _seen(self, path: str, info: os.stat_result, ignored: Callable[[], bool]) -> Iterator[CommandChange]:
+        kept, stamp = self._kept.get(path), (info.st_mtime_ns, info.st_size, info.st_ino)
         if stamp in (kept.stamp if kept else None, self._missing.paths.get(path)):
             return
         known = path not in self._missing.paths
         before = self._content(kept) if kept is not None and self._tells else None
         is_ignored = kept.ignored if kept is not None else ignored()
-        after = self._keep(path, stamp, is_ignored)
+        after = self._keep(path, stamp, is_ignored, S_IMODE(info.st_mode))
         if self._tells and (before is None or before != after):
             name = fingerprint(after) if after is not None else UNKNOWN
-            yield CommandChange(shown(path), before, name, is_ignored, known)
+            yield CommandChange(shown(path), before, name, is_ignored, known, kept.mode if kept else None)
 
     def _gone(self, path: str) -> Iterator[CommandChange]:
         kept = self._kept.pop(path, None)
         known = self._missing.paths.pop(path, None) is None
+        self._log.append(_line(path))
         if self._tells:
-            yield CommandChange(shown(path), self._content(kept) if kept else None, None, bool(kept and kept.ignored), known)
+            before, mode, was_ignored = (self._content(kept), kept.mode, kept.ignored) if kept else (None, None, False)
+            yield CommandChange(shown(path), before, None, was_ignored, known, mode)
 
-    def _keep(self, path: str, stamp: Stamp, ignored: bool) -> bytes | None:
+    def _keep(self, path: str, stamp: Stamp, ignored: bool, mode: int) -> bytes | None:
         """Copies a file's content; None where that is too much."""
+        if self._ends:
+            raise OSError(errno.ECANCELED, os.strerror(errno.ECANCELED))
         size, missing = stamp[1], self._missing
         large = size > (MAX_IGNORED_BYTES if ignored else MAX_FILE_BYTES)
         many, full = len(self._kept) >= MAX_FILES, self._end + size > MAX_BYTES
@@ -230,15 +294,48 @@ class Snapshots:
         if data is None or len(data) != size:
             self._kept.pop(path, None)
             missing.paths[path] = stamp
+            self._log.append(_line(path, stamp, _NOT_KEPT, ignored))
             return None
         missing.paths.pop(path, None)
         os.pwrite(self._pack, data, self._end)
-        self._kept[path] = Kept(stamp, self._end, ignored)
+        self._kept[path] = Kept(stamp, self._end, ignored, mode)
+        self._log.append(_line(path, stamp, self._end, ignored, mode))
         self._end += size
         return data
 
     def _content(self, kept: Kept) -> bytes:
         return os.pread(self._pack, kept.stamp[1], kept.offset)
+
+
+def any_interrupted(root: Path, cache: Path) -> bool:
+    """Whether a command may have been cut off by a kill in this folder: cheap to ask."""
+    return any(_place(root, cache).glob(f"*/{_RUNNING}"))
+
+
+def _place(root: Path, cache: Path) -> Path:
+    return cache / "snapshots" / hashlib.sha256(os.fsencode(root)).hexdigest()[:16]
+
+
+def _line(path: str, stamp: Stamp = (0, 0, 0), offset: int = 0, ignored: bool = False, mode: int = 0) -> str:
+    """Of the index: what is known of a file from now on; of one with no stamp, that it is gone."""
+    return json.dumps([path, *stamp, offset, ignored, mode] if any(stamp) else [path]) + "\n"
+
+
+def _claimed(folder: Path) -> tuple[Path, int]:
+    """(a folder in it that no other process uses, the lock that says so)"""
+    interrupted = [path.parent for path in sorted(folder.glob(f"*/{_RUNNING}"))]
+    for mine in chain(interrupted, (folder / str(number) for number in count())):
+        mine.mkdir(exist_ok=True, mode=0o700)
+        lock = os.open(mine / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            return mine, lock
+        except BlockingIOError:
+            os.close(lock)
+        except OSError:
+            os.close(lock)
+            raise
+    raise AssertionError  # count() has no end
 
 
 def _forget_old(folder: Path) -> None:

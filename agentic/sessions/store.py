@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.errors import ConfigError
-from agentic.sessions.session import SUFFIX, Session, open_readonly
+from agentic.sessions.session import SUFFIX, Session, open_readonly, rows
 
 _LARGEST = 64 << 30  # a header may say anything
 
@@ -62,7 +62,9 @@ class SessionStore:
         """For looking at, while another process may write it."""
         path = self._find(name)
         try:
-            return Session.for_reading(path)
+            session = Session.for_reading(path)
+            session.all_metadata()
+            return session
         except sqlite3.DatabaseError as error:
             raise ConfigError(
                 f"session {path.stem} is damaged: {error}", f"`agentic run --resume {path.stem}` saves what is readable"
@@ -81,7 +83,7 @@ class SessionStore:
 
     def all(self) -> Iterator[Summary]:
         """The newest first; a damaged one among them."""
-        yield from map(_summary, self._paths())
+        yield from sorted(map(_summary, self._paths()), key=lambda summary: summary.changed, reverse=True)
 
     def remove(self, name: str) -> str:
         """The id of what was removed. Raises ConfigError for one in use."""
@@ -93,7 +95,9 @@ class SessionStore:
         return path.stem
 
     def _paths(self) -> list[Path]:
-        return sorted(self._folder.glob(f"*{SUFFIX}"), key=_changed, reverse=True)
+        return [
+            path for path in sorted(self._folder.glob(f"*{SUFFIX}"), reverse=True) if path.is_file() or path.is_dir()
+        ]  # opening a FIFO waits
 
     def _find(self, name: str) -> Path:
         ids = {path.stem: path for path in self._paths()}
@@ -143,29 +147,26 @@ def _salvage(path: Path, session: Session, order: str) -> int:
     with contextlib.suppress(sqlite3.Error), contextlib.closing(open_readonly(path)) as damaged:
         for table in ("facts", "contents", "records"):
             with contextlib.suppress(sqlite3.Error):
-                for row in damaged.execute(f"SELECT * FROM {table} ORDER BY rowid{order}"):
+                for row in rows(damaged, f"SELECT * FROM {table} ORDER BY rowid{order}"):
                     count += session.copy(table, row) and table == "records"
     return count
 
 
-def _changed(path: Path) -> float:
-    """When it was written last; the newest writes are in the log beside it, which a mere look leaves there empty."""
-    times = []
-    for name in (path, path.with_name(f"{path.name}-wal")):
-        with contextlib.suppress(OSError):
-            info = name.stat()
-            times += [info.st_mtime] if info.st_size else []
-    return max(times, default=0.0)
+def _touched(path: Path) -> float:
+    with contextlib.suppress(OSError):
+        return path.stat().st_mtime
+    return 0.0
 
 
 def _summary(path: Path) -> Summary:
     facts: dict[str, str] = {}
-    state = ""
+    state, changed = "", 0.0
     try:
         session = Session.for_reading(path)
         with contextlib.closing(session):
             facts = session.all_metadata()
+            changed = session.last_time()
     except sqlite3.Error as error:
         state = f"damaged: {error}"
     size = path.stat().st_size if path.exists() else 0
-    return Summary(path.stem, facts.get("root", ""), facts.get("title", ""), _changed(path), size, state)
+    return Summary(path.stem, facts.get("root", ""), facts.get("title", ""), changed or _touched(path), size, state)

@@ -22,24 +22,26 @@ class Journal:
 
     def __init__(self, session: Session) -> None:
         self._session = session
+        self.session_id = session.id
 
-    def __call__(self, path: str, before: bytes | None, after: bytes | None) -> None:
-        self._keep(path, before, None if after is None else fingerprint(after))
+    def __call__(self, path: str, before: bytes | None, after: bytes | None, mode: int | None = None) -> None:
+        self._keep(path, before, None if after is None else fingerprint(after), mode)
 
     def command(self, change: CommandChange) -> None:
         """What a command did to a file."""
         if change.known:
-            self._keep(change.path, change.before, change.after)
+            self._keep(change.path, change.before, change.after, change.mode)
 
-    def _keep(self, path: str, before: bytes | None, after: str | None) -> None:
+    def _keep(self, path: str, before: bytes | None, after: str | None, mode: int | None) -> None:
         kept = None if before is None else self._session.keep(before)
-        self._session.append("file", {"path": path, "before": kept, "after": after})
+        self._session.append("file", {"path": path, "before": kept, "after": after, "mode": mode})
 
 
 @dataclass(slots=True)
 class _Change:
     before: str | None
     after: str | None
+    mode: int | None = None  # of the file before
 
 
 def undo(session: Session, workspace: Workspace, since: int = 0, force: bool = False) -> list[str]:
@@ -51,7 +53,8 @@ def undo(session: Session, workspace: Workspace, since: int = 0, force: bool = F
     if not seen:
         return []
     back = _restore(session, workspace, changes, force)
-    session.append("undone", {"seqs": seen, "files": {path: [kept, changes[path].before] for path, kept in back.items()}})
+    files = {path: [kept, changes[path].before, mode] for path, (kept, mode) in back.items()}
+    session.append("undone", {"seqs": seen, "files": files})
     return list(back)
 
 
@@ -63,14 +66,16 @@ def redo(session: Session, workspace: Workspace, force: bool = False) -> list[st
     if undone is None:
         return []
     files = undone.data.get("files")
-    changes = {str(path): _Change(pair[0], pair[1]) for path, pair in files.items()} if isinstance(files, dict) else {}
+    changes = {str(path): _Change(*kept) for path, kept in files.items()} if isinstance(files, dict) else {}
     back = _restore(session, workspace, changes, force)
     session.append("redone", {"undone": undone.seq})
     return list(back)
 
 
-def _restore(session: Session, workspace: Workspace, changes: Mapping[str, _Change], force: bool) -> dict[str, str | None]:
-    """Each changed file with the name of what it held. Raises ChangedSince."""
+def _restore(
+    session: Session, workspace: Workspace, changes: Mapping[str, _Change], force: bool
+) -> dict[str, tuple[str | None, int | None]]:
+    """Each changed file with the name of what it held, and its mode. Raises ChangedSince."""
     space = workspace.view()  # without a journal: what is taken back is no change to take back
     space.grants = Grants(workspace.grants.given)  # it was asked for when it was changed
     todo: dict[str, bytes | None] = {}
@@ -87,12 +92,13 @@ def _restore(session: Session, workspace: Workspace, changes: Mapping[str, _Chan
         todo[path] = before
     if changed:
         raise ChangedSince(changed)
+    modes = {path: space.mode(path) for path in todo}
     for path, before in todo.items():
         if before is None:
             space.remove(path)
         else:
-            space.write(path, before)
-    return {path: session.keep(data) if (data := now[path]) is not None else None for path in todo}
+            space.write(path, before, changes[path].mode)
+    return {path: (session.keep(data) if (data := now[path]) is not None else None, modes[path]) for path in todo}
 
 
 def last_turn(session: Session, count: int = 1) -> int:
@@ -117,11 +123,13 @@ def _changes(session: Session, since: int) -> tuple[dict[str, _Change], list[int
     changes: dict[str, _Change] = {}
     seen = []
     for record in session.records("file", after=since):
-        path, before, after = (record.data.get(name) for name in ("path", "before", "after"))
+        path, before, after, mode = (record.data.get(name) for name in ("path", "before", "after", "mode"))
         if record.seq in undone or not isinstance(path, str) or not isinstance(after, str | None):
             continue
         seen.append(record.seq)
-        known = changes.setdefault(path, _Change(before if isinstance(before, str) else None, after))
+        known = changes.setdefault(
+            path, _Change(before if isinstance(before, str) else None, after, mode if isinstance(mode, int) else None)
+        )
         known.after = after
     return changes, seen
 

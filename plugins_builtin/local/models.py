@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agentic import AgenticError, ConfigError
+from agentic.folders import data_folder
 
 BLOCK = 1 << 20
 Progress = Callable[[int], None]
@@ -71,9 +72,7 @@ class FetchError(AgenticError):
 
 def models_folder() -> Path:
     """Where fetched models lie, in the user data folder."""
-    from platformdirs import user_data_path
-
-    return user_data_path("agentic") / "models"
+    return data_folder() / "models"
 
 
 def model_path(name: str) -> Path:

@@ -6,7 +6,7 @@ PROTECTED = {
     "a shell runs it when somebody enters the folder": ".envrc **/.envrc .env .env.* .autoenv .mise.toml .tool-versions",
     "a Python of the project runs it at its start": ".venv/** venv/** **/sitecustomize.py **/usercustomize.py **/*.pth",
     "pytest runs it with every test": "**/conftest.py",
-    "agentic obeys it": "agentic.toml **/AGENTS.md **/AGENTS.override.md .agents/** .agentic/**",
+    "agentic obeys it": "**/agentic.toml **/AGENTS.md **/AGENTS.override.md .agents/** .agentic/**",
     "other agents obey it": "**/CLAUDE.md .claude/** .codex/** .cursor/** .gemini/** .opencode/** .mcp.json"
     " .aider* .github/copilot-*",
     "an editor runs or obeys it": ".vscode/** .idea/** .devcontainer/** .zed/** .nvim.lua .exrc .vimrc"
@@ -34,6 +34,7 @@ HIDDEN = """
     ~/.mysql_history ~/.local/share/fish ~/.node_repl_history ~/.cache/huggingface/token ~/.huggingface ~/.config/agentic
     ~/.local/state/agentic ~/.codex ~/.claude ~/.claude.json ~/.gemini ~/.config/opencode ~/.local/share/opencode ~/.wandb
     ~/.config/wandb ~/.kaggle ~/.databrickscfg ~/.snowflake ~/.my.cnf ~/.pgpass ~/.config/rclone ~/.s3cfg ~/.boto
+    /etc/shadow /etc/gshadow /etc/sudoers /etc/sudoers.d /etc/ssl/private
 """
 VARIABLES = """
     PATH HOME USER LOGNAME SHELL LANG LANGUAGE LC_* TZ TERM COLORTERM COLUMNS LINES HOSTNAME PWD EDITOR XDG_CONFIG_HOME

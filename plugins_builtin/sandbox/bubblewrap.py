@@ -6,7 +6,7 @@ Ubuntu's AppArmor lets exactly /usr/bin/bwrap make user namespaces.
 import os
 import shutil
 import subprocess
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -76,14 +76,20 @@ def _mounts(program: str, policy: LaunchPolicy) -> Iterator[str]:
         if any(path.is_relative_to(folder) and path != Path(folder) for folder in _TEMPORARY):
             yield from ("--ro-bind", str(path), str(path))
     yield from ("--bind", str(policy.temporary), str(policy.temporary))  # for what is agreed on by name
-    for path in _existing(policy.hidden):
-        yield from ("--tmpfs", str(path)) if path.is_dir() else ("--ro-bind", "/dev/null", str(path))
+    inside = [path for path in policy.hidden if any(folder in path.parents for folder in policy.writable)]
+    yield from _empty(path for path in policy.hidden if path not in inside)
     for path in _existing(policy.writable):
         yield from ("--bind", str(path), str(path))
     for path in _existing(policy.protected):
         yield from ("--ro-bind", str(path), str(path))
+    yield from _empty(inside)
 
 
-def _existing(paths: Sequence[Path]) -> Iterator[Path]:
+def _empty(paths: Iterable[Path]) -> Iterator[str]:
+    for path in _existing(paths):
+        yield from ("--tmpfs", str(path)) if path.is_dir() else ("--ro-bind", "/dev/null", str(path))
+
+
+def _existing(paths: Iterable[Path]) -> Iterator[Path]:
     """As they really are: a mount over a link would land elsewhere."""
     yield from (path for path in paths if path.exists() and not path.is_symlink())

@@ -25,6 +25,7 @@ class Landlock:
         version = landlock_version()
         found = [
             "protected files are put back after the command, not kept from it",
+            "files of secrets in the workspace, such as .env, can be read",
             "mode, owner and times of your own files elsewhere can be changed",
             "no servers of its own: without a network namespace there is no loopback apart",
             "names, not contents, of other processes can be seen in /proc",

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Sequence
+from itertools import takewhile
 from pathlib import Path
 
 _DISKS = re.compile(r"/dev/(sd|hd|vd|xvd|nvme|mmcblk|loop|dm-|mapper/|disk|rdisk|mem|kmem|port|sg)")
@@ -10,6 +11,7 @@ _ENDS_MACHINE = {"shutdown", "reboot", "halt", "poweroff", "telinit"}
 _DISK_PROGRAMS = re.compile(
     r"mkfs(\..+)?|fdisk|sfdisk|cfdisk|gdisk|sgdisk|parted|wipefs|blkdiscard|mkswap|cryptsetup|pvcreate|vgremove|lvremove|zpool"
 )
+_DELETES = re.compile(r"rm|shred|srm|unlink")
 _MADE_UP = "\0"
 
 
@@ -20,8 +22,8 @@ def of(words: Sequence[str], folder: Path, root: Path) -> Iterator[str]:
     targets = [word for word in rest if not word.startswith("-")]
     if name in ("rm", "chmod", "chown", "chgrp", "shred", "srm", "mv") and (name in ("mv", "shred") or _recursive(options)):
         yield from _far_reaching(name, targets[:-1] if name == "mv" else targets, folder, root)
-    if name == "find" and "-delete" in rest:
-        yield from _far_reaching("find -delete", [word for word in rest[:1] if not word.startswith("-")], folder, root)
+    if name == "find" and ("-delete" in rest or any(_DELETES.fullmatch(os.path.basename(word)) for word in rest)):
+        yield from _far_reaching("find", list(takewhile(lambda word: word[:1] not in "-(!", rest)) or ["."], folder, root)
     if name == "git":
         yield from _git(targets, rest)
     if name == "dd" and any(_DISKS.match(word.removeprefix("of=")) for word in rest if word.startswith("of=")):

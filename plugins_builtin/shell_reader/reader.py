@@ -12,27 +12,33 @@ from typing import TYPE_CHECKING
 
 from agentic import CommandReading, SimpleCommand
 from plugins_builtin.shell_reader import dangers
-from plugins_builtin.shell_reader.tables import HAZARDS, INLINE, KNOWN_VARIABLES, NEEDS, POISON
+from plugins_builtin.shell_reader.tables import HAZARDS, INERT, INLINE, KNOWN_VARIABLES, NEEDS, POISON
 from plugins_builtin.shell_reader.wrappers import Inner, inner_of
 
 if TYPE_CHECKING:
     from tree_sitter import Node, Parser
 
+_SYSTEM_FOLDERS = {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "/usr/local/sbin", "/opt/homebrew/bin"}
 MAX_LENGTH = 20_000
 MAX_COMMANDS = 500
 MAX_DEPTH = 8  # of command lines within command lines
 _ODD = re.compile(r"[^\S \t\n]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_RUNS = re.compile(r"@[A-Za-z]\}$|^\$\(\(.*[A-Za-z_]|^\$\[.*[A-Za-z_]", re.DOTALL)  # ${x@P}; names in a calculation
 # What holds other commands and starts nothing itself.
 _HOLDERS = {
     "program", "list", "pipeline", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause", "else_clause",
     "for_statement", "while_statement", "case_statement", "case_item", "negated_command", "redirected_statement", "heredoc_body",
-    "file_redirect", "heredoc_redirect", "string", "concatenation", "command_substitution", "process_substitution", "command_name",
+    "file_redirect", "heredoc_redirect", "herestring_redirect", "string", "concatenation", "command_substitution",
+    "process_substitution",
+    "command_name",
     "variable_assignment", "declaration_command", "unset_command", "test_command", "unary_expression", "binary_expression",
     "parenthesized_expression", "array", "arithmetic_expansion", "expansion", "simple_expansion",
 }  # fmt: skip
+_NO_WORDS = {"variable_assignment", "file_redirect", "heredoc_redirect", "herestring_redirect"}
 _LEAVES = {
     "word", "number", "raw_string", "string_content", "comment", "variable_name", "special_variable_name", "file_descriptor",
     "test_operator", "heredoc_start", "heredoc_content", "heredoc_end", "extglob_pattern", "regex",
+    "brace_expression",
 }  # fmt: skip
 
 
@@ -42,6 +48,12 @@ def _parser() -> "Parser":
     from tree_sitter import Language, Parser
 
     return Parser(Language(tree_sitter_bash.language()))
+
+
+def _own_program(word: str) -> str:
+    """The path of a program that is not one of the system's, "" for the others."""
+    folder = os.path.dirname(word)
+    return "" if not folder or os.path.normpath(folder) in _SYSTEM_FOLDERS else word
 
 
 class ShellReader:
@@ -82,6 +94,8 @@ class _Reading:
         if tree.root_node.has_error:
             self._is_unclear("it cannot be parsed")
         self._walk(tree.root_node, depth)
+        if "\\\n" in command:  # a shell joins the lines, in the middle of a word too; the parser splits the word there
+            self._line(command.replace("\\\n", ""), depth)
 
     def _walk(self, top: "Node", depth: int) -> None:
         waiting = [top]
@@ -95,6 +109,8 @@ class _Reading:
                 self._redirect(node)
             elif node.type == "variable_assignment":
                 self._assignment(node)
+            elif node.type in ("expansion", "arithmetic_expansion") and _RUNS.search(_source(node)):
+                self._is_unclear("it has a part that may run what a variable holds")
             elif node.is_named and node.type not in _HOLDERS and node.type not in _LEAVES:
                 self._is_unclear(f"it has a part that is not understood ({node.type.replace('_', ' ')})")
             if node.type == "compound_statement" and _source(node).startswith("(("):  # sh starts what bash calculates
@@ -103,7 +119,7 @@ class _Reading:
 
     def _command(self, node: "Node", depth: int) -> None:
         name = node.child_by_field_name("name")
-        parts = [child for child in node.children if child.is_named and child.type not in ("variable_assignment", "file_redirect")]
+        parts = [child for child in node.children if child.is_named and child.type not in _NO_WORDS]
         words = [_text(part) for part in parts]
         if name is None or not words:
             self._is_unclear("it has no program")
@@ -121,8 +137,9 @@ class _Reading:
             self._is_unclear("it has too many commands")
             return
         inner = inner_of(known, in_pipe)
-        self._commands[SimpleCommand(tuple(word.replace("\0", "…") for word in known), wrapper=inner.transparent)] = None
-        if None in words[1:]:
+        shown = tuple(word.replace("\0", "…") for word in known)
+        self._commands[SimpleCommand(shown, inner.transparent, _own_program(str(words[0])), None in words[1:])] = None
+        if None in words[1:] and name not in INERT:
             self._is_unclear(f"words of `{name}` are made up only when it runs")
         if name in self._functions:
             self._is_unclear(f"`{name}` is not the program of that name")
@@ -187,6 +204,8 @@ def _source(node: "Node") -> str:
 def _text(node: "Node") -> str | None:
     """A word as the program gets it; None where that is made up only when it runs."""
     source = _source(node)
+    if source == "{}":  # what `find` and `xargs` fill in
+        return source
     if node.type in ("command_name", "concatenation"):
         parts = [_text(child) for child in node.children if child.is_named]
         if "{" in source and any(child.type == "word" and _source(child) in "{}" for child in node.children):

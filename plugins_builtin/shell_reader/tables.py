@@ -58,7 +58,6 @@ INTERPRETERS = frozenset(
         "bc",
         "dc",
         "m4",
-        "make",
         "gdb",
         "sqlite3",
         "psql",
@@ -73,6 +72,10 @@ INTERPRETERS = frozenset(
     ]
 )
 # The option by which a program is given code.
+# What these are given changes nothing and shows no content: a word may be made up when they run.
+INERT = {
+    "echo", "true", "false", "wc", "ls", "seq", "basename", "dirname", "stat", "du", "pwd",
+}  # fmt: skip
 INLINE: Mapping[str, str] = {
     **dict.fromkeys(["python", "python2", "python3", "pypy", "pypy3"], r"-[a-zA-Z]*c|-$|--$"),
     **dict.fromkeys(["perl", "ruby"], r"-[a-zA-Z]*[eEn]|-$"),

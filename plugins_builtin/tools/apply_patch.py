@@ -223,8 +223,8 @@ def _indent(line: str) -> str:
     return line[: len(line) - len(line.lstrip())]
 
 
-Edit = tuple[str, bytes | None]
-"""A path and what it is to hold, None for no file."""
+Edit = tuple[str, bytes | None, int | None]
+"""A path, what it is to hold, None for no file, and the mode of a new one."""
 
 
 def _edits(section: Section, workspace: Workspace) -> list[Edit]:
@@ -233,20 +233,20 @@ def _edits(section: Section, workspace: Workspace) -> list[Edit]:
     if section.added is not None:
         if workspace.exists(path):
             raise ToolError(f"{path} is there already: update it instead of adding it")
-        return [(path, "".join(f"{line}\n" for line in section.added).encode("utf-8", "replace"))]
+        return [(path, "".join(f"{line}\n" for line in section.added).encode("utf-8", "replace"), None)]
     data = workspace.current(path).data
     if section.hunks is None:
-        return [(path, None)]
+        return [(path, None, None)]
     file: Text = decode(data, path)
     try:
         made = file.encode(updated(file.text, section.hunks, file.newline))
     except ToolError as error:
         raise ToolError(f"{path}: {error}; nothing of the patch was applied") from error
     if not section.move_to or (target := _path(section.move_to, workspace)) == path:
-        return [(path, made)]
+        return [(path, made, None)]
     if workspace.exists(target):
         raise ToolError(f"{path} cannot be moved to {target}, which is there already")
-    return [(target, made), (path, None)]
+    return [(target, made, workspace.mode(path)), (path, None, None)]
 
 
 def _path(path: str, workspace: Workspace) -> str:
@@ -259,13 +259,13 @@ def _path(path: str, workspace: Workspace) -> str:
 def _changed(edits: Sequence[Edit], workspace: Workspace) -> tuple[Change, ...]:
     """All of it, or none: what cannot be written raises before anything is."""
     stage, changes = workspace.stage(), []
-    for path, data in edits:
+    for path, data, mode in edits:
         there = stage.exists(path)
         if data is None:
             stage.remove(path)
             changes.append(Change(path, "deleted"))
         else:
-            changed = stage.write(path, data)
+            changed = stage.write(path, data, mode)
             changes.append(Change(path, "unchanged" if not changed else "updated" if there else "created"))
     workspace.commit(stage.edits)
     return tuple(changes)

@@ -8,6 +8,7 @@ from typing import Any
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from plugins_builtin.tools.text import decode
 
+MAX_COMPARED = 20_000  # lines, and characters of one: looking for what is nearest takes its time
 NEAREST_LINES = 12
 
 
@@ -83,6 +84,8 @@ def _reindent(lines: Sequence[str], have: str, want: str) -> list[str]:
 def _nearest(lines: Sequence[str], bare: Sequence[str], wanted: Sequence[str]) -> str:
     if not lines:
         return ": it is empty"
+    if len(lines) > MAX_COMPARED or max(map(len, lines)) > MAX_COMPARED:
+        return ""
     anchor = max(wanted, key=len)
     best = max(range(len(bare)), key=lambda i: SequenceMatcher(None, bare[i], anchor, autojunk=False).quick_ratio())
     start = max(0, min(best - len(wanted) // 2 - 2, len(lines) - NEAREST_LINES))

@@ -12,10 +12,13 @@ from typing import Any
 
 from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from agentic.files import shown
+from agentic.files.beneath import FOLDER, Beneath, open_beneath
 from plugins_builtin.tools.search_files import MAX_LINE
 
 MAX_SECONDS = 20.0  # for one search: there are expressions that take longer than anybody lives
 _RG_ERROR = 2
+_OPEN = "/proc/self/fd"
+_HAS_OPEN = os.path.isdir(_OPEN)
 # Nothing of the user's or the project's own settings for it; the files that our walker shows, in the same order.
 _FLAGS = (
     *("--no-config", "--no-messages", "--no-heading", "--with-filename", "--line-number", "--color=never", "--sort=path", "--null"),
@@ -67,14 +70,27 @@ async def _by_ripgrep(workspace: Workspace, where: str, query: str, limit: int, 
     """One line more than the limit; False where there is no ripgrep, or it cannot read the expression."""
     if (program := shutil.which("rg")) is None:
         return False
-    place = where if workspace.has_literal(where) else "."
-    async with aclosing(_lines((program, *_FLAGS, "--regexp", query, "--", place), workspace)) as lines:
+    if not workspace.has_literal(where) or not _HAS_OPEN:
+        return False
+    try:  # held open: by its name, it could be another folder by the time that ripgrep looks
+        with Beneath(workspace.root) as root:
+            folder = open_beneath(root, where, FOLDER)
+    except OSError:  # a file: quickly searched
+        return False
+    try:
+        return await _ripgrep((program, *_FLAGS, "--regexp", query, "--", "."), folder, workspace, where, limit, found)
+    finally:
+        os.close(folder)
+
+
+async def _ripgrep(words: tuple[str, ...], folder: int, workspace: Workspace, where: str, limit: int, found: list[str]) -> bool:
+    async with aclosing(_lines(words, f"{_OPEN}/{folder}")) as lines:
         async for line in lines:
             if isinstance(line, int):
                 return line != _RG_ERROR
             path, _, rest = line.partition(b"\0")
             number, _, text = rest.decode("utf-8", "replace").partition(":")
-            name = shown(os.fsdecode(path.removeprefix(b"./")))
+            name = shown(os.path.join("" if where == "." else where, os.fsdecode(path.removeprefix(b"./"))))
             if workspace.grants.needs_word(name, "read"):
                 continue
             found.append(f"{name}:{number}: {text.strip()[:MAX_LINE]}")
@@ -92,17 +108,17 @@ async def _by_hand(workspace: Workspace, where: str, query: str, limit: int, fou
     names = [name for name in names if not workspace.grants.needs_word(name, "read")]
     wanted = {"root": str(workspace.root), "query": query, "limit": limit, "names": names}
     words = (sys.executable, "-P", "-m", "plugins_builtin.tools.search_files")
-    async with aclosing(_lines(words, workspace, json.dumps(wanted).encode())) as lines:
+    async with aclosing(_lines(words, str(workspace.root), json.dumps(wanted).encode())) as lines:
         async for line in lines:
             if isinstance(line, bytes):
                 found.append(line.decode("utf-8", "replace").rstrip("\n"))
 
 
-async def _lines(words: tuple[str, ...], workspace: Workspace, stdin: bytes = b"") -> AsyncGenerator[bytes | int]:
+async def _lines(words: tuple[str, ...], folder: str, stdin: bytes = b"") -> AsyncGenerator[bytes | int]:
     """The program's lines, and its exit code at the end; it is killed when nobody reads on."""
     process = await asyncio.create_subprocess_exec(
         *words,
-        cwd=workspace.root,
+        cwd=folder,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.DEVNULL,

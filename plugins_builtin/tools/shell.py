@@ -8,8 +8,9 @@ from typing import Any
 
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
 
-LEAST_BYTES = 8_000  # of an output that are kept
+LEAST_BYTES = 2_000  # of an output that are kept
 BYTES_A_TOKEN = 4
+TOKENS_OF_NOTES = 100  # what was left out, the exit code
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
 _QUIET = (
     "CI=1",
@@ -36,7 +37,7 @@ class Run:
                 "access": {
                     "type": "array",
                     "items": {"type": "string"},
-                    "description": "beyond the sandbox: network, protected (what others run, as .git), or a folder",
+                    "description": "beyond the sandbox: network, protected (as .git), secrets (as .env), or a folder",
                 },
             },
             "required": ["command"],
@@ -54,7 +55,7 @@ class Run:
     def __init__(self, setup: ToolSetup) -> None:
         self._seconds = setup.settings.tools.command_timeout
         self._start = setup.start
-        self._bytes = max(LEAST_BYTES, setup.result_tokens * BYTES_A_TOKEN)
+        self._bytes = max(LEAST_BYTES, (setup.result_tokens - TOKENS_OF_NOTES) * BYTES_A_TOKEN)
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))

@@ -6,6 +6,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from agentic.folders import state_folder
+
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -42,9 +44,7 @@ def _flags() -> list[str]:
 
 
 def _path() -> Path:
-    from platformdirs import user_state_path
-
-    return user_state_path("agentic") / "endpoints.json"
+    return state_folder() / "endpoints.json"
 
 
 def _read() -> dict[str, Any]:

@@ -16,7 +16,7 @@ from agentic.plugins import Host
 from agentic.plugins.doors import DOORS
 
 ROOT = Path(__file__).parents[2]
-GROUND = {"children", "extras", "types", "events", "errors", "files", "sanitize", "threads", "logs"}
+GROUND = {"children", "extras", "types", "events", "errors", "files", "folders", "sanitize", "threads", "logs"}
 # Who a part of the host may import, besides itself.
 _BELOW_CORE = GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions"}
 MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
@@ -33,6 +33,15 @@ MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "cli": _BELOW_CORE | {"core", "api", "commands"},
 }
 PUBLIC = GROUND | {"wire", "workspace", "hooks", "config", "api", "commands"}
+
+
+def test_each_test_that_the_security_page_names_is_there() -> None:
+    text = (ROOT / "docs" / "security.md").read_text()
+    named = re.findall(r"`(test_\w+)\.py::(\w+)`", text)
+    assert {f"F{number}" for number in range(1, 37)} <= set(re.findall(r"^\| (F\d+) \|", text, re.MULTILINE))
+    for module, name in named:
+        paths = (ROOT / "tests").rglob(f"{module}.py")
+        assert any(f"def {name}(" in path.read_text() for path in paths), f"{module}.py has no {name}"
 
 
 def imports(path: Path) -> set[str]:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -15,7 +15,8 @@ import pytest
 from agentic.errors import AgenticError, ToolError
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.workspace import OutsideWorkspace, Workspace
-from tests.conftest import Agentic, Done
+from tests.conftest import PORTABLE, Agentic, Done
+from tests.processes import sleepers
 from tests.terminal import Terminal, terminal
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
@@ -202,13 +203,14 @@ def test_names_that_are_no_text_can_be_listed_read_searched_and_written(agentic:
 
 
 # H8: secrets.
-def test_no_command_finds_the_key(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+@pytest.mark.parametrize("sandbox", [(), ("--no-sandbox",)], ids=["in a sandbox", "without one"])
+def test_no_command_finds_the_key(agentic: Agentic, server: FakeVLLM, work: Path, sandbox: Sequence[str]) -> None:
     look = "cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c CANARY; env | grep -c CANARY; cat /proc/$PPID/environ | grep -c CANARY"
     server.script(call("run", command=look), answer("done"))
     secrets = {"AGENTIC_LLM_API_KEY": "CANARY", "GITHUB_TOKEN": "CANARY", "MY_DB_PASSWORD": "CANARY"}
-    done = agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "all", more=secrets)
+    done = agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "all", *sandbox, more=secrets)
     assert done.code == 0, done.err
-    assert results(server)[0].split("\n")[:2] == ["0", "0"], results(server)
+    assert results(server)[0].split("\n")[:3] == ["0"] * 3, results(server)
 
 
 def test_what_looks_like_a_key_is_masked_and_cannot_be_written_back(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
@@ -295,19 +297,9 @@ def test_a_signal_leaves_the_terminal_as_it_was_and_no_child(
         assert shown.restored()
         assert b"\x1b[?2004h" not in shown.raw or shown.raw.rfind(b"\x1b[?2004l") > shown.raw.rfind(b"\x1b[?2004h")
     end = time.monotonic() + 10
-    while any(b"4242" in line for line in command_lines()):
+    while sleepers("4242"):
         assert time.monotonic() < end
         time.sleep(0.05)
-
-
-def command_lines() -> list[bytes]:
-    found = []
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            found.append((folder / "cmdline").read_bytes())
-        except OSError:
-            continue
-    return [line for line in found if line.startswith(b"sleep")]
 
 
 # Medium.
@@ -465,7 +457,10 @@ def test_a_kill_in_the_middle_of_a_write_leaves_no_litter(work: Path) -> None:
     )
     (work / "a").write_text("old")
     subprocess.run([sys.executable, "-c", code, str(work)], check=False)
-    assert os.listdir(work) == ["a"] and (work / "a").read_text() == "old"
+    assert (work / "a").read_text() == "old"
+    if PORTABLE:  # no file without a name there: the next write clears up
+        Workspace(work).write("a", b"newer")
+    assert os.listdir(work) == ["a"]
 
 
 def test_owner_and_attributes_stay(work: Path) -> None:

@@ -109,19 +109,238 @@ def test_no_way_of_writing_it_gets_past_a_rule_that_denies(tmp_path: Path, way: 
         assert judgement.decision in ("deny", "ask"), (line, judgement)
 
 
-BENIGN = [
-    "git status", "git status -s", "git log --oneline -5", "git diff HEAD~1 -- src", "ls", "ls -la src", "cat a.py b.py", "echo done",
-    "grep -rn 'def main' src", "grep foo a.py | head -3", "wc -l a.py", "head -n 20 a.py && wc -l a.py", "find . -name '*.py'",
-    "find src -type f | wc -l", "echo 'a b'; ls", "ls > /dev/null", "cat a.py 2>&1 | grep x", "python3 -m pytest -q", "make test",
-    "(git status)", "for f in a b; do echo x; done", "if true; then ls; fi", "git log | head", "timeout 10 ls", "env ls",
-    "python3 script.py --fast", "sed -n '1,20p' a.py", "echo \"quoted text\"", "ls 'a b'", "cat a.py | grep -v b | wc -l",
-]  # fmt: skip
+# As people's and models' sessions have them; their programs are all allowed.
+BENIGN = r"""
+git status
+git status -s
+git status --short --branch
+git log --oneline -5
+git log --oneline --graph --all -20
+git log -p -- src/a.py
+git log --since='2 weeks ago' --pretty=format:'%h %s'
+git log -S'def main' --oneline
+git log | head
+git diff
+git diff --stat
+git diff HEAD~1 -- src
+git diff --cached --name-only
+git diff main...HEAD -- '*.py'
+git diff | cat
+git diff | grep '^+' | wc -l
+git status && git diff
+git status; git log -1
+git log -1 --format=%H
+git diff HEAD -- a.py b.py
+git diff --word-diff a.py
+git status | grep modified
+git log --follow a.py | head -40
+git diff HEAD^ HEAD
+git diff --check && echo clean
+ls
+ls -la
+ls -la src
+ls -lah src/ tests/
+ls -R src | head -50
+ls *.py
+ls src/*.py tests/*.py
+ls 'a b'
+ls "with space"/*.txt
+ls -t | head -1
+ls -1 | wc -l
+ls -d */
+ls src && ls tests
+ls nosuch || echo none
+ls -la | grep '\.py$'
+cat a.py
+cat a.py b.py
+cat -n a.py
+cat a.py | head -100
+cat a.py | grep -v b | wc -l
+cat src/a.py | sed -n '10,20p'
+cat a.py 2>&1 | grep x
+cat package.json | grep version
+cat README.md
+cat *.md | wc -w
+cat -A a.py | head
+cat src/{a,b}.py
+cat pyproject.toml setup.cfg 2>/dev/null
+cat requirements.txt | grep -i numpy
+cat Makefile && cat README.md
+echo done
+echo "quoted text"
+echo 'a b'; ls
+echo a && echo b
+echo -e "a\nb"
+echo "PATH is set"
+echo $HOME
+echo "$USER"
+echo "exit: $?"
+echo a | cat
+echo "a" | wc -c
+echo {1..5}
+echo "tests:" && ls tests
+echo one; echo two; echo three
+echo 'it is "quoted"'
+echo "it's fine"
+grep -rn 'def main' src
+grep foo a.py
+grep foo a.py | head -3
+grep -rn "TODO" --include='*.py' .
+grep -c '^import' src/a.py
+grep -E '(foo|bar)' a.py
+grep -A5 -B5 'class X' src/a.py
+grep -rl 'import os' src | head
+grep -i error log.txt | tail -20 | head -5
+grep -n "a\.b" a.py
+grep -v '^#' a.py | grep -v '^$'
+grep -rn 'x = \[' .
+grep -rn '\$HOME' scripts
+grep -w foo -r src
+grep -P '\d+' a.py
+grep -rnE "def (setUp|tearDown)" tests
+grep -q foo a.py && echo yes
+grep -q foo a.py || echo no
+grep -F '[a]' a.py
+grep -rn foo src tests docs
+grep -o 'v[0-9.]*' README.md
+grep 'a' < a.py
+head -n 20 a.py
+head -n 20 a.py && wc -l a.py
+head -50 src/a.py
+head -c 100 a.bin
+head -1 data.csv
+head -n 5 *.csv
+head a.py b.py
+head -n 100 a.py | grep def
+wc -l a.py
+wc -l src/*.py
+wc -l a.py b.py | head -1
+wc -c < a.py
+wc -w README.md
+wc -l $(git diff --name-only)
+find . -name '*.py'
+find src -type f | wc -l
+find . -name '*.py' -not -path './.venv/*'
+find . -type f -name '*.ts' | head -20
+find . -maxdepth 2 -type d
+find src -name 'a*' -o -name 'b*'
+find . -name '*.py' -size +10k
+find . -newer a.py -name '*.py'
+find . -name package.json -not -path '*/node_modules/*'
+find . -type f -mtime -1
+find . -iname '*readme*'
+find src tests -name '__init__.py'
+find . -empty -type d
+find . -name '*.py' | grep test
+find . -name '*.c' -o -name '*.h' | wc -l
+find . -path ./build -prune -o -name '*.py' -print
+find . -type l
+find . -name '*.log' | head -3
+find src -name '*.py' | xargs grep -n foo
+find . -name '*.py' | xargs wc -l
+find . -name '*.py' -exec grep -l foo {} +
+find . -name '*.py' -exec head -1 {} \;
+python3 -m pytest -q
+python3 -m pytest -x tests/test_a.py
+python3 -m pytest -k 'a and not b'
+python3 -m pytest tests/test_a.py::test_x -vv
+python3 -m pytest -q 2>&1 | head -50
+python3 -m unittest discover -s tests
+python3 -m mypy src
+python3 -m ruff check .
+python3 -m compileall -q src
+python3 script.py --fast
+python3 script.py < input.txt
+python3 -c 'print(1)'
+python3 -c "import sys; print(sys.version)"
+python3 --version
+python3 -m json.tool a.json
+python3 -m timeit 'x = 1'
+python3 -m pytest -q && echo ok
+python3 -m pytest -q || echo failed
+python3 manage.py check
+python3 -W error -m pytest -q
+python3 -m doctest a.py
+python3 a.py 1 2 3 | head
+python3 - < a.py
+python3 -m pytest --co -q | wc -l
+python3 -m pip --version
+make
+make test
+make -j4 test
+make -n build
+make lint && make test
+make -C sub test
+make test 2>&1 | head -100
+make clean test
+make VERBOSE=1
+make help | grep test
+sed -n '1,20p' a.py
+sed -n '10,$p' src/a.py | head -5
+sed 's/a/b/' a.py | head
+sed -n '/def main/,/return/p' a.py
+sed -e 's/x/y/g' -e 's/a/b/' a.txt
+sed -n 5p a.py
+sed '/^$/d' a.py | wc -l
+sed -n "3,7p" "a file.txt"
+env ls
+env FOO=1 make test
+env
+env | grep PATH
+timeout 10 ls
+timeout 60 python3 -m pytest -q
+timeout 5s make test
+time make test
+nice make test
+nohup make test
+(git status)
+{ ls; echo x; }
+for f in a b; do echo x; done
+for f in *.py; do wc -l "$f"; done
+for i in 1 2 3; do python3 a.py; done
+if true; then ls; fi
+if grep -q foo a.py; then echo yes; else echo no; fi
+while true; do echo x; done
+! grep -q foo a.py
+ls > /dev/null
+ls 2>/dev/null
+ls >/dev/null 2>&1
+make test > /dev/null && echo ok
+wc -l < a.py
+cat <<< "text"
+git log --oneline | wc -l && git status -s
+ls src | grep -v test | head -3 | wc -l
+cd src && ls
+cd tests; python3 -m pytest -q
+FOO=1 make test
+PYTHONPATH=src python3 -m pytest -q
+DEBUG=1 python3 a.py
+ls; pwd
+pwd && ls
+true && ls
+test -f a.py && cat a.py
+[ -f a.py ] && cat a.py
+ls &
+python3 -m http.server --help
+git diff -- "a b.py"
+git log --author='A B' -3
+git log --grep="fix: .*" -2
+find . -name "a[0-9].py"
+grep -rn "a|b" src | head -n 3
+cat a.py | python3 -m json.tool
+""".strip().splitlines()
 
 
 def test_what_is_allowed_stays_allowed(tmp_path: Path) -> None:
-    judge = permissions(tmp_path, [f"run({each} *)" for each in (*HARMLESS, "true")])
+    judge = permissions(tmp_path, [f"run({each} *)" for each in (*HARMLESS, "true", "cd", "pwd", "test", "tail")])
+    assert len(set(BENIGN)) >= 200
     asked = [line for line in BENIGN if judge.of_command(line).decision != "allow"]
     assert len(asked) <= len(BENIGN) * 0.05, asked
+
+
+@pytest.mark.parametrize("line", ["ls $(echo secret)", 'ls "$X"', "xargs ls < names"])
+def test_a_word_that_is_made_up_when_it_runs_is_asked_about_where_a_rule_is_about_words(tmp_path: Path, line: str) -> None:
+    assert permissions(tmp_path, ["run(*)"], deny=["run(ls secret*)"]).of_command(line).decision == "ask"
 
 
 FLOOR = [

@@ -14,6 +14,7 @@ from agentic.core.runtime import safeguards_of
 from agentic.plugins import Host
 from agentic.testing import Answer, FakeVLLM, answer, make_setup, tool_call
 from tests.conftest import Agentic, Done
+from tests.processes import sleepers
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
 # What stays open, and why: docs/security.md.
@@ -129,21 +130,11 @@ def test_the_environment_is_a_list(agentic: Agentic, server: FakeVLLM) -> None:
 LEFT = "env -i setsid sleep 6789 & setsid sleep 6789 & (sleep 6789 &) ; echo begun"
 
 
-def sleepers() -> int:
-    count = 0
-    for folder in Path("/proc").glob("[0-9]*"):
-        try:
-            count += (folder / "cmdline").read_bytes() == b"sleep\x006789\x00"
-        except OSError:
-            continue
-    return count
-
-
 @pytest.mark.parametrize("mode", [(), ("--no-sandbox",)])
 def test_nothing_is_left_of_a_command(agentic: Agentic, server: FakeVLLM, mode: tuple[str, ...]) -> None:
     server.script(call(LEFT), answer("done"))
     assert run(agentic, server, *mode).code == 0
-    assert sleepers() == 0
+    assert not sleepers("6789")
 
 
 @pytest.mark.parametrize("mode", [(), ("--no-sandbox",)])
@@ -159,7 +150,7 @@ def test_nothing_is_left_when_we_are_killed(server: FakeVLLM, env: dict[str, str
         time.sleep(0.02)
     process.send_signal(signal.SIGKILL)
     process.wait()
-    while sleepers():
+    while sleepers("6789"):
         assert time.monotonic() < end
         time.sleep(0.02)
 

@@ -260,6 +260,16 @@ def test_sanitised_text_has_no_control_and_stays_the_same_the_second_time(text: 
     assert sanitize("plain text, 한국어, 👩‍💻\n\tcode()") == "plain text, 한국어, 👩‍💻\n\tcode()"
 
 
+BLANK = "\u034f\u115f\u1160\u17b4\u180b\u2800\u3164\ufe00\ufe0e\ufe0f\uffa0\U00013430\U0001bca0\U0001d173\U000e0100\U000e01ef"
+
+
+@pytest.mark.parametrize("character", BLANK, ids=[f"U+{ord(c):04X}" for c in BLANK])
+def test_what_shows_nothing_is_spelled_out_where_it_is_no_part_of_an_emoji(character: str) -> None:
+    assert sanitize(f"rm a{character}b 1{character}") == f"rm a\\u{{{ord(character):x}}}b 1\\u{{{ord(character):x}}}"
+    emoji = "❤\ufe0f ☎\ufe0e 1\ufe0f\u20e3 👩‍❤\ufe0f‍👩"
+    assert sanitize(emoji) == emoji
+
+
 def bare(text: str) -> str:
     import re
 

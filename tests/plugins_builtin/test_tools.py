@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import re
 import sysconfig
 import time
 from collections.abc import Mapping
@@ -18,8 +19,9 @@ from plugins_builtin.syntax import agentic_after_tool
 from plugins_builtin.tools.edit import EditFile, replace
 from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
 from plugins_builtin.tools.search import Search
-from plugins_builtin.tools.shell import Output, Run
+from plugins_builtin.tools.shell import LEAST_BYTES, Output, Run
 from plugins_builtin.tools.text import decode
+from tests.processes import sleepers
 
 
 def do(tool: Any, work: Path | Workspace, **arguments: object) -> ToolOutput:
@@ -187,25 +189,13 @@ COMMANDS = {
 MINE = str(100_000 + os.getpid())  # seconds that nobody else sleeps: tests run side by side
 
 
-def left_over() -> list[str]:
-    found = []
-    for name in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            command = Path(f"/proc/{name}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if command.startswith(b"sleep\0" + MINE.encode()):
-            found.append(name)
-    return found
-
-
 @pytest.mark.parametrize("line", COMMANDS)
 def test_a_command_ends_and_leaves_nothing_running(work: Path, line: str) -> None:
     started = time.monotonic()
     output = do(command(5), work, command=line.replace("7777", MINE))
     assert time.monotonic() - started < 5
     assert COMMANDS[line] in (None, output.exit_code)
-    assert left_over() == []
+    assert sleepers(MINE) == []
 
 
 @pytest.mark.parametrize("line", ["sleep 7777", "setsid sleep 7777 & sleep 7777", "trap '' TERM; sleep 7777", "yes"])
@@ -213,7 +203,7 @@ def test_a_command_that_takes_too_long_is_stopped(work: Path, line: str) -> None
     output = do(command(1), work, command=line.replace("7777", MINE))
     assert (output.exit_code, output.failed) == (124, True)
     assert "stopped after 1 s" in output.text
-    assert left_over() == []
+    assert sleepers(MINE) == []
 
 
 def test_long_output_keeps_head_and_tail_with_the_exact_count(work: Path) -> None:
@@ -221,7 +211,9 @@ def test_long_output_keeps_head_and_tail_with_the_exact_count(work: Path) -> Non
     total = sum(len(f"{n}\n") for n in range(1, 100001))
     assert output.text.startswith("1\n2\n")
     assert "99999\n100000\n(exit code 0)" in output.text
-    assert f"... {total - 8000} bytes left out ..." in output.text
+    shown = output.text.removesuffix("(exit code 0)")
+    ((marker, left_out),) = re.findall(r"(\n?\.\.\. (\d+) bytes left out \.\.\.\n?)", shown)
+    assert int(left_out) + len(shown) - len(marker) == total
 
 
 @given(st.lists(st.binary(max_size=3000), max_size=12))
@@ -230,11 +222,11 @@ def test_head_tail_and_count_add_up(chunks: list[bytes]) -> None:
     for chunk in chunks:
         output.add(chunk)
     whole = b"".join(chunks)
-    if len(whole) <= 8000:
+    if len(whole) <= LEAST_BYTES:
         assert bytes(output._head + output._tail) == whole
     else:
-        assert bytes(output._head) == whole[:4000]
-        assert bytes(output._tail) == whole[-4000:]
+        assert bytes(output._head) == whole[: LEAST_BYTES // 2]
+        assert bytes(output._tail) == whole[-(LEAST_BYTES // 2) :]
     output.text()
 
 

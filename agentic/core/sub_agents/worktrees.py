@@ -17,6 +17,8 @@ from agentic.errors import ToolError
 from agentic.threads import on_daemon_thread
 from agentic.workspace import FileNotFoundToolError, Workspace
 
+_HOME = "agentic-"  # what the folders of our worktrees begin with
+
 Check = Callable[[], Awaitable[str]]
 """Runs what shows whether the whole works: "" where it does or nothing can be said, else what fails."""
 
@@ -28,6 +30,17 @@ class _Tree:
     top: Path
     root: Path
     base: Mapping[str, str]
+
+
+def _unfinished(listing: str) -> list[str]:
+    """The worktrees of ours whose making was cut off by a kill: they are at no commit."""
+    found = []
+    for entry in listing.split("\0\0"):
+        fields = dict(line.partition(" ")[::2] for line in entry.split("\0") if line)
+        path = fields.get("worktree", "")
+        if not fields.get("HEAD", "0").strip("0") and Path(path).parent.parent.name.startswith(_HOME):
+            found.append(path)
+    return found
 
 
 class Worktrees:
@@ -50,7 +63,10 @@ class Worktrees:
             raise ToolError(f"git says that {workspace.root.name} belongs to {top}")
         await git(top, "rev-parse", "--verify", "HEAD")
         await git(top, "worktree", "prune")
-        return cls(workspace, top, Path(tempfile.mkdtemp(prefix="agentic-")), check)
+        for path in _unfinished((await git(top, "worktree", "list", "--porcelain", "-z")).decode(errors="surrogateescape")):
+            with suppress(ToolError):
+                await git(top, "worktree", "remove", "--force", "--force", path)
+        return cls(workspace, top, Path(tempfile.mkdtemp(prefix=_HOME)), check)
 
     async def add(self, agent: str) -> Path:
         """The folder as this agent has it to itself."""

@@ -1,0 +1,103 @@
+"""What has a protected name in a folder, wherever it lies: what a command may not leave there, and what it may not change."""
+
+import os
+import time
+from collections import deque
+from collections.abc import Iterator
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentic.core.safeguards import Safeguards
+from agentic.files.walk import VERSION_CONTROL
+
+MAX_BELOW = 500  # entries below one protected folder, the shallow ones: `.venv/bin`, the top of its packages
+FILE, FOLDER, PRIVATE = "file", "folder", "private"
+_HUGE = {"node_modules", "__pycache__"}  # nothing of what is in them is obeyed by those that obey names
+_TICK_NS = 100_000_000  # a folder that changed just now may change again without another time
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """A folder's time of change, its entries with protected or private names, and the folders in it."""
+
+    changed: int
+    named: dict[str, str]
+    folders: tuple[str, ...]
+
+
+class ProtectedEntries:
+    """Of one folder. Everything here blocks."""
+
+    def __init__(self, root: Path, safeguards: Safeguards) -> None:
+        self._root = root
+        self._safeguards = safeguards
+        self._seen: dict[str, _Seen] = {}
+
+    def look(self) -> dict[str, str]:
+        """By path from the root: "file", "folder", or "-> TARGET" of a link; "private" for files of secrets, protected or not.
+
+        No link is followed; what is ignored is looked at, too. Folders in which nothing was made, renamed or removed since the
+        last look are not read again.
+        """
+        found: dict[str, str] = {}
+        seen: dict[str, _Seen] = {}
+        waiting = deque([""])
+        while waiting:
+            path = waiting.popleft()
+            with suppress(OSError):
+                seen[path] = folder = self._folder(path)
+                waiting.extend(folder.folders)
+                found.update(folder.named)
+        self._seen = seen
+        for path in [path for path, kind in found.items() if kind == FOLDER]:
+            found.update(self._below(path))
+        return found
+
+    def _folder(self, path: str) -> _Seen:
+        known, now = self._seen.get(path), time.time_ns()
+        changed = os.lstat(os.path.join(self._root, path)).st_ctime_ns  # which nobody can set
+        if known is not None and known.changed == changed:
+            return known
+        named: dict[str, str] = {}
+        folders = []
+        for entry in _inside(self._root, path):
+            if self._safeguards.may_be_named(entry.name) and (kind := self._kind_of_named(entry, path + entry.name)):
+                named[path + entry.name] = kind
+            elif entry.is_dir(follow_symlinks=False) and entry.name not in _HUGE:
+                folders.append(f"{path}{entry.name}/")
+        return _Seen(changed if changed < now - _TICK_NS else 0, named, tuple(folders))
+
+    def _kind_of_named(self, entry: "os.DirEntry[str]", path: str) -> str:
+        """The kind of what is protected or private, "" for the rest."""
+        if entry.is_file(follow_symlinks=False) and self._safeguards.private(path):
+            return PRIVATE
+        return _kind(entry) if self._safeguards.protected(path) else ""
+
+    def _below(self, top: str) -> dict[str, str]:
+        """All that lies in a protected folder, up to MAX_BELOW; of version control, what it runs or obeys."""
+        found: dict[str, str] = {}
+        waiting = deque([f"{top}/"])
+        of_version_control = os.path.basename(top) in VERSION_CONTROL
+        while waiting and len(found) < MAX_BELOW:
+            folder = waiting.popleft()
+            for entry in _inside(self._root, folder):
+                path = folder + entry.name
+                if of_version_control and folder == f"{top}/" and entry.name not in self._safeguards.obeyed_by_version_control:
+                    continue
+                found[path] = _kind(entry)
+                if found[path] == FOLDER:
+                    waiting.append(f"{path}/")
+        return found
+
+
+def _inside(root: Path, folder: str) -> Iterator["os.DirEntry[str]"]:
+    with suppress(OSError), os.scandir(os.path.join(root, folder)) as entries:
+        yield from entries
+
+
+def _kind(entry: "os.DirEntry[str]") -> str:
+    if entry.is_symlink():
+        with suppress(OSError):
+            return f"-> {os.readlink(entry.path)}"
+    return FOLDER if entry.is_dir(follow_symlinks=False) else FILE

@@ -1,0 +1,99 @@
+"""What holding commands costs: a command under each launcher, and remembering a folder so that a command can be taken back.
+
+python benchmarks/sandbox.py
+"""
+
+import asyncio
+import os
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from agentic.config import schema
+from agentic.core.protected_entries import ProtectedEntries
+from agentic.core.runtime import safeguards_of
+from agentic.core.sandbox import Sandbox
+from agentic.errors import AgenticError
+from agentic.plugins import Host
+from agentic.sessions.snapshots import Snapshots
+from agentic.testing import make_setup
+
+COMMANDS = 100
+FILES, FILE_BYTES = 20_000, 26_000  # half a gigabyte
+
+
+def main() -> None:
+    asyncio.run(commands())
+    with tempfile.TemporaryDirectory(dir=os.environ.get("BENCH_FOLDER")) as folder:
+        remembering(Path(folder))
+
+
+async def commands() -> None:
+    bare = 0.0
+    for name in ("", "landlock", "bubblewrap"):
+        times = await starts(name)
+        if not times:
+            print(f"{name}: does not work here")
+            continue
+        median = statistics.median(times)
+        bare = bare or median
+        print(f"{name or 'unconfined':<10} `true` p50 {median:5.1f} ms, p90 {times[int(0.9 * len(times))]:5.1f} ms,"
+              f" {median - bare:+.1f} ms (reach 10)")  # fmt: skip
+
+
+async def starts(name: str) -> list[float]:
+    host = Host()
+    settings = schema.Sandbox(launcher=name) if name else schema.Sandbox(mode="off")
+    sandbox = Sandbox(
+        settings,
+        (),
+        lambda wanted: host.build("agentic_command_launchers", wanted, lambda *more: make_setup()),
+        safeguards_of(host),
+    )
+    null = os.open(os.devnull, os.O_WRONLY)
+    times = []
+    try:
+        await sandbox.ready()
+        with tempfile.TemporaryDirectory() as folder:
+            work = Path(os.path.realpath(folder))  # noqa: ASYNC240 - once
+            for _ in range(COMMANDS):
+                started = time.perf_counter()
+                child = await sandbox.start(("/bin/true",), work, null)
+                await child.wait()
+                times.append(1000 * (time.perf_counter() - started))
+    except AgenticError:
+        return []
+    finally:
+        os.close(null)
+        await sandbox.aclose()
+    return sorted(times)
+
+
+def remembering(top: Path) -> None:
+    root = top / "project"
+    for number in range(FILES // 50):
+        folder = root / f"p{number % 20}" / f"q{number}"
+        folder.mkdir(parents=True)
+        for file in range(50):
+            (folder / f"m{file}.py").write_bytes(os.urandom(16) * (FILE_BYTES // 16))
+    snapshots = Snapshots(root, top / "cache")
+    print(f"{FILES} files, {FILES * FILE_BYTES >> 20} MB: first {timed(snapshots.take):.0f} ms", end="")
+    again = sorted(timed(snapshots.take) for _ in range(20))
+    protected = ProtectedEntries(root, safeguards_of(Host()))
+    protected.look()
+    names = sorted(timed(protected.look) for _ in range(20))
+    print(f"; nothing changed {statistics.median(again):.2f} ms (reach 30)")
+    print(f"looking for protected names {statistics.median(names):.1f} ms, twice a command")
+    snapshots.close()
+
+
+def timed(work: Callable[[], object]) -> float:
+    started = time.perf_counter()
+    work()
+    return 1000 * (time.perf_counter() - started)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,26 @@
+"""Which processes run, on any system."""
+
+import subprocess
+from pathlib import Path
+
+from tests.conftest import PORTABLE
+
+
+def sleepers(seconds: str) -> list[int]:
+    """The processes that are `sleep SECONDS`, or whose number begins so."""
+    return [pid for pid, words in _commands() if words[0] == "sleep" and words[1:] and words[1].startswith(seconds)]
+
+
+def _commands() -> list[tuple[int, list[str]]]:
+    if PORTABLE:
+        listing = subprocess.run(["ps", "-axo", "pid=,stat=,args="], capture_output=True, text=True).stdout
+        rows = [line.split() for line in listing.splitlines()]
+        return [(int(pid), words) for pid, state, *words in rows if words and state[0] != "Z"]
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        try:
+            words = (folder / "cmdline").read_bytes().decode("utf-8", "replace").split("\0")
+        except OSError:
+            continue
+        found.append((int(folder.name), words))
+    return found
