@@ -40,10 +40,11 @@ Sink = Callable[[Event], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A renderer by name, and where it writes; "" is none."""
+    """A renderer by name, and where it writes; "" is none. `confirm` puts a yes-or-no question to the user."""
 
     renderer: str = ""
     stdout: TextIO | None = None
+    confirm: Callable[[str], bool] = lambda question: False
 
 
 def load_settings(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[str, ...] = ()) -> Settings:
@@ -64,7 +65,7 @@ async def open_run(
     with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230 - nothing blocks there
         stdout = screen.stdout if screen and screen.stdout else nowhere
         name = (screen.renderer if screen else "") or host.stand_in("agentic_renderers")
-        async with open_runtime(settings, host, root, name, stdout, sink) as runtime:
+        async with open_runtime(settings, host, root, name, stdout, sink, (screen or Screen()).confirm) as runtime:
             yield runtime
 
 

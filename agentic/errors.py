@@ -36,6 +36,10 @@ class EndpointUnavailable(TransportError):
     """Refused, reset, silent past a deadline, or 5xx: the other endpoint takes the request at once."""
 
 
+class Unreachable(EndpointUnavailable):
+    """No connection could be made: the server never saw the request."""
+
+
 class Overloaded(EndpointUnavailable):
     """503 or 429: the other endpoint, then a jittered pause. `retry_after` in seconds, 0 where the server does not say."""
 
@@ -48,14 +52,14 @@ class StreamBroken(EndpointUnavailable):
     """The stream ended without a terminal finish_reason: what came is not an answer."""
 
 
-def none_answered(failures: Mapping[str, AgenticError]) -> EndpointUnavailable:
-    """One error for all endpoints: what was tried and what happened at each."""
+def none_answered(failures: Mapping[str, AgenticError], what: str = "no endpoint answered") -> EndpointUnavailable:
+    """One error for all endpoints: `what` was tried, and what happened at each."""
     lines = []
     for endpoint, error in failures.items():
         cause = str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: ")
         lines.append(f"  {endpoint}: {cause}" + (f" ({error.remedy})" if error.remedy else ""))
     remedy = "start vLLM (`agentic serve` prints how), name another server with --endpoint URL, or use the embedded engine: --local"
-    return EndpointUnavailable("\n".join(["no endpoint answered", *lines]), remedy)
+    return EndpointUnavailable("\n".join([what, *lines]), remedy)
 
 
 class RequestRejected(TransportError):

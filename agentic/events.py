@@ -193,6 +193,19 @@ class Failover(Event):
     resumed: int = 0
 
 
+class Retrying(Event):
+    """No endpoint took the request, or the answer broke off everywhere: it is tried again in so many `seconds`.
+
+    `attempt` counts from 1 since it last got further, `why` is the last failure, at `endpoint`.
+    """
+
+    type = "retrying"
+    endpoint: str
+    why: str
+    seconds: float
+    attempt: int
+
+
 class EndpointSeen(Event):
     """How busy an endpoint is, twice a second while it works for us; shares of 1, seconds, our `places` and `lanes` there.
 

@@ -18,6 +18,8 @@ from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.types import ChatRequest, Outcome
 from agentic.wire import AnswerBuilder
 
+ASK_RETRY_SECONDS = 20.0  # somebody waits for one answer
+
 
 @click.command("ask", cls=RunCommand)
 @click.argument("prompt", required=sys.stdin is None or sys.stdin.isatty(), default=None)
@@ -28,6 +30,9 @@ def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> 
     text = "\n\n".join(part for part in (prompt, _standard_input()) if part)
     if not text.strip():
         raise ConfigError("nothing was asked", "agentic ask PROMPT, or pipe a text into it")
+
+    if settings.origins["llm.retry_seconds"] == "default":
+        settings = settings.changed("llm.retry_seconds", ASK_RETRY_SECONDS, "ask")
 
     async def work(runtime: Runtime, session: Session) -> None:
         await api.carry_out(runtime, session, "ask", text, _answer(runtime, session, text))

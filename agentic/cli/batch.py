@@ -6,7 +6,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO
+from typing import Any
 
 import click
 
@@ -15,35 +15,83 @@ from agentic.cli.loop import run
 from agentic.cli.start import interruptible
 from agentic.commands import RunCommand, model_options
 from agentic.config import Settings
-from agentic.core.jobs import Job, Results, read_job
+from agentic.core.jobs import Job, Results, Shard, ShardLines, read_job
+from agentic.core.jobs import merge as merged
 from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.batching import Lane
 
-SUBMITTED = 128  # at once; how many of them are in flight is the batcher's business
-AHEAD = 1024  # lines that may be done before an earlier one is: all that is kept in memory
+AHEAD = 4  # times as many lines as can be in flight may be done before an earlier one is: all that is kept in memory
 
 Advance = Callable[[int], None]
 """Called with the bytes of the input that are done."""
 
 
-@click.command("batch", cls=RunCommand)
+_EXISTING = click.Path(path_type=Path, exists=True, dir_okay=False)
+_TARGET = click.option("-o", "--out", "target", metavar="OUT.jsonl", type=click.Path(path_type=Path, dir_okay=False), required=True)
+
+
+class _BatchCommand(RunCommand):
+    """`batch merge` is a command of its own; anything else in its place is a file."""
+
+    def make_context(
+        self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
+    ) -> click.Context:
+        if args[:1] == ["merge"]:
+            return merge.make_context(f"{info_name} merge", args[1:], parent, **extra)
+        return super().make_context(info_name, args, parent, **extra)
+
+
+class _ShardType(click.ParamType):  # type: ignore[type-arg]
+    name = "I/N"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Shard:
+        part, _, of = str(value).partition("/")
+        if not (part.isdecimal() and of.isdecimal() and 1 <= int(part) <= int(of)):
+            self.fail(f"{value!r} is no share: 1/4 to 4/4 are the four of four", param, ctx)
+        return Shard(int(part), int(of))
+
+
+@click.command("merge")
+@click.argument(
+    "parts", metavar="PART.jsonl...", type=click.Path(path_type=Path, exists=True, dir_okay=False), nargs=-1, required=True
+)
+@click.option("-o", "--out", "target", metavar="OUT.jsonl", type=click.Path(path_type=Path, dir_okay=False), required=True)
+def merge(parts: tuple[Path, ...], target: Path) -> None:
+    """Puts the results of all shards into one file, in the order of the input.
+
+    For example: agentic batch merge out*.jsonl -o all.jsonl
+    """
+    if any(part.resolve() == target.resolve() for part in parts):
+        raise ConfigError(f"{target} is one of the parts", "name another one with -o")
+    print(f"{merged(parts, target)} lines in {target}", file=sys.stderr)
+
+
+@click.command("batch", cls=_BatchCommand)
 @click.argument("source", metavar="IN.jsonl", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("-o", "--out", "target", metavar="OUT.jsonl", type=click.Path(path_type=Path, dir_okay=False), required=True)
+@click.option(
+    "--shard", metavar="I/N", type=_ShardType(), default="1/1", help="Only the I-th of N shares; `batch merge` joins them."
+)
 @model_options
-def command(root: Path, settings: Settings, source: Path, target: Path) -> int:
+def command(root: Path, settings: Settings, source: Path, target: Path, shard: Shard) -> int:
     """Answers each line of IN.jsonl, {"prompt": ...} or {"messages": [...]}, in OUT.jsonl, in the order of the lines.
 
     After a kill the same command goes on where it stopped.
     """
     if source.resolve() == target.resolve():
         raise ConfigError("IN.jsonl and OUT.jsonl are one file", "name another one with -o")
-    return run(interruptible(_run(root, settings, source, target)))
+    return run(interruptible(_run(root, settings, source, target, shard)))
 
 
-async def _run(root: Path, settings: Settings, source: Path, target: Path) -> int:
+async def _run(root: Path, settings: Settings, source: Path, target: Path, shard: Shard) -> int:
     """0, or 1 where lines failed. Raises EndpointUnavailable; what is done is kept then."""
-    with Results(target) as results, source.open("rb") as lines, _progress(os.fstat(lines.fileno()).st_size) as advance:
+    with (
+        Results(target, shard) as results,
+        source.open("rb") as file,
+        _progress(os.fstat(file.fileno()).st_size // shard.of) as advance,
+    ):
+        lines = ShardLines(file, shard)
         try:
             if not results.check_against(lines, advance):
                 async with open_run(root, settings, Screen(stdout=sys.stderr)) as runtime:
@@ -54,8 +102,9 @@ async def _run(root: Path, settings: Settings, source: Path, target: Path) -> in
         return 1 if results.failed else 0
 
 
-async def _answer_all(runtime: Runtime, lines: IO[bytes], results: Results, advance: Advance) -> None:
+async def _answer_all(runtime: Runtime, lines: ShardLines, results: Results, advance: Advance) -> None:
     tasks: set[asyncio.Task[None]] = set()
+    most = runtime.settings.batching.max_in_flight * len(runtime.transport.endpoints)  # how many are is the batcher's business
 
     async def one(number: int, raw: bytes) -> None:
         results.put(number, raw, await _result(runtime, raw))
@@ -68,7 +117,7 @@ async def _answer_all(runtime: Runtime, lines: IO[bytes], results: Results, adva
                 advance(len(raw))
                 continue
             tasks.add(asyncio.ensure_future(one(number, raw)))
-            while len(tasks) >= SUBMITTED or (tasks and number - results.done > AHEAD):
+            while len(tasks) >= most or (tasks and number - results.done > AHEAD * most):
                 tasks = await _when_one_is_done(tasks)
         while tasks:
             tasks = await _when_one_is_done(tasks)

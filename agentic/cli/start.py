@@ -8,6 +8,8 @@ from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TextIO
 
+import click
+
 from agentic.api import Screen
 from agentic.cli.loop import run
 from agentic.cli.questions import ask_in_terminal
@@ -24,7 +26,13 @@ def screen_of(settings: Settings, stdout: TextIO) -> Screen:
     """What the user chose, else the default renderer in a terminal, and what stands in for it elsewhere."""
     host, hook = host_of(settings), "agentic_renderers"
     in_terminal = stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
-    return Screen(settings.ui.renderer or (host.default(hook) if in_terminal else host.stand_in(hook)), stdout)
+    name = settings.ui.renderer or (host.default(hook) if in_terminal else host.stand_in(hook))
+    return Screen(name, stdout, _confirm)
+
+
+def _confirm(question: str) -> bool:
+    """No, where nobody can be asked."""
+    return can_ask() and click.confirm(question, err=True)
 
 
 def can_ask() -> bool:

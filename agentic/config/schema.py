@@ -10,7 +10,9 @@ PLUGIN_PREFIX = "plugin."
 
 class Llm(Section):
     # Which transport serves decides where the code of a project goes, so a project may not choose it.
-    transport: str = setting("auto", "auto: the endpoints if one answers within a second, else the embedded engine")
+    transport: str = setting(
+        "auto", "auto: the endpoints; where none is named and none answers within a second, after a question the embedded engine"
+    )
     endpoints: tuple[str, ...] = setting(("http://localhost:8001/v1", "http://localhost:8002/v1"), "in the order of preference")
     model: str = setting("", "empty: what the endpoint serves", "select")
     api_key: str = setting("", "sent to the endpoints; better in the environment as AGENTIC_LLM_API_KEY", secret=True)
@@ -23,16 +25,21 @@ class Llm(Section):
         None, "of one answer; not set: as many as the window keeps for it", "select", kind=int, minimum=1
     )
     reasoning_effort: str = setting("", "empty: the server's default", "select", ("", "low", "medium", "high"))
+    session_headers: Mapping[str, Any] = setting(
+        {"X-Session-ID": "{session}"}, "headers by which a router keeps a conversation at one server; {session} is its name"
+    )
     extra_body: Mapping[str, Any] = setting({}, "further fields of every request, as the server names them")
     connect_timeout: float = setting(5.0, "seconds until a connection stands", "tighten")
     first_token_timeout: float = setting(180.0, "seconds until the first token; a long prompt takes its time", "tighten")
     progress_timeout: float = setting(60.0, "seconds between two pieces of an answer; keep-alives do not count", "tighten")
     total_timeout: float = setting(1800.0, "seconds for one answer", "tighten")
+    retry_seconds: float = setting(120.0, "how long a request that gets no further is tried again (`ask`: 20)", "tighten")
 
 
 class Batching(Section):
     strategy: str = setting("", "which request goes where and when", "select")
     batch_size: int = setting(4, "requests in flight per endpoint to begin with", "tighten", minimum=1)
+    max_in_flight: int = setting(256, "requests in flight per endpoint at most, as far as more brings more", "tighten", minimum=1)
     batch_timeout: float = setting(0.1, "the longest a request may be held for a better endpoint, in seconds", "tighten")
 
 

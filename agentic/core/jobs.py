@@ -4,7 +4,8 @@ import fcntl
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -78,14 +79,57 @@ def _of(line: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> An
     return value
 
 
+@dataclass(frozen=True, slots=True)
+class Shard:
+    """Every `of`-th line of an input, from line `part` on: what one of several processes, or machines, does of it."""
+
+    part: int = 1
+    of: int = 1
+
+    def line(self, number: int) -> int:
+        """The line in the input of its own `number`-th one; both count from 1."""
+        return self.part + (number - 1) * self.of
+
+    def number(self, line: int) -> int:
+        """The reverse of `line`; 0 for a line that is not of this shard."""
+        number, rest = divmod(line - self.part, self.of)
+        return number + 1 if rest == 0 and number >= 0 else 0
+
+
+class ShardLines:
+    """The lines of a shard, read as a file is."""
+
+    def __init__(self, file: IO[bytes], shard: Shard) -> None:
+        self._file, self._shard = file, shard
+        self._line = 0
+
+    def readline(self) -> bytes:
+        """The shard's next line, b"" behind the last one."""
+        while raw := self._file.readline():
+            self._line += 1
+            if self._shard.number(self._line):
+                return raw
+        return b""
+
+    def is_over(self) -> bool:
+        """Whether there is none left, without reading it."""
+        place, line = self._file.tell(), self._line
+        over = not self.readline()
+        self._file.seek(place)
+        self._line = line
+        return over
+
+
 class Results:
     """OUT.jsonl, in the order of the input, and beside it a journal of what was done out of order. One process at a time.
 
-    Memory and journal hold what is ahead of the first line that is not done yet; both are empty again when that one is.
+    Memory and journal hold what is ahead of the first line that is not done yet; both are empty again when that one is. Of a
+    `shard` only its lines are in it, with the numbers that they have in the whole input.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shard: Shard = Shard()) -> None:
         self._path = path
+        self._shard = shard
         self._ahead: dict[int, bytes] = {}
         self.done = 0
         self.failed = 0
@@ -104,27 +148,26 @@ class Results:
             self._file.close()
             raise ConfigError(f"another process is writing {self._path}", "wait for it, or name another file with -o") from error
         for raw in _whole_lines(self._journal):
-            self._ahead[_line_of(raw)] = raw
+            self._ahead[self._shard.number(_line_of(raw))] = raw
         return self
 
-    def check_against(self, lines: IO[bytes], advance: Callable[[int], None]) -> bool:
+    def check_against(self, lines: ShardLines, advance: Callable[[int], None]) -> bool:
         """Reads past what is done; True when that is all of it. Raises ConfigError where it was another input's."""
         for raw in _whole_lines(self._file):
             source = lines.readline()
             result = json.loads(raw)
-            if result.get("line") != self.done + 1 or result.get("input") != _mark(source):
+            expected = self._shard.line(self.done + 1)
+            if result.get("line") != expected or result.get("input") != _mark(source):
                 remedy = "name another file with -o, or remove this one"
-                raise ConfigError(f"{self._path} holds other results: line {self.done + 1} is of another input", remedy)
+                raise ConfigError(f"{self._path} holds other results: line {expected} is of another input", remedy)
             self.done += 1
             self.failed += "error" in result
             advance(len(source))
         self._ahead = {number: raw for number, raw in self._ahead.items() if number > self.done}
-        position = lines.tell()
-        more = bool(lines.readline())
-        lines.seek(position)
-        if not more:
+        over = lines.is_over()
+        if over:
             self._forget_journal()
-        return not more
+        return over
 
     def has(self, number: int, source: bytes) -> bool:
         """Whether the line of that number was done before."""
@@ -133,7 +176,7 @@ class Results:
 
     def put(self, number: int, source: bytes, result: Mapping[str, object]) -> None:
         """Keeps a line's result before anything else happens."""
-        text = json.dumps({"line": number, **result, "input": _mark(source)}, ensure_ascii=False)
+        text = json.dumps({"line": self._shard.line(number), **result, "input": _mark(source)}, ensure_ascii=False)
         self._ahead[number] = text.encode("utf-8", "replace") + b"\n"
         if number != self.done + 1:
             self._append(self._journal, self._ahead[number])
@@ -173,6 +216,28 @@ class Results:
         self._file.close()
         if empty:
             self._path.with_name(self._path.name + ".journal").unlink(missing_ok=True)
+
+
+def merge(parts: Sequence[Path], target: Path) -> int:
+    """The results of shards as one file, in the order of their lines; how many. Raises ConfigError where they are no whole."""
+    found: list[tuple[int, Path, int]] = []
+    for path in parts:
+        with path.open("rb") as file:
+            place = 0
+            for raw in file:
+                found.append((_line_of(raw), path, place))
+                place += len(raw)
+    found.sort(key=lambda each: each[0])
+    for number, (line, path, _) in enumerate(found, 1):
+        if line != number:
+            what = "is not there" if line > number else "is there twice" if line > 0 else "is no result"
+            raise ConfigError(f"line {number if line > 0 else ''} {what} ({path})".replace("  ", " "), "name every part, each once")
+    with ExitStack() as stack, target.open("wb") as out:
+        files = {path: stack.enter_context(path.open("rb")) for path in parts}
+        for _, path, place in found:
+            files[path].seek(place)
+            out.write(files[path].readline())
+    return len(found)
 
 
 def _whole_lines(file: IO[bytes]) -> Iterable[bytes]:

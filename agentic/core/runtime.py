@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -31,9 +31,11 @@ from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import FAULTS
 from agentic.plugins.isolation import Failure, call_limited, describe
 from agentic.plugins.prompts import Prompts
+from agentic.threads import on_daemon_thread
 from agentic.types import EndpointInfo, Outcome, Plan, ToolSpec
 
 LAUNCHERS = "agentic_command_launchers"
+PATIENT_SECONDS, AGAIN_SECONDS = 10.0, 5.0  # until it is told that the first answer takes its time, and told again
 AUTO_SECONDS = 1.0  # an endpoint that takes longer does not answer, as far as `auto` goes
 _log = logging.getLogger("agentic.run")
 
@@ -170,8 +172,11 @@ async def open_runtime(
     renderer_name: str,
     stdout: TextIO,
     sink: Callable[[Event], Awaitable[None]] | None = None,
+    confirm: Callable[[str], bool] = lambda question: False,
 ) -> AsyncIterator[Runtime]:
     """Builds what the settings select and closes it afterwards. `sink` gets every event after the renderer.
+
+    `confirm` puts a question to the user: whether something else than the endpoints may serve.
 
     Raises AgenticError, EndpointUnavailable when none answers.
     """
@@ -194,13 +199,13 @@ async def open_runtime(
     try:
         for line in (*settings.ignored, *host.notices()):
             events.warn(line)
-        transport, choice = await _transport(settings, host, make_setup)
+        transport, choice = await _transport(settings, host, make_setup, confirm)
         batcher = host.build(
             "agentic_batchers",
             settings.batching.strategy,
             partial(make_setup, kind=BatcherSetup, transport=transport),
         )
-        info = await batcher.info()
+        info = await _first_contact(batcher, events)
         _log.info("run %s: %s at %s, window %d", run, info.model, info.url, info.window)
         budget = Budget(settings.context.context_window or info.window, settings.context.reserved_for_response)
         counter = TokenCounter(transport, *_tokens_for(host, info.model))
@@ -216,21 +221,50 @@ async def open_runtime(
             await transport.aclose()
 
 
-async def _transport(settings: Settings, host: Host, make_setup: Callable[..., Setup]) -> tuple[Transport, str]:
-    """(transport, why in one line). `auto` takes the first that answers, in the order that the providers give."""
+async def _first_contact(batcher: Batcher, events: Dispatcher) -> EndpointInfo:
+    """What the endpoint in use serves. One that takes its time is waited for, and that is told."""
+    asking = asyncio.ensure_future(batcher.info())
+    waited = 0.0
+    try:
+        while not (await asyncio.wait({asking}, timeout=AGAIN_SECONDS if waited else PATIENT_SECONDS))[0]:
+            waited += AGAIN_SECONDS if waited else PATIENT_SECONDS
+            events.warn(f"no answer yet, after {waited:g} s; Ctrl-C ends the wait")
+        return asking.result()
+    finally:
+        asking.cancel()
+
+
+async def _transport(
+    settings: Settings, host: Host, make_setup: Callable[..., Setup], confirm: Callable[[str], bool]
+) -> tuple[Transport, str]:
+    """(transport, why in one line). `auto` takes the first that answers, in the order that the providers give.
+
+    Endpoints that the user named are meant: nothing else is asked then. What comes after the first takes a word of the user's.
+    """
     hook = "agentic_transports"
     if settings.llm.transport != "auto":
         return host.build(hook, settings.llm.transport, make_setup), ""
     offers = [(offer.record.automatic, name) for name, offer in host.offers(hook).items() if offer.record.automatic]
     failures: dict[str, AgenticError] = {}
+    named = settings.origins["llm.endpoints"] != "default"
     for _, name in sorted(offers):
+        if failures:
+            question = _instead(failures, name, host.offers(hook)[name].record.summary)
+            if not await on_daemon_thread(partial(confirm, question)):
+                break
         transport: Transport = host.build(hook, name, make_setup)
+        if named:
+            return transport, ""
         found = await _silent_endpoints(transport)
         if len(found) < len(transport.endpoints):
             return transport, f"{name}: nothing answered at {', '.join(failures)}" if failures else ""
         failures |= found
         await transport.aclose()
     raise none_answered(failures)
+
+
+def _instead(failures: Mapping[str, AgenticError], name: str, summary: str) -> str:
+    return f"Nothing answers at {' or '.join(failures)}. Use {name} instead ({summary})?"
 
 
 async def _silent_endpoints(transport: Transport) -> dict[str, AgenticError]:

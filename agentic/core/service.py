@@ -12,7 +12,7 @@ from agentic.config.schema import Llm
 from agentic.core.budget import Budget
 from agentic.core.repetition import Repetition
 from agentic.core.tokens import TokenCounter
-from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, RequestRejected
+from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, RequestRejected, StreamBroken
 from agentic.events import Event, LlmChunk, LlmRequest, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
@@ -111,7 +111,7 @@ class LlmService:
     async def ask(self, request: ChatRequest) -> Answer | None:
         """`agentic.Asks`: the answer, None where the server or its model cannot do this kind of request. Raises AgenticError."""
         (answer,) = await self.gather([replace(request, purpose="probe", temperature=0.0)], Lane.INTERACTIVE)
-        if isinstance(answer, RequestRejected | ContextOverflow | ModelOutputError):
+        if isinstance(answer, RequestRejected | ContextOverflow | ModelOutputError | StreamBroken):
             return None
         if isinstance(answer, AgenticError):
             raise answer

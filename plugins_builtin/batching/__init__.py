@@ -9,14 +9,14 @@ from agentic.hooks.chat import Chat
 def _direct(setup: BatcherSetup) -> Batcher:
     from plugins_builtin.batching.direct import Direct
 
-    return Direct(setup.transport, setup.emit)
+    return Direct(setup.transport, setup.emit, setup.settings.llm.retry_seconds)
 
 
 def _admission(setup: BatcherSetup) -> Batcher:
     from plugins_builtin.batching.admission import Admission
 
-    settings = setup.settings.batching
-    return Admission(setup.transport, setup.emit, settings.batch_size, settings.batch_timeout)
+    settings, retry = setup.settings.batching, setup.settings.llm.retry_seconds
+    return Admission(setup.transport, setup.emit, settings.batch_size, settings.batch_timeout, retry, settings.max_in_flight)
 
 
 @hookimpl

@@ -25,10 +25,11 @@ from agentic import (
     SendsBatches,
     Transport,
 )
-from agentic.errors import none_answered
+from agentic.errors import Unreachable, none_answered
 from agentic.events import EndpointSeen, Failover
-from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, first_answer, gathered
+from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, Patience, first_answer, gathered
 from plugins_builtin.batching.endpoint import Cost, Endpoint
+from plugins_builtin.batching.limit import MOST
 from plugins_builtin.batching.monitor import LoadMonitor
 from plugins_builtin.batching.slots import PendingRequest, Slots
 
@@ -37,25 +38,34 @@ _log = logging.getLogger("agentic.batching")
 MAX_REFUSALS = 3  # by an endpoint on which nothing of ours runs
 PROBE_SECONDS = 0.05  # for a second endpoint to say what it serves, before the first request goes out without it
 MAX_BATCH = 16
-RETRY_SHARE, MAX_RETRIES = 0.1, 10.0  # of the requests; saved up
+MAX_ENDED = 2  # servers that were gone after they had been given a request and said nothing
+_ENDS_SERVERS = "the server ended twice while it worked on this request, which is not sent a third time"
 
 
 class Admission:
-    def __init__(self, transport: Transport, emit: Emit, slots: int, hold_seconds: float) -> None:
+    def __init__(
+        self,
+        transport: Transport,
+        emit: Emit,
+        slots: int,
+        hold_seconds: float,
+        retry_seconds: float = 120.0,
+        most: int = MOST,
+    ) -> None:
         self._transport = transport
         self._emit = emit
         self._hold = hold_seconds
-        self._endpoints = [Endpoint(url, slots) for url in transport.endpoints]
+        self._retry_seconds = retry_seconds
+        self._endpoints = [Endpoint(url, slots, most=most) for url in transport.endpoints]
         self._monitor = LoadMonitor(transport, self._endpoints, emit, hold_seconds)
         self._slots = Slots(self._endpoints, lambda: self._monitor.begin(self._slots))
-        self._retries = MAX_RETRIES
         self._no_batches: set[str] = set()
 
     async def submit(self, request: ChatRequest, lane: Lane = Lane.INTERACTIVE) -> AsyncIterator[Delta]:
-        can_resume = len(self._endpoints) > 1 and isinstance(self._transport, Resumes)
+        can_resume = isinstance(self._transport, Resumes)
         request = replace(request, priority=request.priority or PRIORITIES[lane], token_ids=request.token_ids or can_resume)
         pending = PendingRequest(request, lane, Cost(request), time.monotonic() + self._hold)
-        self._retries = min(MAX_RETRIES, self._retries + RETRY_SHARE)
+        patience = Patience(request, self._retry_seconds, self._emit)
         while True:
             endpoint = await self._slots.take(pending)
             try:
@@ -67,11 +77,19 @@ class Admission:
                 self._refused(pending, endpoint, error)
             except EndpointUnavailable as error:
                 self._failed(pending, endpoint, error)
+                if endpoint.url in pending.broke and await self._is_gone(endpoint):
+                    pending.note_gone(endpoint.url)
+                if pending.ended >= MAX_ENDED:
+                    raise none_answered(pending.failures, _ENDS_SERVERS) from error
             except RequestRejected as error:
                 if pending.exact and pending.received.size and not isinstance(error, ContextOverflow):
                     pending.exact = False  # this server cannot go on with an answer: it begins anew
                 elif not isinstance(error, ContextOverflow) or not self._wider(pending, endpoint, error):
                     raise
+            if len(pending.failures) == len(self._endpoints):
+                await patience.wait(pending.received.size, pending.failures)
+                pending.failures.clear()
+                pending.refusals = 0
 
     async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Answer | Exception]:
         plain = lane is Lane.BACKGROUND and len(requests) > 1 and isinstance(self._transport, SendsBatches)
@@ -130,6 +148,7 @@ class Admission:
 
     async def _attempt(self, pending: PendingRequest, endpoint: Endpoint) -> AsyncGenerator[Delta, None]:
         """The answer, or its rest, from one endpoint. The slot there is given back at the end."""
+        pending.seen = pending.received.size
         try:
             stream = await self._rest(pending, endpoint)
             resumes = stream is not None
@@ -156,9 +175,10 @@ class Admission:
             self._slots.leave(pending, endpoint)
 
     async def _tell_failover(self, pending: PendingRequest, endpoint: Endpoint, resumes: bool) -> None:
-        if pending.failures and pending.last != endpoint.url:
-            size = pending.received.size
-            event = Failover(from_=pending.last, to=endpoint.url, why=str(pending.failures.get(pending.last, "")))
+        size = pending.received.size
+        if pending.why and (pending.last != endpoint.url or size):
+            event = Failover(from_=pending.last, to=endpoint.url, why=pending.why)
+            pending.why = ""
             event.partial, event.resumed = (0, size) if resumes else (size, 0)
             await self._emit(event)
 
@@ -185,25 +205,30 @@ class Admission:
         """Back to its slot in the queue; a failure only when an endpoint refuses with nothing of ours to end there."""
         endpoint.overloaded(error.retry_after, pending.refusals)
         pending.refusals += not endpoint.in_flight
-        pending.last = endpoint.url
+        pending.last, pending.why = endpoint.url, str(error)
         if pending.refusals > MAX_REFUSALS or error.retry_after > MAX_PAUSE_SECONDS:
             self._failed(pending, endpoint, error)
 
     def _failed(self, pending: PendingRequest, endpoint: Endpoint, error: EndpointUnavailable) -> None:
-        """The next endpoint. Where the answer had grown meanwhile, those that failed before may try again, within the budget."""
+        """Out of the question until the others were tried. A server that is gone after it broke a request off may be its victim."""
         _log.warning("%s failed: %s", endpoint.url, error)
         if not isinstance(error, Overloaded):
             endpoint.failed()
-        pending.last = endpoint.url
+        pending.last, pending.why = endpoint.url, str(error)
         pending.failures[endpoint.url] = error
-        if len(pending.failures) < len(self._endpoints):
-            return
-        if pending.received.size > pending.seen and self._retries >= 1 and len(self._endpoints) > 1:
-            self._retries -= 1
-            pending.seen = pending.received.size
-            pending.failures = {endpoint.url: error}
-            return
-        raise none_answered(pending.failures)
+        if isinstance(error, Unreachable):
+            pending.note_gone(endpoint.url)
+        elif not isinstance(error, Overloaded) and pending.received.size == pending.seen:
+            pending.broke.add(endpoint.url)
+
+    async def _is_gone(self, endpoint: Endpoint) -> bool:
+        try:
+            await self._transport.probe(endpoint.url)
+        except Unreachable:
+            return True
+        except AgenticError:
+            return False
+        return False
 
     async def _batch(self, requests: Sequence[ChatRequest], lane: Lane) -> list[Answer | Exception]:
         """Through the batch route; one by one where there is none."""
@@ -216,9 +241,8 @@ class Admission:
             if endpoint.url not in self._no_batches:
                 urgent = [replace(request, priority=PRIORITIES[lane]) for request in requests]
                 return list(await self._transport.batch(urgent, endpoint.url))
-        except AgenticError as error:
-            if isinstance(error, RequestRejected):
-                self._no_batches.add(endpoint.url)
+        except AgenticError:  # a router may not know the route, and say so in any way
+            self._no_batches.add(endpoint.url)
         finally:
             self._slots.leave(pending, endpoint)
         return await gathered(self.submit, requests, lane)

@@ -2,18 +2,55 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
+import random
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
-from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, RequestRejected, Transport
+from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Overloaded, RequestRejected, Transport
 from agentic.errors import none_answered
-from agentic.events import Event, Failover
+from agentic.events import Event, Failover, Retrying
 from agentic.wire import AnswerBuilder
 
 _log = logging.getLogger("agentic.batching")
-MAX_PAUSE_SECONDS = 30.0  # an overloaded server that asks for more is taken for one that does not answer
+FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.25, 5.0
+ASIDE_SECONDS = 5.0  # for what a run can do without: finding out what a model can do, a warm cache
+_ASIDE = {"probe", "warm-up", "count"}
 
 Emit = Callable[[Event], Awaitable[None]]
 Submit = Callable[[ChatRequest, Lane], AsyncIterator[Delta]]
+
+
+class Patience:
+    """How long one request is tried again: so many `seconds` from when it last got further. Pauses grow, with jitter."""
+
+    def __init__(self, request: ChatRequest, seconds: float, emit: Emit) -> None:
+        self._seconds = min(seconds, ASIDE_SECONDS) if request.purpose in _ASIDE else seconds
+        self._emit = emit
+        self._began = self._since = 0.0
+        self._size = self._attempt = self._times = 0
+
+    async def wait(self, size: int, failures: Mapping[str, EndpointUnavailable]) -> None:
+        """Until the next try; `size` is how much of the answer has come. Raises EndpointUnavailable when the time is over."""
+        now = time.monotonic()
+        self._began = self._began or now
+        if size > self._size or not self._since:
+            self._since, self._size, self._attempt = now, size, 0
+        self._attempt += 1
+        self._times += 1
+        grown = min(MAX_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2 ** min(self._attempt - 1, 10))
+        asked = min((error.retry_after if isinstance(error, Overloaded) else 0.0 for error in failures.values()), default=0.0)
+        pause = max(asked, grown * random.uniform(0.5, 1))
+        if now + pause > self._since + self._seconds:
+            raise none_answered(failures, self._what(size, now))
+        endpoint, why = list(failures.items())[-1]
+        await self._emit(Retrying(endpoint=endpoint, why=str(why), seconds=round(pause, 2), attempt=self._attempt))
+        await asyncio.sleep(pause)
+
+    def _what(self, size: int, now: float) -> str:
+        if self._times == 1 and not size:
+            return "no endpoint answered"
+        tries = f"{self._times} times" + (f" in {now - self._began:.0f} s" if self._times > 1 else "")
+        return f"the answer broke off {tries}" if size else f"no endpoint answered: tried {tries}"
 
 
 async def gathered(submit: Submit, requests: Sequence[ChatRequest], lane: Lane) -> list[Answer | Exception]:

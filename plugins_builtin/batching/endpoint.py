@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from agentic import ChatRequest, Delta, EndpointInfo, EndpointLoad, Lane
 from agentic.events import EndpointSeen
-from plugins_builtin.batching.limit import Limit
+from plugins_builtin.batching.limit import MOST, Limit
 
 URGENCY = {Lane.INTERACTIVE: 0, Lane.SUB_AGENT: 1, Lane.BACKGROUND: 2}
 MAX_REMEMBERED = 4096
@@ -17,7 +17,7 @@ ANSWER_TOKENS = 512  # of an answer without a limit, for want of knowledge
 ANSWER_WEIGHT = 8  # answers are made side by side, so their tokens delay others less than a prompt's
 BYTES_A_TOKEN = 4
 BLOCK = 16  # tokens, where the server does not tell
-MANY_TIMES = 4.0  # the usual time to the first token
+MANY_TIMES, LONG_SECONDS = 4.0, 1.0  # times the usual time to the first token, and what nobody calls short
 
 
 class Cost:
@@ -37,9 +37,9 @@ class Cost:
 class Endpoint:
     """`lanes` counts our requests in flight there, `outstanding` what they still cost in tokens."""
 
-    def __init__(self, url: str, slots: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, url: str, slots: int, clock: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
         self.url = url
-        self.limit = Limit(slots, clock)
+        self.limit = Limit(slots, clock, most)
         self._batch = slots
         self.info: EndpointInfo | None = None
         self.load: EndpointLoad | None = None
@@ -55,6 +55,7 @@ class Endpoint:
         self._rest_until = 0.0
         self._looked = 0.0
         self._tells = True
+        self._is_routed = False
         self._rate_of = (clock(), 0)
 
     @property
@@ -121,7 +122,7 @@ class Endpoint:
     def began(self, seconds: float, others_wait: bool) -> None:
         """An answer's first piece has come. A server that shows no metrics tells by this that it has more than it can do."""
         usual, self.ttft = self.ttft, seconds if not self.ttft else 0.7 * self.ttft + 0.3 * seconds
-        if not self._tells and usual and seconds > MANY_TIMES * usual and self.in_flight > 1:
+        if not self._tells and usual and seconds > max(LONG_SECONDS, MANY_TIMES * usual) and self.in_flight > 1:
             self.limit.trouble(0)
         elif others_wait:
             self.limit.first_token()
@@ -139,6 +140,7 @@ class Endpoint:
         self._failures += 1
         self._silent_until = self._clock() + min(MAX_SILENCE_SECONDS, 0.5 * 2**self._failures) * random.uniform(0.8, 1.2)
         self._cached.clear()
+        self.load = None  # its counters may begin anew
 
     def overloaded(self, asked: float, refusals: int) -> None:
         """It refused a request. With others of ours there one that ends makes room, else it is left alone for a while."""
@@ -158,7 +160,7 @@ class Endpoint:
         return due
 
     def tells_nothing(self) -> None:
-        self._tells = False
+        self._tells, self.load, self.hit_rate = False, None, None
 
     def seen(self) -> EndpointSeen:
         """For the screen."""
@@ -178,12 +180,24 @@ class Endpoint:
         )
 
     def saw(self, load: EndpointLoad) -> None:
-        """What it says of itself."""
+        """What it says of itself. Counters that run backwards are another server's: a router is in between, which tells nothing."""
+        if self._is_routed:
+            return
         before, self.load = self.load, load
         if before is None:
+            return
+        if any(now < then for now, then in zip(_counters(load), _counters(before), strict=True)):
+            self._is_routed = True
+            self.tells_nothing()
+            self.limit.begin_again()
             return
         asked = load.prompt_tokens - before.prompt_tokens
         if asked > 0:
             self.hit_rate = (load.cached_tokens - before.cached_tokens) / asked
         if load.preemptions > before.preemptions or load.waiting > MANY_WAITING:
             self.limit.trouble(min(load.running, self.in_flight))
+
+
+def _counters(load: EndpointLoad) -> tuple[int, ...]:
+    """What only grows while a server lives."""
+    return load.preemptions, load.prompt_tokens, load.cached_tokens, load.generated_tokens

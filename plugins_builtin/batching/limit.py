@@ -3,8 +3,9 @@
 import time
 from collections.abc import Callable
 
-MOST = 64
-STAGE_SECONDS = 0.5  # how long a doubled limit is watched before it may double again
+MOST = 256
+STAGE_SECONDS = 0.5  # how long a doubled limit is watched before it may double again; less, where answers are short:
+TURN_SECONDS = 0.1  # once every slot has been given away anew
 PAYS = 1.1  # times the tokens a second that doubling the limit must bring
 REST_SECONDS = 20.0  # without growth after it did not pay, or after trouble
 
@@ -12,14 +13,14 @@ REST_SECONDS = 20.0  # without growth after it did not pay, or after trouble
 class Limit:
     """Grows by one with every first token while others wait, in stages that double it; a stage that does not pay is taken back."""
 
-    def __init__(self, first: int, clock: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, first: int, clock: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
         self.value = first
-        self._most = max(MOST, first)
+        self._most = max(most, first)
         self._clock = clock
         self._stage = first
         self._stage_rate = 0.0
         self._full_since = 0.0
-        self._tokens = 0
+        self._tokens = self._begun = 0
         self._rest_until = 0.0
 
     def token(self, count: int) -> None:
@@ -27,18 +28,20 @@ class Limit:
 
     def first_token(self) -> None:
         """A request's answer has begun, and others wait."""
+        self._begun += 1
         if self._clock() < self._rest_until or self.value >= self._most:
             return
         if self.value < 2 * self._stage:
             self.value += 1
-            self._full_since, self._tokens = self._clock(), 0
+            self._watch()
         else:
             self.judge()
 
     def judge(self) -> None:
         """Whether the stage paid; called now and then while others wait. The next one begins with this one's throughput to beat."""
         seconds = self._clock() - self._full_since
-        if self._clock() < self._rest_until or self.value < 2 * self._stage or seconds < STAGE_SECONDS:
+        enough = TURN_SECONDS if self._begun > self.value else STAGE_SECONDS
+        if self._clock() < self._rest_until or self.value < 2 * self._stage or seconds < enough:
             return
         rate = self._tokens / seconds
         if rate < self._stage_rate * PAYS:
@@ -47,7 +50,15 @@ class Limit:
             return
         self._stage, self._stage_rate = self.value, rate
         self.value = min(self._most, self.value + 1)
-        self._full_since, self._tokens = self._clock(), 0
+        self._watch()
+
+    def _watch(self) -> None:
+        self._full_since, self._tokens, self._begun = self._clock(), 0, 0
+
+    def begin_again(self) -> None:
+        """Grows from here: what kept it from that was about something else."""
+        self._stage = self.value
+        self._stage_rate = self._rest_until = 0.0
 
     def trouble(self, served: int) -> None:
         """The server refused, preempted or lets too many wait: half, but not below what it serves of ours at this moment."""

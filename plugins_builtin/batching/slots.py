@@ -15,8 +15,9 @@ from plugins_builtin.batching.endpoint import URGENCY, Cost, Endpoint
 class PendingRequest:
     """A request on its way. `home_until` is how long it waits for the endpoint that has its prefix; `cost` is of its present slot.
 
-    `last` is the endpoint it was at, `failures` those that are out of the question now; `seen` is how much of its answer had come
-    when they got a second chance; `exact` whether the rest may be asked for by token numbers.
+    `last` is the endpoint it was at and `why` it is not there any more, `failures` those that are out of the question now; `seen`
+    is how much of its answer had come when it was sent last; `exact` whether the rest may be asked for by token numbers. `broke`
+    are those that broke off without a word, `ended` how often one of them was gone then.
     """
 
     request: ChatRequest
@@ -27,10 +28,18 @@ class PendingRequest:
     failures: dict[str, EndpointUnavailable] = field(default_factory=dict)
     refusals: int = 0
     last: str = ""
+    why: str = ""
     seen: int = 0
+    broke: set[str] = field(default_factory=set)
+    ended: int = 0
     exact: bool = True
     cost: int = 0
     slot: "asyncio.Future[Endpoint] | None" = None
+
+    def note_gone(self, url: str) -> None:
+        """A server cannot be reached: if it had just broken this request off, it may have ended over it."""
+        self.ended += url in self.broke
+        self.broke.discard(url)
 
 
 class Slots:

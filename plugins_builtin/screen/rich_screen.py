@@ -18,6 +18,7 @@ from agentic.events import (
     LlmRequest,
     PlanFinished,
     ReasoningChunk,
+    Retrying,
     RunFinished,
     RunStarted,
     SandboxReady,
@@ -39,6 +40,7 @@ STATUS_SECONDS = 0.1
 TICK_SECONDS = 0.5
 PREFILL_SHOWN_SECONDS = 1.0
 WAITING = "waiting for the first token"
+RETRYING = "trying again"
 # Lines below the cursor: make sure that they are there (IND scrolls and keeps the column), go there, write, come back.
 _LINE_BELOW, _SAVE, _NEXT, _RESTORE = "\x1bD", "\x1b7", "\x1b[B\r", "\x1b8"
 _ERASE_LINE, _ERASE_BELOW = "\x1b[K", "\x1b[J"
@@ -95,7 +97,7 @@ class RichScreen:
             case _:
                 if text := describe(event):
                     shown = sanitize(who + text) if isinstance(event, Warned) else one_line(who + text)
-                    self._line(shown, "yellow" if isinstance(event, Warned | Failover) else "dim")
+                    self._line(shown, "yellow" if isinstance(event, Warned | Failover | Retrying) else "dim")
         if isinstance(event, LlmRequest | ToolCalled | Typed | ApprovalAnswered) and not self._questions.open:
             self._tick()
 
@@ -206,6 +208,7 @@ class Status:
         self._prefill_rate = 0.0
         self._seen: dict[str, EndpointSeen] = {}
         self._sandbox = ""
+        self._retry_at = 0.0
 
     def note(self, event: Event) -> None:
         now = time.monotonic()
@@ -226,6 +229,8 @@ class Status:
                 self._doing = WAITING
             case Failover():
                 self._endpoint = event.to
+            case Retrying():
+                self._doing, self._retry_at = RETRYING, now + event.seconds
             case UsageReported():
                 self._prompt = event.prompt_tokens
                 computed = event.prompt_tokens - (event.cached_tokens or 0)
@@ -254,6 +259,8 @@ class Status:
             f"context {100 * self._prompt // self._budget} %" if self._budget else "",
         ]
         doing = self._waiting(now) if self._doing == WAITING else self._doing
+        if self._doing == RETRYING:
+            doing = f"{RETRYING} in {self._retry_at - now:.0f} s" if self._retry_at > now else RETRYING
         parts = [
             self._typed,
             *([others] if others else own),

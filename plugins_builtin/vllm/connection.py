@@ -73,6 +73,8 @@ class Connection(asyncio.Protocol):
         self._used = self.response is not None
         self.response, self._complete, self._length, self._chunked = None, False, None, False
         self._asides = 0
+        self._unread.clear()  # of an answer that nobody wanted to the end
+        self._unread_bytes = 0
         self.transport.write(data)
         self._watch()
 

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from agentic import EndpointUnavailable
+from agentic.errors import Unreachable
 from plugins_builtin.vllm.connection import Connection, Response, Stale
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -104,8 +105,12 @@ class Http:
         if (kept := self._kept(origin(parts))) is not None:
             try:
                 return await self._send(kept, head + body, deadline, due)
-            except Stale:
-                pass
+            except Stale as stale:
+                try:
+                    fresh = await self._connect(parts, deadline)
+                except Unreachable as error:  # it may have been alive, and have ended over this very request
+                    raise EndpointUnavailable(f"{stale}; by now {str(error).removeprefix(f'{origin(parts)}: ')}") from error
+                return await self._send(fresh, head + body, deadline, due)
         return await self._send(await self._connect(parts, deadline), head + body, deadline, due)
 
     async def _send(self, connection: Connection, data: bytes, deadline: float, due: str) -> Connection:
@@ -149,9 +154,9 @@ class Http:
                 if self._proxy is not None and parts.scheme == "https":
                     await self._tunnel(connection, parts)
         except TimeoutError as error:
-            raise EndpointUnavailable(f"{there}: no answer in time") from error
+            raise Unreachable(f"{there}: no answer in time") from error
         except (OSError, UnicodeError) as error:
-            raise EndpointUnavailable(f"{there}: nothing listens there ({_reason(error)})") from error
+            raise Unreachable(f"{there}: nothing listens there ({_reason(error)})") from error
         self._all.add(connection)
         return connection
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
@@ -36,6 +37,7 @@ ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the 
 MAX_ERROR_BYTES = 64 * 1024
 BYTES_A_TOKEN = 4
 MAX_WINDOW = 1 << 31  # tokens; a number beyond it is a mistake
+_TOKEN = "x-session-token"  # a router's own word for where a conversation is, to be said again
 PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
 
@@ -48,6 +50,7 @@ class VllmTransport:
         self._can: dict[str, Capabilities] = {}
         self._gpt_oss: dict[str, bool] = {}
         self._prefill: dict[str, float] = {}
+        self._tokens: dict[str, str] = {}
         self._counter = ConversationCounter(self._tokenize)
         key = settings.api_key
         self._http = Http(
@@ -87,7 +90,9 @@ class VllmTransport:
         return response
 
     async def _models(self, endpoint: str) -> list[dict[str, Any]]:
-        response = await self._good("GET", f"{endpoint}/models", b"", self._settings.connect_timeout)
+        alone = len(self.endpoints) == 1  # else another one can serve meanwhile
+        seconds = self._settings.first_token_timeout if alone else self._settings.connect_timeout
+        response = await self._good("GET", f"{endpoint}/models", b"", seconds)
         try:
             models = [model for model in loads(response.body)["data"] if model["id"] and isinstance(model["id"], str)]
         except (ValueError, KeyError, TypeError) as error:
@@ -177,9 +182,11 @@ class VllmTransport:
         self, endpoint: str, path: str, body: Mapping[str, Any], patience: float, decoder: Decoder, session: str = ""
     ) -> AsyncGenerator[Delta, None]:
         """The answer to a `body` as `decoder` reads it; `patience` in seconds is for the first token. Raises AgenticError."""
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream"}
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "X-Request-Id": secrets.token_hex(8)}
         if session:
-            headers["X-Session-ID"] = session
+            own = self._settings.session_headers.items()
+            headers |= {name: str(value).replace("{session}", session) for name, value in own}
+            headers |= {_TOKEN: self._tokens[session]} if session in self._tokens else {}
         clock = asyncio.get_running_loop().time
         end = clock() + self._settings.total_timeout
         progress = self._settings.progress_timeout
@@ -189,6 +196,8 @@ class VllmTransport:
                 "POST", endpoint + path, _body(body), headers, min(end, clock() + patience), "the first token"
             )
             await self._require_stream(connection, endpoint)
+            if session and connection.response is not None and (token := connection.response.headers.get(_TOKEN)):
+                self._tokens[session] = token
             parser = SseParser()
             while chunk := await connection.read():
                 for data in parser.feed(chunk):

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.core.jobs import Results, read_job
+from agentic.core.jobs import Results, Shard, ShardLines, read_job
 from agentic.errors import AgenticError
 from agentic.testing import Answer, FakeVLLM, Request, answer
 from tests.conftest import Agentic
@@ -165,7 +165,7 @@ def test_any_order_and_any_cut_give_the_same_file(
 
     def go_on(numbers: list[int]) -> None:
         with Results(path) as results, source.open("rb") as lines:
-            results.check_against(lines, lambda count: None)
+            results.check_against(ShardLines(lines, Shard()), lambda count: None)
             for number in numbers:
                 if number > results.done and not results.has(number, inputs[number - 1]):
                     results.put(number, inputs[number - 1], {"text": f"result {number}"})
@@ -185,3 +185,25 @@ def test_any_line_is_a_job_or_an_error(raw: bytes) -> None:
         assert read_job(raw).request.messages
     except AgenticError:
         return
+
+
+def test_shards_do_every_line_once_and_are_merged_in_order(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    server.otherwise = echo
+    source = write(work / "in.jsonl", *({"prompt": str(number)} for number in range(11)))
+    parts = [work / f"part{number}.jsonl" for number in (1, 2, 3)]
+    for number, part in enumerate(parts, 1):
+        for _ in range(2):  # the second time there is nothing left to do
+            assert agentic("batch", str(source), "-o", str(part), "--shard", f"{number}/3", "--endpoint", server.url).code == 0
+    assert [result["line"] for result in read(parts[1])] == [2, 5, 8, 11]
+    assert len(server.chats) == 11
+    done = agentic("batch", "merge", *map(str, reversed(parts)), "-o", str(work / "all.jsonl"))
+    assert done.code == 0, done.err
+    assert [(result["line"], result["text"]) for result in read(work / "all.jsonl")] == [
+        (number + 1, f"answer to {number}") for number in range(11)
+    ]
+    lacking = agentic("batch", "merge", str(parts[0]), str(parts[2]), "-o", str(work / "some.jsonl"))
+    assert lacking.code == 2 and "line 2 is not there" in lacking.err and not (work / "some.jsonl").exists()
+    twice = agentic("batch", "merge", str(parts[0]), *map(str, parts), "-o", str(work / "some.jsonl"))
+    assert (twice.code == 2 and "line 1 is there twice" in twice.err) or "twice" in twice.err
+    assert agentic("batch", str(source), "-o", str(parts[0]), "--shard", "4/3", "--endpoint", server.url).code == 2
+    assert agentic("batch", str(source), "-o", str(parts[0]), "--shard", "2/3", "--endpoint", server.url).code == 2  # another's

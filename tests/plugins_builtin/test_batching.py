@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic import ChatRequest, ContextOverflow, Delta, Lane, Message, ToolSpec, types
+from agentic import ChatRequest, ContextOverflow, Delta, EndpointLoad, Lane, Message, ToolSpec, types
 from agentic.events import EndpointSeen, Event, Failover
 from agentic.testing import Answer, FakeVLLM, answer, error, settings_with, tool_call
 from agentic.wire import AnswerBuilder
 from plugins_builtin.batching.admission import Admission
+from plugins_builtin.batching.endpoint import Endpoint
 from plugins_builtin.batching.limit import STAGE_SECONDS, Limit
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.transport import VllmTransport
@@ -36,7 +37,7 @@ class Client:
         self.failovers: list[Failover] = []
         self.seen: list[EndpointSeen] = []
         self.transport = VllmTransport(settings_with({"llm.endpoints": [server.url for server in servers]}).llm, VllmOptions())
-        self.batcher = Admission(self.transport, self._emit, places, hold)
+        self.batcher = Admission(self.transport, self._emit, places, hold, retry_seconds=1.0)
 
     async def _emit(self, event: Event) -> None:
         if isinstance(event, Failover):
@@ -381,7 +382,7 @@ def test_places_double_as_long_as_that_pays() -> None:
 )
 def test_there_is_always_a_place_and_never_more_than_the_most(steps: list[Any], first: int) -> None:
     clock = Clock()
-    limit = Limit(first, clock)
+    limit = Limit(first, clock, 64)
     for step in steps:
         if step == "first":
             limit.first_token()
@@ -403,3 +404,31 @@ def test_an_endless_refusal_is_told(server: FakeVLLM) -> None:
 
     with pytest.raises(Exception, match="overloaded"):
         Client(server).run(ask)
+
+
+def load_of(number: int) -> EndpointLoad:
+    return EndpointLoad(2, 0, 0.5, 7 * number, 1000 * number, 100 * number, 5000 * number)
+
+
+def test_counters_that_run_backwards_are_a_routers_and_tell_nothing() -> None:
+    """Three servers in turn: the first step up looks like preemptions, until one down shows what it is."""
+    endpoint = Endpoint("http://x/v1", 8)
+    for number in (0, 1, 2, 0):
+        endpoint.saw(load_of(number))
+    limit = endpoint.limit.value
+    for number in (1, 2, 0, 2, 1):
+        endpoint.saw(load_of(number))
+    assert endpoint.limit.value == limit and endpoint.seen().kv_usage is None
+    for _ in range(limit):
+        endpoint.began(0.01, others_wait=True)
+    assert endpoint.limit.value == 2 * limit
+
+
+def test_a_server_that_starts_again_counts_anew() -> None:
+    endpoint = Endpoint("http://x/v1", 8)
+    endpoint.saw(load_of(3))
+    endpoint.failed()
+    endpoint.answered()
+    endpoint.saw(load_of(0))
+    endpoint.saw(load_of(1))
+    assert endpoint.seen().kv_usage == 0.5

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, Request, answer, error
+from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
 from tests.conftest import Agentic
 
 VLLM = ("-c", "llm.transport=vllm")
@@ -238,3 +238,15 @@ def test_a_model_that_only_the_second_endpoint_serves(agentic: Agentic, server: 
         other.say("mine")
         done = agentic("ask", "hi", "--model", "other", "--endpoint", server.url, "--endpoint", other.url)
     assert (done.code, done.out) == (0, "mine\n")
+
+
+def test_a_router_is_told_which_conversation_it_is(agentic: Agentic, server: FakeVLLM) -> None:
+    """By the headers that the user names, and by the token that it gave itself; each request has an id of its own."""
+    server.script(answer(tool_calls=tool_call("list_files", {}), headers={"x-session-token": "here"}), answer("done"))
+    named = ("-c", 'llm.session_headers={x-user-session = "s-{session}"}', "-c", "tools.protocol=native")
+    assert agentic("run", "look", "--endpoint", server.url, *VLLM, *named).code == 0
+    first, second = (request.headers for request in server.chats)
+    assert first["x-user-session"].startswith("s-") and first["x-user-session"] == second["x-user-session"]
+    assert "x-session-id" not in first and "x-session-token" not in first
+    assert second["x-session-token"] == "here"
+    assert first["x-request-id"] != second["x-request-id"]
