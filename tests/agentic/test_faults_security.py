@@ -642,7 +642,15 @@ def _whole(work: Path, there: bool) -> bool:
 
 @pytest.mark.parametrize("there", [True, False], ids=["replaced", "new"])
 def test_f16_killed_before_any_call_a_write_leaves_the_old_bytes_or_the_new(work: Path, there: bool) -> None:
-    for number in count(1):
+    """In a process of its own: forking the one that runs all tests takes far longer."""
+    module, root = "tests.agentic.test_faults_security", Path(__file__).parents[2]
+    code = f"import pathlib, sys; from {module} import kill_before_any_call as k; k(pathlib.Path(sys.argv[1]), {there})"
+    subprocess.run([sys.executable, "-c", code, str(work)], cwd=root, check=True)
+
+
+def kill_before_any_call(work: Path, there: bool) -> None:
+    """Before every call with `AGENTIC_TEST_KILLS=100`, else before every seventh."""
+    for number in count(1, 1 if int(os.environ.get("AGENTIC_TEST_KILLS", "2")) >= 100 else 7):
         _states(work, there)
         if (pid := os.fork()) == 0:
             _at(number, lambda: os.kill(os.getpid(), 9), set())
