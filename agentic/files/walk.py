@@ -1,6 +1,7 @@
 """The files of a folder, without what its .gitignore files leave out. Git is not asked: it would run what a project configures."""
 
 import os
+import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -15,8 +16,8 @@ VERSION_CONTROL = {".git", ".hg", ".svn", ".jj"}
 _OTHERS = VERSION_CONTROL | {"__pycache__", "node_modules", "venv", ".venv"}  # what other tools leave has a .gitignore of its own
 _IGNORE = ".gitignore"
 
-_Rules = tuple[tuple[str, Any, Any], ...]
-"""(folder with a slash behind it or "", its patterns, those that may be about a folder), the outermost first."""
+_Rules = tuple[tuple[str, Any], ...]
+"""(folder with a slash behind it or "", its patterns), the outermost first."""
 
 
 def files_below(root: Path, folder: str = ".") -> Iterator[str]:
@@ -118,8 +119,7 @@ def _read(path: str, folder: str, inside: int | None = None) -> _Rules:
         return ()
     from pathspec import GitIgnoreSpec
 
-    folders = [f"{line.rstrip()}/*" if line.rstrip().endswith("/**") else line for line in lines]  # not the folder itself
-    return ((folder, GitIgnoreSpec.from_lines(lines), GitIgnoreSpec.from_lines(folders)),)
+    return ((folder, GitIgnoreSpec.from_lines(lines)),)
 
 
 def _ignored(path: str, is_folder: bool, rules: _Rules) -> bool:
@@ -127,9 +127,17 @@ def _ignored(path: str, is_folder: bool, rules: _Rules) -> bool:
     if not rules:
         return False
     inside = f"{path}/" if is_folder else path
-    for folder, files, folders in reversed(rules):
+    for folder, spec in reversed(rules):
         if inside.startswith(folder):
-            said = (folders if is_folder else files).check_file(inside.removeprefix(folder)).include
-            if said is not None:
-                return bool(said)
+            for pattern in reversed(spec.patterns):
+                if pattern.include is not None and _is_about(pattern.regex, inside.removeprefix(folder)):
+                    return bool(pattern.include)
     return False
+
+
+def _is_about(expression: "re.Pattern[str]", path: str) -> bool:
+    """Whether a pattern matches the entry itself, and not only a folder above it: those were asked about on the way."""
+    ends = [match.end() for match in expression.finditer(path)]
+    if "ps_d" in expression.groupindex or expression.pattern.endswith("$"):
+        return len(path) in ends
+    return bool(ends) and (ends[0] < len(path) or not expression.pattern.endswith("/"))  # `a/**` is about what is in `a`

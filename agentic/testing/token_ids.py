@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 FIRST_WORD = 100_000
@@ -24,16 +24,35 @@ def split(ids: Sequence[int]) -> tuple[list[int], list[str]]:
     return list(ids[: len(ids) - len(words)]), [_WORDS[number - FIRST_WORD] for number in words]
 
 
-def numbered(pieces: Sequence[bytes], prompt: Sequence[int], skip: int = 0, raw: bool = False) -> list[bytes]:
+def numbered(pieces: Sequence[bytes], prompt: Sequence[int], skip: int = 0, raw: bool = False) -> Sequence[bytes]:
     """The events of a chat stream with their token numbers. The first `skip` words are left out: they were sent before.
 
-    `raw` gives them the shape of `/v1/completions`.
+    `raw` gives them the shape of `/v1/completions`. They are made as they are sent: a script need not end.
     """
-    sent: list[bytes] = []
+    return _Made(lambda: _numbered(pieces, prompt, skip, raw))
+
+
+class _Made(Sequence[bytes]):
+    def __init__(self, make: Callable[[], Iterator[bytes]]) -> None:
+        self._make = make
+
+    def __iter__(self) -> Iterator[bytes]:
+        return self._make()
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self._make())
+
+    def __getitem__(self, index: Any) -> Any:
+        return list(self)[index]
+
+
+def _numbered(pieces: Iterable[bytes], prompt: Sequence[int], skip: int, raw: bool) -> Iterator[bytes]:
+    is_first = True
     for piece in pieces:
         event = _event(piece)
         if event is None:
-            sent.append(piece)
+            yield piece
+            is_first = False
             continue
         if event["choices"]:
             choice = event["choices"][0]
@@ -47,10 +66,10 @@ def numbered(pieces: Sequence[bytes], prompt: Sequence[int], skip: int = 0, raw:
             choice["token_ids"] = [number_of(word) for word in words[before:]]
             if raw:
                 choice["text"] = choice.pop("delta").get("content") or ""
-        if not sent:
+        if is_first:
             event["prompt_token_ids"] = list(prompt)
-        sent.append(b"data: " + json.dumps(event).encode() + b"\n\n")
-    return sent
+            is_first = False
+        yield b"data: " + json.dumps(event).encode() + b"\n\n"
 
 
 def _event(piece: bytes) -> dict[str, Any] | None:

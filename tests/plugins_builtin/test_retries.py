@@ -222,7 +222,7 @@ def with_shutdown(each: socket.socket) -> None:
 
 def test_a_link_that_is_cut_again_and_again_finishes_a_task_of_twenty_turns(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     """As over a bad network, ten times as fast: cut after half a second to one and a half."""
-    words = [f"word{number} " for number in range(40)]
+    words = [f"word{number} " for number in range(28)]
 
     def turn(request: Any) -> Answer:
         done = sum(message["role"] == "tool" for message in request.json["messages"])
