@@ -69,12 +69,15 @@ class Dispatcher:
         host.report = self.warn
 
     async def emit(self, event: Event) -> None:
-        """To the renderer at once; to the observers' queues. What is transient goes to no observer that did not ask."""
+        """To the journal, then to the renderer at once: what was shown is kept. Then to the observers' queues.
+
+        What is transient is not kept, and goes to no observer that did not ask.
+        """
         event.run = event.run or self._run
         event.time = event.time or time.time()
-        self._renderer.handle(event)
         if not event.transient:
             self.journal(event)
+        self._renderer.handle(event)
         for observer in self._observers:
             if observer.wants_chunks or not event.transient:
                 observer.put(event)
@@ -88,8 +91,8 @@ class Dispatcher:
     def warn(self, message: str) -> None:
         """To the screen and the session; not to observers, whose faults it may tell of."""
         event = Warned(message=message, run=self._run, time=time.time())
-        self._renderer.handle(event)
         self.journal(event)
+        self._renderer.handle(event)
 
     def owner(self, plugin: str) -> str:
         """A plugin as messages name it."""
