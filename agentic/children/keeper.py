@@ -42,7 +42,10 @@ class Messages:
 
     def receive(self) -> list[dict[str, Any]] | None:
         """What has come by now, perhaps nothing whole; None at the end."""
-        data, files, _, _ = socket.recv_fds(self.link, 65536, 16)
+        try:
+            data, files, _, _ = socket.recv_fds(self.link, 65536, 16)
+        except ConnectionError:  # gone, with something of ours unread
+            return None
         self.files += files
         *lines, self._rest = (self._rest + data).split(b"\n")
         return [json.loads(line) for line in lines] if data else None

@@ -154,7 +154,7 @@ def test_a_server_that_stays_busy_ends_in_a_message(agentic: Agentic, server: Fa
     done = agentic("ask", "hi", "--endpoint", server.url)
     assert done.code == 3
     assert "slow down" in done.err
-    assert len(server.chats) <= 4
+    assert len(server.chats) <= 12  # in the second that there is
 
 
 REJECTED = {
