@@ -76,9 +76,9 @@ def assert_accepted(history: list[Message]) -> None:
     assert not waiting
 
 
-@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("seed", range(5 if int(os.environ.get("AGENTIC_TEST_KILLS", "2")) >= 100 else 2))
 def test_a_hundred_kills_lose_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -> None:
-    """With the five seeds: 500 SIGKILLs at random points of a writer that says which records are down."""
+    """SIGKILLs at random points of a writer that says which records are down; with `AGENTIC_TEST_KILLS=100` five hundred."""
     chance = random.Random(seed)
     folder, name, acknowledged = tmp_path / "sessions", "", -1
     for _ in range(100):
