@@ -63,9 +63,9 @@ async def open_run(
     host.require(settings.plugins.require)
     start_logging(settings.log.file, settings.ui.debug)
     with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230 - nothing blocks there
-        stdout = screen.stdout if screen and screen.stdout else nowhere
-        name = (screen.renderer if screen else "") or host.stand_in("agentic_renderers")
-        async with open_runtime(settings, host, root, name, stdout, sink, (screen or Screen()).confirm) as runtime:
+        screen = screen or Screen()
+        name = screen.renderer or host.stand_in("agentic_renderers")
+        async with open_runtime(settings, host, root, name, screen.stdout or nowhere, sink, screen.confirm) as runtime:
             yield runtime
 
 

@@ -2,30 +2,32 @@
 
 from pathlib import Path
 
+TYPE_CHECKING = False  # `typing` itself costs a quarter of what `agentic --version` takes
+if TYPE_CHECKING:
+    from platformdirs.unix import Unix
+
 
 def config_folder() -> Path:
     """What the user writes."""
-    from platformdirs.unix import Unix
-
-    return Unix("agentic").user_config_path
+    return _folders().user_config_path
 
 
 def state_folder() -> Path:
     """Where agentic keeps what it learned."""
-    from platformdirs.unix import Unix
-
-    return Unix("agentic").user_state_path
+    return _folders().user_state_path
 
 
 def cache_folder() -> Path:
     """Where agentic keeps what it can do without."""
-    from platformdirs.unix import Unix
-
-    return Unix("agentic").user_cache_path
+    return _folders().user_cache_path
 
 
 def data_folder() -> Path:
     """Where agentic keeps what it fetched."""
+    return _folders().user_data_path
+
+
+def _folders() -> "Unix":
     from platformdirs.unix import Unix
 
-    return Unix("agentic").user_data_path
+    return Unix("agentic")

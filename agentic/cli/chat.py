@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from agentic import api
-from agentic.api import session_store
 from agentic.cli.loop import run
 from agentic.cli.questions import ask_in_terminal
 from agentic.cli.start import interruptible, screen_of
@@ -296,8 +295,7 @@ class Chat:
     async def _resume(self, name: str) -> None:
         if name:
             raise Reopen(self.settings, name)
-        store = session_store()
-        mine = islice(store.of(self.root), MAX_LISTED)
+        mine = islice(api.session_store().of(self.root), MAX_LISTED)
         self.say("\n".join(f"{summary.id}  {summary.title}" for summary in mine) or "no sessions here")
 
 

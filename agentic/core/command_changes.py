@@ -76,7 +76,7 @@ class CommandChanges:
         async with self._turn:
             before, self._entries = self._entries, await on_daemon_thread(self._protected.look)
             if not may_change_protected:
-                put_back += _restore(self._space.root, before, self._entries)
+                put_back += await on_daemon_thread(partial(_restore, self._space.root, before, self._entries))
             changes = self._snapshots.changes()
             while batch := await on_daemon_thread(partial(_batch, changes)):
                 for change in batch:  # the session's file is this thread's
@@ -138,7 +138,7 @@ def _files_of(entries: Mapping[str, str]) -> Iterator[str]:
     return (path for path, kind in entries.items() if kind in (FILE, PRIVATE))
 
 
-def _restore(root: Path, before: Mapping[str, str], now: dict[str, str]) -> list[str]:
+def _restore(root: Path, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
     """Takes away links and folders with protected names that were not there, and makes links again; files are told otherwise."""
     done: list[str] = []
     for path, kind in sorted(now.items()):

@@ -12,10 +12,9 @@ from agentic.hooks import Provider, hookspec
 class LaunchPolicy:
     """What a command may do. It works in `folder` and reads the system, but nothing of what is `hidden`.
 
-    `readable` is what it needs to read wherever that lies, a temporary folder of others included: our own program.
-
     It writes below `writable` and `temporary` (its /tmp, where that can be), but not to what is `protected`. It reaches the
-    `network`, or nothing but servers of its own. `devices` are for computing: GPUs.
+    `network`, or nothing but servers of its own. `devices` are for computing: GPUs. `readable` is what it needs to read wherever
+    that lies, also in a temporary folder: our own program.
     """
 
     folder: Path

