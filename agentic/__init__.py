@@ -41,7 +41,15 @@ if TYPE_CHECKING:
     from agentic.hooks.safeguards import Safeguard
     from agentic.hooks.screen import Renderer, RendererSetup
     from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
-    from agentic.hooks.transport import CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
+    from agentic.hooks.transport import (
+        CachesPrefixes,
+        CountsTokens,
+        FollowsEndpoints,
+        ReportsLoad,
+        Resumes,
+        SendsBatches,
+        Transport,
+    )
     from agentic.types import (
         Answer,
         Change,
@@ -92,7 +100,7 @@ _HOMES = {
     "agentic.hooks.safeguards": "Safeguard",
     "agentic.hooks.screen": "Renderer RendererSetup",
     "agentic.hooks.tools": "Memory Tool ToolSetup ToolSource",
-    "agentic.hooks.transport": "CachesPrefixes CountsTokens ReportsLoad Resumes SendsBatches Transport",
+    "agentic.hooks.transport": "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches Transport",
     "agentic.types": "Answer Change ChatRequest Complexity Delta EndpointInfo EndpointLoad ImagePart Message Outcome PartialAnswer"
     " Plan Subtask TextPart TokenCount ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
     "agentic.workspace": "Workspace",
@@ -133,6 +141,7 @@ __all__ = [
     "Event",
     "Failure",
     "FanOut",
+    "FollowsEndpoints",
     "ImagePart",
     "Lane",
     "Launch",

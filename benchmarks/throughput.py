@@ -124,7 +124,8 @@ class RoundRobin(Direct):
     """The peer: each request to the next endpoint."""
 
     async def submit(self, request: ChatRequest, lane: Lane = Lane.INTERACTIVE) -> AsyncIterator[Delta]:
-        self._order = [*self._order[1:], self._order[0]]
+        endpoints = self._transport.endpoints
+        self._preferred = endpoints[(endpoints.index(self._preferred) + 1) % len(endpoints)] if self._preferred else endpoints[0]
         async for delta in super().submit(request, lane):
             yield delta
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -77,11 +78,48 @@ def merge(parts: tuple[Path, ...], target: Path) -> None:
 def command(root: Path, settings: Settings, source: Path, target: Path, shard: Shard) -> int:
     """Answers each line of IN.jsonl, {"prompt": ...} or {"messages": [...]}, in OUT.jsonl, in the order of the lines.
 
-    After a kill the same command goes on where it stopped.
+    After a kill the same command goes on where it stopped. Without a terminal, SIGHUP has it read the endpoints anew.
     """
     if source.resolve() == target.resolve():
         raise ConfigError("IN.jsonl and OUT.jsonl are one file", "name another one with -o")
-    return run(interruptible(_run(root, settings, source, target, shard)))
+    ends = (signal.SIGINT, signal.SIGTERM) if _is_detached() else (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return run(interruptible(_run(root, settings, source, target, shard), ends))
+
+
+def _is_detached() -> bool:
+    """Whether it has no terminal that could hang up."""
+    try:
+        os.close(os.open("/dev/tty", os.O_RDONLY))
+    except OSError:
+        return True
+    return False
+
+
+@contextmanager
+def _rereading(runtime: Runtime) -> Iterator[None]:
+    """Without a terminal SIGHUP means what it means to a server: the endpoints are read from the configuration again."""
+    loop = asyncio.get_running_loop()
+    rereads: set[asyncio.Task[None]] = set()
+
+    async def reread() -> None:
+        try:
+            await runtime.endpoints.reread()
+        except AgenticError as error:
+            runtime.events.warn(f"{error}; the endpoints are as before")
+
+    def on_signal() -> None:
+        task = asyncio.ensure_future(reread())
+        rereads.add(task)
+        task.add_done_callback(rereads.discard)
+
+    if not _is_detached():
+        yield
+        return
+    loop.add_signal_handler(signal.SIGHUP, on_signal)
+    try:
+        yield
+    finally:
+        loop.remove_signal_handler(signal.SIGHUP)
 
 
 async def _run(root: Path, settings: Settings, source: Path, target: Path, shard: Shard) -> int:
@@ -95,7 +133,8 @@ async def _run(root: Path, settings: Settings, source: Path, target: Path, shard
         try:
             if not results.check_against(lines, advance):
                 async with open_run(root, settings, Screen(stdout=sys.stderr)) as runtime:
-                    await _answer_all(runtime, lines, results, advance)
+                    with _rereading(runtime):
+                        await _answer_all(runtime, lines, results, advance)
         finally:
             failed = f", {results.failed} of them failed" if results.failed else ""
             print(f"{results.done} lines in {target}{failed}", file=sys.stderr)
@@ -104,7 +143,10 @@ async def _run(root: Path, settings: Settings, source: Path, target: Path, shard
 
 async def _answer_all(runtime: Runtime, lines: ShardLines, results: Results, advance: Advance) -> None:
     tasks: set[asyncio.Task[None]] = set()
-    most = runtime.settings.batching.max_in_flight * len(runtime.transport.endpoints)  # how many are is the batcher's business
+
+    def most() -> int:
+        """How many lines may be waited for; how many are in flight is the batcher's business."""
+        return runtime.settings.batching.max_in_flight * len(runtime.transport.endpoints)
 
     async def one(number: int, raw: bytes) -> None:
         results.put(number, raw, await _result(runtime, raw))
@@ -117,7 +159,7 @@ async def _answer_all(runtime: Runtime, lines: ShardLines, results: Results, adv
                 advance(len(raw))
                 continue
             tasks.add(asyncio.ensure_future(one(number, raw)))
-            while len(tasks) >= most or (tasks and number - results.done > AHEAD * most):
+            while len(tasks) >= most() or (tasks and number - results.done > AHEAD * most()):
                 tasks = await _when_one_is_done(tasks)
         while tasks:
             tasks = await _when_one_is_done(tasks)

@@ -1,6 +1,6 @@
 """Layers of configuration, resolved: defaults < user file < project file < environment < command line."""
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,6 +11,7 @@ from agentic.config.section import Key
 from agentic.errors import ConfigError, PluginError
 
 _ALIASES = {"AGENTIC_LOG": "log.file"}
+_URLS, _TABLES = "llm.endpoints", "llm.endpoint"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,8 @@ class Settings:
     """The resolved values, a frozen object per section; `origins` says where each came from.
 
     `ignored` are values that were not the project's to set, `disabled_by_project` the plugins that only a project switches off.
-    `section` gives a plugin's own. Raises ConfigError naming file, key and what was expected.
+    `section` gives a plugin's own, `again` the settings from the same places as they are now. Raises ConfigError naming file, key
+    and what was expected.
     """
 
     llm: schema.Llm
@@ -69,6 +71,7 @@ class Settings:
         self.values: dict[str, Any] = {name: key.default for name, key in KEYS.items()}
         self.origins = dict.fromkeys(KEYS, "default")
         self.ignored: list[str] = []
+        self.again: Callable[[], Settings] = lambda: self
         self.disabled_by_project: frozenset[str] = frozenset()
         for layer in self._layers:
             self._apply(layer)
@@ -76,6 +79,8 @@ class Settings:
             setattr(self, name, section(**{field: self.values[f"{name}.{field}"] for field in section.keys}))
 
     def _apply(self, layer: Layer) -> None:
+        if layer.trusted and {_TABLES, _URLS} <= layer.values.keys():
+            raise ConfigError(f"{layer.origin}: {_URLS} and {_TABLES} both name the endpoints", f"leave out {_URLS}")
         for name, value in layer.values.items():
             if name in KEYS:
                 self._put(layer, name, KEYS[name], KEYS[name].check(value, name, layer.origin))
@@ -102,6 +107,8 @@ class Settings:
             self.disabled_by_project -= frozenset(value)
         self.values[name] = value
         self.origins[name] = layer.origin
+        if name == _TABLES:
+            self._put(layer, _URLS, KEYS[_URLS], _urls_of(value, layer.origin))
 
     def changed(self, name: str, value: Any, origin: str) -> "Settings":
         """The same but for one value. Raises ConfigError for one of the wrong type."""
@@ -188,6 +195,14 @@ _VARIABLES = {variable_of(name): name for name in KEYS} | _ALIASES
 
 def _origin(layer: Layer, name: str) -> str:
     return name if name.startswith("AGENTIC_") else f"-c {name}"
+
+
+def _urls_of(tables: Sequence[schema.Endpoint], origin: str) -> tuple[str, ...]:
+    """The endpoints that tables name; a later layer may choose others."""
+    urls = tuple(table.url for table in tables)
+    if "" in urls or len(set(urls)) < len(urls):
+        raise ConfigError(f"{origin}: each [[{_TABLES}]] has a url of its own", 'url = "http://HOST:PORT/v1"')
+    return urls
 
 
 def _did_you_mean(name: str, keys: Collection[str]) -> str:

@@ -8,12 +8,24 @@ from agentic.config.section import Key, Section, setting
 PLUGIN_PREFIX = "plugin."
 
 
+class Endpoint(Section):
+    """One of `[[llm.endpoint]]`."""
+
+    url: str = setting("", "its base URL; it ends in /v1")
+    api_key_env: str = setting("", "the variable of the environment that holds its key; empty: llm.api_key")
+    model: str = setting("", "what it is asked for; empty: llm.model")
+    weight: float = setting(1.0, "how much it does beside the others", minimum=0.01)
+    max_in_flight: int = setting(0, "requests in flight at most; 0: batching.max_in_flight times the weight")
+    all_addresses: bool = setting(False, "whether each address that its name has is an endpoint, looked up again every 30 s")
+
+
 class Llm(Section):
     # Which transport serves decides where the code of a project goes, so a project may not choose it.
     transport: str = setting(
         "auto", "auto: the endpoints; where none is named and none answers within a second, after a question the embedded engine"
     )
     endpoints: tuple[str, ...] = setting(("http://localhost:8001/v1", "http://localhost:8002/v1"), "in the order of preference")
+    endpoint: tuple[Endpoint, ...] = setting((), "the endpoints as tables, [[llm.endpoint]], where one needs more", tables=Endpoint)
     model: str = setting("", "empty: what the endpoint serves", "select")
     api_key: str = setting("", "sent to the endpoints; better in the environment as AGENTIC_LLM_API_KEY", secret=True)
     proxy: str = setting("", "URL of an HTTP proxy; proxy variables of the environment are not read")
@@ -34,6 +46,10 @@ class Llm(Section):
     progress_timeout: float = setting(60.0, "seconds between two pieces of an answer; keep-alives do not count", "tighten")
     total_timeout: float = setting(1800.0, "seconds for one answer", "tighten")
     retry_seconds: float = setting(120.0, "how long a request that gets no further is tried again (`ask`: 20)", "tighten")
+
+    def of(self, url: str) -> Endpoint:
+        """What is set for one of `endpoints`."""
+        return next((each for each in self.endpoint if each.url.rstrip("/") == url.rstrip("/")), Endpoint(url=url))
 
 
 class Batching(Section):

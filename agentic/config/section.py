@@ -21,7 +21,8 @@ T = TypeVar("T")
 class Key:
     """One setting. `kind` is the type of its values; a default of None stands for "not set".
 
-    Of a list that `narrows`, a project may only choose from what the user has named, if anything."""
+    Of a list that `narrows`, a project may only choose from what the user has named, if anything. A list of `tables` holds
+    sections of that class."""
 
     default: Any
     help: str
@@ -31,6 +32,7 @@ class Key:
     minimum: float = 0
     secret: bool = False
     narrows: bool = False
+    tables: "type[Section] | None" = None
 
     def check(self, value: Any, name: str, origin: str) -> Any:
         """`value` in the key's type. Raises ConfigError saying what was expected."""
@@ -41,6 +43,8 @@ class Key:
         if self.kind is tuple and isinstance(value, list):
             value = tuple(value)
         right = self.kind is object or type(value) is self.kind
+        if right and self.tables is not None:
+            return tuple(self.tables.read(item, f"{name}, number {number}", origin) for number, item in enumerate(value, 1))
         if right and self.kind is tuple:
             right = all(isinstance(item, str) for item in value)
         elif right and self.kind in (int, float):
@@ -54,6 +58,8 @@ class Key:
         value: Any = text
         if not text and self.default is None:
             value = None
+        elif self.tables is not None:
+            value = toml_value(text)
         elif self.kind is tuple:
             value = tuple(item.strip() for item in text.split(",") if item.strip())
         elif self.kind is bool:
@@ -82,7 +88,8 @@ class Key:
             return "one of " + ", ".join(choice or '""' for choice in self.choices)
         if self.kind in (int, float):
             return f"{'a whole number' if self.kind is int else 'a number'} of at least {self.minimum:g}"
-        return {bool: "true or false", tuple: "a list of texts", dict: "a table"}.get(self.kind, "a text")
+        lists = "a list of tables" if self.tables is not None else "a list of texts"
+        return {bool: "true or false", tuple: lists, dict: "a table"}.get(self.kind, "a text")
 
 
 def setting(
@@ -94,9 +101,10 @@ def setting(
     secret: bool = False,
     kind: type | None = None,
     narrows: bool = False,
+    tables: "type[Section] | None" = None,
 ) -> T:
     """Declares a key of a `Section`. `kind` is its type where the default is None."""
-    key: Any = Key(default, help, scope, kind or type(default), choices, minimum, secret, narrows)
+    key: Any = Key(default, help, scope, kind or type(default), choices, minimum, secret, narrows, tables)
     return key  # type: ignore[no-any-return]  # on an instance, the attribute is the value
 
 
@@ -113,6 +121,22 @@ class Section:
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"settings are frozen: {name}")
+
+    @classmethod
+    def read(cls, value: Any, name: str, origin: str) -> Any:
+        """A section from a table in a list. Raises ConfigError."""
+        if isinstance(value, cls):
+            return value
+        known = f"the keys are {', '.join(cls.keys)}"
+        if not isinstance(value, dict):
+            raise ConfigError(f"{origin}: {name} must be a table, not {value!r}", known)
+        if unknown := sorted(set(value) - set(cls.keys)):
+            raise ConfigError(f"{origin}: {name}: unknown key {unknown[0]!r}", known)
+        return cls(**{field: cls.keys[field].check(each, f"{name}: {field}", origin) for field, each in value.items()})
+
+    def table(self) -> dict[str, Any]:
+        """What differs from the defaults."""
+        return {name: value for name, key in self.keys.items() if (value := getattr(self, name)) != key.default}
 
 
 def toml_value(text: str) -> Any:

@@ -3,6 +3,7 @@
 import os
 import re
 from collections.abc import Iterator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +32,9 @@ def load(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[st
     layers.append(environment_layer(os.environ))
     layers.append(Layer("command line", texts=dict(map(_parse_pair, pairs))))
     layers.append(Layer("command line", overrides or {}))
-    return Settings([layer for layer in layers if layer.values or layer.texts])
+    settings = Settings([layer for layer in layers if layer.values or layer.texts])
+    settings.again = partial(load, root, overrides, pairs)
+    return settings
 
 
 def user_file() -> Path:

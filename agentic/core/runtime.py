@@ -12,6 +12,7 @@ from typing import Any, TextIO
 
 from agentic.config import Settings
 from agentic.core.budget import Budget
+from agentic.core.endpoints import Endpoints
 from agentic.core.permissions import Permissions, rules_of
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
@@ -59,6 +60,7 @@ class Runtime:
     prompts: Prompts
     choice: str
     run: str
+    endpoints: Endpoints
     setup: Callable[..., Any]
 
     def build(self, hook: str, name: str) -> Any:
@@ -194,25 +196,29 @@ async def open_runtime(
     renderer: Renderer = host.build("agentic_renderers", renderer_name, partial(make_setup, kind=RendererSetup, stdout=stdout))
     events = Dispatcher(host, renderer, run, make_setup, settings.plugins.may_grant, sink)
     holder.append(events)
+    endpoints = Endpoints(settings)
     transport: Transport | None = None
     batcher: Batcher | None = None
     try:
         for line in (*settings.ignored, *host.notices()):
             events.warn(line)
+        make_setup = partial(_setup, await endpoints.look(), host, root, emit, prompts)
         transport, choice = await _transport(settings, host, make_setup, confirm)
         batcher = host.build(
             "agentic_batchers",
             settings.batching.strategy,
             partial(make_setup, kind=BatcherSetup, transport=transport),
         )
+        endpoints.follow(transport, batcher)
         info = await _first_contact(batcher, events)
         _log.info("run %s: %s at %s, window %d", run, info.model, info.url, info.window)
         budget = Budget(settings.context.context_window or info.window, settings.context.reserved_for_response)
         counter = TokenCounter(transport, *_tokens_for(host, info.model))
         repairs = list(_every(host, events, "agentic_output_repairs", make_setup).values())
         llm = LlmService(settings.llm, batcher, events, budget, counter, repairs)
-        yield Runtime(settings, host, root, events, transport, batcher, info, llm, prompts, choice, run, make_setup)
+        yield Runtime(settings, host, root, events, transport, batcher, info, llm, prompts, choice, run, endpoints, make_setup)
     finally:
+        await endpoints.aclose()
         await events.aclose()
         renderer.close()
         if isinstance(batcher, Closes):

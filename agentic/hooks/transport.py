@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
+from agentic.config.schema import Llm
 from agentic.hooks import Provider, hookspec
 from agentic.types import Answer, ChatRequest, Delta, EndpointInfo, EndpointLoad, PartialAnswer, TokenCount
 
@@ -29,6 +30,15 @@ class Transport(Protocol):
 
     async def aclose(self) -> None:
         """Closes all connections."""
+        ...
+
+
+@runtime_checkable
+class FollowsEndpoints(Protocol):
+    """A transport, or a batcher, whose endpoints may come and go while a run lasts. Others keep those that they began with."""
+
+    def follow(self, settings: Llm) -> None:
+        """From now on the endpoints are those of `settings`. What is in flight ends where it is."""
         ...
 
 

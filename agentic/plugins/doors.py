@@ -22,7 +22,7 @@ from agentic.hooks.protocol import OutputRepair, ToolProtocol, Vocabulary
 from agentic.hooks.safeguards import Safeguard
 from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Tool, ToolSource
-from agentic.hooks.transport import CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches, Transport
+from agentic.hooks.transport import CachesPrefixes, CountsTokens, FollowsEndpoints, ReportsLoad, Resumes, SendsBatches, Transport
 
 TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"  # what OpenAI-compatible servers take for a function's name
 COMMAND_NAME = r"[a-z][a-z0-9-]*"
@@ -45,9 +45,12 @@ class Door:
 DOORS: Mapping[str, Door] = MappingProxyType(
     {
         "agentic_transports": Door(
-            Provider, Transport, (CachesPrefixes, CountsTokens, ReportsLoad, Resumes, SendsBatches), "llm.transport"
+            Provider,
+            Transport,
+            (CachesPrefixes, CountsTokens, FollowsEndpoints, ReportsLoad, Resumes, SendsBatches),
+            "llm.transport",
         ),
-        "agentic_batchers": Door(Provider, Batcher, (Closes, Routes, Warms, Watches), "batching.strategy"),
+        "agentic_batchers": Door(Provider, Batcher, (Closes, FollowsEndpoints, Routes, Warms, Watches), "batching.strategy"),
         "agentic_context_strategies": Door(Provider, ContextStrategy, (Condenses,), "context.strategy"),
         "agentic_complexity_estimators": Door(Provider, ComplexityEstimator, (), "complexity.estimator"),
         "agentic_decomposers": Door(Provider, Decomposer, (), "decomposition.strategy"),

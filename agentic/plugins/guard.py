@@ -11,6 +11,7 @@ import types
 import typing
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import is_dataclass
+from functools import cache, partial
 from typing import Any, Union, get_args, get_origin
 
 from agentic.errors import AgenticError, ModelOutputError, PluginError, ToolError, TransportError
@@ -49,13 +50,20 @@ class Guard:
         report: Callable[[PluginFault], None] = lambda fault: None,
     ) -> None:
         self.__dict__.update(_target=target, _owner=owner, _plugin=plugin, _stand_in=stand_in, _report=report)
-        for name, member in contract.items():
-            if hasattr(target, name):
-                value = getattr(target, name)
-                self.__dict__[name] = self._guarded(name, value, member) if callable(member) else value
+        offered = {name: member for name, member in contract.items() if hasattr(target, name)}
+        for name, member in offered.items():
+            if callable(member):
+                self.__dict__[name] = self._guarded(name, getattr(target, name), member)
+        self.__class__ = _with_properties(frozenset(name for name, member in offered.items() if not callable(member)))
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.__dict__["_target"], name)
+
+    def _read(self, name: str) -> Any:
+        try:
+            return getattr(self._target, name)
+        except FAULTS as error:
+            raise self._fault_or_raise(name, error) from error
 
     def _guarded(self, name: str, method: Callable[..., Any], member: Callable[..., Any]) -> Callable[..., Any]:
         returns = member.__annotations__.get("return")
@@ -120,6 +128,7 @@ class Guard:
             raise fault
         report, other = self._report, self._stand_in()
         self.__dict__.update(vars(other))
+        self.__class__ = type(other)
         report(fault)
         return other
 
@@ -129,6 +138,12 @@ class Guard:
 
     def fault(self, name: str, error: BaseException) -> PluginFault:
         return PluginFault(self._owner, self._plugin, f"{name}() {_did(error)}", error)
+
+
+@cache
+def _with_properties(names: frozenset[str]) -> type[Guard]:
+    """The guards of what has these properties, which may change: each is the target's, as it is when it is read."""
+    return type("Guard", (Guard,), {name: property(partial(Guard._read, name=name)) for name in names})
 
 
 class Stream:

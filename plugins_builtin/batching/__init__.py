@@ -16,7 +16,15 @@ def _admission(setup: BatcherSetup) -> Batcher:
     from plugins_builtin.batching.admission import Admission
 
     settings, retry = setup.settings.batching, setup.settings.llm.retry_seconds
-    return Admission(setup.transport, setup.emit, settings.batch_size, settings.batch_timeout, retry, settings.max_in_flight)
+    return Admission(
+        setup.transport,
+        setup.emit,
+        settings.batch_size,
+        settings.batch_timeout,
+        retry,
+        settings.max_in_flight,
+        setup.settings.llm.of,
+    )
 
 
 @hookimpl

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import cast
@@ -25,6 +25,8 @@ from agentic import (
     SendsBatches,
     Transport,
 )
+from agentic.config.schema import Endpoint as Settings
+from agentic.config.schema import Llm
 from agentic.errors import Unreachable, none_answered
 from agentic.events import EndpointSeen, Failover
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, Patience, first_answer, gathered
@@ -51,15 +53,32 @@ class Admission:
         hold_seconds: float,
         retry_seconds: float = 120.0,
         most: int = MOST,
+        of: Callable[[str], Settings] | None = None,
     ) -> None:
         self._transport = transport
         self._emit = emit
         self._hold = hold_seconds
         self._retry_seconds = retry_seconds
-        self._endpoints = [Endpoint(url, slots, most=most) for url in transport.endpoints]
+        self._of = of
+        self._new_slots, self._most = slots, most
+        self._every: dict[str, Endpoint] = {}
+        self._endpoints: list[Endpoint] = []
+        self._take_up()
         self._monitor = LoadMonitor(transport, self._endpoints, emit, hold_seconds)
         self._slots = Slots(self._endpoints, lambda: self._monitor.begin(self._slots))
         self._no_batches: set[str] = set()
+
+    def _take_up(self) -> None:
+        """The endpoints that the transport has now; what is known of the others is kept, since they may come back."""
+        for url in self._transport.endpoints:
+            if url not in self._every:
+                self._every[url] = Endpoint(url, self._new_slots, most=self._most, settings=self._of(url) if self._of else None)
+        self._endpoints[:] = [self._every[url] for url in self._transport.endpoints]
+
+    def follow(self, settings: Llm) -> None:
+        self._of = settings.of
+        self._take_up()
+        self._slots.dispatch()
 
     async def submit(self, request: ChatRequest, lane: Lane = Lane.INTERACTIVE) -> AsyncIterator[Delta]:
         can_resume = isinstance(self._transport, Resumes)
@@ -86,7 +105,7 @@ class Admission:
                     pending.exact = False  # this server cannot go on with an answer: it begins anew
                 elif not isinstance(error, ContextOverflow) or not self._wider(pending, endpoint, error):
                     raise
-            if len(pending.failures) == len(self._endpoints):
+            if all(endpoint.url in pending.failures for endpoint in self._endpoints):
                 await patience.wait(pending.received.size, pending.failures)
                 pending.failures.clear()
                 pending.refusals = 0
@@ -111,7 +130,7 @@ class Admission:
         return info
 
     def _endpoint(self, url: str) -> Endpoint:
-        return next(endpoint for endpoint in self._endpoints if endpoint.url == url)
+        return self._every[url]
 
     def home(self, request: ChatRequest) -> str:
         return self._slots.home(PendingRequest(request, Lane.INTERACTIVE, Cost(request), 0.0)).url

@@ -13,7 +13,7 @@ class Direct:
         self._transport = transport
         self._emit = emit
         self._retry_seconds = retry_seconds
-        self._order = list(transport.endpoints)
+        self._preferred = ""
 
     async def submit(self, request: ChatRequest, lane: Lane = Lane.INTERACTIVE) -> AsyncIterator[Delta]:
         patience = Patience(request, self._retry_seconds, self._emit)
@@ -21,7 +21,7 @@ class Direct:
         size = partial = 0
         while True:
             failures: dict[str, EndpointUnavailable] = {}
-            for endpoint in list(self._order):
+            for endpoint in self._endpoints():
                 if previous and (partial or endpoint != previous):
                     await self._emit(Failover(from_=previous, to=endpoint, why=why, partial=partial))
                 if partial:
@@ -32,7 +32,7 @@ class Direct:
                         async for delta in stream:
                             partial += len(delta.text) + len(delta.reasoning) + len(delta.tool_calls)
                             yield delta
-                    self._prefer(endpoint)
+                    self._preferred = endpoint
                     return
                 except EndpointUnavailable as error:
                     failures[endpoint] = error
@@ -40,13 +40,14 @@ class Direct:
                     size = max(size, partial)
             await patience.wait(size, failures)
 
-    def _prefer(self, endpoint: str) -> None:
-        self._order.sort(key=lambda other: other != endpoint)
+    def _endpoints(self) -> list[str]:
+        """As they are now, the one that served last before the others."""
+        return sorted(self._transport.endpoints, key=lambda endpoint: endpoint != self._preferred)
 
     async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Answer | Exception]:
         return await gathered(self.submit, requests, lane)
 
     async def info(self) -> EndpointInfo:
-        endpoint, info = await first_answer(self._transport, list(self._order), self._emit, lambda endpoint: None)
-        self._prefer(endpoint)
+        endpoint, info = await first_answer(self._transport, self._endpoints(), self._emit, lambda endpoint: None)
+        self._preferred = endpoint
         return info

@@ -6,6 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from agentic import ChatRequest, Delta, EndpointInfo, EndpointLoad, Lane
+from agentic.config.schema import Endpoint as Settings
 from agentic.events import EndpointSeen
 from plugins_builtin.batching.limit import MOST, Limit
 
@@ -37,10 +38,19 @@ class Cost:
 class Endpoint:
     """`lanes` counts our requests in flight there, `outstanding` what they still cost in tokens."""
 
-    def __init__(self, url: str, slots: int, clock: Callable[[], float] = time.monotonic, most: int = MOST) -> None:
+    def __init__(
+        self,
+        url: str,
+        slots: int,
+        clock: Callable[[], float] = time.monotonic,
+        most: int = MOST,
+        settings: Settings | None = None,
+    ) -> None:
         self.url = url
-        self.limit = Limit(slots, clock, most)
-        self._batch = slots
+        self.weight = settings.weight if settings else 1.0
+        most = (settings.max_in_flight if settings else 0) or max(1, round(most * self.weight))
+        self._batch = max(1, min(most, round(slots * self.weight)))
+        self.limit = Limit(self._batch, clock, most)
         self.info: EndpointInfo | None = None
         self.load: EndpointLoad | None = None
         self.hit_rate: float | None = None

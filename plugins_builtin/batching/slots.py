@@ -125,12 +125,12 @@ class Slots:
         self.dispatch()
 
 
-def _cost(pending: PendingRequest, endpoint: Endpoint) -> tuple[bool, int, int]:
-    """Tokens until it would be served there, less what its cache saves; equal ones by rendezvous hashing.
+def _cost(pending: PendingRequest, endpoint: Endpoint) -> tuple[bool, float, int]:
+    """Tokens until it would be served there, by its weight, less what its cache saves; equal ones by rendezvous hashing.
 
     Sub-agents first go where they begin in the cache, while a batch fills there.
     """
     key = pending.work.keys[0][0]
     rank = int.from_bytes(hashlib.blake2b(f"{endpoint.url}\0{key}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
     away = pending.lane is Lane.SUB_AGENT and not endpoint.welcomes(pending.work)
-    return away, endpoint.outstanding - endpoint.saved(pending.work), rank
+    return away, endpoint.outstanding / endpoint.weight - endpoint.saved(pending.work), rank

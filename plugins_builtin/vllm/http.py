@@ -8,7 +8,7 @@ import asyncio
 import base64
 import math
 import ssl
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from agentic import EndpointUnavailable
@@ -21,10 +21,16 @@ _REDIRECTS = {301, 302, 307, 308}
 
 
 class Http:
-    """A pool of connections. `headers` go with every request to its own origin, not along a redirect to another."""
+    """A pool of connections. `headers_of` a URL go with every request to its own origin, not along a redirect to another."""
 
-    def __init__(self, headers: Mapping[str, str], connect_timeout: float, proxy: str = "", follow_redirects: bool = False) -> None:
-        self._headers = dict(headers)
+    def __init__(
+        self,
+        headers_of: Callable[[str], Mapping[str, str]],
+        connect_timeout: float,
+        proxy: str = "",
+        follow_redirects: bool = False,
+    ) -> None:
+        self._headers_of = headers_of
         self._connect_timeout = connect_timeout
         self._proxy = urlsplit(proxy) if proxy else None
         self._follow = follow_redirects
@@ -42,7 +48,7 @@ class Http:
         due: str = "an answer",
     ) -> Connection:
         """The connection over which the answer comes, its head received. `release` it. Raises EndpointUnavailable."""
-        own = self._headers
+        first = own = self._headers_of(url)
         for _ in range(MAX_REDIRECTS + 1):
             connection = await self._exchange(method, url, body, {**own, **(headers or {})}, deadline, due)
             response = await connection.head()
@@ -50,7 +56,7 @@ class Http:
             if not self._follow or response.status not in _REDIRECTS or target == url:
                 return connection
             self.release(connection)
-            own = self._headers if origin(split(target)) == origin(split(url)) else {}
+            own = first if origin(split(target)) == origin(split(url)) else {}
             url = target
         raise EndpointUnavailable(f"{url}: it redirects again and again")
 
@@ -72,7 +78,7 @@ class Http:
 
     async def survives_idle(self, url: str, seconds: float) -> bool:
         """Whether the server leaves a connection open on which nothing happens for so long. Raises EndpointUnavailable."""
-        connection = await self._exchange("GET", url, b"", self._headers, math.inf, "an answer")
+        connection = await self._exchange("GET", url, b"", self._headers_of(url), math.inf, "an answer")
         try:
             await self.whole(connection, MAX_BODY_BYTES)
             await asyncio.sleep(seconds)

@@ -198,7 +198,7 @@ async def _run(instances: list[Instance]) -> int:
 
 
 async def _all_answer(endpoints: list[str]) -> None:
-    http = Http({}, 2.0)
+    http = Http(lambda url: {}, 2.0)
     try:
         for endpoint in endpoints:
             for _ in range(int(START_SECONDS)):

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import os
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
@@ -12,6 +13,7 @@ from agentic import (
     AgenticError,
     Answer,
     ChatRequest,
+    ConfigError,
     Delta,
     EndpointInfo,
     EndpointLoad,
@@ -43,7 +45,6 @@ PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
 class VllmTransport:
     def __init__(self, settings: Llm, options: VllmOptions) -> None:
-        self.endpoints = tuple(url.rstrip("/") for url in settings.endpoints)
         self.caches_prefixes = options.enable_prefix_caching and "system_prompt" in options.common_prefixes
         self._settings = settings
         self._known: dict[str, EndpointInfo] = {}
@@ -52,13 +53,19 @@ class VllmTransport:
         self._prefill: dict[str, float] = {}
         self._tokens: dict[str, str] = {}
         self._counter = ConversationCounter(self._tokenize)
-        key = settings.api_key
-        self._http = Http(
-            {"Authorization": f"Bearer {key}"} if key else {},
-            settings.connect_timeout,
-            settings.proxy,
-            settings.follow_redirects,
-        )
+        self.follow(settings)
+        self._http = Http(self._authorization, settings.connect_timeout, settings.proxy, settings.follow_redirects)
+
+    def follow(self, settings: Llm) -> None:
+        self.endpoints = tuple(url.rstrip("/") for url in settings.endpoints)
+        self._of = settings.of
+        self._keys = {endpoint.removesuffix("/v1"): _key(settings, endpoint) for endpoint in self.endpoints}
+
+    def _authorization(self, url: str) -> Mapping[str, str]:
+        """Of the endpoint that has the URL."""
+        root = max((root for root in self._keys if url.startswith(root)), key=len, default="")
+        key = self._keys.get(root, "")
+        return {"Authorization": f"Bearer {key}"} if key else {}
 
     async def probe(self, endpoint: str) -> EndpointInfo:
         if endpoint not in self._known:
@@ -104,7 +111,7 @@ class VllmTransport:
         return models
 
     def _choose_model(self, endpoint: str, models: list[dict[str, Any]]) -> EndpointInfo:
-        wanted = self._settings.model or models[0]["id"]
+        wanted = self._of(endpoint).model or self._settings.model or models[0]["id"]
         for model in models:
             if model["id"] == wanted:
                 window = model.get("max_model_len")
@@ -249,6 +256,14 @@ class VllmTransport:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+def _key(settings: Llm, endpoint: str) -> str:
+    """Raises ConfigError where it should stand in the environment and does not."""
+    name = settings.of(endpoint).api_key_env
+    if name and name not in os.environ:
+        raise ConfigError(f"{endpoint}: its api_key_env {name} is not set", f"export {name}=KEY")
+    return os.environ[name] if name else settings.api_key
 
 
 def _body(value: Mapping[str, Any]) -> bytes:

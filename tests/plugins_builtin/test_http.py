@@ -131,7 +131,7 @@ def through(http: Callable[[], Http], url: str) -> tuple[int, bytes]:
 
 
 def test_connections_are_used_again(server: FakeVLLM) -> None:
-    assert through(lambda: Http({}, 5.0), f"{server.url}/models")[0] == 200
+    assert through(lambda: Http(lambda url: {}, 5.0), f"{server.url}/models")[0] == 200
     assert len(server.requests) == 2
     assert server.accepted == 1
 
@@ -139,7 +139,7 @@ def test_connections_are_used_again(server: FakeVLLM) -> None:
 def test_a_proxy_gets_the_whole_address_and_its_own_password(server: FakeVLLM) -> None:
     proxy = server.url.removesuffix("/v1").replace("http://", "http://ada:secret@")
     server.otherwise = lambda request: answer("ok")
-    through(lambda: Http({"Authorization": "Bearer key"}, 5.0, proxy=proxy), "http://nowhere.invalid/v1/models")
+    through(lambda: Http(lambda url: {"Authorization": "Bearer key"}, 5.0, proxy=proxy), "http://nowhere.invalid/v1/models")
     request = server.requests[0]
     assert request.path == "http://nowhere.invalid/v1/models"
     assert request.headers["proxy-authorization"] == "Basic " + base64.b64encode(b"ada:secret").decode()
@@ -150,7 +150,9 @@ def test_a_proxy_gets_the_whole_address_and_its_own_password(server: FakeVLLM) -
 def test_redirects_are_followed_only_when_wanted_and_without_the_key(follow: bool, second_server: FakeVLLM) -> None:
     with FakeVLLM() as server:
         server.models = Answer([b""], 307, headers={"location": f"{second_server.url}/models"}, chunked=False)
-        status, _ = through(lambda: Http({"Authorization": "Bearer key"}, 5.0, follow_redirects=follow), f"{server.url}/models")
+        status, _ = through(
+            lambda: Http(lambda url: {"Authorization": "Bearer key"}, 5.0, follow_redirects=follow), f"{server.url}/models"
+        )
         assert status == (200 if follow else 307)
         assert all("authorization" not in request.headers for request in second_server.requests)
         assert bool(second_server.requests) == follow
@@ -158,7 +160,7 @@ def test_redirects_are_followed_only_when_wanted_and_without_the_key(follow: boo
 
 def test_a_key_cannot_smuggle_a_header(server: FakeVLLM) -> None:
     with pytest.raises(EndpointUnavailable, match="line break"):
-        through(lambda: Http({"Authorization": "Bearer a\r\nX-Evil: 1"}, 5.0), f"{server.url}/models")
+        through(lambda: Http(lambda url: {"Authorization": "Bearer a\r\nX-Evil: 1"}, 5.0), f"{server.url}/models")
     assert not server.requests
 
 
@@ -167,7 +169,7 @@ def test_an_idle_connection_is_not_trusted_for_longer_than_the_server_keeps_it()
     with FakeVLLM(idle_seconds=0.2) as server:
 
         async def turns() -> None:
-            client = Http({}, 5.0)
+            client = Http(lambda url: {}, 5.0)
             for pause in (0.1, 0.19, 0.2, 0.21, 0.3):
                 assert (await client.fetch("GET", f"{server.url}/models", seconds=5)).status == 200
                 await asyncio.sleep(pause)

@@ -15,7 +15,7 @@ from tests.conftest import Agentic
 
 
 def test_an_answer_streams(gguf: str, agentic: Agentic) -> None:
-    done = agentic("ask", "Say hi in three words.", f"--local={gguf}", "--output", "jsonl", seconds=180)
+    done = agentic("ask", "Count from one to ten.", f"--local={gguf}", "--output", "jsonl", seconds=180)
     assert done.code == 0
     assert len(done.of_type("llm_chunk")) > 1
     assert done.of_type("run_finished")[0]["result"]

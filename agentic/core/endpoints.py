@@ -1,0 +1,83 @@
+"""Which endpoints a run has: what names them, a DNS record or a configuration file, may change while it lasts."""
+
+import asyncio
+import logging
+import socket
+from functools import partial
+from urllib.parse import urlsplit, urlunsplit
+
+from agentic.config import Settings
+from agentic.config.schema import Endpoint
+from agentic.errors import ConfigError
+from agentic.hooks.transport import FollowsEndpoints
+from agentic.threads import on_daemon_thread
+
+LOOK_SECONDS = 30.0
+_log = logging.getLogger("agentic.endpoints")
+
+
+class Endpoints:
+    """Those that `settings` name; with `all_addresses` each address of a name is one."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._named = settings
+        self._addresses: dict[str, list[str]] = {}
+        self._followers: tuple[object, ...] = ()
+        self._now: tuple[Endpoint, ...] = ()
+        self._task: asyncio.Task[None] | None = None
+
+    async def look(self) -> Settings:
+        """The settings with the endpoints as they are now. Raises ConfigError."""
+        llm = self._named.llm
+        if not any(llm.of(url).all_addresses for url in llm.endpoints):
+            return self._named
+        tables = [each for url in llm.endpoints for each in await self._addressed(llm.of(url))]
+        return self._named.changed("llm.endpoint", tables, self._named.origins["llm.endpoints"])
+
+    async def _addressed(self, named: Endpoint) -> list[Endpoint]:
+        """One for each address; those that were known where its name cannot be looked up, at first the name itself."""
+        if not named.all_addresses:
+            return [named]
+        parts = urlsplit(named.url)
+        if parts.scheme != "http":
+            raise ConfigError(f"{named.url}: all_addresses is for http://", "a certificate is one for the name, not for an address")
+        look = partial(socket.getaddrinfo, parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
+        try:
+            found = await on_daemon_thread(look)
+        except (OSError, UnicodeError) as error:
+            _log.warning("%s cannot be looked up: %s", parts.hostname, error)
+        else:
+            self._addresses[named.url] = sorted({str(address[0]) for *_, address in found})
+        own = {name: value for name, value in named.table().items() if name != "all_addresses"}
+        urls = [
+            urlunsplit(parts._replace(netloc=f"[{host}]:{parts.port or 80}" if ":" in host else f"{host}:{parts.port or 80}"))
+            for host in self._addresses.get(named.url, ())
+        ]
+        return [Endpoint(**{**own, "url": url}) for url in urls or [named.url]]
+
+    def follow(self, *followers: object) -> None:
+        """Tells those of them that follow when endpoints come or go, until `aclose`. The transport comes before the batcher."""
+        self._followers = followers
+        llm = self._named.llm
+        if any(llm.of(url).all_addresses for url in llm.endpoints):
+            self._task = asyncio.ensure_future(self._follow())
+
+    async def _follow(self) -> None:
+        while True:
+            await asyncio.sleep(LOOK_SECONDS)
+            await self._take_up()
+
+    async def reread(self) -> None:
+        """Takes up what the configuration files say now. Raises ConfigError: what was known stays then."""
+        self._named = self._named.again()
+        await self._take_up()
+
+    async def _take_up(self) -> None:
+        settings = await self.look()
+        for follower in self._followers:
+            if isinstance(follower, FollowsEndpoints):
+                follower.follow(settings.llm)
+
+    async def aclose(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
