@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
     from agentic.hooks.prompt import PromptSection, PromptTemplate
     from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, ToolProtocol, Turn, Vocabulary
+    from agentic.hooks.runner import Part, Runner, RunnerSetup, sub_agent
     from agentic.hooks.safeguards import Safeguard
     from agentic.hooks.screen import Renderer, RendererSetup
     from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
@@ -97,6 +98,7 @@ _HOMES = {
     "agentic.hooks.launcher": "CommandLauncher Launch LaunchPolicy",
     "agentic.hooks.prompt": "PromptSection PromptTemplate",
     "agentic.hooks.protocol": "Asks ModelProfile OutputRepair ToolProtocol Turn Vocabulary",
+    "agentic.hooks.runner": "Part Runner RunnerSetup sub_agent",
     "agentic.hooks.safeguards": "Safeguard",
     "agentic.hooks.screen": "Renderer RendererSetup",
     "agentic.hooks.tools": "Memory Tool ToolSetup ToolSource",
@@ -155,6 +157,7 @@ __all__ = [
     "Outcome",
     "OutputRepair",
     "Overloaded",
+    "Part",
     "PartialAnswer",
     "Plan",
     "PluginError",
@@ -168,6 +171,8 @@ __all__ = [
     "RequestRejected",
     "Resumes",
     "Routes",
+    "Runner",
+    "RunnerSetup",
     "Safeguard",
     "Section",
     "SendsBatches",
@@ -205,6 +210,7 @@ __all__ = [
     "run",
     "run_sync",
     "setting",
+    "sub_agent",
 ]
 
 

@@ -1,6 +1,7 @@
 """What happens in a run, one small type per event. `--output jsonl` writes exactly these fields (a contract: never renamed)."""
 
 import time as clock
+from collections.abc import Mapping
 from typing import Any, ClassVar, dataclass_transform
 
 
@@ -36,6 +37,18 @@ class Event(Record):
         """The fields as JSON has them, `time` being when the event was first passed on."""
         values = {"type": self.type, "time": self.time or clock.time(), "run": self.run, "agent": self.agent}
         return values | {name.rstrip("_"): getattr(self, name) for name in self.fields if name not in values}
+
+
+def read_event(record: Mapping[str, Any]) -> Event | None:
+    """The event of a line that `as_dict` made; None for what is none."""
+    kind = next((each for each in Event.__subclasses__() if each.type == record.get("type")), None)
+    if kind is None:
+        return None
+    names = {name.rstrip("_"): name for name in kind.fields}
+    values: dict[str, Any] = {
+        names[name]: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in names
+    }
+    return kind(**values) if all(name in values or hasattr(kind, name) for name in kind.fields) else None
 
 
 class RunStarted(Event):

@@ -64,8 +64,8 @@ class Model:
         return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}), pause=0.02)
 
 
-def split(agentic: Agentic, server: FakeVLLM, *more: str) -> Done:
-    return agentic("run", TASK, "--endpoint", server.url, *NATIVE, *more, seconds=90)
+def split(agentic: Agentic, server: FakeVLLM, *options: str, **more: Any) -> Done:
+    return agentic("run", TASK, "--endpoint", server.url, *NATIVE, *options, seconds=90, **more)
 
 
 def delegating(server: FakeVLLM, tasks: Sequence[Any], behave: dict[str, Callable[[Request], Answer]] | None = None) -> Model:

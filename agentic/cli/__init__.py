@@ -15,6 +15,7 @@ COMMANDS = {
     "permissions": ("agentic.cli.permissions", "shows the rules; test says what would become of a command"),
     "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
 }
+HIDDEN = {"sub-agent": "agentic.cli.sub_agent"}  # for programs, not for people
 _OPTIONS = """\
   -C DIR                    work in DIR
   --endpoint URL            an OpenAI-compatible endpoint (repeatable)

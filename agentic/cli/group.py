@@ -11,7 +11,7 @@ from typing import Any
 
 import click
 
-from agentic.cli import COMMANDS, help_text, unwritable
+from agentic.cli import COMMANDS, HIDDEN, help_text, unwritable
 from agentic.errors import AgenticError, ConfigError, PluginError
 from agentic.sanitize import sanitize
 
@@ -22,8 +22,8 @@ class LazyGroup(click.Group):
     """Imports a command when it is called; a name that is not ours is looked for among the plugins' commands."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name in COMMANDS:
-            command: click.Command = import_module(COMMANDS[cmd_name][0]).command
+        if module := COMMANDS.get(cmd_name, ("",))[0] or HIDDEN.get(cmd_name):
+            command: click.Command = import_module(module).command
             return command
         return _plugin_command(cmd_name)
 

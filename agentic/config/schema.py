@@ -83,7 +83,8 @@ class Decomposition(Section):
 
 class SubAgents(Section):
     enabled: bool = setting(True, "whether a large task may be split", "tighten")
-    fan_out: str = setting("", "where sub-agents run", "select")
+    fan_out: str = setting("", "which parts of a plan run when", "select")
+    runner: str = setting("", "where sub-agents run; empty: in this process")
     complexity_threshold: float = setting(0.7, "from which complexity on a task is split; 0: every task", "select")
     max_concurrent: int = setting(4, "sub-agents at once", "tighten", minimum=1)
     subtask_max_iterations: int = setting(10, "model calls in a sub-agent", "tighten", minimum=1)

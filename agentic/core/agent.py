@@ -76,8 +76,8 @@ class Agent:
         """What the model said last."""
         return next((message.text for message in reversed(self.history) if message.role == "assistant"), "")
 
-    def start(self, task: str, wrong: str = "", files: Sequence[str] = ()) -> None:
-        """The next thing to do, with what is `wrong` already and the files to correct, where that is known."""
+    def start(self, task: str, wrong: str = "", files: Sequence[str] = (), opened: Message | None = None) -> None:
+        """The next thing to do, with what is `wrong` already and the files to correct; `opened` is its message, if made."""
         self.task, self._files = task, files
         self._left = self._max_iterations
         if self._lane is not Lane.SUB_AGENT:
@@ -86,9 +86,10 @@ class Agent:
         self.tools.begin()
         self._temperature = None
         self.context.history.session.append("turn", {"task": task}, self._name)
-        self._before = self.history
-        reminder = self._protocol.begin(task, files)
-        if wrong:
+        self._before, reminder = self.history, self._protocol.begin(task, files)
+        if opened is not None:
+            self._opened = opened
+        elif wrong:
             self._opened = self._opening.again(task, wrong, files)
         elif len(self._before) > 1:
             self._opened = Message("user", self._opening.later(task, self.profile.brief))

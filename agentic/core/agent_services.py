@@ -19,13 +19,14 @@ from agentic.workspace import Workspace
 
 @dataclass(frozen=True, slots=True)
 class AgentServices:
-    """What an agent works with; sub-agents share all of it. Each agent makes a protocol of its own.
+    """What an agent works with; sub-agents share all of it. Each agent makes a `protocol` of its own.
 
     `safeguards` mask secrets; None where the user wants them shown.
     """
 
     llm: LlmService
     events: Dispatcher
+    protocol: str
     make_protocol: Callable[[], ToolProtocol]
     toolbox: Toolbox
     strategy: ContextStrategy

@@ -149,6 +149,11 @@ class Approver:
             return False
         return judgement.decision == "allow" or self.free("execute")
 
+    @property
+    def asks(self) -> bool:
+        """Whether what the mode leaves open is put to the user."""
+        return self._ask is not None and self.mode != "all"
+
     def can(self, effect: Effect) -> bool:
         """Whether such a call could be approved at all."""
         return self.free(effect) or self._ask is not None

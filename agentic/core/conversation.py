@@ -25,11 +25,13 @@ from agentic.core.sandbox import Sandbox
 from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.service import PluginLlm
 from agentic.core.sub_agents import SubAgents
+from agentic.core.sub_agents.elsewhere import refuse_unfit, secrets_of
 from agentic.core.toolbox import Toolbox
 from agentic.core.workflow import Workflow
 from agentic.errors import AgenticError, TrustError
 from agentic.events import Event, SandboxReady
 from agentic.folders import cache_folder
+from agentic.hooks.runner import Runner, RunnerSetup
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
@@ -72,64 +74,15 @@ class Conversation:
     @asynccontextmanager
     async def open(cls, runtime: Runtime, session: Session, approver: Approver) -> "AsyncIterator[Conversation]":
         """Goes on where `session` stopped, or begins it. Raises AgenticError when the model cannot be asked."""
-        settings = runtime.settings
+        runner = runner_of(runtime, approver)
         keep_events(runtime, session)
-        history = ConversationHistory(session)
-        workspace = Workspace(runtime.root)
-        workspace.journal = journal = Journal(session)
-        snapshots: dict[Path, CommandChanges] = {}
-        sub_agents = SubAgents(settings.sub_agents, lambda: runtime.build("agentic_fan_outs", settings.sub_agents.fan_out))
-        toolbox = Toolbox(runtime.events)
-        safeguards = safeguards_of(runtime.host)
-        sandbox = runtime.sandbox(safeguards)
-        approver.sandbox, approver.remember = sandbox, Remember(settings)
-        approver.permissions = permissions_of(settings, runtime.host, runtime.root, safeguards)
-        workspace.temporary = sandbox.temporary
-        workspace.grants.needs_word = approver.permissions.needs_word
-        tools = runtime.tools(SessionMemory(session, history.blackboard), sub_agents.delegate, toolbox.find, sandbox)
-        toolbox.open(tools, runtime.every("agentic_tool_sources"))
-        background = [asyncio.ensure_future(_announce(sandbox, runtime))]
-        watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
-        if approver.mode == "all" or approver.can("execute"):
-            background.append(asyncio.ensure_future(watcher(workspace).prepare()))
-        try:
-            if approver.mode == "all":
-                await _require_sandbox(sandbox)
-            protocol = await protocol_of(runtime, session)
-            profile = runtime.build(HOOK, protocol).profile
-            runtime.llm.profile = profile
-            toolbox.list_for(profile, settings.tools.enabled)
-            proofs = Proofs(runtime.every("agentic_checkers"), workspace, approver, runtime.events)
-            calls, _ = _limits(runtime)
-            services = AgentServices(
-                llm=runtime.llm,
-                events=runtime.events,
-                make_protocol=lambda: runtime.build(HOOK, protocol),
-                toolbox=toolbox,
-                strategy=runtime.build("agentic_context_strategies", settings.context.strategy),
-                approver=approver,
-                workspace=workspace,
-                calls=CallBudget(calls),
-                prompts=runtime.prompts,
-                proofs=proofs,
-                snapshots=watcher,
-                instructions=frozen_sections(runtime, session),
-                covered=covered_files(runtime),
-                effort=_frozen(session, "effort", settings.llm.reasoning_effort),
-                debug=settings.ui.debug,
-                safeguards=safeguards if settings.tools.mask_secrets else None,
-            )
-            agent = Agent(services, history, calls)
-            proofs.run_command = agent.tools.run_command
+        async with open_services(runtime, session, approver) as (services, sub_agents, blackboard):
+            sub_agents.runner = runner
+            agent = Agent(services, ConversationHistory(session, blackboard), services.calls.left)
+            services.proofs.run_command = agent.tools.run_command
+            protocol = services.protocol
             _adapt(agent, services, session, runtime.info.model, protocol)
             yield cls(runtime, services, agent, sub_agents, protocol)
-        finally:
-            await toolbox.aclose()
-            for task in background:
-                task.cancel()
-            for each in snapshots.values():
-                each.close()
-            await sandbox.aclose()
 
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
@@ -162,6 +115,78 @@ class Conversation:
         finally:
             made = {name: count - before.get(name, 0) for name, count in self.agent.answers.items()}
             Record().add(runtime.info, self._protocol, made)
+
+
+@asynccontextmanager
+async def open_services(
+    runtime: Runtime, session: Session, approver: Approver
+) -> AsyncIterator[tuple[AgentServices, SubAgents, Blackboard]]:
+    """What the agents of `session` work with, and who carries out their plans. Raises AgenticError as `Conversation.open`."""
+    settings = runtime.settings
+    blackboard = Blackboard(session)
+    workspace = Workspace(runtime.root)
+    workspace.journal = journal = Journal(session)
+    snapshots: dict[Path, CommandChanges] = {}
+    sub_agents = SubAgents(settings, lambda: runtime.build("agentic_fan_outs", settings.sub_agents.fan_out))
+    toolbox = Toolbox(runtime.events)
+    safeguards = safeguards_of(runtime.host)
+    sandbox = runtime.sandbox(safeguards)
+    approver.sandbox, approver.remember = sandbox, Remember(settings)
+    approver.permissions = permissions_of(settings, runtime.host, runtime.root, safeguards)
+    workspace.temporary = sandbox.temporary
+    workspace.grants.needs_word = approver.permissions.needs_word
+    tools = runtime.tools(SessionMemory(session, blackboard), sub_agents.delegate, toolbox.find, sandbox)
+    toolbox.open(tools, runtime.every("agentic_tool_sources"))
+    background = [asyncio.ensure_future(_announce(sandbox, runtime))]
+    watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
+    if approver.mode == "all" or approver.can("execute"):
+        background.append(asyncio.ensure_future(watcher(workspace).prepare()))
+    try:
+        if approver.mode == "all":
+            await _require_sandbox(sandbox)
+        protocol = await protocol_of(runtime, session)
+        profile = runtime.build(HOOK, protocol).profile
+        runtime.llm.profile = profile
+        toolbox.list_for(profile, settings.tools.enabled)
+        services = AgentServices(
+            llm=runtime.llm,
+            events=runtime.events,
+            protocol=protocol,
+            make_protocol=lambda: runtime.build(HOOK, protocol),
+            toolbox=toolbox,
+            strategy=runtime.build("agentic_context_strategies", settings.context.strategy),
+            approver=approver,
+            workspace=workspace,
+            calls=CallBudget(_limits(runtime)[0]),
+            prompts=runtime.prompts,
+            proofs=Proofs(runtime.every("agentic_checkers"), workspace, approver, runtime.events),
+            snapshots=watcher,
+            instructions=frozen_sections(runtime, session),
+            covered=covered_files(runtime),
+            effort=_frozen(session, "effort", settings.llm.reasoning_effort),
+            debug=settings.ui.debug,
+            safeguards=safeguards if settings.tools.mask_secrets else None,
+        )
+        yield services, sub_agents, blackboard
+    finally:
+        await toolbox.aclose()
+        for task in background:
+            task.cancel()
+        for each in snapshots.values():
+            each.close()
+        await sandbox.aclose()
+
+
+def runner_of(runtime: Runtime, approver: Approver) -> Runner | None:
+    """Where parts of plans run, None for here. Raises ConfigError where they cannot run there."""
+    settings = runtime.settings
+    name = settings.sub_agents.runner
+    if not name or not settings.sub_agents.enabled:
+        return None
+    secrets = {variable: str(value) for variable, value in secrets_of(settings).values()}
+    runner: Runner = runtime.host.build("agentic_runners", name, partial(runtime.setup, kind=RunnerSetup, secrets=secrets))
+    refuse_unfit(runner, name, runtime.transport.endpoints, approver)
+    return runner
 
 
 async def _announce(sandbox: Sandbox, runtime: Runtime) -> None:

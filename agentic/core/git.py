@@ -5,7 +5,9 @@ The one place of the program that calls it. A cloned repository's `.git/config` 
 
 import asyncio
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from agentic.errors import ToolError
 
@@ -34,22 +36,38 @@ _ENVIRONMENT = {
 }
 
 
-async def git(folder: Path, *arguments: str, stdin: bytes = b"", good: tuple[int, ...] = (0,)) -> bytes:
-    """Its standard output. Raises ToolError with git's own words where it ends with none of the `good` codes."""
-    listed = await _call(folder, (), ("config", "--name-only", "--list", "-z"), b"", (0,))
+async def git(
+    folder: Path,
+    *arguments: str,
+    stdin: bytes = b"",
+    good: tuple[int, ...] = (0,),
+    environment: Mapping[str, str] = MappingProxyType({}),
+) -> bytes:
+    """Its standard output. `environment` is what it gets of git's own variables.
+
+    Raises ToolError with git's own words where it ends with none of the `good` codes.
+    """
+    listed = await _call(folder, (), ("config", "--name-only", "--list", "-z"), b"", (0,), environment)
     names = {name for name in listed.decode("utf-8", "replace").split("\0") if name.lower().startswith(_DRIVERS)}
     blank = [f"{name}={'false' if name.lower().endswith(('.required', '.cachetextconv')) else ''}" for name in sorted(names)]
-    return await _call(folder, (*_NEVER, *blank), arguments, stdin, good)
+    return await _call(folder, (*_NEVER, *blank), arguments, stdin, good, environment)
 
 
-async def _call(folder: Path, settings: tuple[str, ...], arguments: tuple[str, ...], stdin: bytes, good: tuple[int, ...]) -> bytes:
+async def _call(
+    folder: Path,
+    settings: tuple[str, ...],
+    arguments: tuple[str, ...],
+    stdin: bytes,
+    good: tuple[int, ...],
+    environment: Mapping[str, str],
+) -> bytes:
     options = [part for setting in settings for part in ("-c", setting)]
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "AGENTIC_"))}
     try:
         process = await asyncio.create_subprocess_exec(
             *("git", "--no-pager", *options, *arguments),
             cwd=folder,
-            env=kept | _ENVIRONMENT,
+            env=kept | _ENVIRONMENT | dict(environment),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

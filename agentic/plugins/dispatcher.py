@@ -84,6 +84,10 @@ class Dispatcher:
         if self._sink is not None:
             await self._sink(event)
 
+    def forget_observers(self) -> None:
+        """None sees what happens here: it is passed on to where they do."""
+        self._observers.clear()
+
     def show(self, event: Event) -> None:
         """To the renderer alone."""
         self._renderer.handle(event)

@@ -19,6 +19,7 @@ from agentic.hooks.fan_out import FanOut
 from agentic.hooks.launcher import CommandLauncher
 from agentic.hooks.prompt import PromptSection, PromptTemplate
 from agentic.hooks.protocol import OutputRepair, ToolProtocol, Vocabulary
+from agentic.hooks.runner import Runner
 from agentic.hooks.safeguards import Safeguard
 from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Tool, ToolSource
@@ -55,6 +56,7 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_complexity_estimators": Door(Provider, ComplexityEstimator, (), "complexity.estimator"),
         "agentic_decomposers": Door(Provider, Decomposer, (), "decomposition.strategy"),
         "agentic_fan_outs": Door(Provider, FanOut, (), "sub_agents.fan_out"),
+        "agentic_runners": Door(Provider, Runner, (), "sub_agents.runner"),
         "agentic_tools": Door(Provider, Tool, (), "tools.enabled", TOOL_NAME),
         "agentic_tool_sources": Door(Provider, ToolSource),
         "agentic_renderers": Door(Provider, Renderer, (), "ui.renderer"),

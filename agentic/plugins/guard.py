@@ -69,7 +69,8 @@ class Guard:
         returns = member.__annotations__.get("return")
         streams = get_origin(returns) is AsyncIterator
         if streams and not inspect.iscoroutinefunction(member):
-            return lambda *given, **named: Stream(self._called(name, method, given, named), self, name)
+            item = get_args(returns)[0]
+            return lambda *given, **named: Stream(self._called(name, method, given, named), self, name, item)
         if inspect.iscoroutinefunction(member):
             return self._async(name, method, returns)
         return self._sync(name, method, returns)
@@ -147,9 +148,9 @@ def _with_properties(names: frozenset[str]) -> type[Guard]:
 
 
 class Stream:
-    """A stream of deltas from a plugin: any async iterator, with what it yields and raises checked."""
+    """A stream of `item`s from a plugin: any async iterator, with what it yields and raises checked."""
 
-    def __init__(self, stream: Any, guard: Guard, name: str) -> None:
+    def __init__(self, stream: Any, guard: Guard, name: str, item: Any = Delta) -> None:
         if not hasattr(stream, "__anext__"):
             if inspect.iscoroutine(stream):
                 stream.close()
@@ -157,16 +158,17 @@ class Stream:
         self._stream = stream
         self._guard = guard
         self._name = name
+        self._problem = _no_delta if item is Delta else partial(_no_item, item)
 
     def __aiter__(self) -> "Stream":
         return self
 
-    async def __anext__(self) -> Delta:
+    async def __anext__(self) -> Any:
         try:
-            delta = await self._stream.__anext__()
-            if type(delta) is not Delta or type(delta.text) is not str or type(delta.reasoning) is not str:
-                raise TypeError(f"yielded {delta!r:.80}, which is no Delta of texts")
-            return delta
+            item = await self._stream.__anext__()
+            if problem := self._problem(item):
+                raise TypeError(f"yielded {item!r:.80}, {problem}")
+            return item
         except (AgenticError, StopAsyncIteration):
             raise
         except FAULTS as error:
@@ -175,6 +177,15 @@ class Stream:
     async def aclose(self) -> None:
         if hasattr(self._stream, "aclose"):
             await self._stream.aclose()
+
+
+def _no_delta(item: Any) -> str:
+    fits = type(item) is Delta and type(item.text) is str and type(item.reasoning) is str
+    return "" if fits else "which is no Delta of texts"
+
+
+def _no_item(kind: Any, item: Any) -> str:
+    return "" if conforms(item, kind) else f"where {(get_origin(kind) or kind).__name__} is expected"
 
 
 def contract_of(*protocols: type) -> dict[str, Any]:

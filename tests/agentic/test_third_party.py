@@ -144,6 +144,9 @@ def test_it_estimates_plans_and_fans_out(parrot: Path, env: dict[str, str], work
     done = run_on(parrot, env, work, server, *select, "--output", "jsonl")
     kinds = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["agent"] for event in kinds if event["type"] == "sub_agent_finished"] == ["sub-polly", "sub-kiki"]
+    done = run_on(parrot, env, work, server, *select, "-c", "sub_agents.runner=flown", "--output", "jsonl")
+    finished = [event for event in map(json.loads, done.stdout.splitlines()) if event["type"] == "sub_agent_finished"]
+    assert [event["status"] for event in finished] == ["done", "done"]
 
 
 def test_it_is_typed(env: dict[str, str]) -> None:

@@ -4,25 +4,27 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from agentic.config.schema import SubAgents as SubAgentSettings
+from agentic.config import Settings
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.sub_agents.team import Team
 from agentic.errors import PluginError, ToolError
 from agentic.events import PlanFinished, PlanMade
 from agentic.hooks.fan_out import FanOut
+from agentic.hooks.runner import Runner
 from agentic.hooks.tools import CALLER
 from agentic.types import Outcome, Plan, Subtask
 
 
 class SubAgents:
-    """Carries plans out for one agent. `make_fan_out` runs when the first plan is there."""
+    """Carries plans out for one agent. `make_fan_out` runs when the first plan is there; `runner` None is this process."""
 
-    def __init__(self, settings: SubAgentSettings, make_fan_out: Callable[[], FanOut]) -> None:
+    def __init__(self, settings: Settings, make_fan_out: Callable[[], FanOut]) -> None:
         self._settings = settings
         self._make_fan_out = make_fan_out
         self._family: tuple[Agent, AgentServices] | None = None
         self._team: Team | None = None
+        self.runner: Runner | None = None
 
     def belong_to(self, parent: Agent, services: AgentServices) -> None:
         """Binds the parent agent and the services they share; to be called before `carry_out`."""
@@ -33,7 +35,7 @@ class SubAgents:
         assert self._family is not None
         parent, services = self._family
         await services.events.emit(PlanMade(subtasks=tuple(map(_shown, plan.subtasks))))
-        self._team = team = Team(plan, task, parent, services, self._settings)
+        self._team = team = Team(plan, task, parent, services, self._settings, self.runner)
         try:
             await team.isolate()
             outcomes: Sequence[Outcome] = await self._make_fan_out().run(plan, team.spawn)
@@ -57,7 +59,7 @@ class SubAgents:
         assert self._family is not None
         if CALLER.get() != "main":
             raise ToolError("you are a sub-agent and cannot start others: do your part yourself")
-        if not self._settings.enabled:
+        if not self._settings.sub_agents.enabled:
             raise ToolError("sub-agents are switched off here: do it yourself")
         parent = self._family[0]
         await self._family[1].proofs.before_change()

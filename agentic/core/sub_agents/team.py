@@ -1,51 +1,61 @@
 """The agents of one plan: the one place that spawns, counts and ends them."""
 
-import asyncio
-import logging
-import math
-import os
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from types import MappingProxyType
 
-from agentic.config.schema import SubAgents
+from agentic.config import Settings
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.sub_agents.briefing import MAX_SHOWN, briefing, open_key
-from agentic.core.sub_agents.leases import Leases, is_folder
+from agentic.core.sub_agents.elsewhere import Elsewhere
+from agentic.core.sub_agents.leases import Leases
+from agentic.core.sub_agents.member import Done, work
 from agentic.core.sub_agents.report import Part, outcome_of, report
 from agentic.core.sub_agents.worktrees import Worktrees
 from agentic.errors import AgenticError, ToolError
 from agentic.events import SubAgentFinished, SubAgentStarted, Warned
 from agentic.hooks.batching import Lane
+from agentic.hooks.runner import Runner
 from agentic.sessions import ConversationHistory
 from agentic.types import Change, Outcome, Plan, Subtask
 from agentic.workspace import Workspace
 
-_log = logging.getLogger("agentic.sub_agents")
 _NONE: Mapping[str, Change] = MappingProxyType({})
-REPORT_AT = 0.8  # of a sub-agent's time, from when on its next turn is the last
 
 
 class Team:
     """Children of one agent. They have its system text and tools byte for byte, so their prompts begin in its cache."""
 
-    def __init__(self, plan: Plan, task: str, parent: Agent, services: AgentServices, settings: SubAgents) -> None:
+    def __init__(
+        self, plan: Plan, task: str, parent: Agent, services: AgentServices, settings: Settings, runner: Runner | None = None
+    ) -> None:
         self._plan = plan
         self._task = task
         self._parent = parent
         self._services = services
-        self._turns: int = settings.subtask_max_iterations
-        self._seconds: float = settings.timeout_seconds
+        self._settings = settings
+        self._runner = runner
+        self._turns: int = settings.sub_agents.subtask_max_iterations
+        self._seconds: float = settings.sub_agents.timeout_seconds
         self._parts: dict[str, Part] = {}
         self._started = time.monotonic()
         self._histories = {subtask.id: self._history(subtask.id) for subtask in plan.subtasks}
         self._trees: Worktrees | None = None
+        self._elsewhere: Elsewhere | None = None
         self._leases = Leases({self._histories[subtask.id].agent: subtask.writes for subtask in plan.subtasks})
 
     async def isolate(self) -> None:
-        """Worktrees where the plan asks for them and git can make them; else leases keep writers apart."""
+        """Copies for a runner; worktrees where the plan asks for them and git can make them; else leases keep writers apart."""
+        if self._runner is not None:
+            try:
+                self._elsewhere = await Elsewhere.open(self._runner, self._settings, self._services, self._check)
+            except ToolError as error:
+                why = f"no copies of this folder ({error}); the sub-agents work in this process instead"
+                await self._services.events.emit(Warned(message=why))
+            else:
+                return
         if self._plan.isolation != "worktree":
             return
         try:
@@ -60,6 +70,8 @@ class Team:
         """When all have ended."""
         if self._trees is not None:
             await self._trees.close()
+        if self._elsewhere is not None:
+            await self._elsewhere.close()
 
     def _history(self, name: str) -> ConversationHistory:
         """An empty one: an earlier plan of the session may have had a sub-agent of that name."""
@@ -80,67 +92,56 @@ class Team:
             space = await self._space(history.agent)
         except ToolError as error:
             return self._keep(subtask, Outcome("failed", f"it got no worktree: {error}"), 0.0)
-        agent = Agent(replace(self._services, workspace=space), history, self._turns, Lane.SUB_AGENT)
+        services = replace(self._services, workspace=space)
+        agent = Agent(services, history, self._turns, Lane.SUB_AGENT)
         await emit(SubAgentStarted(task=subtask.description, title=subtask.title, agent=history.agent))
         started = time.monotonic()
         calls.sub_agents += 1
-        status, said, files = "interrupted", "", None
-        missing: tuple[str, ...] = ()
+        outcome: Outcome | None = None
         try:
-            status, said, missing = await self._work(agent, subtask, space)
-            if self._trees is not None:
-                status, said, files = await self._merged(self._trees, history.agent, status, said)
+            does = self._here if self._elsewhere is None else self._there
+            outcome = await does(agent, services, subtask)
         finally:
             calls.sub_agents -= 1
             self._leases.release(history.agent)
-            self._services.approver.limits.pop(history.agent, None)
-            said = said or agent.tools.work.summary() or agent.last_words[:MAX_SHOWN]
-            files = tuple(space.written) if files is None else files
-            self._keep(
-                subtask,
-                outcome_of(
-                    subtask, status, said, files, agent.tools.work, agent.usage, self._questions(subtask, history.agent), missing
-                ),
-                time.monotonic() - started,
-                agent.tools.work.changes,
-            )
-            await emit(SubAgentFinished(status=status, files=files, agent=history.agent))
-        return self._parts[subtask.id].outcome
+            outcome = outcome or self._outcome(agent, services, subtask, ("interrupted", "", ()))
+            self._keep(subtask, outcome, time.monotonic() - started, agent.tools.work.changes)
+            await emit(SubAgentFinished(status=outcome.status, files=outcome.files, agent=history.agent))
+        return outcome
+
+    async def _here(self, agent: Agent, services: AgentServices, subtask: Subtask) -> Outcome:
+        done = await work(agent, services, subtask, self._seconds, lambda: self._begin(agent, subtask))
+        if self._trees is None:
+            return self._outcome(agent, services, subtask, done)
+        status, said, files = await self._merged(self._trees, agent.context.history.agent, *done[:2])
+        return self._outcome(agent, services, subtask, (status, said, done[2]), files)
+
+    async def _there(self, agent: Agent, services: AgentServices, subtask: Subtask) -> Outcome:
+        assert self._elsewhere is not None
+        self._begin(agent, subtask)
+        outputs = [part.outcome.summary for part in self._needed(subtask)]
+        outcome = await self._elsewhere.run(agent, subtask, self._seconds, self._turns, outputs)
+        agent.extra_usage += outcome.usage
+        return replace(outcome, open_questions=self._questions(subtask, agent.context.history.agent))
+
+    def _begin(self, agent: Agent, subtask: Subtask) -> None:
+        needed, brief = self._needed(subtask), agent.profile.brief
+        agent.start(briefing(self._services.prompts, subtask, self._plan, self._task, self._turns, needed, brief))
+
+    def _outcome(
+        self, agent: Agent, services: AgentServices, subtask: Subtask, done: Done, files: tuple[str, ...] | None = None
+    ) -> Outcome:
+        """`files` are those that changed in the folder, None for all that it wrote."""
+        status, said, missing = done
+        said = said or agent.tools.work.summary() or agent.last_words[:MAX_SHOWN]
+        files = tuple(services.workspace.written) if files is None else files
+        questions = self._questions(subtask, agent.context.history.agent)
+        return outcome_of(subtask, status, said, files, agent.tools.work, agent.usage, questions, missing)
 
     def _questions(self, subtask: Subtask, agent: str) -> tuple[str, ...]:
         """What the sub-agent shared as missing or undecided, under the key that its briefing names."""
         entries = self._parent.context.history.blackboard.entries
         return tuple(entry.value for entry in entries if entry.by == agent and entry.key == open_key(subtask))
-
-    async def _work(self, agent: Agent, subtask: Subtask, space: Workspace) -> tuple[str, str, tuple[str, ...]]:
-        """(status, what it said, the files that it was to write and that are not there)"""
-        name, limits = agent.context.history.agent, self._services.approver.limits
-        try:
-            async with asyncio.timeout(self._seconds) as limits[name]:
-                agent.has_to_end = lambda: _left(limits[name]) < (1 - REPORT_AT) * self._seconds
-                needed = self._needed(subtask)
-                brief = agent.profile.brief
-                agent.start(briefing(self._services.prompts, subtask, self._plan, self._task, self._turns, needed, brief))
-                status, said = await agent.run()
-                return await self._done(agent, subtask, space, said) if status == "done" else (status, said, ())
-        except TimeoutError:
-            return "timeout", f"its {self._seconds:g} s were up; the last it said: {agent.last_words[:MAX_SHOWN]}", ()
-        except AgenticError as error:
-            return "failed", str(error), ()
-        except Exception as error:  # ours: it is one part's end, not everybody's
-            _log.exception("sub-agent %s failed", name)
-            return "failed", f"{type(error).__name__}: {error}", ()
-
-    async def _done(self, agent: Agent, subtask: Subtask, space: Workspace, said: str) -> tuple[str, str, tuple[str, ...]]:
-        """As `_work`; it is told once what is missing."""
-        status, missing, work = "done", _missing(space, subtask.writes), agent.tools.work
-        if missing and not work.write_failed:
-            agent.tell(self._services.prompts("part.not_there", files=", ".join(missing)))
-            status, said = await agent.run()
-            missing = _missing(space, subtask.writes)
-        if status == "done" and work.write_failed and not work.changes:
-            return "gave_up", f"It could not write anything. {said}", tuple(missing)
-        return status, said, tuple(missing)
 
     async def _merged(self, trees: Worktrees, agent: str, status: str, said: str) -> tuple[str, str, tuple[str, ...]]:
         """(status, what it said, the files that changed in the folder) once its work is in the folder, or why it is not."""
@@ -188,12 +189,3 @@ class Team:
         waiting = Outcome("skipped", "its turn never came")
         parts = [self._parts.get(subtask.id) or Part(subtask, others.get(subtask.id, waiting)) for subtask in self._plan.subtasks]
         return report(parts, time.monotonic() - self._started)
-
-
-def _left(limit: asyncio.Timeout) -> float:
-    end = limit.when()
-    return math.inf if end is None else end - asyncio.get_running_loop().time()
-
-
-def _missing(space: Workspace, files: Sequence[str]) -> list[str]:
-    return [path for path in files if not is_folder(path) and not os.path.lexists(space.root / path)]

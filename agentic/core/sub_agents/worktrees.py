@@ -1,26 +1,25 @@
-"""A git worktree for each writer. What they changed comes back into the folder one after the other, each followed by a check.
+"""A git worktree for each writer. What they changed is merged into the folder one after the other.
 
-The worktrees hold the folder's files as they are now, copied byte for byte with what is not committed yet. Merging writes through
-the workspace, so a session can undo it; the repository's index, branches and commits stay as they are.
+The worktrees hold the folder's files as they are now, copied byte for byte with what is not committed yet. The repository's index,
+branches and commits stay as they are.
 """
 
 import asyncio
 import shutil
 import tempfile
-from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from agentic.core.git import git
+from agentic.core.sub_agents.merging import Check, Merging, Sides
 from agentic.errors import ToolError
 from agentic.threads import on_daemon_thread
-from agentic.workspace import FileNotFoundToolError, Workspace
+from agentic.workspace import Workspace
 
 _HOME = "agentic-"  # what the folders of our worktrees begin with
-
-Check = Callable[[], Awaitable[str]]
-"""Runs what shows whether the whole works: "" where it does or nothing can be said, else what fails."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,8 +49,7 @@ class Worktrees:
         self._workspace = workspace
         self._top = top
         self._home = home
-        self._check = check
-        self._failing: str | None = None  # what failed before the merge; None: not asked yet
+        self._merging = Merging(workspace, home, check)
         self._trees: dict[str, _Tree] = {}
         self._turn = asyncio.Lock()
 
@@ -74,31 +72,19 @@ class Worktrees:
             top = self._home / agent / self._top.name
             await git(self._top, "worktree", "add", "--detach", "--no-checkout", str(top), "HEAD")
             await git(top, "read-tree", "HEAD")
-            names, root = await _files(self._top), top / self._workspace.root.relative_to(self._top)
+            names, root = await files_of(self._top), top / self._workspace.root.relative_to(self._top)
             await on_daemon_thread(lambda: _copy(self._top, names, top))
             root.mkdir(parents=True, exist_ok=True)
             self._trees[agent] = _Tree(top, root, await _blobs(root, write=True))
             return root
 
     async def merge(self, agent: str) -> tuple[str, ...]:
-        """The files that the agent's work changed in the folder. Where it conflicts, or breaks the check, nothing is changed.
-
-        Raises ToolError then; the worktree stays for whoever wants to look.
-        """
+        """The files that the agent's work changed in the folder. Raises ToolError where that cannot be; the worktree stays then."""
+        tree = self._trees[agent]
+        files = await self._merging.merge(await self._sides(tree), f"the files are left in {tree.root}")
         async with self._turn:
-            tree = self._trees[agent]
-            wanted = await self._wanted(tree)
-            if wanted:
-                if self._failing is None:
-                    self._failing = await self._check()
-                before = self._apply(wanted)
-                failing = await self._check()
-                if failing and not self._failing:
-                    self._apply(before)
-                    raise ToolError(f"with them this fails: {failing}; the files are left in {tree.root}")
-                self._failing = failing
             await self._remove(agent)
-            return tuple(wanted)
+        return files
 
     async def close(self) -> None:
         """Takes away what is of no more use; a worktree with changes that were not merged stays."""
@@ -115,55 +101,16 @@ class Worktrees:
         with suppress(ToolError):
             await git(self._top, "worktree", "remove", "--force", str(tree.top))
 
-    async def _wanted(self, tree: _Tree) -> dict[str, bytes | None]:
-        """The files as they are to be in the folder, None for one that is gone there."""
+    async def _sides(self, tree: _Tree) -> Sides:
         now = await _blobs(tree.root)
         changed = [name for name in {*now, *tree.base} if now.get(name) != tree.base.get(name)]
-        wanted: dict[str, bytes | None] = {}
-        for name in sorted(changed):
-            theirs = (tree.root / name).read_bytes() if name in now else None
-            base = await git(self._top, "cat-file", "blob", tree.base[name]) if name in tree.base else None
-            ours = self._present(name)
-            if ours == theirs:
-                continue
-            wanted[name] = theirs if ours == base else await self._three_way(tree, name, ours, base, theirs)
-        return wanted
-
-    async def _three_way(self, tree: _Tree, name: str, ours: bytes | None, base: bytes | None, theirs: bytes | None) -> bytes:
-        """Both sides' changes in one. Raises ToolError where they touch the same lines."""
-        if ours is None or theirs is None:
-            raise ToolError(f"{name} was changed by one and removed by another; the files are left in {tree.root}")
-        with _written(self._home, ours=ours, base=base or b"", theirs=theirs) as folder:
-            try:
-                return await git(folder, "merge-file", "-p", "ours", "base", "theirs")
-            except ToolError as error:
-                raise ToolError(f"{name} was changed in the same place by another; the files are left in {tree.root}") from error
-
-    def _apply(self, wanted: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
-        """What was there before."""
-        space = self._workspace.view()
-        space.journal = self._workspace.journal
-        before = {name: self._present(name) for name in wanted}
-        for name, data in wanted.items():
-            if data is not None:
-                space.write(name, data)
-            elif before[name] is not None:
-                space.remove(name)
-        return before
-
-    def _present(self, name: str) -> bytes | None:
-        try:
-            return self._workspace.current(name).data
-        except FileNotFoundToolError:
-            return None
-
-
-@contextmanager
-def _written(home: Path, **files: bytes) -> Iterator[Path]:
-    with tempfile.TemporaryDirectory(dir=home) as name:
-        for file, data in files.items():
-            Path(name, file).write_bytes(data)
-        yield Path(name)
+        return {
+            name: (
+                await git(self._top, "cat-file", "blob", tree.base[name]) if name in tree.base else None,
+                (tree.root / name).read_bytes() if name in now else None,
+            )
+            for name in changed
+        }
 
 
 def _copy(source: Path, names: Sequence[str], target: Path) -> None:
@@ -172,16 +119,16 @@ def _copy(source: Path, names: Sequence[str], target: Path) -> None:
         shutil.copy2(source / name, target / name, follow_symlinks=False)
 
 
-async def _files(folder: Path) -> list[str]:
+async def files_of(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> list[str]:
     """Tracked and new ones below `folder` that are there, without what git ignores; links too, no submodules."""
-    listed = await git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+    listed = await git(folder, "ls-files", "-z", "--cached", "--others", "--exclude-standard", environment=environment)
     names = dict.fromkeys(listed.decode("utf-8", "surrogateescape").split("\0"))
     return [name for name in names if name and ((folder / name).is_symlink() or (folder / name).is_file())]
 
 
 async def _blobs(folder: Path, write: bool = False) -> dict[str, str]:
     """The files below `folder` by the names that git gives their contents; links are left alone."""
-    names = [name for name in await _files(folder) if not (folder / name).is_symlink() and "\n" not in name]
+    names = [name for name in await files_of(folder) if not (folder / name).is_symlink() and "\n" not in name]
     stdin = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
     found = await git(folder, "hash-object", *(["-w"] if write else []), "--no-filters", "--stdin-paths", stdin=stdin)
     return dict(zip(names, found.decode().split(), strict=True))

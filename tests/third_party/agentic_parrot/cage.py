@@ -28,11 +28,14 @@ from agentic import (
     Llm,
     Message,
     Outcome,
+    Part,
     Plan,
     PromptSection,
     Provider,
     Renderer,
     RendererSetup,
+    Runner,
+    RunnerSetup,
     Safeguard,
     Setup,
     Spawn,
@@ -192,6 +195,24 @@ def agentic_decomposers() -> Iterable[Provider[Decomposer]]:
 @hookimpl
 def agentic_fan_outs() -> Iterable[Provider[FanOut]]:
     yield Provider("in-turn", "one after the other", lambda setup: InTurn())
+
+
+class Flown:
+    """The builtin's processes, from outside."""
+
+    elsewhere = False
+
+    def __init__(self, setup: RunnerSetup) -> None:
+        self._inner: Runner = setup.provider("process")
+
+    async def run(self, part: Part) -> AsyncIterator[Mapping[str, Any]]:
+        async for record in self._inner.run({**part, "outputs": []}):
+            yield record
+
+
+@hookimpl
+def agentic_runners() -> Iterable[Provider[Runner]]:
+    yield Provider("flown", "in processes, from outside", Flown)
 
 
 @hookimpl

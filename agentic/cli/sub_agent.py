@@ -1,0 +1,73 @@
+"""`agentic sub-agent`: one part of another agent's plan, from standard input; what happens goes out as records, a line each."""
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from agentic.api import open_run
+from agentic.cli.loop import run
+from agentic.cli.start import interruptible
+from agentic.core.sub_agents.remote import Copy, carry_out, copy_of, open_copy, read_part, settings_of, told
+from agentic.errors import AgenticError
+from agentic.events import Event
+from agentic.hooks.runner import Part
+from agentic.plugins import host_of
+from agentic.types import Outcome
+
+
+@click.command("sub-agent")
+def command() -> int:
+    """Does the part of a plan that standard input holds. Runners start it: agentic sub-agent < part.json."""
+    out, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints is no record
+
+    def tell(record: Mapping[str, Any]) -> None:
+        out.write(json.dumps(record, default=str) + "\n")
+        out.flush()
+
+    try:
+        part = read_part(sys.stdin.buffer.read())
+        with copy_of(part) as copy:
+            return run(interruptible(_work(part, copy, tell, out.fileno())))
+    except AgenticError as error:
+        tell(told(Outcome("failed", "; ".join(each for each in (str(error), error.remedy) if each))))
+        return error.exit_code
+    finally:
+        sys.stdout = out
+
+
+async def _work(part: Part, copy: Copy, tell: Any, out: int) -> int:
+    settings = settings_of(part, os.environ)
+    host = host_of(settings)
+    settings = settings.with_plugins(host.sections(), {status.name for status in host.statuses})
+    trees = await open_copy(part, copy)
+
+    async def on_event(event: Event) -> None:
+        tell(event.as_dict())
+
+    with _ending_with_the_host(out):
+        async with open_run(copy.root, settings, sink=on_event) as runtime:
+            runtime.events.forget_observers()
+            await carry_out(runtime, part, trees, tell)
+    return 0
+
+
+@contextmanager
+def _ending_with_the_host(out: int) -> Iterator[None]:
+    """Cancels what runs once nobody reads the records any more, however the host ended."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    assert task is not None
+    try:
+        loop.add_reader(out, task.cancel)  # a pipe's writing end is only ever "readable" when its reader is gone
+    except (OSError, ValueError):  # a file
+        yield
+        return
+    try:
+        yield
+    finally:
+        loop.remove_reader(out)

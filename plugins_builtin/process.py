@@ -1,0 +1,24 @@
+"""Each part of a plan in a process of its own on this machine."""
+
+import sys
+from collections.abc import AsyncIterator, Iterable, Mapping
+from typing import Any
+
+from agentic import Part, Provider, Runner, RunnerSetup, hookimpl, sub_agent
+
+
+class ProcessRunner:
+    """A part that crashes, or is killed for memory, takes nothing else along."""
+
+    elsewhere = False
+
+    def __init__(self, setup: RunnerSetup) -> None:
+        self._secrets = setup.secrets
+
+    def run(self, part: Part) -> AsyncIterator[Mapping[str, Any]]:
+        return sub_agent((sys.executable, "-m", "agentic", "sub-agent"), part, self._secrets)
+
+
+@hookimpl
+def agentic_runners() -> Iterable[Provider[Runner]]:
+    yield Provider("process", "each sub-agent in a process of its own", ProcessRunner)
