@@ -26,7 +26,7 @@ from tests.children import NATIVE, PARTS, TASK, Model  # noqa: E402
 def child(name: str) -> object:
     def reply(request: Request) -> Answer:
         if request.json["messages"][-1]["role"] == "tool":
-            return answer("word " * 200, pause=0.02)
+            return answer(" ".join(f"w{number}" for number in range(200)), pause=0.02)
         return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}))
 
     return reply

@@ -16,7 +16,7 @@ class ProcessRunner:
         self._secrets = setup.secrets
 
     def run(self, part: Part) -> AsyncIterator[Mapping[str, Any]]:
-        return sub_agent((sys.executable, "-m", "agentic", "sub-agent"), part, self._secrets)
+        return sub_agent((sys.executable, "-P", "-m", "agentic", "sub-agent"), part, self._secrets)
 
 
 @hookimpl

@@ -9,15 +9,23 @@ _PR_SET_DUMPABLE = 4
 
 
 def conceal(names: Collection[str]) -> None:
-    """Overwrites the values of these variables where /proc/PID/environ shows them; `os.environ` keeps them."""
+    """Overwrites the values of these variables where /proc/PID/environ shows them; we and what we start keep them."""
     wanted = {os.fsencode(name) for name in names}
-    variables = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
-    number = 0
-    while address := variables[number]:
-        name, separator, value = ctypes.string_at(address).partition(b"=")
+    found = [(address, *ctypes.string_at(address).partition(b"=")) for address in _variables()]
+    for address, name, separator, value in found:
         if separator and name in wanted:
-            ctypes.memset(address + len(name) + 1, 0, len(value))
-        number += 1
+            os.putenv(name, value)  # a copy of its own
+            if address not in _variables():
+                ctypes.memset(address + len(name) + 1, 0, len(value))
+
+
+def _variables() -> list[int]:
+    """Where the C library has each `NAME=VALUE`."""
+    variables = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
+    found: list[int] = []
+    while address := variables[len(found)]:
+        found.append(address)
+    return found
 
 
 def close_memory() -> None:

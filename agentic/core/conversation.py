@@ -31,6 +31,7 @@ from agentic.core.workflow import Workflow
 from agentic.errors import AgenticError, TrustError
 from agentic.events import Event, SandboxReady
 from agentic.folders import cache_folder
+from agentic.hooks.batching import Closes
 from agentic.hooks.runner import Runner, RunnerSetup
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
@@ -76,13 +77,16 @@ class Conversation:
         """Goes on where `session` stopped, or begins it. Raises AgenticError when the model cannot be asked."""
         runner = runner_of(runtime, approver)
         keep_events(runtime, session)
-        async with open_services(runtime, session, approver) as (services, sub_agents, blackboard):
-            sub_agents.runner = runner
-            agent = Agent(services, ConversationHistory(session, blackboard), services.calls.left)
-            services.proofs.run_command = agent.tools.run_command
-            protocol = services.protocol
-            _adapt(agent, services, session, runtime.info.model, protocol)
-            yield cls(runtime, services, agent, sub_agents, protocol)
+        try:
+            async with open_services(runtime, session, approver) as (services, sub_agents, blackboard):
+                sub_agents.runner = runner
+                agent = Agent(services, ConversationHistory(session, blackboard), services.calls.left)
+                services.proofs.run_command = agent.tools.run_command
+                _adapt(agent, services, session, runtime.info.model, services.protocol)
+                yield cls(runtime, services, agent, sub_agents, services.protocol)
+        finally:
+            if isinstance(runner, Closes):
+                await runner.aclose()
 
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""

@@ -56,7 +56,7 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_complexity_estimators": Door(Provider, ComplexityEstimator, (), "complexity.estimator"),
         "agentic_decomposers": Door(Provider, Decomposer, (), "decomposition.strategy"),
         "agentic_fan_outs": Door(Provider, FanOut, (), "sub_agents.fan_out"),
-        "agentic_runners": Door(Provider, Runner, (), "sub_agents.runner"),
+        "agentic_runners": Door(Provider, Runner, (Closes,), "sub_agents.runner"),
         "agentic_tools": Door(Provider, Tool, (), "tools.enabled", TOOL_NAME),
         "agentic_tool_sources": Door(Provider, ToolSource),
         "agentic_renderers": Door(Provider, Renderer, (), "ui.renderer"),

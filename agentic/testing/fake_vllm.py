@@ -30,6 +30,7 @@ class FakeVLLM:
         window: int = 8192,
         api_key: str = "",
         port: int = 0,
+        host: str = "127.0.0.1",
         queue_limit: int = 0,
         missing: Sequence[str] = (),
         resumes: bool = True,
@@ -52,7 +53,7 @@ class FakeVLLM:
         self._api_key = api_key
         self._script: deque[Answer] = deque()
         self._changed = threading.Condition()
-        self._socket = socket.create_server(("127.0.0.1", port))
+        self._socket = socket.create_server((host, port))
         self._open: set[socket.socket] = set()
         self._closing = threading.Event()
 
@@ -63,7 +64,7 @@ class FakeVLLM:
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}/v1"
+        return f"http://{self._socket.getsockname()[0]}:{self.port}/v1"
 
     def say(self, *texts: str) -> None:
         """Scripts one plain answer for each text."""

@@ -213,6 +213,16 @@ def test_no_command_finds_the_key(agentic: Agentic, server: FakeVLLM, work: Path
     assert results(server)[0].split("\n")[:3] == ["0"] * 3, results(server)
 
 
+@pytest.mark.skipif(PORTABLE, reason="/proc tells")
+def test_what_is_concealed_is_still_there_for_our_own_children(env: dict[str, str]) -> None:
+    code = (
+        "import os, subprocess, sys\nfrom agentic.core.conceal import conceal\nos.environ['LATE'] = 'CANARY'\nconceal(list(os.environ))\n"
+        "print(open('/proc/self/environ').read().count('CANARY'), flush=True)\nsubprocess.run(['sh', '-c', 'echo $EARLY $LATE'])"
+    )
+    done = subprocess.run([sys.executable, "-c", code], env=env | {"EARLY": "CANARY"}, capture_output=True, text=True)
+    assert done.stdout.split() == ["0", "CANARY", "CANARY"], done.stderr
+
+
 def test_what_looks_like_a_key_is_masked_and_cannot_be_written_back(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     token = "ghp_" + "a1B2" * 9
     (work / "notes.txt").write_text(f"token {token}\nrest\n")

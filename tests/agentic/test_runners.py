@@ -343,3 +343,15 @@ def test_what_another_process_says_is_taken_with_care(agentic: Agentic, server: 
     assert "Its patch cannot be read" in result
     assert "yielded 'no record'" in result
     assert not {path.name for path in work.iterdir()} & {f"{each['id']}.txt" for each in PARTS}
+
+
+def test_what_a_repository_calls_agentic_is_not_run(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    """A module in the folder must not be what a part's process imports."""
+    for name in ("agentic", "json", "sitecustomize"):
+        (work / f"{name}.py").write_text(f"open({str(work / 'ran')!r}, 'w')\n")
+    Model(server, PARTS)
+    command = [sys.executable, "-P", "-m", "agentic", "run", TASK, "--endpoint", server.url, *NATIVE, *ELSEWHERE]
+    done = subprocess.run(command, cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, timeout=90)
+    finished = [event for event in map(json.loads, done.stdout.splitlines()) if event["type"] == "sub_agent_finished"]
+    assert [event["status"] for event in finished] == ["done"] * 4
+    assert not (work / "ran").exists()
