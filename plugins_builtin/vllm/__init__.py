@@ -24,4 +24,5 @@ def agentic_options() -> Options:
 @hookimpl
 def agentic_commands() -> Iterable[Command]:
     yield Command("doctor", "what is wrong with the servers, and the line that mends it", "plugins_builtin.vllm.doctor:doctor")
+    yield Command("bench", "what the servers can do, and what to set", "plugins_builtin.vllm.bench.command:bench")
     yield Command("serve", "prints or runs the vllm serve lines for this configuration", "plugins_builtin.vllm.serve:serve")
