@@ -20,8 +20,9 @@ class FakeVLLM:
     """Serves scripted answers in order, one for each chat request; `otherwise` when the script is over.
 
     `requests` holds what came; `running` says how many chat requests are being answered now, `most_running` how many at most.
-    `queue_limit` is `--max-num-queued-reqs`. `missing` are paths that this server does not have; `resumes` False is one that
-    ignores token numbers. `accepted` counts connections. `idle_seconds` is when one without requests is closed, 0 for never.
+    `queue_limit` is `--max-num-queued-reqs`. `missing` are paths that this server does not have, `pages` further answers by path,
+    as JSON; `resumes` False is one that ignores token numbers. `accepted` counts connections. `idle_seconds` is when one without
+    requests is closed, 0 for never.
     """
 
     def __init__(
@@ -50,6 +51,7 @@ class FakeVLLM:
         self.running = 0
         self.otherwise: Callable[[Request], Answer] = lambda request: answer("ok")
         self.models: Answer | None = None
+        self.pages: dict[str, Any] = {}
         self._api_key = api_key
         self._script: deque[Answer] = deque()
         self._changed = threading.Condition()
@@ -151,6 +153,8 @@ class FakeVLLM:
             return Answer([b'{"error":"Unauthorized"}'], 401, "application/json", chunked=False)
         if request.path in self.missing:
             return Answer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
+        if request.path in self.pages:
+            return json_answer(self.pages[request.path])
         match request.path:
             case "/v1/completions":
                 return self._answer(request)

@@ -17,13 +17,21 @@ from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointLoad
 from agentic.wire import ChunkDecoder
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities
+from plugins_builtin.vllm.connection import Response
+from plugins_builtin.vllm.routers import router_of, servers_behind
 from plugins_builtin.vllm.serve import tool_parser
 from plugins_builtin.vllm.transport import VllmTransport
 
 CANARY_SECONDS = 120.0
 IDLE_SECONDS = 6.5  # vLLM's own limit is 5
 STREAM_TOKENS = 32
-KNOWN_GOOD = (0, 32)  # the version in which the parsing of gpt-oss was seen to be right; it came some time before
+# From which version until which one what was wrong, and where that is told. Pull request 42454 (May 2026) lifted gpt-oss from
+# 49.5 to 56.8 in multi-turn tool calls (BFCL); 0.32 is the first in which it was seen.
+GPT_OSS_FAULTS: tuple[tuple[tuple[int, ...], tuple[int, ...], str, int], ...] = (
+    ((0,), (0, 10, 2), "streamed tool calls end in an error of its Harmony parser", 22519),
+    ((0, 23), (0, 24), "streamed answers end in an error of its reasoning parser at times", 46464),
+    ((0,), (0, 32), "it may lose tool calls written a little wrong", 42454),
+)
 BATCH = 4
 GAIN = 1.5  # times one request's tokens a second that four at once must bring
 CROWD, CROWD_TOKENS = 12, 1800
@@ -81,6 +89,7 @@ class Examination:
         idle = asyncio.ensure_future(self._idle())
         checks: list[Callable[[], Awaitable[Finding]]] = [
             self._version,
+            self._router,
             self._gpt_oss_parsing,
             self._window,
             self._tools,
@@ -119,17 +128,29 @@ class Examination:
             return Finding("version", None, "it does not tell: perhaps no vLLM, or a proxy in front of it")
         return Finding("version", True, f"vLLM {version}")
 
+    async def _router(self) -> Finding:
+        """Nothing wrong, but good to know: one URL with several servers behind it."""
+
+        async def fetch(path: str) -> Response:
+            return await self._transport.fetch("GET", self._endpoint, path)
+
+        name, servers = await router_of(fetch), await servers_behind(fetch)
+        if not name and servers < 2:
+            return Finding("router", None, "none that shows")
+        seen = f"{servers} servers' /metrics come in turn" if servers > 1 else ""
+        advice = "let it go by X-Session-ID or by the prompt's prefix (docs/routers.md)"
+        return Finding("router", True, "; ".join(part for part in (name or "unknown", seen, advice) if part))
+
     async def _gpt_oss_parsing(self) -> Finding:
-        """vLLM's pull request 42454 (May 2026) lifted gpt-oss from 49.5 to 56.8 in multi-turn tool calls (BFCL)."""
         name = "gpt-oss parsing"
         if not harmony.is_gpt_oss(self._info.model):
             return Finding(name, None, "matters for gpt-oss only")
-        numbers = tuple(int(part) for part in re.findall(r"\d+", self.can.version)[:2])
-        if not numbers:
+        version = tuple(int(part) for part in re.findall(r"\d+", self.can.version)[:3])
+        if not version:
             return Finding(name, None, "the version is not known")
-        if numbers < KNOWN_GOOD:
-            older = f"older than {'.'.join(map(str, KNOWN_GOOD))}: it may lose tool calls written a little wrong (vllm#42454)"
-            return Finding(name, False, older, "pip install -U vllm")
+        known = [f"{what} (vllm#{number})" for since, until, what, number in GPT_OSS_FAULTS if since <= version < until]
+        if known:
+            return Finding(name, False, f"vLLM {self.can.version}: {'; '.join(known)}", "pip install -U vllm")
         return Finding(name, True, "tolerates what gpt-oss really writes")
 
     async def _window(self) -> Finding:

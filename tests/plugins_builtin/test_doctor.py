@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,6 +125,36 @@ def test_a_version_that_loses_calls_of_gpt_oss_is_named(agentic: Agentic, model:
         found = checks(agentic("doctor", "--endpoint", server.url, "--output", "jsonl"), server.url)["gpt-oss parsing"]
     assert found["ok"] is ok
     assert ("vllm#42454" in found["text"]) == (ok is False)
+
+
+@pytest.mark.parametrize(
+    ("version", "numbers"),
+    [("0.9.2", {22519, 42454}), ("0.10.2", {42454}), ("0.23.0", {46464, 42454}), ("0.24.1", {42454}), ("0.33.0", set())],
+)
+def test_the_known_faults_of_a_version_are_told(agentic: Agentic, version: str, numbers: set[int]) -> None:
+    with FakeVLLM(model="gpt-oss-20b") as server:
+        server.version, server.otherwise = version, Flags().respond
+        text = checks(agentic("doctor", "--endpoint", server.url, "--output", "jsonl"), server.url)["gpt-oss parsing"]["text"]
+    assert set(map(int, re.findall(r"vllm#(\d+)", text))) == numbers
+
+
+@pytest.mark.parametrize(
+    ("path", "page", "name"),
+    [
+        ("/list_workers", {"urls": ["http://a", "http://b"]}, "vllm-router or SGLang's gateway, 2 servers"),
+        ("/engines", [{"engine_id": "1", "serving_models": ["m"], "created": 1}], "production-stack, 1 servers"),
+        ("/health", {"status": "healthy", "endpoints": [], "instances": [{}, {}, {}]}, "Dynamo, 3 instances"),
+        ("/-/routes", {"/v1": "llm_app"}, "Ray Serve"),
+        ("/engines", [], ""),
+        ("/list_workers", [1], ""),
+        ("/health", {"status": "ok"}, ""),
+    ],
+)
+def test_a_router_is_known_by_what_only_it_answers(agentic: Agentic, path: str, page: Any, name: str) -> None:
+    with FakeVLLM() as server:
+        server.pages[path], server.otherwise = page, Flags().respond
+        found = checks(agentic("doctor", "--endpoint", server.url, "--output", "jsonl"), server.url)["router"]
+    assert found["text"].startswith(name or "none that shows") and found["ok"] is (True if name else None)
 
 
 def test_each_flag_that_was_left_out_is_named(agentic: Agentic) -> None:

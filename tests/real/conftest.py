@@ -19,6 +19,13 @@ def serve_command() -> str:
     return needed("AGENTIC_TEST_SERVE", how)
 
 
+@pytest.fixture(scope="session")
+def router_command() -> str:
+    """Starts a real router on `{port}` in front of `{urls}`."""
+    how = "NO ROUTER: set AGENTIC_TEST_ROUTER='vllm-router --worker-urls {urls} --port {port} --host 127.0.0.1'"
+    return needed("AGENTIC_TEST_ROUTER", how)
+
+
 def needed(name: str, how: str) -> str:
     """What stands in the environment; without it the test is skipped, which says how to set it."""
     value = os.environ.get(name, "")
