@@ -2,10 +2,12 @@
 
 import asyncio
 import hashlib
+import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache, partial
 
 from agentic import ChatRequest, EndpointUnavailable, Lane, PartialAnswer
 from plugins_builtin.batching.endpoint import URGENCY, Cost, Endpoint
@@ -81,39 +83,57 @@ class Slots:
 
     def dispatch(self) -> None:
         """Gives every slot that is free to the most urgent request that may have it."""
+        usual = self._usual() if self.wanted else []
+        least = min((endpoint.window for endpoint in usual if endpoint.window), default=math.inf)
         for lane, queue in self._waiting.items():
+            if not queue:
+                continue
+            free = [endpoint for endpoint in usual if endpoint.has_slot(lane)]
             for pending in list(queue):
-                if not any(endpoint.has_slot(lane) for endpoint in self._endpoints):
-                    break
                 assert pending.slot is not None
                 if pending.slot.done():
                     queue.remove(pending)
-                elif (endpoint := self._slot_for(pending)) is not None:
+                elif (endpoint := self._slot_for(pending, usual if pending.work.prompt <= least else (), free)) is not None:
                     queue.remove(pending)
                     self.enter(pending, endpoint)
                     pending.slot.set_result(endpoint)
+                    free = [each for each in free if each is not endpoint or each.has_slot(lane)]
         if self.in_use:
             self._on_work()
 
-    def _slot_for(self, pending: PendingRequest) -> Endpoint | None:
-        """The cheapest endpoint, or while its prefix there is worth waiting for, none; then any that has a slot."""
-        ranked = sorted(self.open_to(pending), key=lambda endpoint: _cost(pending, endpoint))
-        if (
-            ranked
-            and not ranked[0].has_slot(pending.lane)
-            and ranked[0].saved(pending.work)
-            and time.monotonic() < pending.home_until
-        ):
+    def _slot_for(self, pending: PendingRequest, usual: Sequence[Endpoint], free: Sequence[Endpoint]) -> Endpoint | None:
+        """The cheapest endpoint, or while its prefix there is worth waiting for, none; then any that has a slot.
+
+        `usual` are the endpoints of most requests, none where it may not fit into all of them, and `free` those of them that have a
+        slot: with many endpoints and many that wait, looking at all for each would take longer than the answers.
+        """
+        if pending.failures or not usual:
+            usual = self.open_to(pending)
+            free = [endpoint for endpoint in usual if endpoint.has_slot(pending.lane)]
+        if not free:
             return None
-        return next((endpoint for endpoint in ranked if endpoint.has_slot(pending.lane)), None)
+        cost = partial(_cost, pending)
+        if time.monotonic() < pending.home_until:
+            home = min(usual, key=cost)
+            if home.has_slot(pending.lane):
+                return home
+            if home.saved(pending.work):
+                return None
+        return min(free, key=cost)
+
+    def _usual(self) -> list[Endpoint]:
+        """Those that answer, and have the first one's model, as `open_to` has them for a short request that failed nowhere."""
+        return self._of_one_model([endpoint for endpoint in self._endpoints if not endpoint.closed] or list(self._endpoints))
 
     def open_to(self, pending: PendingRequest) -> list[Endpoint]:
         """Those that answer, that it fits and where it has not failed; of those with its model, where there are any."""
         left = [endpoint for endpoint in self._endpoints if endpoint.url not in pending.failures]
         answering = [endpoint for endpoint in left if not endpoint.closed] or left
-        fitting = [endpoint for endpoint in answering if endpoint.fits(pending.work)] or answering
+        return self._of_one_model([endpoint for endpoint in answering if endpoint.fits(pending.work)] or answering)
+
+    def _of_one_model(self, endpoints: list[Endpoint]) -> list[Endpoint]:
         model = next((endpoint.info.model for endpoint in self._endpoints if endpoint.info is not None), "")
-        return [endpoint for endpoint in fitting if endpoint.info is not None and endpoint.info.model == model] or fitting
+        return [endpoint for endpoint in endpoints if endpoint.info is not None and endpoint.info.model == model] or endpoints
 
     def enter(self, pending: PendingRequest, endpoint: Endpoint) -> None:
         """Takes a slot there."""
@@ -130,7 +150,11 @@ def _cost(pending: PendingRequest, endpoint: Endpoint) -> tuple[bool, float, int
 
     Sub-agents first go where they begin in the cache, while a batch fills there.
     """
-    key = pending.work.keys[0][0]
-    rank = int.from_bytes(hashlib.blake2b(f"{endpoint.url}\0{key}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
+    rank = _rank(endpoint.url, pending.work.keys[0][0])
     away = pending.lane is Lane.SUB_AGENT and not endpoint.welcomes(pending.work)
     return away, endpoint.outstanding / endpoint.weight - endpoint.saved(pending.work), rank
+
+
+@lru_cache(maxsize=65_536)
+def _rank(url: str, key: str) -> int:
+    return int.from_bytes(hashlib.blake2b(f"{url}\0{key}".encode("utf-8", "replace"), digest_size=8).digest(), "big")
