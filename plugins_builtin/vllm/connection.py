@@ -5,6 +5,8 @@ import math
 import ssl
 from dataclasses import dataclass, field
 
+import httptools
+
 from agentic import EndpointUnavailable
 
 KEEPALIVE_SECONDS = 4.0  # vLLM closes idle connections after 5 s
@@ -12,7 +14,6 @@ MAX_HEAD_BYTES = 64 * 1024
 MAX_CHUNK_BYTES = 64 * 1024 * 1024
 MAX_UNREAD_BYTES = 1024 * 1024
 MAX_ASIDES = 16  # 1xx responses before the response
-_NO_BODY = {204, 304}
 
 
 class Stale(EndpointUnavailable):
@@ -36,7 +37,7 @@ class Connection(asyncio.Protocol):
         self._loop = asyncio.get_running_loop()
         self._waiter: asyncio.Future[None] | None = None
         self._timer: asyncio.TimerHandle | None = None
-        self._rest = b""
+        self._parser: httptools.HttpResponseParser
         self._unread: list[bytes] = []
         self._unread_bytes = 0
         self._failure: EndpointUnavailable | None = None
@@ -47,8 +48,10 @@ class Connection(asyncio.Protocol):
         self._deadline = math.inf
         self._due = "an answer"
         self._complete = True
-        self._length: int | None = None  # of the body, or of the rest of it; None: chunked, or until the connection ends
-        self._chunked = False
+        self._headers: dict[str, str] = {}
+        self._keeps = True  # what the answer says of its connection
+        self._overhead = 0  # bytes since the exchange began or a byte of the body came: heads, chunk sizes, trailers
+        self._chunk = 0
         self._asides = 0
 
     @property
@@ -71,8 +74,9 @@ class Connection(asyncio.Protocol):
     def send(self, data: bytes) -> None:
         """Begins an exchange."""
         self._used = self.response is not None
-        self.response, self._complete, self._length, self._chunked = None, False, None, False
-        self._asides = 0
+        self._parser = httptools.HttpResponseParser(self)
+        self.response, self._complete, self._headers, self._keeps = None, False, {}, True
+        self._overhead = self._chunk = self._asides = 0
         self._unread.clear()  # of an answer that nobody wanted to the end
         self._unread_bytes = 0
         self.transport.write(data)
@@ -113,94 +117,73 @@ class Connection(asyncio.Protocol):
     def finish(self) -> None:
         """The exchange is over: where its body has not ended, the connection goes with it."""
         self._stop_watching()
-        if not self._complete or (self.response is not None and self.response.headers.get("connection", "").lower() == "close"):
+        if not self._complete or not self._keeps:
             self.close()
         self.idle_since, self._deadline = self._loop.time(), math.inf
 
     def data_received(self, data: bytes) -> None:
-        self._rest = self._rest + data if self._rest else data
+        self._overhead += len(data)
         try:
             if self._complete:
                 raise ValueError("bytes that nobody asked for")
-            self._parse()
-        except (ValueError, IndexError) as error:
-            self._fail(EndpointUnavailable(f"{self.origin}: this is not HTTP ({error})"))
+            self._parser.feed_data(data)
+            if self._overhead > MAX_HEAD_BYTES and not self._complete:
+                raise ValueError("its head, a chunk's size or its trailers have no end")
+        except (ValueError, httptools.HttpParserError, httptools.HttpParserUpgrade) as error:
+            reason = error.__context__ if isinstance(error, httptools.HttpParserCallbackError) else error
+            self._fail(EndpointUnavailable(f"{self.origin}: this is not HTTP ({reason})"))
         if self._unread_bytes > MAX_UNREAD_BYTES:
             self.transport.pause_reading()
         self._wake()
 
     def connection_lost(self, exc: Exception | None) -> None:
-        if not self._complete and self.response is not None and self._length is None and not self._chunked and exc is None:
-            self._complete = True  # such a body ends with its connection
+        if not self._complete and self.response is not None and self._ends_with_its_connection() and exc is None:
+            self._complete = True
         elif self._failure is None:
-            unseen = self._used and self.response is None and not self._rest
+            unseen = self._used and self.response is None and not self._overhead
             kind = Stale if unseen else EndpointUnavailable
             self._failure = kind(f"{self.origin}: the connection broke ({exc or 'closed by the server'})")
         self._wake()
 
-    def _parse(self) -> None:
-        if self.response is None and not self._parse_head():
-            return
-        if self._chunked:
-            self._parse_chunks()
-        elif self._length is None:
-            self._take(len(self._rest))
-        else:
-            self._length -= self._take(min(self._length, len(self._rest)))
-            self._complete = self._length == 0
+    def on_message_begin(self) -> None:
+        if self._complete:
+            raise ValueError("bytes that nobody asked for")
 
-    def _parse_head(self) -> bool:
-        end = self._rest.find(b"\r\n\r\n")
-        if end < 0:
-            if len(self._rest) > MAX_HEAD_BYTES:
-                raise ValueError("its head has no end")
-            return False
-        first, *lines = self._rest[:end].decode("latin-1").split("\r\n")
-        self._rest = self._rest[end + 4 :]
-        version, status = first.split(" ")[:2]
-        if not version.startswith("HTTP/1."):
-            raise ValueError(first[:40])
-        if status.startswith("1"):  # 100 Continue and the like
-            self._asides += 1
+    def on_header(self, name: bytes, value: bytes) -> None:
+        if self.response is None:  # trailers say nothing to us
+            self._headers[name.decode("latin-1").lower()] = value.decode("latin-1").strip()
+
+    def on_headers_complete(self) -> None:
+        status = self._parser.get_status_code()
+        if status // 100 == 1:  # 100 Continue and the like
+            self._headers, self._asides = {}, self._asides + 1
             if self._asides > MAX_ASIDES:
                 raise ValueError(f"more than {MAX_ASIDES} answers before the answer")
-            return self._parse_head()
-        pairs = (line.partition(":") for line in lines)
-        headers = {name.strip().lower(): value.strip() for name, _, value in pairs}
-        self.response = Response(int(status), headers)
-        self._chunked = headers.get("transfer-encoding", "").lower().endswith("chunked")
-        if not self._chunked and (length := headers.get("content-length")) is not None:
-            self._length = int(length)
-        if self.response.status in _NO_BODY:
-            self._length = 0
-        return True
+            return
+        if not self._parser.get_http_version().startswith("1."):
+            raise ValueError(f"HTTP/{self._parser.get_http_version()}")
+        self.response, self._keeps = Response(status, self._headers), self._parser.should_keep_alive()
+        self._overhead = 0
 
-    def _parse_chunks(self) -> None:
-        while (end := self._rest.find(b"\r\n")) >= 0:
-            size = int(self._rest[:end].split(b";")[0], 16)
-            if size == 0:
-                self._end_chunks(end)
-                return
-            if not 0 < size < MAX_CHUNK_BYTES:
-                raise ValueError(f"a chunk of {size} bytes")
-            if len(self._rest) < end + size + 4:
-                return
-            self._unread.append(self._rest[end + 2 : end + 2 + size])
-            self._unread_bytes += size
-            self._rest = self._rest[end + size + 4 :]
+    def on_chunk_header(self) -> None:
+        self._chunk = 0
 
-    def _end_chunks(self, end: int) -> None:
-        """Perhaps with trailers, which say nothing to us."""
-        if self._rest[end:].startswith(b"\r\n\r\n") or b"\r\n\r\n" in self._rest:
-            self._rest = b""
-            self._complete = True
+    def on_body(self, data: bytes) -> None:
+        self._unread.append(data)
+        self._unread_bytes += len(data)
+        self._overhead = 0
+        self._chunk += len(data)
+        if self._chunk > MAX_CHUNK_BYTES and self._is_chunked():
+            raise ValueError(f"a chunk of more than {MAX_CHUNK_BYTES} bytes")
 
-    def _take(self, size: int) -> int:
-        if size:
-            self._unread.append(self._rest[:size])
-            self._unread_bytes += size
-            self._rest = self._rest[size:]
-        return size
+    def on_message_complete(self) -> None:
+        self._complete = self.response is not None
+
+    def _is_chunked(self) -> bool:
+        return self._headers.get("transfer-encoding", "").lower().endswith("chunked")
+
+    def _ends_with_its_connection(self) -> bool:
+        return not self._is_chunked() and "content-length" not in self._headers
 
     async def _wait(self) -> None:
         if self._failure is not None:

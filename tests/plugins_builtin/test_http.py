@@ -177,3 +177,19 @@ def test_an_idle_connection_is_not_trusted_for_longer_than_the_server_keeps_it()
             await client.aclose()
 
         asyncio.run(turns())
+
+
+@pytest.mark.parametrize("number", ["1_0", "+5", "-5", "0x5", "5 5", "", "5;", "ffffffffffffffffff"])
+def test_a_length_is_digits_and_nothing_else(number: str) -> None:
+    body = b"hello" + b"!" * 11
+    for head in (f"Content-Length: {number}\r\n\r\n", f"Transfer-Encoding: chunked\r\n\r\n{number}\r\n"):
+        if head.endswith("\r\n5;\r\n"):  # an empty extension
+            continue
+        with pytest.raises((EndpointUnavailable, TimeoutError)):
+            received([b"HTTP/1.1 200 OK\r\n" + head.encode() + body + b"\r\n0\r\n\r\n"])
+
+
+def test_two_lengths_that_differ_are_none() -> None:
+    head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"
+    with pytest.raises(EndpointUnavailable):
+        received([head])
