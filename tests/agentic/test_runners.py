@@ -88,7 +88,8 @@ def test_together_they_make_no_more_calls_than_are_left(agentic: Agentic, server
 
     Model(server, PARTS, dict.fromkeys((each["id"] for each in PARTS), child))
     done = split(agentic, server, *ELSEWHERE, "--max-iterations", "12")
-    assert len([each for each in done.of_type("llm_request") if each["purpose"] == "turn"]) <= 12
+    asked = [each["agent"] for each in done.of_type("llm_request") if each["purpose"] == "turn"]
+    assert len(asked) <= 12 and len(set(asked) - {"main"}) == 4  # each has its share
     assert {event["status"] for event in done.of_type("sub_agent_finished")} <= {"limit"}
     assert done.code == 1
 

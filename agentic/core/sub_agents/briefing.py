@@ -3,14 +3,16 @@
 from collections.abc import Iterable
 
 from agentic.core.sub_agents.leases import is_folder
-from agentic.core.sub_agents.report import Part, how_it_ended
+from agentic.core.sub_agents.report import PartResult, how_it_ended
 from agentic.plugins.prompts import Prompts
 from agentic.types import Plan, Subtask, recall_id
 
 MAX_SHOWN = 400  # characters of what a part produced, for those that build on it
 
 
-def briefing(prompts: Prompts, subtask: Subtask, plan: Plan, task: str, turns: int, needed: Iterable[Part], brief: bool) -> str:
+def briefing(
+    prompts: Prompts, subtask: Subtask, plan: Plan, task: str, turns: int, needed: Iterable[PartResult], brief: bool
+) -> str:
     """`needed` are the parts that it depends on, with what came of them. What is `brief` is what very small models bear."""
     text = prompts(
         "part.brief" if brief else "part",
@@ -45,7 +47,7 @@ def _others(subtask: Subtask, plan: Plan) -> str:
     return f"Other agents write: {'; '.join(others)}." if others else ""
 
 
-def _built_on(part: Part) -> str:
+def _built_on(part: PartResult) -> str:
     subtask, outcome = part.subtask, part.outcome
     text = outcome.summary
     short = text if len(text) <= MAX_SHOWN else f"{text[:MAX_SHOWN]}… (recall {recall_id(text)} shows all)"

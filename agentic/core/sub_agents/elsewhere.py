@@ -4,11 +4,11 @@ import asyncio
 import shutil
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from urllib.parse import urlsplit
 
 from agentic import __version__
@@ -31,14 +31,8 @@ from agentic.types import Outcome, Subtask, Usage
 
 START_SECONDS = 15.0  # that starting and ending may take, beside the part's own time
 _HOME = "agentic-parts-"
+_OF_THIS_MACHINE = ("log.file", "ui.renderer")
 _HERE = ("localhost", "0.0.0.0", "::1", "::")
-
-
-class Closable(Protocol):
-    """What `Runner.run` gives."""
-
-    def __aiter__(self) -> AsyncIterator[Mapping[str, Any]]: ...
-    async def aclose(self) -> None: ...
 
 
 def refuse_unfit(runner: Runner, name: str, endpoints: Sequence[str], approver: Approver) -> None:
@@ -64,14 +58,16 @@ def secrets_of(settings: Settings) -> dict[str, tuple[str, Any]]:
 class Elsewhere:
     """The parts of one plan."""
 
-    def __init__(self, runner: Runner, settings: Settings, services: AgentServices, home: Path, folder: str, trees: Trees) -> None:
+    def __init__(
+        self, runner: Runner, settings: Settings, services: AgentServices, merging: Merging, home: Path, folder: str, trees: Trees
+    ) -> None:
         self._runner = runner
         self._settings = settings
         self._services = services
+        self._merging = merging
         self._home = home
         self._folder = folder
         self._trees = trees
-        self._merging: Merging
         self._kept = False
 
     @classmethod
@@ -84,9 +80,13 @@ class Elsewhere:
             top = root
         top = top if root.is_relative_to(top) else root
         home = Path(tempfile.mkdtemp(prefix=_HOME))
-        parts = cls(runner, settings, services, home, str(Path(top.name) / root.relative_to(top)), await Trees.open(top, home))
-        parts._merging = Merging(services.workspace, home, check)
-        return parts
+        try:
+            trees = await Trees.open(top, home)
+        except ToolError:
+            shutil.rmtree(home, ignore_errors=True)
+            raise
+        merging = Merging(services.workspace, home, check)
+        return cls(runner, settings, services, merging, home, str(Path(top.name) / root.relative_to(top)), trees)
 
     async def close(self) -> None:
         """When all have ended; patches that were not taken stay."""
@@ -96,11 +96,10 @@ class Elsewhere:
     async def run(self, agent: Agent, subtask: Subtask, seconds: float, turns: int, outputs: Sequence[str]) -> Outcome:
         """What came of the part, which `agent` has begun. `outputs` are what it may want to recall.
 
-        Raises nothing but CancelledError.
+        Its `turns` are taken from the calls that are left, and what it did not use comes back. Raises nothing but CancelledError.
         """
         calls, name = self._services.calls, agent.context.history.agent
-        granted = max(1, min(turns, calls.left - calls.sub_agents - 1))
-        calls.left -= granted
+        calls.left -= turns
         used = 0
 
         def count() -> None:
@@ -109,7 +108,7 @@ class Elsewhere:
 
         try:
             tree = await self._trees.now()
-            part = await self._part(agent, subtask, seconds, granted, tree, outputs)
+            part = await self._part(agent, subtask, seconds, turns, tree, outputs)
             async with asyncio.timeout(seconds + START_SECONDS):
                 ended = await self._follow(part, agent, count)
             return await self._taken(name, tree, ended)
@@ -118,7 +117,7 @@ class Elsewhere:
         except AgenticError as error:
             return Outcome("failed", "; ".join(part for part in (str(error), error.remedy) if part))
         finally:
-            calls.left += max(0, granted - used)
+            calls.left += max(0, turns - used)
 
     async def _part(
         self, agent: Agent, subtask: Subtask, seconds: float, calls: int, tree: str, outputs: Sequence[str]
@@ -136,7 +135,8 @@ class Elsewhere:
             "model": history.session.metadata("model"),
             "tier": services.llm.budget.tier,
             "tools": [spec.name for spec in agent.specs],
-            "settings": self._settings.portable(secrets) | {"context.context_window": services.llm.budget.window},
+            "settings": self._settings.portable({*secrets, *_OF_THIS_MACHINE})
+            | {"context.context_window": services.llm.budget.window},
             "secrets": {key: variable for key, (variable, _) in secrets.items()},
             "effort": services.effort,
             "calls": calls,

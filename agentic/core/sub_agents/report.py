@@ -11,7 +11,7 @@ STATUS_WORDS = {"skipped": "not begun", "timeout": "out of time", "limit": "out 
 
 
 @dataclass(slots=True)
-class Part:
+class PartResult:
     """A subtask with what came of it; `seconds` of its own agent's work, `touched` the files that it meant to change."""
 
     subtask: Subtask
@@ -36,7 +36,7 @@ def outcome_of(
     return Outcome(status, said.strip(), tuple(files), usage, ran[-MAX_EVIDENCE:], questions, unwritten=left)
 
 
-def report(parts: Sequence[Part], together: float) -> Outcome:
+def report(parts: Sequence[PartResult], together: float) -> Outcome:
     """One result of all; `together` in seconds. Partial results are results."""
     missing = [part for part in parts if part.outcome.status != "done"]
     lines = [line for part in parts for line in _lines(part)]
@@ -63,7 +63,7 @@ def report(parts: Sequence[Part], together: float) -> Outcome:
     )
 
 
-def _unwritten(part: Part) -> tuple[str, ...]:
+def _unwritten(part: PartResult) -> tuple[str, ...]:
     """The files that settle a part: those that it did not write, or for one that is not done all that it was to write."""
     return tuple(path for paths in part.outcome.unwritten.values() for path in paths) or part.subtask.writes or part.touched
 
@@ -73,20 +73,20 @@ def how_it_ended(outcome: Outcome) -> str:
     return STATUS_WORDS.get(outcome.status, outcome.status)
 
 
-def _lines(part: Part) -> list[str]:
+def _lines(part: PartResult) -> list[str]:
     outcome = part.outcome
     lines = [f"{part.subtask.title} ({how_it_ended(outcome)}): {outcome.summary}".strip()]
     lines += [f"  files: {', '.join(outcome.files)}"] if outcome.files else []
     return lines + ([f"  ran {'; '.join(outcome.evidence)}"] if outcome.evidence else [])
 
 
-def _status(missing: Sequence[Part]) -> str:
+def _status(missing: Sequence[PartResult]) -> str:
     if any(part.outcome.status == "refused" for part in missing):
         return "refused"  # an approval would have helped
     return "gave_up" if missing else "done"
 
 
-def _whether_it_paid(parts: Sequence[Part], together: float, usage: Usage) -> str:
+def _whether_it_paid(parts: Sequence[PartResult], together: float, usage: Usage) -> str:
     seconds = sum(part.seconds for part in parts)
     begun = sum(part.seconds > 0 for part in parts)
     cached = f", {usage.cached_tokens:,} of them from cache" if usage.cached_tokens is not None else ""

@@ -12,7 +12,7 @@ from agentic.core.sub_agents.briefing import MAX_SHOWN, briefing, open_key
 from agentic.core.sub_agents.elsewhere import Elsewhere
 from agentic.core.sub_agents.leases import Leases
 from agentic.core.sub_agents.member import Done, work
-from agentic.core.sub_agents.report import Part, outcome_of, report
+from agentic.core.sub_agents.report import PartResult, outcome_of, report
 from agentic.core.sub_agents.worktrees import Worktrees
 from agentic.errors import AgenticError, ToolError
 from agentic.events import SubAgentFinished, SubAgentStarted, Warned
@@ -22,6 +22,7 @@ from agentic.sessions import ConversationHistory
 from agentic.types import Change, Outcome, Plan, Subtask
 from agentic.workspace import Workspace
 
+LEAST_CALLS = 2  # to do something, and to report
 _NONE: Mapping[str, Change] = MappingProxyType({})
 
 
@@ -39,7 +40,7 @@ class Team:
         self._runner = runner
         self._turns: int = settings.sub_agents.subtask_max_iterations
         self._seconds: float = settings.sub_agents.timeout_seconds
-        self._parts: dict[str, Part] = {}
+        self._parts: dict[str, PartResult] = {}
         self._started = time.monotonic()
         self._histories = {subtask.id: self._history(subtask.id) for subtask in plan.subtasks}
         self._trees: Worktrees | None = None
@@ -86,7 +87,7 @@ class Team:
     async def spawn(self, subtask: Subtask) -> Outcome:
         """Does one part within its turns and its time; what was done by then is its outcome. Raises nothing but CancelledError."""
         calls, history, emit = self._services.calls, self._histories[subtask.id], self._services.events.emit
-        if not calls.for_one_more:
+        if not (calls.for_one_more if self._elsewhere is None else calls.left > LEAST_CALLS):
             return self._keep(subtask, Outcome("limit", "no model call was left for it (workflow.max_iterations)"), 0.0)
         try:
             space = await self._space(history.agent)
@@ -120,9 +121,15 @@ class Team:
         assert self._elsewhere is not None
         self._begin(agent, subtask)
         outputs = [part.outcome.summary for part in self._needed(subtask)]
-        outcome = await self._elsewhere.run(agent, subtask, self._seconds, self._turns, outputs)
+        outcome = await self._elsewhere.run(agent, subtask, self._seconds, self._turns_of_one(), outputs)
         agent.extra_usage += outcome.usage
         return replace(outcome, open_questions=self._questions(subtask, agent.context.history.agent))
+
+    def _turns_of_one(self) -> int:
+        """An equal share of the calls that are left, which those that run have had already."""
+        calls = self._services.calls
+        waiting = len(self._plan.subtasks) - len(self._parts) - calls.sub_agents + 1
+        return max(1, min(self._turns, calls.left // max(1, waiting)))
 
     def _begin(self, agent: Agent, subtask: Subtask) -> None:
         needed, brief = self._needed(subtask), agent.profile.brief
@@ -170,12 +177,12 @@ class Team:
         failing = [finding for finding in findings if finding.result.failures and finding.check.command]
         return f"`{failing[0].check.command}`" if failing else ""
 
-    def _needed(self, subtask: Subtask) -> list[Part]:
+    def _needed(self, subtask: Subtask) -> list[PartResult]:
         return [self._parts[name] for name in subtask.depends_on if name in self._parts]
 
     def _keep(self, subtask: Subtask, outcome: Outcome, seconds: float, changes: Mapping[str, Change] = _NONE) -> Outcome:
         """What is known of a part counts at once, however the whole ends."""
-        self._parts[subtask.id] = Part(subtask, outcome, seconds, tuple(changes))
+        self._parts[subtask.id] = PartResult(subtask, outcome, seconds, tuple(changes))
         self._parent.extra_usage += outcome.usage
         self._parent.context.history.session.keep_output(outcome.summary)
         for path in outcome.files:
@@ -187,5 +194,7 @@ class Team:
         """One result, of what is there by now; `outcomes`, in the plan's order, say what became of parts that were never begun."""
         others = dict(zip((subtask.id for subtask in self._plan.subtasks), outcomes, strict=False))
         waiting = Outcome("skipped", "its turn never came")
-        parts = [self._parts.get(subtask.id) or Part(subtask, others.get(subtask.id, waiting)) for subtask in self._plan.subtasks]
+        parts = [
+            self._parts.get(subtask.id) or PartResult(subtask, others.get(subtask.id, waiting)) for subtask in self._plan.subtasks
+        ]
         return report(parts, time.monotonic() - self._started)
