@@ -60,7 +60,8 @@ class Safeguards:
     def protected_paths(self, root: Path) -> tuple[Path, ...]:
         """Those that are there, of the patterns that name one place."""
         plain = [each.pattern.removesuffix("/**") for each in self._protected]
-        return tuple(root / path for path in dict.fromkeys(plain) if not set(path) & set("*?[") and (root / path).exists())
+        names = (path for path in dict.fromkeys(plain) if not set(path) & set("*?["))
+        return tuple(root / path for path in names if os.path.exists(os.path.join(root, path)))
 
     def may_be_named(self, name: str) -> bool:
         """Quickly, of a path's last part: False where no path that ends so is protected or private."""

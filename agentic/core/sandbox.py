@@ -171,10 +171,8 @@ class Sandbox:
 
     def environment(self) -> dict[str, str]:
         """Of ours, what commands need: the user may add to it; nothing else goes, least of all a key."""
-        mine, usual = self._settings.environment, self._safeguards.variables
-        names = [name for name in os.environ if _named(name, mine) or (_named(name, usual) and not _KEY.search(name))]
-        kept = {name: os.environ[name] for name in names}
-        return {name: value for name, value in kept.items() if not name.startswith("AGENTIC_")} | {"TMPDIR": str(self.temporary)}
+        names = _passed_on(tuple(os.environ), tuple(self._settings.environment), tuple(self._safeguards.variables))
+        return {name: os.environ[name] for name in names} | {"TMPDIR": str(self.temporary)}
 
     def withheld(self) -> list[str]:
         """The variables that commands do not get."""
@@ -199,6 +197,13 @@ def _our_program() -> tuple[Path, ...]:
     """Where Python and its packages lie: what some tools run as a child is a part of a package."""
     places = (sys.base_prefix, sys.prefix, *sys.path)
     return tuple(dict.fromkeys(Path(place).resolve() for place in places if os.path.isabs(place) and os.path.isdir(place)))
+
+
+@lru_cache(maxsize=8)
+def _passed_on(names: Sequence[str], mine: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
+    """Of the variables those that commands get: the user's own choice, and the usual ones that look like no key."""
+    found = (name for name in names if _named(name, mine) or (_named(name, usual) and not _KEY.search(name)))
+    return tuple(name for name in found if not name.startswith("AGENTIC_"))
 
 
 def _named(name: str, patterns: Sequence[str]) -> bool:

@@ -5,6 +5,7 @@ Ubuntu's AppArmor lets exactly /usr/bin/bwrap make user namespaces.
 
 import os
 import shutil
+import stat
 import subprocess
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
@@ -76,7 +77,8 @@ def _mounts(program: str, policy: LaunchPolicy) -> Iterator[str]:
         if any(path.is_relative_to(folder) and path != Path(folder) for folder in _TEMPORARY):
             yield from ("--ro-bind", str(path), str(path))
     yield from ("--bind", str(policy.temporary), str(policy.temporary))  # for what is agreed on by name
-    inside = [path for path in policy.hidden if any(folder in path.parents for folder in policy.writable)]
+    writable = tuple(f"{folder}/" for folder in policy.writable)
+    inside = [path for path in policy.hidden if str(path).startswith(writable)]
     yield from _empty(path for path in policy.hidden if path not in inside)
     for path in _existing(policy.writable):
         yield from ("--bind", str(path), str(path))
@@ -92,4 +94,10 @@ def _empty(paths: Iterable[Path]) -> Iterator[str]:
 
 def _existing(paths: Iterable[Path]) -> Iterator[Path]:
     """As they really are: a mount over a link would land elsewhere."""
-    yield from (path for path in paths if path.exists() and not path.is_symlink())
+    for path in paths:
+        try:
+            is_link = stat.S_ISLNK(os.lstat(path).st_mode)
+        except OSError:
+            continue
+        if not is_link:
+            yield path
