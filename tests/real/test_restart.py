@@ -10,7 +10,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 DOWN_SECONDS = float(os.environ.get("AGENTIC_TEST_DOWN_SECONDS", "5"))
@@ -56,15 +56,16 @@ def test_no_word_is_lost_or_doubled(serve_command: str, env: dict[str, str], wor
         whole = said(ask(port, env, work).communicate()[0])
     assert len(whole.split()) > 50
     for number in range(TIMES):
-        with served(serve_command, port) as server:
-            process = ask(port, env, work)
-            lines = read_until(process, 20 + 10 * number)
-            os.killpg(server.pid, signal.SIGKILL)
-        time.sleep(DOWN_SECONDS)
-        with served(serve_command, port):
-            assert process.stdout is not None
-            rest = process.stdout.read()
-        assert process.wait(60) == 0
+        with ExitStack() as stack:
+            with served(serve_command, port) as server:
+                process = stack.enter_context(ask(port, env, work))
+                lines = read_until(process, 20 + 10 * number)
+                os.killpg(server.pid, signal.SIGKILL)
+            time.sleep(DOWN_SECONDS)
+            with served(serve_command, port):
+                assert process.stdout is not None
+                rest = process.stdout.read()
+            assert process.wait(60) == 0
         goes_on(said(lines), said(lines + rest), whole)
 
 
