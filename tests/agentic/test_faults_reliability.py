@@ -385,7 +385,7 @@ WIRES: dict[str, tuple[Callable[[], Answer], str]] = {
     "nothing but empty pieces": (lambda: Answer(Stream(empty_deltas)), "kept silent"),
     "nothing but usage": (lambda: Answer(Stream(only_usage)), "kept silent"),
     "a line of 10 MB": (lambda: Answer([b"data: " + b"x" * 10_000_000]), "an event of more than"),
-    "10 MB that are no event": (lambda: Answer([b"x" * 10_000_000, b"\n\n"]), "without a finish_reason"),
+    "10 MB that are no event": (lambda: Answer([b"x" * 10_000_000, b"\n\n"]), "an event of more than"),
 }
 
 

@@ -31,8 +31,8 @@ def test_so_many_are_in_flight_and_each_is_counted(agentic: Agentic, server: Fak
     assert done.code == 0, done.err
     one, eight = steps(done.out)
     assert (one["concurrency"], eight["concurrency"]) == (1, 8) and 8 <= server.most_running <= 10
-    assert (one["requests"], eight["requests"], one["failed"]) == (4, 16, 0)
-    assert len(server.chats) == 1 + 4 + 16  # the first warms up
+    assert (one["requests"], eight["requests"], one["failed"]) == (6, 48, 0)
+    assert len(server.chats) == 1 + 6 + 48  # the first warms up
     assert all(request.json["ignore_eos"] and request.json["max_tokens"] == 4 for request in server.chats)
     assert eight["tokens_per_second"] > one["tokens_per_second"] > 0
     assert 0 < one["ttft_p50"] <= one["ttft_p95"] < one["seconds"]
@@ -142,8 +142,8 @@ def test_requests_that_fail_are_counted_and_end_in_1(agentic: Agentic, server: F
     server.otherwise = lambda request: words(request) if next(count) % 2 else error(500, "out of order")
     done = agentic("bench", "--endpoint", server.url, "--shape", "unshared", "--concurrency", "2", *QUICK)
     (step,) = steps(done.out)
-    assert (step["requests"], step["failed"]) == (2, 2)
-    assert done.code == 1 and "2 requests failed" in done.err and "out of order" in done.err
+    assert (step["requests"], step["failed"]) == (6, 6)
+    assert done.code == 1 and "6 requests failed" in done.err and "out of order" in done.err
 
 
 def step(concurrency: int, rate: float, **more: Any) -> Step:

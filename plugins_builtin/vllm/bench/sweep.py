@@ -9,7 +9,7 @@ from plugins_builtin.vllm.bench.shapes import SHAPES
 from plugins_builtin.vllm.transport import VllmTransport
 
 PAYS = 1.05  # times the tokens a second that doubling the requests must bring; twice not is the end
-ROUNDS = 2  # answers that each client gets in a step, at least
+ROUNDS, NAMED_ROUNDS = 2, 6  # answers that each client gets in a step: of a sweep, of levels that the user named
 SHARE_OF_WINDOW = 0.4  # that a prompt may take
 TOKENS_A_WORD = 1.3
 
@@ -49,7 +49,7 @@ class Sweep:
             if not self._levels and best and (idle == 2 or time.monotonic() + spent > end):
                 return
             started = time.monotonic()
-            done = await self._do(group, shape, count, max(4, ROUNDS * count))
+            done = await self._do(group, shape, count, max(4, (NAMED_ROUNDS if self._levels else ROUNDS) * count))
             spent = 1.5 * (time.monotonic() - started)
             yield done
             if done.failed and not done.requests:
