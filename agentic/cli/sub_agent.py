@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import stat
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -62,11 +63,10 @@ def _ending_with_the_host(out: int) -> Iterator[None]:
     """Cancels what runs once nobody reads the records any more, however the host ended."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     assert task is not None
-    try:
-        loop.add_reader(out, task.cancel)  # a pipe's writing end is only ever "readable" when its reader is gone
-    except (OSError, ValueError):  # a file
+    if not stat.S_ISFIFO(os.fstat(out).st_mode):
         yield
         return
+    loop.add_reader(out, task.cancel)  # a pipe's writing end is only ever "readable" when its reader is gone
     try:
         yield
     finally:
