@@ -4,6 +4,7 @@ import fcntl
 import os
 import pty
 import select
+import signal
 import struct
 import subprocess
 import sys
@@ -33,8 +34,13 @@ class Terminal:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "agentic", *arguments],
             cwd=cwd, env=env | {"TERM": "xterm-256color"}, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
-            preexec_fn=lambda: fcntl.ioctl(slave, termios.TIOCSCTTY, 0),
+            preexec_fn=self._as_a_shell_does,
         )  # fmt: skip
+
+    def _as_a_shell_does(self) -> None:
+        """Its own terminal, and Ctrl-C as usual, which a job in the background (of whoever runs the tests) ignores."""
+        fcntl.ioctl(self.slave, termios.TIOCSCTTY, 0)
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
 
     def until(self, condition: Callable[[], bool], seconds: float = 20) -> None:
         end = time.monotonic() + seconds
