@@ -49,7 +49,11 @@ class Screen:
 
 def load_settings(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[str, ...] = ()) -> Settings:
     """The settings for a run in `root`, with the sections of the plugins that are installed. Raises AgenticError."""
-    settings = load(root, overrides, pairs)
+    return with_plugins(load(root, overrides, pairs))
+
+
+def with_plugins(settings: Settings) -> Settings:
+    """The same with the sections of the plugins that are installed. Raises AgenticError."""
     host = host_of(settings)
     return settings.with_plugins(host.sections(), {status.name for status in host.statuses})
 

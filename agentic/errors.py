@@ -13,6 +13,11 @@ class AgenticError(Exception):
         super().__init__(cause)
         self.remedy = remedy
 
+    @property
+    def with_remedy(self) -> str:
+        """Both in one line."""
+        return f"{self}; {self.remedy}" if self.remedy else str(self)
+
 
 class ConfigError(AgenticError):
     """Wrong usage, key, type or provider name."""

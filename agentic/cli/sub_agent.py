@@ -11,14 +11,13 @@ from typing import Any
 
 import click
 
-from agentic.api import open_run
+from agentic.api import open_run, with_plugins
 from agentic.cli.loop import run
 from agentic.cli.start import interruptible
 from agentic.core.sub_agents.remote import Copy, carry_out, copy_of, open_copy, read_part, settings_of, told
 from agentic.errors import AgenticError
 from agentic.events import Event
 from agentic.hooks.runner import Part
-from agentic.plugins import host_of
 from agentic.types import Outcome
 
 
@@ -36,16 +35,14 @@ def command() -> int:
         with copy_of(part) as copy:
             return run(interruptible(_work(part, copy, tell, out.fileno())))
     except AgenticError as error:
-        tell(told(Outcome("failed", "; ".join(each for each in (str(error), error.remedy) if each))))
+        tell(told(Outcome("failed", error.with_remedy)))
         return error.exit_code
     finally:
         sys.stdout = out
 
 
 async def _work(part: Part, copy: Copy, tell: Any, out: int) -> int:
-    settings = settings_of(part, os.environ)
-    host = host_of(settings)
-    settings = settings.with_plugins(host.sections(), {status.name for status in host.statuses})
+    settings = with_plugins(settings_of(part, os.environ))
     trees = await open_copy(part, copy)
 
     async def on_event(event: Event) -> None:

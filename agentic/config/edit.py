@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any
 
 from agentic.config.layers import Settings
 from agentic.config.schema import KEYS
-from agentic.config.section import Scope, Section
+from agentic.config.section import Scope, plain
 from agentic.config.sources import read_toml
 from agentic.errors import ConfigError
 from agentic.files import replace_file
@@ -41,16 +41,10 @@ def toml_text(value: Any) -> str:
             table = tomlkit.inline_table()
             table.update(value)
             return table.as_string()
-        text: str = tomlkit.item(_plain(value)).as_string()
+        text: str = tomlkit.item(plain(value)).as_string()
     except (TypeError, ValueError):  # of a plugin's model: any object may be a default
         return str(value)
     return text
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, tuple):
-        return [each.table() if isinstance(each, Section) else each for each in value]
-    return value
 
 
 def set_value(path: Path, name: str, text: str, settings: Settings, project: bool = False) -> None:
@@ -81,7 +75,7 @@ def set_value(path: Path, name: str, text: str, settings: Settings, project: boo
         if value is None:
             table.pop(last, None)
         else:
-            table[last] = _plain(value)
+            table[last] = plain(value)
     except (TOMLKitError, TypeError) as error:
         raise ConfigError(f"{path}: {name} cannot be set: {error}") from error
     replace_file(path, tomlkit.dumps(document).encode())

@@ -7,7 +7,7 @@ from typing import Any
 from agentic.config import schema
 from agentic.config.options import PluginSection
 from agentic.config.schema import KEYS, PLUGIN_PREFIX, SECTIONS
-from agentic.config.section import Key, Section
+from agentic.config.section import Key, plain
 from agentic.errors import ConfigError, PluginError
 
 _ALIASES = {"AGENTIC_LOG": "log.file"}
@@ -113,7 +113,7 @@ class Settings:
     def portable(self, but: Collection[str] = ()) -> dict[str, Any]:
         """What differs from the defaults, as JSON has it, without the keys in `but`."""
         set_here = (name for name, origin in self.origins.items() if origin != "default" and name not in but)
-        return {name: _as_json(self.values[name]) for name in set_here}
+        return {name: plain(self.values[name]) for name in set_here}
 
     def changed(self, name: str, value: Any, origin: str) -> "Settings":
         """The same but for one value. Raises ConfigError for one of the wrong type."""
@@ -208,14 +208,6 @@ def _urls_of(tables: Sequence[schema.Endpoint], origin: str) -> tuple[str, ...]:
     if "" in urls or len(set(urls)) < len(urls):
         raise ConfigError(f"{origin}: each [[{_TABLES}]] has a url of its own", 'url = "http://HOST:PORT/v1"')
     return urls
-
-
-def _as_json(value: Any) -> Any:
-    if isinstance(value, Section):
-        return value.table()
-    if isinstance(value, Mapping):
-        return {name: _as_json(each) for name, each in value.items()}
-    return [_as_json(each) for each in value] if isinstance(value, tuple | list) else value
 
 
 def _did_you_mean(name: str, keys: Collection[str]) -> str:

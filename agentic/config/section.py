@@ -147,3 +147,12 @@ def toml_value(text: str) -> Any:
         return tomllib.loads(f"value = {text}")["value"]
     except tomllib.TOMLDecodeError:
         return text
+
+
+def plain(value: Any) -> Any:
+    """A setting's value as TOML and JSON have it: tables for sections, lists for tuples."""
+    if isinstance(value, Section):
+        return value.table()
+    if isinstance(value, Mapping):
+        return {name: plain(each) for name, each in value.items()}
+    return [plain(each) for each in value] if isinstance(value, tuple | list) else value

@@ -53,6 +53,11 @@ async def git(
     return await _call(folder, (*_NEVER, *blank), arguments, stdin, good, environment)
 
 
+async def top_of(folder: Path) -> Path:
+    """The top of the work tree that holds it. Raises ToolError where there is none."""
+    return Path((await git(folder, "rev-parse", "--show-toplevel")).decode().rstrip("\n"))
+
+
 async def _call(
     folder: Path,
     settings: tuple[str, ...],

@@ -92,7 +92,7 @@ class TokenCounter:
             counted = await self._transport.count_tokens(request, endpoint)
         except AgenticError as error:
             self._failures += MAX_FAILURES if isinstance(error, RequestRejected) or error.remedy else 1
-            self.error = f"{error}; {error.remedy}" if error.remedy else str(error)
+            self.error = error.with_remedy
             return None
         self._failures = 0
         self.method, self.error = counted.method, ""

@@ -30,7 +30,7 @@ from agentic.config.schema import Llm
 from agentic.errors import Unreachable, none_answered
 from agentic.events import EndpointSeen, Failover
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, Patience, first_answer, gathered
-from plugins_builtin.batching.endpoint import Cost, Endpoint
+from plugins_builtin.batching.endpoint import USUAL, Cost, Endpoint
 from plugins_builtin.batching.limit import MOST
 from plugins_builtin.batching.monitor import LoadMonitor
 from plugins_builtin.batching.slots import PendingRequest, Slots
@@ -53,7 +53,7 @@ class Admission:
         hold_seconds: float,
         retry_seconds: float = 120.0,
         most: int = MOST,
-        of: Callable[[str], Settings] | None = None,
+        of: Callable[[str], Settings] = lambda url: USUAL,
     ) -> None:
         self._transport = transport
         self._emit = emit
@@ -72,7 +72,7 @@ class Admission:
         """The endpoints that the transport has now; what is known of the others is kept, since they may come back."""
         for url in self._transport.endpoints:
             if url not in self._every:
-                self._every[url] = Endpoint(url, self._new_slots, most=self._most, settings=self._of(url) if self._of else None)
+                self._every[url] = Endpoint(url, self._new_slots, most=self._most, settings=self._of(url))
         self._endpoints[:] = [self._every[url] for url in self._transport.endpoints]
 
     def follow(self, settings: Llm) -> None:

@@ -10,6 +10,7 @@ from agentic.config.schema import Endpoint as Settings
 from agentic.events import EndpointSeen
 from plugins_builtin.batching.limit import MOST, Limit
 
+USUAL = Settings()
 URGENCY = {Lane.INTERACTIVE: 0, Lane.SUB_AGENT: 1, Lane.BACKGROUND: 2}
 MAX_REMEMBERED = 4096
 MAX_SILENCE_SECONDS = 30.0
@@ -44,11 +45,11 @@ class Endpoint:
         slots: int,
         clock: Callable[[], float] = time.monotonic,
         most: int = MOST,
-        settings: Settings | None = None,
+        settings: Settings = USUAL,
     ) -> None:
         self.url = url
-        self.weight = settings.weight if settings else 1.0
-        most = (settings.max_in_flight if settings else 0) or max(1, round(most * self.weight))
+        self.weight = settings.weight
+        most = settings.max_in_flight or max(1, round(most * self.weight))
         self._batch = max(1, min(most, round(slots * self.weight)))
         self.limit = Limit(self._batch, clock, most)
         self.info: EndpointInfo | None = None

@@ -155,6 +155,6 @@ def _cost(pending: PendingRequest, endpoint: Endpoint) -> tuple[bool, float, int
     return away, endpoint.outstanding / endpoint.weight - endpoint.saved(pending.work), rank
 
 
-@lru_cache(maxsize=65_536)
+@lru_cache(maxsize=4096)  # its keys hold whole system texts
 def _rank(url: str, key: str) -> int:
     return int.from_bytes(hashlib.blake2b(f"{url}\0{key}".encode("utf-8", "replace"), digest_size=8).digest(), "big")

@@ -4,7 +4,8 @@ import asyncio
 import shutil
 import tempfile
 from base64 import b64decode, b64encode
-from collections.abc import Callable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import asdict
 from pathlib import Path
@@ -17,7 +18,7 @@ from agentic.config.layers import variable_of
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import Approver
-from agentic.core.git import git
+from agentic.core.git import top_of
 from agentic.core.sub_agents.member import out_of_time
 from agentic.core.sub_agents.merging import Check, Merging
 from agentic.core.sub_agents.trees import Trees
@@ -68,6 +69,7 @@ class Elsewhere:
         self._home = home
         self._folder = folder
         self._trees = trees
+        self._turns = Counter[str]()
         self._kept = False
 
     @classmethod
@@ -75,7 +77,7 @@ class Elsewhere:
         """Raises ToolError where git cannot be run."""
         root = services.workspace.root
         try:
-            top = Path((await git(root, "rev-parse", "--show-toplevel")).decode().rstrip("\n"))
+            top = await top_of(root)
         except ToolError:
             top = root
         top = top if root.is_relative_to(top) else root
@@ -100,24 +102,18 @@ class Elsewhere:
         """
         calls, name = self._services.calls, agent.context.history.agent
         calls.left -= turns
-        used = 0
-
-        def count() -> None:
-            nonlocal used
-            used += 1
-
         try:
             tree = await self._trees.now()
             part = await self._part(agent, subtask, seconds, turns, tree, outputs)
             async with asyncio.timeout(seconds + START_SECONDS):
-                ended = await self._follow(part, agent, count)
+                ended = await self._follow(part, agent)
             return await self._taken(name, tree, ended)
         except TimeoutError:
             return Outcome("timeout", out_of_time(agent, seconds))
         except AgenticError as error:
-            return Outcome("failed", "; ".join(part for part in (str(error), error.remedy) if part))
+            return Outcome("failed", error.with_remedy)
         finally:
-            calls.left += max(0, turns - used)
+            calls.left += max(0, turns - self._turns[name])
 
     async def _part(
         self, agent: Agent, subtask: Subtask, seconds: float, calls: int, tree: str, outputs: Sequence[str]
@@ -149,17 +145,17 @@ class Elsewhere:
             "tree": b64encode(await self._trees.bundle(tree)).decode(),
         }
 
-    async def _follow(self, part: Part, agent: Agent, count: Callable[[], None]) -> Mapping[str, Any]:
+    async def _follow(self, part: Part, agent: Agent) -> Mapping[str, Any]:
         """The last record. Raises AgenticError where there is none."""
         stream: Any = self._runner.run(part)
         async with aclosing(stream) as records:
             async for record in records:
                 if record.get("type") == "outcome":
                     return record  # type: ignore[no-any-return]
-                await self._take_up(record, agent, count)
+                await self._take_up(record, agent)
         raise AgenticError("it ended without an outcome")
 
-    async def _take_up(self, record: Mapping[str, Any], agent: Agent, count: Callable[[], None]) -> None:
+    async def _take_up(self, record: Mapping[str, Any], agent: Agent) -> None:
         history, kind = agent.context.history, record.get("type")
         if kind == "history":
             _remember(history, str(record.get("kind")), record.get("data"))
@@ -169,7 +165,7 @@ class Elsewhere:
             history.session.keep_output(str(record.get("text")))
         elif (event := read_event(record)) is not None and not isinstance(event, SandboxReady):
             if isinstance(event, LlmRequest) and event.purpose == "turn":
-                count()
+                self._turns[history.agent] += 1
             event.agent, event.run = history.agent, ""
             await self._services.events.emit(event)
 

@@ -62,7 +62,10 @@ class Merging:
                 raise ToolError(f"{name} was changed in the same place by another; {left}") from error
 
     def _apply(self, wanted: Mapping[str, bytes | None]) -> dict[str, bytes | None]:
-        """All or none; what was there before."""
+        """All or none; what was there before.
+
+        Not through a stage: its commit takes what a question was answered for, and nobody was asked about these.
+        """
         space = self._workspace.view()
         space.journal = self._workspace.journal
         before = {name: self._present(name) for name in wanted}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from agentic.core.git import git
+from agentic.core.git import git, top_of
 from agentic.core.sub_agents.merging import Check, Merging, Sides
 from agentic.errors import ToolError
 from agentic.threads import on_daemon_thread
@@ -56,7 +56,7 @@ class Worktrees:
     @classmethod
     async def open(cls, workspace: Workspace, check: Check) -> "Worktrees":
         """Raises ToolError where the folder is not in a git work tree with a commit."""
-        top = Path((await git(workspace.root, "rev-parse", "--show-toplevel")).decode().rstrip("\n"))
+        top = await top_of(workspace.root)
         if not workspace.root.is_relative_to(top):
             raise ToolError(f"git says that {workspace.root.name} belongs to {top}")
         await git(top, "rev-parse", "--verify", "HEAD")

@@ -19,7 +19,8 @@ os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # read when Ray is import
 import ray
 
 from agentic import AgenticError, Part
-from agentic_ray.runner import LOCAL, MAX_LINE
+from agentic.hooks.runner import MAX_RECORD
+from agentic_ray.runner import LOCAL
 from agentic_ray.worker import records
 
 REACH_SECONDS = 5.0  # for the cluster's address to take a connection
@@ -109,7 +110,7 @@ def say(message: Mapping[str, Any]) -> None:
 
 
 async def main() -> None:
-    reader = asyncio.StreamReader(limit=MAX_LINE)
+    reader = asyncio.StreamReader(limit=MAX_RECORD)
     await asyncio.get_running_loop().connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
     work = Work(json.loads(sys.argv[1]))
     async for line in reader:

@@ -9,10 +9,10 @@ from contextlib import suppress
 from typing import Any
 
 from agentic import AgenticError, Part, RunnerSetup
+from agentic.hooks.runner import MAX_RECORD
 from agentic_ray.options import RayOptions
 
 LOCAL = "local"
-MAX_LINE = 512 * 1024 * 1024  # bytes: a part holds the folder, an outcome its patch
 ENDING_SECONDS = 4.0
 
 
@@ -66,7 +66,7 @@ class Driver:
                 stdout=asyncio.subprocess.PIPE,
                 stderr=asyncio.subprocess.PIPE,
                 start_new_session=True,  # Ctrl-C is the host's
-                limit=MAX_LINE,
+                limit=MAX_RECORD,
             )
         )
 

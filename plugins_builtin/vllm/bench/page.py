@@ -45,7 +45,7 @@ def page(result: Result, said: Advice, before: Result | None) -> str:
         )
     )
     rows = "".join(_row(step, change(step, before)) for step in result.steps)
-    head = "".join(f"<th>{name}</th>" for name in ("", *_CELLS))
+    head = "".join(f"<th>{name}</th>" for name in ("", *_CELLS, "than before"))
     return (
         f'<!DOCTYPE html><html lang="en"><head><meta charset="utf-8"><title>agentic bench, {when}</title>'
         f"<style>{_STYLE}</style></head><body><h1>What the servers can do, {when}</h1><ul>{servers}</ul>{''.join(plots)}"
@@ -65,13 +65,11 @@ _CELLS: dict[str, Callable[[Step], str]] = {
     "KV": lambda step: "" if step.kv is None else f"{step.kv:.0%}",
     "requests": lambda step: str(step.requests),
     "failed": lambda step: str(step.failed),
-    "than before": lambda step: "",
 }
 
 
 def _row(step: Step, times: float | None) -> str:
-    cells = [cell(step) for cell in _CELLS.values()]
-    cells[-1] = "" if times is None else f"× {times:.2f}"
+    cells = [*(cell(step) for cell in _CELLS.values()), "" if times is None else f"× {times:.2f}"]
     return f"<tr><td>{escape(_name(step))}</td>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
 
 
