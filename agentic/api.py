@@ -10,16 +10,18 @@ import inspect
 import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO
+from typing import TYPE_CHECKING, Any
 
 from agentic.config import Settings, load
-from agentic.core.approval import Approver, Ask, Reply
-from agentic.core.approval import Question as Question
+from agentic.core.approval import Approver
 from agentic.core.command_changes import take_up_interrupted
+from agentic.core.questions import Answered, Ask, Reply
+from agentic.core.questions import Question as Question
 from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, launchers_of, open_runtime, safeguards_of
+from agentic.core.runtime import Screen as Screen
 from agentic.core.sandbox import Sandbox
 from agentic.errors import AgenticError
 from agentic.events import Event, RunFinished, RunStarted
@@ -33,18 +35,9 @@ if TYPE_CHECKING:
     from agentic.core.probes import Probe
 
 MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
-Approve = Callable[[Question], bool | Reply | Awaitable[bool | Reply]]
-"""Answers a question: yes or no, or one of the words of `Reply`: "session" is always, in this session."""
+Approve = Callable[[Question], bool | Reply | Answered | Awaitable[bool | Reply | Answered]]
+"""Answers a question: yes or no, one of the words of `Reply` ("session" is always, in this session), or an `Answered`."""
 Sink = Callable[[Event], Awaitable[None]]
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """A renderer by name, and where it writes; "" is none. `confirm` puts a yes-or-no question to the user."""
-
-    renderer: str = ""
-    stdout: TextIO | None = None
-    confirm: Callable[[str], bool] = lambda question: False
 
 
 def load_settings(root: Path, overrides: Mapping[str, Any] | None = None, pairs: tuple[str, ...] = ()) -> Settings:
@@ -68,8 +61,8 @@ async def open_run(
     start_logging(settings.log.file, settings.ui.debug)
     with open(os.devnull, "w") as nowhere:  # noqa: ASYNC230 - nothing blocks there
         screen = screen or Screen()
-        name = screen.renderer or host.stand_in("agentic_renderers")
-        async with open_runtime(settings, host, root, name, screen.stdout or nowhere, sink, screen.confirm) as runtime:
+        screen = replace(screen, renderer=screen.renderer or host.stand_in("agentic_renderers"), stdout=screen.stdout or nowhere)
+        async with open_runtime(settings, host, root, screen, sink) as runtime:
             yield runtime
 
 
@@ -244,7 +237,7 @@ def _asking(approve: Approve | None) -> Ask | None:
     if approve is None:
         return None
 
-    async def ask(question: Question) -> Reply | bool:
+    async def ask(question: Question) -> Answered | Reply | bool:
         answer = approve(question)
         return await answer if inspect.isawaitable(answer) else answer
 

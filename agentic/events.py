@@ -99,6 +99,8 @@ class ToolCalled(Event):
 
 
 class ToolResult(Event):
+    """`diff` is what an edit changed, as a unified diff."""
+
     type = "tool_result"
     id: str
     name: str
@@ -107,12 +109,13 @@ class ToolResult(Event):
     exit_code: int | None = None
     seconds: float = 0.0
     changes: tuple[dict[str, str], ...] = ()
+    diff: str = ""
 
 
 class ApprovalAsked(Event):
     """The host puts a question to the user itself. `body` is all that is wanted, byte for byte, `digest` its SHA-256.
 
-    `reason` and `plugin` are a gate's; `proposals` the rules that "always" would add.
+    `reason` and `plugin` are a gate's; `proposals` the rules that "always" would add; `is_diff`: the body is a unified diff.
     """
 
     type = "approval"
@@ -122,6 +125,7 @@ class ApprovalAsked(Event):
     body: str = ""
     warnings: tuple[str, ...] = ()
     proposals: tuple[str, ...] = ()
+    is_diff: bool = False
     digest: str = ""
 
 

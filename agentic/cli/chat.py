@@ -13,13 +13,14 @@ import click
 
 from agentic import api
 from agentic.cli.loop import run
-from agentic.cli.questions import ask_in_terminal
-from agentic.cli.start import interruptible, screen_of
+from agentic.cli.questions import Asker
+from agentic.cli.start import interruptible, palette_of, screen_of
 from agentic.cli.typeahead import Typeahead
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
-from agentic.core.approval import Approver, Question, Reply
+from agentic.core.approval import Approver
 from agentic.core.conversation import Conversation
+from agentic.core.questions import Answered, Question
 from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError
 from agentic.events import EndpointSeen, Event, Typed
@@ -106,6 +107,7 @@ class Chat:
         self._session = session
         self._stdout = stdout
         self._typeahead = Typeahead(self._show_typed)
+        self._ask = Asker(palette_of(self.settings, sys.stderr), self._typeahead.feed)
         self._commands: dict[str, Callable[[str], Awaitable[None]]] = {
             "/help": self._help,
             "/context": self._context,
@@ -207,10 +209,10 @@ class Chat:
         if task is not None and task.cancelling():  # it is the chat that ends
             raise asyncio.CancelledError
 
-    async def answer(self, question: Question) -> Reply:
+    async def answer(self, question: Question) -> Answered:
         """Asks the user, while nobody else reads the keyboard."""
         with self._typeahead.paused():
-            return await ask_in_terminal(question)
+            return await self._ask(question)
 
     async def _plugins_command(self, plugin: str, command: ChatCommand, argument: str) -> None:
         try:
@@ -283,7 +285,7 @@ class Chat:
             return change(False)
         except ChangedSince as error:
             question = Question(f"{what} although these changed since: {', '.join(error.paths)}")
-            return change(True) if await self.answer(question) != "no" else []
+            return change(True) if (await self.answer(question)).reply != "no" else []
 
     @property
     def _workspace(self) -> Workspace:

@@ -5,52 +5,161 @@ import os
 import re
 import shutil
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
-from agentic.core.approval import Question, Reply
+from agentic.cli import keyboard
+from agentic.core.questions import Answered, Question, Reply
+from agentic.core.rules import parse_rule
+from agentic.diff import numbered
+from agentic.errors import AgenticError
+from agentic.palette import PLAIN, RESET, Palette
 from agentic.sanitize import sanitize
 
-DEAF_SECONDS = 0.3  # nobody can have read a question by then: what is typed was meant for something else
 MAX_BLANKS = 16  # in a row; more are told as a number
-_REPLIES: dict[str, Reply] = {"y": "once", "yes": "once", "s": "session", "p": "project", "u": "user"}
+_SCOPES: Mapping[str, Reply] = {"s": "session", "p": "project", "u": "user"}
 
 
-async def ask_in_terminal(question: Question) -> Reply:
-    """Prints the whole question to stderr, a page at a time, and reads the answer."""
-    lines = list(shown(question))
-    size = shutil.get_terminal_size()
-    wrapped = [piece for line in lines for piece in _folded(line, size.columns)]
-    room = max(4, size.lines - 4)
-    await asyncio.sleep(DEAF_SECONDS)
-    _forget_typed_keys()
-    for start in range(0, len(wrapped), room):
-        page = wrapped[start : start + room]
-        print("\n".join(page), file=sys.stderr)
-        if start + room < len(wrapped):
-            left = len(wrapped) - start - room
-            print(f"  ({left} more lines: Enter shows them, n refuses) ", end="", file=sys.stderr, flush=True)
-            if (await _line_from_stdin()).strip().lower().startswith("n"):
-                return "no"
-    if question.proposals:
-        rules = ", ".join(map(sanitize, question.proposals))
-        print(f"  always: {rules}  (s: in this session, p: in this project, u: everywhere)", file=sys.stderr)
-    keys = "y/N/s/p/u" if question.proposals else "y/N"
-    print(f"  allow? [{keys}] ", end="", file=sys.stderr, flush=True)
-    reply = _REPLIES.get((await _line_from_stdin()).strip().lower(), "no")
-    return reply if question.proposals or reply in ("no", "once") else "once"
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """Asks on stderr. What was typed before a question could be read is given to `typed`: it was meant for something else."""
+
+    palette: Palette
+    typed: Callable[[bytes], None] = lambda data: None
+
+    async def __call__(self, question: Question) -> Answered:
+        lines = [piece for line in shown(question, self.palette) for piece in _folded(line, shutil.get_terminal_size().columns)]
+        with keyboard.single_keys():
+            await keyboard.quiet(self.typed)
+            if not await self._show(lines):
+                return Answered("no")
+            while True:
+                answer = await self._answer(question)
+                if answer is not None:
+                    return answer
+
+    async def _show(self, lines: list[str]) -> bool:
+        """All of it, a page at a time; False where the user has seen enough to say no."""
+        room = max(4, shutil.get_terminal_size().lines - 4)
+        start = 0
+        while start < len(lines):
+            _print("\n".join(lines[start : start + room]))
+            start += room
+            if start < len(lines):
+                _prompt(f"  ({len(lines) - start} more lines: Enter shows them, v all at once, n refuses) ")
+                key = await keyboard.key("\nvn\x1b\x04")
+                _print("")
+                if key[0] in "n\x1b\x04":
+                    return False
+                room = len(lines) if key[0] == "v" else room
+        return True
+
+    async def _answer(self, question: Question) -> Answered | None:
+        """The answer; None where the question stands as before."""
+        what = {"y": "yes", "N": "no, with a word if you like"}
+        what |= {"a": "always"} if question.proposals else {}
+        what |= {"e": "edit it first"} if question.editable else {}
+        for number, waiting in enumerate(question.waiting[:9], 1):
+            _print(self.palette.paint("dim", f"  {number}: {visible(waiting)[:100]}"))
+        what |= {"1": "another one first"} if question.waiting else {}
+        _prompt(f"  {self.palette.paint('dim', ' · '.join(f'{key} {word}' for key, word in what.items()))}\n")
+        _prompt(f"  allow? [{'/'.join(what)}] ")
+        numbers = "123456789"[: len(question.waiting)]
+        key = await keyboard.key("".join(what).lower().replace("1", "") + numbers + "\n\x1b\x04")
+        _print(key[0] if key[0].isprintable() else "no")
+        match key[0]:
+            case "y":
+                return Answered("once")
+            case "a":
+                return await self._always(question)
+            case "e":
+                edited = await edit_texts(question.editable)
+                return Answered("no", edited=edited) if edited != question.editable else None
+            case "n" if len(key) == 1:
+                return Answered("no", await keyboard.line("  why? (for the model; Enter: no word) ") or "")
+        return Answered(first=int(key)) if key[0] in numbers else Answered("no")
+
+    async def _always(self, question: Question) -> Answered | None:
+        """The rules as the user leaves them, and where they hold."""
+        rules = []
+        for proposal in question.proposals:
+            rule = await _rule(proposal)
+            if rule is None:
+                return None
+            rules.append(rule)
+        _prompt("  where? [s] in this session, [p] in this project, [u] everywhere; Esc: not at all ")
+        key = (await keyboard.key("spu\x1b\x04"))[0]
+        _print(key if key in _SCOPES else "")
+        return Answered(_SCOPES[key], rules=tuple(rules)) if key in _SCOPES else None
 
 
-def shown(question: Question) -> Iterator[str]:
+async def _rule(proposal: str) -> str | None:
+    """A rule that can be read, None where the user wants none."""
+    text: str | None = proposal
+    while text := await keyboard.line("  always: ", text or ""):
+        try:
+            parse_rule("allow", text, "this")
+            return text
+        except AgenticError as error:
+            _print(f"  {error.with_remedy}")
+    return None
+
+
+async def edit_texts(texts: Mapping[str, str]) -> dict[str, str]:
+    """The texts as they are after the user's editor, all in one; unchanged where it fails."""
+    import shlex
+
+    with TemporaryDirectory(prefix="agentic-") as folder:
+        paths = {name: Path(folder, f"{number}-{Path(name).name}") for number, name in enumerate(texts, 1)}
+        for name, path in paths.items():
+            path.write_text(texts[name], "utf-8", "surrogateescape", newline="")
+        editor = os.environ.get("VISUAL") or os.environ.get("EDITOR") or "vi"
+        try:
+            with keyboard.whole_lines():
+                process = await asyncio.create_subprocess_exec(*shlex.split(editor), *map(str, paths.values()), stdout=sys.stderr)
+                code = await process.wait()
+        except (OSError, ValueError) as error:
+            _print(f"  {editor} could not be started: {error} ($EDITOR names another)")
+            return dict(texts)
+        if code:
+            _print(f"  {editor} ended with exit code {code}: nothing is changed")
+            return dict(texts)
+        return {name: path.read_bytes().decode("utf-8", "surrogateescape") for name, path in paths.items()}
+
+
+def shown(question: Question, palette: Palette = PLAIN) -> Iterator[str]:
     """The question's lines: each of the body behind a bar, with what cannot be seen spelled out."""
     who = "" if question.agent == "main" else f"{question.agent.removeprefix('sub-')}: "
     what = visible(question.what if not question.body else question.what.partition("\n")[0])
-    yield f"? {who}{what}" if len(what) <= 100 or not question.body else f"? {who}{what[:100]}…"
-    for line in question.body.removesuffix("\n").split("\n") if question.body else ():
-        yield f"  │ {visible(line)}"
+    head = f"? {who}{what}" if len(what) <= 100 or not question.body else f"? {who}{what[:100]}…"
+    yield palette.paint("bold", head)
+    if question.is_diff:
+        yield from diff_lines(question.body, palette)
+    elif question.body:
+        yield from (f"  │ {visible(line)}" for line in question.body.removesuffix("\n").split("\n"))
     for warning in question.warnings:
-        yield f"  ! {visible(warning)}"
+        yield palette.paint("warning", f"  ! {visible(warning)}")
     if question.plugin:
         yield f"  plugin {visible(question.plugin)} wants you to decide: {visible(question.reason) or 'it gives no reason'}"
+
+
+_ROLES = {"+": "added", "-": "removed", "file": "bold", "note": "dim"}
+
+
+def diff_lines(diff: str, palette: Palette) -> Iterator[str]:
+    """A unified diff with line numbers, coloured, behind a bar."""
+    rows = list(numbered(diff))
+    wide = len(str(max((number for _, number, _ in rows), default=0)))
+    bar = palette.mark("  │ ", "  | ")
+    for mark, number, text in rows:
+        if mark == "gap":
+            yield bar + palette.paint("dim", palette.mark("⋯", "..."))
+        elif number:
+            yield bar + palette.paint(_ROLES.get(mark, "dim"), f"{number:>{wide}} {mark}{visible(text)}")
+        else:
+            yield bar + palette.paint(_ROLES[mark], visible(text))
 
 
 def visible(line: str) -> str:
@@ -60,40 +169,32 @@ def visible(line: str) -> str:
     return sanitize(text)
 
 
+_COLOUR = re.compile(r"^((?:  [│|] )?)(\x1b\[[0-9;]*m)(.*)\x1b\[0m$", re.DOTALL)
+
+
 def _folded(line: str, columns: int) -> Iterator[str]:
-    """Cut to the screen's width, the bar in front of each piece."""
+    """Cut to the screen's width, the bar in front of each piece and the colour in each."""
     from rich.cells import cell_len, set_cell_size
 
-    bar = "  │ " if line.startswith("  │ ") else ""
+    start = end = ""
+    if match := _COLOUR.match(line):
+        line, start, end = match[1] + match[3], match[2], RESET
+    bar = line[:4] if line.startswith(("  │ ", "  | ")) else ""
+
+    def painted(piece: str) -> str:
+        return f"{bar}{start}{piece[len(bar) :]}{end}"
+
     while cell_len(line) > columns:
         piece = set_cell_size(line, columns).rstrip() if cell_len(line[:columns]) > columns else line[:columns]
         piece = line[: max(len(bar) + 1, min(len(piece), columns))]
-        yield piece
+        yield painted(piece)
         line = bar + line[len(piece) :]
-    yield line
+    yield painted(line)
 
 
-def _forget_typed_keys() -> None:
-    import termios
-
-    try:
-        termios.tcflush(sys.stdin, termios.TCIFLUSH)
-    except termios.error:
-        return
+def _print(text: str) -> None:
+    print(text, file=sys.stderr, flush=True)
 
 
-async def _line_from_stdin() -> str:
-    """One line, without a thread that would hold the process when it is told to stop."""
-    loop = asyncio.get_running_loop()
-    future: asyncio.Future[str] = loop.create_future()
-
-    def readable() -> None:
-        loop.remove_reader(sys.stdin)
-        if not future.done():
-            future.set_result(os.read(sys.stdin.fileno(), 4096).decode("utf-8", "replace"))
-
-    loop.add_reader(sys.stdin, readable)
-    try:
-        return await future
-    finally:
-        loop.remove_reader(sys.stdin)
+def _prompt(text: str) -> None:
+    print(text, end="", file=sys.stderr, flush=True)

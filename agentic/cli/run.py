@@ -21,4 +21,4 @@ def command(root: Path, settings: Settings, task: str, resume: str) -> int:
     if not task.strip():
         raise ConfigError("there is no task", 'agentic run "fix the failing test"')
     screen = screen_of(settings, sys.stdout)
-    return run_to_end(api.run(task, root=root, settings=settings, approve=asker(), resume=resume, screen=screen))
+    return run_to_end(api.run(task, root=root, settings=settings, approve=asker(settings), resume=resume, screen=screen))

@@ -11,11 +11,13 @@ from typing import Any, TextIO
 import click
 
 from agentic.api import Screen
+from agentic.cli.background import background
 from agentic.cli.loop import run
-from agentic.cli.questions import ask_in_terminal
+from agentic.cli.questions import Asker
 from agentic.config import Settings
-from agentic.core.approval import Ask
+from agentic.core.questions import Ask
 from agentic.events import Event, RunFinished
+from agentic.palette import Palette, palette_for
 from agentic.plugins import host_of
 
 EXIT_CODES = {"done": 0, "unchecked": 0, "refused": 4, "interrupted": 130}
@@ -27,7 +29,7 @@ def screen_of(settings: Settings, stdout: TextIO) -> Screen:
     host, hook = host_of(settings), "agentic_renderers"
     in_terminal = stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     name = settings.ui.renderer or (host.default(hook) if in_terminal else host.stand_in(hook))
-    return Screen(name, stdout, _confirm)
+    return Screen(name, stdout, _confirm, palette_of(settings, stdout))
 
 
 def _confirm(question: str) -> bool:
@@ -94,6 +96,11 @@ async def _signals(task: "asyncio.Task[int]", signals: Collection[signal.Signals
             loop.remove_signal_handler(number)
 
 
-def asker() -> Ask | None:
+def asker(settings: Settings) -> Ask | None:
     """How to ask the user, on the terminal, whatever the renderer; None without one."""
-    return ask_in_terminal if can_ask() else None
+    return Asker(palette_of(settings, sys.stderr)) if can_ask() else None
+
+
+def palette_of(settings: Settings, stream: TextIO) -> Palette:
+    """The colours of what is written to that stream."""
+    return palette_for(settings.ui.theme if stream.isatty() else "mono", stream.encoding or "", background().is_light)

@@ -10,7 +10,6 @@ import termios
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Any
 
 _ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|O.|.)?")
 _ERASERS = {"\x15": "", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
@@ -70,13 +69,10 @@ class Typeahead:
 
     @contextmanager
     def paused(self) -> Iterator[None]:
-        """While somebody else asks the user something: a line, with echo."""
+        """While somebody else asks the user something."""
         loop, descriptor = asyncio.get_running_loop(), sys.stdin.fileno()
         loop.remove_reader(descriptor)
         self._lent = True
-        mode: list[Any] = termios.tcgetattr(descriptor)
-        mode[3] |= termios.ICANON | termios.ECHO
-        termios.tcsetattr(descriptor, termios.TCSANOW, mode)
         try:
             yield
         finally:

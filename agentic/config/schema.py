@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentic.config.section import Key, Section, setting
+from agentic.palette import THEMES
 
 PLUGIN_PREFIX = "plugin."
 
@@ -151,6 +152,7 @@ class Plugins(Section):
 class Ui(Section):
     debug: bool = setting(False, "tracebacks, and where each prompt's tokens are: the same as --debug")
     renderer: str = setting("", "empty: the richest that the output can show")
+    theme: str = setting("auto", "the colours; auto: dark or light, as the terminal is", choices=THEMES)
 
 
 class Log(Section):

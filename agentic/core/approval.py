@@ -4,17 +4,18 @@ The question shows the very bytes: a whole command, or the difference that a cha
 """
 
 import asyncio
-import difflib
 import hashlib
 import os
 import unicodedata
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from agentic.core.permissions import Judgement, Permissions, Remember
+from agentic import diff
+from agentic.core.permissions import Judgement, Permissions, Remember, Scope
+from agentic.core.questions import Answered, Ask, Edited, Place, Question, Turns, answered
 from agentic.core.rules import STRICTNESS
 from agentic.core.sandbox import NOTHING, Allowed, Sandbox
 from agentic.errors import AgenticError
@@ -26,39 +27,18 @@ from agentic.workspace import Edit, NotGranted
 if TYPE_CHECKING:
     from agentic.plugins.dispatcher import Ruling
 
-MAX_DIFF_LINES = 20_000
 _ALLOWED: dict[str, set[Effect]] = {
     "ask": {"read"},
     "edits": {"read", "write"},
     "all": {"read", "write", "execute"},
     "none": {"read"},
 }
-Reply = Literal["no", "once", "session", "project", "user"]
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """`what` an `agent` wants to do, in one line, and `body` all of it, byte for byte: a command, a diff, a call's arguments.
-
-    `warnings` are what to look at. `reason` and `plugin` are those of a gate that wants it asked. `proposals` are the rules that
-    "always" would add, none where there can be no always.
-    """
-
-    what: str
-    agent: str = "main"
-    reason: str = ""
-    plugin: str = ""
-    body: str = ""
-    warnings: tuple[str, ...] = ()
-    proposals: tuple[str, ...] = ()
-
-
-Ask = Callable[[Question], Awaitable[Reply | bool]]
-"""Shows a question to the user and gives the answer."""
 
 
 class Approver:
-    """Decides on tool calls. One question at a time, in the order they came; with nobody to ask (`ask` None) the answer is no.
+    """Decides on tool calls. One question at a time; with nobody to ask (`ask` None) the answer is no.
+
+    Where the user changes a command or a file instead of answering, `may_run` and `may_change` raise Edited.
 
     `limits` are the time limits of agents, "main" that of the whole: a user who thinks costs nobody's time. `permissions` and
     `sandbox` are the session's, `remember` adds rules to the user's own file.
@@ -68,7 +48,7 @@ class Approver:
         self.mode = mode
         self._emit = emit
         self._ask = ask if mode != "none" else None
-        self._turn = asyncio.Lock()
+        self._turns = Turns()
         self.limits: dict[str, asyncio.Timeout] = {}
         self.permissions: Permissions
         self.sandbox: Sandbox
@@ -93,6 +73,7 @@ class Approver:
         free = self.free("execute") and not (more and (asked or self._ask is not None))
         judgement = replace(judgement, decision="") if judgement.decision == "allow" and asked & more else judgement
         question = Question(f"{tool.name} {command}", body=command, warnings=(*_oddities(command), *self._obeyed(written)))
+        question = replace(question, editable={"command.sh": command})
         if wanted:
             question = replace(question, warnings=(*question.warnings, f"it gets: {', '.join(sorted(wanted))}"))
         if judgement.why:
@@ -115,7 +96,8 @@ class Approver:
             proposals = tuple(proposal for each in judgements.values() for proposal in each.proposals)
             decision = strictest.decision if strictest.decision in ("ask", "deny") else ""
             merged = Judgement(decision, strictest.why, dangers, proposals)
-        question = Question(f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=merged.dangers)
+        question = Question(f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=merged.dangers, is_diff=True)
+        question = replace(question, editable=_editable(edits))
         return await self._decided(question, merged, self.free("write"), ruling, recovered)
 
     async def may_touch(self, wanted: NotGranted, outside: bool) -> str:
@@ -176,38 +158,48 @@ class Approver:
     async def _answer(self, question: Question, why: str = "") -> str:
         if self._ask is not None:
             with _stopped(self.limits.get(question.agent) if question.agent != "main" else None):
-                async with self._turn:
-                    if question.proposals and self._allowed_by_now(question):
-                        return ""
-                    with _stopped(self.limits.get("main")):
-                        granted = await self._put(self._ask, question)
-            return "" if granted else "the user said no"
+                async with self._turns.wait(_one_of_several(question)) as place:
+                    answer = await self._put_in_turn(self._ask, question, place)
+            if answer.edited and question.editable:
+                raise Edited(answer.edited)
+            return "" if answer.reply != "no" else "the user said no" + (f": {answer.word}" if answer.word else "")
         asked_by = f"; plugin {question.plugin} wants it asked: {question.reason}" if question.plugin else ""
         because = f": {why}" if why else ""
         return f"it needs an approval that nobody can give here (--approve {self.mode}){because}{asked_by}"
+
+    async def _put_in_turn(self, ask: Ask, question: Question, place: Place) -> Answered:
+        """The answer, also where the user wants to answer another one first."""
+        while True:
+            if question.proposals and self._allowed_by_now(question):
+                return Answered("once")
+            with _stopped(self.limits.get("main")):
+                answer = await self._put(ask, replace(question, waiting=self._turns.others(place)))
+            if not answer.first:
+                return answer
+            await self._turns.let_first(place, answer.first)
 
     def _allowed_by_now(self, question: Question) -> bool:
         """Whether "always" was said to all of it while this question waited for its turn."""
         known = {str(rule) for rule in self.permissions.rules if rule.decision == "allow"}
         return set(question.proposals) <= known
 
-    async def _put(self, ask: Ask, question: Question) -> bool:
+    async def _put(self, ask: Ask, question: Question) -> Answered:
         """The screen is told before and after: the question itself is for whoever asks."""
         what, agent = question.what, question.agent
         asked = ApprovalAsked(what=what, reason=question.reason, plugin=question.plugin, agent=agent)
         asked.body, asked.warnings, asked.proposals = question.body, question.warnings, question.proposals
+        asked.is_diff = question.is_diff
         asked.digest = hashlib.sha256(question.body.encode("utf-8", "surrogatepass")).hexdigest()
         await self._emit(asked)
-        reply = await ask(question)
-        granted = reply not in ("no", False)
-        if reply in ("session", "project", "user") and question.proposals:
-            self._always(question, reply)
-        await self._emit(ApprovalAnswered(what=what, granted=granted, agent=agent))
-        return granted
+        answer = answered(await ask(question))
+        if question.proposals and answer.reply != "no" and answer.reply != "once":
+            self._always(answer.rules or question.proposals, answer.reply)
+        await self._emit(ApprovalAnswered(what=what, granted=answer.reply != "no" and not answer.edited, agent=agent))
+        return answer
 
-    def _always(self, question: Question, scope: Literal["session", "project", "user"]) -> None:
+    def _always(self, rules: Sequence[str], scope: Scope) -> None:
         try:
-            self.permissions.remember(question.proposals, scope, self.remember)
+            self.permissions.remember(rules, scope, self.remember)
         except (AgenticError, OSError):  # it holds for this session all the same
             return
 
@@ -239,6 +231,12 @@ def _stopped(limit: asyncio.Timeout | None) -> Iterator[None]:
         limit.reschedule(loop.time() + left)
 
 
+def _one_of_several(question: Question) -> str:
+    """As it is told beside another question."""
+    who = "" if question.agent == "main" else f"{question.agent.removeprefix('sub-')}: "
+    return who + question.what.partition("\n")[0]
+
+
 def _one_line(tool: ToolSpec, arguments: Mapping[str, Any]) -> str:
     shown = [f"{value}" if key == "path" else f"{key}: {value}" for key, value in arguments.items()]
     return f"{tool.name} {', '.join(shown)}"
@@ -250,25 +248,15 @@ def _all_of(arguments: Mapping[str, Any]) -> str:
 
 def difference(edits: Mapping[str, Edit]) -> str:
     """What changes, as a unified diff; of what is no text, how much it is."""
-    return "".join(line for path, edit in edits.items() for line in _difference(path, edit))
+    return "".join(diff.difference(path, edit.before, edit.after) for path, edit in edits.items())
 
 
-def _difference(path: str, edit: Edit) -> Iterator[str]:
-    old, new = (None if data is None else _text(data) for data in (edit.before, edit.after))
-    if old == "\0" or new == "\0" or len((old or "").splitlines()) + len((new or "").splitlines()) > MAX_DIFF_LINES:
-        sizes = ["no file" if data is None else f"{len(data)} bytes" for data in (edit.before, edit.after)]
-        yield f"--- {path}\n(too much, or no text: {sizes[0]}, then {sizes[1]})\n"
-        return
-    names = ("/dev/null" if old is None else path, "/dev/null" if new is None else path)
-    lines = difflib.unified_diff((old or "").split("\n"), (new or "").split("\n"), *names, lineterm="")
-    yield from (f"{line}\n" for line in lines)
-
-
-def _text(data: bytes) -> str:
+def _editable(edits: Mapping[str, Edit]) -> dict[str, str]:
+    """The files as they would be, where all of them are text."""
     try:
-        return "\0" if b"\0" in data else data.decode("utf-8")
+        return {path: edit.after.decode() for path, edit in edits.items() if edit.after is not None}
     except UnicodeDecodeError:
-        return data.decode("latin-1")
+        return {}
 
 
 def _oddities(command: str) -> Iterator[str]:

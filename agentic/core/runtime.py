@@ -27,6 +27,7 @@ from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.screen import Renderer, RendererSetup
 from agentic.hooks.tools import Memory, Tool, ToolSetup
 from agentic.hooks.transport import Transport
+from agentic.palette import PLAIN, Palette
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import FAULTS
@@ -166,19 +167,25 @@ def _setup(
     return kind(settings=settings, root=root, emit=emit, provider=provider, prompt=prompts, section=section, **more)
 
 
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """A renderer by name, where it writes, in which colours; "" is none. `confirm` puts a yes-or-no question to the user."""
+
+    renderer: str = ""
+    stdout: TextIO | None = None
+    confirm: Callable[[str], bool] = lambda question: False
+    palette: Palette = PLAIN
+
+
 @asynccontextmanager
 async def open_runtime(
     settings: Settings,
     host: Host,
     root: Path,
-    renderer_name: str,
-    stdout: TextIO,
+    screen: Screen,
     sink: Callable[[Event], Awaitable[None]] | None = None,
-    confirm: Callable[[str], bool] = lambda question: False,
 ) -> AsyncIterator[Runtime]:
     """Builds what the settings select and closes it afterwards. `sink` gets every event after the renderer.
-
-    `confirm` puts a question to the user: whether something else than the endpoints may serve.
 
     Raises AgenticError, EndpointUnavailable when none answers.
     """
@@ -193,7 +200,8 @@ async def open_runtime(
 
     prompts = Prompts(host, settings.prompts.texts)
     make_setup = partial(_setup, settings, host, root, emit, prompts)
-    renderer: Renderer = host.build("agentic_renderers", renderer_name, partial(make_setup, kind=RendererSetup, stdout=stdout))
+    renderer_setup = partial(make_setup, kind=RendererSetup, stdout=screen.stdout, palette=screen.palette)
+    renderer: Renderer = host.build("agentic_renderers", screen.renderer, renderer_setup)
     events = Dispatcher(host, renderer, run, make_setup, settings.plugins.may_grant, sink)
     holder.append(events)
     endpoints = Endpoints(settings)
@@ -203,7 +211,7 @@ async def open_runtime(
         for line in (*settings.ignored, *host.notices()):
             events.warn(line)
         make_setup = partial(_setup, await endpoints.look(), host, root, emit, prompts)
-        transport, choice = await _transport(settings, host, make_setup, confirm)
+        transport, choice = await _transport(settings, host, make_setup, screen.confirm)
         batcher = host.build(
             "agentic_batchers",
             settings.batching.strategy,

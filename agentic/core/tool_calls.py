@@ -7,7 +7,9 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from agentic.core.agent_services import AgentServices
+from agentic.core.approval import difference
 from agentic.core.arguments import check, parse
+from agentic.core.questions import Edited
 from agentic.core.safeguards import MASKED
 from agentic.core.sandbox import ALLOWED, NOTHING
 from agentic.core.service import Emit
@@ -17,7 +19,7 @@ from agentic.events import ToolCalled, ToolResult
 from agentic.hooks.tools import CALLER, Tool
 from agentic.plugins.dispatcher import Ruling
 from agentic.types import ToolCall, ToolOutput
-from agentic.workspace import NotGranted, OutsideWorkspace, Workspace
+from agentic.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 
 MAX_GRANTS = 8  # paths that one call may ask for
 
@@ -36,6 +38,7 @@ class ToolCaller:
         self._agent = agent
         self._refused = 0
         self._why = ""
+        self._diff = ""  # what the call changed
         self._safeguards = services.safeguards
         self._told: set[str] = set()
         self.work = Work()
@@ -58,6 +61,7 @@ class ToolCaller:
         """One call's output; what is not the agent's `own` is no work of its."""
         started = time.monotonic()
         ALLOWED.set(NOTHING)
+        self._diff = ""
         arguments: dict[str, Any] = {}
         try:
             call, tool, arguments = self._resolve(call)
@@ -78,6 +82,7 @@ class ToolCaller:
                 exit_code=output.exit_code,
                 seconds=round(time.monotonic() - started, 3),
                 changes=tuple(asdict(change) for change in output.changes),
+                diff=self._diff,
             )
         )
         return output
@@ -102,7 +107,8 @@ class ToolCaller:
             raise ToolError(f"{call.name} cannot call itself")
         return self._resolve(replace(call, name=str(name), arguments=json.dumps(inner or {})))
 
-    async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
+    async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> tuple[dict[str, Any], ToolOutput]:
+        """The output, and the arguments that it is of: plugins and the user may change them."""
         CALLER.set(self._agent)
         ruling = await self._plugins.before_tool(call, arguments, tool.spec, self._agent)
         if ruling.arguments is not arguments:
@@ -110,15 +116,19 @@ class ToolCaller:
                 arguments = check(dict(ruling.arguments), tool.spec.parameters)
             except ToolError as error:
                 why = f"{call.name} was not run: {self._plugins.owner(ruling.changed_by)} changed its arguments, and {error}"
-                return self._failed(PluginError(why, f"switch the plugin off: -c plugins.disabled={ruling.changed_by}"))
-        if tool.spec.staged:
-            output = await self._staged(call, tool, arguments, ruling)
-        else:
-            output = await self._at_once(call, tool, arguments, ruling)
+                remedy = f"switch the plugin off: -c plugins.disabled={ruling.changed_by}"
+                return arguments, self._failed(PluginError(why, remedy))
+        try:
+            run = self._staged if tool.spec.staged else self._at_once
+            output = await run(call, tool, arguments, ruling)
+        except Edited as edited:  # a command: gates and rules have not seen this one
+            (command,) = edited.texts.values()
+            arguments, output = await self._run(call, tool, {**arguments, tool.spec.runs: command})
+            return arguments, replace(output, text=f"(The user changed the command to: {command})\n{output.text}")
         if output is None:
-            return ToolOutput(f"{call.name} was not run: {self._why}.", failed=True)
+            return arguments, ToolOutput(f"{call.name} was not run: {self._why}.", failed=True)
         output = self._masked(call, output)
-        return await self._plugins.after_tool(call, arguments, tool.spec, output, self._agent, self._workspace)
+        return arguments, await self._plugins.after_tool(call, arguments, tool.spec, output, self._agent, self._workspace)
 
     async def _at_once(self, call: ToolCall, tool: Tool, arguments: dict[str, Any], ruling: Ruling) -> ToolOutput | None:
         """Asks, then runs the tool; None where the answer is no."""
@@ -145,13 +155,31 @@ class ToolCaller:
             return ToolOutput(
                 f"{marked[0]} was not written: the text has a masked secret in it. Change only the lines around it.", failed=True
             )
-        if self._is_refused(await self._approver.may_change(stage.edits, tool.spec, ruling, call.recovered), ruling):
-            return None
+        edits: Mapping[str, Edit] = stage.edits
         try:
-            self._workspace.commit(stage.edits)
+            edits, why = await self._approved(edits, tool, ruling, call.recovered)
+            if self._is_refused(why, ruling):
+                return None
+            self._workspace.commit(edits)
         except AgenticError as error:
             return self._failed(error)
+        if edits is not stage.edits:
+            changed = difference({path: replace(edit, before=stage.edits[path].after) for path, edit in edits.items()})
+            output = replace(output, text=f"{output.text}\n(The user changed what you wrote, before it was written:)\n{changed}")
+        diff = difference(edits)
+        self._diff = self._safeguards.masked(diff)[0] if self._safeguards is not None else diff
         return output
+
+    async def _approved(
+        self, edits: Mapping[str, Edit], tool: Tool, ruling: Ruling, recovered: bool
+    ) -> tuple[Mapping[str, Edit], str]:
+        """(the changes as they were agreed on, "" or why they may not be made)."""
+        while True:
+            try:
+                return edits, await self._approver.may_change(edits, tool.spec, ruling, recovered)
+            except Edited as edited:
+                new = {path: text.encode("utf-8", "surrogateescape") for path, text in edited.texts.items() if path in edits}
+                edits = {path: replace(edit, after=new.get(path, edit.after)) for path, edit in edits.items()}
 
     def _is_refused(self, why: str, ruling: Ruling) -> bool:
         self._why = why
@@ -192,11 +220,11 @@ class ToolCaller:
     async def _watched(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
         """Runs the tool and remembers what it did; what a command does to the files is seen on the files."""
         if tool.spec.effect != "execute":
-            output = await self._run(call, tool, arguments)
+            arguments, output = await self._run(call, tool, arguments)
         else:
             await self._snapshots.before()
             ALLOWED.set(replace(NOTHING, hidden=self._snapshots.private))
-            output = await self._run(call, tool, arguments)
+            arguments, output = await self._run(call, tool, arguments)
             changes, put_back = await self._snapshots.after(ALLOWED.get().protected)
             for change in changes:
                 self.work.changed(change)
@@ -209,7 +237,7 @@ class ToolCaller:
     async def _guarded(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
         """A command that is not the model's own: what it does can be taken back, and counts as nobody's work."""
         await self._snapshots.before()
-        output = await self._run(call, tool, arguments)
+        _, output = await self._run(call, tool, arguments)
         await self._snapshots.after(ALLOWED.get().protected)
         return output
 

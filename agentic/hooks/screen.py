@@ -6,13 +6,15 @@ from typing import Protocol, TextIO
 
 from agentic.events import Event
 from agentic.hooks import Provider, Setup, hookspec
+from agentic.palette import PLAIN, Palette
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RendererSetup(Setup):
-    """`stdout` is the real one: `sys.stdout` is redirected while plugins run."""
+    """`stdout` is the real one: `sys.stdout` is redirected while plugins run. `palette` are the colours that it is to have."""
 
     stdout: TextIO
+    palette: Palette = PLAIN
 
 
 class Renderer(Protocol):

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.cli.questions import shown, visible
-from agentic.core.approval import Question, difference
+from agentic.core.approval import difference
+from agentic.core.questions import Question
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.workspace import Edit
 from tests.terminal import terminal
@@ -69,7 +70,7 @@ def test_a_change_is_shown_as_a_diff_and_what_is_shown_is_what_is_written(
     server.script(call("edit_file", path="a.txt", old="two", new="2"), answer("done"))
     with terminal(command(server, "--output", "jsonl"), env, work) as seen:
         seen.until(lambda: "allow?" in seen.text)
-        assert "│ -two" in seen.text and "│ +2" in seen.text
+        assert "│ 2 -two" in seen.text and "│ 2 +2" in seen.text
         seen.type("y\r")
         seen.until_ended()
     assert (work / "a.txt").read_text() == "one\n2\n"
@@ -107,11 +108,97 @@ def test_always_asks_once(server: FakeVLLM, env: dict[str, str], work: Path) -> 
     server.script(call("run", command="make_nothing || true"), answer("done"))
     with terminal(command(server), env, work) as seen:
         seen.until(lambda: "allow?" in seen.text)
-        assert "always: run(make_nothing)" in seen.text.replace("\n", "")
-        seen.type("p\r")
+        seen.type("a")
+        seen.until(lambda: "always: run(make_nothing)" in seen.text.replace("\n", ""))
+        seen.type("\x7f" * len("nothing)") + "*)\r")
+        seen.until(lambda: "always: run(true)" in seen.text.replace("\n", ""))
+        seen.type("\r")
+        seen.until(lambda: "where?" in seen.text)
+        seen.type("p")
         seen.until_ended()
     kept = json.loads((Path(env["HOME"]) / ".local" / "state" / "agentic" / "permissions.json").read_text())
-    assert "run(make_nothing)" in kept[os.path.realpath(work)]
+    assert kept[os.path.realpath(work)] == ["run(make_*)", "run(true)"]
+
+
+def test_what_is_no_rule_is_said_and_escape_goes_back_to_the_question(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(call("run", command="make_nothing"), answer("then not"))
+    with terminal(command(server), env, work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        seen.type("a")
+        seen.until(lambda: "always: run(make_nothing)" in seen.text)
+        seen.type("(\r")
+        seen.until(lambda: "is no rule" in seen.text.replace("\n", " "))
+        seen.type("\x1b")
+        seen.until(lambda: seen.text.count("allow?") == 2)
+        seen.type("n\r")
+        seen.until_ended()
+
+
+def test_a_no_with_a_word_is_told_to_the_model(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(call("run", command="touch PWN"), answer("then with make"))
+    with terminal(command(server), env, work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        seen.type("n")
+        seen.until(lambda: "why?" in seen.text)
+        seen.type("use make\r")
+        seen.until_ended()
+    assert server.chats[-1].json["messages"][-1]["content"] == "run was not run: the user said no: use make."
+
+
+def editor(work: Path, env: dict[str, str], old: str, new: str) -> dict[str, str]:
+    """An editor that replaces a piece of whatever it is given."""
+    program = work.parent / "editor"
+    program.write_text(f"#!/bin/sh\nsed -i 's/{old}/{new}/' \"$@\"\n")
+    program.chmod(0o755)
+    return env | {"EDITOR": str(program)}
+
+
+def test_an_edited_command_is_asked_again_and_is_what_runs(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(call("run", command="echo theirs > out.txt"), answer("done"))
+    with terminal(command(server), editor(work, env, "theirs", "mine"), work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        seen.type("e")
+        seen.until(lambda: "│ echo mine > out.txt" in seen.text and seen.text.count("allow?") == 2)
+        assert not (work / "out.txt").exists()
+        seen.type("y")
+        seen.until_ended()
+    assert (work / "out.txt").read_text() == "mine\n"
+    assert server.chats[-1].json["messages"][-1]["content"].startswith("(The user changed the command to: echo mine > out.txt)")
+
+
+def test_an_edited_command_is_under_the_rules(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(call("run", command="echo theirs"), answer("done"))
+    deny = ["-c", "permissions.deny=run(touch *)"]
+    with terminal(command(server, *deny), editor(work, env, "echo theirs", "touch PWN"), work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        seen.type("e")
+        seen.until_ended()
+    assert not (work / "PWN").exists()
+    assert "says deny" in server.chats[-1].json["messages"][-1]["content"]
+
+
+def test_an_edited_change_is_asked_again_and_is_what_is_written(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    (work / "a.txt").write_text("one\ntwo\n")
+    server.script(call("edit_file", path="a.txt", old="two", new="2"), answer("done"))
+    with terminal(command(server), editor(work, env, "2", "zwei"), work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        seen.type("e")
+        seen.until(lambda: "+zwei" in seen.text and seen.text.count("allow?") == 2)
+        seen.type("y")
+        seen.until_ended()
+    assert (work / "a.txt").read_text() == "one\nzwei\n"
+    assert "+zwei" in server.chats[-1].json["messages"][-1]["content"]
+
+
+def test_an_editor_that_fails_changes_nothing(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(call("run", command="echo theirs > out.txt"), answer("done"))
+    with terminal(command(server), env | {"EDITOR": "false"}, work) as seen:
+        seen.until(lambda: "allow?" in seen.text)
+        seen.type("e")
+        seen.until(lambda: "exit code 1: nothing is changed" in seen.text and seen.text.count("allow?") == 2)
+        seen.type("n\r")
+        seen.until_ended()
+    assert not (work / "out.txt").exists()
 
 
 def test_the_question_says_what_was_changed_and_would_be_run(server: FakeVLLM, env: dict[str, str], work: Path) -> None:

@@ -1,0 +1,113 @@
+"""The keyboard, while a question is on the terminal: single keys, and lines."""
+
+import asyncio
+import fcntl
+import os
+import signal
+import struct
+import sys
+import termios
+import tty
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+
+QUIET_SECONDS = 0.3  # nobody can have read a question by then: what is typed was meant for something else
+
+
+@contextmanager
+def single_keys() -> Iterator[None]:
+    """Keys come one by one, and are not shown."""
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    tty.setcbreak(descriptor, termios.TCSANOW)
+    try:
+        yield
+    finally:
+        with suppress(termios.error):  # the terminal is gone
+            termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+
+@contextmanager
+def whole_lines() -> Iterator[None]:
+    """The terminal as a program expects it that is started now."""
+    descriptor = sys.stdin.fileno()
+    before = termios.tcgetattr(descriptor)
+    mode = list(before)
+    mode[3] |= termios.ICANON | termios.ECHO
+    termios.tcsetattr(descriptor, termios.TCSANOW, mode)
+    try:
+        yield
+    finally:
+        termios.tcsetattr(descriptor, termios.TCSANOW, before)
+
+
+async def quiet(typed: Callable[[bytes], None]) -> None:
+    """Waits until no key came for a moment; those that did are given to `typed`."""
+    while True:
+        await asyncio.sleep(QUIET_SECONDS)
+        if not (count := _waiting()):
+            return
+        typed(os.read(sys.stdin.fileno(), count))
+
+
+async def key(allowed: str) -> str:
+    """The next of these keys that is pressed by itself, in lower case, with a newline behind it where Enter came along.
+
+    Escape is one that nothing follows; it is also what a terminal gives that is gone.
+    """
+    while True:
+        pressed = (await _byte()).decode("latin-1").lower()
+        rest = os.read(sys.stdin.fileno(), count).decode("latin-1") if (count := _waiting()) else ""
+        if pressed in allowed and not rest.strip():  # else it is the first letter of a word, an arrow, a function key
+            return pressed + ("\n" if rest else "")
+
+
+async def line(prompt: str, text: str = "") -> str | None:
+    """A line as the user edits it, without what surrounds it; None for Escape, Ctrl-D."""
+    from prompt_toolkit import PromptSession
+    from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+    from prompt_toolkit.output import create_output
+
+    keys = KeyBindings()
+
+    @keys.add("escape", eager=True)
+    def _(event: KeyPressEvent) -> None:
+        event.app.exit(exception=EOFError)
+
+    try:
+        session: PromptSession[str] = PromptSession(prompt, key_bindings=keys, output=create_output(sys.stderr))
+        return (await session.prompt_async(default=text, handle_sigint=False)).strip()
+    except EOFError:
+        return None
+    except KeyboardInterrupt:
+        signal.raise_signal(signal.SIGINT)
+        await asyncio.sleep(QUIET_SECONDS)  # what the signal stops is this, too
+        return None
+
+
+async def _byte() -> bytes:
+    """One byte, without a thread that would hold the process when it is told to stop."""
+    loop = asyncio.get_running_loop()
+    future: asyncio.Future[bytes] = loop.create_future()
+
+    def readable() -> None:
+        loop.remove_reader(sys.stdin)
+        if not future.done():
+            try:
+                future.set_result(os.read(sys.stdin.fileno(), 1) or b"\x1b")
+            except OSError:
+                future.set_result(b"\x1b")
+
+    loop.add_reader(sys.stdin, readable)
+    try:
+        return await future
+    finally:
+        loop.remove_reader(sys.stdin)
+
+
+def _waiting() -> int:
+    """How many bytes were typed and not read."""
+    try:
+        return int(struct.unpack("i", fcntl.ioctl(sys.stdin.fileno(), termios.FIONREAD, b"\0" * 4))[0])
+    except OSError:
+        return 0
