@@ -250,6 +250,20 @@ class Typed(Event):
     text: str
 
 
+class UserSaid(Event):
+    """What the user typed while the agent works, as it is given to the model: the end of its next prompt."""
+
+    type = "user_said"
+    text: str
+
+
+class Unfolded(Event):
+    """The user wants to see the whole of what was shown shortened last."""
+
+    type = "unfolded"
+    transient = True
+
+
 class UsageReported(Event):
     type = "usage"
     prompt_tokens: int

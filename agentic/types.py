@@ -255,11 +255,12 @@ class PartialAnswer:
 
 @dataclass(frozen=True)
 class EndpointInfo:
-    """What an endpoint serves; `window` in tokens, 0 where it does not tell."""
+    """What an endpoint serves; `window` in tokens, 0 where it does not tell. `served` are all the models that it lists."""
 
     url: str
     model: str
     window: int = 0
+    served: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,37 +1,181 @@
-"""The chat's input: several lines, history, completion."""
+"""The chat's input: several lines, history, completion, pastes, an editor."""
 
-from collections.abc import Callable, Iterable, Iterator
+import re
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
 
 from prompt_toolkit import PromptSession
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion
+from prompt_toolkit.application import get_app, run_in_terminal
+from prompt_toolkit.buffer import Buffer
+from prompt_toolkit.completion import CompleteEvent, Completer, Completion, get_common_complete_suffix
 from prompt_toolkit.document import Document
+from prompt_toolkit.enums import EditingMode
+from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import create_output
 
-from agentic.core.opening import file_names
+from agentic.files import FileFinder
 
 MAX_COMPLETIONS = 50
-
+MAX_LINES_SHOWN = 5  # of a paste; a longer one is folded
+MAX_CHARACTERS_SHOWN = 600
+_PASTE = re.compile(r"\[paste (\d+): [^\]]*\]")
+# Shift-Enter, from terminals that tell it from Enter: xterm's way, which is switched on while a line is read, and kitty's.
+_SHIFT_ENTER = ("\x1b[27;2;13~", "\x1b[13;2u")
+_TELL_SHIFT, _AS_BEFORE = "\x1b[>4;1m", "\x1b[>4;0m"
+ANSI_SEQUENCES |= dict.fromkeys(_SHIFT_ENTER, (Keys.Escape, Keys.ControlM))
 
 Complete = Callable[[str, str], Iterable[str]]
 """What a slash command's argument may go on as: (command, argument)."""
 
 
-def make_prompt(root: Path, commands: Iterable[str], complete: Complete, history: Path, stdout: TextIO) -> "PromptSession[str]":
-    """Enter sends; Alt-Enter, or Enter after a backslash, begins a new line; Tab completes commands and file names."""
-    return PromptSession(
-        "› ",
-        multiline=True,
-        key_bindings=_keys(),
-        history=_history(history),
-        completer=_Names(root, tuple(commands), complete),
-        complete_while_typing=False,
-        prompt_continuation="  ",
-        output=create_output(stdout),
-    )
+class EditLast(Exception):
+    """The user wants to change what was said last."""
+
+
+class Prompt:
+    """Reads messages. `commands` are the slash commands with what each does; `unfold` is called for Ctrl-O."""
+
+    def __init__(
+        self,
+        root: Path,
+        commands: Mapping[str, str],
+        complete: Complete,
+        history: Path,
+        stdout: TextIO,
+        editing: str = "emacs",
+        unfold: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._pastes: list[str] = []
+        self._is_open = False
+        self._finder = FileFinder(root)
+        completer = _Names(self._finder, commands, complete)
+        self._session: PromptSession[str] = PromptSession(
+            "› ",
+            multiline=True,
+            key_bindings=self._keys(unfold),
+            history=_history(history),
+            completer=completer,
+            complete_while_typing=Condition(lambda: completer.helps(get_app().current_buffer.document)),
+            complete_in_thread=True,
+            enable_open_in_editor=True,
+            tempfile_suffix=".md",
+            editing_mode=EditingMode.VI if editing == "vi" else EditingMode.EMACS,
+            prompt_continuation="  ",
+            output=create_output(stdout),
+        )
+
+    async def read(self, text: str = "") -> str:
+        """A message, beginning with `text`. Raises KeyboardInterrupt, EOFError, EditLast."""
+        self._finder.look()
+        output = self._session.output
+        output.write_raw(_TELL_SHIFT)
+        self._is_open = True
+        try:
+            said = await self._session.prompt_async(default=text)
+            self._is_open = False
+            return self.unfolded(said).strip()
+        except KeyboardInterrupt:
+            if draft := self.draft:
+                self._session.history.append_string(draft)  # Arrow-Up brings it back
+            raise
+        finally:
+            output.write_raw(_AS_BEFORE)
+            output.flush()
+
+    @property
+    def draft(self) -> str:
+        """What is in the line, not sent yet."""
+        return self.unfolded(self._session.default_buffer.text) if self._is_open else ""
+
+    def unfolded(self, text: str) -> str:
+        """The text with its pastes whole."""
+
+        def paste(match: re.Match[str]) -> str:
+            number = int(match[1])
+            return self._pastes[number - 1] if 0 < number <= len(self._pastes) else match[0]
+
+        return _PASTE.sub(paste, text)
+
+    def _paste(self, buffer: Buffer, text: str) -> None:
+        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        lines = text.count("\n") + 1
+        if lines > MAX_LINES_SHOWN or len(text) > MAX_CHARACTERS_SHOWN:
+            self._pastes.append(text)
+            text = f"[paste {len(self._pastes)}: {lines} lines, {len(text)} characters]"
+        buffer.insert_text(text)
+
+    def _keys(self, unfold: Callable[[], None]) -> KeyBindings:
+        keys = KeyBindings()
+
+        @keys.add("enter")
+        def _(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            if buffer.complete_state and buffer.complete_state.current_completion:
+                buffer.complete_state = None  # what was chosen stays, and nothing is sent yet
+            elif buffer.document.text_before_cursor.endswith("\\"):
+                buffer.delete_before_cursor()
+                buffer.insert_text("\n")
+            else:
+                buffer.validate_and_handle()
+
+        @keys.add("tab")
+        def _(event: KeyPressEvent) -> None:
+            _complete(event.current_buffer)
+
+        @keys.add("c-z")
+        def _(event: KeyPressEvent) -> None:
+            event.app.suspend_to_background()
+
+        @keys.add("escape", "enter")
+        def _(event: KeyPressEvent) -> None:
+            event.current_buffer.insert_text("\n")
+
+        @keys.add("escape", "escape", filter=Condition(lambda: not get_app().current_buffer.text))
+        def _(event: KeyPressEvent) -> None:
+            event.app.exit(exception=EditLast())
+
+        @keys.add("c-g")
+        def _(event: KeyPressEvent) -> None:
+            buffer = event.current_buffer
+            buffer.text = self.unfolded(buffer.text)
+            buffer.open_in_editor()
+
+        @keys.add("c-o")
+        def _(event: KeyPressEvent) -> None:
+            _show_above(event, unfold)
+
+        @keys.add(Keys.BracketedPaste)
+        def _(event: KeyPressEvent) -> None:
+            self._paste(event.current_buffer, event.data)
+
+        return keys
+
+
+def _show_above(event: KeyPressEvent, unfold: Callable[[], None]) -> None:
+    """What `unfold` writes stands above the line."""
+
+    async def show() -> None:
+        await run_in_terminal(unfold)
+
+    event.app.create_background_task(show())
+
+
+def _complete(buffer: Buffer) -> None:
+    """Goes through what is shown; else puts in what all completions have in common. At once: what is shown may be older."""
+    if buffer.complete_state:
+        buffer.complete_next()
+        return
+    found = list(buffer.completer.get_completions(buffer.document, CompleteEvent(completion_requested=True)))
+    if len(found) == 1:
+        buffer.apply_completion(found[0])
+        return
+    buffer.insert_text(get_common_complete_suffix(buffer.document, found))
+    buffer.start_completion()
 
 
 def _history(path: Path) -> History:
@@ -43,44 +187,44 @@ def _history(path: Path) -> History:
     return FileHistory(path)
 
 
-def _keys() -> KeyBindings:
-    keys = KeyBindings()
-
-    @keys.add("enter")
-    def _(event: KeyPressEvent) -> None:
-        buffer = event.current_buffer
-        if buffer.document.text_before_cursor.endswith("\\"):
-            buffer.delete_before_cursor()
-            buffer.insert_text("\n")
-        else:
-            buffer.validate_and_handle()
-
-    @keys.add("c-z")
-    def _(event: KeyPressEvent) -> None:
-        event.app.suspend_to_background()
-
-    @keys.add("escape", "enter")
-    def _(event: KeyPressEvent) -> None:
-        event.current_buffer.insert_text("\n")
-
-    return keys
-
-
 class _Names(Completer):
-    def __init__(self, root: Path, commands: tuple[str, ...], complete: Complete) -> None:
-        self._root = root
+    """Slash commands, their arguments, and files behind an @; with Tab also files without one."""
+
+    def __init__(self, finder: FileFinder, commands: Mapping[str, str], complete: Complete) -> None:
+        self._finder = finder
         self._commands = commands
         self._complete = complete
 
+    def helps(self, document: Document) -> bool:
+        """Whether completions are shown without being asked for."""
+        before = document.text_before_cursor
+        return before.startswith("/") or _word(before).startswith("@")
+
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         before = document.text_before_cursor
-        word = before.rpartition(" ")[2].rpartition("\n")[2]
+        word = _word(before)
         if before.startswith("/") and word == before:
-            names: Iterable[str] = self._commands
+            yield from self._of_commands(word)
         elif before.startswith("/") and (known := list(self._complete(*before.split(" ", 1)))):
-            names = known
-        else:
-            names = (name for name in file_names(self._root) if word and word in name)
-        found = sorted((name for name in names if word in name), key=lambda name: (not name.startswith(word), name))
-        for name in found[:MAX_COMPLETIONS]:
-            yield Completion(name, start_position=-len(word))
+            for name in sorted(name for name in known if word in name)[:MAX_COMPLETIONS]:
+                yield Completion(name, start_position=-len(word))
+        elif word.startswith("@") or (word and complete_event.completion_requested):
+            yield from self._of_files(word)
+
+    def _of_commands(self, word: str) -> Iterator[Completion]:
+        found = [name for name in self._commands if word[1:] in name]
+        for name in sorted(found, key=lambda name: (not name.startswith(word), name)):
+            yield Completion(name, start_position=-len(word), display_meta=self._commands[name])
+
+    def _of_files(self, word: str) -> Iterator[Completion]:
+        mark = "@" if word.startswith("@") else ""
+        for count, name in enumerate(self._finder.find(word.removeprefix("@"))):
+            if count == MAX_COMPLETIONS:
+                return
+            quoted = f'{mark}"{name}"' if mark and " " in name else mark + name
+            yield Completion(quoted, start_position=-len(word), display=name)
+
+
+def _word(before: str) -> str:
+    """What is being written."""
+    return re.split(r"[ \n]", before)[-1]

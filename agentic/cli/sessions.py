@@ -19,13 +19,11 @@ from agentic.folders import cache_folder
 from agentic.plugins import host_of
 from agentic.sanitize import sanitize
 from agentic.sessions import Session
-from agentic.sessions.export import as_jsonl, as_markdown
+from agentic.sessions.export import FORMATS, as_markdown
 from agentic.sessions.undo import ChangedSince, last_turn
 from agentic.sessions.undo import redo as do_over
 from agentic.sessions.undo import undo as take_back
 from agentic.workspace import Workspace
-
-_FORMATS = {"jsonl": as_jsonl, "markdown": as_markdown}
 
 
 @click.group("sessions", invoke_without_command=True)
@@ -65,12 +63,12 @@ def show(name: str) -> None:
 
 @command.command()
 @click.argument("name", metavar="ID")
-@click.option("--format", "form", type=click.Choice(list(_FORMATS)), default="jsonl", show_default=True)
+@click.option("--format", "form", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True)
 @click.option("-o", "path", type=click.Path(path_type=Path), help="A file instead of the standard output.")
 def export(name: str, form: str, path: Path | None) -> None:
     """Writes a session as JSONL (every record) or Markdown (the conversation)."""
     with closing(session_store().read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
-        for part in _FORMATS[form](session):
+        for part in FORMATS[form](session):
             file.write((sanitize(part) if file.isatty() else part) + "\n")
 
 

@@ -1,4 +1,4 @@
-"""What is typed while the agent works: shown below its text, kept until the turn is over."""
+"""What is typed while the agent works: shown below its text, given to the agent, or kept until the turn is over."""
 
 import asyncio
 import codecs
@@ -10,32 +10,54 @@ import termios
 import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
 
-_ESCAPE = re.compile(r"\x1b(\[[0-9;?]*[ -/]*[@-~]|O.|.)?")
-_ERASERS = {"\x15": "", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
+_KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|[\r\n])|.", re.DOTALL)
+_ERASERS = {"\x15": r".*$", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
+_UP = ("\x1b[A", "\x1bOA")
+_SHOW_ALL = "\x0f"  # Ctrl-O
+_DELIVERED_LATER = ("\x1b\r", "\x1b\n")  # Alt-Enter
 
 
+@dataclass(slots=True)
 class Typeahead:
-    """Reads the keyboard while a turn runs. `lines` were finished with Enter, `text` was not, and
-    `leaving` is what Ctrl-D asked for; `show` gets what is to be seen."""
+    """Reads the keyboard while a turn runs.
 
-    def __init__(self, show: Callable[[str], None]) -> None:
-        self._show = show
-        self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
-        self.lines: list[str] = []
-        self.text = ""
-        self.leaving = False
-        self._lent = False
+    `lines` were finished with Enter: they are for the agent at once; those `after` are for the next turn. `text` is not finished,
+    and `leaving` is what Ctrl-D asked for. `show` gets what is to be seen, `stop` is called for Escape, `unfold` for Ctrl-O.
+    """
+
+    show: Callable[[str], None]
+    stop: Callable[[], None] = lambda: None
+    unfold: Callable[[], None] = lambda: None
+    lines: list[str] = field(default_factory=list)
+    after: list[str] = field(default_factory=list)
+    text: str = ""
+    leaving: bool = False
+    _decoder: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
+    _lent: bool = False
 
     def take_lines(self) -> str:
-        """The finished lines as one message."""
+        """What is for the agent now, as one message."""
         taken, self.lines = "\n".join(self.lines), []
+        if taken:
+            self._show()
         return taken
+
+    def take_next(self) -> str:
+        """The next turn's message: all that was finished."""
+        self.lines, self.after = [*self.lines, *self.after], []
+        return self.take_lines()
 
     def take_text(self) -> str:
         """The beginning of the next message."""
         taken, self.text = self.text, ""
         return taken
+
+    def take_back(self) -> None:
+        """All that was finished and not delivered is to be edited again."""
+        self.text = "\n".join([*self.lines, *self.after, *([self.text] if self.text else [])])
+        self.lines, self.after = [], []
 
     @contextmanager
     def owning_the_keyboard(self) -> Iterator[None]:
@@ -88,15 +110,33 @@ class Typeahead:
 
     def feed(self, data: bytes) -> None:
         """Keys, as a terminal sends them."""
-        for character in _ESCAPE.sub("", self._decoder.decode(data)):
-            if character in "\r\n":
-                self.lines += [self.text] if self.text.strip() else []
-                self.text = ""
-            elif character == "\x04":
-                self.leaving = not self.text
-            elif character in _ERASERS:
-                self.text = re.sub(_ERASERS[character], "", self.text, flags=re.DOTALL) if _ERASERS[character] else ""
-            elif character.isprintable():
-                self.text += character
-        waiting = f"queued: {' ⏎ '.join(self.lines)} " if self.lines else ""
-        self._show(f"{waiting}› {self.text}" if self.text else waiting.rstrip())
+        for key in _KEYS.findall(self._decoder.decode(data)):
+            self._press(key)
+        self._show()
+
+    def _press(self, key: str) -> None:
+        if key in _DELIVERED_LATER or key in "\r\n":
+            (self.lines if key in "\r\n" else self.after).extend([self.text] if self.text.strip() else [])
+            self.text = ""
+        elif key in _UP:
+            self._take_back_last()
+        elif key == "\x1b":
+            self.stop()
+        elif key == _SHOW_ALL:
+            self.unfold()
+        elif key == "\x04":
+            self.leaving = not self.text
+        elif key in _ERASERS:
+            self.text = re.sub(_ERASERS[key], "", self.text, count=1, flags=re.DOTALL)
+        elif key.isprintable():
+            self.text += key
+
+    def _take_back_last(self) -> None:
+        queue = self.after or self.lines
+        if queue and not self.text:
+            self.text = queue.pop()
+
+    def _show(self) -> None:
+        queued = [f"queued: {' ⏎ '.join(self.lines)}"] if self.lines else []
+        queued += [f"after this turn: {' ⏎ '.join(self.after)}"] if self.after else []
+        self.show(" ".join([*queued, *([f"› {self.text}"] if self.text else [])]))

@@ -152,6 +152,7 @@ class Plugins(Section):
 class Ui(Section):
     debug: bool = setting(False, "tracebacks, and where each prompt's tokens are: the same as --debug")
     renderer: str = setting("", "empty: the richest that the output can show")
+    editing: str = setting("emacs", "the keys of the chat's line", choices=("emacs", "vi"))
     theme: str = setting("auto", "the colours; auto: dark or light, as the terminal is", choices=THEMES)
 
 

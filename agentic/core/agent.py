@@ -92,7 +92,7 @@ class Agent:
         elif wrong:
             self._opened = self._opening.again(task, wrong, files)
         elif len(self._before) > 1:
-            self._opened = Message("user", self._opening.later(task, self.profile.brief))
+            self._opened = self._opening.later(task, self.profile.brief)
         else:
             self._opened = self._opening.first(task, reminder, self.profile.brief)
         if self._before[-1].role == "user":  # roles alternate
@@ -110,7 +110,7 @@ class Agent:
 
     def opening(self) -> ChatRequest:
         """What every request of this agent begins with, as a request."""
-        return self._make([self.history[0], Message("user", ".")], None)
+        return self.request([self.history[0], Message("user", ".")], None)
 
     def tell(self, text: str) -> None:
         """A word to the model."""
@@ -151,7 +151,7 @@ class Agent:
         return "limit", "the limit of model calls was reached (workflow.max_iterations)"
 
     async def _ask_model(self) -> Turn:
-        answer, cut_off = await self._model.answer(self._make, self._temperature)
+        answer, cut_off = await self._model.answer(self.request, self._temperature)
         turn = self._protocol.read(answer, self.specs, cut_off)
         if self._model.quotes and not self._told_of_quotes and not turn.calls:
             self._told_of_quotes = True
@@ -181,8 +181,8 @@ class Agent:
 
     def _says_all(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> bool:
         """Whether an answer of changes alone may be the last one: some models say and do at once."""
-        acted = all(output.changes and not output.problems for _, output in done)
-        return self.profile.says_and_does and acted and not self.tools.blocked
+        acts = self.profile.says_and_does and not self.tools.blocked
+        return acts and all(output.changes and not output.problems for _, output in done)
 
     def _stuck(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> str:
         times, name = self._seen.most(done, self.tools.work.count)
@@ -190,10 +190,10 @@ class Agent:
             self.raise_temperature()
         return f"the model made the same call {times} times with the same result ({name}); stopped" if times >= MAX_SAME else ""
 
-    def _make(self, messages: Sequence[Message], temperature: float | None) -> ChatRequest:
+    def request(self, messages: Sequence[Message], temperature: float | None) -> ChatRequest:
+        """These messages as one of its turns would send them."""
         made = ChatRequest(tuple(messages), temperature=temperature, effort=self._services.effort, purpose="turn")
-        session = f"{self.context.history.session.id}-{self._name}"
-        return self._protocol.request(replace(made, session=session), self.specs)
+        return self._protocol.request(replace(made, session=f"{self.context.history.session.id}-{self._name}"), self.specs)
 
     async def _emit(self, event: Event) -> None:
         event.agent = self._name

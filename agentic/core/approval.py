@@ -47,7 +47,7 @@ class Approver:
     def __init__(self, mode: str, ask: Ask | None, emit: Callable[[Event], Awaitable[None]]) -> None:
         self.mode = mode
         self._emit = emit
-        self._ask = ask if mode != "none" else None
+        self._user = ask
         self._turns = Turns()
         self.limits: dict[str, asyncio.Timeout] = {}
         self.permissions: Permissions
@@ -117,6 +117,19 @@ class Approver:
     async def may_do(self, what: str, effect: Effect) -> str:
         """Empty where something of the host's own may be done, else why not."""
         return "" if self.free(effect) else await self._answer(Question(what, CALLER.get()))
+
+    @property
+    def _ask(self) -> Ask | None:
+        return self._user if self.mode != "none" else None
+
+    @contextmanager
+    def reading_only(self) -> Iterator[None]:
+        """Nothing else is approved, and nobody is asked."""
+        mode, self.mode = self.mode, "none"
+        try:
+            yield
+        finally:
+            self.mode = mode
 
     def free(self, effect: Effect) -> bool:
         """Whether such a call needs no question, as far as the mode says; commands are free only where something holds them."""

@@ -7,8 +7,9 @@ from dataclasses import replace
 from agentic.core.prefix import PrefixGuard
 from agentic.core.service import Emit, LlmService, PluginLlm, Prepared
 from agentic.core.tokens import upper_estimate
-from agentic.errors import ContextOverflow
+from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import ContextReport, ContextTrimmed, Warned
+from agentic.hooks.batching import Lane
 from agentic.hooks.context import Condenses, ContextStrategy
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolSpec, recall_id
@@ -24,6 +25,7 @@ class Context:
     """One agent's prompts. `history` is the whole truth; what a request leaves out was declared by a `context_trimmed`.
 
     `recalls` is the tool that shows an output which was left out, "" where there is none; with `debug` each prompt is reported.
+    `steering` gives what the user said since the last request, "" for nothing: it is the end of the next one.
     """
 
     def __init__(
@@ -48,11 +50,14 @@ class Context:
         self._trims: list[int] = []
         self._shared = 0
         self._sent: Message | None = None
+        self.steering: Callable[[], str] = lambda: ""
 
     async def request(self, make: Callable[[Sequence[Message]], ChatRequest]) -> Prepared:
         """A request within the budget, as it will be sent. Raises ContextOverflow where that cannot be."""
         budget, counter = self._llm.budget, self._llm.counter
         self._turn += 1
+        if said := self.steering():
+            self.history.say(said)
         self._tell_what_is_shared()
         room = budget.prompt
         for _ in range(ATTEMPTS):
@@ -97,6 +102,23 @@ class Context:
         half = int(len(text) * limit / tokens * 0.9) // 2
         how = f": {self._recalls} {recall_id(text)} shows them" if self._recalls else ""
         return f"{text[:half]}\n(… {len(text) - 2 * half} characters left out{how} …)\n{text[len(text) - half :]}"
+
+    async def summarise(self, ask: str, make: Callable[[Sequence[Message]], ChatRequest]) -> tuple[int, int]:
+        """Goes on with the model's summary of the conversation; (its tokens before, those now). Raises AgenticError."""
+        counter, budget, before = self._llm.counter, self._llm.budget, self.history.get_messages_for_llm()
+        question = Message("user", ask)
+        room = budget.prompt - counter.of_tools(make(()).tools) - counter.of(question) - _LITTLE
+        request = make([*self._strategy.fit(before, room, counter.of), question])  # as the turns are: their prefix is computed
+        request = replace(request, purpose="compact", max_tokens=max(_LITTLE, budget.prompt // 4))
+        (answer,) = await self._llm.gather([request], Lane.INTERACTIVE)
+        if isinstance(answer, AgenticError):
+            raise answer
+        if not (summary := answer.message.text.strip()):
+            raise ModelOutputError("the model gave no summary; the conversation is as it was")
+        head = [message for message in before[:1] if message.role == "system"]
+        after = [*head, Message("user", f"(What was said and done before, in short:)\n{summary}")]
+        await self._declare(before, after)
+        return sum(map(counter.of, before)), sum(map(counter.of, after))
 
     def report(self, tools: Sequence[ToolSpec], tokens: int = 0) -> ContextReport:
         """Where the tokens are."""

@@ -92,6 +92,17 @@ class Conversation:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
         await self._runtime.llm.warm(self.agent.opening())
 
+    async def compact(self, focus: str = "") -> tuple[int, int]:
+        """Goes on with the model's summary of what was said; (tokens before, tokens now). Raises AgenticError."""
+        ask = self._runtime.prompts("chat.compact", focus=focus or "what is needed to go on")
+        return await self.agent.context.summarise(ask, lambda messages: self.agent.request(messages, None))
+
+    async def approve(self, mode: str) -> None:
+        """From now on `mode` says what needs a question. Raises TrustError where nothing would hold commands."""
+        if mode == "all":
+            await _require_sandbox(self._services.approver.sandbox)
+        self._services.approver.mode = mode
+
     async def work(self, task: str, may_ask: bool = True) -> Outcome:
         """One task's way through the workflow. `may_ask`: whether checks may be run that need a question."""
         runtime, session = self._runtime, self.agent.context.history.session

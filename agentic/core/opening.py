@@ -9,15 +9,17 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from agentic.core import mentions
 from agentic.errors import AgenticError
 from agentic.files import files_below, read_regular
 from agentic.hooks.protocol import ToolProtocol
 from agentic.plugins.prompts import Prompts
-from agentic.types import Message, ToolSpec
+from agentic.types import ImagePart, Message, TextPart, ToolSpec
 from agentic.workspace import Workspace
 
 MAX_NAMES = 60
 MAX_FILE_BYTES = 8_000
+MAX_IMAGE_BYTES = 20_000_000
 _MAX_LISTED = 5_000
 
 
@@ -75,15 +77,42 @@ class Opening:
         parts = [self._around] if self._around else []
         if names:
             parts.append("Files in the folder:\n" + ("\n".join(names) if small else _folded(names, self._room // 3)))
-        parts += self._contents(name for name in names if (small or name in task) and os.path.basename(name) not in self._covered)
+        shown = {name for name in names if (small or name in task) and os.path.basename(name) not in self._covered}
+        mentioned = list(mentions.mentioned(task, self._workspace.root))
+        parts += self._contents(name for name in names if name in shown and name not in mentioned)
+        parts += self._mentioned(mentioned)
         parts.append(f"Task: {task}" if parts else task)
-        return Message("user", "\n\n".join([*parts, reminder] if reminder else parts))
+        return self._with_images("\n\n".join([*parts, reminder] if reminder else parts), mentioned)
 
-    def later(self, task: str, brief: bool) -> str:
+    def later(self, task: str, brief: bool) -> Message:
         """A task of a conversation that has begun: what is volatile comes along where it has changed."""
         around = "" if brief else _surroundings(self._workspace.root)
         told, self._around = self._around, around
-        return f"{around}\n\n{task}" if around != told else task
+        mentioned = list(mentions.mentioned(task, self._workspace.root))
+        parts = [*([around] if around != told else []), *self._mentioned(mentioned), task]
+        return self._with_images("\n\n".join(parts), mentioned)
+
+    def _mentioned(self, names: Sequence[str]) -> list[str]:
+        """Files that the user names with an @, as far as there is room, and what is in such folders."""
+        folders = [name for name in names if name.endswith("/")]
+        files = [name for name in names if name not in folders and not _is_image(name)]
+        return [*(self._listed(name) for name in folders), *self._contents(files, self._room)]
+
+    def _listed(self, folder: str) -> str:
+        names = list(islice(files_below(self._workspace.root, folder), _MAX_LISTED))
+        return "\n".join([f"Files in {folder}:", *_within(names, self._room // 3)])
+
+    def _with_images(self, text: str, names: Iterable[str]) -> Message:
+        pictures = [ImagePart(data, mentions.IMAGES[Path(name).suffix.lower()]) for name in names if (data := self._image(name))]
+        return Message("user", (TextPart(text), *pictures) if pictures else text)
+
+    def _image(self, name: str) -> bytes:
+        if not _is_image(name):
+            return b""
+        try:
+            return self._workspace.current(name, MAX_IMAGE_BYTES).data
+        except AgenticError:
+            return b""
 
     def again(self, task: str, wrong: str, files: Sequence[str]) -> Message:
         """What has to be corrected, and nothing else: small models drown in more."""
@@ -91,10 +120,10 @@ class Opening:
         contents = "\n\n".join(self._contents(files))
         return Message("user", self._prompts("repair", files=contents, task=task, wrong=wrong, names=names).strip())
 
-    def _contents(self, names: Iterable[str]) -> list[str]:
+    def _contents(self, names: Iterable[str], most: int = MAX_FILE_BYTES) -> list[str]:
         parts, room = [], self._room
         for name in names:
-            text = self._masked(_small_text(self._workspace, name))
+            text = self._masked(_small_text(self._workspace, name, most))
             if text and len(text) + len(name) <= room:
                 room -= len(text) + len(name) + 16
                 parts.append(f"{name}\n```\n{text.rstrip()}\n```")
@@ -125,14 +154,18 @@ def _folded(names: Sequence[str], room: int) -> str:
         *(name for name in names if "/" not in name),
         *(f"{folder}/ ({count} files)" for folder, count in sorted(below.items())),
     ]
+    return "\n".join(_within(lines, room))
+
+
+def _within(lines: Sequence[str], room: int) -> list[str]:
+    """As many as have room, and how many more there are."""
     kept: list[str] = []
     for line in lines:
         room -= len(line) + 1
         if room < 0:
             break
         kept.append(line)
-    more = f"\n(and {len(lines) - len(kept)} more)" if len(lines) > len(kept) else ""
-    return "\n".join(kept) + more
+    return [*kept, f"(and {len(lines) - len(kept)} more)"] if len(lines) > len(kept) else kept
 
 
 def file_names(root: Path) -> list[str]:
@@ -141,9 +174,13 @@ def file_names(root: Path) -> list[str]:
     return list(islice(shown, _MAX_LISTED))
 
 
-def _small_text(workspace: Workspace, name: str) -> str:
+def _is_image(name: str) -> bool:
+    return Path(name).suffix.lower() in mentions.IMAGES
+
+
+def _small_text(workspace: Workspace, name: str, most: int) -> str:
     stamp = workspace.stamp(name)
-    if stamp is None or stamp[1] > MAX_FILE_BYTES:
+    if stamp is None or stamp[1] > most:
         return ""
     try:
         return workspace.read(name).data.decode("utf-8")

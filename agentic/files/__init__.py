@@ -1,12 +1,14 @@
 """Files beneath a folder: opened without following what leads out, listed without what .gitignore leaves out."""
 
 from agentic.files.beneath import Beneath, open_beneath, read_regular, require_regular
+from agentic.files.find import FileFinder
 from agentic.files.names import shown, stored
 from agentic.files.replace import put, replace_file
 from agentic.files.walk import files_below
 
 __all__ = [
     "Beneath",
+    "FileFinder",
     "files_below",
     "open_beneath",
     "put",

@@ -2,10 +2,20 @@
 
 import json
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 
+from agentic.errors import ConfigError
 from agentic.sessions.messages import from_record
 from agentic.sessions.session import Record, Session
+
+
+def format_of(path: Path) -> str:
+    """The format of a file of that name. Raises ConfigError."""
+    formats = {".jsonl": "jsonl", ".md": "markdown", ".html": "html", ".htm": "html"}
+    if path.suffix not in formats:
+        raise ConfigError(f"{path.name}: which format is that?", f"name a file that ends in {', '.join(formats)}")
+    return formats[path.suffix]
 
 
 def as_jsonl(session: Session) -> Iterator[str]:
@@ -53,3 +63,6 @@ def _block(text: str) -> str:
     while ticks in text:
         ticks += "`"
     return f"{ticks}\n{text}\n{ticks}"
+
+
+FORMATS: Mapping[str, Callable[[Session], Iterator[str]]] = {"jsonl": as_jsonl, "markdown": as_markdown}

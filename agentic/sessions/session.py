@@ -6,7 +6,7 @@ import json
 import os
 import sqlite3
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -113,6 +113,16 @@ class Session:
         """Those whose names match the SQL pattern."""
         found = rows(self._database, "SELECT name, value FROM facts WHERE name LIKE ?", (like,))
         return {name: _metadata_value(value) for name, value in found}
+
+    def says(self, words: Sequence[str]) -> bool:
+        """Whether all the words are in the conversation."""
+        kept = [f"%{json.dumps(word)[1:-1]}%" for word in words]  # as a record has them
+        query = "SELECT 1 FROM records WHERE kind IN ('message', 'amended') AND data LIKE ? LIMIT 1"
+        return all(rows(self._database, query, (like,)).fetchone() for like in kept)
+
+    def copy_into(self, other: "Session") -> None:
+        """Makes the other one the same. Raises sqlite3.Error."""
+        self._database.backup(other._database)
 
     def last_time(self) -> float:
         """When the newest record was written, 0 where there is none."""

@@ -6,7 +6,7 @@ import secrets
 import sqlite3
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -80,6 +80,25 @@ class SessionStore:
         """This folder's, the newest first."""
         real = os.path.realpath(root)
         return (summary for summary in self.all() if summary.root == real)
+
+    def search(self, root: Path, words: Sequence[str]) -> Iterator[Summary]:
+        """Those of this folder in whose title or conversation all the words are, the newest first."""
+        for summary in self.of(root):
+            if all(word.lower() in summary.title.lower() for word in words):
+                yield summary
+            elif not summary.state:
+                with contextlib.suppress(sqlite3.Error), contextlib.closing(self.read(summary.id)) as session:
+                    if session.says(words):
+                        yield summary
+
+    def fork(self, session: Session) -> str:
+        """The id of a copy. Raises ConfigError where it cannot be written."""
+        copy = self.new(Path(session.metadata("root")))
+        with contextlib.closing(copy):
+            if not copy.id:
+                raise ConfigError(f"the session cannot be copied: {copy.fault}")
+            session.copy_into(copy)
+            return copy.id
 
     def all(self) -> Iterator[Summary]:
         """The newest first; a damaged one among them."""

@@ -101,6 +101,17 @@ def _restore(
     return {path: (session.keep(data) if (data := now[path]) is not None else None, modes[path]) for path in todo}
 
 
+def changed_files(session: Session, workspace: Workspace) -> dict[str, tuple[bytes | None, bytes | None]]:
+    """What the session's tools and commands changed: each file as it was before and as it is now, None being no file."""
+    space = workspace.view()
+    space.grants = Grants(workspace.grants.given)
+    changes, _ = _changes(session, 0)
+    found = {
+        path: (session.content(change.before) if change.before else None, _current(space, path)) for path, change in changes.items()
+    }
+    return {path: (before, now) for path, (before, now) in found.items() if before != now}
+
+
 def last_turn(session: Session, count: int = 1) -> int:
     """The record number of the newest turn but `count` - 1 that wrote anything which is still there; 0 where none did."""
     undone = _undone(session)

@@ -116,7 +116,8 @@ class VllmTransport:
             if model["id"] == wanted:
                 window = model.get("max_model_len")
                 self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
-                return EndpointInfo(endpoint, wanted, window if isinstance(window, int) and 0 < window <= MAX_WINDOW else 0)
+                window = window if isinstance(window, int) and 0 < window <= MAX_WINDOW else 0
+                return EndpointInfo(endpoint, wanted, window, tuple(each["id"] for each in models))
         names = ", ".join(str(model["id"]) for model in models[:5])
         raise RequestRejected(f"{endpoint} does not serve {wanted!r}", f"it serves {names}: leave --model out, or name one", 404)
 

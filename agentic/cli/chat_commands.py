@@ -1,0 +1,312 @@
+"""The chat's slash commands."""
+
+import base64
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentic import api
+from agentic.cli.questions import diff_lines
+from agentic.config import Settings
+from agentic.core.questions import Question
+from agentic.diff import difference
+from agentic.errors import AgenticError, ConfigError
+from agentic.hooks.chat import ChatCommand
+from agentic.plugins.guard import FAULTS
+from agentic.plugins.isolation import describe
+from agentic.sessions import Session
+from agentic.sessions.export import FORMATS, format_of
+from agentic.sessions.undo import ChangedSince, changed_files, last_turn, redo, turn_before, undo
+from agentic.workspace import Workspace
+
+if TYPE_CHECKING:
+    from agentic.cli.chat import Chat
+
+MAX_LISTED = 20
+EFFORTS = ("low", "medium", "high")
+MODES = ("ask", "edits", "all", "none")
+KEYS = """\
+Enter sends; while the agent works, it reaches it with its next step, Alt-Enter after the turn, Arrow-Up takes it back
+Alt-Enter, Shift-Enter or \\ at a line's end begins a new line; Tab completes; Ctrl-R searches; Ctrl-G opens $EDITOR
+Esc or Ctrl-C stops the turn; Esc Esc edits the last message; Ctrl-O shows what was folded; Ctrl-D leaves
+@file and @folder put it into the message; #note goes to AGENTS.md
+!command runs it, and the model is told; !!command keeps it to you"""
+
+
+class Reopen(Exception):
+    """The chat goes on with other settings, or another session."""
+
+    def __init__(self, settings: Settings, resume: str) -> None:
+        super().__init__()
+        self.settings = settings
+        self.resume = resume
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """`run(argument)`; `choices` are what the argument may be."""
+
+    group: str
+    summary: str
+    run: Callable[[str], Awaitable[None]]
+    choices: Callable[[], Iterable[str]] = tuple
+
+
+class Commands:
+    """Those of the host and those of plugins, for one session."""
+
+    def __init__(self, chat: "Chat") -> None:
+        self._chat = chat
+        self._session = chat.session
+        self._runtime = chat.runtime
+        say, model, files, session = "Conversation", "Model", "Files", "Sessions"
+        self.entries = {
+            "/help": Entry(say, "this list", self._help),
+            "/context": Entry(say, "where the tokens of the next prompt are", self._context),
+            "/compact": Entry(say, "[FOCUS] goes on with a summary of what was said", self._compact),
+            "/plan": Entry(say, "TASK: a plan first, in which nothing is changed; then you decide", self._plan),
+            "/review": Entry(say, "[WHAT] has the changes reviewed; nothing is changed", self._review),
+            "/copy": Entry(say, "copies the last answer", self._copy),
+            "/model": Entry(model, "[NAME] lists what the endpoints serve, or goes on with one", self._model, self._names),
+            "/endpoint": Entry(model, "[URL] shows the endpoint, or goes on with another one", self._endpoint),
+            "/effort": Entry(model, "[low|medium|high] how much the model thinks", self._effort, lambda: EFFORTS),
+            "/approve": Entry(model, "[MODE] what needs a question: ask, edits, all, none", self._approve, lambda: MODES),
+            "/permissions": Entry(model, "the rules that hold here", self._permissions),
+            "/diff": Entry(files, "what this session changed", self._diff),
+            "/undo": Entry(files, "takes back what the last turn's tools and commands did to the files", self._undo),
+            "/redo": Entry(files, "does the last /undo over", self._redo),
+            "/rewind": Entry(session, "[N] goes back N turns, files and conversation (without N: one)", self._rewind),
+            "/clear": Entry(session, "begins a new session", self._clear),
+            "/fork": Entry(session, "goes on in a copy of this session", self._fork),
+            "/sessions": Entry(session, "[WORDS] lists this folder's sessions, or those that have the words", self._sessions),
+            "/resume": Entry(session, "[ID] goes on with a session (without ID: lists them)", self._resume, self._ids),
+            "/rename": Entry(session, "NAME names this session", self._rename),
+            "/export": Entry(session, "[FILE] writes this session as .html, .md or .jsonl", self._export),
+            "/quit": Entry(session, "leaves (as Ctrl-D does)", self._help),
+        }
+        self._plugins: dict[str, tuple[str, ChatCommand]] = {
+            f"/{name}": (offer.plugin, offer.record)
+            for name, offer in chat.runtime.host.offers("agentic_chat_commands").items()
+            if f"/{name}" not in self.entries
+        }
+
+    @property
+    def summaries(self) -> dict[str, str]:
+        """What each command does."""
+        own = {name: entry.summary for name, entry in self.entries.items()}
+        return own | {name: command.summary for name, (_, command) in self._plugins.items()}
+
+    async def run(self, text: str) -> bool:
+        """Whether the text was a slash command, which is done then. Raises Reopen."""
+        word, _, rest = text.partition(" ")
+        try:
+            if word in self.entries:
+                await self.entries[word].run(rest.strip())
+            elif word in self._plugins:
+                await self._plugins_command(*self._plugins[word], rest.strip())
+            elif text.startswith("/") and "/" not in word[1:]:
+                near = get_close_matches(word, self.summaries, 1)
+                self._chat.say(f"there is no command {word}; " + (f"did you mean {near[0]}?" if near else "/help lists them"))
+            else:
+                return False
+        except AgenticError as error:
+            self._chat.say(told(error))
+        return True
+
+    def complete(self, word: str, argument: str) -> list[str]:
+        """What a command's argument may go on as; a plugin that fails completes nothing."""
+        if word in self.entries:
+            return list(self.entries[word].choices())
+        complete = self._plugins[word][1].complete if word in self._plugins else None
+        try:
+            return [str(each) for each in complete(argument)] if complete else []
+        except FAULTS:
+            return []
+
+    async def _plugins_command(self, plugin: str, command: ChatCommand, argument: str) -> None:
+        try:
+            await command.run(argument, self._chat)
+        except FAULTS as error:
+            self._chat.say(f"{self._runtime.host.owner(plugin)}: /{command.name} failed: {describe(error)}")
+
+    async def _help(self, rest: str) -> None:
+        groups: dict[str, list[str]] = {}
+        for name, entry in self.entries.items():
+            groups.setdefault(entry.group, []).append(f"  {name:<13}{entry.summary}")
+        more = [f"  {name:<13}{command.summary}" for name, (_, command) in self._plugins.items()]
+        groups |= {"Of plugins": more} if more else {}
+        lines = [line for group, listed in groups.items() for line in (group, *listed)]
+        self._chat.say("\n".join([*lines, "Keys", *(f"  {line}" for line in KEYS.split("\n"))]))
+
+    async def _context(self, rest: str) -> None:
+        agent = self._chat.conversation.agent
+        report = agent.context.report(agent.specs)
+        lines = [f"{name:<14}{tokens:>7}  {100 * tokens / report.budget:4.0f} %" for name, tokens in report.parts.items()]
+        lines.append(f"{'together':<14}{report.tokens:>7}  of {report.budget} (window {report.window}, tier {report.tier})")
+        lines.append(f"counted by {report.method}" + (f": {report.error}" if report.error else ""))
+        lines.append(f"session {self._session.id}, {len(agent.history)} messages")
+        self._chat.say("\n".join(lines))
+
+    async def _compact(self, focus: str) -> None:
+        before, after = await self._chat.interruptible(self._chat.conversation.compact(focus))
+        self._chat.say(f"the conversation has {after} tokens now instead of {before}")
+
+    async def _plan(self, task: str) -> None:
+        if not task:
+            raise ConfigError("/plan needs a task", "/plan add a --verbose flag")
+        prompts, approver = self._runtime.prompts, self._chat.approver
+        with approver.reading_only():
+            done = await self._chat.turn(prompts("chat.plan", task=task))
+        if done and (answer := await self._chat.answer(Question("carry this plan out"))).reply != "no":
+            await self._chat.turn(prompts("chat.carry_out"))
+        elif done and answer.word:
+            await self._chat.turn(answer.word)
+
+    async def _review(self, what: str) -> None:
+        with self._chat.approver.reading_only():
+            mine = "".join(difference(path, *edit) for path, edit in self._changes().items())
+            await self._chat.turn(self._runtime.prompts("chat.review", what=what or "correctness", changes=mine).rstrip())
+
+    async def _copy(self, rest: str) -> None:
+        words = self._chat.conversation.agent.last_words
+        self._chat.write(f"\x1b]52;c;{base64.b64encode(words.encode()).decode()}\x07")
+        self._chat.say(f"copied {len(words)} characters, where the terminal lets programs do that")
+
+    def _names(self) -> list[str]:
+        return sorted(self._chat.models)
+
+    async def _model(self, name: str) -> None:
+        if name:
+            raise Reopen(self._chat.settings.changed("llm.model", name, "/model"), self._session.id)
+        info = self._runtime.info
+        lines = [f"{info.model} at {info.url}"]
+        for url in self._runtime.transport.endpoints:
+            try:
+                probed = await self._runtime.transport.probe(url)
+            except AgenticError as error:
+                lines.append(f"  {url}: {error}")
+                continue
+            self._chat.models |= set(probed.served)
+            window = f", {probed.window:,} tokens" if probed.window else ""
+            lines.append(f"  {url}: {', '.join(probed.served or (probed.model,))}{window}")
+        self._chat.say("\n".join(lines))
+
+    async def _endpoint(self, url: str) -> None:
+        if not url:
+            return await self._model("")
+        settings = self._chat.settings.changed("llm.endpoints", [url], "/endpoint").changed("llm.model", "", "/endpoint")
+        raise Reopen(settings.changed("llm.transport", "auto", "/endpoint"), self._session.id)
+
+    async def _effort(self, effort: str) -> None:
+        if not effort:
+            self._chat.say(f"effort: {self._session.metadata('frozen:effort') or 'as the server has it'}")
+            return
+        if effort not in EFFORTS:
+            raise ConfigError(f"there is no effort {effort!r}", f"choose from {', '.join(EFFORTS)}")
+        self._session.set_metadata("frozen:effort", effort)
+        raise Reopen(self._chat.settings.changed("llm.reasoning_effort", effort, "/effort"), self._session.id)
+
+    async def _approve(self, mode: str) -> None:
+        if mode and mode not in MODES:
+            raise ConfigError(f"there is no mode {mode!r}", f"choose from {', '.join(MODES)}")
+        if mode:
+            await self._chat.conversation.approve(mode)
+        self._chat.say(f"approval: {self._chat.approver.mode}")
+
+    async def _permissions(self, rest: str) -> None:
+        rules = [f"{rule.decision:<6} {rule}  # {rule.origin}" for rule in self._chat.approver.permissions.rules]
+        mode = self._chat.approver.mode
+        self._chat.say("\n".join([*rules, f"else   as the mode says: {mode}"]))
+
+    def _changes(self) -> dict[str, tuple[bytes | None, bytes | None]]:
+        return changed_files(self._session, self._chat.conversation.workspace)
+
+    async def _diff(self, rest: str) -> None:
+        shown = [difference(path, *edit) for path, edit in self._changes().items()]
+        lines = [line for diff in shown for line in diff_lines(diff, self._chat.palette)]
+        self._chat.write("\n".join(lines or ["nothing is changed"]) + "\n")
+
+    async def _undo(self, rest: str) -> None:
+        since, agent = last_turn(self._session), self._chat.conversation.agent
+        files = await self._confirmed("undo", lambda force: undo(self._session, self._space, since, force)) if since else []
+        if files:
+            agent.tell(f"(The user took your last changes back. As before now: {', '.join(files)}.)")
+        self._chat.say(f"taken back: {', '.join(files)}" if files else "there is nothing to take back")
+
+    async def _redo(self, rest: str) -> None:
+        files = await self._confirmed("redo", lambda force: redo(self._session, self._space, force))
+        if files:
+            agent = self._chat.conversation.agent
+            agent.tell(f"(The user brought your changes back. As you left them now: {', '.join(files)}.)")
+        self._chat.say(f"done over: {', '.join(files)}" if files else "there is nothing to do over")
+
+    async def _rewind(self, rest: str) -> None:
+        await self.rewind(int(rest) if rest.isdigit() else 1)
+
+    async def rewind(self, count: int) -> None:
+        """Takes the last turns back, what was said and what was done. Raises ConfigError where there were not so many."""
+        since = turn_before(self._session, count)
+        if not since:
+            raise ConfigError(f"this session has no {count} turns to go back", "/rewind N, with fewer")
+        files = await self._confirmed("rewind", lambda force: undo(self._session, self._space, since, force))
+        self._chat.conversation.agent.context.history.rewind(since)
+        self._chat.say(f"back by {count}" + (f"; taken back: {', '.join(files)}" if files else ""))
+
+    async def _confirmed(self, what: str, change: Callable[[bool], list[str]]) -> list[str]:
+        """Files that the user changed since are only overwritten after a question."""
+        try:
+            return change(False)
+        except ChangedSince as error:
+            question = Question(f"{what} although these changed since: {', '.join(error.paths)}")
+            return change(True) if (await self._chat.answer(question)).reply != "no" else []
+
+    @property
+    def _space(self) -> Workspace:
+        return self._chat.conversation.workspace
+
+    async def _clear(self, rest: str) -> None:
+        raise Reopen(self._chat.settings, "")
+
+    async def _fork(self, rest: str) -> None:
+        raise Reopen(self._chat.settings, api.session_store().fork(self._session))
+
+    async def _sessions(self, words: str) -> None:
+        found = list(islice(api.session_store().search(self._chat.root, words.split()), MAX_LISTED))
+        self._chat.say("\n".join(f"{summary.id}  {summary.title}" for summary in found) or "no such sessions here")
+
+    def _ids(self) -> Sequence[str]:
+        return [summary.id for summary in islice(api.session_store().of(self._chat.root), MAX_LISTED)]
+
+    async def _resume(self, name: str) -> None:
+        if not name:
+            return await self._sessions("")
+        raise Reopen(self._chat.settings, name)
+
+    async def _rename(self, name: str) -> None:
+        if not name:
+            raise ConfigError("/rename needs a name", "/rename the parser")
+        self._session.set_metadata("title", name)
+        self._chat.say(f"this session is called {name!r} now")
+
+    async def _export(self, name: str) -> None:
+        self._chat.say(f"written: {_exported(self._session, self._chat.root, name)}")
+
+
+def _exported(session: Session, root: Path, name: str) -> Path:
+    """The new file. Raises ConfigError."""
+    path = root / Path(name or f"agentic-{session.id}.html").expanduser()
+    parts = FORMATS[format_of(path)](session)
+    try:
+        with path.open("x", encoding="utf-8") as file:
+            file.writelines(f"{part}\n" for part in parts)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be written: {error.strerror}", "/export FILE, with another name") from error
+    return path
+
+
+def told(error: AgenticError) -> str:
+    """An error with its remedy, for people."""
+    return f"{error}\n  → {error.remedy}" if error.remedy else str(error)
