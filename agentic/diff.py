@@ -2,7 +2,10 @@
 
 import difflib
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+
+from agentic.palette import Palette
+from agentic.sanitize import sanitize
 
 MAX_LINES = 20_000  # of both texts together
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")
@@ -52,6 +55,23 @@ def numbered(diff: str) -> Iterator[tuple[str, int, str]]:
                 yield "note", 0, "(the file goes)"
         elif line:
             yield "note", 0, line
+
+
+_ROLES = {"+": "added", "-": "removed", "file": "bold", "note": "dim"}
+
+
+def painted(diff: str, palette: Palette, safe: Callable[[str], str] = sanitize) -> Iterator[str]:
+    """The lines with their numbers, coloured, behind a bar; `safe` makes a text fit for a terminal."""
+    rows = list(numbered(diff))
+    wide = len(str(max((number for _, number, _ in rows), default=0)))
+    bar = palette.mark("  │ ", "  | ")
+    for mark, number, text in rows:
+        if mark == "gap":
+            yield bar + palette.paint("dim", palette.mark("⋯", "..."))
+        elif number:
+            yield bar + palette.paint(_ROLES.get(mark, "dim"), f"{number:>{wide}} {mark}{safe(text)}")
+        else:
+            yield bar + palette.paint(_ROLES[mark], safe(text))
 
 
 def _counts(hunk: str) -> Iterator[str]:

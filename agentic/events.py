@@ -112,6 +112,15 @@ class ToolResult(Event):
     diff: str = ""
 
 
+class ToolProgress(Event):
+    """A piece of what a running call gives out, as it comes."""
+
+    type = "tool_progress"
+    transient = True
+    id: str
+    text: str
+
+
 class ApprovalAsked(Event):
     """The host puts a question to the user itself. `body` is all that is wanted, byte for byte, `digest` its SHA-256.
 

@@ -30,8 +30,8 @@ class Palette:
     ascii: bool = False
 
     def paint(self, role: str, text: str) -> str:
-        """The text in the colour of that field, as it was behind it."""
-        start = getattr(self, role)
+        """The text in the colour of that field (in none where there is no such field), as it was behind it."""
+        start = getattr(self, role, "")
         return f"{start}{text}{RESET}" if start and text else text
 
     def mark(self, character: str, instead: str) -> str:

@@ -17,9 +17,11 @@ from rich.live import Live
 from rich.markdown import Markdown
 
 from agentic.events import Event, LlmChunk, SubAgentStarted
-from plugins_builtin.screen import lanes, rich_screen
+from agentic.palette import palette_for
+from plugins_builtin.screen import lanes, rich_screen, status
 
 SECONDS, REFRESH = 20.0, 10
+PALETTE = palette_for("dark", "utf-8", environment={"TERM": "xterm-256color"})
 LANES, LANE_RATE = 16, 60
 PARAGRAPH = (
     "## Part\n\nSome **bold** words and `code`, then a list:\n\n- one item\n- another item\n\n```python\nprint('hello')\n```\n\n"
@@ -58,12 +60,12 @@ def handled(events: Sequence[Event]) -> float:
     """CPU seconds for showing these, evenly over the time."""
     out = io.StringIO()
     clock = SimpleNamespace(now=0.0)
-    modules: list[Any] = [rich_screen, lanes]
+    modules: list[Any] = [rich_screen, lanes, status]
     real = modules[0].time
     for module in modules:
         module.time = SimpleNamespace(monotonic=lambda: clock.now)
     try:
-        screen = rich_screen.RichScreen(out)
+        screen = rich_screen.RichScreen(out, PALETTE)
         started = time.process_time()
         for event in events:
             clock.now += SECONDS / len(events)

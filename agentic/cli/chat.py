@@ -197,12 +197,15 @@ class Chat:
     async def turn(self, text: str) -> bool:
         """One task; Ctrl-C or Escape stops it and keeps what came. An error ends the turn, not the chat. Whether it was done."""
         work = api.carry_out(self.runtime, self.session, "chat", text, self.conversation.work(text, may_ask=False))
-        with suppress(asyncio.CancelledError, AgenticError):  # the screen has said so
+        try:
             await self.interruptible(work)
-            _leave_if_cancelled()
-            return not self._stopped
+        except AgenticError as error:
+            self.write(self.palette.paint("bad", f"✗ {sanitize(told(error))}") + "\n")
+            return False
+        except asyncio.CancelledError:
+            self._stopped = True  # the screen has said so
         _leave_if_cancelled()
-        return False
+        return not self._stopped
 
     async def interruptible(self, work: Coroutine[Any, Any, T]) -> T:
         """Does it, while the keyboard is read; Ctrl-C or Escape cancels it, and what was typed comes back into the line."""

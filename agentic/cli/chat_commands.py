@@ -9,10 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentic import api
-from agentic.cli.questions import diff_lines
 from agentic.config import Settings
 from agentic.core.questions import Question
-from agentic.diff import difference
+from agentic.diff import difference, painted
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.chat import ChatCommand
 from agentic.plugins.guard import FAULTS
@@ -226,7 +225,7 @@ class Commands:
 
     async def _diff(self, rest: str) -> None:
         shown = [difference(path, *edit) for path, edit in self._changes().items()]
-        lines = [line for diff in shown for line in diff_lines(diff, self._chat.palette)]
+        lines = [line for diff in shown for line in painted(diff, self._chat.palette)]
         self._chat.write("\n".join(lines or ["nothing is changed"]) + "\n")
 
     async def _undo(self, rest: str) -> None:

@@ -13,7 +13,7 @@ from tempfile import TemporaryDirectory
 from agentic.cli import keyboard
 from agentic.core.questions import Answered, Question, Reply
 from agentic.core.rules import parse_rule
-from agentic.diff import numbered
+from agentic.diff import painted
 from agentic.errors import AgenticError
 from agentic.palette import PLAIN, RESET, Palette
 from agentic.sanitize import sanitize
@@ -136,30 +136,13 @@ def shown(question: Question, palette: Palette = PLAIN) -> Iterator[str]:
     head = f"? {who}{what}" if len(what) <= 100 or not question.body else f"? {who}{what[:100]}…"
     yield palette.paint("bold", head)
     if question.is_diff:
-        yield from diff_lines(question.body, palette)
+        yield from painted(question.body, palette, visible)
     elif question.body:
         yield from (f"  │ {visible(line)}" for line in question.body.removesuffix("\n").split("\n"))
     for warning in question.warnings:
         yield palette.paint("warning", f"  ! {visible(warning)}")
     if question.plugin:
         yield f"  plugin {visible(question.plugin)} wants you to decide: {visible(question.reason) or 'it gives no reason'}"
-
-
-_ROLES = {"+": "added", "-": "removed", "file": "bold", "note": "dim"}
-
-
-def diff_lines(diff: str, palette: Palette) -> Iterator[str]:
-    """A unified diff with line numbers, coloured, behind a bar."""
-    rows = list(numbered(diff))
-    wide = len(str(max((number for _, number, _ in rows), default=0)))
-    bar = palette.mark("  │ ", "  | ")
-    for mark, number, text in rows:
-        if mark == "gap":
-            yield bar + palette.paint("dim", palette.mark("⋯", "..."))
-        elif number:
-            yield bar + palette.paint(_ROLES.get(mark, "dim"), f"{number:>{wide}} {mark}{visible(text)}")
-        else:
-            yield bar + palette.paint(_ROLES[mark], visible(text))
 
 
 def visible(line: str) -> str:

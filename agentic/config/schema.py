@@ -153,6 +153,11 @@ class Ui(Section):
     debug: bool = setting(False, "tracebacks, and where each prompt's tokens are: the same as --debug")
     renderer: str = setting("", "empty: the richest that the output can show")
     editing: str = setting("emacs", "the keys of the chat's line", choices=("emacs", "vi"))
+    status: tuple[str, ...] = setting(
+        (), "what the status line says, of endpoint, rate, context, time, doing, sandbox, servers; empty: all of it"
+    )
+    reasoning: str = setting("show", "what the model thinks: shown, or folded into a line", choices=("show", "fold"))
+    notify: bool = setting(True, "whether the terminal is told of a question, or of a turn's end, while you look elsewhere")
     theme: str = setting("auto", "the colours; auto: dark or light, as the terminal is", choices=THEMES)
 
 

@@ -15,8 +15,8 @@ from agentic.core.sandbox import ALLOWED, NOTHING
 from agentic.core.service import Emit
 from agentic.core.work import Work
 from agentic.errors import AgenticError, PluginError, ToolError
-from agentic.events import ToolCalled, ToolResult
-from agentic.hooks.tools import CALLER, Tool
+from agentic.events import ToolCalled, ToolProgress, ToolResult
+from agentic.hooks.tools import CALLER, PROGRESS, Tool
 from agentic.plugins.dispatcher import Ruling
 from agentic.types import ToolCall, ToolOutput
 from agentic.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
@@ -39,6 +39,7 @@ class ToolCaller:
         self._refused = 0
         self._why = ""
         self._diff = ""  # what the call changed
+        self._seconds = 0.0  # that it took, without what the user took to answer
         self._safeguards = services.safeguards
         self._told: set[str] = set()
         self.work = Work()
@@ -59,9 +60,8 @@ class ToolCaller:
 
     async def call(self, call: ToolCall, own: bool = True) -> ToolOutput:
         """One call's output; what is not the agent's `own` is no work of its."""
-        started = time.monotonic()
         ALLOWED.set(NOTHING)
-        self._diff = ""
+        self._diff, self._seconds = "", 0.0
         arguments: dict[str, Any] = {}
         try:
             call, tool, arguments = self._resolve(call)
@@ -80,7 +80,7 @@ class ToolCaller:
                 text=output.for_model,
                 failed=output.failed,
                 exit_code=output.exit_code,
-                seconds=round(time.monotonic() - started, 3),
+                seconds=round(self._seconds, 3),
                 changes=tuple(asdict(change) for change in output.changes),
                 diff=self._diff,
             )
@@ -110,6 +110,7 @@ class ToolCaller:
     async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> tuple[dict[str, Any], ToolOutput]:
         """The output, and the arguments that it is of: plugins and the user may change them."""
         CALLER.set(self._agent)
+        PROGRESS.set(lambda text: self._plugins.show(ToolProgress(id=call.id, text=text, agent=self._agent)))
         ruling = await self._plugins.before_tool(call, arguments, tool.spec, self._agent)
         if ruling.arguments is not arguments:
             try:
@@ -190,6 +191,7 @@ class ToolCaller:
         """Runs the tool; again where the user grants a path, as long as nothing has happened by then."""
         before = self._workspace.changes
         for _ in range(MAX_GRANTS):
+            started = time.monotonic()
             try:
                 return await tool.run(arguments, space)
             except NotGranted as wanted:
@@ -201,6 +203,8 @@ class ToolCaller:
                     return ToolOutput(f"{wanted}. The user allows it: call {call.name} again for what is left.", failed=True)
             except AgenticError as error:
                 return self._failed(error)
+            finally:
+                self._seconds = time.monotonic() - started
         return ToolOutput(f"{call.name} wants more than {MAX_GRANTS} paths at once.", failed=True)
 
     def _masked(self, call: ToolCall, output: ToolOutput) -> ToolOutput:

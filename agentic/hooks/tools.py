@@ -18,6 +18,14 @@ CALLER: ContextVar[str] = ContextVar("caller", default="main")
 """The agent whose call a tool is running."""
 
 
+def _nowhere(text: str) -> None:
+    """Where a tool is not run by an agent."""
+
+
+PROGRESS: ContextVar[Callable[[str], None]] = ContextVar("progress", default=_nowhere)
+"""Shows the user a piece of what a running tool gives out: `PROGRESS.get()(text)`."""
+
+
 class Memory(Protocol):
     """What a tool may know of the session it runs in."""
 

@@ -8,7 +8,8 @@ from agentic import Provider, Renderer, RendererSetup, hookimpl
 def _rich(setup: RendererSetup) -> Renderer:
     from plugins_builtin.screen.rich_screen import RichScreen
 
-    return RichScreen(setup.stdout)
+    ui = setup.settings.ui
+    return RichScreen(setup.stdout, setup.palette, ui.status, ui.reasoning == "fold", ui.debug)
 
 
 def _plain(setup: RendererSetup) -> Renderer:

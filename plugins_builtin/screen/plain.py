@@ -41,7 +41,7 @@ class Plain:
             self._stdout.write("[the answer starts again]\n")
         if isinstance(event, RunFinished):
             self._end_line()
-            if self._streams_to is not self._stdout:
+            if self._streams_to is not self._stdout and event.status != "failed":  # the command says why
                 self._stdout.write(sanitize(event.result).rstrip() + "\n")
                 self._stdout.flush()
         elif line := describe(event):

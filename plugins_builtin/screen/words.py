@@ -15,6 +15,7 @@ from agentic.events import (
     SubAgentStarted,
     ToolCalled,
     ToolResult,
+    UserSaid,
     Warned,
     WorkflowEvent,
 )
@@ -64,7 +65,9 @@ def describe(event: Event) -> str:
         case SubAgentFinished():
             return f"ends: {event.status}"
         case WorkflowEvent() if event.message:
-            return f"{event.node}: {event.message}"
+            return event.message
+        case UserSaid():
+            return f"› {event.text}"
         case Warned():
             return f"warning: {event.message}"
     return ""

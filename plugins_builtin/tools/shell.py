@@ -7,6 +7,7 @@ from contextlib import contextmanager, suppress
 from typing import Any
 
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
+from agentic.hooks.tools import PROGRESS
 
 LEAST_BYTES = 2_000  # of an output that are kept
 BYTES_A_TOKEN = 4
@@ -119,6 +120,7 @@ class Output:
         self._total = 0
 
     def add(self, chunk: bytes) -> None:
+        PROGRESS.get()(chunk.decode("utf-8", "replace"))
         self._total += len(chunk)
         room = self._half - len(self._head)
         self._head += chunk[:room]

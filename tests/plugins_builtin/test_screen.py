@@ -1,25 +1,30 @@
 """The screen, in a pseudo-terminal read by a terminal emulator; and text that would like to own it."""
 
+import itertools
 import json
 import re
 import signal
 import subprocess
 import sys
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import pyte
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from agentic.events import EndpointSeen, LlmChunk, LlmRequest, SubAgentFinished, SubAgentStarted, ToolCalled, UsageReported
+from agentic.palette import palette_for
 from agentic.sanitize import sanitize
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from plugins_builtin.screen.highlight import Highlighter
 from plugins_builtin.screen.ink import Ink
 from plugins_builtin.screen.lanes import Lanes
-from plugins_builtin.screen.rich_screen import Status
+from plugins_builtin.screen.status import Status
 from tests.children import PARTS, TASK, Model, delegating, objects
 from tests.conftest import Agentic
 from tests.terminal import terminal
@@ -41,7 +46,7 @@ def test_the_status_line_says_where_things_are_and_goes_away(server: FakeVLLM, e
     with terminal(["run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
         shown.until(lambda: "tok/s" in shown.text and "context" in shown.text and f"127.0.0.1:{server.port}" in shown.text)
         assert shown.until_ended() == 0
-        assert "tok/s" not in shown.text
+        assert "context" not in shown.text
         assert "a b c d e f" in shown.text
 
 
@@ -55,7 +60,7 @@ def seen(**values: Any) -> EndpointSeen:
 
 def test_the_status_line_tells_how_busy_the_servers_are_and_what_a_long_prompt_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("plugins_builtin.screen.rich_screen.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("plugins_builtin.screen.status.time.monotonic", lambda: now[0])
     status = Status()
     status.note(seen())
     busy = "[8001: 3 running · KV 12% · cache hits 93% · TTFT 0.21 s · 240 tok/s · ours: 1 interactive, 2 sub-agent of 8]"
@@ -143,7 +148,7 @@ def test_the_report_of_a_split_task_is_shown_once(server: FakeVLLM, env: dict[st
     with terminal(["run", TASK, "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work) as shown:
         assert shown.until_ended() == 1
         assert shown.text.count("Not done: tests.") == 1
-        assert shown.text.rstrip().splitlines()[-1].startswith("✗ gave_up")
+        assert "✗ gave_up" in shown.text.rpartition("Not done: tests.")[2]
 
 
 def test_of_several_that_ask_each_answer_goes_to_the_question_that_is_shown(
@@ -284,7 +289,98 @@ def test_ink_adds_colours_and_nothing_else_but_marks_it_consumes(pieces: list[st
     whole = Ink()
     at_once = bare(whole.feed("".join(pieces)) + whole.end())
     assert shown == at_once
-    assert shown.replace("`", "").replace("*", "") == "".join(pieces).replace("`", "").replace("*", "")
+    assert re.sub("[`*•]", "", shown) == re.sub("[`*]", "", "".join(pieces))
+
+
+def screen_after(pieces: Sequence[str], width: int) -> str:
+    """What a terminal shows of an answer that came in these pieces."""
+    seen = pyte.HistoryScreen(width, 30, history=1000)
+    ink = Ink(palette_for("dark", "utf-8", environment={"TERM": "xterm"}), lambda: (width, 30))
+    raw = "".join(ink.feed(piece) for piece in pieces) + ink.end()
+    pyte.ByteStream(seen).feed(raw.replace("\n", "\r\n").encode())
+    above = ["".join(row[i].data for i in range(width)) for row in seen.history.top]
+    return "\n".join(line.rstrip() for line in [*above, *seen.display]).rstrip()
+
+
+MARKS = [
+    "a",
+    "b ",
+    " ",
+    "`",
+    "**",
+    "*",
+    "#",
+    "- ",
+    "\n",
+    "|",
+    "|a|b|\n",
+    "|-|-|\n",
+    "```",
+    "```py\n",
+    "[x](y)",
+    '"""',
+    "한",
+    "~~~\n",
+]
+
+
+@given(st.lists(st.sampled_from(MARKS), max_size=25), st.lists(st.integers(1, 5), min_size=1, max_size=9), st.integers(7, 40))
+def test_an_answer_looks_the_same_in_whatever_pieces_it_comes(marks: list[str], sizes: list[int], width: int) -> None:
+    text, pieces = "".join(marks), []
+    for size in itertools.cycle(sizes):
+        if not text:
+            break
+        pieces.append(text[:size])
+        text = text[size:]
+    assert screen_after(pieces, width) == screen_after(["".join(marks)], width)
+
+
+ANSWER = """\
+# Head
+
+- one **bold** item
+- a [link](http://example.org/x) in `[code](not)`
+
+```python
+def add(a, b):
+    \"\"\"Adds
+    two numbers.\"\"\"
+    return a + b
+```
+
+| name | what it does | n |
+|:-----|--------------|--:|
+| add | sums **two** numbers | 12 |
+| 덧셈 | 두 수의 합 🙂 | 3 |
+
+The end.
+"""
+
+
+@pytest.mark.parametrize("width", [40, 80, 200])
+def test_a_table_is_lined_up_a_link_tells_where_it_leads_and_nothing_is_lost(width: int) -> None:
+    shown = screen_after(list(ANSWER), width)
+    rows = [line for line in shown.split("\n") if line.startswith(("╭", "│", "├", "╰"))]
+    assert len({cell_len(row) for row in rows}) == 1, shown  # all of one width, also with wide letters
+    assert "│ name │" in shown and ("두 수의 합 🙂" in shown or width == 40)
+    assert "• a link (http://example.org/x) in [code](not)" in shown.replace("\n", "") or width == 40
+    assert "|" not in shown and "**" not in shown and shown.endswith("The end.")
+
+
+def test_code_is_coloured_with_what_it_began_in() -> None:
+    colours = palette_for("dark", "utf-8", environment={"TERM": "xterm"})
+    code = Highlighter("python", colours)
+    first, second, third = (code.line(line) for line in ('x = """one', "two if", 'three""" if y else 1'))
+    assert colours.string in first and colours.keyword not in second and second.startswith(colours.string)
+    assert f"{colours.keyword}if" in third
+
+
+@given(st.sampled_from(["python", "yaml", "json", "html", "console", "diff", "rust", "nonsense", "c++"]), st.lists(st.text()))
+def test_highlighting_changes_no_character(language: str, lines: list[str]) -> None:
+    code = Highlighter(language, palette_for("dark", "utf-8", environment={"TERM": "xterm"}))
+    for line in lines:
+        line = " ".join(line.splitlines())
+        assert bare(code.line(line)) == line
 
 
 def test_plain_output_has_no_escape(agentic: Agentic, server: FakeVLLM) -> None:

@@ -1,0 +1,133 @@
+"""The status line below the text."""
+
+import time
+from collections.abc import Collection
+
+from agentic.events import (
+    EndpointSeen,
+    Event,
+    Failover,
+    LlmChunk,
+    LlmRequest,
+    ReasoningChunk,
+    Retrying,
+    RunStarted,
+    SandboxReady,
+    ToolCalled,
+    ToolResult,
+    Typed,
+    UsageReported,
+)
+from plugins_builtin.screen.words import describe, how_busy, one_line, speaker
+
+PREFILL_SHOWN_SECONDS = 1.0
+MIN_SECONDS = 0.2  # of a stream, before its speed means anything
+WAITING = "waiting for the first token"
+RETRYING = "trying again"
+PARTS = ("endpoint", "rate", "context", "time", "doing", "sandbox", "servers")
+
+
+class Status:
+    """What the status line says: endpoint, tokens a second, context used, time since the start, how busy the servers are."""
+
+    def __init__(self, parts: Collection[str] = ()) -> None:
+        self._parts = parts or PARTS
+        self._prompts = self._cached = self._measured = 0
+        self._streamed = 0.0
+        self._started = self._requested = time.monotonic()
+        self._first_chunk = 0.0
+        self._chunks = 0
+        self._endpoint = self._doing = ""
+        self._prompt = self._budget = 0
+        self._completion = 0
+        self._typed = ""
+        self._uncached = 0
+        self._waited = 0.0
+        self._prefill_rate = 0.0
+        self._seen: dict[str, EndpointSeen] = {}
+        self._sandbox = ""
+        self._retry_at = 0.0
+
+    def note(self, event: Event) -> None:
+        now = time.monotonic()
+        if speaker(event):
+            self._completion += event.completion_tokens if isinstance(event, UsageReported) else 0
+            return
+        match event:
+            case LlmChunk() | ReasoningChunk():
+                self._first_chunk = self._first_chunk or now
+                if self._waited == 0.0:
+                    self._waited = now - self._requested
+                self._chunks += 1
+                self._doing = ""
+            case LlmRequest():
+                self._requested, self._first_chunk, self._chunks, self._waited = now, 0.0, 0, 0.0
+                self._uncached = event.prompt_tokens - (self._prompt if event.prompt_tokens > self._prompt else 0)
+                self._endpoint, self._prompt, self._budget = event.endpoint, event.prompt_tokens, event.budget
+                self._doing = WAITING
+            case Failover():
+                self._endpoint = event.to
+            case Retrying():
+                self._doing, self._retry_at = RETRYING, now + event.seconds
+            case UsageReported():
+                self._prompt = event.prompt_tokens
+                self._prompts += event.prompt_tokens
+                self._cached += event.cached_tokens or 0
+                if self._first_chunk and self._chunks > 1:
+                    self._measured += event.completion_tokens
+                    self._streamed += now - self._first_chunk
+                computed = event.prompt_tokens - (event.cached_tokens or 0)
+                self._prefill_rate = computed / self._waited if self._waited and computed > 0 else self._prefill_rate
+                self._completion += event.completion_tokens
+            case ToolCalled():
+                self._doing = one_line(describe(event), 60)
+            case ToolResult():
+                self._doing = ""
+            case Typed():
+                self._typed = event.text
+            case EndpointSeen():
+                self._seen[event.endpoint] = event
+            case SandboxReady():
+                self._sandbox = f"sandbox: {event.name or 'none'}"
+            case RunStarted():
+                self._started, self._completion, self._doing, self._typed = now, 0, "", ""
+                self._prompts = self._cached = self._measured = 0
+                self._streamed = 0.0
+
+    def line(self, others: str = "") -> str:
+        """`others` are the sub-agents that work while the agent itself waits."""
+        now = time.monotonic()
+        seconds = now - self._first_chunk if self._first_chunk else 0.0
+        doing = self._waiting(now) if self._doing == WAITING else self._doing
+        if self._doing == RETRYING:
+            doing = f"{RETRYING} in {self._retry_at - now:.0f} s" if self._retry_at > now else RETRYING
+        servers = [f"[{url.rpartition(':')[2].removesuffix('/v1')}: {how_busy(seen)}]" for url, seen in sorted(self._seen.items())]
+        known = {
+            "endpoint": others or self._endpoint.removeprefix("http://"),
+            "rate": f"{self._chunks / seconds:.0f} tok/s" if seconds > MIN_SECONDS and not others else "",
+            "context": f"context {100 * self._prompt // self._budget} %" if self._budget and not others else "",
+            "time": f"{now - self._started:.0f} s",
+            "doing": "" if others else doing,
+            "sandbox": self._sandbox,
+            "servers": " · ".join(servers),
+        }
+        return " · ".join(filter(None, [self._typed, *(known.get(name, "") for name in self._parts)]))
+
+    def _waiting(self, now: float) -> str:
+        """What the server is doing before the first token, as far as it can be told."""
+        queue = self._seen[self._endpoint].waiting if self._endpoint in self._seen else 0
+        line = f", {queue} waiting" if queue else ""
+        if now - self._requested < PREFILL_SHOWN_SECONDS:
+            return WAITING + line
+        left = self._uncached / self._prefill_rate - (now - self._requested) if self._prefill_rate else 0.0
+        return f"prefilling {self._uncached:,} tokens{line}" + (f", about {left:.0f} s" if left > 0 else "")
+
+    def summary(self) -> str:
+        """What stays on the screen at the end."""
+        parts = [
+            f"{time.monotonic() - self._started:.1f} s",
+            f"{self._completion} tokens" if self._completion else "",
+            f"{self._measured / self._streamed:.0f} tok/s" if self._streamed > MIN_SECONDS else "",
+            f"{100 * self._cached // self._prompts} % from the cache" if self._cached and self._prompts else "",
+        ]
+        return "".join(f" · {part}" for part in parts if part)
