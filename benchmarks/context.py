@@ -25,6 +25,7 @@ from pathlib import Path
 import httpx2
 
 from agentic.api import load_settings, open_run
+from agentic.children.jobs import Jobs
 from agentic.core.context import Context
 from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.runtime import Runtime, safeguards_of
@@ -68,7 +69,7 @@ class Session:
         context = Context(strategy, self.runtime.llm, history, self._note, "recall")
         protocol, tier, prompts = self.runtime.build("agentic_tool_protocols", "json"), "nano", self.runtime.prompts
         sandbox = self.runtime.sandbox(safeguards_of(self.runtime.host))
-        tools = self.runtime.tools(None, None, None, sandbox)  # type: ignore[arg-type]
+        tools = self.runtime.tools(None, None, None, sandbox, Jobs())  # type: ignore[arg-type]
         specs = [tiered(tool.spec, tier) for _, tool in sorted(tools.items())]
         history.add(system_message(prompts, protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
         history.add(Opening(Workspace(ROOT), prompts, 3072).first("mend the parser", "", brief=True))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from agentic import api
+from agentic.cli.attention import Attention
 from agentic.cli.background import background
 from agentic.cli.chat_commands import Commands, Reopen, told
 from agentic.cli.loop import run
@@ -90,7 +91,8 @@ class Chat:
         self._stdout = stdout
         self._work: asyncio.Future[Any] | None = None
         self._stopped = False
-        self._typeahead = Typeahead(self._show_typed, self.stop, self._unfold)
+        self._attention = Attention(self.write, self.settings.ui.notify)
+        self._typeahead = Typeahead(self._show_typed, self.stop, self._unfold, self._looks)
         self.palette = palette_of(self.settings, sys.stderr)
         self._ask_user = Asker(self.palette, self._typeahead.feed)
         self.approver = Approver(self.settings.approval.mode or "ask", self.answer, runtime.events.emit)
@@ -125,7 +127,7 @@ class Chat:
         from agentic.cli.prompt_line import Prompt
 
         self.conversation = conversation
-        conversation.agent.context.steering = self._steer
+        conversation.agent.context.news.append(self._steer)
         await api.announce_start(self.runtime, self.session, "chat", "")
         if len(conversation.agent.history) > 1:
             self.say(f"(going on with session {self.session.id}: {self.session.metadata('title')})")
@@ -205,6 +207,7 @@ class Chat:
         except asyncio.CancelledError:
             self._stopped = True  # the screen has said so
         _leave_if_cancelled()
+        self._attention.call(f"agentic is done with: {text}")
         return not self._stopped
 
     async def interruptible(self, work: Coroutine[Any, Any, T]) -> T:
@@ -214,9 +217,11 @@ class Chat:
         self._stopped = False
         loop.add_signal_handler(signal.SIGINT, self.stop)
         try:
+            self._attention.begin()
             with self._typeahead.listening():
                 return await future
         finally:
+            self._attention.end()
             self._work = None
             if self._stopped:
                 self._typeahead.take_back()
@@ -238,8 +243,12 @@ class Chat:
 
     async def answer(self, question: Question) -> Answered:
         """Asks the user, while nobody else reads the keyboard."""
+        self._attention.call(f"agentic asks: {question.what}")
         with self._typeahead.paused():
             return await self._ask_user(question)
+
+    def _looks(self, has_focus: bool) -> None:
+        self._attention.has_focus = has_focus
 
     def _show_typed(self, text: str) -> None:
         self.runtime.events.show(Typed(text=text))

@@ -75,6 +75,7 @@ class Commands:
             "/approve": Entry(model, "[MODE] what needs a question: ask, edits, all, none", self._approve, lambda: MODES),
             "/permissions": Entry(model, "the rules that hold here", self._permissions),
             "/diff": Entry(files, "what this session changed", self._diff),
+            "/jobs": Entry(files, "[N] what runs in the background, or what it gave out; `/jobs stop N` ends it", self._jobs),
             "/undo": Entry(files, "takes back what the last turn's tools and commands did to the files", self._undo),
             "/redo": Entry(files, "does the last /undo over", self._redo),
             "/rewind": Entry(session, "[N] goes back N turns, files and conversation (without N: one)", self._rewind),
@@ -227,6 +228,19 @@ class Commands:
         shown = [difference(path, *edit) for path, edit in self._changes().items()]
         lines = [line for diff in shown for line in painted(diff, self._chat.palette)]
         self._chat.write("\n".join(lines or ["nothing is changed"]) + "\n")
+
+    async def _jobs(self, rest: str) -> None:
+        jobs, (word, _, number) = self._chat.conversation.jobs, (rest if rest.startswith("stop") else f"show {rest}").partition(" ")
+        if not number.strip():
+            lines = [f"{job.number}  {job.command}  ({job.state})" for job in jobs.all()]
+            self._chat.say("\n".join(lines) or "nothing runs in the background")
+            return
+        job = jobs.get(int(number)) if number.strip().isdigit() else None
+        if job is None:
+            raise ConfigError(f"there is no job {number}", "/jobs lists them")
+        if word == "stop":
+            await job.end()
+        self._chat.say(f"{job.last()}({job.state})")
 
     async def _undo(self, rest: str) -> None:
         since, agent = last_turn(self._session), self._chat.conversation.agent

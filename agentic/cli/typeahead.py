@@ -12,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from agentic.cli.attention import FOCUS, NO_FOCUS
+
 _KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|[\r\n])|.", re.DOTALL)
 _ERASERS = {"\x15": r".*$", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
 _UP = ("\x1b[A", "\x1bOA")
@@ -24,12 +26,14 @@ class Typeahead:
     """Reads the keyboard while a turn runs.
 
     `lines` were finished with Enter: they are for the agent at once; those `after` are for the next turn. `text` is not finished,
-    and `leaving` is what Ctrl-D asked for. `show` gets what is to be seen, `stop` is called for Escape, `unfold` for Ctrl-O.
+    and `leaving` is what Ctrl-D asked for. `show` gets what is to be seen, `stop` is called for Escape, `unfold` for Ctrl-O, and
+    `focus` when the terminal's window gains the focus, or loses it.
     """
 
     show: Callable[[str], None]
     stop: Callable[[], None] = lambda: None
     unfold: Callable[[], None] = lambda: None
+    focus: Callable[[bool], None] = lambda has_it: None
     lines: list[str] = field(default_factory=list)
     after: list[str] = field(default_factory=list)
     text: str = ""
@@ -122,6 +126,8 @@ class Typeahead:
             self._take_back_last()
         elif key == "\x1b":
             self.stop()
+        elif key in (FOCUS, NO_FOCUS):
+            self.focus(key == FOCUS)
         elif key == _SHOW_ALL:
             self.unfold()
         elif key == "\x04":

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agentic.children.jobs import Jobs
 from agentic.core.approval import Approver
 from agentic.core.call_budget import CallBudget
 from agentic.core.command_changes import CommandChanges
@@ -36,6 +37,7 @@ class AgentServices:
     prompts: Prompts
     proofs: Proofs
     snapshots: Callable[[Workspace], CommandChanges]
+    jobs: Jobs
     instructions: str = ""
     covered: frozenset[str] = frozenset()
     effort: str = ""

@@ -25,7 +25,7 @@ class Context:
     """One agent's prompts. `history` is the whole truth; what a request leaves out was declared by a `context_trimmed`.
 
     `recalls` is the tool that shows an output which was left out, "" where there is none; with `debug` each prompt is reported.
-    `steering` gives what the user said since the last request, "" for nothing: it is the end of the next one.
+    `news` give what there is to say since the last request, "" for nothing: it is the end of the next one.
     """
 
     def __init__(
@@ -50,14 +50,15 @@ class Context:
         self._trims: list[int] = []
         self._shared = 0
         self._sent: Message | None = None
-        self.steering: Callable[[], str] = lambda: ""
+        self.news: list[Callable[[], str]] = []
 
     async def request(self, make: Callable[[Sequence[Message]], ChatRequest]) -> Prepared:
         """A request within the budget, as it will be sent. Raises ContextOverflow where that cannot be."""
         budget, counter = self._llm.budget, self._llm.counter
         self._turn += 1
-        if said := self.steering():
-            self.history.say(said)
+        for tell in self.news:
+            if said := tell():
+                self.history.say(said)
         self._tell_what_is_shared()
         room = budget.prompt
         for _ in range(ATTEMPTS):

@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from agentic.children.jobs import Jobs
 from agentic.core.adapters import HOOK, Record, protocol_of
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
@@ -66,6 +67,7 @@ class Conversation:
         self._runtime = runtime
         self._protocol = protocol
         self.workspace = services.workspace
+        self.jobs = services.jobs
         self._services = services
         self.agent = agent
         self.sub_agents = sub_agents
@@ -81,6 +83,7 @@ class Conversation:
             async with open_services(runtime, session, approver) as (services, sub_agents, blackboard):
                 sub_agents.runner = runner
                 agent = Agent(services, ConversationHistory(session, blackboard), services.calls.left)
+                agent.context.news.append(services.jobs.news)
                 services.proofs.run_command = agent.tools.run_command
                 _adapt(agent, services, session, runtime.info.model, services.protocol)
                 yield cls(runtime, services, agent, sub_agents, services.protocol)
@@ -144,13 +147,14 @@ async def open_services(
     snapshots: dict[Path, CommandChanges] = {}
     sub_agents = SubAgents(settings, lambda: runtime.build("agentic_fan_outs", settings.sub_agents.fan_out))
     toolbox = Toolbox(runtime.events)
+    jobs = Jobs()
     safeguards = safeguards_of(runtime.host)
     sandbox = runtime.sandbox(safeguards)
     approver.sandbox, approver.remember = sandbox, Remember(settings)
     approver.permissions = permissions_of(settings, runtime.host, runtime.root, safeguards)
     workspace.temporary = sandbox.temporary
     workspace.grants.needs_word = approver.permissions.needs_word
-    tools = runtime.tools(SessionMemory(session, blackboard), sub_agents.delegate, toolbox.find, sandbox)
+    tools = runtime.tools(SessionMemory(session, blackboard), sub_agents.delegate, toolbox.find, sandbox, jobs)
     toolbox.open(tools, runtime.every("agentic_tool_sources"))
     background = [asyncio.ensure_future(_announce(sandbox, runtime))]
     watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
@@ -177,6 +181,7 @@ async def open_services(
             proofs=Proofs(runtime.every("agentic_checkers"), workspace, approver, runtime.events),
             snapshots=watcher,
             instructions=frozen_sections(runtime, session),
+            jobs=jobs,
             covered=covered_files(runtime),
             effort=_frozen(session, "effort", settings.llm.reasoning_effort),
             debug=settings.ui.debug,
@@ -185,6 +190,7 @@ async def open_services(
         yield services, sub_agents, blackboard
     finally:
         await toolbox.aclose()
+        await jobs.aclose()
         for task in background:
             task.cancel()
         for each in snapshots.values():

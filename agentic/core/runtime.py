@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+from agentic.children.jobs import Jobs
 from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.endpoints import Endpoints
@@ -74,6 +75,7 @@ class Runtime:
         delegate: Callable[[Plan], Awaitable[Outcome]],
         late_tools: Callable[[str], Awaitable[list[ToolSpec]]],
         sandbox: Sandbox,
+        jobs: Jobs,
     ) -> dict[str, Tool]:
         """The enabled tools by name; those that find or call late tools only where there can be any."""
         names = self.settings.tools.enabled or list(self.host.offers("agentic_tools"))
@@ -84,6 +86,7 @@ class Runtime:
             delegate=delegate,
             start=sandbox.start,
             late_tools=late_tools,
+            jobs=jobs,
             result_tokens=self.llm.budget.result,
         )
         tools = {name: self.host.build("agentic_tools", name, setup) for name in names}

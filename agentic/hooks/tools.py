@@ -11,6 +11,7 @@ from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
     from agentic.children import Child
+    from agentic.children.jobs import Jobs
     from agentic.workspace import Workspace
 
 
@@ -42,13 +43,14 @@ class Memory(Protocol):
 class ToolSetup(Setup):
     """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output)`
     starts a command as the user wants commands started: confined, with the little of the environment that it needs, and both its
-    outputs at the descriptor. `late_tools(words)` finds tools that stand in no prompt.
+    outputs at the descriptor; `jobs` are those that stay. `late_tools(words)` finds tools that stand in no prompt.
     `result_tokens` is the most that one result may take of the window: what is longer is cut, and kept for `recall`."""
 
     memory: Memory
     delegate: Callable[[Plan], Awaitable[Outcome]]
     start: "Callable[[Sequence[str], Path, int], Awaitable[Child]]"
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]]
+    jobs: "Jobs"
     result_tokens: int = 2_000
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic.children import Child, Children
+from agentic.children.jobs import Jobs
 from agentic.config import Settings
 from agentic.config.layers import Layer
 from agentic.config.options import PluginSection
@@ -45,7 +46,7 @@ def make_setup(
         "emit": nobody,
         "provider": no_provider,
         "prompt": _own_texts,
-        **(_TOOL_DEFAULTS if "memory" in kind.__dataclass_fields__ else {}),
+        **(_TOOL_DEFAULTS | {"jobs": Jobs()} if "memory" in kind.__dataclass_fields__ else {}),
         **more,
     }
     return kind(settings=settings or settings_with(), root=root, section=section, **given)

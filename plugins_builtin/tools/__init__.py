@@ -17,6 +17,7 @@ _TOOLS = {
     "share": ("memory", "Share", "tells all agents of the session a value"),
     "delegate": ("delegate", "Delegate", "gives parts of the work to sub-agents"),
     "run": ("shell", "Run", "runs a command"),
+    "job": ("job", "JobTool", "shows what a background command gave out, or stops it"),
     "find_tools": ("late", "FindTools", "finds tools that stand in no prompt"),
     "call_tool": ("late", "CallTool", "calls a tool that was found"),
 }

@@ -2,16 +2,18 @@
 
 import asyncio
 import os
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
+from agentic.children.pipe import reading
 from agentic.hooks.tools import PROGRESS
 
 LEAST_BYTES = 2_000  # of an output that are kept
 BYTES_A_TOKEN = 4
 TOKENS_OF_NOTES = 100  # what was left out, the exit code
+FIRST_SECONDS = 1.0  # that a background command is watched before the model goes on
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
 _QUIET = (
     "CI=1",
@@ -35,6 +37,7 @@ class Run:
             "properties": {
                 "command": {"type": "string"},
                 "timeout": {"type": "integer", "description": "seconds"},
+                "background": {"type": "boolean", "description": "it goes on while you do, for a server; `job` shows its output"},
                 "access": {
                     "type": "array",
                     "items": {"type": "string"},
@@ -46,9 +49,9 @@ class Run:
         },
         "execute",
         "It gives the output and the exit code; there is no input. Use it for tests, builds, linters and git, not for reading or"
-        " editing files. Each command begins in the workspace's folder. A command that starts a server must end by itself: give it"
-        " a timeout.",
-        refinements=("timeout", "access"),
+        " editing files. Each command begins in the workspace's folder. A server that others are to reach runs in the background,"
+        " with access to the network.",
+        refinements=("timeout", "background", "access"),
         runs="command",
         access="access",
     )
@@ -56,14 +59,17 @@ class Run:
     def __init__(self, setup: ToolSetup) -> None:
         self._seconds = setup.settings.tools.command_timeout
         self._start = setup.start
+        self._jobs = setup.jobs
         self._bytes = max(LEAST_BYTES, (setup.result_tokens - TOKENS_OF_NOTES) * BYTES_A_TOKEN)
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        words = ["/usr/bin/env", *_QUIET, "/bin/sh", "-c", arguments["command"]]
+        if arguments.get("background"):
+            return await self._in_background(arguments["command"], words, workspace)
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))
         output = Output(self._bytes)
         late = False
-        with _pipe_into(output) as (write_end, closed):
-            words = ["/usr/bin/env", *_QUIET, "/bin/sh", "-c", arguments["command"]]
+        with reading(output.add) as (write_end, closed):
             child = await self._start(words, workspace.root, write_end)
             os.close(write_end)
             try:
@@ -82,32 +88,14 @@ class Run:
         last = f"(stopped after {seconds} s)" if late else f"(exit code {code})"
         return ToolOutput(f"{output.text()}{last}{output.hint()}", failed=late or code != 0, exit_code=124 if late else code)
 
-
-@contextmanager
-def _pipe_into(output: "Output") -> Iterator[tuple[int, asyncio.Event]]:
-    """The write end of a pipe that is read into `output`, and the event of its end.
-
-    asyncio's own pipe would make `wait` wait for whoever holds the pipe, also long after the command.
-    """
-    loop = asyncio.get_running_loop()
-    closed = asyncio.Event()
-    read_end, write_end = os.pipe()
-    os.set_blocking(read_end, False)
-
-    def readable() -> None:
-        with suppress(BlockingIOError):
-            if chunk := os.read(read_end, 65536):
-                output.add(chunk)
-            else:
-                loop.remove_reader(read_end)
-                closed.set()
-
-    loop.add_reader(read_end, readable)
-    try:
-        yield write_end, closed
-    finally:
-        loop.remove_reader(read_end)
-        os.close(read_end)
+    async def _in_background(self, command: str, words: Sequence[str], workspace: Workspace) -> ToolOutput:
+        """Starts it; what ends within a moment is told at once."""
+        job = await self._jobs.add(command, lambda descriptor: self._start(words, workspace.root, descriptor))
+        with suppress(TimeoutError):
+            await asyncio.wait_for(job.ended.wait(), FIRST_SECONDS)
+        job.was_told = job.code is not None
+        how = f"(job {job.number}, {job.state}" + ("; `job` shows its output and stops it)" if job.code is None else ")")
+        return ToolOutput(f"{job.read()}{how}", failed=bool(job.code))
 
 
 class Output:
