@@ -156,7 +156,8 @@ class ChatRequest:
     `effort` is how long a reasoning model may think: low, medium, high, or "" for its default. `priority` below 0 is more urgent,
     for servers that schedule by it. `token_ids` asks for the tokens' numbers, without which a broken answer cannot be resumed.
     `extra` are further fields of the body, as the server names them. `purpose` says what it is for: turn, ask, batch, question (of
-    a plugin), probe, warm-up or count; it is not sent.
+    a plugin), probe, warm-up or count; it is not sent. `role` is whose work it is, of the names in `[llm.roles]`, and `endpoint`
+    where it should go; where nobody serves a role's `model`, the main one does its work. None of them is sent.
     """
 
     messages: tuple[Message, ...]
@@ -171,6 +172,8 @@ class ChatRequest:
     token_ids: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
     purpose: str = ""
+    role: str = ""
+    endpoint: str = ""
 
 
 @dataclass(frozen=True)

@@ -110,6 +110,11 @@ class Settings:
         if name == _TABLES:
             self._put(layer, _URLS, KEYS[_URLS], _urls_of(value, layer.origin))
 
+    def role(self, name: str) -> schema.Role:
+        """Which model does that work."""
+        found: schema.Role = getattr(self, f"llm.roles.{name}")
+        return found
+
     def portable(self, but: Collection[str] = ()) -> dict[str, Any]:
         """What differs from the defaults, as JSON has it, without the keys in `but`."""
         set_here = (name for name, origin in self.origins.items() if origin != "default" and name not in but)

@@ -53,6 +53,17 @@ class Llm(Section):
         return next((each for each in self.endpoint if each.url.rstrip("/") == url.rstrip("/")), Endpoint(url=url))
 
 
+class Role(Section):
+    """Which model does one kind of work: one of `[llm.roles.NAME]`."""
+
+    endpoint: str = setting("", "where it is served; empty: wherever the model is")
+    model: str = setting("", "the model; empty: what the endpoint serves")
+    effort: str = setting("", "how much it thinks; empty: as llm.reasoning_effort", choices=("", "low", "medium", "high"))
+
+
+ROLES = ("main", "small", "sub_agent", "vision")
+
+
 class Batching(Section):
     strategy: str = setting("", "which request goes where and when", "select")
     batch_size: int = setting(4, "requests in flight per endpoint to begin with", "tighten", minimum=1)
@@ -167,6 +178,7 @@ class Log(Section):
 
 SECTIONS: dict[str, type[Section]] = {
     "llm": Llm,
+    **{f"llm.roles.{name}": Role for name in ROLES},
     "batching": Batching,
     "context": Context,
     "workflow": Workflow,

@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agentic.core.prefix import PrefixGuard
+from agentic.core.roles import SMALL
 from agentic.core.service import Emit, LlmService, PluginLlm, Prepared
 from agentic.core.tokens import upper_estimate
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
@@ -110,7 +111,7 @@ class Context:
         question = Message("user", ask)
         room = budget.prompt - counter.of_tools(make(()).tools) - counter.of(question) - _LITTLE
         request = make([*self._strategy.fit(before, room, counter.of), question])  # as the turns are: their prefix is computed
-        request = replace(request, purpose="compact", max_tokens=max(_LITTLE, budget.prompt // 4))
+        request = replace(request, purpose="compact", role=SMALL, max_tokens=max(_LITTLE, budget.prompt // 4))
         (answer,) = await self._llm.gather([request], Lane.INTERACTIVE)
         if isinstance(answer, AgenticError):
             raise answer
@@ -147,7 +148,7 @@ class Context:
         except ContextOverflow:
             if not isinstance(self._strategy, Condenses):
                 raise
-            after = await self._strategy.condense(before, room, count, PluginLlm(self._llm))
+            after = await self._strategy.condense(before, room, count, PluginLlm(self._llm, SMALL))
         if list(after) == before:
             return
         self._trims = [turn for turn in self._trims if turn > self._turn - THRASH_TURNS]

@@ -20,6 +20,7 @@ from agentic.core.judge import Judge
 from agentic.core.opening import system_message
 from agentic.core.permissions import Remember
 from agentic.core.proofs import Proofs
+from agentic.core.roles import SMALL
 from agentic.core.runtime import Runtime, permissions_of, safeguards_of
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
@@ -121,6 +122,7 @@ class Conversation:
             settings,
             _limits(runtime)[1],
             PluginLlm(runtime.llm),
+            PluginLlm(runtime.llm, SMALL),
             runtime.build("agentic_complexity_estimators", settings.complexity.estimator),
             lambda: runtime.build("agentic_decomposers", settings.decomposition.strategy),
             self.sub_agents,

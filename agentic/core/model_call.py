@@ -2,8 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from agentic.core.context import Context
+from agentic.core.roles import SUB_AGENT
 from agentic.core.service import Emit, LlmService
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
@@ -35,6 +37,7 @@ class ModelCall:
         self._llm = llm
         self._context = context
         self._lane = lane
+        self._role = SUB_AGENT if lane is Lane.SUB_AGENT else ""
         self._emit = emit
         self._known = known
         self._tries = tries
@@ -65,7 +68,7 @@ class ModelCall:
                 temperature = RETRY_TEMPERATURE + 0.1 * min(broken, 5)
 
     async def _stream(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
-        prepared = await self._context.request(lambda messages: make(messages, temperature))
+        prepared = await self._context.request(lambda messages: replace(make(messages, temperature), role=self._role))
         making = AnswerBuilder()
         try:
             answer = await self._llm.answer(prepared, self._lane, self._emit, making, self._context.history.partial)

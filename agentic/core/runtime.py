@@ -15,6 +15,7 @@ from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.endpoints import Endpoints
 from agentic.core.permissions import Permissions, rules_of
+from agentic.core.roles import with_roles
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
 from agentic.core.service import LlmService
@@ -195,6 +196,7 @@ async def open_runtime(
     if any(status.distribution != DISTRIBUTION for status in host.statuses):  # ours are tested
         host.report = None
         host.inspect()
+    settings = with_roles(settings)
     run = secrets.token_hex(4)
     holder: list[Dispatcher] = []
 
@@ -226,7 +228,7 @@ async def open_runtime(
         budget = Budget(settings.context.context_window or info.window, settings.context.reserved_for_response)
         counter = TokenCounter(transport, *_tokens_for(host, info.model))
         repairs = list(_every(host, events, "agentic_output_repairs", make_setup).values())
-        llm = LlmService(settings.llm, batcher, events, budget, counter, repairs)
+        llm = LlmService(settings, batcher, events, budget, counter, repairs, prompts("picture"))
         yield Runtime(settings, host, root, events, transport, batcher, info, llm, prompts, choice, run, endpoints, make_setup)
     finally:
         await endpoints.aclose()

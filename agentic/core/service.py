@@ -6,18 +6,20 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, cast
 
-from agentic.config.schema import Llm
+from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.repetition import Repetition
+from agentic.core.roles import VISION, in_its_role, pictures, told
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, RequestRejected, StreamBroken
 from agentic.events import Event, LlmChunk, LlmRequest, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.types import Answer, ChatRequest, Delta, Message, ToolSpec
+from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpec
 from agentic.wire import AnswerBuilder
 
 KEEP_SECONDS = 1.0
@@ -51,14 +53,19 @@ class LlmService:
 
     def __init__(
         self,
-        settings: Llm,
+        settings: Settings,
         batcher: Batcher,
         events: Dispatcher,
         budget: Budget,
         counter: TokenCounter,
         repairs: Sequence[OutputRepair] = (),
+        ask_of_picture: str = "",
     ) -> None:
-        self._settings = settings
+        self._settings = settings.llm
+        self._in_its_role = partial(in_its_role, settings=settings)
+        self._sees = settings.role(VISION)
+        self._ask_of_picture = ask_of_picture
+        self._words: dict[str, str] = {}  # for pictures
         self._batcher = batcher
         self._events = events
         self.budget = budget
@@ -68,14 +75,28 @@ class LlmService:
 
     async def prepare(self, request: ChatRequest, exact: bool = True) -> Prepared:
         """`exact`: counted by the server where it can; else estimated, never under, which costs no call. Raises PluginFault."""
+        if request.role != VISION and (self._sees.model or self._sees.endpoint):
+            request = await self._in_words(request)
         stages = [("", self._with_defaults(request))]
         request = await self._events.before_request(stages[0][1], stages)
+        exact = exact and not request.role  # another model counts otherwise
         tokens = await self.counter.count(request, await self.endpoint()) if exact else self.counter.estimate(request)
         return Prepared(request, tokens, tuple(stages))
 
+    async def _in_words(self, request: ChatRequest) -> ChatRequest:
+        """The request with words in place of its pictures, of the model that sees them. Raises AgenticError."""
+        new = {name: image for name, image in pictures(request).items() if name not in self._words}
+        ask = TextPart(self._ask_of_picture)
+        asked = [ChatRequest((Message("user", (ask, image)),), role=VISION, purpose="picture") for image in new.values()]
+        for name, answer in zip(new, await self.gather(asked, Lane.INTERACTIVE) if asked else [], strict=True):
+            if isinstance(answer, AgenticError):
+                raise answer
+            self._words[name] = answer.message.text.strip()
+        return replace(request, messages=tuple(told(message, self._words) for message in request.messages))
+
     def _with_defaults(self, request: ChatRequest) -> ChatRequest:
         """What the request leaves open, as the settings say; what they leave open, as the model's profile does."""
-        settings, profile = self._settings, self.profile
+        settings, profile, request = self._settings, self.profile, self._in_its_role(request)
         sampling = {"top_p": _first(settings.top_p, profile.top_p), "seed": settings.seed}
         extra = {name: value for name, value in sampling.items() if value is not None}
         return replace(
@@ -217,8 +238,9 @@ def _first(*values: Any) -> Any:
 class PluginLlm:
     """The facade that plugins get (`agentic.Llm`): answers as text."""
 
-    def __init__(self, service: LlmService) -> None:
+    def __init__(self, service: LlmService, role: str = "") -> None:
         self._service = service
+        self._role = role
 
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None, max_tokens: int | None = None
@@ -231,10 +253,10 @@ class PluginLlm:
         held_to = None
         if schema is not None:
             held_to = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
-        requests = [
-            ChatRequest(tuple(messages), max_tokens=max_tokens, temperature=0.0, response_format=held_to, purpose="question")
-            for messages in prompts
-        ]
+        plain = ChatRequest(
+            (), max_tokens=max_tokens, temperature=0.0, response_format=held_to, purpose="question", role=self._role
+        )
+        requests = [replace(plain, messages=tuple(messages)) for messages in prompts]
         answers = await self._service.gather(requests, Lane.BACKGROUND)
         for answer in answers:
             if isinstance(answer, AgenticError):

@@ -35,6 +35,7 @@ class Workflow:
         settings: Settings,
         seconds: float,
         llm: Llm,
+        small: Llm,
         estimator: ComplexityEstimator,
         make_decomposer: Callable[[], Decomposer],
         sub_agents: SubAgents,
@@ -44,6 +45,7 @@ class Workflow:
         self._settings = settings
         self._seconds = seconds
         self._llm = llm
+        self._small = small
         self._estimator = estimator
         self._make_decomposer = make_decomposer
         self._sub_agents = sub_agents
@@ -98,7 +100,7 @@ class Workflow:
     async def _check_complexity(self) -> str:
         threshold = self._settings.sub_agents.complexity_threshold
         if threshold > 0 or not self._settings.sub_agents.enabled:
-            found = await self._estimator.estimate(self._task, self._llm)
+            found = await self._estimator.estimate(self._task, self._small)
         else:
             found = Complexity(1.0, True, ("the user wants it split (sub_agents.complexity_threshold = 0)",))
         self._complexity = found

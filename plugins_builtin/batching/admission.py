@@ -28,7 +28,7 @@ from agentic import (
 from agentic.config.schema import Endpoint as Settings
 from agentic.config.schema import Llm
 from agentic.errors import Unreachable, none_answered
-from agentic.events import EndpointSeen, Failover
+from agentic.events import EndpointSeen, Failover, Warned
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, Patience, first_answer, gathered
 from plugins_builtin.batching.endpoint import USUAL, Cost, Endpoint
 from plugins_builtin.batching.limit import MOST
@@ -67,6 +67,7 @@ class Admission:
         self._monitor = LoadMonitor(transport, self._endpoints, emit, hold_seconds)
         self._slots = Slots(self._endpoints, lambda: self._monitor.begin(self._slots))
         self._no_batches: set[str] = set()
+        self._told: set[str] = set()  # the roles that the main model has to fill
 
     def _take_up(self) -> None:
         """The endpoints that the transport has now; what is known of the others is kept, since they may come back."""
@@ -85,6 +86,7 @@ class Admission:
         request = replace(request, priority=request.priority or PRIORITIES[lane], token_ids=request.token_ids or can_resume)
         pending = PendingRequest(request, lane, Cost(request), time.monotonic() + self._hold)
         patience = Patience(request, self._retry_seconds, self._emit)
+        await self._know(request)
         while True:
             endpoint = await self._slots.take(pending)
             try:
@@ -172,7 +174,7 @@ class Admission:
             stream = await self._rest(pending, endpoint)
             resumes = stream is not None
             if stream is None:
-                stream = self._transport.stream(pending.request, endpoint.url)
+                stream = self._transport.stream(await self._as_served(pending.request, endpoint), endpoint.url)
             began = time.monotonic()
             async with aclosing(_closable(stream)) as pieces:
                 async for delta in pieces:
@@ -209,7 +211,24 @@ class Admission:
             or not self._same_model(pending, endpoint)
         ):
             return None
-        return await self._transport.resume(pending.request, pending.received, endpoint.url)
+        request = await self._as_served(pending.request, endpoint)
+        return await self._transport.resume(request, pending.received, endpoint.url)
+
+    async def _as_served(self, request: ChatRequest, endpoint: Endpoint) -> ChatRequest:
+        """The request for this endpoint: the main model does a role's work where its own is not served, which is told once."""
+        if not request.role or (endpoint.serves(request.model) and request.endpoint in ("", endpoint.url)):
+            return request
+        if request.role not in self._told:
+            self._told.add(request.role)
+            what = " at ".join(filter(None, (request.model or "the model", request.endpoint)))
+            await self._emit(Warned(message=f"llm.roles.{request.role}: {what} does not answer; the main model does its work"))
+        return request if endpoint.serves(request.model) else replace(request, model="")
+
+    async def _know(self, request: ChatRequest) -> None:
+        """Has the endpoints tell what they serve, as far as the request's role depends on it."""
+        if request.role:
+            unknown = [endpoint for endpoint in self._endpoints if endpoint.info is None and not endpoint.closed]
+            await asyncio.gather(*(self._monitor.ask_whether_back(endpoint) for endpoint in unknown))
 
     def _same_model(self, pending: PendingRequest, endpoint: Endpoint) -> bool:
         before = self._endpoint(pending.last).info
@@ -254,11 +273,13 @@ class Admission:
         assert isinstance(self._transport, SendsBatches)
         whole = Cost(requests[0])
         whole.prompt, whole.answer = sum(Cost(request).prompt for request in requests), whole.answer * len(requests)
+        await self._know(requests[0])
         pending = PendingRequest(requests[0], lane, whole, time.monotonic() + self._hold)
         endpoint = await self._slots.take(pending)
         try:
             if endpoint.url not in self._no_batches:
-                urgent = [replace(request, priority=PRIORITIES[lane]) for request in requests]
+                served = [await self._as_served(request, endpoint) for request in requests]
+                urgent = [replace(request, priority=PRIORITIES[lane]) for request in served]
                 return list(await self._transport.batch(urgent, endpoint.url))
         except AgenticError:  # a router may not know the route, and say so in any way
             self._no_batches.add(endpoint.url)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Transport
 from agentic.events import Failover
@@ -21,14 +22,16 @@ class Direct:
         size = partial = 0
         while True:
             failures: dict[str, EndpointUnavailable] = {}
-            for endpoint in self._endpoints():
+            for endpoint in sorted(self._endpoints(), key=lambda endpoint: endpoint != (request.endpoint or endpoint)):
                 if previous and (partial or endpoint != previous):
                     await self._emit(Failover(from_=previous, to=endpoint, why=why, partial=partial))
                 if partial:
                     yield Delta(restart=True)
                     partial = 0
                 try:
-                    async with aclosing(self._transport.stream(request, endpoint)) as stream:  # type: ignore[type-var]
+                    elsewhere = request.role and request.endpoint not in ("", endpoint)
+                    served = replace(request, model="") if elsewhere else request
+                    async with aclosing(self._transport.stream(served, endpoint)) as stream:  # type: ignore[type-var]
                         async for delta in stream:
                             partial += len(delta.text) + len(delta.reasoning) + len(delta.tool_calls)
                             yield delta

@@ -97,6 +97,10 @@ class Endpoint:
         """In tokens; 0 where it is not known."""
         return self.info.window if self.info else 0
 
+    def serves(self, model: str) -> bool:
+        """Whether it has this model, "" being any."""
+        return self.info is not None and (not model or model == self.info.model or model in self.info.served)
+
     def fits(self, work: Cost) -> bool:
         return not self.window or work.prompt <= self.window
 

@@ -107,7 +107,7 @@ class Slots:
         `usual` are the endpoints of most requests, none where it may not fit into all of them, and `free` those of them that have a
         slot: with many endpoints and many that wait, looking at all for each would take longer than the answers.
         """
-        if pending.failures or not usual:
+        if pending.failures or pending.request.role or not usual:
             usual = self.open_to(pending)
             free = [endpoint for endpoint in usual if endpoint.has_slot(pending.lane)]
         if not free:
@@ -126,9 +126,12 @@ class Slots:
         return self._of_one_model([endpoint for endpoint in self._endpoints if not endpoint.closed] or list(self._endpoints))
 
     def open_to(self, pending: PendingRequest) -> list[Endpoint]:
-        """Those that answer, that it fits and where it has not failed; of those with its model, where there are any."""
+        """Those that answer, that it fits and where it has not failed; of those with its role's model, or the usual one, where
+        there are any."""
         left = [endpoint for endpoint in self._endpoints if endpoint.url not in pending.failures]
         answering = [endpoint for endpoint in left if not endpoint.closed] or left
+        if pending.request.role and (serving := _in_the_role(pending.request, answering)):
+            return serving
         return self._of_one_model([endpoint for endpoint in answering if endpoint.fits(pending.work)] or answering)
 
     def _of_one_model(self, endpoints: list[Endpoint]) -> list[Endpoint]:
@@ -143,6 +146,12 @@ class Slots:
         """Gives its slot back, to the next."""
         endpoint.leave(pending.cost, pending.lane)
         self.dispatch()
+
+
+def _in_the_role(request: ChatRequest, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
+    """Those that the role of the request is for; none where its model is not served."""
+    named = [endpoint for endpoint in endpoints if endpoint.url == request.endpoint]
+    return [endpoint for endpoint in named or endpoints if endpoint.serves(request.model)] if named or request.model else []
 
 
 def _cost(pending: PendingRequest, endpoint: Endpoint) -> tuple[bool, float, int]:

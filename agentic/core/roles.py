@@ -1,0 +1,52 @@
+"""A model for each role: the main work, small questions, sub-agents, pictures."""
+
+import hashlib
+from dataclasses import replace
+
+from agentic.config import Settings
+from agentic.config.schema import ROLES, Endpoint
+from agentic.types import ChatRequest, ImagePart, Message, TextPart
+
+MAIN, SMALL, SUB_AGENT, VISION = ROLES
+
+
+def with_roles(settings: Settings) -> Settings:
+    """The settings with what `llm.roles.main` says in `llm`, and the endpoints of all roles among the endpoints."""
+    main = settings.role(MAIN)
+    settings = settings.changed("llm.model", main.model, "llm.roles.main") if main.model else settings
+    settings = settings.changed("llm.reasoning_effort", main.effort, "llm.roles.main") if main.effort else settings
+    urls = list(settings.llm.endpoints)
+    roles = [settings.role(name) for name in ROLES]
+    more = {role.endpoint: Endpoint(url=role.endpoint, model=role.model) for role in roles if role.endpoint}
+    tables = [settings.llm.of(url) for url in urls] + [table for url, table in more.items() if url not in urls]
+    if main.endpoint:
+        tables.sort(key=lambda table: table.url != main.endpoint)
+    if [table.url for table in tables] == urls:
+        return settings
+    return settings.changed("llm.endpoint", tables, "llm.roles")
+
+
+def in_its_role(request: ChatRequest, settings: Settings) -> ChatRequest:
+    """The request with the endpoint, the model and the effort of its role, where one is set; else it is the main model's."""
+    role = settings.role(request.role or MAIN)
+    if request.role in ("", MAIN) or not (role.endpoint or role.model or role.effort):
+        return replace(request, role="")
+    return replace(request, endpoint=role.endpoint, model=role.model, effort=role.effort or request.effort)
+
+
+def pictures(request: ChatRequest) -> dict[str, ImagePart]:
+    """The pictures of a request by their names."""
+    return {name_of(image): image for message in request.messages for image in message.images}
+
+
+def name_of(image: ImagePart) -> str:
+    """The same for the same bytes."""
+    return hashlib.sha256(image.data).hexdigest()
+
+
+def told(message: Message, words: dict[str, str]) -> Message:
+    """The message with words in place of its pictures."""
+    if isinstance(message.content, str):
+        return message
+    parts = [part if isinstance(part, TextPart) else TextPart(f"(A picture: {words[name_of(part)]})") for part in message.content]
+    return replace(message, content="\n\n".join(part.text for part in parts))
