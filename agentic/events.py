@@ -121,6 +121,13 @@ class ToolProgress(Event):
     text: str
 
 
+class TodoChanged(Event):
+    """What an agent says is to be done, all of it: (text, state), the state being open, doing or done."""
+
+    type = "todo_changed"
+    items: tuple[tuple[str, str], ...]
+
+
 class ApprovalAsked(Event):
     """The host puts a question to the user itself. `body` is all that is wanted, byte for byte, `digest` its SHA-256.
 

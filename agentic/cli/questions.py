@@ -36,7 +36,7 @@ class Asker:
             if not await self._show(lines):
                 return Answered("no")
             while True:
-                answer = await self._answer(question)
+                answer = await (self._answer(question) if question.choices is None else self._word(question))
                 if answer is not None:
                     return answer
 
@@ -80,6 +80,16 @@ class Asker:
             case "n" if len(key) == 1:
                 return Answered("no", await keyboard.line("  why? (for the model; Enter: no word) ") or "")
         return Answered(first=int(key)) if key[0] in numbers else Answered("no")
+
+    async def _word(self, question: Question) -> Answered:
+        """What the user says: one of the choices by its number, or anything else."""
+        choices = question.choices or ()
+        for number, choice in enumerate(choices, 1):
+            _print(f"  {self.palette.paint('bold', str(number))} {visible(choice)}")
+        said = await keyboard.line("  your answer" + (" (a number, or words)" if choices else "") + ": ")
+        if said and said.isdigit() and 0 < int(said) <= len(choices):
+            said = choices[int(said) - 1]
+        return Answered("once", said) if said else Answered("no")
 
     async def _always(self, question: Question) -> Answered | None:
         """The rules as the user leaves them, and where they hold."""

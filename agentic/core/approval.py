@@ -18,7 +18,7 @@ from agentic.core.permissions import Judgement, Permissions, Remember, Scope
 from agentic.core.questions import Answered, Ask, Edited, Place, Question, Turns, answered
 from agentic.core.rules import STRICTNESS
 from agentic.core.sandbox import NOTHING, Allowed, Sandbox
-from agentic.errors import AgenticError
+from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.tools import CALLER
 from agentic.types import Effect, ToolSpec
@@ -130,6 +130,18 @@ class Approver:
             yield
         finally:
             self.mode = mode
+
+    async def ask_user(self, what: str, choices: Sequence[str]) -> str:
+        """What the user says to a question of the model's. Raises ToolError where nobody can be asked, or nothing is said."""
+        if self._ask is None:
+            raise ToolError("nobody can be asked here: decide yourself, and say what you assumed")
+        question = Question(what, CALLER.get(), choices=tuple(choices))
+        with _stopped(self.limits.get(question.agent) if question.agent != "main" else None):
+            async with self._turns.wait(_one_of_several(question)) as place:
+                answer = await self._put_in_turn(self._ask, question, place)
+        if not answer.word and answer.reply == "no":
+            raise ToolError("the user gives no answer: decide yourself, and say what you assumed")
+        return answer.word or "yes"
 
     def free(self, effect: Effect) -> bool:
         """Whether such a call needs no question, as far as the mode says; commands are free only where something holds them."""

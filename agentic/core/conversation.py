@@ -156,7 +156,7 @@ async def open_services(
     approver.permissions = permissions_of(settings, runtime.host, runtime.root, safeguards)
     workspace.temporary = sandbox.temporary
     workspace.grants.needs_word = approver.permissions.needs_word
-    tools = runtime.tools(SessionMemory(session, blackboard), sub_agents.delegate, toolbox.find, sandbox, jobs)
+    tools = runtime.tools(SessionMemory(session, blackboard), sub_agents.delegate, toolbox.find, sandbox, jobs, approver.ask_user)
     toolbox.open(tools, runtime.every("agentic_tool_sources"))
     background = [asyncio.ensure_future(_announce(sandbox, runtime))]
     watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
@@ -168,7 +168,7 @@ async def open_services(
         protocol = await protocol_of(runtime, session)
         profile = runtime.build(HOOK, protocol).profile
         runtime.llm.profile = profile
-        toolbox.list_for(profile, settings.tools.enabled)
+        toolbox.list_for(profile, settings.tools.enabled, runtime.llm.budget.tier == "full")
         services = AgentServices(
             llm=runtime.llm,
             events=runtime.events,

@@ -16,6 +16,7 @@ class Question:
     `warnings` are what to look at. `reason` and `plugin` are those of a gate that wants it asked. `proposals` are the rules that
     "always" would add, none where there can be no always. `is_diff`: the body is one. `editable` are texts by a file's name that
     the user may change: the command, or the files as they would be. `waiting` says what other agents want to ask meanwhile.
+    With `choices` (there may be none) it is no matter of yes or no: the answer's `word` is one of them, or any other text.
     """
 
     what: str
@@ -28,11 +29,12 @@ class Question:
     is_diff: bool = False
     editable: Mapping[str, str] = field(default_factory=dict)
     waiting: tuple[str, ...] = ()
+    choices: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """A `reply` with more: the user's `word` to the model with a no, the `rules` that an always adds in place of the proposals,
+    """A `reply` with more: the user's `word` to the model, the `rules` that an always adds in place of the proposals,
     the `editable` texts as the user changed them, or `first`: which of those who wait (from 1) is to be asked before."""
 
     reply: Reply = "no"

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -77,6 +77,7 @@ class Runtime:
         late_tools: Callable[[str], Awaitable[list[ToolSpec]]],
         sandbox: Sandbox,
         jobs: Jobs,
+        ask: Callable[[str, Sequence[str]], Awaitable[str]],
     ) -> dict[str, Tool]:
         """The enabled tools by name; those that find or call late tools only where there can be any."""
         names = self.settings.tools.enabled or list(self.host.offers("agentic_tools"))
@@ -88,6 +89,7 @@ class Runtime:
             start=sandbox.start,
             late_tools=late_tools,
             jobs=jobs,
+            ask=ask,
             result_tokens=self.llm.budget.result,
         )
         tools = {name: self.host.build("agentic_tools", name, setup) for name in names}

@@ -42,11 +42,13 @@ class Toolbox:
         except AgenticError as error:
             self._events.complain(error, f"the tool source {name} could not be opened")
 
-    def list_for(self, profile: ModelProfile, named: Collection[str]) -> None:
-        """Settles which tools the model is told: those that the user `named`, else what its profile wants."""
+    def list_for(self, profile: ModelProfile, named: Collection[str], has_room: bool = True) -> None:
+        """Settles which tools the model is told: those that the user `named`, else what its profile wants and has room."""
 
         def told(tool: Tool) -> bool:
             name = tool.spec.name
+            if tool.spec.roomy and not has_room:
+                return name in named
             return name in named or (name in profile.tools if tool.spec.opt_in else name not in profile.instead_of)
 
         self.listed = {name: tool for name, tool in self.all.items() if told(tool)}

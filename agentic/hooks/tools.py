@@ -43,7 +43,8 @@ class Memory(Protocol):
 class ToolSetup(Setup):
     """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output)`
     starts a command as the user wants commands started: confined, with the little of the environment that it needs, and both its
-    outputs at the descriptor; `jobs` are those that stay. `late_tools(words)` finds tools that stand in no prompt.
+    outputs at the descriptor; `jobs` are those that stay. `ask(question, choices)` gives the user's answer, and raises ToolError
+    where nobody can be asked. `late_tools(words)` finds tools that stand in no prompt.
     `result_tokens` is the most that one result may take of the window: what is longer is cut, and kept for `recall`."""
 
     memory: Memory
@@ -51,6 +52,7 @@ class ToolSetup(Setup):
     start: "Callable[[Sequence[str], Path, int], Awaitable[Child]]"
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]]
     jobs: "Jobs"
+    ask: Callable[[str, Sequence[str]], Awaitable[str]]
     result_tokens: int = 2_000
 
 

@@ -99,6 +99,10 @@ async def _no_late_tools(words: str) -> list[ToolSpec]:
     return []
 
 
+async def _nobody_to_ask(question: str, choices: Sequence[str]) -> str:
+    raise ToolError("nobody can be asked in this test")
+
+
 class _Alone(Child):
     """A command without a sandbox; its keeper ends with it."""
 
@@ -119,4 +123,5 @@ _TOOL_DEFAULTS: dict[str, Any] = {
     "delegate": _no_sub_agents,
     "start": _start,
     "late_tools": _no_late_tools,
+    "ask": _nobody_to_ask,
 }

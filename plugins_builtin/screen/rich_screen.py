@@ -26,6 +26,7 @@ from agentic.events import (
     RunStarted,
     SubAgentFinished,
     SubAgentStarted,
+    TodoChanged,
     ToolCalled,
     ToolProgress,
     ToolResult,
@@ -82,6 +83,8 @@ class RichScreen:
         self._calls: dict[tuple[str, str], str] = {}
         self._tail = ""  # of what the running command gives out
         self._folded: Sequence[str] = ()
+        self._todo_rows = 0  # of the list of steps, while it is what was written last
+        self._current = self._shown_otherwise = ("", "")
 
     def handle(self, event: Event) -> None:
         self._status.note(event)
@@ -103,9 +106,14 @@ class RichScreen:
                 self._said = []
             case ToolCalled():
                 self._calls[event.agent, event.id] = who + describe(event)
+                self._current = event.agent, event.id
                 self._tail = "" if not name else self._tail
             case ToolProgress():
                 self._progress(event, name)
+            case TodoChanged() if not name:
+                self._todo(event)
+            case ToolResult() if (event.agent, event.id) == self._shown_otherwise and not event.failed:
+                self._calls.pop((event.agent, event.id), None)
             case ToolResult():
                 self._result(event, name)
             case ApprovalAsked():
@@ -184,6 +192,26 @@ class RichScreen:
         lines = [f"  {self._palette.paint('dim', sanitize(line))}" for line in event.text.rstrip().split("\n")[:-1]]
         return self._shortened(lines, lines[-OUTPUT_LINES:])
 
+    def _todo(self, event: TodoChanged) -> None:
+        """One block; while nothing came after it, it changes in place."""
+        marks = {
+            "open": self._palette.mark("☐", "[ ]"),
+            "doing": self._palette.mark("▸", "[>]"),
+            "done": self._palette.mark("☑", "[x]"),
+        }
+        roles = {"open": "plain", "doing": "bold", "done": "dim"}
+        lines = [
+            self._palette.paint(roles.get(state, "plain"), f"  {marks.get(state, ' ')} {one_line(text)}")
+            for text, state in event.items
+        ]
+        self._shown_otherwise = self._current
+        back = f"\x1b[{self._todo_rows}A\r" if 0 < self._todo_rows < self._console.height - 1 else ""
+        self._end_text()
+        if back:
+            self._write(back)
+        self._print([Text.from_ansi(line) for line in lines])
+        self._todo_rows = len(lines)
+
     def _shortened(self, lines: Sequence[str], shown: Sequence[str]) -> list[str]:
         if len(lines) == len(shown):
             return list(shown)
@@ -242,6 +270,7 @@ class RichScreen:
         self._print([Text.from_ansi(self._palette.paint("dim", f"(thought {len(text.split())} words: Ctrl-O)"))])
 
     def _write(self, text: str) -> None:
+        self._todo_rows = 0 if text else self._todo_rows
         self._out.write(_ERASE_BELOW + text)
         self._out.flush()
 

@@ -13,6 +13,7 @@ from agentic.events import (
     SandboxReady,
     SubAgentFinished,
     SubAgentStarted,
+    TodoChanged,
     ToolCalled,
     ToolResult,
     UserSaid,
@@ -66,6 +67,10 @@ def describe(event: Event) -> str:
             return f"ends: {event.status}"
         case WorkflowEvent() if event.message:
             return event.message
+        case TodoChanged():
+            done = sum(state == "done" for _, state in event.items)
+            doing = next((text for text, state in event.items if state == "doing"), "")
+            return f"{done} of {len(event.items)} steps done" + (f"; now: {doing}" if doing else "")
         case UserSaid():
             return f"› {event.text}"
         case Warned():

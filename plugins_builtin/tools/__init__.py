@@ -18,6 +18,8 @@ _TOOLS = {
     "delegate": ("delegate", "Delegate", "gives parts of the work to sub-agents"),
     "run": ("shell", "Run", "runs a command"),
     "job": ("job", "JobTool", "shows what a background command gave out, or stops it"),
+    "todo": ("talk", "Todo", "keeps a list of what is to be done"),
+    "ask_user": ("talk", "AskUser", "asks the user"),
     "find_tools": ("late", "FindTools", "finds tools that stand in no prompt"),
     "call_tool": ("late", "CallTool", "calls a tool that was found"),
 }

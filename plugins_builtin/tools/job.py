@@ -17,7 +17,7 @@ class JobTool:
             "additionalProperties": False,
         },
         "read",  # it was approved when it was started
-        opt_in=True,
+        roomy=True,
     )
 
     def __init__(self, setup: ToolSetup) -> None:

@@ -183,7 +183,7 @@ def test_a_missing_vocabulary_is_said_and_never_fetched(tmp_path: Path, monkeypa
 # The fixed part of a prompt.
 
 
-def all_tools() -> list[ToolSpec]:
+def all_tools(tier: str) -> list[ToolSpec]:
     """Those of every run; the ones for late tools stand in a prompt only where there are any."""
     host = Host()
 
@@ -191,7 +191,7 @@ def all_tools() -> list[ToolSpec]:
         return make_setup(ToolSetup)
 
     specs = [host.build("agentic_tools", name, setup).spec for name in sorted(host.offers("agentic_tools"))]
-    return [spec for spec in specs if not (spec.finds or spec.calls or spec.opt_in)]
+    return [spec for spec in specs if not (spec.finds or spec.calls or spec.opt_in or (spec.roomy and tier != "full"))]
 
 
 def protocol_named(name: str) -> ToolProtocol:
@@ -205,11 +205,11 @@ def protocol_named(name: str) -> ToolProtocol:
     return protocol
 
 
-def told_to(name: str) -> list[ToolSpec]:
+def told_to(name: str, tier: str) -> list[ToolSpec]:
     """The tools that stand in the prompt of models with that protocol."""
     profile = protocol_named(name).profile
     patch = [ApplyPatch.spec] if "apply_patch" in profile.tools else []
-    return [spec for spec in all_tools() if spec.name not in profile.instead_of] + patch
+    return [spec for spec in all_tools(tier) if spec.name not in profile.instead_of] + patch
 
 
 @pytest.mark.parametrize(("tier", "most"), [("nano", 700), ("small", 1500), ("full", 4000)])
@@ -218,7 +218,7 @@ def test_system_text_and_tools_keep_to_their_tier(tier: str, most: int, protocol
     """Counted with gpt-oss's vocabulary, tools as the JSON that templates make of them (harmony's own form is shorter)."""
     openai_harmony = pytest.importorskip("openai_harmony")
     encoding = openai_harmony.load_harmony_encoding(openai_harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
-    specs = [tiered(spec, tier) for spec in told_to(protocol)]
+    specs = [tiered(spec, tier) for spec in told_to(protocol, tier)]
     kind = protocol_named(protocol)
     system = system_message(PROMPTS, kind, specs, tier, "")
     sent = kind.request(ChatRequest((system,)), specs)
@@ -230,7 +230,7 @@ def test_system_text_and_tools_keep_to_their_tier(tier: str, most: int, protocol
 def test_a_first_request_in_this_repository(tier: str, most: int, room: int) -> None:
     openai_harmony = pytest.importorskip("openai_harmony")
     encoding = openai_harmony.load_harmony_encoding(openai_harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
-    specs = [tiered(spec, tier) for spec in all_tools()]
+    specs = [tiered(spec, tier) for spec in all_tools(tier)]
     texts = [
         system_message(PROMPTS, protocol_named("native"), specs, tier, "").text,
         Opening(Workspace(ROOT), PROMPTS, room).first("fix the bug", "", brief=False).text,
