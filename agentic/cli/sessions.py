@@ -64,9 +64,11 @@ def show(name: str) -> None:
 @command.command()
 @click.argument("name", metavar="ID")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True)
+@click.option("--html", "form", flag_value="html", help="A page for a browser: the same as --format html.")
 @click.option("-o", "path", type=click.Path(path_type=Path), help="A file instead of the standard output.")
 def export(name: str, form: str, path: Path | None) -> None:
-    """Writes a session as JSONL (every record) or Markdown (the conversation)."""
+    """Writes a session as JSONL (every record), Markdown or a page (the conversation). For example: agentic sessions export ID
+    --html -o session.html"""
     with closing(session_store().read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
         for part in FORMATS[form](session):
             file.write((sanitize(part) if file.isatty() else part) + "\n")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from agentic.errors import ConfigError
 from agentic.sessions.messages import from_record
+from agentic.sessions.page import as_html
 from agentic.sessions.session import Record, Session
 
 
@@ -65,4 +66,8 @@ def _block(text: str) -> str:
     return f"{ticks}\n{text}\n{ticks}"
 
 
-FORMATS: Mapping[str, Callable[[Session], Iterator[str]]] = {"jsonl": as_jsonl, "markdown": as_markdown}
+FORMATS: Mapping[str, Callable[[Session], Iterator[str]]] = {
+    "jsonl": as_jsonl,
+    "markdown": as_markdown,
+    "html": as_html,
+}
