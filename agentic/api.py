@@ -20,12 +20,13 @@ from agentic.core.approval import Approver
 from agentic.core.command_changes import take_up_interrupted
 from agentic.core.questions import Answered, Ask, Reply
 from agentic.core.questions import Question as Question
-from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, launchers_of, open_runtime, safeguards_of
+from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, find_servers, launchers_of, open_runtime, safeguards_of
 from agentic.core.runtime import Screen as Screen
 from agentic.core.sandbox import Sandbox
 from agentic.errors import AgenticError
 from agentic.events import Event, RunFinished, RunStarted
 from agentic.folders import cache_folder, state_folder
+from agentic.hooks.transport import Found
 from agentic.logs import start_logging
 from agentic.plugins import host_of
 from agentic.sessions import Session, SessionStore
@@ -90,6 +91,11 @@ async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[S
         session.close()
         if empty:
             store.remove(session.id)
+
+
+async def found_servers(settings: Settings) -> list[Found]:
+    """The servers that run on this machine, as far as the installed transports know any."""
+    return await find_servers(settings, host_of(settings))
 
 
 def session_store() -> SessionStore:

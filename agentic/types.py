@@ -270,7 +270,10 @@ class EndpointInfo:
 
 @dataclass(frozen=True)
 class EndpointLoad:
-    """What an endpoint says of itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens)."""
+    """What an endpoint says of itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens).
+
+    `first_tokens` counts the answers that began, `first_token_seconds` is what all of them together took for it.
+    """
 
     running: int
     waiting: int
@@ -280,6 +283,8 @@ class EndpointLoad:
     cached_tokens: int = 0
     generated_tokens: int = 0
     block: int = 0
+    first_tokens: int = 0
+    first_token_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

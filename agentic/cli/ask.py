@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from agentic import api
+from agentic.cli.first_run import settled
 from agentic.cli.start import run_to_end, screen_of
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
@@ -27,6 +28,7 @@ ASK_RETRY_SECONDS = 20.0  # somebody waits for one answer
 @common_options
 def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> int:
     """One streamed answer, no tools. Standard input is appended to PROMPT. For example: git diff | agentic ask "review this"."""
+    settings = settled(settings)
     text = "\n\n".join(part for part in (prompt, _standard_input()) if part)
     if not text.strip():
         raise ConfigError("nothing was asked", "agentic ask PROMPT, or pipe a text into it")

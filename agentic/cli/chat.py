@@ -15,6 +15,7 @@ from agentic import api
 from agentic.cli.attention import Attention
 from agentic.cli.background import background
 from agentic.cli.chat_commands import Commands, Reopen, told
+from agentic.cli.first_run import settled
 from agentic.cli.loop import run
 from agentic.cli.questions import Asker
 from agentic.cli.start import interruptible, palette_of, screen_of
@@ -50,6 +51,7 @@ def command(root: Path, settings: Settings, resume: str) -> int:
     """A conversation with tools in this folder. /help lists its commands. For example: agentic --continue"""
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("chat needs a terminal", "agentic ask PROMPT, or agentic run TASK, work without one")
+    settings = settled(settings)
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the conversation
     try:
         return run(interruptible(_chat(root, settings, stdout, resume), (signal.SIGTERM, signal.SIGHUP)))

@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from agentic import api
+from agentic.cli.first_run import settled
 from agentic.cli.start import asker, run_to_end, screen_of
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
@@ -18,6 +19,7 @@ from agentic.errors import ConfigError
 @common_options
 def command(root: Path, settings: Settings, task: str, resume: str) -> int:
     """Does TASK in this folder: edits files, runs commands, checks the outcome. For example: agentic run "fix the failing test"."""
+    settings = settled(settings)
     if not task.strip():
         raise ConfigError("there is no task", 'agentic run "fix the failing test"')
     screen = screen_of(settings, sys.stdout)

@@ -24,11 +24,11 @@ from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answ
 from agentic.events import Event
 from agentic.extras import DISTRIBUTION
 from agentic.folders import state_folder
-from agentic.hooks import Setup
+from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.screen import Renderer, RendererSetup
 from agentic.hooks.tools import Memory, Tool, ToolSetup
-from agentic.hooks.transport import Transport
+from agentic.hooks.transport import Found, Transport
 from agentic.palette import PLAIN, Palette
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
@@ -270,7 +270,7 @@ async def _transport(
     named = settings.origins["llm.endpoints"] != "default"
     for _, name in sorted(offers):
         if failures:
-            question = _instead(failures, name, host.offers(hook)[name].record.summary)
+            question = _instead(failures, name, host.offers(hook)[name].record, settings)
             if not await on_daemon_thread(partial(confirm, question)):
                 break
         transport: Transport = host.build(hook, name, make_setup)
@@ -284,8 +284,22 @@ async def _transport(
     raise none_answered(failures)
 
 
-def _instead(failures: Mapping[str, AgenticError], name: str, summary: str) -> str:
-    return f"Nothing answers at {' or '.join(failures)}. Use {name} instead ({summary})?"
+def _instead(failures: Mapping[str, AgenticError], name: str, provider: Provider[Transport], settings: Settings) -> str:
+    cost = provider.cost(settings) if provider.cost else ""
+    what = f"{provider.summary}; {cost}" if cost else provider.summary
+    return f"Nothing answers at {' or '.join(failures)}. Use {name} instead ({what})?"
+
+
+async def find_servers(settings: Settings, host: Host) -> list[Found]:
+    """What the transports find on this machine; one that fails finds nothing."""
+    found: list[Found] = []
+    for offer in host.offers("agentic_transports").values():
+        if offer.record.find is not None:
+            try:
+                found += await offer.record.find(settings)
+            except FAULTS:
+                continue
+    return found
 
 
 async def _silent_endpoints(transport: Transport) -> dict[str, AgenticError]:

@@ -3,7 +3,7 @@
 Provider hooks are sync, called once, and return named records; event hooks (`events.py`) are called while a run goes on.
 """
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
@@ -13,6 +13,7 @@ import pluggy
 if TYPE_CHECKING:
     from agentic.config import Settings
     from agentic.events import Event
+    from agentic.hooks.transport import Found
 
 PROJECT = "agentic"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -50,7 +51,8 @@ class Provider(Generic[T]):
     One provider of a hook is the `default`, selected where the settings name none; one that `stands_in` takes over where the
     selected one cannot be made or fails. `replaces` is the plugin whose provider of the same name this one takes the place of.
     `automatic` is a transport's place in what `llm.transport = "auto"` tries, 0 for never; `flag` an option of the command line
-    that selects it, whose value goes to the plugin's own key `flag_key`.
+    that selects it, whose value goes to the plugin's own key `flag_key`. A transport's `find(settings)` gives the servers that run
+    on this machine, `cost(settings)` what it has to do before it works for the first time, "" for nothing.
     """
 
     name: str
@@ -62,6 +64,8 @@ class Provider(Generic[T]):
     automatic: int = 0
     flag: str = ""
     flag_key: str = ""
+    find: "Callable[[Settings], Awaitable[Sequence[Found]]] | None" = None
+    cost: "Callable[[Settings], str] | None" = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Any
 
 from agentic import AgenticError, ReportsLoad, Transport
 from agentic.events import EndpointSeen
+from agentic.running import Board
 from plugins_builtin.batching.endpoint import Endpoint
 from plugins_builtin.batching.slots import Slots
 
@@ -29,6 +30,7 @@ class LoadMonitor:
         self._turn_seconds = min(hold_seconds or POLL_SECONDS, POLL_SECONDS)
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = False
+        self._board = Board()
 
     def begin(self, slots: Slots) -> None:
         if not self._running:
@@ -50,10 +52,13 @@ class LoadMonitor:
                 slots.dispatch()
         finally:
             self._running = False
+            self._board.remove()
 
     async def _look_at(self, endpoint: Endpoint) -> None:
         await self.load_of(endpoint)
-        await self._tell(endpoint.seen())
+        seen = endpoint.seen()
+        self._board.put(endpoint.url, seen.lanes)
+        await self._tell(seen)
 
     async def stop(self) -> None:
         """Ends whatever runs."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import Command, Options, Provider, Setup, Transport, hookimpl
+from agentic import Command, Options, Provider, Settings, Setup, Transport, hookimpl
 
 
 def _make(setup: Setup) -> Transport:
@@ -11,9 +11,20 @@ def _make(setup: Setup) -> Transport:
     return LocalTransport(setup.options)
 
 
+def _cost(settings: Settings) -> str:
+    """What it would fetch."""
+    from plugins_builtin.local.models import MODELS, model_path
+
+    model = MODELS.get(settings.section("llm.local").model)
+    if model is None or model_path(model.name).exists():
+        return ""
+    return f"fetches {model.name} once, {model.size / 1e9:.1f} GB"
+
+
 @hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
-    yield Provider("local", "llama.cpp in the process (the extra `local`)", _make, automatic=2, flag="--local", flag_key="model")
+    summary = "llama.cpp in the process (the extra `local`)"
+    yield Provider("local", summary, _make, automatic=2, flag="--local", flag_key="model", cost=_cost)
 
 
 @hookimpl

@@ -1,8 +1,9 @@
 """The streaming transport to vLLM, and to whatever else speaks its Chat Completions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from agentic import Command, Options, Provider, Setup, Transport, hookimpl
+from agentic import Command, Options, Provider, Settings, Setup, Transport, hookimpl
+from agentic.hooks.transport import Found
 
 
 def _make(setup: Setup) -> Transport:
@@ -11,9 +12,15 @@ def _make(setup: Setup) -> Transport:
     return VllmTransport(setup.settings.llm, setup.options)
 
 
+async def _find(settings: Settings) -> Sequence[Found]:
+    from plugins_builtin.vllm.found import find
+
+    return await find(settings)
+
+
 @hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
-    yield Provider("vllm", "streams from one or more vLLM endpoints", _make, automatic=1)
+    yield Provider("vllm", "streams from one or more vLLM endpoints", _make, automatic=1, find=_find)
 
 
 @hookimpl
@@ -25,4 +32,5 @@ def agentic_options() -> Options:
 def agentic_commands() -> Iterable[Command]:
     yield Command("doctor", "what is wrong with the servers, and the line that mends it", "plugins_builtin.vllm.doctor:doctor")
     yield Command("bench", "what the servers can do, and what to set", "plugins_builtin.vllm.bench.command:bench")
+    yield Command("top", "the servers, live: load, cache, speed, yours and other clients'", "plugins_builtin.vllm.top:top")
     yield Command("serve", "prints or runs the vllm serve lines for this configuration", "plugins_builtin.vllm.serve:serve")

@@ -32,4 +32,6 @@ def read_metrics(text: bytes) -> EndpointLoad:
         cached_tokens=int(values[b"prefix_cache_hits_total"]),
         generated_tokens=int(values[b"generation_tokens_total"]),
         block=block,
+        first_tokens=int(values[b"time_to_first_token_seconds_count"]),
+        first_token_seconds=values[b"time_to_first_token_seconds_sum"],
     )

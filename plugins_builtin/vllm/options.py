@@ -5,5 +5,8 @@ from agentic import Section, setting
 
 class VllmOptions(Section):
     enable_prefix_caching: bool = setting(True, "what `agentic serve` writes", "select")
+    ports: tuple[str, ...] = setting(
+        ("8001", "8002", "8000", "8080", "11434", "1234"), "of this machine, at which servers are looked for where none is named"
+    )
     prefix_cache_size: int = setting(1024, "tokens of the common prefix that stay stable", "select", minimum=1)
     common_prefixes: tuple[str, ...] = setting(("system_prompt", "workflow_context"), "what the prompt keeps stable", "select")

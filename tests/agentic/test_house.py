@@ -16,7 +16,21 @@ from agentic.plugins import Host
 from agentic.plugins.doors import DOORS
 
 ROOT = Path(__file__).parents[2]
-GROUND = {"children", "extras", "types", "events", "diff", "errors", "files", "folders", "palette", "sanitize", "threads", "logs"}
+GROUND = {
+    "children",
+    "extras",
+    "types",
+    "events",
+    "diff",
+    "errors",
+    "files",
+    "folders",
+    "palette",
+    "running",
+    "sanitize",
+    "threads",
+    "logs",
+}
 # Who a part of the host may import, besides itself.
 _BELOW_CORE = GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions"}
 MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {

@@ -1,0 +1,64 @@
+"""What the runs of this user on this machine have in flight now: each process keeps one small file, as long as it runs."""
+
+import contextlib
+import json
+import os
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentic.folders import state_folder
+
+FRESH_SECONDS = 5.0  # an older file is of a process that was killed, or has nothing in flight
+_PAUSE = 0.4  # between two writings
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """Of one process: requests in flight by endpoint and lane."""
+
+    process: int
+    lanes: Mapping[str, Mapping[str, int]]
+
+
+class Board:
+    """This process's file."""
+
+    def __init__(self) -> None:
+        self._path = _folder() / f"{os.getpid()}.json"
+        self._lanes: dict[str, Mapping[str, int]] = {}
+        self._written = 0.0
+
+    def put(self, endpoint: str, lanes: Mapping[str, int]) -> None:
+        """What is in flight there now. A folder that cannot be written costs nothing but this."""
+        self._lanes[endpoint] = dict(lanes)
+        if time.monotonic() - self._written < _PAUSE:
+            return
+        self._written = time.monotonic()
+        with contextlib.suppress(OSError):
+            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            fresh = self._path.with_suffix(".new")
+            fresh.write_text(json.dumps(self._lanes))
+            fresh.replace(self._path)
+
+    def remove(self) -> None:
+        """It is over."""
+        with contextlib.suppress(OSError):
+            self._path.unlink(missing_ok=True)
+
+
+def running() -> list[Work]:
+    """What all processes have in flight."""
+    found = []
+    for path in sorted(_folder().glob("*.json")):
+        try:
+            if time.time() - path.stat().st_mtime < FRESH_SECONDS:
+                found.append(Work(int(path.stem), json.loads(path.read_text())))
+        except (OSError, ValueError):
+            continue
+    return found
+
+
+def _folder() -> Path:
+    return state_folder() / "running"
