@@ -34,7 +34,7 @@ class Terminal:
         self.slave = slave
         self.process = subprocess.Popen(
             [sys.executable, "-m", "agentic", *arguments],
-            cwd=cwd, env={"TERM": "xterm-256color", "COLORFGBG": "15;0"} | env | TERM, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            cwd=cwd, env={"TERM": "xterm-256color", "COLORFGBG": "15;0"} | env | TERM | {"COLUMNS": "80"}, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=self._as_a_shell_does,
         )  # fmt: skip
 

@@ -145,6 +145,7 @@ class Chat:
             self.settings.ui.editing,
             self._unfold,
         )
+        self.runtime.events.on_screen = prompt.above
         self._typeahead.text = self.session.metadata(DRAFT) + self._typeahead.text
         with self._typeahead.owning_the_keyboard():
             try:

@@ -180,7 +180,7 @@ class Commands:
 
     async def _model(self, name: str) -> None:
         if name:
-            raise Reopen(self._chat.settings.changed("llm.model", name, "/model"), self._session.id)
+            raise Reopen(self._chat.settings.changed("llm.model", name, "/model"), self._kept_session)
         info = self._runtime.info
         lines = [f"{info.model} at {info.url}"]
         for url in self._runtime.transport.endpoints:
@@ -198,7 +198,7 @@ class Commands:
         if not url:
             return await self._model("")
         settings = self._chat.settings.changed("llm.endpoints", [url], "/endpoint").changed("llm.model", "", "/endpoint")
-        raise Reopen(settings.changed("llm.transport", "auto", "/endpoint"), self._session.id)
+        raise Reopen(settings.changed("llm.transport", "auto", "/endpoint"), self._kept_session)
 
     async def _effort(self, effort: str) -> None:
         if not effort:
@@ -207,7 +207,7 @@ class Commands:
         if effort not in EFFORTS:
             raise ConfigError(f"there is no effort {effort!r}", f"choose from {', '.join(EFFORTS)}")
         self._session.set_metadata("frozen:effort", effort)
-        raise Reopen(self._chat.settings.changed("llm.reasoning_effort", effort, "/effort"), self._session.id)
+        raise Reopen(self._chat.settings.changed("llm.reasoning_effort", effort, "/effort"), self._kept_session)
 
     async def _approve(self, mode: str) -> None:
         if mode and mode not in MODES:
@@ -275,6 +275,11 @@ class Commands:
         except ChangedSince as error:
             question = Question(f"{what} although these changed since: {', '.join(error.paths)}")
             return change(True) if (await self._chat.answer(question)).reply != "no" else []
+
+    @property
+    def _kept_session(self) -> str:
+        """To go on with; "" where nothing was said yet, since such a session is not kept."""
+        return self._session.id if self._session.metadata("title") else ""
 
     @property
     def _space(self) -> Workspace:

@@ -50,16 +50,20 @@ async def quiet(typed: Callable[[bytes], None]) -> None:
         typed(os.read(sys.stdin.fileno(), count))
 
 
-async def key(allowed: str) -> str:
+async def key(allowed: str, is_over: Callable[[], bool] = lambda: False) -> str:
     """The next of these keys that is pressed by itself, in lower case, with a newline behind it where Enter came along.
 
-    Escape is one that nothing follows; it is also what a terminal gives that is gone.
+    Escape is one that nothing follows; it is also what a terminal gives that is gone. "" once `is_over`.
     """
-    while True:
-        pressed = (await _byte()).decode("latin-1").lower()
+    while not is_over():
+        try:
+            pressed = (await asyncio.wait_for(_byte(), QUIET_SECONDS)).decode("latin-1").lower()
+        except TimeoutError:
+            continue
         rest = os.read(sys.stdin.fileno(), count).decode("latin-1") if (count := _waiting()) else ""
         if pressed in allowed and not rest.strip():  # else it is the first letter of a word, an arrow, a function key
             return pressed + ("\n" if rest else "")
+    return ""
 
 
 async def line(prompt: str, text: str = "") -> str | None:

@@ -62,7 +62,6 @@ class Prompt:
             completer=completer,
             complete_while_typing=Condition(lambda: completer.helps(get_app().current_buffer.document)),
             complete_in_thread=True,
-            enable_open_in_editor=True,
             tempfile_suffix=".md",
             editing_mode=EditingMode.VI if editing == "vi" else EditingMode.EMACS,
             prompt_continuation="  ",
@@ -86,6 +85,13 @@ class Prompt:
         finally:
             output.write_raw(_AS_BEFORE)
             output.flush()
+
+    def above(self, draw: Callable[[], None]) -> None:
+        """Has what `draw` writes stand above the line, while one is read."""
+        if self._session.app.is_running:
+            self._session.app.create_background_task(_drawn(draw))
+        else:
+            draw()
 
     @property
     def draft(self) -> str:
@@ -140,6 +146,7 @@ class Prompt:
             event.app.exit(exception=EditLast())
 
         @keys.add("c-g")
+        @keys.add("c-x", "c-e")
         def _(event: KeyPressEvent) -> None:
             buffer = event.current_buffer
             buffer.text = self.unfolded(buffer.text)
@@ -147,7 +154,7 @@ class Prompt:
 
         @keys.add("c-o")
         def _(event: KeyPressEvent) -> None:
-            _show_above(event, unfold)
+            unfold()
 
         @keys.add(Keys.BracketedPaste)
         def _(event: KeyPressEvent) -> None:
@@ -156,13 +163,8 @@ class Prompt:
         return keys
 
 
-def _show_above(event: KeyPressEvent, unfold: Callable[[], None]) -> None:
-    """What `unfold` writes stands above the line."""
-
-    async def show() -> None:
-        await run_in_terminal(unfold)
-
-    event.app.create_background_task(show())
+async def _drawn(draw: Callable[[], None]) -> None:
+    await run_in_terminal(draw)
 
 
 def _complete(buffer: Buffer) -> None:

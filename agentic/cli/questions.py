@@ -3,7 +3,6 @@
 import asyncio
 import os
 import re
-import shutil
 import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
@@ -30,7 +29,7 @@ class Asker:
     typed: Callable[[bytes], None] = lambda data: None
 
     async def __call__(self, question: Question) -> Answered:
-        lines = [piece for line in shown(question, self.palette) for piece in _folded(line, shutil.get_terminal_size().columns)]
+        lines = [piece for line in shown(question, self.palette) for piece in _folded(line, _size().columns)]
         with keyboard.single_keys():
             await keyboard.quiet(self.typed)
             if not await self._show(lines):
@@ -42,7 +41,7 @@ class Asker:
 
     async def _show(self, lines: list[str]) -> bool:
         """All of it, a page at a time; False where the user has seen enough to say no."""
-        room = max(4, shutil.get_terminal_size().lines - 4)
+        room = max(4, _size().lines - 4)
         start = 0
         while start < len(lines):
             _print("\n".join(lines[start : start + room]))
@@ -61,13 +60,16 @@ class Asker:
         what = {"y": "yes", "N": "no, with a word if you like"}
         what |= {"a": "always"} if question.proposals else {}
         what |= {"e": "edit it first"} if question.editable else {}
-        for number, waiting in enumerate(question.waiting[:9], 1):
-            _print(self.palette.paint("dim", f"  {number}: {visible(waiting)[:100]}"))
-        what |= {"1": "another one first"} if question.waiting else {}
-        _prompt(f"  {self.palette.paint('dim', ' · '.join(f'{key} {word}' for key, word in what.items()))}\n")
-        _prompt(f"  allow? [{'/'.join(what)}] ")
-        numbers = "123456789"[: len(question.waiting)]
-        key = await keyboard.key("".join(what).lower().replace("1", "") + numbers + "\n\x1b\x04")
+        waiting = question.waiting()
+        for number, other in enumerate(waiting[:9], 1):
+            _print(self.palette.paint("dim", f"  {number}: {visible(other)[:100]}"))
+        words = [*(f"{key} {word}" for key, word in what.items()), *(["1 … another one first"] if waiting else [])]
+        _prompt(f"  {self.palette.paint('dim', ' · '.join(words))}\n  allow? [{'/'.join([*what, *(['1'] if waiting else [])])}] ")
+        numbers = "123456789"[: len(waiting)]
+        key = await keyboard.key("".join(what).lower() + numbers + "\n\x1b\x04", lambda: question.waiting() != waiting)
+        if not key:
+            _print("")
+            return None
         _print(key[0] if key[0].isprintable() else "no")
         match key[0]:
             case "y":
@@ -183,6 +185,14 @@ def _folded(line: str, columns: int) -> Iterator[str]:
         yield painted(piece)
         line = bar + line[len(piece) :]
     yield painted(line)
+
+
+def _size() -> os.terminal_size:
+    """The terminal's own: COLUMNS of the environment may be that of before it was resized."""
+    try:
+        return os.get_terminal_size(sys.stderr.fileno())
+    except (OSError, ValueError):
+        return os.terminal_size((80, 24))
 
 
 def _print(text: str) -> None:

@@ -10,6 +10,7 @@ import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -198,7 +199,7 @@ class Approver:
             if question.proposals and self._allowed_by_now(question):
                 return Answered("once")
             with _stopped(self.limits.get("main")):
-                answer = await self._put(ask, replace(question, waiting=self._turns.others(place)))
+                answer = await self._put(ask, replace(question, waiting=partial(self._turns.others, place)))
             if not answer.first:
                 return answer
             await self._turns.let_first(place, answer.first)

@@ -65,6 +65,7 @@ class Dispatcher:
         self._sink = sink
         self._faults = Counter[tuple[str, str]]()
         self.journal: Callable[[Event], None] = lambda event: None
+        self.on_screen: Callable[[Callable[[], None]], None] = lambda draw: draw()
         self._observers = [Observer(self, each) for each in host.implementations("agentic_on_event")]
         host.report = self.warn
 
@@ -77,7 +78,7 @@ class Dispatcher:
         event.time = event.time or time.time()
         if not event.transient:
             self.journal(event)
-        self._renderer.handle(event)
+        self.show(event)
         for observer in self._observers:
             if observer.wants_chunks or not event.transient:
                 observer.put(event)
@@ -89,14 +90,14 @@ class Dispatcher:
         self._observers.clear()
 
     def show(self, event: Event) -> None:
-        """To the renderer alone."""
-        self._renderer.handle(event)
+        """To the renderer alone, when the screen is its: `on_screen` says so."""
+        self.on_screen(lambda: self._renderer.handle(event))
 
     def warn(self, message: str) -> None:
         """To the screen and the session; not to observers, whose faults it may tell of."""
         event = Warned(message=message, run=self._run, time=time.time())
         self.journal(event)
-        self._renderer.handle(event)
+        self.show(event)
 
     def owner(self, plugin: str) -> str:
         """A plugin as messages name it."""

@@ -1,6 +1,7 @@
 """For terminals: colours, one line for each tool call, and a status line below the text that is rewritten in place."""
 
 import asyncio
+import os
 import time
 from collections import deque
 from collections.abc import Collection, Iterable, Sequence
@@ -68,7 +69,9 @@ class RichScreen:
         self._palette = palette
         self._debug = debug
         self._folds_reasoning = folds_reasoning
-        self._console = Console(file=stdout, highlight=False, markup=False, emoji=False)
+        # The terminal's own size counts: COLUMNS of the environment may be that of before it was resized.
+        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
+        self._console = Console(file=stdout, highlight=False, markup=False, emoji=False, _environ=environment)
         self._ink = Ink(palette, lambda: (self._console.width, self._console.height))
         self._thought_column = 0  # that the cursor is in, while the model thinks
         self._thinks = False
