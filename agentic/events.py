@@ -273,6 +273,13 @@ class UserSaid(Event):
     text: str
 
 
+class Idle(Event):
+    """The line is the user's: nothing is drawn by itself until the next run starts."""
+
+    type = "idle"
+    transient = True
+
+
 class Unfolded(Event):
     """The user wants to see the whole of what was shown shortened last."""
 

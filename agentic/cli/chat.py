@@ -28,7 +28,7 @@ from agentic.core.questions import Answered, Question
 from agentic.core.runtime import Runtime
 from agentic.diff import difference
 from agentic.errors import AgenticError, ConfigError
-from agentic.events import EndpointSeen, Event, Typed, Unfolded, UserSaid
+from agentic.events import EndpointSeen, Event, Idle, Typed, Unfolded, UserSaid
 from agentic.folders import state_folder
 from agentic.hooks.batching import Watches
 from agentic.sanitize import sanitize
@@ -166,6 +166,7 @@ class Chat:
                     continue
             if self._typeahead.leaving:
                 return
+            self.runtime.events.show(Idle())
             try:
                 text = await prompt.read(self._typeahead.take_text())
             except KeyboardInterrupt:

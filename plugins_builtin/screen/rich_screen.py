@@ -18,6 +18,7 @@ from agentic.events import (
     ComplexityEstimated,
     Event,
     Failover,
+    Idle,
     LlmChunk,
     LlmRequest,
     PlanFinished,
@@ -86,12 +87,14 @@ class RichScreen:
         self._calls: dict[tuple[str, str], str] = {}
         self._tail = ""  # of what the running command gives out
         self._folded: Sequence[str] = ()
+        self._is_idle = False
         self._todo_rows = 0  # of the list of steps, while it is what was written last
         self._current = self._shown_otherwise = ("", "")
 
     def handle(self, event: Event) -> None:
         self._status.note(event)
         self._lanes.note(event)
+        self._is_idle = self._is_idle and not isinstance(event, RunStarted)
         for each in self._questions.in_turn(event):
             self._show(each)
 
@@ -133,6 +136,9 @@ class RichScreen:
                 self._line(sanitize(describe(event)), "bold")
             case Unfolded():
                 self._unfold()
+            case Idle():
+                self._is_idle = True
+                self._hold_status()
             case RunFinished():
                 self._hold_status()
                 self._finish(event)
@@ -147,7 +153,7 @@ class RichScreen:
                 if text := describe(event):
                     shown = sanitize(who + text) if isinstance(event, Warned) else one_line(who + text)
                     self._line(shown, "warning" if isinstance(event, Warned | Failover | Retrying) else "dim")
-        if isinstance(event, LlmRequest | ToolCalled | Typed | ApprovalAnswered) and not self._questions.open:
+        if isinstance(event, LlmRequest | ToolCalled | Typed | ApprovalAnswered) and self._may_draw:
             self._tick()
 
     def _stream(self, text: str) -> None:
@@ -296,8 +302,12 @@ class RichScreen:
         lines = deque((line for line in self._tail.replace("\r\n", "\n").split("\n") if line.strip()), OUTPUT_LINES)
         return [set_cell_size(f"  {sanitize(line.rpartition(chr(13))[2])}", width).rstrip() for line in lines]
 
+    @property
+    def _may_draw(self) -> bool:
+        return not (self._questions.open or self._is_idle)
+
     def _draw_status_if_due(self) -> None:
-        if time.monotonic() - self._drawn_at > STATUS_SECONDS and not self._questions.open:
+        if time.monotonic() - self._drawn_at > STATUS_SECONDS and self._may_draw:
             self._draw_status()
 
     def _tick(self) -> None:
