@@ -22,6 +22,7 @@ from plugins_builtin.screen import lanes, rich_screen, status
 
 SECONDS, REFRESH = 20.0, 10
 PALETTE = palette_for("dark", "utf-8", environment={"TERM": "xterm-256color"})
+RATE = 60  # tokens a second
 LANES, LANE_RATE = 16, 60
 PARAGRAPH = (
     "## Part\n\nSome **bold** words and `code`, then a list:\n\n- one item\n- another item\n\n```python\nprint('hello')\n```\n\n"
@@ -36,6 +37,9 @@ def main() -> None:
         mine, theirs = ours(pieces), live(pieces)
         print(f"{size:10} {len(pieces):7} {mine * 1000:8.1f} {theirs * 1000:8.1f} {mine / theirs:6.3f}")
     print("reach: ratio at most 0.1 at 8,000 characters; ours grows linearly")
+    text = (PARAGRAPH * 40)[: int(SECONDS * RATE * 4)]
+    cost = ours([text[i : i + 4] for i in range(0, len(text), 4)])
+    print(f"one stream at {RATE} tokens/s: {100 * cost / SECONDS:.2f} % of a core (reach 3)")
     for count in (4, LANES):
         print(
             f"{count} lanes at {LANE_RATE} tokens/s each: {100 * side_by_side(count) / SECONDS:.1f} % of a core (reach for 16: 10)"

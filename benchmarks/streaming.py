@@ -9,12 +9,14 @@ each paced at 20 ms, user and system time of the client's process for one chunk.
 
 import asyncio
 import os
+import pty
 import resource
 import statistics
 import subprocess
 import sys
 import time
 from collections.abc import Awaitable, Callable, Coroutine
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +39,15 @@ def main() -> None:
         f"socket to output, paced at 6 ms, {len(delays)} pieces: p50 {cut[49]:.2f} ms (reach 2), p99 {cut[98]:.2f} ms (reach 10),"
     )
     print(f"  most {max(delays):.2f} ms (never 100)")
+    shown = statistics.quantiles(delays_ms(on_terminal=True), n=100)
+    print(f"socket to screen (a terminal, with colours and status line): p50 {shown[49]:.2f} ms, p99 {shown[98]:.2f} ms (reach 10)")
     mine, theirs = cpu_us("agentic"), cpu_us("openai")
     ratio = f"{mine / theirs:.2f} (reach 0.25)"
     print(f"client CPU a chunk, {STREAMS} paced streams at once: {mine:.1f} µs, openai-python {theirs:.1f} µs: {ratio}")
 
 
-def delays_ms() -> list[float]:
-    """Milliseconds between a piece's sending and its arrival behind the program."""
+def delays_ms(on_terminal: bool = False) -> list[float]:
+    """Milliseconds between a piece's sending and its arrival behind the program: in a pipe, or on a terminal."""
     pieces = [event(chunk({"content": f"@{number} "})) for number in range(600)]
     with FakeVLLM() as server:
         sent: list[float] = []
@@ -60,11 +64,14 @@ def delays_ms() -> list[float]:
         scripted.pieces = Stamped()
         server.script(scripted)
         command = [str(Path(sys.executable).parent / "agentic"), "ask", "hi", "--endpoint", server.url]
-        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        assert process.stdout is not None
+        read_end, write_end = pty.openpty() if on_terminal else os.pipe()
+        environment = os.environ | {"TERM": "xterm-256color", "COLORFGBG": "15;0"}
+        process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=write_end, stderr=subprocess.DEVNULL, env=environment)
+        os.close(write_end)
         seen: list[float] = []
-        while data := os.read(process.stdout.fileno(), 65536):
-            seen += [time.monotonic()] * data.count(b"@")
+        with suppress(OSError):  # a terminal's end
+            while data := os.read(read_end, 65536):
+                seen += [time.monotonic()] * data.count(b"@")
         process.wait()
     return [(there - here) * 1000 for here, there in zip(sent[5:], seen[5:], strict=True)]
 

@@ -17,24 +17,26 @@ from pathlib import Path
 import pyte
 
 ROWS, COLUMNS = 24, 60
+GIVEN = {"COLORFGBG": "15;0"}
 TERM = {"TERM": "xterm-256color"}
 
 
 class Terminal:
     """`agentic` on a pseudo-terminal."""
 
-    def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path) -> None:
-        self.screen = pyte.HistoryScreen(COLUMNS, ROWS, history=1000)
+    def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path, columns: int = COLUMNS) -> None:
+        self.columns = columns
+        self.screen = pyte.HistoryScreen(columns, ROWS, history=1000)
         self._stream = pyte.ByteStream(self.screen)
         self.raw = b""
         self.master, slave = pty.openpty()
         self.screen.write_process_input = lambda data: os.write(self.master, data.encode())  # answers what is asked of a terminal
-        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
+        fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
         self.before = termios.tcgetattr(slave)
         self.slave = slave
         self.process = subprocess.Popen(
             [sys.executable, "-m", "agentic", *arguments],
-            cwd=cwd, env={"TERM": "xterm-256color", "COLORFGBG": "15;0"} | env | TERM | {"COLUMNS": "80"}, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            cwd=cwd, env=GIVEN | env | TERM | {"COLUMNS": "80"} | {name: value for name, value in env.items() if name == "TERM" and value != "dumb"}, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
             preexec_fn=self._as_a_shell_does,
         )  # fmt: skip
 
@@ -65,7 +67,7 @@ class Terminal:
 
     @property
     def text(self) -> str:
-        above = ["".join(row[i].data for i in range(COLUMNS)) for row in self.screen.history.top]
+        above = ["".join(row[i].data for i in range(self.columns)) for row in self.screen.history.top]
         return "\n".join(line.rstrip() for line in [*above, *self.screen.display]).rstrip()
 
     def restored(self) -> bool:
@@ -75,8 +77,8 @@ class Terminal:
 
 
 @contextmanager
-def terminal(arguments: list[str], env: dict[str, str], cwd: Path) -> Iterator[Terminal]:
-    shown = Terminal(arguments, env, cwd)
+def terminal(arguments: list[str], env: dict[str, str], cwd: Path, columns: int = COLUMNS) -> Iterator[Terminal]:
+    shown = Terminal(arguments, env, cwd, columns)
     try:
         yield shown
     finally:

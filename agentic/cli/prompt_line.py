@@ -18,6 +18,7 @@ from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import create_output
 
+from agentic.cli.attention import FOCUS, NO_FOCUS
 from agentic.files import FileFinder
 
 MAX_COMPLETIONS = 50
@@ -28,6 +29,7 @@ _PASTE = re.compile(r"\[paste (\d+): [^\]]*\]")
 _SHIFT_ENTER = ("\x1b[27;2;13~", "\x1b[13;2u")
 _TELL_SHIFT, _AS_BEFORE = "\x1b[>4;1m", "\x1b[>4;0m"
 ANSI_SEQUENCES |= dict.fromkeys(_SHIFT_ENTER, (Keys.Escape, Keys.ControlM))
+ANSI_SEQUENCES |= dict.fromkeys((FOCUS, NO_FOCUS), Keys.Ignore)  # late ones, of the turn before
 
 Complete = Callable[[str, str], Iterable[str]]
 """What a slash command's argument may go on as: (command, argument)."""

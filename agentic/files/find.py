@@ -3,7 +3,7 @@
 import re
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
@@ -40,20 +40,28 @@ class FileFinder:
         self._looked = time.monotonic()
 
     def find(self, letters: str) -> Iterator[str]:
-        """Names with the letters in them, one behind the other before those that only have them in this order. Folders end in /."""
-        if not letters:
-            yield from sorted(self._names, key=lambda name: (name.rstrip("/").count("/"), name))
-            return
-        folded = letters.lower()
-        near = list(islice((name for name in self._names if folded in name.lower()), MAX_RANKED))
-        yield from sorted(near, key=lambda name: _rank(name, folded))
-        known = set(near)
-        for match in _in_order(folded).finditer(self._joined):
-            start, end = self._joined.rfind("\n", 0, match.start()) + 1, self._joined.find("\n", match.end())
-            name = self._joined[start : end if end >= 0 else None]
-            if name not in known:
-                known.add(name)
-                yield name
+        """`matching` names, as far as they are known by now; folders end in a slash."""
+        return matching(self._names, self._joined, letters)
+
+
+def matching(names: Sequence[str], joined: str, letters: str) -> Iterator[str]:
+    """The names that have the letters in them, one behind the other before those that only have them in this order.
+
+    `joined` are the names in one text, a line each: one search through it is faster than one in each name.
+    """
+    if not letters:
+        yield from sorted(names, key=lambda name: (name.rstrip("/").count("/"), name))
+        return
+    folded = letters.lower()
+    near = list(islice((name for name in names if folded in name.lower()), MAX_RANKED))
+    yield from sorted(near, key=lambda name: _rank(name, folded))
+    known = set(near)
+    for match in _in_order(folded).finditer(joined):
+        start, end = joined.rfind("\n", 0, match.start()) + 1, joined.find("\n", match.end())
+        name = joined[start : end if end >= 0 else None]
+        if name not in known:
+            known.add(name)
+            yield name
 
 
 def _slashes(name: str) -> Iterator[int]:

@@ -8,7 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentic.files import files_below
+from agentic.files import FileFinder, files_below
+from agentic.files.find import matching
 
 NAMES = ["a", "b.py", "c.log", "build", "src"]
 PATTERNS = ["*.log", "build/", "/a", "!c.log", "src/*.py", "**/b.py", "a/", "# a", "", "src/**", "!src/b.py", "[ab]*", "b.p?"]
@@ -52,3 +53,28 @@ def test_shallow_files_come_first_and_links_are_not_followed(tmp_path: Path) -> 
     lay(tmp_path, ["z", "a/deep/x", "node_modules/m/i.js", ".venv/p.py"], {})
     (tmp_path / "loop").symlink_to(tmp_path)
     assert list(files_below(tmp_path)) == ["z", "a/deep/x"]
+
+
+@given(st.lists(st.text("ab_/.", min_size=1, max_size=8), max_size=12), st.text("ab_.", max_size=4))
+def test_a_name_is_found_by_its_letters_in_order_and_by_nothing_else(names: list[str], letters: str) -> None:
+    found = list(matching(names, "\n".join(names), letters))
+
+    def has(name: str) -> bool:
+        rest = iter(name)
+        return all(letter in rest for letter in letters)
+
+    assert set(found) == {name for name in names if has(name)}
+    near = [letters in name for name in found]
+    assert near == sorted(near, reverse=True)  # one behind the other before those that only have them in this order
+
+
+def test_files_and_folders_are_found_as_they_are_now(tmp_path: Path) -> None:
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "docs" / "guide.md").write_text("")
+    (tmp_path / "made.log").write_text("")
+    (tmp_path / ".gitignore").write_text("*.log\n")
+    finder = FileFinder(tmp_path)
+    finder.look(wait=True)
+    assert list(finder.find("gd")) == ["docs/guide.md"]
+    assert next(finder.find("docs")) == "docs/"
+    assert not list(finder.find("made"))
