@@ -79,6 +79,8 @@ def command(root: Path, settings: Settings, source: Path, target: Path, shard: S
     """Answers each line of IN.jsonl, {"prompt": ...} or {"messages": [...]}, in OUT.jsonl, in the order of the lines.
 
     After a kill the same command goes on where it stopped. Without a terminal, SIGHUP has it read the endpoints anew.
+
+    For example: agentic batch prompts.jsonl -o answers.jsonl
     """
     if source.resolve() == target.resolve():
         raise ConfigError("IN.jsonl and OUT.jsonl are one file", "name another one with -o")

@@ -169,6 +169,8 @@ class Chat:
             self.runtime.events.show(Idle())
             try:
                 text = await prompt.read(self._typeahead.take_text())
+                for picture in prompt.take_pictures():
+                    self.conversation.attach(picture)
             except KeyboardInterrupt:
                 continue
             except EOFError:

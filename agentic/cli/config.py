@@ -20,7 +20,7 @@ _USER = click.option("--user", is_flag=True, help="The user's own file instead o
 @click.group("config", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Shows, starts or changes the configuration."""
+    """Shows, starts or changes the configuration. For example: agentic config show llm"""
     if context.invoked_subcommand is None:
         context.invoke(show)
 
@@ -29,7 +29,7 @@ def command(context: click.Context) -> None:
 @click.argument("prefix", default="")
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE")
 def show(prefix: str, pairs: tuple[str, ...]) -> None:
-    """Prints every value (those that start with PREFIX) with where it came from."""
+    """Prints every value (those that start with PREFIX) with where it came from. For example: agentic config show llm"""
     settings = load_settings(Path.cwd(), pairs=pairs)
     defaults = _selected_by_default(settings)
     declared = dict(settings.declared())
@@ -53,7 +53,7 @@ def _selected_by_default(settings: Settings) -> dict[str, str]:
 @command.command()
 @_USER
 def init(user: bool) -> None:
-    """Writes a commented agentic.toml with every key and its default."""
+    """Writes a commented agentic.toml with every key and its default. For example: agentic config init --user"""
     path = user_file() if user else Path.cwd() / PROJECT_FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     try:
@@ -69,7 +69,7 @@ def init(user: bool) -> None:
 @click.argument("value")
 @_USER
 def set_(key: str, value: str, user: bool) -> None:
-    """Sets KEY to VALUE and keeps the rest of the file as it was."""
+    """Sets KEY to VALUE and keeps the rest of the file as it was. For example: agentic config set --user ui.theme light"""
     path = user_file() if user else find_project_file(Path.cwd()) or Path.cwd() / PROJECT_FILE
     set_value(path, key, value, load_settings(Path.cwd()), project=not user)
     click.echo(f"{path}: {key} = {value}")

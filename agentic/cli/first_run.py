@@ -4,6 +4,7 @@ import asyncio
 import socket
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -33,7 +34,7 @@ def settled(settings: Settings) -> Settings:
     chosen = _chosen(found, f"Nothing answers at {' or '.join(llm.endpoints)}, but here") if found else None
     if chosen is None:
         return settings
-    if click.confirm(f"Keep this choice in {user_file()}?", err=True):
+    if click.confirm(f"Keep this choice in {_short(user_file())}?", err=True):
         _keep(chosen, settings)
     return settings.changed("llm.endpoints", [chosen.url], "your choice").changed("llm.model", chosen.model, "your choice")
 
@@ -60,6 +61,13 @@ def told(found: Found) -> str:
     """A server in one line."""
     window = f", {found.window:,} tokens" if found.window else ""
     return f"{found.server}  {found.url}  {found.model}{window}"
+
+
+def _short(path: Path) -> str:
+    """As the user writes it."""
+    with suppress(ValueError):
+        return f"~/{path.relative_to(Path.home())}"
+    return str(path)
 
 
 def _keep(chosen: Found, settings: Settings) -> None:
@@ -89,5 +97,5 @@ def command(root: Path, settings: Settings) -> int:
     if chosen is None:
         return 1
     _keep(chosen, settings)
-    print(sanitize(f"{told(chosen)}\nwritten to {user_file()}; now: agentic"), file=sys.stdout)
+    print(sanitize(f"{told(chosen)}\nwritten to {_short(user_file())}; now: agentic"), file=sys.stdout)
     return 0

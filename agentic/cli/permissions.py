@@ -20,7 +20,10 @@ _PAIRS = click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="A
 @click.group("permissions", invoke_without_command=True)
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Shows the rules, the protected names, and what would become of a command."""
+    """Shows the rules, the protected names, and what would become of a command.
+
+    For example: agentic permissions test "git push"
+    """
     if context.invoked_subcommand is None:
         context.invoke(list_)
 
@@ -35,7 +38,10 @@ def _permissions(pairs: tuple[str, ...]) -> tuple[Settings, Permissions]:
 @list_output
 @_PAIRS
 def list_(output: str = "plain", pairs: tuple[str, ...] = ()) -> None:
-    """Lists the rules with where they stand, and the names that are protected whatever they say."""
+    """Lists the rules with where they stand, and the names that are protected whatever they say.
+
+    For example: agentic permissions list
+    """
     settings, permissions = _permissions(pairs)
     for rule in permissions.rules:
         if output == "jsonl":
@@ -56,7 +62,10 @@ def list_(output: str = "plain", pairs: tuple[str, ...] = ()) -> None:
 @list_output
 @_PAIRS
 def test(line: str, output: str, pairs: tuple[str, ...]) -> int:
-    """Says what would become of a command, and why. It is not run. The exit code is 0 unless it would be denied (4)."""
+    """Says what would become of a command, and why. It is not run. The exit code is 0 unless it would be denied (4).
+
+    For example: agentic permissions test "git push"
+    """
     _, permissions = _permissions(pairs)
     judgement = permissions.of_command(line)
     if output == "jsonl":

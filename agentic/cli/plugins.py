@@ -23,7 +23,10 @@ from agentic.sanitize import sanitize
 @list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:
-    """Lists the plugins with their state and hooks; shows, makes, installs and removes them."""
+    """Lists the plugins with their state and hooks; shows, makes, installs and removes them.
+
+    For example: agentic plugins show vllm
+    """
     if context.invoked_subcommand is None:
         _print_list(output)
 
@@ -31,14 +34,14 @@ def command(context: click.Context, output: str) -> None:
 @command.command("list")
 @list_output
 def list_(output: str) -> None:
-    """Lists the plugins."""
+    """Lists the plugins. For example: agentic plugins list --output jsonl"""
     _print_list(output)
 
 
 @command.command()
 @click.argument("name")
 def show(name: str) -> None:
-    """Shows one plugin and what it offers."""
+    """Shows one plugin and what it offers. For example: agentic plugins show vllm"""
     host = _inspected()
     statuses = [status for status in host.statuses if status.name == name]
     if not statuses:
@@ -68,14 +71,17 @@ def new(name: str, kind: str) -> None:
 @command.command(context_settings={"ignore_unknown_options": True})
 @click.argument("what", nargs=-1, required=True)
 def install(what: tuple[str, ...]) -> int:
-    """Installs plugins into the environment that agentic runs in; takes whatever pip install takes."""
+    """Installs plugins into the environment that agentic runs in; takes whatever pip install takes.
+
+    For example: agentic plugins install agentic-foo
+    """
     return _pip("install", *what)
 
 
 @command.command()
 @click.argument("what", nargs=-1, required=True)
 def uninstall(what: tuple[str, ...]) -> int:
-    """Removes distributions from the environment that agentic runs in."""
+    """Removes distributions from the environment that agentic runs in. For example: agentic plugins uninstall agentic-foo"""
     return _pip("uninstall", "--yes", *what)
 
 

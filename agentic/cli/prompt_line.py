@@ -1,6 +1,7 @@
 """The chat's input: several lines, history, completion, pastes, an editor."""
 
 import re
+import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import TextIO
@@ -19,7 +20,10 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import create_output
 
 from agentic.cli.attention import FOCUS, NO_FOCUS
+from agentic.cli.clipboard import pasted_picture, picture_at
+from agentic.errors import AgenticError
 from agentic.files import FileFinder
+from agentic.types import ImagePart
 
 MAX_COMPLETIONS = 50
 MAX_LINES_SHOWN = 5  # of a paste; a longer one is folded
@@ -53,6 +57,7 @@ class Prompt:
         unfold: Callable[[], None] = lambda: None,
     ) -> None:
         self._pastes: list[str] = []
+        self._pictures: list[ImagePart] = []
         self._is_open = False
         self._finder = FileFinder(root)
         completer = _Names(self._finder, commands, complete)
@@ -109,13 +114,24 @@ class Prompt:
 
         return _PASTE.sub(paste, text)
 
+    def take_pictures(self) -> list[ImagePart]:
+        """Those that were pasted since."""
+        taken, self._pictures = self._pictures, []
+        return taken
+
+    def _show_picture(self, buffer: Buffer, picture: ImagePart) -> None:
+        self._pictures.append(picture)
+        buffer.insert_text(f"[picture {len(self._pictures)}: {len(picture.data) // 1024 + 1} KiB]")
+
     def _paste(self, buffer: Buffer, text: str) -> None:
+        if picture := picture_at(text):
+            return self._show_picture(buffer, picture)
         text = text.replace("\r\n", "\n").replace("\r", "\n")
         lines = text.count("\n") + 1
         if lines > MAX_LINES_SHOWN or len(text) > MAX_CHARACTERS_SHOWN:
             self._pastes.append(text)
             text = f"[paste {len(self._pastes)}: {lines} lines, {len(text)} characters]"
-        buffer.insert_text(text)
+        return buffer.insert_text(text)
 
     def _keys(self, unfold: Callable[[], None]) -> KeyBindings:
         keys = KeyBindings()
@@ -157,6 +173,14 @@ class Prompt:
         @keys.add("c-o")
         def _(event: KeyPressEvent) -> None:
             unfold()
+
+        @keys.add("c-v")
+        def _(event: KeyPressEvent) -> None:
+            try:
+                self._show_picture(event.current_buffer, pasted_picture())
+            except AgenticError as error:
+                why = error.with_remedy
+                self.above(lambda: print(f"({why})", file=sys.stderr))
 
         @keys.add(Keys.BracketedPaste)
         def _(event: KeyPressEvent) -> None:

@@ -23,7 +23,10 @@ from agentic.wire.request import encode_tool
 @list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:
-    """Lists the texts that models read, with where each comes from, or shows what a model will read."""
+    """Lists the texts that models read, with where each comes from, or shows what a model will read.
+
+    For example: agentic prompts show
+    """
     if context.invoked_subcommand is not None:
         return
     prompts = _prompts(api.load_settings(Path.cwd()))
@@ -42,7 +45,10 @@ def _prompts(settings: Settings) -> Prompts:
 @click.argument("name", default="")
 @model_options
 def show(root: Path, settings: Settings, name: str) -> None:
-    """Prints the text of NAME; without it what the model in use reads before a task, with its tokens."""
+    """Prints the text of NAME; without it what the model in use reads before a task, with its tokens.
+
+    For example: agentic prompts show repair
+    """
     if not name:
         asyncio.run(_show_opening(root, settings))
         return

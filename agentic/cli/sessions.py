@@ -30,7 +30,10 @@ from agentic.workspace import Workspace
 @list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:
-    """Lists the sessions, shows one, exports it, removes it, or takes back what its tools wrote."""
+    """Lists the sessions, shows one, exports it, removes it, or takes back what its tools wrote.
+
+    For example: agentic sessions show -
+    """
     if context.invoked_subcommand is None:
         _print_list(output)
 
@@ -38,7 +41,7 @@ def command(context: click.Context, output: str) -> None:
 @command.command("list")
 @list_output
 def list_(output: str) -> None:
-    """Lists all sessions, the newest first."""
+    """Lists all sessions, the newest first. For example: agentic sessions list --output jsonl"""
     _print_list(output)
 
 
@@ -55,7 +58,7 @@ def _print_list(output: str) -> None:
 @command.command()
 @click.argument("name", metavar="ID")
 def show(name: str) -> None:
-    """Prints a session's conversation."""
+    """Prints a session's conversation. For example: agentic sessions show 20261128"""
     with closing(session_store().read(name)) as session:
         for part in as_markdown(session):
             click.echo(sanitize(part))
@@ -77,7 +80,7 @@ def export(name: str, form: str, path: Path | None) -> None:
 @command.command()
 @click.argument("names", metavar="ID...", nargs=-1, required=True)
 def rm(names: tuple[str, ...]) -> None:
-    """Removes sessions for good."""
+    """Removes sessions for good. For example: agentic sessions rm 20261128-1020"""
     for name in names:
         click.echo(f"removed {session_store().remove(name)}")
 
@@ -87,7 +90,10 @@ def rm(names: tuple[str, ...]) -> None:
 @click.option("--turns", type=click.IntRange(1), help="Only of the last N turns that changed anything.")
 @click.option("--yes", is_flag=True, help="Also files that changed since the session wrote them.")
 def undo(name: str, turns: int | None, yes: bool) -> None:
-    """Takes back what a session's tools and commands did to the files (without ID: this folder's latest)."""
+    """Takes back what a session's tools and commands did to the files (without ID: this folder's latest).
+
+    For example: agentic sessions undo --turns 1
+    """
     name = name or session_store().latest(Path.cwd())
     _take_up_interrupted(name)
     with closing(_opened(name)) as session:
@@ -100,7 +106,7 @@ def undo(name: str, turns: int | None, yes: bool) -> None:
 @click.argument("name", metavar="[ID]", default="")
 @click.option("--yes", is_flag=True, help="Also files that changed since.")
 def redo(name: str, yes: bool) -> None:
-    """Does the last undo of a session over."""
+    """Does the last undo of a session over. For example: agentic sessions redo"""
     with closing(_opened(name)) as session:
         files = _confirmed(yes, lambda force: do_over(session, _workspace(session), force))
     click.echo("\n".join(f"done over: {path}" for path in files) or "there is nothing to do over")

@@ -44,7 +44,7 @@ class Agent:
         )
         known = [tool.spec for tool in services.toolbox.all.values()]
         self._model = ModelCall(services.llm, self.context, lane, self._emit, known, self.profile.unreadable)
-        self._opening = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered, services.masked)
+        self.openings = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered, services.masked)
         self.has_to_end: Callable[[], bool] = lambda: False
         self.task = ""
         self.extra_usage = Usage()
@@ -90,11 +90,11 @@ class Agent:
         if opened is not None:
             self._opened = opened
         elif wrong:
-            self._opened = self._opening.again(task, wrong, files)
+            self._opened = self.openings.again(task, wrong, files)
         elif len(self._before) > 1:
-            self._opened = self._opening.later(task, self.profile.brief)
+            self._opened = self.openings.later(task, self.profile.brief)
         else:
-            self._opened = self._opening.first(task, reminder, self.profile.brief)
+            self._opened = self.openings.first(task, reminder, self.profile.brief)
         if self._before[-1].role == "user":  # roles alternate
             self._opened = self._before.pop().and_then(self._opened)
             self.context.history.amend(self._opened)
@@ -105,7 +105,7 @@ class Agent:
         """Begins the task anew, as if nothing had been said since, or with what is `wrong` and the files to correct."""
         self._seen.clear()
         self._protocol.begin(self.task, files if wrong else self._files)
-        message = self._opening.again(self.task, wrong, files) if wrong else self._opened
+        message = self.openings.again(self.task, wrong, files) if wrong else self._opened
         await self.context.replace([*self._before, message])
 
     def opening(self) -> ChatRequest:

@@ -39,7 +39,7 @@ from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
 from agentic.sessions.undo import Journal
-from agentic.types import Outcome
+from agentic.types import ImagePart, Outcome
 from agentic.workspace import Workspace
 
 MAX_CALLS = 1_000
@@ -95,6 +95,10 @@ class Conversation:
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
         await self._runtime.llm.warm(self.agent.opening())
+
+    def attach(self, picture: ImagePart) -> None:
+        """Goes along with the next task."""
+        self.agent.openings.attached.append(picture)
 
     async def compact(self, focus: str = "") -> tuple[int, int]:
         """Goes on with the model's summary of what was said; (tokens before, tokens now). Raises AgenticError."""

@@ -51,7 +51,8 @@ def _without_description(part: Mapping[str, Any]) -> dict[str, Any]:
 class Opening:
     """Makes the messages that a task begins with.
 
-    `room` in tokens of the prompt; files that are `covered` stand in the prompt already; `masked` takes secrets out.
+    `room` in tokens of the prompt; files that are `covered` stand in the prompt already; `masked` takes secrets out. What is
+    `attached` goes along with the next one.
     """
 
     def __init__(
@@ -68,6 +69,7 @@ class Opening:
         self._room = room  # a third of the budget in tokens is as many bytes as the budget has tokens
         self._covered = covered
         self._around = ""
+        self.attached: list[ImagePart] = []
 
     def first(self, task: str, reminder: str, brief: bool) -> Message:
         """The task, after what is volatile and the folder's file names; a small folder's files come along while they fit."""
@@ -103,7 +105,8 @@ class Opening:
         return "\n".join([f"Files in {folder}:", *_within(names, self._room // 3)])
 
     def _with_images(self, text: str, names: Iterable[str]) -> Message:
-        pictures = [ImagePart(data, mentions.IMAGES[Path(name).suffix.lower()]) for name in names if (data := self._image(name))]
+        pictures, self.attached = self.attached, []
+        pictures += [ImagePart(data, mentions.IMAGES[Path(name).suffix.lower()]) for name in names if (data := self._image(name))]
         return Message("user", (TextPart(text), *pictures) if pictures else text)
 
     def _image(self, name: str) -> bytes:

@@ -9,7 +9,7 @@ from plugins_builtin.local.models import MODELS, Model, fetch_with_bar, model_pa
 @click.group(invoke_without_command=True)
 @click.pass_context
 def local(context: click.Context) -> None:
-    """The embedded engine's models."""
+    """The embedded engine's models. For example: agentic local list"""
     if context.invoked_subcommand is None:
         context.invoke(list_)
 
@@ -23,13 +23,13 @@ def _named(name: str) -> Model:
 @local.command()
 @click.argument("name", default=next(iter(MODELS)))
 def pull(name: str) -> None:
-    """Fetches a model once and checks it."""
+    """Fetches a model once and checks it. For example: agentic local pull"""
     click.echo(fetch_with_bar(_named(name)))
 
 
 @local.command("list")
 def list_() -> None:
-    """Lists the models by name."""
+    """Lists the models by name. For example: agentic local list"""
     for model in MODELS.values():
         state = "here" if model_path(model.name).exists() else "not fetched"
         click.echo(f"{model.name:20} {model.size / 1e6:7,.0f} MB  {state:12} {model.license}; {model.summary}")
@@ -38,7 +38,7 @@ def list_() -> None:
 @local.command()
 @click.argument("name")
 def rm(name: str) -> None:
-    """Removes a fetched model."""
+    """Removes a fetched model. For example: agentic local rm smollm2-135m"""
     path = model_path(_named(name).name)
     if not path.exists():
         raise ConfigError(f"{name} is not here", "`agentic local list` shows what is")

@@ -25,7 +25,10 @@ _MARKS = {True: "ok", False: "WRONG", None: "-"}
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE")
 @click.option("--sandbox", is_flag=True, help="Try to get out of what holds commands here, in every way that is known.")
 def doctor(endpoints: tuple[str, ...], model: str | None, output: str, pairs: tuple[str, ...], sandbox: bool) -> int:
-    """Probes each endpoint and says what is wrong and which line mends it. What it finds out is used from then on."""
+    """Probes each endpoint and says what is wrong and which line mends it. What it finds out is used from then on.
+
+    For example: agentic doctor --sandbox
+    """
     given: dict[str, Any] = {"llm.endpoints": list(endpoints)} if endpoints else {}
     settings = load_settings(Path.cwd(), given | ({"llm.model": model} if model else {}), pairs)
     return asyncio.run(_probe_sandbox(settings, output) if sandbox else _examine(settings, output))

@@ -71,7 +71,10 @@ class Instance:
 def serve(
     endpoints: tuple[str, ...], models: tuple[str, ...], sizes: tuple[float, ...], execute: bool, pairs: tuple[str, ...]
 ) -> int:
-    """Prints one vllm serve line for each endpoint, with a reason for every flag, or runs them."""
+    """Prints one vllm serve line for each endpoint, with a reason for every flag, or runs them.
+
+    For example: agentic serve --model openai/gpt-oss-120b
+    """
     settings = load_settings(Path.cwd(), {"llm.endpoints": list(endpoints)} if endpoints else {}, pairs)
     urls = settings.llm.endpoints
     named = list(models) or [settings.llm.model or DEFAULT_MODEL]

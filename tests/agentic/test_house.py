@@ -198,7 +198,17 @@ def test_help_imports_no_more_than_the_plugins_themselves() -> None:
 def test_help_names_every_command_and_each_has_help() -> None:
     for name, (module, _) in COMMANDS.items():
         assert f"\n  {name}" in help_text()
-        assert import_module(module).command.help
+        command = import_module(module).command
+        for each in (command, *getattr(command, "commands", {}).values()):
+            assert "For example: agentic" in " ".join((each.help or "").split()), each.name
+
+
+def test_the_builtins_commands_have_an_example_each() -> None:
+    for name, offer in Host().offers("agentic_commands").items():
+        module, _, attribute = offer.record.target.partition(":")
+        command = getattr(import_module(module), attribute)
+        for each in (command, *getattr(command, "commands", {}).values()):
+            assert "For example: agentic" in " ".join((each.help or "").split()), name
 
 
 def hook_signatures() -> dict[str, str]:

@@ -16,7 +16,7 @@ from tests.terminal import Terminal, terminal
 DOCS = Path(__file__).parents[2] / "docs" / "chat.md"
 ENTER, ESC, UP, TAB = "\r", "\x1b", "\x1b[A", "\t"
 ALT_ENTER, SHIFT_ENTER = "\x1b\r", "\x1b[27;2;13~"
-CTRL = {letter: chr(ord(letter) - 64) for letter in "ACDEGORUWX"}
+CTRL = {letter: chr(ord(letter) - 64) for letter in "ACDEGORUVWX"}
 PICTURE = b"\x89PNG\r\n\x1a\n a picture"
 
 
@@ -216,6 +216,19 @@ def _(chat: Chat) -> None:
     chat.type(ENTER)
     chat.see("long indeed")
     assert chat.told().endswith(f"{pasted} what is it?")
+    chat.ready()
+
+
+@row("line", "Ctrl-V")
+def _(chat: Chat) -> None:
+    chat.type(CTRL["V"])
+    chat.line("[picture 1: 1 KiB]")
+    chat.type(f" and \x1b[200~{chat.work}/picture.png\x1b[201~")
+    chat.line("[picture 1: 1 KiB] and [picture 2: 1 KiB]")
+    chat.script(answer("two pictures"))
+    chat.type(ENTER)
+    chat.see("two pictures")
+    assert chat.told().count("image_url") == 4  # twice for each
     chat.ready()
 
 
@@ -783,7 +796,12 @@ def chatting(env: dict[str, str], tmp_path: Path) -> Iterator[dict[str, str]]:
         '#!/bin/sh\nfor file; do printf "%s, edited" "$(cat "$file")" > "$file.new" && mv "$file.new" "$file"; done\n'
     )
     editor.chmod(0o755)
-    yield env | {"EDITOR": str(editor), "VISUAL": "", "SHELL": "/bin/sh"}
+    (tmp_path / "bin").mkdir()
+    clipboard = tmp_path / "bin" / "wl-paste"
+    clipboard.write_text('#!/bin/sh\nprintf "\\211PNG\\r\\n a picture"\n')
+    clipboard.chmod(0o755)
+    found = f"{tmp_path / 'bin'}:{env['PATH']}"
+    yield env | {"EDITOR": str(editor), "VISUAL": "", "SHELL": "/bin/sh", "PATH": found}
 
 
 @pytest.mark.parametrize("group", sorted(GROUPS))
