@@ -166,9 +166,13 @@ class Commands:
             await self._chat.turn(answer.word)
 
     async def _review(self, what: str) -> None:
+        mine = "".join(difference(path, *edit) for path, edit in self._changes().items())
+        if not mine:
+            raise ConfigError("this session changed nothing that could be reviewed")
+        room = self._runtime.llm.budget.prompt  # in tokens, so about a quarter of it as text
+        changes = mine if len(mine) <= room else f"{mine[:room]}\n(and more: read {', '.join(self._changes())})"
         with self._chat.approver.reading_only():
-            mine = "".join(difference(path, *edit) for path, edit in self._changes().items())
-            await self._chat.turn(self._runtime.prompts("chat.review", what=what or "correctness", changes=mine).rstrip())
+            await self._chat.turn(self._runtime.prompts("chat.review", what=what or "correctness", changes=changes))
 
     async def _copy(self, rest: str) -> None:
         words = self._chat.conversation.agent.last_words

@@ -4,6 +4,7 @@ import json
 import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
+from functools import partial
 from typing import Any
 
 from agentic.core.agent_services import AgentServices
@@ -110,7 +111,7 @@ class ToolCaller:
     async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> tuple[dict[str, Any], ToolOutput]:
         """The output, and the arguments that it is of: plugins and the user may change them."""
         CALLER.set(self._agent)
-        PROGRESS.set(lambda text: self._plugins.show(ToolProgress(id=call.id, text=text, agent=self._agent)))
+        PROGRESS.set(partial(self._show_progress, call.id))
         ruling = await self._plugins.before_tool(call, arguments, tool.spec, self._agent)
         if ruling.arguments is not arguments:
             try:
@@ -130,6 +131,11 @@ class ToolCaller:
             return arguments, ToolOutput(f"{call.name} was not run: {self._why}.", failed=True)
         output = self._masked(call, output)
         return arguments, await self._plugins.after_tool(call, arguments, tool.spec, output, self._agent, self._workspace)
+
+    def _show_progress(self, number: str, text: str) -> None:
+        """What a running call gives out, to the screen alone."""
+        safe = self._safeguards.masked(text)[0] if self._safeguards is not None else text
+        self._plugins.show(ToolProgress(id=number, text=safe, agent=self._agent))
 
     async def _at_once(self, call: ToolCall, tool: Tool, arguments: dict[str, Any], ruling: Ruling) -> ToolOutput | None:
         """Asks, then runs the tool; None where the answer is no."""

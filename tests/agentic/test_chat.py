@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.cli.typeahead import Typeahead
-from agentic.testing import FakeVLLM, answer, tool_call
+from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from tests.conftest import Agentic
 from tests.terminal import Terminal, terminal
 
@@ -237,4 +237,44 @@ def test_a_plugins_slash_command_talks_and_completes(server: FakeVLLM, env: dict
         shown.until(lambda: "/feed polly" in shown.text)
         shown.type(ENTER)
         shown.until(lambda: "fed polly in work" in shown.text and "delicious" in shown.text)
+        leave(shown)
+
+
+def test_a_draft_survives_a_stop(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.say("hello")
+    with chat(server, env, work) as shown:
+        say(shown, "hi", "hello")
+        shown.until(lambda: shown.text.rstrip().endswith("›"))
+        shown.type("half a thought")
+        shown.until(lambda: "› half a thought" in shown.text)
+        os.kill(shown.process.pid, signal.SIGTERM)
+        shown.until_ended()
+    with chat(server, env, work, "--continue") as shown:
+        shown.until(lambda: "› half a thought" in shown.text)
+        shown.type("\x15")
+        leave(shown)
+
+
+def test_an_error_is_said_once_with_its_remedy(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    refused = Answer([b'{"error": {"message": "boom"}}'], 400, "application/json", chunked=False)
+    for arguments in (["ask", "x"], ["run", "x"]):
+        server.script(refused, refused, refused)
+        with terminal([*arguments, "--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
+            assert shown.until_ended() == 2
+            assert shown.text.count("boom") == 1
+    server.script(refused, refused, refused)
+    with chat(server, env, work) as shown:
+        say(shown, "x", "boom")
+        shown.until(lambda: shown.text.rstrip().endswith("›"))
+        assert shown.text.count("boom") == 1 and "✗ " in shown.text
+        leave(shown)
+
+
+def test_an_interrupted_answer_is_not_printed_again(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer([f"w{i} " for i in range(500)], pause=0.05))
+    with chat(server, env, work) as shown:
+        say(shown, "count", "w3")
+        shown.type("\x1b")
+        shown.until(lambda: "interrupted" in shown.text)
+        assert shown.text.count("w1 w2 w3") == 1
         leave(shown)

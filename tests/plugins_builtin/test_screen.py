@@ -1,5 +1,6 @@
 """The screen, in a pseudo-terminal read by a terminal emulator; and text that would like to own it."""
 
+import io
 import itertools
 import json
 import re
@@ -17,13 +18,26 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from agentic.events import EndpointSeen, LlmChunk, LlmRequest, SubAgentFinished, SubAgentStarted, ToolCalled, UsageReported
+from agentic.events import (
+    ComplexityEstimated,
+    EndpointSeen,
+    Event,
+    LlmChunk,
+    LlmRequest,
+    ReasoningChunk,
+    SubAgentFinished,
+    SubAgentStarted,
+    ToolCalled,
+    Unfolded,
+    UsageReported,
+)
 from agentic.palette import palette_for
 from agentic.sanitize import sanitize
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.screen.highlight import Highlighter
 from plugins_builtin.screen.ink import Ink
 from plugins_builtin.screen.lanes import Lanes
+from plugins_builtin.screen.rich_screen import RichScreen
 from plugins_builtin.screen.status import Status
 from tests.children import PARTS, TASK, Model, delegating, objects
 from tests.conftest import Agentic
@@ -446,3 +460,50 @@ def test_a_closed_pipe_is_no_traceback(server: FakeVLLM, env: dict[str, str], wo
     done = subprocess.run(command, shell=True, cwd=work, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True)
     assert "Traceback" not in done.stderr
     assert done.stdout == "word "
+
+
+def shown_by(*events: Event, **options: Any) -> str:
+    """What a terminal shows of these events."""
+    out = io.StringIO()
+    seen = RichScreen(out, palette_for("dark", "utf-8", environment={"TERM": "xterm"}), **options)
+    for event in events:
+        seen.handle(event)
+    seen.close()
+    emulated = pyte.Screen(80, 30)
+    pyte.ByteStream(emulated).feed(out.getvalue().replace("\n", "\r\n").encode())
+    return "\n".join(line.rstrip() for line in emulated.display).strip()
+
+
+THOUGHTS = (ReasoningChunk(text="first I look\nthen "), ReasoningChunk(text="I act"), LlmChunk(text="Done."))
+
+
+def test_thoughts_are_shown_dim_or_folded_into_a_line() -> None:
+    assert shown_by(*THOUGHTS) == "first I look\nthen I act\nDone."
+    assert shown_by(*THOUGHTS, folds_reasoning=True) == "(thought 6 words: Ctrl-O)\nDone."
+    unfolded = shown_by(*THOUGHTS, Unfolded(), Unfolded(), folds_reasoning=True)
+    assert unfolded == "(thought 6 words: Ctrl-O)\nDone.\n  first I look\n  then I act\n(nothing is folded)"
+
+
+def test_what_only_a_developer_understands_is_for_debug() -> None:
+    estimated = ComplexityEstimated(score=0.15, separable=False, reasons=("names no component",))
+    assert shown_by(estimated) == ""
+    assert "complexity" in shown_by(estimated, debug=True)
+
+
+def test_the_status_line_says_what_the_user_wants_to_see() -> None:
+    status = Status(("context", "time"))
+    status.note(LlmRequest(endpoint="http://localhost:8001/v1", prompt_tokens=500, budget=1_000))
+    assert re.fullmatch(r"context 50 % · \d+ s", status.line())
+
+
+def test_a_turn_ends_with_time_tokens_speed_and_cache(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [100.0]
+    monkeypatch.setattr("plugins_builtin.screen.status.time.monotonic", lambda: now[0])
+    status = Status()
+    status.note(LlmRequest(endpoint="e", prompt_tokens=1_000, budget=2_000))
+    for _ in range(2):
+        now[0] += 1
+        status.note(LlmChunk(text="a"))
+    now[0] += 1
+    status.note(UsageReported(prompt_tokens=1_000, completion_tokens=60, cached_tokens=900))
+    assert status.summary() == " · 3.0 s · 60 tokens · 30 tok/s · 90 % from the cache"
