@@ -1,27 +1,91 @@
-"""AGENTS.md: what a project's own instructions say, from its top down to the folder that is worked in."""
+"""AGENTS.md: what the user's and a project's own instructions say, from the project's top down to the folder that is worked in.
 
-from collections.abc import Iterable
+Where a folder has none, its CLAUDE.md stands in. A line or a word `@path` brings another file in, relative to the one it stands
+in; a project's files bring in nothing from outside the project.
+"""
 
-from agentic import AgenticError, PromptSection, Setup, Workspace, hookimpl
+import os
+import re
+from collections.abc import Callable, Iterable, Iterator
+from pathlib import Path
 
-FILE = "AGENTS.md"
+from agentic import AgenticError, ChatCommand, PromptSection, Setup, Workspace, hookimpl
+from agentic.files import read_regular
+from agentic.folders import config_folder
+from agentic.hooks.chat import Chat
+
+FILES = ("AGENTS.md", "CLAUDE.md")
+MAX_DEPTH = 5  # of files that bring in files
+MAX_BYTES = 1_000_000
+_CODE = re.compile(r"(^[ \t]*(?:```|~~~).*?(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z)|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
+_IMPORT = re.compile(r"(?:(?<=\s)|^)@([\w~./-]+\.(?:md|mdc|rst|txt))\b")  # texts: no file of keys is brought in
+_INIT = """\
+Write an AGENTS.md for this project: what a new colleague has to know and cannot see at once. Look at its files first. Say how it is
+built, tested and started, with the exact commands (run them, where that is harmless); how it is laid out; what its code looks like;
+and what must not be done. At most sixty lines, no generalities. Where there is one already, make it better instead."""
+Read = Callable[[str], str]
+"""The text of a file by its name. Raises AgenticError, OSError."""
 
 
 def _text(setup: Setup) -> str:
-    root = setup.root.resolve()
+    found = [("yours", name, text) for name, text in _users()]
+    found += [("of this project", name, text) for name, text in _projects(setup.root.resolve())]
+    return "\n\n".join(f"Instructions {whose} ({name}):\n{text}" for whose, name, text in found if text)
+
+
+def _users() -> Iterator[tuple[str, str]]:
+    """The user's own, for every project."""
+
+    def read(name: str) -> str:
+        return read_regular(Path(name).expanduser(), MAX_BYTES).decode("utf-8", "replace")
+
+    for path in (config_folder() / FILES[0], Path("~/.claude").expanduser() / FILES[1]):
+        if text := _with_imports(str(path), read):
+            yield path.name, text
+            return
+
+
+def _projects(root: Path) -> Iterator[tuple[str, str]]:
     top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
     project, below = Workspace(top), root.relative_to(top).parts
-    found = []
+
+    def read(name: str) -> str:
+        return project.read(name).data.decode("utf-8", "replace")
+
     for depth in range(len(below) + 1):
-        name = "/".join((*below[:depth], FILE))
-        try:
-            found.append((name, project.read(name).data.decode("utf-8", "replace").strip()))
-        except (AgenticError, OSError):
-            continue
-    return "\n\n".join(f"Instructions of this project ({name}):\n{content}" for name, content in found if content)
+        for file in FILES:
+            name = "/".join((*below[:depth], file))
+            if text := _with_imports(name, read):
+                yield name, text
+                break
+
+
+def _with_imports(name: str, read: Read, above: tuple[str, ...] = ()) -> str:
+    """A file's text with the files that it brings in; "" where it cannot be read. What cannot be brought in stays as it stands."""
+    try:
+        text = read(name).strip()
+    except (AgenticError, OSError):
+        return ""
+
+    def bring(match: re.Match[str]) -> str:
+        other = os.path.normpath(os.path.join("" if match[1].startswith("~") else os.path.dirname(name), match[1]))
+        if other in (*above, name) or len(above) + 1 >= MAX_DEPTH:
+            return match[0]
+        return _with_imports(other, read, (*above, name)) or match[0]
+
+    return "".join(part if number % 2 else _IMPORT.sub(bring, part) for number, part in enumerate(_CODE.split(text)))
 
 
 @hookimpl
 def agentic_prompt_sections() -> Iterable[PromptSection]:
     sizes = {"nano": 1_000, "small": 3_000, "full": 16_000}
-    yield PromptSection("instructions", "the AGENTS.md files of the project", _text, sizes, covers=(FILE,))
+    yield PromptSection("instructions", "your AGENTS.md, and those of the project", _text, sizes, covers=FILES)
+
+
+async def _init(argument: str, chat: Chat) -> None:
+    await chat.ask(f"{_INIT}\n\n{argument}".strip())
+
+
+@hookimpl
+def agentic_chat_commands() -> Iterable[ChatCommand]:
+    yield ChatCommand("init", "has an AGENTS.md written for this project, or makes it better", _init)

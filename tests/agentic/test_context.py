@@ -252,6 +252,58 @@ def test_instructions_come_from_the_root_down(tmp_path: Path) -> None:
     assert "root:" not in text
 
 
+def section_text(root: Path) -> str:
+    (section,) = agentic_prompt_sections()
+    text: str = section.text(make_setup(root=root))
+    return text
+
+
+def test_what_other_agents_read_stands_in_where_there_is_no_agents_file(work: Path) -> None:
+    (work / ".git").mkdir()
+    (work / "CLAUDE.md").write_text("Use tabs.")
+    assert "(CLAUDE.md):\nUse tabs." in section_text(work)
+    (work / "AGENTS.md").write_text("Use spaces.")
+    assert "Use tabs." not in section_text(work) and "Use spaces." in section_text(work)
+
+
+def test_the_users_own_come_first(work: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(home))
+    (work / "AGENTS.md").write_text("Project.")
+    (home / ".claude").mkdir()
+    (home / ".claude" / "CLAUDE.md").write_text("Of another agent. @more.md")
+    (home / ".claude" / "more.md").write_text("More of it.")
+    text = section_text(work)
+    assert text.index("More of it.") < text.index("Project.")
+    (home / ".config" / "agentic").mkdir(parents=True)
+    (home / ".config" / "agentic" / "AGENTS.md").write_text("My own.")
+    assert "My own." in section_text(work) and "Of another agent" not in section_text(work)
+
+
+def test_imports_stay_in_the_project_end_and_bring_no_keys(work: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "outside.md").write_text("OUTSIDE")
+    (work / ".env").write_text("KEY=hunter2")
+    (work / "docs").mkdir()
+    (work / "docs" / "a.md").write_text("A, then @b.md")
+    (work / "docs" / "b.md").write_text("B, then @a.md and @../AGENTS.md")
+    text = (
+        "See @docs/a.md and @missing.md, @.env, @../outside.md, @~/outside.md, mail x@docs/a.md `@docs/a.md`\n```\n@docs/b.md\n```"
+    )
+    (work / "AGENTS.md").write_text(text)
+    found = section_text(work)
+    assert "See A, then B, then @a.md and @../AGENTS.md and @missing.md" in found
+    assert "OUTSIDE" not in found and "hunter2" not in found
+    assert "mail x@docs/a.md `@docs/a.md`\n```\n@docs/b.md\n```" in found
+
+
+def test_imports_of_imports_end_somewhere(work: Path) -> None:
+    for number in range(9):
+        (work / f"{number}.md").write_text(f"level {number} @{number + 1}.md")
+    (work / "AGENTS.md").write_text("@0.md")
+    found = section_text(work)
+    assert "level 3" in found and "level 4" not in found
+
+
 def test_instructions_that_are_too_long_are_cut_and_named(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     (work / "AGENTS.md").write_text("line\n" * 1000)
     done = agentic("run", "hi", "--endpoint", server.url, "-c", "context.context_window=4096", *NATIVE)

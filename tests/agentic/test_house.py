@@ -124,7 +124,7 @@ def test_the_host_names_no_plugin() -> None:
         "prompts",
         "sandbox",
     }  # of the configuration
-    words = {"run", "search", "local", "instructions"} & {*COMMANDS, "local", "instructions", "search"}
+    words = {"run", "search", "local", "instructions", "init"} & {*COMMANDS, "local", "instructions", "search"}
     formats = {"plain", "jsonl"}  # of lists that a command prints
     for path in sorted((ROOT / "agentic").rglob("*.py")):
         inside = str(path.relative_to(ROOT / "agentic"))
