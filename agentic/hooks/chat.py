@@ -38,12 +38,13 @@ class Chat(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ChatCommand:
-    """`/NAME ARGUMENT`. `complete(argument)` gives what the argument may go on as."""
+    """`/NAME ARGUMENT`. `complete(argument)` gives what the argument may go on as, `more(root)` a folder's commands besides."""
 
     name: str
     summary: str
     run: Callable[[str, Chat], Awaitable[None]]
     complete: Callable[[str], Sequence[str]] | None = None
+    more: "Callable[[Path], Sequence[ChatCommand]] | None" = None
 
 
 @hookspec

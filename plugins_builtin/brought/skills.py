@@ -1,0 +1,129 @@
+"""Skills: a folder with a SKILL.md, of which the model reads the name and description first, and the rest when it needs it."""
+
+import re
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from agentic import ChatCommand, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, files_below
+from agentic.hooks.chat import Chat
+from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
+
+PROJECT, USER = (".agents/skills", ".claude/skills"), ("~/.agents/skills", "~/.claude/skills")
+FILE = "SKILL.md"
+MAX_DESCRIPTION = 300  # characters of one in the catalogue
+MAX_LISTED = 40  # files of a skill that are named
+_NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+
+
+@dataclass(frozen=True, slots=True)
+class Skill:
+    """`fault` says why it cannot be used, "" where it can."""
+
+    name: str
+    description: str
+    text: Text
+    fault: str = ""
+
+    @property
+    def folder(self) -> Path:
+        return self.text.path.parent
+
+    def told(self) -> str:
+        """All of it, and which files lie beside it."""
+        others = [name for name in islice(files_below(self.folder), MAX_LISTED) if name != FILE]
+        beside = f"\n\nFiles in {self.folder}:\n" + "\n".join(others) if others else ""
+        return f"{self.text.body}{beside}"
+
+
+def skills(root: Path) -> list[Skill]:
+    """The usable ones by name, of several with one name the nearest; then those that cannot be used."""
+    found: dict[str, Skill] = {}
+    faulty = []
+    for skill in _all(root):
+        if skill.fault:
+            faulty.append(skill)
+        else:
+            found.setdefault(skill.name, skill)
+    return [*(found[name] for name in sorted(found)), *faulty]
+
+
+def _all(root: Path) -> Iterator[Skill]:
+    top = next((folder for folder in (root.resolve(), *root.resolve().parents) if (folder / ".git").exists()), root.resolve())
+    for folder, is_projects in folders(root, PROJECT, USER):
+        for each in sorted(islice(folder.iterdir(), MAX_FILES)):
+            if each.is_dir() and (each / FILE).is_file():
+                yield _skill(read(each / FILE, is_projects, top))
+
+
+def _skill(text: Text) -> Skill:
+    name = text.field("name") or text.path.parent.name
+    description = text.field("description")
+    fault = (
+        text.fault or ("" if description else "it has no description") or ("" if _NAME.fullmatch(name) else "its name is no name")
+    )
+    return Skill(name, description, text, fault)
+
+
+def usable(root: Path) -> Mapping[str, Skill]:
+    """By name."""
+    return {skill.name: skill for skill in skills(root) if not skill.fault}
+
+
+def catalogue(root: Path) -> str:
+    """For the model: what there is, and how to read it."""
+    found = usable(root)
+    if not found:
+        return ""
+    lines = [f"- {name}: {_short(skill.description)}" for name, skill in found.items()]
+    return "\n".join(["Skills (the `skill` tool shows one; read it before you do what it is for):", *lines])
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= MAX_DESCRIPTION else f"{text[:MAX_DESCRIPTION]}…"
+
+
+def listed(root: Path) -> str:
+    """For the user."""
+    lines = [
+        f"{skill.name}: {_short(skill.description)}" if not skill.fault else f"{skill.text.path}: cannot be used: {skill.fault}"
+        for skill in skills(root)
+    ]
+    return "\n".join(lines) or f"no skills: NAME/{FILE} in {', '.join((*PROJECT, *USER))}"
+
+
+def chat_commands(root: Path) -> Sequence[ChatCommand]:
+    """`/NAME` for each, which begins with the skill's text."""
+    return [ChatCommand(name, _short(skill.description)[:80], _with(skill)) for name, skill in usable(root).items()]
+
+
+def _with(skill: Skill) -> Callable[[str, Chat], Any]:
+    async def run(argument: str, chat: Chat) -> None:
+        await chat.ask(f"Use the skill {skill.name}:\n\n{skill.told()}\n\n{argument}".strip())
+
+    return run
+
+
+class SkillTool:
+    """Stands in the prompt only where there are skills."""
+
+    spec = ToolSpec(
+        "skill",
+        "Shows a skill.",
+        {"type": "object", "properties": {"name": {"type": "string"}}, "required": ["name"], "additionalProperties": False},
+        "read",
+        opt_in=True,
+    )
+
+    def __init__(self, setup: ToolSetup) -> None:
+        self._root = setup.root
+        if usable(setup.root):
+            self.spec = replace(SkillTool.spec, opt_in=False)
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        found = usable(self._root)
+        if arguments["name"] not in found:
+            raise ToolError(f"there is no skill {arguments['name']!r}; the skills are {', '.join(found) or 'none'}")
+        return ToolOutput(found[arguments["name"]].told())

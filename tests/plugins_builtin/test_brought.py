@@ -1,0 +1,141 @@
+"""Skills and commands as the files of other agents have them; the shapes are our own copies of what is public."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from agentic.testing import FakeVLLM, answer, tool_call
+from plugins_builtin.brought.commands import chat_commands, filled
+from plugins_builtin.brought.skills import catalogue, listed, skills
+from tests.conftest import Agentic
+from tests.terminal import terminal
+
+NATIVE = ("-c", "tools.protocol=native")
+SKILLS = {
+    "plain": "---\nname: plain\ndescription: Does plain things.\n---\n\n# Plain\n\nDo it.\n",
+    "no-name": "---\ndescription: Named by its folder.\n---\nBody.\n",
+    "folded": "---\nname: folded\ndescription: >\n  A description\n  over two lines.\n---\nBody.\n",
+    "colon": "---\nname: colon\ndescription: Use when: a colon stands in it\n---\nBody.\n",
+    "quoted": '---\nname: "quoted"\ndescription: "Quoted: with a colon."\n---\nBody.\n',
+    "tools": "---\nname: tools\ndescription: Has more fields.\nallowed-tools: Bash, Read\nlicense: MIT\n---\nBody.\n",
+    "metadata": "---\nname: metadata\ndescription: Has a table.\nmetadata:\n  version: 1.2\n  author: somebody\n---\nBody.\n",
+    "crlf": "---\r\nname: crlf\r\ndescription: Of Windows.\r\n---\r\nBody.\r\n",
+    "long": f"---\nname: long\ndescription: {'many words ' * 60}\n---\nBody.\n",
+    "korean": "---\nname: korean\ndescription: 한국어로 된 설명입니다.\n---\n본문.\n",
+}
+COMMANDS = {
+    "plain.md": ("Explain the code.", "", "Explain the code."),
+    "arguments.md": ("Fix issue $ARGUMENTS now.", "12 13", "Fix issue 12 13 now."),
+    "numbered.md": ("From $1 to $2.", "a b c", "From a to b."),
+    "missing.md": ("From $1 to $2.", "a", "From a to ."),
+    "appended.md": ("Review this:", "src/x.py", "Review this:\n\nsrc/x.py"),
+    "front.md": ("---\ndescription: With a head\nargument-hint: [FILE]\n---\nLook at $1", "a.py", "Look at a.py"),
+    "shell.md": ("Status: !`git status`", "", "Status: (run `git status` first, and use what it gives)"),
+    "mention.md": ("Look at @a.py", "", "Look at @a.py"),
+    "model.md": ("---\nmodel: opus\nallowed-tools: Bash(git:*)\n---\nBody", "", "Body"),
+    "git/commit.md": ("Commit it.", "", "Commit it."),
+}
+
+
+@pytest.fixture
+def own(work: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("HOME", str(home))
+    (work / ".git").mkdir()
+    return work
+
+
+def put(path: Path, text: str) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(text.encode())
+
+
+def test_ten_shapes_of_skills_are_all_used(own: Path, home: Path) -> None:
+    places = [own / ".agents/skills", own / ".claude/skills", home / ".agents/skills", home / ".claude/skills"]
+    for number, (name, text) in enumerate(SKILLS.items()):
+        put(places[number % 4] / name / "SKILL.md", text)
+    found = {skill.name: skill for skill in skills(own)}
+    assert sorted(found) == sorted(SKILLS) and not any(skill.fault for skill in found.values())
+    assert found["folded"].description == "A description over two lines."
+    assert found["colon"].description == "Use when: a colon stands in it"
+    assert found["korean"].text.body == "본문."
+    told = catalogue(own)
+    assert "- plain: Does plain things." in told and len(told) < 2_500
+
+
+def test_what_cannot_be_used_is_named(own: Path) -> None:
+    put(own / ".agents/skills/bad/SKILL.md", "no frontmatter\n")
+    put(own / ".agents/skills/list/SKILL.md", "---\n- a\n- b\n---\nBody\n")
+    put(own / ".agents/skills/odd/SKILL.md", "---\nname: ../../etc\ndescription: x\n---\nBody\n")
+    text = listed(own)
+    assert "bad/SKILL.md: cannot be used: it has no description" in text
+    assert "list/SKILL.md: cannot be used: its frontmatter is no table" in text and "odd/SKILL.md: cannot be used" in text
+    assert catalogue(own) == ""
+
+
+def test_the_nearest_counts_and_links_lead_nowhere(own: Path, home: Path, tmp_path: Path) -> None:
+    inner = own / "pkg"
+    put(home / ".claude/skills/same/SKILL.md", "---\ndescription: of the user\n---\nx")
+    put(own / ".agents/skills/same/SKILL.md", "---\ndescription: of the top\n---\nx")
+    put(inner / ".agents/skills/same/SKILL.md", "---\ndescription: of the folder\n---\nx")
+    put(tmp_path / "outside" / "SKILL.md", "---\ndescription: SECRET\n---\nx")
+    (own / ".agents/skills/link").symlink_to(tmp_path / "outside")
+    os.mkfifo(own / ".agents/skills/SKILL.md")
+    assert "of the folder" in catalogue(inner) and "of the top" in catalogue(own)
+    assert "SECRET" not in catalogue(own)
+
+
+def test_the_model_reads_a_skill_when_it_needs_it(agentic: Agentic, server: FakeVLLM, own: Path) -> None:
+    put(own / ".agents/skills/release/SKILL.md", "---\ndescription: How to release.\n---\nRun scripts/tag.sh, then push.")
+    put(own / ".agents/skills/release/scripts/tag.sh", "echo tagged")
+    server.script(
+        answer(tool_calls=tool_call("skill", {"name": "release"}, 0, "1")),
+        answer(tool_calls=tool_call("skill", {"name": "nothing"}, 0, "2")),
+        answer("done"),
+    )
+    agentic("run", "release it", "--endpoint", server.url, *NATIVE)
+    messages = server.chats[-1].json["messages"]
+    assert "- release: How to release." in messages[0]["content"]
+    assert messages[3]["content"].startswith("Run scripts/tag.sh, then push.") and "scripts/tag.sh" in messages[3]["content"]
+    assert "there is no skill 'nothing'; the skills are release" in messages[-1]["content"]
+    assert "skill" in {tool["function"]["name"] for tool in server.chats[0].json["tools"]}
+
+
+def test_without_skills_the_prompt_has_no_word_of_them(agentic: Agentic, server: FakeVLLM) -> None:
+    server.say("hi")
+    agentic("run", "hi", "--endpoint", server.url, *NATIVE)
+    assert "kill" not in str(server.chats[0].json["tools"]) and "Skills" not in server.chats[0].json["messages"][0]["content"]
+
+
+def test_ten_shapes_of_commands_are_all_filled(own: Path, home: Path) -> None:
+    places = [own / ".agents/commands", own / ".claude/commands", own / ".opencode/commands", home / ".claude/commands"]
+    for number, (name, (text, _, _)) in enumerate(COMMANDS.items()):
+        put(places[number % 4] / name, text)
+    found = {command.name: command for command in chat_commands(own)}
+    assert sorted(found) == sorted(name.removesuffix(".md").replace("/", ":") for name in COMMANDS)
+    assert found["front"].summary == "With a head"
+    for text, argument, expected in COMMANDS.values():
+        body = text.rpartition("---\n")[2]
+        assert filled(body, argument) == expected
+
+
+def test_in_chat_they_are_commands_and_run_nothing_unasked(server: FakeVLLM, env: dict[str, str], own: Path) -> None:
+    put(own / ".agents/skills/tidy/SKILL.md", "---\ndescription: Tidies up.\n---\nTidy carefully.")
+    put(own / ".claude/commands/status.md", "---\ndescription: What is up\n---\nTell me of $1: !`touch CANARY`")
+    put(own / ".claude/commands/help.md", "taken over")
+    server.script(answer("it is tidy"), answer("all is well"))
+    with terminal(["--endpoint", server.url, *NATIVE], env, own) as shown:
+        shown.until(lambda: "›" in shown.text)
+        shown.type("/skills\r")
+        shown.until(lambda: "tidy: Tidies up." in shown.text)
+        shown.type("/tidy the desk\r")
+        shown.until(lambda: "it is tidy" in shown.text)
+        assert "Tidy carefully." in str(server.chats[-1].json["messages"][-1]) and "the desk" in str(server.chats[-1].json)
+        shown.type("/status today\r")
+        shown.until(lambda: "all is well" in shown.text)
+        assert "Tell me of today: (run `touch CANARY` first" in server.chats[-1].json["messages"][-1]["content"]
+        shown.type("/help\r")
+        shown.until(lambda: "What is up" in shown.text and "taken over" not in shown.text)
+        shown.type("\x04")
+        shown.until_ended()
+    assert not (own / "CANARY").exists()
