@@ -190,9 +190,10 @@ def _folded(line: str, columns: int) -> Iterator[str]:
 def _size() -> os.terminal_size:
     """The terminal's own: COLUMNS of the environment may be that of before it was resized."""
     try:
-        return os.get_terminal_size(sys.stderr.fileno())
+        columns, lines = os.get_terminal_size(sys.stderr.fileno())
     except (OSError, ValueError):
-        return os.terminal_size((80, 24))
+        columns = lines = 0
+    return os.terminal_size((columns or 80, lines or 24))  # a serial line says 0
 
 
 def _print(text: str) -> None:
