@@ -34,8 +34,8 @@ COLOURS = {
     "cyan": "#76e3ea", "white": "#d6dae0", "black": "#484f58", "brightblack": "#8b949e", "brightgreen": "#7ee787",
     "brightblue": "#a5d6ff", "brightmagenta": "#e2c5ff", "brightcyan": "#b3f0ff", "brightbrown": "#f2cc60", "brightred": "#ffa198",
 }  # fmt: skip
-PROGRAM = "def average(numbers):\n    return sum(numbers) / len(numbers) + 1\n\n\nprint(average([1, 2, 3]))\n"
-TASK = "average([1, 2, 3]) has to be 2.0: correct it"
+PROGRAM = "def add(a, b):\n    return a - b\n\n\nprint(add(2, 3))\n"
+TASK = "add in calc.py subtracts: make it add"
 # (what must be on the screen, what is typed then)
 STEPS = (
     (r"\$ $", "python3 -m venv .venv && .venv/bin/pip install -q ./agentic\r"),
@@ -44,7 +44,7 @@ STEPS = (
     (r"Keep this choice.*: $", "y\r"),
     (r"› $", f"{TASK}\r"),
     (r"allow\? \[[^\]]*\] $", "y"),
-    (r"✓ done.*\n› $", "!python3 average.py\r"),
+    (r"✓ done.*\n› $", "!python3 calc.py\r"),
     (r"exit code 0.*\n› $", "\x04"),
     (r"\$ $", ""),
 )
@@ -68,7 +68,7 @@ def main() -> None:
         for file in filter(None, files.decode().split("\0")):
             (checkout / file).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(docs.parent / file, checkout / file)
-        (folder / "work" / "average.py").write_text(PROGRAM)
+        (folder / "work" / "calc.py").write_text(PROGRAM)
         (folder / "work" / ".gitignore").write_text(".venv\nagentic\n")
         frames = record(folder, url.rstrip("/").rpartition(":")[2].partition("/")[0])
     (docs / "first-edit.svg").write_text(animated(frames), encoding="utf-8")
@@ -108,7 +108,7 @@ def record(folder: Path, port: str) -> list[Frame]:
                 shown_at = now
 
     for wanted, keys in STEPS:
-        limit = time.monotonic() + 240
+        limit = time.monotonic() + 90
         while not re.search(wanted, text(screen)):
             follow(0.2)
             if time.monotonic() > limit:

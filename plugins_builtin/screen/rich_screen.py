@@ -88,6 +88,7 @@ class RichScreen:
         self._tail = ""  # of what the running command gives out
         self._folded: Sequence[str] = ()
         self._is_idle = False
+        self._asked = ""  # the difference that the user was asked about last
         self._todo_rows = 0  # of the list of steps, while it is what was written last
         self._current = self._shown_otherwise = ("", "")
 
@@ -125,6 +126,7 @@ class RichScreen:
             case ApprovalAsked():
                 self._hold_status()  # the host asks
                 self._end_text()
+                self._asked = event.body if event.is_diff else ""
             case SubAgentStarted():
                 self._draw_status_if_due()  # it has a lane now
             case PlanFinished():
@@ -193,6 +195,8 @@ class RichScreen:
 
     def _body(self, event: ToolResult) -> list[str]:
         """What stands below a call's line; the whole of it is kept where there is more."""
+        if event.diff and event.diff == self._asked:  # it stands above, in the question
+            return []
         if event.diff:
             lines = list(painted(event.diff, self._palette))[1:]  # its line has the name
             return self._shortened(lines, lines[:DIFF_LINES])
