@@ -356,3 +356,24 @@ def test_a_fresh_start_asks_as_the_first_time(agentic: Agentic, server: FakeVLLM
     first, _, fresh = (request.json | {"temperature": None} for request in server.chats[:3])
     assert "stop" in first
     assert fresh == first
+
+
+def test_the_task_may_come_from_the_standard_input(agentic: Agentic, server: FakeVLLM) -> None:
+    server.say("done")
+    options = ("--endpoint", server.url, "-c", "tools.protocol=native")
+    assert agentic("run", "-", *options, stdin="fix it,\nand say so\n").code == 0
+    assert server.chats[-1].json["messages"][-1]["content"].rstrip().endswith("fix it,\nand say so")
+    assert agentic("run", "-", *options, stdin=" \n").code == 2
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_a_shell_completes_commands_and_options(agentic: Agentic, shell: str) -> None:
+    assert "_AGENTIC_COMPLETE" in agentic("completions", shell).out
+
+    def completed(*words: str) -> str:
+        place = words[-1] if shell == "fish" else str(len(words) - 1)
+        return agentic(more={"_AGENTIC_COMPLETE": f"{shell}_complete", "COMP_WORDS": " ".join(words), "COMP_CWORD": place}).out
+
+    shown = completed("agentic", "se")
+    assert "sessions" in shown and "serve" in shown and "batch" not in shown
+    assert "--approve" in completed("agentic", "run", "--app")

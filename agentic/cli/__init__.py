@@ -15,6 +15,7 @@ COMMANDS = {
     "prompts": ("agentic.cli.prompts", "the texts that models read; show prints what the model in use is told"),
     "permissions": ("agentic.cli.permissions", "shows the rules; test says what would become of a command"),
     "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
+    "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
 HIDDEN = {"sub-agent": "agentic.cli.sub_agent"}  # for programs, not for people
 _OPTIONS = """\
@@ -36,9 +37,7 @@ _OPTIONS = """\
 def help_text() -> str:
     """What `agentic --help` prints."""
     more, flags, renderers = _from_plugins()
-    everything = more | {name: summary for name, (_, summary) in COMMANDS.items()}
-    ordered = [*COMMANDS, *(name for name in more if name not in COMMANDS)]
-    commands = "\n".join(f"  {name:<10}{everything[name]}" for name in ordered)
+    commands = "\n".join(f"  {name:<12}{summary}" for name, summary in _merged(more).items())
     options = _OPTIONS.format(flags="".join(f"  {flag:<26}{summary}\n" for flag, summary in flags.items()), renderers=renderers)
     return f"""agentic: a coding agent for people who serve their own models
 
@@ -54,6 +53,17 @@ Options of run, chat and ask:
   --version, --help
 
 Exit codes: 0 done; 1 not completed; 2 wrong usage; 3 no endpoint answered; 4 needed an approval; 130 interrupted"""
+
+
+def summaries() -> dict[str, str]:
+    """All commands with what they do: ours, then those of plugins."""
+    return _merged(_from_plugins()[0])
+
+
+def _merged(more: dict[str, str]) -> dict[str, str]:
+    return {name: summary for name, (_, summary) in COMMANDS.items()} | {
+        name: summary for name, summary in more.items() if name not in COMMANDS
+    }
 
 
 def _from_plugins() -> tuple[dict[str, str], dict[str, str], str]:
@@ -99,6 +109,10 @@ def _run(arguments: list[str]) -> int:
         from agentic import __version__
 
         print(f"agentic {__version__}", flush=True)
+    elif os.environ.get("_AGENTIC_COMPLETE"):  # a shell asks what may follow
+        from agentic.cli.group import invoke
+
+        return invoke(arguments)
     elif arguments in (["--help"], ["-h"]) or (not arguments and not _in_terminal()):
         print(help_text(), flush=True)
     else:

@@ -10,8 +10,9 @@ from io import TextIOWrapper
 from typing import Any
 
 import click
+from click.shell_completion import CompletionItem
 
-from agentic.cli import COMMANDS, HIDDEN, help_text, unwritable
+from agentic.cli import COMMANDS, HIDDEN, help_text, summaries, unwritable
 from agentic.errors import AgenticError, ConfigError, PluginError
 from agentic.sanitize import sanitize
 
@@ -29,6 +30,12 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
+
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+        """By the lists: no command is imported for it."""
+        known = summaries()
+        own = [CompletionItem(name, help=known[name]) for name in known if name.startswith(incomplete)]
+        return own or click.Command.shell_complete(self, ctx, incomplete)
 
     def format_help(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         formatter.write(help_text() + "\n")

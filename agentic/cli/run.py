@@ -18,7 +18,11 @@ from agentic.errors import ConfigError
 @session_options
 @common_options
 def command(root: Path, settings: Settings, task: str, resume: str) -> int:
-    """Does TASK in this folder: edits files, runs commands, checks the outcome. For example: agentic run "fix the failing test"."""
+    """Does TASK in this folder: edits files, runs commands, checks the outcome; "-" reads it from the standard input.
+
+    For example: agentic run "fix the failing test"
+    """
+    task = sys.stdin.read() if task == "-" and sys.stdin is not None else task
     settings = settled(settings)
     if not task.strip():
         raise ConfigError("there is no task", 'agentic run "fix the failing test"')

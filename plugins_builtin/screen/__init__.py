@@ -15,7 +15,7 @@ def _rich(setup: RendererSetup) -> Renderer:
 def _plain(setup: RendererSetup) -> Renderer:
     from plugins_builtin.screen.plain import Plain
 
-    return Plain(setup.stdout)
+    return Plain(setup.stdout, setup.settings.ui.debug)
 
 
 def _jsonl(setup: RendererSetup) -> Renderer:

@@ -3,7 +3,7 @@
 import sys
 from typing import TextIO
 
-from agentic.events import ApprovalAsked, Event, Failover, LlmChunk, RunFinished, RunStarted, Warned
+from agentic.events import ApprovalAsked, ComplexityEstimated, Event, Failover, LlmChunk, RunFinished, RunStarted, Warned
 from agentic.sanitize import sanitize
 from plugins_builtin.screen.questions import Questions
 from plugins_builtin.screen.words import describe, one_line, speaker
@@ -12,8 +12,9 @@ from plugins_builtin.screen.words import describe, one_line, speaker
 class Plain:
     """`ask` streams its answer to stdout; `run` streams to stderr and puts the result on stdout at the end."""
 
-    def __init__(self, stdout: TextIO) -> None:
+    def __init__(self, stdout: TextIO, debug: bool = False) -> None:
         self._stdout = stdout
+        self._debug = debug
         self._streams_to = stdout
         self._open = False
         self._unfinished: dict[str, str] = {}
@@ -24,6 +25,8 @@ class Plain:
             self._show(each)
 
     def _show(self, event: Event) -> None:
+        if isinstance(event, ComplexityEstimated) and not self._debug:
+            return
         if name := speaker(event):
             self._sub_agent(name, event)
             return
