@@ -263,7 +263,7 @@ class Chat:
         self.runtime.events.show(Unfolded())
 
     async def _shell(self, line: str, keep: bool) -> None:
-        """The user's own command: it runs as typed, in a shell of the user's; the model is told unless it is to `keep` it."""
+        """The user's own command, as typed, in the user's shell. The model is told, unless the user wants to `keep` it."""
         shell = os.environ.get("SHELL") or "/bin/sh"
         process = await asyncio.create_subprocess_exec(
             *(shell, "-c", line), cwd=self.root, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
@@ -281,7 +281,7 @@ class Chat:
         self.say(f"(exit code {code})")
         if not keep:
             shown = output if len(output) <= MAX_TOLD else f"{output[: MAX_TOLD // 2]}\n…\n{output[-MAX_TOLD // 2 :]}"
-            self.conversation.agent.tell(f"(The user ran this, with exit code {code}:)\n$ {line}\n{shown}".rstrip())
+            self.conversation.tell(f"(The user ran this, with exit code {code}:)\n$ {line}\n{shown}".rstrip())
 
     async def _followed(self, process: asyncio.subprocess.Process, said: list[bytes]) -> int:
         assert process.stdout is not None

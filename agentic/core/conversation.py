@@ -96,6 +96,10 @@ class Conversation:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
         await self._runtime.llm.warm(self.agent.opening())
 
+    def tell(self, text: str) -> None:
+        """A word to the model, without the secrets in it."""
+        self.agent.tell(self._services.masked(text))
+
     def attach(self, picture: ImagePart) -> None:
         """Goes along with the next task."""
         self.agent.openings.attached.append(picture)

@@ -299,11 +299,12 @@ def _(chat: Chat) -> None:
 
 @row("message", "`!command`")
 def _(chat: Chat) -> None:
-    chat.type("!echo from the shell" + ENTER)
+    token = "ghp_" + "a1B2" * 9
+    chat.type(f"!echo from the shell; : {token}" + ENTER)
     chat.see("(exit code 0)")
     chat.ready()
     chat.ask("what did I run?", "an echo")
-    assert "$ echo from the shell\nfrom the shell" in chat.told()
+    assert "$ echo from the shell; : [masked: GitHub token]\nfrom the shell" in chat.told()
 
 
 @row("message", "`!!command`")
