@@ -33,6 +33,7 @@ from agentic.sessions import Session, SessionStore
 from agentic.types import LATEST, Outcome
 
 if TYPE_CHECKING:
+    from agentic.core.conversation import Conversation
     from agentic.core.probes import Probe
 
 MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
@@ -161,11 +162,13 @@ async def run(
     approve: Approve | None = None,
     resume: str = "",
     screen: Screen | None = None,
+    schema: Mapping[str, Any] | None = None,
 ) -> AsyncGenerator[Event, None]:
     """Does `task` in `root` and yields what happens; the last event is `RunFinished`.
 
     `settings` are dotted keys over the user's and the project's own, or what `load_settings` gave. `approve` answers what the
-    approval mode leaves open; without it the answer is no. Closing the generator early (`contextlib.aclosing`) stops the run and
+    approval mode leaves open; without it the answer is no. With a JSON `schema` the result of a task that is done is JSON that it
+    allows. Closing the generator early (`contextlib.aclosing`) stops the run and
     keeps what came of it.
     Raises AgenticError (its `exit_code` is the command line's) when the task could not be worked on at all.
     """
@@ -176,10 +179,17 @@ async def run(
 
         approver = Approver(found.approval.mode or ("ask" if approve else "none"), _asking(approve), runtime.events.emit)
         async with Conversation.open(runtime, session, approver) as conversation:
-            await carry_out(runtime, session, "run", task, conversation.work(task))
+            await carry_out(runtime, session, "run", task, _worked(conversation, task, schema))
 
     async for event in stream(folder, found, work, resume, screen):
         yield event
+
+
+async def _worked(conversation: "Conversation", task: str, schema: Mapping[str, Any] | None) -> Outcome:
+    outcome = await conversation.work(task)
+    if schema is None or outcome.status not in ("done", "unchecked"):
+        return outcome
+    return replace(outcome, summary=await conversation.shaped(schema))
 
 
 def _resolved(root: Path | str, settings: Settings | Mapping[str, Any] | None) -> tuple[Path, Settings]:

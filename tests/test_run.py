@@ -377,3 +377,38 @@ def test_a_shell_completes_commands_and_options(agentic: Agentic, shell: str) ->
     shown = completed("agentic", "se")
     assert "sessions" in shown and "serve" in shown and "batch" not in shown
     assert "--approve" in completed("agentic", "run", "--app")
+
+
+SCHEMA = {"type": "object", "properties": {"files": {"type": "integer"}}, "required": ["files"], "additionalProperties": False}
+
+
+def test_the_result_is_held_to_a_schema(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    (work / "schema.json").write_text(json.dumps(SCHEMA))
+    options = ("--endpoint", server.url, "-c", "tools.protocol=native", "--schema", "schema.json")
+    server.script(answer("two files"), answer('{"files": 2}'))
+    done = agentic("run", "count", *options)
+    assert (done.code, json.loads(done.out)) == (0, {"files": 2})
+    asked = server.chats[-1].json
+    assert asked["response_format"]["json_schema"]["schema"] == SCHEMA and "tools" not in asked
+    assert "two files" in str(asked["messages"])
+
+
+def test_a_result_that_the_schema_forbids_is_asked_for_once_more(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    (work / "schema.json").write_text(json.dumps(SCHEMA))
+    options = ("--endpoint", server.url, "-c", "tools.protocol=native", "--schema", "schema.json")
+    server.script(answer("two"), answer('{"files": "two"}'), answer('{"files": 2}'))
+    assert json.loads(agentic("run", "count", *options).out) == {"files": 2}
+    assert "'two' is not of type 'integer'" in server.chats[-1].json["messages"][-1]["content"]
+    server.script(answer("two"), answer("two!"), answer("two!!"))
+    done = agentic("run", "count", *options)
+    assert done.code != 0 and "not what the schema allows: it was no JSON" in done.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"), [("{", "is no JSON schema"), ('{"type": 7}', "is no JSON schema"), ("[]", "no JSON schema")]
+)
+def test_what_is_no_schema_is_one_line(agentic: Agentic, server: FakeVLLM, work: Path, content: str, said: str) -> None:
+    (work / "schema.json").write_text(content)
+    done = agentic("run", "count", "--endpoint", server.url, "--schema", "schema.json")
+    assert done.code == 2 and said in done.err and not server.chats
+    assert agentic("run", "count", "--endpoint", server.url, "--schema", "nowhere.json").code == 2

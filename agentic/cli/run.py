@@ -1,7 +1,9 @@
 """`agentic run`: the workflow on a task."""
 
+import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,9 +17,10 @@ from agentic.errors import ConfigError
 
 @click.command("run", cls=RunCommand)
 @click.argument("task")
+@click.option("--schema", type=click.Path(path_type=Path), metavar="FILE", help="A JSON schema that the result is held to.")
 @session_options
 @common_options
-def command(root: Path, settings: Settings, task: str, resume: str) -> int:
+def command(root: Path, settings: Settings, task: str, resume: str, schema: Path | None) -> int:
     """Does TASK in this folder: edits files, runs commands, checks the outcome; "-" reads it from the standard input.
 
     For example: agentic run "fix the failing test"
@@ -27,4 +30,23 @@ def command(root: Path, settings: Settings, task: str, resume: str) -> int:
     if not task.strip():
         raise ConfigError("there is no task", 'agentic run "fix the failing test"')
     screen = screen_of(settings, sys.stdout)
-    return run_to_end(api.run(task, root=root, settings=settings, approve=asker(settings), resume=resume, screen=screen))
+    form = _schema(schema) if schema else None
+    events = api.run(task, root=root, settings=settings, approve=asker(settings), resume=resume, screen=screen, schema=form)
+    return run_to_end(events)
+
+
+def _schema(path: Path) -> Any:
+    """Raises ConfigError for what is no schema."""
+    from jsonschema import SchemaError
+    from jsonschema.validators import validator_for
+
+    try:
+        schema = json.loads(path.read_bytes())
+        validator_for(schema).check_schema(schema)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, SchemaError, AttributeError, TypeError) as error:
+        raise ConfigError(f"{path} is no JSON schema: {str(error).partition(chr(10))[0]}") from error
+    if not isinstance(schema, dict):
+        raise ConfigError(f"{path} is no JSON schema of an object")
+    return schema

@@ -107,20 +107,30 @@ class Context:
 
     async def summarise(self, ask: str, make: Callable[[Sequence[Message]], ChatRequest]) -> tuple[int, int]:
         """Goes on with the model's summary of the conversation; (its tokens before, those now). Raises AgenticError."""
-        counter, budget, before = self._llm.counter, self._llm.budget, self.history.get_messages_for_llm()
-        question = Message("user", ask)
-        room = budget.prompt - counter.of_tools(make(()).tools) - counter.of(question) - _LITTLE
-        request = make([*self._strategy.fit(before, room, counter.of), question])  # as the turns are: their prefix is computed
-        request = replace(request, purpose="compact", role=SMALL, max_tokens=max(_LITTLE, budget.prompt // 4))
-        (answer,) = await self._llm.gather([request], Lane.INTERACTIVE)
-        if isinstance(answer, AgenticError):
-            raise answer
-        if not (summary := answer.message.text.strip()):
+        counter, before = self._llm.counter, self.history.get_messages_for_llm()
+        most = max(_LITTLE, self._llm.budget.prompt // 4)
+
+        def compact(messages: Sequence[Message]) -> ChatRequest:
+            return replace(
+                make(messages), purpose="compact", role=SMALL, max_tokens=most
+            )  # as the turns are: their prefix is computed
+
+        if not (summary := await self.aside(ask, compact)):
             raise ModelOutputError("the model gave no summary; the conversation is as it was")
         head = [message for message in before[:1] if message.role == "system"]
         after = [*head, Message("user", f"(What was said and done before, in short:)\n{summary}")]
         await self._declare(before, after)
         return sum(map(counter.of, before)), sum(map(counter.of, after))
+
+    async def aside(self, ask: str, make: Callable[[Sequence[Message]], ChatRequest]) -> str:
+        """What the model says to this at the conversation's end, which stays as it is. Raises AgenticError."""
+        counter, question = self._llm.counter, Message("user", ask)
+        room = self._llm.budget.prompt - counter.of_tools(make(()).tools) - counter.of(question) - _LITTLE
+        said = self._strategy.fit(self.history.get_messages_for_llm(), room, counter.of)
+        (answer,) = await self._llm.gather([make([*said, question])], Lane.INTERACTIVE)
+        if isinstance(answer, AgenticError):
+            raise answer
+        return answer.message.text.strip()
 
     def report(self, tools: Sequence[ToolSpec], tokens: int = 0) -> ContextReport:
         """Where the tokens are."""

@@ -1,8 +1,9 @@
 """One session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
 
 import asyncio
+import json
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
@@ -30,7 +31,7 @@ from agentic.core.sub_agents import SubAgents
 from agentic.core.sub_agents.elsewhere import refuse_unfit, secrets_of
 from agentic.core.toolbox import Toolbox
 from agentic.core.workflow import Workflow
-from agentic.errors import AgenticError, TrustError
+from agentic.errors import AgenticError, ModelOutputError, TrustError
 from agentic.events import Event, SandboxReady
 from agentic.folders import cache_folder
 from agentic.hooks.batching import Closes
@@ -39,7 +40,7 @@ from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
 from agentic.sessions.undo import Journal
-from agentic.types import ImagePart, Outcome
+from agentic.types import ChatRequest, ImagePart, Message, Outcome
 from agentic.workspace import Workspace
 
 MAX_CALLS = 1_000
@@ -108,6 +109,24 @@ class Conversation:
         """Goes on with the model's summary of what was said; (tokens before, tokens now). Raises AgenticError."""
         ask = self._runtime.prompts("chat.compact", focus=focus or "what is needed to go on")
         return await self.agent.context.summarise(ask, lambda messages: self.agent.request(messages, None))
+
+    async def shaped(self, schema: Mapping[str, Any]) -> str:
+        """What came of the task as JSON that the schema allows: the server is held to it, and it is checked here.
+
+        Raises ModelOutputError where a second try is no better.
+        """
+        form = {"type": "json_schema", "json_schema": {"name": "result", "schema": dict(schema), "strict": True}}
+
+        def make(messages: Sequence[Message]) -> ChatRequest:
+            return ChatRequest(tuple(flattened(messages)), temperature=0.0, response_format=form, purpose="result")
+
+        ask = self._runtime.prompts("result.schema", schema=json.dumps(schema))
+        wrong = ""
+        for _ in range(2):
+            text = await self.agent.context.aside(f"{ask}\n{wrong}".strip(), make)
+            if not (wrong := _violation(text, schema)):
+                return text
+        raise ModelOutputError(f"the result is not what the schema allows: {wrong}", "a larger model, or a simpler schema")
 
     async def approve(self, mode: str) -> None:
         """From now on `mode` says what needs a question. Raises TrustError where nothing would hold commands."""
@@ -206,6 +225,19 @@ async def open_services(
         for each in snapshots.values():
             each.close()
         await sandbox.aclose()
+
+
+def _violation(text: str, schema: Mapping[str, Any]) -> str:
+    """What is wrong with it, "" for nothing."""
+    from jsonschema import ValidationError, validate
+
+    try:
+        validate(json.loads(text), schema)
+    except ValueError as error:
+        return f"it was no JSON: {error}"
+    except ValidationError as error:
+        return error.message
+    return ""
 
 
 def runner_of(runtime: Runtime, approver: Approver) -> Runner | None:
