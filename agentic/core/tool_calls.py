@@ -22,6 +22,8 @@ from agentic.plugins.dispatcher import Ruling
 from agentic.types import ToolCall, ToolOutput
 from agentic.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 
+PROGRESS_SECONDS = 0.1
+MAX_PROGRESS = 4_000  # characters
 MAX_GRANTS = 8  # paths that one call may ask for
 
 
@@ -40,6 +42,8 @@ class ToolCaller:
         self._refused = 0
         self._why = ""
         self._diff = ""  # what the call changed
+        self._progress = ""  # what it gave out and was not shown yet
+        self._progress_shown = 0.0
         self._seconds = 0.0  # that it took, without what the user took to answer
         self._safeguards = services.safeguards
         self._told: set[str] = set()
@@ -111,6 +115,7 @@ class ToolCaller:
     async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> tuple[dict[str, Any], ToolOutput]:
         """The output, and the arguments that it is of: plugins and the user may change them."""
         CALLER.set(self._agent)
+        self._progress = ""
         PROGRESS.set(partial(self._show_progress, call.id))
         ruling = await self._plugins.before_tool(call, arguments, tool.spec, self._agent)
         if ruling.arguments is not arguments:
@@ -133,9 +138,13 @@ class ToolCaller:
         return arguments, await self._plugins.after_tool(call, arguments, tool.spec, output, self._agent, self._workspace)
 
     def _show_progress(self, number: str, text: str) -> None:
-        """What a running call gives out, to the screen alone."""
-        safe = self._safeguards.masked(text)[0] if self._safeguards is not None else text
-        self._plugins.show(ToolProgress(id=number, text=safe, agent=self._agent))
+        """What a running call gives out, to the screen alone: the last of it, some times a second."""
+        self._progress = (self._progress + text)[-MAX_PROGRESS:]
+        if time.monotonic() - self._progress_shown > PROGRESS_SECONDS:
+            self._progress_shown = time.monotonic()
+            safe = self._safeguards.masked(self._progress)[0] if self._safeguards is not None else self._progress
+            self._progress = ""
+            self._plugins.show(ToolProgress(id=number, text=safe, agent=self._agent))
 
     async def _at_once(self, call: ToolCall, tool: Tool, arguments: dict[str, Any], ruling: Ruling) -> ToolOutput | None:
         """Asks, then runs the tool; None where the answer is no."""

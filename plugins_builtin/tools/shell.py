@@ -14,6 +14,7 @@ LEAST_BYTES = 2_000  # of an output that are kept
 BYTES_A_TOKEN = 4
 TOKENS_OF_NOTES = 100  # what was left out, the exit code
 FIRST_SECONDS = 1.0  # that a background command is watched before the model goes on
+MAX_SHOWN = 4_000  # bytes of a piece that are shown while it runs
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
 _QUIET = (
     "CI=1",
@@ -108,7 +109,7 @@ class Output:
         self._total = 0
 
     def add(self, chunk: bytes) -> None:
-        PROGRESS.get()(chunk.decode("utf-8", "replace"))
+        PROGRESS.get()(chunk[-MAX_SHOWN:].decode("utf-8", "replace"))
         self._total += len(chunk)
         room = self._half - len(self._head)
         self._head += chunk[:room]
