@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from agentic import AgenticError, ChatCommand, PromptSection, Setup, Workspace, hookimpl
-from agentic.files import read_regular
+from agentic.files import project_top, read_regular
 from agentic.folders import config_folder
 from agentic.hooks.chat import Chat
 
@@ -46,7 +46,7 @@ def _users() -> Iterator[tuple[str, str]]:
 
 
 def _projects(root: Path) -> Iterator[tuple[str, str]]:
-    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    top = project_top(root)
     project, below = Workspace(top), root.relative_to(top).parts
 
     def read(name: str) -> str:

@@ -4,13 +4,14 @@ from agentic.files.beneath import Beneath, open_beneath, read_regular, require_r
 from agentic.files.find import FileFinder
 from agentic.files.names import shown, stored
 from agentic.files.replace import put, replace_file
-from agentic.files.walk import files_below
+from agentic.files.walk import files_below, project_top
 
 __all__ = [
     "Beneath",
     "FileFinder",
     "files_below",
     "open_beneath",
+    "project_top",
     "put",
     "read_regular",
     "replace_file",

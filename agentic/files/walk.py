@@ -47,7 +47,7 @@ class Folder:
 
 def folders_below(root: Path, start: str = ".") -> Iterator[Folder]:
     """The folders that no .gitignore leaves out, from `start` on, the shallow ones first. Links to folders are not followed."""
-    top = _repository(root)
+    top = str(project_top(root))
     prefix = _slashed(os.path.relpath(root, top))
     try:
         start = os.path.normpath(stored(start))
@@ -93,9 +93,9 @@ def _slashed(folder: str) -> str:
     return "" if folder == "." else f"{folder}/"
 
 
-def _repository(root: Path) -> str:
-    """The folder whose .gitignore counts first: the repository's, else the root itself."""
-    return str(next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root))
+def project_top(root: Path) -> Path:
+    """The repository's top that `root` is in, else `root` itself. Git is not asked."""
+    return next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
 
 
 def _rules_above(top: str, folder: str) -> _Rules:

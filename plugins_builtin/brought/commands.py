@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic import ChatCommand
+from agentic.files import project_top
 from agentic.hooks.chat import Chat
 from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
 
@@ -20,7 +21,7 @@ _NAME = re.compile(r"[\w.:-]+")
 def chat_commands(root: Path) -> Sequence[ChatCommand]:
     """Of several with one name the nearest; a file in a folder below is `FOLDER:NAME`."""
     found: dict[str, ChatCommand] = {}
-    top = next((folder for folder in (root.resolve(), *root.resolve().parents) if (folder / ".git").exists()), root.resolve())
+    top = project_top(root.resolve())
     for folder, is_projects in folders(root, PROJECT, USER):
         for path in sorted(islice(folder.rglob("*.md"), MAX_FILES)):
             name = ":".join(path.relative_to(folder).with_suffix("").parts)

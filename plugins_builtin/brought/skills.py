@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic import ChatCommand, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, files_below
+from agentic.files import project_top
 from agentic.hooks.chat import Chat
 from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
 
@@ -51,7 +52,7 @@ def skills(root: Path) -> list[Skill]:
 
 
 def _all(root: Path) -> Iterator[Skill]:
-    top = next((folder for folder in (root.resolve(), *root.resolve().parents) if (folder / ".git").exists()), root.resolve())
+    top = project_top(root.resolve())
     for folder, is_projects in folders(root, PROJECT, USER):
         for each in sorted(islice(folder.iterdir(), MAX_FILES)):
             if each.is_dir() and (each / FILE).is_file():

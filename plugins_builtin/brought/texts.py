@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic import AgenticError, Workspace
-from agentic.files import read_regular
+from agentic.files import project_top, read_regular
 
 MAX_BYTES = 200_000  # of one file
 MAX_FILES = 200  # of one folder
@@ -32,7 +32,7 @@ class Text:
 def folders(root: Path, project: Sequence[str], user: Sequence[str]) -> Iterator[tuple[Path, bool]]:
     """(folder, whether it is the project's), the nearest first: from `root` up to the project's top, then the user's own."""
     root = root.resolve()
-    top = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), root)
+    top = project_top(root)
     for folder in (root, *root.parents):
         if folder.is_relative_to(top):
             yield from ((folder / name, True) for name in project if (folder / name).is_dir())
