@@ -76,6 +76,7 @@ class Commands:
             "/permissions": Entry(model, "the rules that hold here", self._permissions),
             "/diff": Entry(files, "what this session changed", self._diff),
             "/jobs": Entry(files, "[N] what runs in the background, or what it gave out; `/jobs stop N` ends it", self._jobs),
+            "/agents": Entry(files, "the sub-agents of this session, and what became of them", self._agents),
             "/undo": Entry(files, "takes back what the last turn's tools and commands did to the files", self._undo),
             "/redo": Entry(files, "does the last /undo over", self._redo),
             "/rewind": Entry(session, "[N] goes back N turns, files and conversation (without N: one)", self._rewind),
@@ -258,6 +259,18 @@ class Commands:
         if word == "stop":
             await job.end()
         self._chat.say(f"{job.last()}({job.state})")
+
+    async def _agents(self, rest: str) -> None:
+        states: dict[str, str] = {}
+        for record in self._session.records("event"):
+            match record.data.get("type"):
+                case "sub_agent_started":
+                    states[record.agent] = f"{record.data.get('title') or record.data.get('task')}: not finished"
+                case "sub_agent_finished":
+                    files = ", ".join(map(str, record.data.get("files") or ()))
+                    title = states.get(record.agent, record.agent).removesuffix(": not finished")
+                    states[record.agent] = f"{title}: {record.data.get('status')}" + (f" ({files})" if files else "")
+        self._chat.say("\n".join(states.values()) or "this session had no sub-agents")
 
     async def _undo(self, rest: str) -> None:
         since, agent = last_turn(self._session), self._chat.conversation.agent

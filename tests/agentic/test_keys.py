@@ -555,6 +555,15 @@ def _(chat: Chat) -> None:
     chat.ready()
 
 
+@row("others", "`/agents`")
+def _(chat: Chat) -> None:
+    chat.type("/agents" + ENTER)
+    chat.see("t0: ")
+    written = next(chat.work.glob("t?.txt")).stem
+    chat.see(f"{written}: done ({written}.txt)")
+    chat.ready()
+
+
 def asking_to_write(number: int) -> Callable[..., Answer]:
     def reply(request: object) -> Answer:
         if request.json["messages"][-1]["role"] == "tool":  # type: ignore[attr-defined]
