@@ -117,9 +117,11 @@ def test_what_the_rules_are_sure_of_costs_no_call(prompt: dict[str, Any]) -> Non
 def test_the_decision_and_its_reasons_are_shown(agentic: Agentic, server: Any) -> None:
     server.say("4721")
     question = "What is the difference between the frontend and the backend?"
-    done = agentic("run", question, "--endpoint", server.url, "-c", "tools.protocol=native")
+    done = agentic("run", question, "--endpoint", server.url, "-c", "tools.protocol=native", "--debug")
     assert "it is a question" in done.err
     assert len(server.chats) == 1
+    server.say("4721")
+    assert "complexity" not in agentic("run", question, "--endpoint", server.url, "-c", "tools.protocol=native").err
 
 
 @given(st.text())
