@@ -17,6 +17,7 @@ COMMANDS = {
     "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
+COMPLETE = "_AGENTIC_COMPLETE"  # the variable by which a shell asks what may follow
 HIDDEN = {"sub-agent": "agentic.cli.sub_agent"}  # for programs, not for people
 _OPTIONS = """\
   -C DIR                    work in DIR
@@ -109,7 +110,7 @@ def _run(arguments: list[str]) -> int:
         from agentic import __version__
 
         print(f"agentic {__version__}", flush=True)
-    elif os.environ.get("_AGENTIC_COMPLETE"):  # a shell asks what may follow
+    elif os.environ.get(COMPLETE):
         from agentic.cli.group import invoke
 
         return invoke(arguments)

@@ -13,12 +13,11 @@ import click
 
 from agentic import api
 from agentic.cli.attention import Attention
-from agentic.cli.background import background
 from agentic.cli.chat_commands import Commands, Reopen, told
 from agentic.cli.first_run import settled
 from agentic.cli.loop import run
 from agentic.cli.questions import Asker
-from agentic.cli.start import interruptible, palette_of, screen_of
+from agentic.cli.start import background_of, interruptible, palette_of, screen_of
 from agentic.cli.typeahead import Typeahead
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
@@ -61,7 +60,7 @@ def command(root: Path, settings: Settings, resume: str) -> int:
 
 async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str) -> int:
     good: tuple[Settings, str] | None = None
-    typed = background().typed
+    typed = background_of(settings).typed
     while True:
         try:
             screen = screen_of(settings, stdout)
@@ -158,7 +157,7 @@ class Chat:
         from agentic.cli.prompt_line import EditLast
 
         text = ""
-        while text != "/quit":
+        while True:
             if text:
                 await self._handle(text)
                 if text := self._typeahead.take_next():
@@ -232,6 +231,10 @@ class Chat:
             if self._stopped:
                 self._typeahead.take_back()
             loop.remove_signal_handler(signal.SIGINT)
+
+    def leave(self) -> None:
+        """Ends the chat when what goes on now is over."""
+        self._typeahead.leaving = True
 
     def stop(self) -> None:
         """Stops the turn, if one is going on."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentic import api
-from agentic.config import Settings
+from agentic.config import Settings, schema
 from agentic.core.questions import Question
 from agentic.diff import difference, painted
 from agentic.errors import AgenticError, ConfigError
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from agentic.cli.chat import Chat
 
 MAX_LISTED = 20
-EFFORTS = ("low", "medium", "high")
-MODES = ("ask", "edits", "all", "none")
+EFFORTS, MODES = (tuple(filter(None, schema.KEYS[name].choices)) for name in ("llm.reasoning_effort", "approval.mode"))
 KEYS = """\
 Enter sends; while the agent works, it reaches it with its next step, Alt-Enter after the turn, Arrow-Up takes it back
 Alt-Enter, Shift-Enter or \\ at a line's end begins a new line; Tab completes; Ctrl-R searches; Ctrl-G opens $EDITOR
@@ -86,7 +85,7 @@ class Commands:
             "/resume": Entry(session, "[ID] goes on with a session (without ID: lists them)", self._resume, self._ids),
             "/rename": Entry(session, "NAME names this session", self._rename),
             "/export": Entry(session, "[FILE] writes this session as .html, .md or .jsonl", self._export),
-            "/quit": Entry(session, "leaves (as Ctrl-D does)", self._help),
+            "/quit": Entry(session, "leaves (as Ctrl-D does)", self._quit),
         }
         self._plugins = self._of_plugins()
 
@@ -114,20 +113,17 @@ class Commands:
         return own | {name: command.summary for name, (_, command) in self._plugins.items()}
 
     async def run(self, text: str) -> bool:
-        """Whether the text was a slash command, which is done then. Raises Reopen."""
+        """Whether the text was a slash command, which is done then. Raises Reopen, AgenticError."""
         word, _, rest = text.partition(" ")
-        try:
-            if word in self.entries:
-                await self.entries[word].run(rest.strip())
-            elif word in self._plugins:
-                await self._plugins_command(*self._plugins[word], rest.strip())
-            elif text.startswith("/") and "/" not in word[1:]:
-                near = get_close_matches(word, self.summaries, 1)
-                self._chat.say(f"there is no command {word}; " + (f"did you mean {near[0]}?" if near else "/help lists them"))
-            else:
-                return False
-        except AgenticError as error:
-            self._chat.say(told(error))
+        if word in self.entries:
+            await self.entries[word].run(rest.strip())
+        elif word in self._plugins:
+            await self._plugins_command(*self._plugins[word], rest.strip())
+        elif text.startswith("/") and "/" not in word[1:]:
+            near = get_close_matches(word, self.summaries, 1)
+            self._chat.say(f"there is no command {word}; " + (f"did you mean {near[0]}?" if near else "/help lists them"))
+        else:
+            return False
         return True
 
     def complete(self, word: str, argument: str) -> list[str]:
@@ -143,6 +139,8 @@ class Commands:
     async def _plugins_command(self, plugin: str, command: ChatCommand, argument: str) -> None:
         try:
             await command.run(argument, self._chat)
+        except AgenticError:  # what it has to say, with a remedy
+            raise
         except FAULTS as error:
             self._chat.say(f"{self._runtime.host.owner(plugin)}: /{command.name} failed: {describe(error)}")
 
@@ -180,11 +178,12 @@ class Commands:
             await self._chat.turn(answer.word)
 
     async def _review(self, what: str) -> None:
-        mine = "".join(difference(path, *edit) for path, edit in self._changes().items())
+        changed = self._changes()
+        mine = "".join(difference(path, *edit) for path, edit in changed.items())
         if not mine:
             raise ConfigError("this session changed nothing that could be reviewed")
         room = self._runtime.llm.budget.prompt  # in tokens, so about a quarter of it as text
-        changes = mine if len(mine) <= room else f"{mine[:room]}\n(and more: read {', '.join(self._changes())})"
+        changes = mine if len(mine) <= room else f"{mine[:room]}\n(and more: read {', '.join(changed)})"
         with self._chat.approver.reading_only():
             await self._chat.turn(self._runtime.prompts("chat.review", what=what or "correctness", changes=changes))
 
@@ -261,16 +260,17 @@ class Commands:
         self._chat.say(f"{job.last()}({job.state})")
 
     async def _agents(self, rest: str) -> None:
-        states: dict[str, str] = {}
+        titles: dict[str, str] = {}
+        ends: dict[str, str] = {}
         for record in self._session.records("event"):
             match record.data.get("type"):
                 case "sub_agent_started":
-                    states[record.agent] = f"{record.data.get('title') or record.data.get('task')}: not finished"
+                    titles[record.agent] = str(record.data.get("title") or record.data.get("task"))
                 case "sub_agent_finished":
                     files = ", ".join(map(str, record.data.get("files") or ()))
-                    title = states.get(record.agent, record.agent).removesuffix(": not finished")
-                    states[record.agent] = f"{title}: {record.data.get('status')}" + (f" ({files})" if files else "")
-        self._chat.say("\n".join(states.values()) or "this session had no sub-agents")
+                    ends[record.agent] = f"{record.data.get('status')}" + (f" ({files})" if files else "")
+        lines = [f"{title}: {ends.get(agent, 'not finished')}" for agent, title in titles.items()]
+        self._chat.say("\n".join(lines) or "this session had no sub-agents")
 
     async def _undo(self, rest: str) -> None:
         since, agent = last_turn(self._session), self._chat.conversation.agent
@@ -314,6 +314,9 @@ class Commands:
     @property
     def _space(self) -> Workspace:
         return self._chat.conversation.workspace
+
+    async def _quit(self, rest: str) -> None:
+        self._chat.leave()
 
     async def _clear(self, rest: str) -> None:
         raise Reopen(self._chat.settings, "")

@@ -3,10 +3,10 @@
 import click
 from click.shell_completion import get_completion_class
 
+from agentic.cli import COMPLETE
 from agentic.errors import ConfigError
 
 SHELLS = ("bash", "zsh", "fish")
-VARIABLE = "_AGENTIC_COMPLETE"
 
 
 @click.command("completions")
@@ -21,5 +21,5 @@ def command(name: str) -> int:
     kind = get_completion_class(name)
     if kind is None:
         raise ConfigError(f"there is no completion for {name}")
-    click.echo(kind(group, {}, "agentic", VARIABLE).source())
+    click.echo(kind(group, {}, "agentic", COMPLETE).source())
     return 0

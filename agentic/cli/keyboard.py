@@ -15,30 +15,33 @@ QUIET_SECONDS = 0.3  # nobody can have read a question by then: what is typed wa
 
 
 @contextmanager
-def single_keys() -> Iterator[None]:
-    """Keys come one by one, and are not shown."""
+def _as_before() -> Iterator[int]:
+    """The keyboard's descriptor; afterwards its terminal is as it was."""
     descriptor = sys.stdin.fileno()
     before = termios.tcgetattr(descriptor)
-    tty.setcbreak(descriptor, termios.TCSANOW)
     try:
-        yield
+        yield descriptor
     finally:
         with suppress(termios.error):  # the terminal is gone
             termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
 @contextmanager
+def single_keys() -> Iterator[None]:
+    """Keys come one by one, and are not shown."""
+    with _as_before() as descriptor:
+        tty.setcbreak(descriptor, termios.TCSANOW)
+        yield
+
+
+@contextmanager
 def whole_lines() -> Iterator[None]:
     """The terminal as a program expects it that is started now."""
-    descriptor = sys.stdin.fileno()
-    before = termios.tcgetattr(descriptor)
-    mode = list(before)
-    mode[3] |= termios.ICANON | termios.ECHO
-    termios.tcsetattr(descriptor, termios.TCSANOW, mode)
-    try:
+    with _as_before() as descriptor:
+        mode = termios.tcgetattr(descriptor)
+        mode[3] |= termios.ICANON | termios.ECHO
+        termios.tcsetattr(descriptor, termios.TCSANOW, mode)
         yield
-    finally:
-        termios.tcsetattr(descriptor, termios.TCSANOW, before)
 
 
 async def quiet(typed: Callable[[bytes], None]) -> None:

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 import click
 
 from agentic.api import Screen
-from agentic.cli.background import background
+from agentic.cli.background import Background, background
 from agentic.cli.loop import run
 from agentic.cli.questions import Asker
 from agentic.config import Settings
@@ -103,4 +103,10 @@ def asker(settings: Settings) -> Ask | None:
 
 def palette_of(settings: Settings, stream: TextIO) -> Palette:
     """The colours of what is written to that stream."""
-    return palette_for(settings.ui.theme if stream.isatty() else "mono", stream.encoding or "", background().is_light)
+    theme = settings.ui.theme if stream.isatty() else "mono"
+    return palette_for(theme, stream.encoding or "", background_of(settings).is_light if theme == "auto" else None)
+
+
+def background_of(settings: Settings) -> Background:
+    """The terminal's, where the theme depends on it: else the terminal is not asked."""
+    return background() if settings.ui.theme == "auto" else Background()

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
+from agentic.cli import keyboard
 from agentic.cli.attention import FOCUS, NO_FOCUS
 
 _KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|[\r\n])|.", re.DOTALL)
@@ -66,17 +67,13 @@ class Typeahead:
     @contextmanager
     def owning_the_keyboard(self) -> Iterator[None]:
         """No echo and no line mode from here on, so that a key typed between two readers is lost to neither."""
-        descriptor = sys.stdin.fileno()
-        before = termios.tcgetattr(descriptor)
-        self._own(descriptor)
         loop = asyncio.get_running_loop()
-        loop.add_signal_handler(signal.SIGCONT, self._own, descriptor)  # the shell had it meanwhile
-        try:
-            yield
-        finally:
-            loop.remove_signal_handler(signal.SIGCONT)
-            with suppress(termios.error):  # the terminal is gone
-                termios.tcsetattr(descriptor, termios.TCSANOW, before)
+        with keyboard.single_keys():
+            loop.add_signal_handler(signal.SIGCONT, self._own, sys.stdin.fileno())  # the shell had it meanwhile
+            try:
+                yield
+            finally:
+                loop.remove_signal_handler(signal.SIGCONT)
 
     def _own(self, descriptor: int) -> None:
         if not self._lent:

@@ -136,10 +136,7 @@ class Approver:
         """What the user says to a question of the model's. Raises ToolError where nobody can be asked, or nothing is said."""
         if self._ask is None:
             raise ToolError("nobody can be asked here: decide yourself, and say what you assumed")
-        question = Question(what, CALLER.get(), choices=tuple(choices))
-        with _stopped(self.limits.get(question.agent) if question.agent != "main" else None):
-            async with self._turns.wait(_one_of_several(question)) as place:
-                answer = await self._put_in_turn(self._ask, question, place)
+        answer = await self._put_in_turn(self._ask, Question(what, CALLER.get(), choices=tuple(choices)))
         if not answer.word and answer.reply == "no":
             raise ToolError("the user gives no answer: decide yourself, and say what you assumed")
         return answer.word or "yes"
@@ -183,9 +180,7 @@ class Approver:
 
     async def _answer(self, question: Question, why: str = "") -> str:
         if self._ask is not None:
-            with _stopped(self.limits.get(question.agent) if question.agent != "main" else None):
-                async with self._turns.wait(_one_of_several(question)) as place:
-                    answer = await self._put_in_turn(self._ask, question, place)
+            answer = await self._put_in_turn(self._ask, question)
             if answer.edited and question.editable:
                 raise Edited(answer.edited)
             return "" if answer.reply != "no" else "the user said no" + (f": {answer.word}" if answer.word else "")
@@ -193,7 +188,13 @@ class Approver:
         because = f": {why}" if why else ""
         return f"it needs an approval that nobody can give here (--approve {self.mode}){because}{asked_by}"
 
-    async def _put_in_turn(self, ask: Ask, question: Question, place: Place) -> Answered:
+    async def _put_in_turn(self, ask: Ask, question: Question) -> Answered:
+        """The answer, once it is this question's turn. Nobody's time runs meanwhile."""
+        with _stopped(self.limits.get(question.agent) if question.agent != "main" else None):
+            async with self._turns.wait(_one_of_several(question)) as place:
+                return await self._put_at(ask, question, place)
+
+    async def _put_at(self, ask: Ask, question: Question, place: Place) -> Answered:
         """The answer, also where the user wants to answer another one first."""
         while True:
             if question.proposals and self._allowed_by_now(question):

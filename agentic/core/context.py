@@ -6,9 +6,9 @@ from dataclasses import replace
 
 from agentic.core.prefix import PrefixGuard
 from agentic.core.roles import SMALL
-from agentic.core.service import Emit, LlmService, PluginLlm, Prepared
+from agentic.core.service import Emit, LlmService, PluginLlm, Prepared, given
 from agentic.core.tokens import upper_estimate
-from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
+from agentic.errors import ContextOverflow, ModelOutputError
 from agentic.events import ContextReport, ContextTrimmed, Warned
 from agentic.hooks.batching import Lane
 from agentic.hooks.context import Condenses, ContextStrategy
@@ -128,9 +128,7 @@ class Context:
         room = self._llm.budget.prompt - counter.of_tools(make(()).tools) - counter.of(question) - _LITTLE
         said = self._strategy.fit(self.history.get_messages_for_llm(), room, counter.of)
         (answer,) = await self._llm.gather([make([*said, question])], Lane.INTERACTIVE)
-        if isinstance(answer, AgenticError):
-            raise answer
-        return answer.message.text.strip()
+        return given(answer).message.text.strip()
 
     def report(self, tools: Sequence[ToolSpec], tokens: int = 0) -> ContextReport:
         """Where the tokens are."""

@@ -26,7 +26,7 @@ from agentic.core.runtime import Runtime, permissions_of, safeguards_of
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
 from agentic.core.sections import covered_files, frozen_sections
-from agentic.core.service import PluginLlm
+from agentic.core.service import PluginLlm, held_to
 from agentic.core.sub_agents import SubAgents
 from agentic.core.sub_agents.elsewhere import refuse_unfit, secrets_of
 from agentic.core.toolbox import Toolbox
@@ -115,10 +115,9 @@ class Conversation:
 
         Raises ModelOutputError where a second try is no better.
         """
-        form = {"type": "json_schema", "json_schema": {"name": "result", "schema": dict(schema), "strict": True}}
 
         def make(messages: Sequence[Message]) -> ChatRequest:
-            return ChatRequest(tuple(flattened(messages)), temperature=0.0, response_format=form, purpose="result")
+            return ChatRequest(tuple(flattened(messages)), temperature=0.0, response_format=held_to(schema), purpose="result")
 
         ask = self._runtime.prompts("result.schema", schema=json.dumps(schema))
         wrong = ""

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from agentic.config import Settings
 from agentic.config.schema import Endpoint
+from agentic.core.roles import with_roles
 from agentic.errors import ConfigError
 from agentic.hooks.transport import FollowsEndpoints
 from agentic.threads import on_daemon_thread
@@ -17,10 +18,11 @@ _log = logging.getLogger("agentic.endpoints")
 
 
 class Endpoints:
-    """Those that `settings` name; with `all_addresses` each address of a name is one."""
+    """Those that are named, also by roles: `settings` has them all. With `all_addresses` each address of a name is one."""
 
     def __init__(self, settings: Settings) -> None:
-        self._named = settings
+        self._given = settings
+        self.settings = with_roles(settings)
         self._addresses: dict[str, list[str]] = {}
         self._followers: tuple[object, ...] = ()
         self._now: tuple[Endpoint, ...] = ()
@@ -28,11 +30,11 @@ class Endpoints:
 
     async def look(self) -> Settings:
         """The settings with the endpoints as they are now. Raises ConfigError."""
-        llm = self._named.llm
+        llm = self.settings.llm
         if not any(llm.of(url).all_addresses for url in llm.endpoints):
-            return self._named
+            return self.settings
         tables = [each for url in llm.endpoints for each in await self._addressed(llm.of(url))]
-        return self._named.changed("llm.endpoint", tables, self._named.origins["llm.endpoints"])
+        return self.settings.changed("llm.endpoint", tables, self.settings.origins["llm.endpoints"])
 
     async def _addressed(self, named: Endpoint) -> list[Endpoint]:
         """One for each address; those that were known where its name cannot be looked up, at first the name itself."""
@@ -58,7 +60,7 @@ class Endpoints:
     def follow(self, *followers: object) -> None:
         """Tells those of them that follow when endpoints come or go, until `aclose`. The transport comes before the batcher."""
         self._followers = followers
-        llm = self._named.llm
+        llm = self.settings.llm
         if any(llm.of(url).all_addresses for url in llm.endpoints):
             self._task = asyncio.ensure_future(self._follow())
 
@@ -69,7 +71,8 @@ class Endpoints:
 
     async def reread(self) -> None:
         """Takes up what the configuration files say now. Raises ConfigError: what was known stays then."""
-        self._named = self._named.again()
+        self._given = self._given.again()
+        self.settings = with_roles(self._given)
         await self._take_up()
 
     async def _take_up(self) -> None:

@@ -15,7 +15,6 @@ from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.endpoints import Endpoints
 from agentic.core.permissions import Permissions, rules_of
-from agentic.core.roles import with_roles
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
 from agentic.core.service import LlmService
@@ -198,7 +197,8 @@ async def open_runtime(
     if any(status.distribution != DISTRIBUTION for status in host.statuses):  # ours are tested
         host.report = None
         host.inspect()
-    settings = with_roles(settings)
+    endpoints = Endpoints(settings)
+    settings = endpoints.settings
     run = secrets.token_hex(4)
     holder: list[Dispatcher] = []
 
@@ -211,7 +211,6 @@ async def open_runtime(
     renderer: Renderer = host.build("agentic_renderers", screen.renderer, renderer_setup)
     events = Dispatcher(host, renderer, run, make_setup, settings.plugins.may_grant, sink)
     holder.append(events)
-    endpoints = Endpoints(settings)
     transport: Transport | None = None
     batcher: Batcher | None = None
     try:

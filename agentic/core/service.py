@@ -89,9 +89,7 @@ class LlmService:
         ask = TextPart(self._ask_of_picture)
         asked = [ChatRequest((Message("user", (ask, image)),), role=VISION, purpose="picture") for image in new.values()]
         for name, answer in zip(new, await self.gather(asked, Lane.INTERACTIVE) if asked else [], strict=True):
-            if isinstance(answer, AgenticError):
-                raise answer
-            self._words[name] = answer.message.text.strip()
+            self._words[name] = given(answer).message.text.strip()
         return replace(request, messages=tuple(told(message, self._words) for message in request.messages))
 
     def _with_defaults(self, request: ChatRequest) -> ChatRequest:
@@ -134,9 +132,7 @@ class LlmService:
         (answer,) = await self.gather([replace(request, purpose="probe", temperature=0.0)], Lane.INTERACTIVE)
         if isinstance(answer, RequestRejected | ContextOverflow | ModelOutputError | StreamBroken):
             return None
-        if isinstance(answer, AgenticError):
-            raise answer
-        return answer
+        return given(answer)
 
     async def endpoint(self) -> str:
         """The one in use now. Raises EndpointUnavailable."""
@@ -235,6 +231,18 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
+def given(answer: Answer | AgenticError) -> Answer:
+    """One of what `gather` gives. Raises the error that it is."""
+    if isinstance(answer, AgenticError):
+        raise answer
+    return answer
+
+
+def held_to(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The `response_format` by which a server holds an answer to a JSON schema."""
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
+
+
 class PluginLlm:
     """The facade that plugins get (`agentic.Llm`): answers as text."""
 
@@ -250,15 +258,8 @@ class PluginLlm:
     async def gather(
         self, prompts: Sequence[Sequence[Message]], schema: Mapping[str, Any] | None = None, max_tokens: int | None = None
     ) -> list[str]:
-        held_to = None
-        if schema is not None:
-            held_to = {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
-        plain = ChatRequest(
-            (), max_tokens=max_tokens, temperature=0.0, response_format=held_to, purpose="question", role=self._role
-        )
+        form = held_to(schema) if schema is not None else None
+        plain = ChatRequest((), max_tokens=max_tokens, temperature=0.0, response_format=form, purpose="question", role=self._role)
         requests = [replace(plain, messages=tuple(messages)) for messages in prompts]
         answers = await self._service.gather(requests, Lane.BACKGROUND)
-        for answer in answers:
-            if isinstance(answer, AgenticError):
-                raise answer
-        return [answer.message.text for answer in answers if isinstance(answer, Answer)]
+        return [given(answer).message.text for answer in answers]

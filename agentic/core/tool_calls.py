@@ -46,6 +46,7 @@ class ToolCaller:
         self._progress_shown = 0.0
         self._seconds = 0.0  # that it took, without what the user took to answer
         self._safeguards = services.safeguards
+        self._without_secrets = services.masked
         self._told: set[str] = set()
         self.work = Work()
         self.blocked = False
@@ -142,9 +143,8 @@ class ToolCaller:
         self._progress = (self._progress + text)[-MAX_PROGRESS:]
         if time.monotonic() - self._progress_shown > PROGRESS_SECONDS:
             self._progress_shown = time.monotonic()
-            safe = self._safeguards.masked(self._progress)[0] if self._safeguards is not None else self._progress
-            self._progress = ""
-            self._plugins.show(ToolProgress(id=number, text=safe, agent=self._agent))
+            shown, self._progress = self._without_secrets(self._progress), ""
+            self._plugins.show(ToolProgress(id=number, text=shown, agent=self._agent))
 
     async def _at_once(self, call: ToolCall, tool: Tool, arguments: dict[str, Any], ruling: Ruling) -> ToolOutput | None:
         """Asks, then runs the tool; None where the answer is no."""
@@ -182,8 +182,7 @@ class ToolCaller:
         if edits is not stage.edits:
             changed = difference({path: replace(edit, before=stage.edits[path].after) for path, edit in edits.items()})
             output = replace(output, text=f"{output.text}\n(The user changed what you wrote, before it was written:)\n{changed}")
-        diff = difference(edits)
-        self._diff = self._safeguards.masked(diff)[0] if self._safeguards is not None else diff
+        self._diff = self._without_secrets(difference(edits))
         return output
 
     async def _approved(

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Any
 
 from agentic import ChatCommand
-from agentic.files import project_top
 from agentic.hooks.chat import Chat
 from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
 
@@ -21,13 +20,12 @@ _NAME = re.compile(r"[\w.:-]+")
 def chat_commands(root: Path) -> Sequence[ChatCommand]:
     """Of several with one name the nearest; a file in a folder below is `FOLDER:NAME`."""
     found: dict[str, ChatCommand] = {}
-    top = project_top(root.resolve())
-    for folder, is_projects in folders(root, PROJECT, USER):
+    for folder, top in folders(root, PROJECT, USER):
         for path in sorted(islice(folder.rglob("*.md"), MAX_FILES)):
             name = ":".join(path.relative_to(folder).with_suffix("").parts)
             if not _NAME.fullmatch(name) or name in found:
                 continue
-            text = read(path, is_projects, top)
+            text = read(path, top)
             if not text.fault and text.body:
                 found[name] = ChatCommand(name, _summary(text), _with(text))
     return list(found.values())

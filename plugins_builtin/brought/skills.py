@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 from agentic import ChatCommand, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, files_below
-from agentic.files import project_top
 from agentic.hooks.chat import Chat
 from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
 
@@ -52,11 +51,10 @@ def skills(root: Path) -> list[Skill]:
 
 
 def _all(root: Path) -> Iterator[Skill]:
-    top = project_top(root.resolve())
-    for folder, is_projects in folders(root, PROJECT, USER):
+    for folder, top in folders(root, PROJECT, USER):
         for each in sorted(islice(folder.iterdir(), MAX_FILES)):
             if each.is_dir() and (each / FILE).is_file():
-                yield _skill(read(each / FILE, is_projects, top))
+                yield _skill(read(each / FILE, top))
 
 
 def _skill(text: Text) -> Skill:

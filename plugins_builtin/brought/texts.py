@@ -29,20 +29,20 @@ class Text:
         return " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
 
 
-def folders(root: Path, project: Sequence[str], user: Sequence[str]) -> Iterator[tuple[Path, bool]]:
-    """(folder, whether it is the project's), the nearest first: from `root` up to the project's top, then the user's own."""
+def folders(root: Path, project: Sequence[str], user: Sequence[str]) -> Iterator[tuple[Path, Path | None]]:
+    """(folder, the top of its project), the nearest first: from `root` up to that top, then the user's own, which have none."""
     root = root.resolve()
     top = project_top(root)
     for folder in (root, *root.parents):
         if folder.is_relative_to(top):
-            yield from ((folder / name, True) for name in project if (folder / name).is_dir())
-    yield from ((Path(name).expanduser(), False) for name in user if Path(name).expanduser().is_dir())
+            yield from ((folder / name, top) for name in project if (folder / name).is_dir())
+    yield from ((Path(name).expanduser(), None) for name in user if Path(name).expanduser().is_dir())
 
 
-def read(path: Path, is_projects: bool, top: Path) -> Text:
+def read(path: Path, top: Path | None) -> Text:
     """The file; a project's through what keeps links from leading out of it."""
     try:
-        if is_projects:
+        if top is not None:
             data = Workspace(top).current(str(path.relative_to(top)), MAX_BYTES).data
         else:
             data = read_regular(path, MAX_BYTES)

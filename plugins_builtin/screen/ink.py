@@ -162,7 +162,7 @@ class Ink:
         if self._size is None:
             return ""
         columns, lines = self._size()
-        rows = max(1, -(-cell_len(self._shown) // columns))
+        rows = _rows(self._shown, columns)
         if rows >= lines - 1:
             return ""
         return (f"\x1b[{rows - 1}A" if rows > 1 else "") + f"\r{_BELOW}{line}"
@@ -184,7 +184,7 @@ class Ink:
         if self._size is None or not is_table(rows):
             return ""
         columns, lines = self._size()
-        height = sum(max(1, -(-cell_len(row) // columns)) for row in rows)
+        height = sum(_rows(row, columns) for row in rows)
         if height >= lines - 1:
             return ""
         return f"\x1b[{height}A\r{_BELOW}{table(rows, columns, self._palette)}\n"
@@ -215,6 +215,11 @@ class Ink:
             self._shown += span
             out.append(span)
         return "".join(out)
+
+
+def _rows(line: str, columns: int) -> int:
+    """Of the screen that a line takes."""
+    return max(1, -(-cell_len(line) // columns))
 
 
 def _words_and_address(link: re.Match[str]) -> str:

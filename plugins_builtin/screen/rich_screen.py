@@ -49,6 +49,7 @@ STATUS_SECONDS = 0.1
 TICK_SECONDS = 0.5
 OUTPUT_LINES = 3  # of a command that are shown, while it runs and when it is over
 DIFF_LINES = 24  # of an edit that are shown
+_STEPS = {"open": ("☐", "[ ]", "plain"), "doing": ("▸", "[>]", "bold"), "done": ("☑", "[x]", "dim")}
 MAX_TAIL = 4_000  # characters of a running command's output that are kept for its last lines
 # Lines below the cursor: make sure that they are there (IND scrolls and keeps the column), go there, write, come back.
 _LINE_BELOW, _SAVE, _NEXT, _RESTORE = "\x1bD", "\x1b7", "\x1b[B\r", "\x1b8"
@@ -207,16 +208,7 @@ class RichScreen:
 
     def _todo(self, event: TodoChanged) -> None:
         """One block; while nothing came after it, it changes in place."""
-        marks = {
-            "open": self._palette.mark("☐", "[ ]"),
-            "doing": self._palette.mark("▸", "[>]"),
-            "done": self._palette.mark("☑", "[x]"),
-        }
-        roles = {"open": "plain", "doing": "bold", "done": "dim"}
-        lines = [
-            self._palette.paint(roles.get(state, "plain"), f"  {marks.get(state, ' ')} {one_line(text)}")
-            for text, state in event.items
-        ]
+        lines = [self._step(text, state) for text, state in event.items]
         self._shown_otherwise = self._current
         back = f"\x1b[{self._todo_rows}A\r" if 0 < self._todo_rows < self._console.height - 1 else ""
         self._end_text()
@@ -224,6 +216,10 @@ class RichScreen:
             self._write(back)
         self._print([Text.from_ansi(line) for line in lines])
         self._todo_rows = len(lines)
+
+    def _step(self, text: str, state: str) -> str:
+        mark, instead, role = _STEPS.get(state, (" ", " ", "plain"))
+        return self._palette.paint(role, f"  {self._palette.mark(mark, instead)} {one_line(text)}")
 
     def _shortened(self, lines: Sequence[str], shown: Sequence[str]) -> list[str]:
         if len(lines) == len(shown):

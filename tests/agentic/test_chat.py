@@ -219,9 +219,10 @@ def test_a_plugins_slash_command_talks_and_completes(server: FakeVLLM, env: dict
     info = tmp_path / "p" / "agentic_feed-1.0.dist-info"
     info.mkdir(parents=True)
     (tmp_path / "p" / "agentic_feed.py").write_text(
-        "from agentic import ChatCommand, hookimpl\n"
+        "from agentic import ChatCommand, ToolError, hookimpl\n"
         "async def feed(argument, chat):\n"
         "    if argument == 'nobody':\n        1 / 0\n"
+        "    if argument == 'stones':\n        raise ToolError('it eats no stones', 'try nuts')\n"
         "    chat.say(f'fed {argument} in {chat.root.name}')\n"
         "    await chat.ask('was it good?')\n"
         "@hookimpl\ndef agentic_chat_commands():\n"
@@ -233,6 +234,7 @@ def test_a_plugins_slash_command_talks_and_completes(server: FakeVLLM, env: dict
     with chat(server, env | {"PYTHONPATH": str(tmp_path / "p")}, work) as shown:
         say(shown, "/help", "feeds somebody")
         say(shown, "/feed nobody", "plugin feed (of agentic-feed): /feed failed: Zero")
+        say(shown, "/feed stones", "it eats no stones\n  → try nuts")
         shown.type("/feed pol\t")
         shown.until(lambda: "/feed polly" in shown.text)
         shown.type(ENTER)

@@ -1,9 +1,11 @@
 """A model for each role: the batcher sends each where it is served, and the main model does what nobody serves."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
 
+from agentic.core.endpoints import Endpoints
 from agentic.core.roles import with_roles
 from agentic.testing import FakeVLLM, answer
 from agentic.testing.in_process import settings_with
@@ -88,6 +90,15 @@ def test_without_a_vision_role_the_picture_itself_is_sent(agentic: Agentic, serv
     server.otherwise = lambda request: answer("it is red")
     assert run(agentic, "what is in @shot.png", server).code == 0
     assert any(part.get("type") == "image_url" for part in server.chats[-1].json["messages"][-1]["content"])
+
+
+def test_the_endpoints_of_roles_stay_when_the_configuration_is_read_again() -> None:
+    before = settings_with({"llm.endpoints": ("http://a/v1",), "llm.roles.small.endpoint": "http://c/v1"})
+    before.again = lambda: settings_with({"llm.endpoints": ("http://b/v1",), "llm.roles.small.endpoint": "http://c/v1"})
+    endpoints = Endpoints(before)
+    assert endpoints.settings.llm.endpoints == ("http://a/v1", "http://c/v1")
+    asyncio.run(endpoints.reread())
+    assert endpoints.settings.llm.endpoints == ("http://b/v1", "http://c/v1")
 
 
 def test_the_main_role_is_what_llm_says() -> None:
