@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from agentic.hooks.complexity import ComplexityEstimator, Llm
     from agentic.hooks.context import Condenses, ContextStrategy
     from agentic.hooks.decomposition import Decomposer
-    from agentic.hooks.events import Verdict
+    from agentic.hooks.events import Addition, Verdict
     from agentic.hooks.fan_out import FanOut, Spawn
     from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
     from agentic.hooks.prompt import PromptSection, PromptTemplate
@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from agentic.hooks.runner import Part, Runner, RunnerSetup, sub_agent
     from agentic.hooks.safeguards import Safeguard
     from agentic.hooks.screen import Renderer, RendererSetup
-    from agentic.hooks.tools import Memory, Tool, ToolSetup, ToolSource
+    from agentic.hooks.tools import Announces, Memory, Tool, ToolSetup, ToolSource
     from agentic.hooks.transport import (
         CachesPrefixes,
         CountsTokens,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
         SendsBatches,
         Transport,
     )
+    from agentic.hooks.trust import RunnableFinder
     from agentic.types import (
         Answer,
         Change,
@@ -93,7 +94,7 @@ _HOMES = {
     "agentic.hooks.complexity": "ComplexityEstimator Llm",
     "agentic.hooks.context": "Condenses ContextStrategy",
     "agentic.hooks.decomposition": "Decomposer",
-    "agentic.hooks.events": "Verdict",
+    "agentic.hooks.events": "Addition Verdict",
     "agentic.hooks.fan_out": "FanOut Spawn",
     "agentic.hooks.launcher": "CommandLauncher Launch LaunchPolicy",
     "agentic.hooks.prompt": "PromptSection PromptTemplate",
@@ -101,8 +102,9 @@ _HOMES = {
     "agentic.hooks.runner": "Part Runner RunnerSetup sub_agent",
     "agentic.hooks.safeguards": "Safeguard",
     "agentic.hooks.screen": "Renderer RendererSetup",
-    "agentic.hooks.tools": "Memory Tool ToolSetup ToolSource",
+    "agentic.hooks.tools": "Announces Memory Tool ToolSetup ToolSource",
     "agentic.hooks.transport": "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches Transport",
+    "agentic.hooks.trust": "RunnableFinder",
     "agentic.types": "Answer Change ChatRequest Complexity Delta EndpointInfo EndpointLoad ImagePart Message Outcome PartialAnswer"
     " Plan Subtask TextPart TokenCount ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
     "agentic.workspace": "Workspace",
@@ -110,7 +112,9 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "Addition",
     "AgenticError",
+    "Announces",
     "Answer",
     "Asks",
     "Batcher",
@@ -171,6 +175,7 @@ __all__ = [
     "RequestRejected",
     "Resumes",
     "Routes",
+    "RunnableFinder",
     "Runner",
     "RunnerSetup",
     "Safeguard",

@@ -69,7 +69,7 @@ class Session:
         context = Context(strategy, self.runtime.llm, history, self._note, "recall")
         protocol, tier, prompts = self.runtime.build("agentic_tool_protocols", "json"), "nano", self.runtime.prompts
         sandbox = self.runtime.sandbox(safeguards_of(self.runtime.host))
-        tools = self.runtime.tools(None, None, None, sandbox, Jobs(), None)  # type: ignore[arg-type]
+        tools = self.runtime.tools(None, None, None, "", sandbox, Jobs(), None)  # type: ignore[arg-type]
         specs = [tiered(tool.spec, tier) for _, tool in sorted(tools.items())]
         history.add(system_message(prompts, protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
         history.add(Opening(Workspace(ROOT), prompts, 3072).first("mend the parser", "", brief=True))

@@ -74,8 +74,11 @@ class Children:
         arguments: Mapping[str, Any] | None = None,
         inputs: Mapping[str, bytes] | None = None,
         limits: Mapping[str, int] | None = None,
+        talk: tuple[int, int] | None = None,
     ) -> Child:
         """Starts a command whose outputs both go to the descriptor `output`, which stays the caller's.
+
+        With `talk`, descriptors that stay the caller's too, it reads from the first, and its errors go to the second.
 
         `confine` "module:function" is called with `arguments` in the child; `inputs` are files for it, of which the number stands
         where argv has `{name}`; `limits` are named as in `resource`.
@@ -92,11 +95,12 @@ class Children:
             "confine": confine,
             "arguments": dict(arguments or {}),
             "names": names,
-            "files": len(files),
+            "files": len(files) + len(talk or ()),
+            "talks": talk is not None,
             "limits": dict(limits or {}),
         }
         try:
-            await self._send(request, [output, *files])
+            await self._send(request, [output, *(talk or ()), *files])
         finally:
             for descriptor in files:
                 os.close(descriptor)

@@ -231,16 +231,16 @@ def _next_signal(seconds: float) -> int:
 
 
 def become(request: Mapping[str, Any], output: int, files: list[int], prepare: Callable[..., None] | None, fault: int) -> NoReturn:
-    """The command itself: a session of its own, no input, both outputs in one, its limits, and what confines it."""
+    """The command itself: a session of its own, its limits, what confines it; no input and one output, unless it talks."""
     what = request["folder"]
     try:
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         for number in (signal.SIGTERM, signal.SIGCHLD, signal.SIGINT, signal.SIGHUP, signal.SIGQUIT, signal.SIGPIPE):
             signal.signal(number, signal.SIG_DFL)
         os.setsid()
-        os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
+        os.dup2(files.pop(0) if request["talks"] else os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(output, 1)
-        os.dup2(output, 2)
+        os.dup2(files.pop(0) if request["talks"] else output, 2)
         _close_others(fault, files)
         for descriptor in files:
             os.set_inheritable(descriptor, True)

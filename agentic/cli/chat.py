@@ -18,6 +18,7 @@ from agentic.cli.first_run import settled
 from agentic.cli.loop import run
 from agentic.cli.questions import Asker
 from agentic.cli.start import background_of, interruptible, palette_of, screen_of
+from agentic.cli.trust import ask_once
 from agentic.cli.typeahead import Typeahead
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
@@ -51,6 +52,7 @@ def command(root: Path, settings: Settings, resume: str) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise ConfigError("chat needs a terminal", "agentic ask PROMPT, or agentic run TASK, work without one")
     settings = settled(settings)
+    ask_once(root, settings)
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the conversation
     try:
         return run(interruptible(_chat(root, settings, stdout, resume), (signal.SIGTERM, signal.SIGHUP)))
@@ -118,6 +120,10 @@ class Chat:
         """One turn of the model, as if the user had typed `text`."""
         await self.turn(text)
 
+    async def run(self, command: str) -> str:
+        """Runs a command, as if the model had called for it; what it gave out, or why it was not run."""
+        return (await self.interruptible(self.conversation.agent.tools.run_command(command))).for_model
+
     async def endpoints(self) -> list[EndpointSeen]:
         """How busy each endpoint is that answers and tells."""
         batcher = self.runtime.batcher
@@ -128,6 +134,7 @@ class Chat:
         from agentic.cli.prompt_line import Prompt
 
         self.conversation = conversation
+        self.commands.look()
         conversation.agent.context.news.append(self._steer)
         await api.announce_start(self.runtime, self.session, "chat", "")
         if len(conversation.agent.history) > 1:

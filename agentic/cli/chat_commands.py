@@ -87,6 +87,10 @@ class Commands:
             "/export": Entry(session, "[FILE] writes this session as .html, .md or .jsonl", self._export),
             "/quit": Entry(session, "leaves (as Ctrl-D does)", self._quit),
         }
+        self._plugins: dict[str, tuple[str, ChatCommand]] = {}
+
+    def look(self) -> None:
+        """What plugins and this folder offer now."""
         self._plugins = self._of_plugins()
 
     def _of_plugins(self) -> dict[str, tuple[str, ChatCommand]]:
@@ -115,6 +119,8 @@ class Commands:
     async def run(self, text: str) -> bool:
         """Whether the text was a slash command, which is done then. Raises Reopen, AgenticError."""
         word, _, rest = text.partition(" ")
+        if word.startswith("/") and word not in self.summaries:
+            self.look()
         if word in self.entries:
             await self.entries[word].run(rest.strip())
         elif word in self._plugins:

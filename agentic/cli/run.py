@@ -10,6 +10,7 @@ import click
 from agentic import api
 from agentic.cli.first_run import settled
 from agentic.cli.start import asker, run_to_end, screen_of
+from agentic.cli.trust import ask_once
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
 from agentic.errors import ConfigError
@@ -27,6 +28,7 @@ def command(root: Path, settings: Settings, task: str, resume: str, schema: Path
     """
     task = sys.stdin.read() if task == "-" and sys.stdin is not None else task
     settings = settled(settings)
+    ask_once(root, settings)
     if not task.strip():
         raise ConfigError("there is no task", 'agentic run "fix the failing test"')
     screen = screen_of(settings, sys.stdout)

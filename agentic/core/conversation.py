@@ -29,7 +29,7 @@ from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.service import PluginLlm, held_to
 from agentic.core.sub_agents import SubAgents
 from agentic.core.sub_agents.elsewhere import refuse_unfit, secrets_of
-from agentic.core.toolbox import Toolbox
+from agentic.core.toolbox import Toolbox, about_of
 from agentic.core.workflow import Workflow
 from agentic.errors import AgenticError, ModelOutputError, TrustError
 from agentic.events import Event, SandboxReady
@@ -137,6 +137,10 @@ class Conversation:
         """One task's way through the workflow. `may_ask`: whether checks may be run that need a question."""
         runtime, session = self._runtime, self.agent.context.history.session
         settings = runtime.settings
+        added = await runtime.events.before_task(task, session.id, first=len(self.agent.history) < 2)
+        if added.refused:
+            return Outcome("refused", added.refused)
+        self.agent.openings.added = self._services.masked(added.text)
         name_session(session, task)
         before = dict(self.agent.answers)
         judge = Judge(task, self.agent, self._services.proofs, runtime.prompts, self.workspace, may_ask)
@@ -182,8 +186,11 @@ async def open_services(
     approver.permissions = permissions_of(settings, runtime.host, runtime.root, safeguards)
     workspace.temporary = sandbox.temporary
     workspace.grants.needs_word = approver.permissions.needs_word
-    tools = runtime.tools(SessionMemory(session, blackboard), sub_agents.delegate, toolbox.find, sandbox, jobs, approver.ask_user)
-    toolbox.open(tools, runtime.every("agentic_tool_sources"))
+    sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}
+    about = ", ".join(about_of(name, source) for name, source in sources.items())
+    memory = SessionMemory(session, blackboard)
+    tools = runtime.tools(memory, sub_agents.delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
+    toolbox.open(tools, sources)
     background = [asyncio.ensure_future(_announce(sandbox, runtime))]
     watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
     if approver.mode == "all" or approver.can("execute"):

@@ -52,7 +52,7 @@ class Opening:
     """Makes the messages that a task begins with.
 
     `room` in tokens of the prompt; files that are `covered` stand in the prompt already; `masked` takes secrets out. What is
-    `attached` goes along with the next one.
+    `attached` and what was `added` go along with the next one.
     """
 
     def __init__(
@@ -70,6 +70,7 @@ class Opening:
         self._covered = covered
         self._around = ""
         self.attached: list[ImagePart] = []
+        self.added = ""
 
     def first(self, task: str, reminder: str, brief: bool) -> Message:
         """The task, after what is volatile and the folder's file names; a small folder's files come along while they fit."""
@@ -84,6 +85,7 @@ class Opening:
         parts += self._contents(name for name in names if name in shown and name not in mentioned)
         parts += self._mentioned(mentioned)
         parts.append(f"Task: {task}" if parts else task)
+        parts += self._taken()
         return self._with_images("\n\n".join([*parts, reminder] if reminder else parts), mentioned)
 
     def later(self, task: str, brief: bool) -> Message:
@@ -91,8 +93,12 @@ class Opening:
         around = "" if brief else _surroundings(self._workspace.root)
         told, self._around = self._around, around
         mentioned = list(mentions.mentioned(task, self._workspace.root))
-        parts = [*([around] if around != told else []), *self._mentioned(mentioned), task]
+        parts = [*([around] if around != told else []), *self._mentioned(mentioned), task, *self._taken()]
         return self._with_images("\n\n".join(parts), mentioned)
+
+    def _taken(self) -> list[str]:
+        added, self.added = self.added, ""
+        return [added] if added else []
 
     def _mentioned(self, names: Sequence[str]) -> list[str]:
         """Files that the user names with an @, as far as there is room, and what is in such folders."""

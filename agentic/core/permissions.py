@@ -150,7 +150,7 @@ class Permissions:
         for kind, subject in (("mcp", name), (name, "")):
             if (rule := self.rules.about(kind, subject)) is not None:
                 return _said(rule)
-        return Judgement(proposals=(name,))
+        return Judgement(proposals=(exact("mcp", name) if "/" in name else name,))
 
     def protected(self, path: str) -> str:
         """What would run or obey the file of that name, "" for any other."""

@@ -15,6 +15,7 @@ from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.endpoints import Endpoints
 from agentic.core.permissions import Permissions, rules_of
+from agentic.core.runnables import left_out
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
 from agentic.core.service import LlmService
@@ -74,6 +75,7 @@ class Runtime:
         memory: Memory,
         delegate: Callable[[Plan], Awaitable[Outcome]],
         late_tools: Callable[[str], Awaitable[list[ToolSpec]]],
+        late_about: str,
         sandbox: Sandbox,
         jobs: Jobs,
         ask: Callable[[str, Sequence[str]], Awaitable[str]],
@@ -87,13 +89,13 @@ class Runtime:
             delegate=delegate,
             start=sandbox.start,
             late_tools=late_tools,
+            late_about=late_about,
             jobs=jobs,
             ask=ask,
             result_tokens=self.llm.budget.result,
         )
         tools = {name: self.host.build("agentic_tools", name, setup) for name in names}
-        late = bool(self.host.offers("agentic_tool_sources"))
-        return {name: tool for name, tool in tools.items() if late or not (tool.spec.finds or tool.spec.calls)}
+        return {name: tool for name, tool in tools.items() if late_about or not (tool.spec.finds or tool.spec.calls)}
 
     def every(self, hook: str) -> dict[str, Any]:
         """What all providers of a hook make, in the order of their names; one that cannot be made costs a warning."""
@@ -214,8 +216,9 @@ async def open_runtime(
     transport: Transport | None = None
     batcher: Batcher | None = None
     try:
-        for line in (*settings.ignored, *host.notices()):
-            events.warn(line)
+        for line in (*settings.ignored, *host.notices(), left_out(host, root, events.warn)):
+            if line:
+                events.warn(line)
         make_setup = partial(_setup, await endpoints.look(), host, root, emit, prompts)
         transport, choice = await _transport(settings, host, make_setup, screen.confirm)
         batcher = host.build(

@@ -70,7 +70,7 @@ class ToolCaller:
         self._diff, self._seconds = "", 0.0
         arguments: dict[str, Any] = {}
         try:
-            call, tool, arguments = self._resolve(call)
+            call, tool, arguments = await self._resolve(call)
         except ToolError as error:
             await self._emit(ToolCalled(id=call.id, name=call.name, arguments={}))
             output = ToolOutput(str(error), failed=True)
@@ -100,9 +100,9 @@ class ToolCaller:
             raise ToolError("no tool runs commands here")
         return await self.call(ToolCall("check", tool.spec.name, json.dumps({tool.spec.runs: command})), own=False)
 
-    def _resolve(self, call: ToolCall) -> tuple[ToolCall, Tool, dict[str, Any]]:
+    async def _resolve(self, call: ToolCall) -> tuple[ToolCall, Tool, dict[str, Any]]:
         """The call that is meant, its tool and its arguments: a call of a tool that calls others is a call of that other one."""
-        tool = self._toolbox.get(call.name)
+        tool = await self._toolbox.get(call.name)
         if tool is None:
             raise ToolError(f"there is no tool {call.name!r}; the tools are {', '.join(sorted(self._toolbox.listed))}")
         arguments = parse(call.arguments, tool.spec.parameters)
@@ -111,7 +111,7 @@ class ToolCaller:
         name, inner = (arguments.get(parameter) for parameter in tool.spec.calls)
         if name == call.name:
             raise ToolError(f"{call.name} cannot call itself")
-        return self._resolve(replace(call, name=str(name), arguments=json.dumps(inner or {})))
+        return await self._resolve(replace(call, name=str(name), arguments=json.dumps(inner or {})))
 
     async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> tuple[dict[str, Any], ToolOutput]:
         """The output, and the arguments that it is of: plugins and the user may change them."""

@@ -7,14 +7,19 @@ from typing import cast
 
 from agentic.errors import AgenticError
 from agentic.hooks.protocol import ModelProfile
-from agentic.hooks.tools import Tool, ToolSource
+from agentic.hooks.tools import Announces, Tool, ToolSource
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import Guard, problem_with, problem_with_spec
 from agentic.types import ToolSpec
 
-FIND_SECONDS = 5.0  # for sources that are still opening, when tools are looked for
+FIND_SECONDS = 20.0  # for sources that are still opening, when tools are looked for
 CLOSE_SECONDS = 3.0
 MAX_FOUND = 8
+
+
+def about_of(name: str, source: ToolSource) -> str:
+    """What there will be tools for: its provider's name where it does not say, "" where it has none."""
+    return source.about if isinstance(source, Announces) else name
 
 
 class Toolbox:
@@ -65,9 +70,15 @@ class Toolbox:
             except TimeoutError:
                 self._events.warn(f"the tool source {name} took longer than {CLOSE_SECONDS:g} s to close")
 
-    def get(self, name: str) -> Tool | None:
-        """The tool of that name, whether or not the model was told of it."""
+    async def get(self, name: str) -> Tool | None:
+        """The tool of that name, whether or not the model was told of it; sources that still open are waited for."""
+        if name not in self.all and name not in self._late():
+            await self._opened()
         return self.all.get(name) or self._late().get(name)
+
+    async def _opened(self) -> None:
+        if self._opening:
+            await asyncio.wait(self._opening, timeout=FIND_SECONDS)
 
     def that(self, capability: str) -> Tool | None:
         """The listed tool whose spec declares a capability, such as "runs"."""
@@ -75,13 +86,12 @@ class Toolbox:
 
     async def find(self, words: str) -> list[ToolSpec]:
         """Late tools whose name or description has one of the words, the most of them first; all for "", as far as they are few."""
-        if self._opening:
-            await asyncio.wait(self._opening, timeout=FIND_SECONDS)
+        await self._opened()
         wanted = set(re.findall(r"\w+", words.lower()))
 
         def score(spec: ToolSpec) -> int:
             text = f"{spec.name} {spec.description}".lower()
-            return sum(word in text for word in wanted)
+            return sum(word in text for word in wanted) + 100 * (spec.name.lower() in words.lower())
 
         specs = sorted((tool.spec for tool in self._late().values()), key=lambda spec: (-score(spec), spec.name))
         return [spec for spec in specs if not wanted or score(spec)][:MAX_FOUND]

@@ -54,6 +54,7 @@ class Workflow:
         self._complexity: Complexity | None = None
         self._whole: Outcome | None = None  # what sub-agents made of it
         self._failures = 0
+        self._sent_on = 0  # times that a plugin did not let it end
         self._status, self._result = "limit", "the limit of workflow steps was reached (workflow.recursion_limit)"
         self._nodes: dict[str, Callable[[], Awaitable[str]]] = {
             "plan": self._plan,
@@ -77,6 +78,8 @@ class Workflow:
             self._status, self._result = "timeout", "the run's time was up (workflow.timeout_seconds)"
         except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
             self._status, self._result = "interrupted", self._agent.last_words
+        finally:
+            self._services.approver.limits.pop("main", None)
         done_by_others = self._whole.summary if self._whole else self._sub_agents.so_far()
         said = "\n".join(part for part in (done_by_others, self._result) if part)
         outcome = Outcome(self._status, said, tuple(self._services.workspace.written), self._agent.usage, self._judge.evidence)
@@ -152,6 +155,10 @@ class Workflow:
         if await self._judge.goes_on():
             self._failures += 1
             return "spawn_sub_agents" if self._failures == TRIES and self._may_split() else "plan"
+        if word := await self._services.events.before_end(self._task, self._result, self._sent_on):
+            self._sent_on += 1
+            self._agent.tell(word)
+            return "plan"
         verdict = self._judge.verdict
         refused = self._whole is not None and self._whole.status == "refused" and verdict.status == "gave_up"
         self._status = "refused" if refused else verdict.status  # an approval would have helped

@@ -31,6 +31,10 @@ class Chat(Protocol):
         """One turn of the model, as if the user had typed `text`."""
         ...
 
+    async def run(self, command: str) -> str:
+        """Runs a shell command under the usual approval, as if the model had called for it; what it gave out, or why not."""
+        ...
+
     async def endpoints(self) -> list[EndpointSeen]:
         """How busy each endpoint is that answers and tells."""
         ...

@@ -1,4 +1,7 @@
-"""Hooks that are called while a run goes on, one plugin at a time, each under a timeout. Take only the arguments you need."""
+"""Hooks that are called while a run goes on, one plugin at a time, each under a timeout. Take only the arguments you need.
+
+The timeout is five seconds, or what the plugin says in `agentic_hook_seconds`: one that waits for other programs keeps time itself.
+"""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -27,6 +30,29 @@ class Verdict:
     def __post_init__(self) -> None:
         if self.decision not in get_args(Decision):
             raise ValueError(f"a verdict is one of {', '.join(get_args(Decision))}, not {self.decision!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Addition:
+    """What a plugin adds to a task: `text`, which the model reads behind it. `refused` says why the task is not begun at all."""
+
+    text: str = ""
+    refused: str = ""
+
+
+@hookspec
+async def agentic_before_task(task: str, session: str, first: bool, setup: Setup) -> Addition | None:
+    """Before a task of the user's is begun; `first` where it is the session's first one. A failure adds nothing."""
+    raise NotImplementedError
+
+
+@hookspec
+async def agentic_before_end(task: str, result: str, times: int, setup: Setup) -> str | None:
+    """When the model means that the task is done: a text is told to it, and it goes on. `times` it was sent on already.
+
+    A failure lets it end.
+    """
+    raise NotImplementedError
 
 
 @hookspec

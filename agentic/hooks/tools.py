@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, Setup, hookspec
 from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
@@ -44,13 +44,15 @@ class ToolSetup(Setup):
     """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output)`
     starts a command as the user wants commands started: confined, with the little of the environment that it needs, and both its
     outputs at the descriptor; `jobs` are those that stay. `ask(question, choices)` gives the user's answer, and raises ToolError
-    where nobody can be asked. `late_tools(words)` finds tools that stand in no prompt.
+    where nobody can be asked. `late_tools(words)` finds tools that stand in no prompt, `late_about` says what there are such
+    tools for.
     `result_tokens` is the most that one result may take of the window: what is longer is cut, and kept for `recall`."""
 
     memory: Memory
     delegate: Callable[[Plan], Awaitable[Outcome]]
     start: "Callable[[Sequence[str], Path, int], Awaitable[Child]]"
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]]
+    late_about: str
     jobs: "Jobs"
     ask: Callable[[str, Sequence[str]], Awaitable[str]]
     result_tokens: int = 2_000
@@ -67,8 +69,21 @@ class Tool(Protocol):
         ...
 
 
+@runtime_checkable
+class Announces(Protocol):
+    """What a source of tools may have besides."""
+
+    @property
+    def about(self) -> str:
+        """What there will be tools for, in a few words that stay the same all session long; "" for no tools at all."""
+        ...
+
+
 class ToolSource(Protocol):
-    """Tools that come and go while a session runs, from a server for example. They stand in no prompt: the model finds them."""
+    """Tools that come and go while a session runs, from a server for example. They stand in no prompt: the model finds them.
+
+    One that `Announces` nothing is not opened, and where there is no other, no tool that finds tools stands in the prompt.
+    """
 
     async def open(self) -> None:
         """Begins, in the background of the session; may take its time."""

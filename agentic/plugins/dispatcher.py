@@ -15,7 +15,7 @@ from typing import Any
 from agentic.errors import AgenticError
 from agentic.events import Event, Warned
 from agentic.hooks import Setup
-from agentic.hooks.events import Verdict
+from agentic.hooks.events import Addition, Verdict
 from agentic.hooks.screen import Renderer
 from agentic.plugins.guard import FAULTS, PluginFault, conforms
 from agentic.plugins.host import Host, Implementation
@@ -24,8 +24,7 @@ from agentic.threads import on_daemon_thread
 from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
 from agentic.workspace import Workspace
 
-HOOK_SECONDS = 5.0
-_TOO_LONG = f"took longer than {HOOK_SECONDS:g} s"
+HOOK_SECONDS = 5.0  # where a plugin does not say `agentic_hook_seconds`
 MAX_FAULTS = 3
 MAX_WAITING = 1000  # events before an observer's queue; what comes on top of them it does not see
 CLOSING_SECONDS = 1.0  # for all observers together, once a run is over
@@ -164,29 +163,43 @@ class Dispatcher:
         workspace: Workspace,
     ) -> ToolOutput:
         """The output as the plugins leave it; one that fails leaves it as it was."""
+        given = {"call": call, "arguments": arguments, "tool": tool, "agent": agent, "workspace": workspace}
         for each in self._host.implementations("agentic_after_tool"):
-            if self._is_off(each):
-                continue
-            try:
-                given = {"call": call, "arguments": arguments, "tool": tool, "agent": agent, "workspace": workspace}
-                changed = await self._call(each, ToolOutput, output=output, **given)
-            except AgenticError as error:
-                self.complain(error, self._count(each))
-                continue
-            output = output if changed is None else changed
+            output = await self._tried(each, ToolOutput, output=output, **given) or output
         return output
+
+    async def before_task(self, task: str, session: str, first: bool) -> Addition:
+        """What the plugins add to it, all together; the first that refuses it counts."""
+        texts = []
+        for each in self._host.implementations("agentic_before_task"):
+            addition = await self._tried(each, Addition, task=task, session=session, first=first) or Addition()
+            if addition.refused:
+                return addition
+            texts.append(addition.text)
+        return Addition("\n\n".join(filter(None, texts)))
+
+    async def before_end(self, task: str, result: str, times: int) -> str:
+        """What the model is told instead of coming to an end, "" where it may."""
+        given = {"task": task, "result": result, "times": times}
+        words = [await self._tried(each, str, **given) for each in self._host.implementations("agentic_before_end")]
+        return "\n\n".join(filter(None, words))
+
+    async def _tried(self, each: Implementation, kind: type, **values: Any) -> Any:
+        """What the hook returns; None where it fails, which is told, and counted."""
+        if self._is_off(each):
+            return None
+        try:
+            return await self._call(each, kind, **values)
+        except AgenticError as error:
+            self.complain(error, self._count(each))
+            return None
 
     def wants_chunks(self, each: Implementation) -> bool:
         """Whether an observer asked for what is transient too."""
         return bool(getattr(self._host.plugin(each.plugin), "agentic_wants_chunks", False))
 
     async def observe(self, each: Implementation, event: Event) -> None:
-        if self._is_off(each):
-            return
-        try:
-            await self._call(each, object, event=event)
-        except AgenticError as error:
-            self.complain(error, self._count(each))
+        await self._tried(each, object, event=event)
 
     def lost(self, each: Implementation, count: int) -> None:
         """Says that an observer did not see everything."""
@@ -198,8 +211,10 @@ class Dispatcher:
             values["setup"] = self._setup_of(each.plugin)
         given = {name: values[name] for name in each.arguments}
         started = time.monotonic()
+        seconds = float(getattr(self._host.plugin(each.plugin), "agentic_hook_seconds", HOOK_SECONDS))
+        too_long = f"took longer than {seconds:g} s"
         try:
-            async with asyncio.timeout(HOOK_SECONDS) as limit:
+            async with asyncio.timeout(seconds) as limit:
                 if inspect.iscoroutinefunction(each.function):
                     result = await each.function(**given)
                 else:
@@ -207,9 +222,9 @@ class Dispatcher:
                     result = await result if isinstance(result, Awaitable) else result
         except FAULTS as error:
             late = limit.expired()
-            raise self._fault(each, _TOO_LONG if late else f"failed: {describe(error)}", None if late else error) from error
-        if time.monotonic() - started > HOOK_SECONDS:  # one that blocked the loop could not be stopped
-            raise self._fault(each, _TOO_LONG)
+            raise self._fault(each, too_long if late else f"failed: {describe(error)}", None if late else error) from error
+        if time.monotonic() - started > seconds:  # one that blocked the loop could not be stopped
+            raise self._fault(each, too_long)
         if result is not None and not conforms(result, kind):
             raise self._fault(each, f"returned {result!r:.80}, which is no {kind.__name__}")
         return result

@@ -22,8 +22,9 @@ from agentic.hooks.protocol import OutputRepair, ToolProtocol, Vocabulary
 from agentic.hooks.runner import Runner
 from agentic.hooks.safeguards import Safeguard
 from agentic.hooks.screen import Renderer
-from agentic.hooks.tools import Tool, ToolSource
+from agentic.hooks.tools import Announces, Tool, ToolSource
 from agentic.hooks.transport import CachesPrefixes, CountsTokens, FollowsEndpoints, ReportsLoad, Resumes, SendsBatches, Transport
+from agentic.hooks.trust import RunnableFinder
 
 TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"  # what OpenAI-compatible servers take for a function's name
 COMMAND_NAME = r"[a-z][a-z0-9-]*"
@@ -58,7 +59,7 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_fan_outs": Door(Provider, FanOut, (), "sub_agents.fan_out"),
         "agentic_runners": Door(Provider, Runner, (Closes,), "sub_agents.runner"),
         "agentic_tools": Door(Provider, Tool, (), "tools.enabled", TOOL_NAME),
-        "agentic_tool_sources": Door(Provider, ToolSource),
+        "agentic_tool_sources": Door(Provider, ToolSource, (Announces,)),
         "agentic_renderers": Door(Provider, Renderer, (), "ui.renderer"),
         "agentic_command_launchers": Door(Provider, CommandLauncher, (), "sandbox.launcher"),
         "agentic_tool_protocols": Door(Provider, ToolProtocol, (), "tools.protocol"),
@@ -69,6 +70,7 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_vocabularies": Door(Vocabulary),
         "agentic_prompts": Door(PromptTemplate),
         "agentic_prompt_sections": Door(PromptSection),
+        "agentic_runnables": Door(RunnableFinder),
         "agentic_chat_commands": Door(ChatCommand, names=COMMAND_NAME),
         "agentic_commands": Door(Command, names=COMMAND_NAME),
     }

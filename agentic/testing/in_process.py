@@ -122,6 +122,7 @@ _TOOL_DEFAULTS: dict[str, Any] = {
     "memory": EmptyMemory(),
     "delegate": _no_sub_agents,
     "start": _start,
+    "late_about": "",
     "late_tools": _no_late_tools,
     "ask": _nobody_to_ask,
 }

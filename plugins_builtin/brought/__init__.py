@@ -3,8 +3,9 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from agentic import ChatCommand, PromptSection, Provider, Setup, Tool, ToolSetup, hookimpl
+from agentic import ChatCommand, PromptSection, Provider, RunnableFinder, Setup, Tool, ToolSetup, hookimpl
 from agentic.hooks.chat import Chat
+from agentic.trust import Runnable
 
 
 def _skill_tool(setup: ToolSetup) -> Tool:
@@ -34,6 +35,24 @@ async def _list_skills(argument: str, chat: Chat) -> None:
 @hookimpl
 def agentic_tools() -> Iterable[Provider[Tool]]:
     yield Provider("skill", "shows a skill of the project's or the user's", _skill_tool)
+
+
+def _skills_with_scripts(root: Path) -> Sequence[Runnable]:
+    from plugins_builtin.brought.skills import found_runnables
+
+    return found_runnables(root)
+
+
+def _commands_that_run(root: Path) -> Sequence[Runnable]:
+    from plugins_builtin.brought.commands import found_runnables
+
+    return found_runnables(root)
+
+
+@hookimpl
+def agentic_runnables() -> Iterable[RunnableFinder]:
+    yield RunnableFinder("skill-scripts", "skills that have scripts", _skills_with_scripts)
+    yield RunnableFinder("markdown-commands", "commands in Markdown that run something", _commands_that_run)
 
 
 @hookimpl

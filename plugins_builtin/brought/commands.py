@@ -8,6 +8,7 @@ from typing import Any
 
 from agentic import ChatCommand
 from agentic.hooks.chat import Chat
+from agentic.trust import Runnable, Trust, digest_of
 from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
 
 PROJECT = (".agents/commands", ".claude/commands", ".opencode/commands", ".opencode/command")
@@ -18,8 +19,29 @@ _NAME = re.compile(r"[\w.:-]+")
 
 
 def chat_commands(root: Path) -> Sequence[ChatCommand]:
-    """Of several with one name the nearest; a file in a folder below is `FOLDER:NAME`."""
-    found: dict[str, ChatCommand] = {}
+    """Of several with one name the nearest; one that runs something only where the user trusts it."""
+    trust = Trust(root)
+    runnables = {each.name: each for each in found_runnables(root)}
+    return [
+        ChatCommand(name, _summary(text), _with(text))
+        for name, (text, _) in _all(root).items()
+        if name not in runnables or trust.has(runnables[name])
+    ]
+
+
+def found_runnables(root: Path) -> Sequence[Runnable]:
+    """The project's commands that run something."""
+    found = []
+    for name, (text, top) in _all(root).items():
+        if top is not None and (commands := _SHELL.findall(text.body)):
+            digest = digest_of(root, [name, text.body], commands)
+            found.append(Runnable("command", name, str(text.path.relative_to(top)), "; ".join(commands), digest))
+    return found
+
+
+def _all(root: Path) -> dict[str, tuple[Text, Path | None]]:
+    """By name, with the top of the project that it is of; a file in a folder below is `FOLDER:NAME`."""
+    found: dict[str, tuple[Text, Path | None]] = {}
     for folder, top in folders(root, PROJECT, USER):
         for path in sorted(islice(folder.rglob("*.md"), MAX_FILES)):
             name = ":".join(path.relative_to(folder).with_suffix("").parts)
@@ -27,8 +49,8 @@ def chat_commands(root: Path) -> Sequence[ChatCommand]:
                 continue
             text = read(path, top)
             if not text.fault and text.body:
-                found[name] = ChatCommand(name, _summary(text), _with(text))
-    return list(found.values())
+                found[name] = text, top
+    return found
 
 
 def _summary(text: Text) -> str:
@@ -39,20 +61,22 @@ def _summary(text: Text) -> str:
 
 def _with(text: Text) -> Callable[[str, Chat], Any]:
     async def run(argument: str, chat: Chat) -> None:
-        await chat.ask(filled(text.body, argument))
+        pieces = filled(text.body, argument)
+        pieces[1::2] = [await chat.run(command) for command in pieces[1::2]]
+        await chat.ask("".join(pieces).strip())
 
     return run
 
 
-def filled(body: str, argument: str) -> str:
-    """The text with `$ARGUMENTS` and `$1` to `$9`. What it wants run becomes a word to the model: it is asked about."""
+def filled(body: str, argument: str) -> list[str]:
+    """The text with `$ARGUMENTS` and `$1` to `$9`, taken apart: every second piece is a command, whose output takes its place."""
     words = argument.split()
 
     def numbered(match: re.Match[str]) -> str:
         number = int(match[1])
         return words[number - 1] if 0 < number <= len(words) else ""
 
-    text = _SHELL.sub(lambda match: f"(run `{match[1]}` first, and use what it gives)", body)
-    if "$ARGUMENTS" not in text and not _NUMBERED.search(text):
-        return f"{text}\n\n{argument}".strip()
-    return _NUMBERED.sub(numbered, text).replace("$ARGUMENTS", argument)
+    pieces = _SHELL.split(body)
+    if "$ARGUMENTS" not in body and not _NUMBERED.search(body):
+        pieces[-1] += f"\n\n{argument}".rstrip()
+    return [_NUMBERED.sub(numbered, piece).replace("$ARGUMENTS", argument) for piece in pieces]

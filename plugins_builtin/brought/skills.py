@@ -1,5 +1,6 @@
 """Skills: a folder with a SKILL.md, of which the model reads the name and description first, and the rest when it needs it."""
 
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -9,10 +10,12 @@ from typing import Any
 
 from agentic import ChatCommand, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, files_below
 from agentic.hooks.chat import Chat
+from agentic.trust import Runnable, Trust, digest_of
 from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
 
 PROJECT, USER = (".agents/skills", ".claude/skills"), ("~/.agents/skills", "~/.claude/skills")
 FILE = "SKILL.md"
+SCRIPTS = {".sh", ".bash", ".zsh", ".fish", ".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".ps1", ".lua"}
 MAX_DESCRIPTION = 300  # characters of one in the catalogue
 MAX_LISTED = 40  # files of a skill that are named
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
@@ -51,10 +54,39 @@ def skills(root: Path) -> list[Skill]:
 
 
 def _all(root: Path) -> Iterator[Skill]:
+    trust = Trust(root)
+    for skill, top in _read(root):
+        runnable = _runnable(root, skill, top)
+        untrusted = runnable is not None and not skill.fault and not trust.has(runnable)
+        yield replace(skill, fault="it has scripts, and is not trusted yet: `agentic trust`") if untrusted else skill
+
+
+def _read(root: Path) -> Iterator[tuple[Skill, Path | None]]:
     for folder, top in folders(root, PROJECT, USER):
         for each in sorted(islice(folder.iterdir(), MAX_FILES)):
             if each.is_dir() and (each / FILE).is_file():
-                yield _skill(read(each / FILE, top))
+                yield _skill(read(each / FILE, top)), top
+
+
+def found_runnables(root: Path) -> Sequence[Runnable]:
+    """The project's skills that have scripts."""
+    return [found for skill, top in _read(root) if not skill.fault and (found := _runnable(root, skill, top))]
+
+
+def _runnable(root: Path, skill: Skill, top: Path | None) -> Runnable | None:
+    """What has to be trusted of it: None for a skill of the user's own, or one that has nothing but texts."""
+    if top is None:
+        return None
+    files = sorted(path for path in skill.folder.rglob("*") if path.is_file())  # also what .gitignore leaves out
+    scripts = [str(path.relative_to(skill.folder)) for path in files if _is_script(path)]
+    if not scripts:
+        return None
+    digest = digest_of(root, skill.name, files=files)
+    return Runnable("skill", skill.name, str(skill.text.path.relative_to(top)), ", ".join(scripts), digest)
+
+
+def _is_script(path: Path) -> bool:
+    return path.suffix.lower() in SCRIPTS or os.access(path, os.X_OK)
 
 
 def _skill(text: Text) -> Skill:

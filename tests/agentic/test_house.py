@@ -29,6 +29,7 @@ GROUND = {
     "running",
     "sanitize",
     "threads",
+    "trust",
     "logs",
 }
 # Who a part of the host may import, besides itself.
@@ -124,7 +125,7 @@ def test_the_host_names_no_plugin() -> None:
         "prompts",
         "sandbox",
     }  # of the configuration
-    words = {"run", "search", "local", "instructions", "init"} & {*COMMANDS, "local", "instructions", "search"}
+    words = {"run", "init", "local", "instructions", "search", "mcp", "hooks"}  # of commands, settings, rules, and of git
     formats = {"plain", "jsonl"}  # of lists that a command prints
     for path in sorted((ROOT / "agentic").rglob("*.py")):
         inside = str(path.relative_to(ROOT / "agentic"))

@@ -99,6 +99,7 @@ def test_every_door_is_used(parrot: Path, env: dict[str, str], work: Path) -> No
     mine = [plugin for plugin in listed if plugin["distribution"] == "agentic-parrot"]
     used = {hook for plugin in mine for hook in plugin["hooks"]}
     events = {"agentic_options", "agentic_on_event", "agentic_before_request", "agentic_before_tool", "agentic_after_tool"}
+    events |= {"agentic_before_task", "agentic_before_end"}
     assert used == {*DOORS, *events}
 
 

@@ -1,12 +1,14 @@
 """Skills and commands as the files of other agents have them; the shapes are our own copies of what is public."""
 
 import os
+import time
 from pathlib import Path
 
 import pytest
 
 from agentic.testing import FakeVLLM, answer, tool_call
-from plugins_builtin.brought.commands import chat_commands, filled
+from agentic.trust import Trust
+from plugins_builtin.brought.commands import chat_commands, filled, found_runnables
 from plugins_builtin.brought.skills import catalogue, listed, skills
 from tests.conftest import Agentic
 from tests.terminal import terminal
@@ -31,7 +33,7 @@ COMMANDS = {
     "missing.md": ("From $1 to $2.", "a", "From a to ."),
     "appended.md": ("Review this:", "src/x.py", "Review this:\n\nsrc/x.py"),
     "front.md": ("---\ndescription: With a head\nargument-hint: [FILE]\n---\nLook at $1", "a.py", "Look at a.py"),
-    "shell.md": ("Status: !`git status`", "", "Status: (run `git status` first, and use what it gives)"),
+    "shell.md": ("Status of $1: !`git log $1`", "main", "Status of main: git log main"),
     "mention.md": ("Look at @a.py", "", "Look at @a.py"),
     "model.md": ("---\nmodel: opus\nallowed-tools: Bash(git:*)\n---\nBody", "", "Body"),
     "git/commit.md": ("Commit it.", "", "Commit it."),
@@ -41,6 +43,8 @@ COMMANDS = {
 @pytest.fixture
 def own(work: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
+        monkeypatch.delenv(name, raising=False)
     (work / ".git").mkdir()
     return work
 
@@ -93,6 +97,7 @@ def test_the_model_reads_a_skill_when_it_needs_it(agentic: Agentic, server: Fake
         answer(tool_calls=tool_call("skill", {"name": "nothing"}, 0, "2")),
         answer("done"),
     )
+    agentic("trust", "add")
     agentic("run", "release it", "--endpoint", server.url, *NATIVE)
     messages = server.chats[-1].json["messages"]
     assert "- release: How to release." in messages[0]["content"]
@@ -112,16 +117,22 @@ def test_ten_shapes_of_commands_are_all_filled(own: Path, home: Path) -> None:
     for number, (name, (text, _, _)) in enumerate(COMMANDS.items()):
         put(places[number % 4] / name, text)
     found = {command.name: command for command in chat_commands(own)}
-    assert sorted(found) == sorted(name.removesuffix(".md").replace("/", ":") for name in COMMANDS)
+    assert sorted(found) == sorted(name.removesuffix(".md").replace("/", ":") for name in COMMANDS if name != "shell.md")
+    assert [(each.name, each.runs) for each in found_runnables(own)] == [("shell", "git log $1")]
+    Trust(own).decide(found_runnables(own), trusted=True)
+    assert "shell" in {command.name for command in chat_commands(own)}
     assert found["front"].summary == "With a head"
     for text, argument, expected in COMMANDS.values():
         body = text.rpartition("---\n")[2]
-        assert filled(body, argument) == expected
+        assert "".join(filled(body, argument)) == expected
 
 
-def test_in_chat_they_are_commands_and_run_nothing_unasked(server: FakeVLLM, env: dict[str, str], own: Path) -> None:
+def test_in_chat_they_are_commands_and_run_nothing_unasked(
+    agentic: Agentic, server: FakeVLLM, env: dict[str, str], own: Path
+) -> None:
     put(own / ".agents/skills/tidy/SKILL.md", "---\ndescription: Tidies up.\n---\nTidy carefully.")
     put(own / ".claude/commands/status.md", "---\ndescription: What is up\n---\nTell me of $1: !`touch CANARY`")
+    agentic("trust", "add")
     put(own / ".claude/commands/help.md", "taken over")
     server.script(answer("it is tidy"), answer("all is well"))
     with terminal(["--endpoint", server.url, *NATIVE], env, own) as shown:
@@ -132,8 +143,12 @@ def test_in_chat_they_are_commands_and_run_nothing_unasked(server: FakeVLLM, env
         shown.until(lambda: "it is tidy" in shown.text)
         assert "Tidy carefully." in str(server.chats[-1].json["messages"][-1]) and "the desk" in str(server.chats[-1].json)
         shown.type("/status today\r")
+        shown.until(lambda: "touch CANARY" in shown.text and "[y" in shown.text)
+        time.sleep(0.4)  # a question takes no key in its first 300 ms
+        shown.type("n\r")
         shown.until(lambda: "all is well" in shown.text)
-        assert "Tell me of today: (run `touch CANARY` first" in server.chats[-1].json["messages"][-1]["content"]
+        said = server.chats[-1].json["messages"][-1]["content"]
+        assert "Tell me of today: " in said and "was not run: the user said no" in said
         shown.type("/help\r")
         shown.until(lambda: "What is up" in shown.text and "taken over" not in shown.text)
         shown.type("\x04")

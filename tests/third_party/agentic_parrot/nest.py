@@ -2,9 +2,11 @@
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from agentic import (
+    Addition,
     Asks,
     Change,
     Check,
@@ -17,6 +19,7 @@ from agentic import (
     OutputRepair,
     PromptTemplate,
     Provider,
+    RunnableFinder,
     Setup,
     ToolOutput,
     ToolProtocol,
@@ -25,6 +28,7 @@ from agentic import (
     Workspace,
     hookimpl,
 )
+from agentic.trust import Runnable, digest_of
 
 
 class Chirps:
@@ -99,3 +103,26 @@ def agentic_vocabularies() -> Iterable[Vocabulary]:
 def agentic_prompts() -> Iterable[PromptTemplate]:
     yield PromptTemplate("parrot.word", "Polly says: one call at a time.")
     yield PromptTemplate("turn.empty", "Say a word, Polly.", replaces="prompts")
+
+
+def _eggs(root: Path) -> Sequence[Runnable]:
+    return (
+        [Runnable("egg", "speckled", "egg.sh", "sh egg.sh", digest_of(root, "egg", ["egg.sh"]))]
+        if (root / "egg.sh").exists()
+        else []
+    )
+
+
+@hookimpl
+def agentic_runnables() -> Iterable[RunnableFinder]:
+    yield RunnableFinder("eggs", "what hatches", _eggs)
+
+
+@hookimpl
+async def agentic_before_task(task: str, first: bool) -> Addition | None:
+    return Addition(refused="parrots do not whistle") if "whistle" in task else None
+
+
+@hookimpl
+async def agentic_before_end(result: str, times: int) -> str | None:
+    return "Say goodbye." if "farewell" in result and not times else None

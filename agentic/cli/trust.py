@@ -1,0 +1,116 @@
+"""`agentic trust`: what this folder brings that would run, and whether it may."""
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+import click
+
+from agentic.api import load_settings
+from agentic.cli.start import can_ask
+from agentic.commands import list_output
+from agentic.config import Settings
+from agentic.core.runnables import runnables_of
+from agentic.errors import ConfigError
+from agentic.plugins import host_of
+from agentic.sanitize import sanitize
+from agentic.trust import Runnable, Trust
+
+_FOLDER = click.option("-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Look in DIR.")
+_NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
+
+
+@click.group("trust", invoke_without_command=True)
+@click.pass_context
+def command(context: click.Context) -> None:
+    """Shows what this folder brings that would run (MCP servers, hooks, scripts), and asks whether it may.
+
+    Trust is bound to what would run: when that changes, it is asked about again. For example: agentic trust
+    """
+    if context.invoked_subcommand is None:
+        root = Path.cwd()
+        found = _found(root)
+        if found and can_ask():
+            _ask(root, found)
+        else:
+            context.invoke(list_)
+
+
+@command.command()
+@_NAMES
+@_FOLDER
+def add(names: tuple[str, ...], folder: Path) -> None:
+    """Trusts what this folder brings now, or only what is called NAME, without a question. For example: agentic trust add"""
+    chosen = _chosen(_found(folder.absolute()), names)
+    _decide(folder.absolute(), chosen, True)
+    click.echo("\n".join(map(sanitize, _rows(chosen))) or "this folder brings nothing that would run")
+
+
+@command.command("list")
+@list_output
+@_FOLDER
+def list_(output: str = "plain", folder: Path = Path()) -> None:
+    """Lists what this folder brings that would run, and whether it is trusted. For example: agentic trust list"""
+    trust, found = Trust(folder.absolute()), _found(folder.absolute())
+    undecided = trust.undecided(found)
+    states = ["trusted" if trust.has(each) else "not decided" if each in undecided else "refused" for each in found]
+    if output == "jsonl":
+        for each, state in zip(found, states, strict=True):
+            values = {"kind": each.kind, "name": each.name, "file": each.file, "runs": each.runs, "state": state}
+            click.echo(json.dumps({"type": "runnable"} | values))
+    elif found:
+        rows = zip(_rows(found), states, strict=True)
+        click.echo("\n".join(sanitize(f"{state:<12}{row.strip()}") for row, state in rows))
+    else:
+        click.echo("this folder brings nothing that would run")
+
+
+@command.command()
+@_NAMES
+@_FOLDER
+def rm(names: tuple[str, ...], folder: Path) -> None:
+    """Forgets what was said of this folder, or only of what is called NAME. For example: agentic trust rm"""
+    root = folder.absolute()
+    try:
+        count = Trust(root).forget(_chosen(_found(root), names) if names else None)
+    except OSError as error:
+        raise ConfigError(f"it cannot be kept: {error}") from error
+    click.echo(f"forgotten: {count}")
+
+
+def ask_once(root: Path, settings: Settings) -> None:
+    """In a terminal: asks about what this folder brings and nobody was asked about yet; before a run begins."""
+    if can_ask() and (unknown := Trust(root).undecided(runnables_of(host_of(settings), root))):
+        _ask(root, unknown)
+
+
+def _ask(root: Path, found: Sequence[Runnable]) -> None:
+    click.echo("This folder brings what would run here:", err=True)
+    click.echo("\n".join(map(sanitize, _rows(found))), err=True)
+    answer = click.confirm("Trust it? You are asked again when it changes", err=True)
+    _decide(root, found, answer)
+    click.echo("trusted" if answer else "not used; `agentic trust` asks again", err=True)
+
+
+def _decide(root: Path, found: Sequence[Runnable], trusted: bool) -> None:
+    try:
+        Trust(root).decide(found, trusted)
+    except OSError as error:
+        raise ConfigError(f"it cannot be kept: {error}") from error
+
+
+def _found(root: Path) -> list[Runnable]:
+    return runnables_of(host_of(load_settings(root)), root, lambda text: click.echo(sanitize(f"agentic: {text}"), err=True))
+
+
+def _chosen(found: Sequence[Runnable], names: Iterable[str]) -> list[Runnable]:
+    """Raises ConfigError for a name that nothing has."""
+    wanted = set(names)
+    if unknown := wanted - {each.name for each in found}:
+        raise ConfigError(f"nothing here is called {sorted(unknown)[0]!r}", "`agentic trust list` shows what there is")
+    return [each for each in found if not wanted or each.name in wanted]
+
+
+def _rows(found: Sequence[Runnable]) -> list[str]:
+    kinds, names = (max((len(getattr(each, field)) for each in found), default=0) for field in ("kind", "name"))
+    return [f"  {each.kind:<{kinds}}  {each.name:<{names}}  {each.runs}  ({each.file})".replace("\n", " ⏎ ") for each in found]

@@ -1,0 +1,108 @@
+"""What a folder brings that would run, and which of it the user trusts: bound to what it does, not to where it lies."""
+
+import hashlib
+import json
+import os
+import shlex
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from agentic.files import project_top, read_regular, replace_file
+from agentic.folders import state_folder
+
+MAX_BYTES = 50_000_000  # of what was decided, and of one file that a command names
+PROJECT_VARIABLES = ("CLAUDE_PROJECT_DIR", "AGENTIC_PROJECT_DIR")
+
+
+@dataclass(frozen=True, slots=True)
+class Runnable:
+    """Something of a project's that would run: its `kind` ("MCP server") and `name`, the file that it stands in, and for people
+    what `runs`. `digest` is of all that decides what it does (`digest_of`): what is changed is not trusted any more."""
+
+    kind: str
+    name: str
+    file: str
+    runs: str
+    digest: str
+
+
+def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: Iterable[Path] = ()) -> str:
+    """Of a definition that JSON can hold, of the project's files that the commands name, and of these files."""
+    made = hashlib.sha256(json.dumps(definition, sort_keys=True, ensure_ascii=True).encode())
+    root = root.resolve()
+    for path in (*(path for command in commands for path in _files_named(command, root, project_top(root))), *files):
+        try:
+            data = read_regular(path, MAX_BYTES)
+        except (OSError, ValueError):  # most words are no files
+            continue
+        made.update(f"\0{path}\0{len(data)}\0".encode("utf-8", "surrogatepass") + data)
+    return made.hexdigest()
+
+
+def _files_named(command: str, root: Path, top: Path) -> Iterator[Path]:
+    for variable in PROJECT_VARIABLES:
+        command = command.replace(f"${{{variable}}}", str(top)).replace(f"${variable}", str(top))
+    for word in _words(command):
+        places = {Path(os.path.normpath(folder / word)) for folder in (root, top)}
+        yield from sorted(place for place in places if place.is_relative_to(top))
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        return command.split()
+
+
+class Trust:
+    """What the user decided for one project; kept in the user's own folder. Anything unknown is not trusted."""
+
+    def __init__(self, root: Path) -> None:
+        self._project = str(project_top(root.resolve()))
+        self._store = state_folder() / "trust.json"
+
+    def has(self, runnable: Runnable) -> bool:
+        """Whether the user said yes to exactly this."""
+        return self._decided().get(runnable.digest, {}).get("trusted") is True
+
+    def undecided(self, runnables: Iterable[Runnable]) -> list[Runnable]:
+        """Those to which the user said neither yes nor no."""
+        decided = self._decided()
+        return [each for each in runnables if each.digest not in decided]
+
+    def decide(self, runnables: Sequence[Runnable], trusted: bool) -> None:
+        """Keeps the user's word. Raises OSError."""
+        every = self._every()
+        mine = every.setdefault(self._project, {})
+        for each in runnables:
+            entry = {"trusted": trusted, "kind": each.kind, "name": each.name, "time": int(time.time())}
+            mine[each.digest] = entry
+        self._keep(every)
+
+    def forget(self, runnables: Sequence[Runnable] | None = None) -> int:
+        """Takes the user's word back, for all of the project where none are given; how many there were. Raises OSError."""
+        every = self._every()
+        mine = every.get(self._project, {})
+        gone = list(mine) if runnables is None else [each.digest for each in runnables if each.digest in mine]
+        every[self._project] = {digest: entry for digest, entry in mine.items() if digest not in gone}
+        self._keep({project: decided for project, decided in every.items() if decided})
+        return len(gone)
+
+    def _keep(self, every: Mapping[str, Any]) -> None:
+        replace_file(self._store, json.dumps(every, indent=1).encode())
+
+    def _decided(self) -> dict[str, dict[str, Any]]:
+        return self._every().get(self._project, {})
+
+    def _every(self) -> dict[str, dict[str, dict[str, Any]]]:
+        try:
+            kept = json.loads(read_regular(self._store, MAX_BYTES))
+        except (OSError, ValueError, RecursionError):
+            return {}
+        shaped = isinstance(kept, dict) and all(
+            isinstance(decided, dict) and all(isinstance(entry, dict) for entry in decided.values()) for decided in kept.values()
+        )
+        return kept if shaped else {}

@@ -1,0 +1,90 @@
+"""MCP servers, as `.mcp.json` names them: their tools are found and called, and stand in no prompt.
+
+The SDK is imported when a server is spoken to for the first time, in a thread; what a server can do is kept on disk from then on.
+"""
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from agentic import (
+    Addition,
+    ChatCommand,
+    Command,
+    Options,
+    Provider,
+    RunnableFinder,
+    Section,
+    Setup,
+    ToolSource,
+    hookimpl,
+    setting,
+)
+from agentic.hooks.chat import Chat
+from agentic.trust import Runnable
+
+agentic_hook_seconds = 60.0  # a resource may come from a server that has to be started
+
+
+class McpOptions(Section):
+    """`[plugin.mcp]`"""
+
+    timeout_seconds: float = setting(300.0, "how long a tool of an MCP server may take", scope="select")
+    start_seconds: float = setting(60.0, "how long a server may take to start: the first time it may be downloaded", scope="select")
+
+
+@hookimpl
+def agentic_options() -> Options:
+    return Options("plugins_builtin.mcp:McpOptions")
+
+
+def _source(setup: Setup) -> ToolSource:
+    from plugins_builtin.mcp.source import Servers
+
+    return Servers(setup)
+
+
+def _found(root: Path) -> Sequence[Runnable]:
+    from plugins_builtin.mcp.definitions import any_files, runnables
+
+    return runnables(root) if any_files(root) else ()
+
+
+@hookimpl
+def agentic_tool_sources() -> Iterable[Provider[ToolSource]]:
+    yield Provider("mcp", "tools of MCP servers", _source)
+
+
+@hookimpl
+def agentic_runnables() -> Iterable[RunnableFinder]:
+    yield RunnableFinder("mcp-servers", "MCP servers of .mcp.json", _found)
+
+
+@hookimpl
+async def agentic_before_task(task: str, setup: Setup) -> Addition | None:
+    if "@" not in task:
+        return None
+    from plugins_builtin.mcp.chat import mentioned
+
+    return Addition(await mentioned(task, setup.root))
+
+
+async def _show(argument: str, chat: Chat) -> None:
+    from plugins_builtin.mcp.chat import show
+
+    await show(chat)
+
+
+def _prompts(root: Path) -> Sequence[ChatCommand]:
+    from plugins_builtin.mcp.chat import prompt_commands
+
+    return prompt_commands(root)
+
+
+@hookimpl
+def agentic_chat_commands() -> Iterable[ChatCommand]:
+    yield ChatCommand("mcp", "shows the MCP servers, their state and what they offer", _show, more=_prompts)
+
+
+@hookimpl
+def agentic_commands() -> Iterable[Command]:
+    yield Command("mcp", "lists, adds, removes, tests MCP servers; serve makes agentic one", "plugins_builtin.mcp.command:mcp")

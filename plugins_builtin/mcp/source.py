@@ -1,0 +1,113 @@
+"""The servers of a run as a source of tools."""
+
+import asyncio
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+from weakref import WeakValueDictionary
+
+from agentic import AgenticError, Setup, Tool, ToolOutput, ToolSpec, Workspace
+from agentic.children import Children
+from agentic.events import Warned
+from agentic.hooks.tools import PROGRESS
+from plugins_builtin.mcp.connection import Connection
+from plugins_builtin.mcp.definitions import any_files, usable
+
+OPEN: "WeakValueDictionary[Path, Servers]" = WeakValueDictionary()
+"""Those of this process by their folders: a chat's commands ask the servers that its session has."""
+MAX_NAMES = 100  # characters of the servers' names in the prompt
+
+
+class Servers:
+    """Those that the user has, or trusts. One is started when its tools are not known, or one of them is called."""
+
+    def __init__(self, setup: Setup) -> None:
+        self._setup = setup
+        self._children = Children()
+        options = setup.options
+        found = usable(setup.root) if any_files(setup.root) else []
+        self.connections = {each.name: Connection(each, setup.root, self._children, options.start_seconds) for each in found}
+        self._seconds: float = options.timeout_seconds
+        OPEN[setup.root.resolve()] = self
+
+    @property
+    def about(self) -> str:
+        """The names of the servers: the same for a folder and its definitions."""
+        names = ", ".join(sorted(self.connections))
+        return names if len(names) <= MAX_NAMES else f"{names[:MAX_NAMES]}…"
+
+    async def open(self) -> None:
+        """Asks those whose tools are not known, or were not asked for long."""
+        asked = (each for each in self.connections.values() if each.manifest is None or not each.manifest.is_fresh)
+        await asyncio.gather(*(self._look(each) for each in asked))
+
+    async def _look(self, connection: Connection) -> None:
+        try:
+            await connection.offered()
+        except AgenticError as error:
+            await self._setup.emit(Warned(message="; ".join(filter(None, (str(error), error.remedy)))))
+
+    def tools(self) -> list[Tool]:
+        return [
+            McpTool(connection, tool, self._seconds)
+            for connection in self.connections.values()
+            for tool in (connection.manifest.tools if connection.manifest is not None else ())
+        ]
+
+    async def close(self) -> None:
+        await asyncio.gather(*(each.close() for each in self.connections.values()), return_exceptions=True)
+        await self._children.aclose()
+
+
+class McpTool:
+    """One tool of a server, as `SERVER/TOOL`. What the server says of it is a hint, and decides nothing: a call is asked about."""
+
+    def __init__(self, connection: Connection, tool: Mapping[str, Any], seconds: float) -> None:
+        hint = f" ({tool['hint']})" if tool.get("hint") else ""
+        self.spec = ToolSpec(
+            f"{connection.name}/{tool['name']}", f"{tool['description']}{hint}", {"type": "object", **tool["parameters"]}
+        )
+        self._connection = connection
+        self._name = str(tool["name"])
+        self._seconds = seconds
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        show = PROGRESS.get()
+
+        async def progress(done: float, total: float | None, message: str | None) -> None:
+            show(f"{message or self._name}: {done:g}{f' of {total:g}' if total else ''}\n")
+
+        result = await self._connection.ask(
+            lambda session: session.call_tool(
+                self._name, dict(arguments), read_timeout_seconds=self._seconds, progress_callback=progress
+            ),
+            self._name,
+        )
+        if self._connection.changed:
+            await self._connection.offered()
+        return ToolOutput(told(result.content, result.structured_content), failed=bool(result.is_error))
+
+
+def told(content: Sequence[Any], structured: Any = None) -> str:
+    """What a server gave, as a model can read it."""
+    texts = [_part(part) for part in content]
+    if not any(texts) and structured is not None:
+        return json.dumps(structured, ensure_ascii=False)
+    return "\n".join(filter(None, texts))
+
+
+def _part(part: Any) -> str:
+    if part.type == "text":
+        return str(part.text)
+    if part.type in ("image", "audio"):
+        return f"({part.mime_type}, {len(part.data) * 3 // 4} bytes, which cannot be shown here)"
+    if part.type == "resource_link":
+        return f"({part.name}: {part.uri})"
+    return resource(part.resource)
+
+
+def resource(found: Any) -> str:
+    """One resource's text, or what it is."""
+    text = getattr(found, "text", None)
+    return str(text) if text is not None else f"({found.uri}: {found.mime_type or 'bytes'}, which cannot be shown here)"

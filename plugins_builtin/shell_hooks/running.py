@@ -1,0 +1,119 @@
+"""Running hooks: JSON on the standard input, and an answer by exit code 2, or as JSON on the standard output."""
+
+import asyncio
+import json
+import os
+import signal
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from typing import Any
+
+from agentic import Setup, ToolOutput
+from agentic.events import Warned
+from agentic.files import project_top
+from agentic.hooks.events import Decision
+from agentic.trust import PROJECT_VARIABLES
+from plugins_builtin.shell_hooks.files import Hook
+
+BLOCKS = 2  # the exit code
+MAX_OUTPUT = 100_000  # bytes of one answer
+_TOLD = ("SessionStart", "UserPromptSubmit")  # what these write, the model reads
+_STRICTNESS: Mapping[str, int] = {"": 0, "allow": 1, "ask": 2, "deny": 3}
+_DECISIONS: Mapping[str, Decision] = {"allow": "allow", "ask": "ask", "deny": "deny", "approve": "allow", "block": "deny"}
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What hooks say, one or all together. `context` is for the model, `updated` are a call's arguments as a hook wants them."""
+
+    decision: Decision | None = None
+    reason: str = ""
+    context: str = ""
+    updated: Mapping[str, Any] | None = None
+
+    @property
+    def blocked(self) -> bool:
+        return self.decision == "deny"
+
+    def told_with(self, output: ToolOutput) -> ToolOutput | None:
+        """What is wrong, and what there is to know, behind a tool's output; None for nothing."""
+        more = "\n".join(filter(None, (self.reason if self.blocked else "", self.context)))
+        return replace(output, text=f"{output.text}\n{more}".strip()) if more else None
+
+    def and_also(self, other: "Answer") -> "Answer":
+        """The stricter of both decides."""
+        first, second = sorted((self, other), key=lambda each: -_STRICTNESS[each.decision or ""])
+        context = "\n".join(filter(None, (self.context, other.context)))
+        updated = other.updated if other.updated is not None else self.updated
+        return Answer(first.decision, first.reason or (second.reason if not first.decision else ""), context, updated)
+
+
+async def run_all(setup: Setup, hooks: Sequence[Hook], given: Mapping[str, Any]) -> Answer:
+    """All of them at once."""
+    answers = await asyncio.gather(*(_run(setup, hook, given) for hook in hooks))
+    result = Answer()
+    for answer in answers:
+        result = result.and_also(answer)
+    return result
+
+
+async def _run(setup: Setup, hook: Hook, given: Mapping[str, Any]) -> Answer:
+    top = str(project_top(setup.root.resolve()))
+    try:
+        process = await asyncio.create_subprocess_exec(
+            *("/bin/sh", "-c", hook.command),
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=asyncio.subprocess.PIPE,
+            cwd=setup.root,
+            env={**os.environ, **dict.fromkeys(PROJECT_VARIABLES, top)},
+            start_new_session=True,
+        )
+    except OSError as error:
+        return await _failed(setup, hook, str(error))
+    try:
+        async with asyncio.timeout(hook.seconds):
+            out, errors = await process.communicate(json.dumps(given).encode())
+    except TimeoutError:
+        return await _failed(setup, hook, f"it took longer than {hook.seconds:g} s")
+    except (ConnectionError, OSError) as error:  # it did not read what it was given
+        return await _failed(setup, hook, str(error))
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+    said = errors[:MAX_OUTPUT].decode("utf-8", "replace").strip()
+    if process.returncode == BLOCKS:
+        return Answer("deny", said or f"the hook {hook.command} says no")
+    if process.returncode:
+        return await _failed(setup, hook, f"exit code {process.returncode}: {said}".removesuffix(": "))
+    return _read(hook, out[:MAX_OUTPUT].decode("utf-8", "replace").strip())
+
+
+async def _failed(setup: Setup, hook: Hook, why: str) -> Answer:
+    """It is told and has no say, as in the agents that hooks are from."""
+    await setup.emit(Warned(message=f"the {hook.event} hook {hook.command} failed: {why}"))
+    return Answer()
+
+
+def _read(hook: Hook, text: str) -> Answer:
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        return Answer(context=text if hook.event in _TOLD else "")
+    own = found.get("hookSpecificOutput")
+    own = own if isinstance(own, dict) else {}
+    wanted = own.get("permissionDecision") or found.get("decision") or ("deny" if found.get("continue") is False else "")
+    decision = _DECISIONS.get(str(wanted).lower())
+    reason = own.get("permissionDecisionReason") or found.get("reason") or found.get("stopReason") or ""
+    updated = own.get("updatedInput", found.get("updatedInput"))
+    if decision == "allow" and hook.is_projects:
+        decision = None  # a project may say no, and never yes
+    return Answer(
+        decision,
+        str(reason) or (f"the hook {hook.command} says no" if decision == "deny" else ""),
+        str(own.get("additionalContext") or found.get("additionalContext") or ""),
+        updated if isinstance(updated, dict) else None,
+    )
