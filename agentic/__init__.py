@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agentic.events import Event
     from agentic.files import files_below
     from agentic.hooks import Options, Provider, Setup, hookimpl
+    from agentic.hooks.agents import AgentKind
     from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
     from agentic.hooks.chat import Chat, ChatCommand
     from agentic.hooks.checks import Check, Checker, CheckResult, Failure
@@ -86,6 +87,7 @@ _HOMES = {
     "agentic.events": "Event",
     "agentic.files": "files_below",
     "agentic.hooks": "Options Provider Setup hookimpl",
+    "agentic.hooks.agents": "AgentKind",
     "agentic.hooks.batching": "Batcher BatcherSetup Closes Lane Routes Warms Watches",
     "agentic.hooks.chat": "Chat ChatCommand",
     "agentic.hooks.checks": "Check CheckResult Checker Failure",
@@ -113,6 +115,7 @@ _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.s
 
 __all__ = [
     "Addition",
+    "AgentKind",
     "AgenticError",
     "Announces",
     "Answer",

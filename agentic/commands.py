@@ -92,6 +92,7 @@ _RUN_OPTIONS = (
     click.option("--no-sandbox", is_flag=True, help="Commands run as they are: nothing holds them to this folder."),
     click.option("--no-floor", is_flag=True, help="Nothing is asked that the mode allows, not even what cannot be taken back."),
     click.option("--max-iterations", type=int, metavar="N", help="The most model calls."),
+    click.option("--agent", metavar="NAME", help="The kind of agent that works, such as one of .claude/agents."),
     click.option("--sub-agents/--no-sub-agents", default=None, help="Split the task, or never. Default: as large as it is."),
 )
 
@@ -136,6 +137,7 @@ def _settings_of(given: dict[str, Any]) -> dict[str, Any]:
         "sandbox.mode": "off" if given.pop("no_sandbox", False) else None,
         "permissions.floor": False if given.pop("no_floor", False) else None,
         "workflow.max_iterations": given.pop("max_iterations", None),
+        "workflow.agent": given.pop("agent", None),
         "sub_agents.enabled": sub_agents,
         "sub_agents.complexity_threshold": 0.0 if sub_agents else None,
     }

@@ -320,7 +320,7 @@ Isolation = Literal["", "worktree"]
 class Subtask:
     """One agent's part of a task; `reads` and `writes` are paths, `done_check` is how to see that it is done.
 
-    A higher `priority` begins first.
+    A higher `priority` begins first. `agent` is the kind of agent that does it, "" for one like any other.
     """
 
     id: str
@@ -332,6 +332,7 @@ class Subtask:
     writes: tuple[str, ...] = ()
     depends_on: tuple[str, ...] = ()
     priority: int = 0
+    agent: str = ""
 
     @classmethod
     def from_json(cls, item: Mapping[str, Any]) -> "Subtask":
@@ -359,6 +360,7 @@ class Subtask:
             names("writes"),
             tuple(map(cls.id_of, names("depends_on"))),
             priority if isinstance(priority, int) else 0,
+            text("agent", "subagent_type"),
         )
 
     @staticmethod

@@ -30,6 +30,7 @@ _OPTIONS = """\
   --no-floor                nothing is asked that the mode allows
   --max-iterations N        the most model calls in a run
   --sub-agents / --no-sub-agents
+  --agent NAME              the kind of agent that works
   -c KEY=VALUE              any configuration key (repeatable)
   --log FILE                one line on each thing that happens behind the scenes
   --debug                   tracebacks, and where each prompt's tokens are

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from agentic.cli.chat import Chat
 
 MAX_LISTED = 20
+MAIN = "main"  # as /agent calls an agent of no special kind
 EFFORTS, MODES = (tuple(filter(None, schema.KEYS[name].choices)) for name in ("llm.reasoning_effort", "approval.mode"))
 KEYS = """\
 Enter sends; while the agent works, it reaches it with its next step, Alt-Enter after the turn, Arrow-Up takes it back
@@ -66,6 +67,7 @@ class Commands:
             "/context": Entry(say, "where the tokens of the next prompt are", self._context),
             "/compact": Entry(say, "[FOCUS] goes on with a summary of what was said", self._compact),
             "/plan": Entry(say, "TASK: a plan first, in which nothing is changed; then you decide", self._plan),
+            "/agent": Entry(say, "[NAME] lists the kinds of agents, or goes on as one", self._agent, self._agent_names),
             "/review": Entry(say, "[WHAT] has the changes reviewed; nothing is changed", self._review),
             "/copy": Entry(say, "copies the last answer", self._copy),
             "/model": Entry(model, "[NAME] lists what the endpoints serve, or goes on with one", self._model, self._names),
@@ -175,13 +177,39 @@ class Commands:
     async def _plan(self, task: str) -> None:
         if not task:
             raise ConfigError("/plan needs a task", "/plan add a --verbose flag")
-        prompts, approver = self._runtime.prompts, self._chat.approver
-        with approver.reading_only():
-            done = await self._chat.turn(prompts("chat.plan", task=task))
-        if done and (answer := await self._chat.answer(Question("carry this plan out"))).reply != "no":
-            await self._chat.turn(prompts("chat.carry_out"))
-        elif done and answer.word:
+        conversation = self._chat.conversation
+        kind = next((each for each in conversation.kinds.values() if each.plans), None)
+        if kind is None:
+            raise ConfigError("no agent here makes plans", "`agentic plugins` shows which plugins are loaded")
+        before = conversation.agent.tools.kind
+        conversation.become(kind.name)
+        try:
+            done = await self._chat.turn(task)
+        finally:
+            conversation.become(before.name if before else "")
+        if done:
+            await self._after_plan(conversation.agent.last_words)
+
+    async def _after_plan(self, plan: str) -> None:
+        """The user approves the plan, changes it, or says what else."""
+        answer = await self._chat.answer(Question("carry this plan out", editable={"plan.md": plan}))
+        if answer.edited:
+            await self._chat.turn(self._runtime.prompts("chat.carry_out_edited", plan=answer.edited["plan.md"]))
+        elif answer.reply != "no":
+            await self._chat.turn(self._runtime.prompts("chat.carry_out"))
+        elif answer.word:
             await self._chat.turn(answer.word)
+
+    async def _agent(self, name: str) -> None:
+        conversation = self._chat.conversation
+        if name:
+            conversation.become("" if name == MAIN else name)
+            return self._chat.say(f"the next task is for {'no special agent' if name == MAIN else f'the agent {name}'}")
+        lines = [f"{kind.name}: {kind.summary}" for kind in conversation.kinds.values()]
+        return self._chat.say("\n".join([*lines, f"{MAIN}: an agent like any other"]))
+
+    def _agent_names(self) -> list[str]:
+        return [*self._chat.conversation.kinds, MAIN]
 
     async def _review(self, what: str) -> None:
         changed = self._changes()

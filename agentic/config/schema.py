@@ -83,6 +83,7 @@ class Workflow(Section):
     )
     timeout_seconds: int = setting(1200, "for a whole run; unless set, more with max_iterations", "tighten", minimum=1)
     recursion_limit: int = setting(100, "node transitions in a run", "tighten", minimum=1)
+    agent: str = setting("", "the kind of agent that works; empty: one like any other", "select")
 
 
 class ComplexityEstimate(Section):

@@ -43,7 +43,7 @@ class Agent:
             services.strategy, services.llm, history, self._emit, recalls.spec.name if recalls else "", services.debug
         )
         known = [tool.spec for tool in services.toolbox.all.values()]
-        self._model = ModelCall(services.llm, self.context, lane, self._emit, known, self.profile.unreadable)
+        self._model = ModelCall(services.llm, self.context, lane, self._emit, known, self.profile.unreadable, self.tools)
         self.openings = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered, services.masked)
         self.has_to_end: Callable[[], bool] = lambda: False
         self.task = ""

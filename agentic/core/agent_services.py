@@ -1,7 +1,7 @@
 """What the agents of a session share."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 
 from agentic.children.jobs import Jobs
 from agentic.core.approval import Approver
@@ -11,6 +11,7 @@ from agentic.core.proofs import Proofs
 from agentic.core.safeguards import Safeguards
 from agentic.core.service import LlmService
 from agentic.core.toolbox import Toolbox
+from agentic.hooks.agents import AgentKind
 from agentic.hooks.context import ContextStrategy
 from agentic.hooks.protocol import ToolProtocol
 from agentic.plugins.dispatcher import Dispatcher
@@ -43,6 +44,7 @@ class AgentServices:
     effort: str = ""
     debug: bool = False
     safeguards: Safeguards | None = None
+    kinds: Mapping[str, AgentKind] = field(default_factory=dict)
 
     def masked(self, text: str) -> str:
         """The text without secrets."""

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from agentic.core.approval import Approver
 from agentic.core.call_budget import CallBudget
 from agentic.core.command_changes import CommandChanges
 from agentic.core.judge import Judge
+from agentic.core.kinds import kind_named, kinds_of
 from agentic.core.opening import system_message
 from agentic.core.permissions import Remember
 from agentic.core.proofs import Proofs
@@ -34,6 +35,7 @@ from agentic.core.workflow import Workflow
 from agentic.errors import AgenticError, ModelOutputError, TrustError
 from agentic.events import Event, SandboxReady
 from agentic.folders import cache_folder
+from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Closes
 from agentic.hooks.runner import Runner, RunnerSetup
 from agentic.plugins.dispatcher import Dispatcher
@@ -73,7 +75,19 @@ class Conversation:
         self._services = services
         self.agent = agent
         self.sub_agents = sub_agents
+        self._told_kind = ""
         sub_agents.belong_to(agent, services)
+
+    @property
+    def kinds(self) -> Mapping[str, AgentKind]:
+        """The kinds of agents that it can be of, by name."""
+        return self._services.kinds
+
+    def become(self, name: str) -> None:
+        """The agent is of that kind from now on, "" for none. Raises ConfigError."""
+        kind = kind_named(name, self.kinds) if name else None
+        self.agent.tools.kind = kind
+        self._told_kind = kind.text if kind is not None else self._runtime.prompts("chat.as_before")
 
     @classmethod
     @asynccontextmanager
@@ -88,7 +102,10 @@ class Conversation:
                 agent.context.news.append(services.jobs.news)
                 services.proofs.run_command = agent.tools.run_command
                 _adapt(agent, services, session, runtime.info.model, services.protocol)
-                yield cls(runtime, services, agent, sub_agents, services.protocol)
+                conversation = cls(runtime, services, agent, sub_agents, services.protocol)
+                if name := runtime.settings.workflow.agent:
+                    conversation.become(name)
+                yield conversation
         finally:
             if isinstance(runner, Closes):
                 await runner.aclose()
@@ -140,7 +157,8 @@ class Conversation:
         added = await runtime.events.before_task(task, session.id, first=len(self.agent.history) < 2)
         if added.refused:
             return Outcome("refused", added.refused)
-        self.agent.openings.added = self._services.masked(added.text)
+        told, self._told_kind = self._told_kind, ""
+        self.agent.openings.added = self._services.masked("\n\n".join(filter(None, (told, added.text))))
         name_session(session, task)
         before = dict(self.agent.answers)
         judge = Judge(task, self.agent, self._services.proofs, runtime.prompts, self.workspace, may_ask)
@@ -160,8 +178,10 @@ class Conversation:
         self.workspace.written.clear()
         self.workspace.originals.clear()
         self._services.proofs.begin(task)
+        kind = self.agent.tools.kind
         try:
-            return await workflow.run()
+            with self._services.approver.reading_only() if kind is not None and kind.reads_only else nullcontext():
+                return await workflow.run()
         finally:
             made = {name: count - before.get(name, 0) for name, count in self.agent.answers.items()}
             Record().add(runtime.info, self._protocol, made)
@@ -221,6 +241,7 @@ async def open_services(
             effort=_frozen(session, "effort", settings.llm.reasoning_effort),
             debug=settings.ui.debug,
             safeguards=safeguards if settings.tools.mask_secrets else None,
+            kinds=kinds_of(runtime.host, runtime.root, runtime.events.warn),
         )
         yield services, sub_agents, blackboard
     finally:

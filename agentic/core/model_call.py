@@ -7,6 +7,7 @@ from dataclasses import replace
 from agentic.core.context import Context
 from agentic.core.roles import SUB_AGENT
 from agentic.core.service import Emit, LlmService
+from agentic.core.tool_calls import ToolCaller
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
 from agentic.hooks.batching import Lane
@@ -30,14 +31,26 @@ class _Overflowed(Exception):
 class ModelCall:
     """`known` are the tools whose calls are recognised, `tries` how many broken answers are borne; `usage` adds up.
 
+    The agent's kind, which `tools` has, may want a model of another role.
+
     `quotes`: what the last answer says of calls was taken for a quotation.
     """
 
-    def __init__(self, llm: LlmService, context: Context, lane: Lane, emit: Emit, known: Sequence[ToolSpec], tries: int) -> None:
+    def __init__(
+        self,
+        llm: LlmService,
+        context: Context,
+        lane: Lane,
+        emit: Emit,
+        known: Sequence[ToolSpec],
+        tries: int,
+        tools: ToolCaller,
+    ) -> None:
         self._llm = llm
         self._context = context
         self._lane = lane
         self._role = SUB_AGENT if lane is Lane.SUB_AGENT else ""
+        self._tools = tools
         self._emit = emit
         self._known = known
         self._tries = tries
@@ -68,7 +81,8 @@ class ModelCall:
                 temperature = RETRY_TEMPERATURE + 0.1 * min(broken, 5)
 
     async def _stream(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
-        prepared = await self._context.request(lambda messages: replace(make(messages, temperature), role=self._role))
+        role = (self._tools.kind.role if self._tools.kind is not None else "") or self._role
+        prepared = await self._context.request(lambda messages: replace(make(messages, temperature), role=role))
         making = AnswerBuilder()
         try:
             answer = await self._llm.answer(prepared, self._lane, self._emit, making, self._context.history.partial)

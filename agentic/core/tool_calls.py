@@ -10,6 +10,7 @@ from typing import Any
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import difference
 from agentic.core.arguments import check, parse
+from agentic.core.kinds import refused
 from agentic.core.questions import Edited
 from agentic.core.safeguards import MASKED
 from agentic.core.sandbox import ALLOWED, NOTHING
@@ -17,6 +18,7 @@ from agentic.core.service import Emit
 from agentic.core.work import Work
 from agentic.errors import AgenticError, PluginError, ToolError
 from agentic.events import ToolCalled, ToolProgress, ToolResult
+from agentic.hooks.agents import AgentKind
 from agentic.hooks.tools import CALLER, PROGRESS, Tool
 from agentic.plugins.dispatcher import Ruling
 from agentic.types import ToolCall, ToolOutput
@@ -48,6 +50,7 @@ class ToolCaller:
         self._safeguards = services.safeguards
         self._without_secrets = services.masked
         self._told: set[str] = set()
+        self.kind: AgentKind | None = None
         self.work = Work()
         self.blocked = False
 
@@ -105,6 +108,8 @@ class ToolCaller:
         tool = await self._toolbox.get(call.name)
         if tool is None:
             raise ToolError(f"there is no tool {call.name!r}; the tools are {', '.join(sorted(self._toolbox.listed))}")
+        if not tool.spec.calls and (why := refused(self.kind, tool.spec)):
+            raise ToolError(why)
         arguments = parse(call.arguments, tool.spec.parameters)
         if not tool.spec.calls:
             return call, tool, arguments

@@ -7,6 +7,7 @@ from types import MappingProxyType
 from typing import Any
 
 from agentic.hooks import Provider
+from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Batcher, Closes, Routes, Warms, Watches
 from agentic.hooks.chat import ChatCommand
 from agentic.hooks.checks import Checker
@@ -70,6 +71,7 @@ DOORS: Mapping[str, Door] = MappingProxyType(
         "agentic_vocabularies": Door(Vocabulary),
         "agentic_prompts": Door(PromptTemplate),
         "agentic_prompt_sections": Door(PromptSection),
+        "agentic_agents": Door(AgentKind, names=COMMAND_NAME),
         "agentic_runnables": Door(RunnableFinder),
         "agentic_chat_commands": Door(ChatCommand, names=COMMAND_NAME),
         "agentic_commands": Door(Command, names=COMMAND_NAME),

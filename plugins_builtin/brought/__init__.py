@@ -1,9 +1,10 @@
-"""What users bring from other agents: skills (`SKILL.md`) and commands in Markdown, of a project's and of their own folders."""
+"""What users bring from other agents, in a project's folders and their own: skills, commands and agents in Markdown."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 
-from agentic import ChatCommand, PromptSection, Provider, RunnableFinder, Setup, Tool, ToolSetup, hookimpl
+from agentic import AgentKind, ChatCommand, PromptSection, Provider, RunnableFinder, Setup, Tool, ToolSetup, hookimpl
 from agentic.hooks.chat import Chat
 from agentic.trust import Runnable
 
@@ -32,6 +33,32 @@ async def _list_skills(argument: str, chat: Chat) -> None:
     chat.say(listed(chat.root))
 
 
+async def _list_unsupported(argument: str, chat: Chat) -> None:
+    from plugins_builtin.brought import agents, commands, skills
+
+    lines = [line for module in (skills, commands, agents) for line in module.unsupported(chat.root)]
+    chat.say("\n".join(lines) or "all skills, commands and agents are used as they are")
+
+
+def _agents(root: Path) -> Sequence[AgentKind]:
+    from plugins_builtin.brought.agents import kinds
+
+    return kinds(root)
+
+
+def _agents_told(setup: Setup) -> str:
+    from plugins_builtin.brought.agents import catalogue
+
+    return catalogue(setup.root) if setup.settings.sub_agents.enabled else ""
+
+
+@hookimpl
+def agentic_agents() -> Iterable[AgentKind]:
+    from plugins_builtin.brought.agents import PLAN
+
+    yield replace(PLAN, more=_agents)
+
+
 @hookimpl
 def agentic_tools() -> Iterable[Provider[Tool]]:
     yield Provider("skill", "shows a skill of the project's or the user's", _skill_tool)
@@ -57,9 +84,11 @@ def agentic_runnables() -> Iterable[RunnableFinder]:
 
 @hookimpl
 def agentic_prompt_sections() -> Iterable[PromptSection]:
+    yield PromptSection("agents", "which kinds of agents there are", _agents_told, {"nano": 150, "small": 400, "full": 1_000})
     yield PromptSection("skills", "which skills there are", _catalogue, {"nano": 300, "small": 700, "full": 2_000})
 
 
 @hookimpl
 def agentic_chat_commands() -> Iterable[ChatCommand]:
     yield ChatCommand("skills", "lists the skills, and what is wrong with those that cannot be used", _list_skills, more=_commands)
+    yield ChatCommand("brought", "what is not used of skills, commands and agents in Markdown, and why", _list_unsupported)

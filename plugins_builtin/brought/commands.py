@@ -1,7 +1,7 @@
 """Commands in Markdown, as other agents have them: `/NAME ARGUMENTS` sends the file's text with the arguments put in."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
 
 PROJECT = (".agents/commands", ".claude/commands", ".opencode/commands", ".opencode/command")
 USER = ("~/.agents/commands", "~/.claude/commands", "~/.config/opencode/commands", "~/.config/opencode/command")
+_FIELDS = ("description", "argument-hint")
 _SHELL = re.compile(r"!`([^`\n]+)`")
 _NUMBERED = re.compile(r"\$(\d)")
 _NAME = re.compile(r"[\w.:-]+")
@@ -37,6 +38,21 @@ def found_runnables(root: Path) -> Sequence[Runnable]:
             digest = digest_of(root, [name, text.body], commands)
             found.append(Runnable("command", name, str(text.path.relative_to(top)), "; ".join(commands), digest))
     return found
+
+
+def unsupported(root: Path) -> Iterator[str]:
+    """What cannot be used, or only in part, for the user."""
+    trust = Trust(root)
+    runnables = {each.name: each for each in found_runnables(root)}
+    for folder, top in folders(root, PROJECT, USER):
+        for path in sorted(islice(folder.rglob("*.md"), MAX_FILES)):
+            text = read(path, top)
+            more = [each for each in text.fields if each not in _FIELDS]
+            if text.fault or not text.body:
+                yield f"{path}: cannot be used: {text.fault or 'it has no text'}"
+            elif more:
+                yield f"{path}: not supported: the field {', '.join(more)}"
+    yield from (f"{each.file}: not trusted: `agentic trust`" for each in runnables.values() if not trust.has(each))
 
 
 def _all(root: Path) -> dict[str, tuple[Text, Path | None]]:

@@ -116,12 +116,15 @@ def _short(text: str) -> str:
     return text if len(text) <= MAX_DESCRIPTION else f"{text[:MAX_DESCRIPTION]}…"
 
 
+def unsupported(root: Path) -> Iterator[str]:
+    """What cannot be used, for the user."""
+    return (f"{skill.text.path}: cannot be used: {skill.fault}" for skill in skills(root) if skill.fault)
+
+
 def listed(root: Path) -> str:
     """For the user."""
-    lines = [
-        f"{skill.name}: {_short(skill.description)}" if not skill.fault else f"{skill.text.path}: cannot be used: {skill.fault}"
-        for skill in skills(root)
-    ]
+    lines = [f"{skill.name}: {_short(skill.description)}" for skill in usable(root).values()]
+    lines += unsupported(root)
     return "\n".join(lines) or f"no skills: NAME/{FILE} in {', '.join((*PROJECT, *USER))}"
 
 

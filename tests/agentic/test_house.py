@@ -125,7 +125,16 @@ def test_the_host_names_no_plugin() -> None:
         "prompts",
         "sandbox",
     }  # of the configuration
-    words = {"run", "init", "local", "instructions", "search", "mcp", "hooks"}  # of commands, settings, rules, and of git
+    words = {
+        "run",
+        "init",
+        "local",
+        "instructions",
+        "search",
+        "mcp",
+        "hooks",
+        "plan",
+    }  # of commands, settings, rules, nodes, and git
     formats = {"plain", "jsonl"}  # of lists that a command prints
     for path in sorted((ROOT / "agentic").rglob("*.py")):
         inside = str(path.relative_to(ROOT / "agentic"))

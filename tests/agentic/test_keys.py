@@ -670,6 +670,21 @@ def _(chat: Chat) -> None:
     chat.ready()
 
 
+@row("commands", "`/agent [NAME]`")
+def _(chat: Chat) -> None:
+    chat.type("/agent" + ENTER)
+    chat.see("plan: reads, changes nothing")
+    chat.type("/agent plan" + ENTER)
+    chat.see("the next task is for the agent plan")
+    chat.script(write("q.txt", "too early"), answer("only a plan"))
+    chat.type("write q" + ENTER)
+    chat.see("only a plan")
+    assert not (chat.work / "q.txt").exists() and "the agent plan only reads" in json.dumps(chat.server.chats[-1].json)
+    chat.type("/agent main" + ENTER)
+    chat.see("no special agent")
+    chat.ready()
+
+
 @row("commands", "`/review [WHAT]`")
 def _(chat: Chat) -> None:
     chat.script(answer("nothing is wrong"))

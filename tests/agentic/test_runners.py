@@ -150,6 +150,7 @@ PART = {
     **dict.fromkeys(("messages", "tools", "shared", "outputs"), ()),
     "version": __version__,
     "subtask": {},
+    "kind": {},
     "settings": {"llm.endpoints": ["http://127.0.0.1:9/v1"]},
     "secrets": {},
     "calls": 1,

@@ -8,6 +8,7 @@ import pytest
 
 from agentic.testing import FakeVLLM, answer, tool_call
 from agentic.trust import Trust
+from plugins_builtin.brought.agents import kinds, unsupported
 from plugins_builtin.brought.commands import chat_commands, filled, found_runnables
 from plugins_builtin.brought.skills import catalogue, listed, skills
 from tests.conftest import Agentic
@@ -154,3 +155,59 @@ def test_in_chat_they_are_commands_and_run_nothing_unasked(
         shown.type("\x04")
         shown.until_ended()
     assert not (own / "CANARY").exists()
+
+
+AGENTS = {
+    "reviewer.md": "---\nname: reviewer\ndescription: Reviews code.\ntools: Read, Grep, Glob\nmodel: inherit\n---\nYou review.",
+    "Test Runner.md": "---\ndescription: Runs tests.\ntools:\n  - Bash\n  - mcp__ci__status\nmodel: sonnet\ncolor: red\n---\nYou test.",
+    "reader.md": "---\ndescription: Of opencode.\nmode: subagent\ntools:\n  write: false\n  edit: false\n  bash: false\n---\nYou read.",
+    "guarded.md": "---\ndescription: Edits nothing.\npermission:\n  edit: deny\n  bash: deny\n---\nYou look.",
+    "odd.md": "---\ndescription: Wants a browser.\ntools: Browser, Read\nhooks: x\n---\nYou browse.",
+}
+
+
+def test_five_shapes_of_agents_are_all_kinds(own: Path, home: Path) -> None:
+    places = [own / ".agents/agents", own / ".claude/agents", own / ".opencode/agents", home / ".claude/agents"]
+    for number, (name, text) in enumerate(AGENTS.items()):
+        put(places[number % 4] / name, text)
+    found = {kind.name: kind for kind in kinds(own)}
+    assert sorted(found) == ["guarded", "odd", "reader", "reviewer", "test-runner"]
+    always = ("recall", "share", "find_tools", "call_tool")
+    assert found["reviewer"].tools == ("read_file", "search", "list_files", *always)
+    assert found["test-runner"].tools == ("run", "job", "ci/status", *always)
+    assert "run" not in found["reader"].tools and "edit_file" not in found["reader"].tools and "search" in found["reader"].tools
+    assert found["guarded"].reads_only and not found["reviewer"].reads_only
+    put(own / ".claude/agents/empty.md", "---\ndescription: x\n---\n")
+    told = "\n".join(unsupported(own))
+    assert "odd.md: not supported: the tool Browser, the field hooks" in told and "the model sonnet" in told
+    assert "empty.md: cannot be used: it has no text" in told
+
+
+def test_delegate_names_an_agent_which_may_do_no_more(agentic: Agentic, server: FakeVLLM, own: Path) -> None:
+    put(own / ".claude/agents/reviewer.md", AGENTS["reviewer.md"])
+    task = {"title": "look at it", "agent": "reviewer"}
+    unknown = {"title": "look at it", "agent": "nobody"}
+    write = tool_call("write_file", {"path": "a.txt", "content": "x"}, 0, "3")
+    server.script(
+        answer(tool_calls=tool_call("delegate", {"tasks": [unknown]}, 0, "1")),
+        answer(tool_calls=tool_call("delegate", {"tasks": [task]}, 0, "2")),
+        answer(tool_calls=write),
+        answer("all is well"),
+        answer("reviewed"),
+    )
+    agentic("run", "review it", "--endpoint", server.url, *NATIVE, "--approve", "edits")
+    bodies = [chat.json["messages"] for chat in server.chats]
+    assert "- reviewer: Reviews code." in bodies[0][0]["content"]
+    assert "there is no agent 'nobody'; the agents are plan, reviewer" in bodies[1][-1]["content"]
+    assert "You review.\n\n" in bodies[2][-1]["content"] and bodies[2][0] == bodies[0][0]
+    assert "the agent reviewer has no write_file" in bodies[3][-1]["content"]
+    assert not (own / "a.txt").exists()
+
+
+def test_the_main_agent_is_one_by_an_option(agentic: Agentic, server: FakeVLLM, own: Path) -> None:
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "x"}, 0, "1")), answer("1. write a.txt"))
+    done = agentic("run", "write a", "--endpoint", server.url, *NATIVE, "--approve", "edits", "--agent", "plan")
+    assert "1. write a.txt" in done.out and not (own / "a.txt").exists()
+    assert "Plan this first" in server.chats[0].json["messages"][-1]["content"]
+    wrong = agentic("run", "x", "--endpoint", server.url, "--agent", "nobody")
+    assert wrong.code == 2 and "there is no agent 'nobody'" in wrong.err and "plan" in wrong.err

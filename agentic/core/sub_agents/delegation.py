@@ -61,8 +61,10 @@ class SubAgents:
             raise ToolError("you are a sub-agent and cannot start others: do your part yourself")
         if not self._settings.sub_agents.enabled:
             raise ToolError("sub-agents are switched off here: do it yourself")
-        parent = self._family[0]
-        await self._family[1].proofs.before_change()
+        parent, services = self._family
+        if unknown := [each.agent for each in plan.subtasks if each.agent and each.agent not in services.kinds]:
+            raise ToolError(f"there is no agent {unknown[0]!r}; the agents are {', '.join(sorted(services.kinds)) or 'none'}")
+        await services.proofs.before_change()
         outcome = await self.carry_out(plan, parent.task)
         parent.tools.work.delegated(outcome)
         return outcome

@@ -24,6 +24,7 @@ from agentic.core.sub_agents.merging import Check, Merging
 from agentic.core.sub_agents.trees import Trees
 from agentic.errors import AgenticError, ConfigError, ToolError
 from agentic.events import LlmRequest, SandboxReady, read_event
+from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Lane
 from agentic.hooks.runner import Part, Runner
 from agentic.sessions import ConversationHistory
@@ -54,6 +55,13 @@ def secrets_of(settings: Settings) -> dict[str, tuple[str, Any]]:
     """The variable and the value of each secret that is set, by its key."""
     secret = {name for name, key in settings.declared() if key.secret}
     return {name: (variable_of(name), settings.values[name]) for name in sorted(secret) if settings.values.get(name)}
+
+
+def _shown(kind: AgentKind | None) -> dict[str, Any]:
+    """What an agent of the kind may do; what it is told stands in its messages."""
+    if kind is None:
+        return {}
+    return {"name": kind.name, "tools": list(kind.tools), "reads_only": kind.reads_only, "role": kind.role}
 
 
 class Elsewhere:
@@ -125,6 +133,7 @@ class Elsewhere:
             "agent": history.agent,
             "session": history.session.id,
             "subtask": asdict(subtask),
+            "kind": _shown(agent.tools.kind),
             "messages": [to_record(message) for message in agent.history],
             "task": agent.task,
             "protocol": history.session.metadata("protocol"),

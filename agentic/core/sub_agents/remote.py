@@ -23,6 +23,7 @@ from agentic.core.sub_agents.member import work
 from agentic.core.sub_agents.report import outcome_of
 from agentic.core.sub_agents.trees import Trees, unpack
 from agentic.errors import AgenticError, ConfigError
+from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Lane
 from agentic.hooks.runner import Part
 from agentic.sessions import ConversationHistory, Session
@@ -36,7 +37,8 @@ Tell = Callable[[Mapping[str, Any]], None]
 _FIELDS: Mapping[str, Any] = MappingProxyType(
     dict.fromkeys(("version", "agent", "session", "task", "protocol", "model", "tier", "effort", "lane", "approval"), str)
     | dict.fromkeys(("messages", "tools", "shared", "outputs"), list)
-    | {"subtask": dict, "settings": dict, "secrets": dict, "calls": int, "seconds": float | int, "folder": str, "tree": str}
+    | dict.fromkeys(("subtask", "kind", "settings", "secrets"), dict)
+    | {"calls": int, "seconds": float | int, "folder": str, "tree": str}
 )
 
 
@@ -147,6 +149,7 @@ async def carry_out(runtime: Runtime, part: Part, trees: Trees, tell: Tell) -> N
             agent = Agent(services, history, part["calls"], Lane(part["lane"]))
             _require_alike(part, services.llm.budget.tier, [spec.name for spec in agent.specs])
             services.proofs.run_command = agent.tools.run_command
+            agent.tools.kind = _kind_of(part)
 
             def begin() -> None:
                 agent.start(part["task"], opened=opening)
@@ -158,6 +161,11 @@ async def carry_out(runtime: Runtime, part: Part, trees: Trees, tell: Tell) -> N
     finally:
         session.close()
     tell(told(outcome, await trees.patch(before, await trees.now())))
+
+
+def _kind_of(part: Part) -> AgentKind | None:
+    kind = part["kind"]
+    return AgentKind(kind["name"], "", "", tuple(kind["tools"]), kind["reads_only"], kind["role"]) if kind else None
 
 
 def told(outcome: Outcome, patch: bytes = b"") -> dict[str, Any]:

@@ -95,6 +95,7 @@ class Team:
             return self._keep(subtask, Outcome("failed", f"it got no worktree: {error}"), 0.0)
         services = replace(self._services, workspace=space)
         agent = Agent(services, history, self._turns, Lane.SUB_AGENT)
+        agent.tools.kind = services.kinds.get(subtask.agent)
         await emit(SubAgentStarted(task=subtask.description, title=subtask.title, agent=history.agent))
         started = time.monotonic()
         calls.sub_agents += 1
@@ -133,7 +134,9 @@ class Team:
 
     def _begin(self, agent: Agent, subtask: Subtask) -> None:
         needed, brief = self._needed(subtask), agent.profile.brief
-        agent.start(briefing(self._services.prompts, subtask, self._plan, self._task, self._turns, needed, brief))
+        told = briefing(self._services.prompts, subtask, self._plan, self._task, self._turns, needed, brief)
+        kind = agent.tools.kind
+        agent.start(f"{kind.text}\n\n{told}" if kind is not None else told)
 
     def _outcome(
         self, agent: Agent, services: AgentServices, subtask: Subtask, done: Done, files: tuple[str, ...] | None = None

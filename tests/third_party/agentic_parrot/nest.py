@@ -7,6 +7,7 @@ from typing import Any
 
 from agentic import (
     Addition,
+    AgentKind,
     Asks,
     Change,
     Check,
@@ -111,6 +112,11 @@ def _eggs(root: Path) -> Sequence[Runnable]:
         if (root / "egg.sh").exists()
         else []
     )
+
+
+@hookimpl
+def agentic_agents() -> Iterable[AgentKind]:
+    yield AgentKind("fledgling", "only looks", "You are a young bird: look, and touch nothing.", reads_only=True)
 
 
 @hookimpl

@@ -1,0 +1,52 @@
+"""The kinds of agents that there are here, and what each may not do."""
+
+from collections.abc import Callable, Mapping
+from fnmatch import fnmatchcase
+from functools import partial
+from pathlib import Path
+
+from agentic.errors import ConfigError
+from agentic.hooks.agents import AgentKind
+from agentic.plugins import Host
+from agentic.plugins.guard import FAULTS, conforms
+from agentic.plugins.isolation import Failure, call_limited, describe
+from agentic.types import ToolSpec
+
+HOOK = "agentic_agents"
+
+
+def kinds_of(host: Host, root: Path, report: Callable[[str], None] = lambda text: None) -> dict[str, AgentKind]:
+    """By name: those of plugins, then the folder's own, which take no other's name."""
+    offers = host.offers(HOOK)
+    found = {name: offer.record for name, offer in offers.items()}
+    for offer in offers.values():
+        if offer.record.more is None:
+            continue
+        try:
+            more = call_limited(partial(offer.record.more, root))
+        except (Failure, *FAULTS) as error:
+            said = str(error) if isinstance(error, Failure) else describe(error)
+            report(f"{host.owner(offer.plugin)}: no agents of this folder: {said}")
+            continue
+        for kind in more:
+            if conforms(kind, AgentKind):
+                found.setdefault(kind.name, kind)
+    return found
+
+
+def kind_named(name: str, kinds: Mapping[str, AgentKind]) -> AgentKind:
+    """Raises ConfigError that lists them."""
+    if name not in kinds:
+        raise ConfigError(f"there is no agent {name!r}", f"the agents are {', '.join(sorted(kinds)) or 'none'}")
+    return kinds[name]
+
+
+def refused(kind: AgentKind | None, tool: ToolSpec) -> str:
+    """Why an agent of that kind may not call the tool, "" where it may."""
+    if kind is None:
+        return ""
+    if kind.reads_only and tool.effect != "read":
+        return f"{tool.name} changes something, and the agent {kind.name} only reads"
+    if kind.tools and not any(fnmatchcase(tool.name, pattern) for pattern in kind.tools):
+        return f"the agent {kind.name} has no {tool.name}; its tools are {', '.join(kind.tools)}"
+    return ""
