@@ -7,7 +7,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from typing import Any
 
-    from agentic.api import Question, run, run_sync
+    from agentic.api import Answered, Question, run, run_sync
     from agentic.config import Section, Settings, setting
     from agentic.errors import (
         AgenticError,
@@ -80,7 +80,7 @@ if TYPE_CHECKING:
     from agentic.workspace import Workspace
 
 _HOMES = {
-    "agentic.api": "Question run run_sync",
+    "agentic.api": "Answered Question run run_sync",
     "agentic.config": "Section Settings setting",
     "agentic.errors": "AgenticError ConfigError ContextOverflow EndpointUnavailable ModelOutputError Overloaded PluginError"
     " RequestRejected StreamBroken ToolError TrustError",
@@ -119,6 +119,7 @@ __all__ = [
     "AgenticError",
     "Announces",
     "Answer",
+    "Answered",
     "Asks",
     "Batcher",
     "BatcherSetup",

@@ -18,8 +18,10 @@ from typing import TYPE_CHECKING, Any
 from agentic.config import Settings, load
 from agentic.core.approval import Approver
 from agentic.core.command_changes import take_up_interrupted
-from agentic.core.questions import Answered, Ask, Reply
+from agentic.core.questions import Answered as Answered
+from agentic.core.questions import Ask, Reply
 from agentic.core.questions import Question as Question
+from agentic.core.runnables import runnables_of
 from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, find_servers, launchers_of, open_runtime, safeguards_of
 from agentic.core.runtime import Screen as Screen
 from agentic.core.sandbox import Sandbox
@@ -30,6 +32,7 @@ from agentic.hooks.transport import Found
 from agentic.logs import start_logging
 from agentic.plugins import host_of
 from agentic.sessions import Session, SessionStore
+from agentic.trust import Runnable, Trust
 from agentic.types import LATEST, Outcome
 
 if TYPE_CHECKING:
@@ -183,6 +186,32 @@ async def run(
 
     async for event in stream(folder, found, work, resume, screen):
         yield event
+
+
+@asynccontextmanager
+async def open_conversation(
+    root: Path, settings: Settings, approve: Approve | None = None, resume: str = "", screen: Screen | None = None
+) -> AsyncIterator["Conversation"]:
+    """A session for one task after the other: `await turn(conversation, task)`. `Screen(own=renderer)` sees what happens.
+
+    Raises AgenticError.
+    """
+    from agentic.core.conversation import Conversation
+
+    async with open_session(root, settings, resume, screen) as (runtime, session):
+        approver = Approver(settings.approval.mode or ("ask" if approve else "none"), _asking(approve), runtime.events.emit)
+        async with Conversation.open(runtime, session, approver) as conversation:
+            yield conversation
+
+
+async def turn(conversation: "Conversation", task: str, command: str = "chat") -> None:
+    """One task; the last event is its `RunFinished`. Cancelling it stops the task and keeps what came. Raises AgenticError."""
+    await carry_out(conversation.runtime, conversation.session, command, task, conversation.work(task))
+
+
+def undecided(root: Path, settings: Settings) -> list[Runnable]:
+    """What the folder brings that would run, and the user has said no word about: `agentic.trust.Trust(root).decide` keeps one."""
+    return Trust(root).undecided(runnables_of(host_of(settings), root))
 
 
 async def _worked(conversation: "Conversation", task: str, schema: Mapping[str, Any] | None) -> Outcome:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from agentic.api import load_settings
+from agentic.api import load_settings, undecided
 from agentic.cli.start import can_ask
 from agentic.commands import list_output
 from agentic.config import Settings
@@ -80,7 +80,7 @@ def rm(names: tuple[str, ...], folder: Path) -> None:
 
 def ask_once(root: Path, settings: Settings) -> None:
     """In a terminal: asks about what this folder brings and nobody was asked about yet; before a run begins."""
-    if can_ask() and (unknown := Trust(root).undecided(runnables_of(host_of(settings), root))):
+    if can_ask() and (unknown := undecided(root, settings)):
         _ask(root, unknown)
 
 

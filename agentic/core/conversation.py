@@ -68,7 +68,7 @@ class Conversation:
     """Tasks for the agent of one session. What is frozen per session (protocol, system text, effort) is as the session began."""
 
     def __init__(self, runtime: Runtime, services: AgentServices, agent: Agent, sub_agents: SubAgents, protocol: str) -> None:
-        self._runtime = runtime
+        self.runtime = runtime
         self._protocol = protocol
         self.workspace = services.workspace
         self.jobs = services.jobs
@@ -79,6 +79,10 @@ class Conversation:
         sub_agents.belong_to(agent, services)
 
     @property
+    def session(self) -> Session:
+        return self.agent.context.history.session
+
+    @property
     def kinds(self) -> Mapping[str, AgentKind]:
         """The kinds of agents that it can be of, by name."""
         return self._services.kinds
@@ -87,7 +91,7 @@ class Conversation:
         """The agent is of that kind from now on, "" for none. Raises ConfigError."""
         kind = kind_named(name, self.kinds) if name else None
         self.agent.tools.kind = kind
-        self._told_kind = kind.text if kind is not None else self._runtime.prompts("chat.as_before")
+        self._told_kind = kind.text if kind is not None else self.runtime.prompts("chat.as_before")
 
     @classmethod
     @asynccontextmanager
@@ -112,7 +116,7 @@ class Conversation:
 
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
-        await self._runtime.llm.warm(self.agent.opening())
+        await self.runtime.llm.warm(self.agent.opening())
 
     def tell(self, text: str) -> None:
         """A word to the model, without the secrets in it."""
@@ -124,7 +128,7 @@ class Conversation:
 
     async def compact(self, focus: str = "") -> tuple[int, int]:
         """Goes on with the model's summary of what was said; (tokens before, tokens now). Raises AgenticError."""
-        ask = self._runtime.prompts("chat.compact", focus=focus or "what is needed to go on")
+        ask = self.runtime.prompts("chat.compact", focus=focus or "what is needed to go on")
         return await self.agent.context.summarise(ask, lambda messages: self.agent.request(messages, None))
 
     async def shaped(self, schema: Mapping[str, Any]) -> str:
@@ -136,7 +140,7 @@ class Conversation:
         def make(messages: Sequence[Message]) -> ChatRequest:
             return ChatRequest(tuple(flattened(messages)), temperature=0.0, response_format=held_to(schema), purpose="result")
 
-        ask = self._runtime.prompts("result.schema", schema=json.dumps(schema))
+        ask = self.runtime.prompts("result.schema", schema=json.dumps(schema))
         wrong = ""
         for _ in range(2):
             text = await self.agent.context.aside(f"{ask}\n{wrong}".strip(), make)
@@ -152,7 +156,7 @@ class Conversation:
 
     async def work(self, task: str, may_ask: bool = True) -> Outcome:
         """One task's way through the workflow. `may_ask`: whether checks may be run that need a question."""
-        runtime, session = self._runtime, self.agent.context.history.session
+        runtime, session = self.runtime, self.session
         settings = runtime.settings
         added = await runtime.events.before_task(task, session.id, first=len(self.agent.history) < 2)
         if added.refused:

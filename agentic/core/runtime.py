@@ -176,12 +176,16 @@ def _setup(
 
 @dataclass(frozen=True, slots=True)
 class Screen:
-    """A renderer by name, where it writes, in which colours; "" is none. `confirm` puts a yes-or-no question to the user."""
+    """A renderer by name, where it writes, in which colours; "" is none. `own` is one of the caller's, in place of it.
+
+    `confirm` puts a yes-or-no question to the user.
+    """
 
     renderer: str = ""
     stdout: TextIO | None = None
     confirm: Callable[[str], bool] = lambda question: False
     palette: Palette = PLAIN
+    own: Renderer | None = None
 
 
 @asynccontextmanager
@@ -210,7 +214,7 @@ async def open_runtime(
     prompts = Prompts(host, settings.prompts.texts)
     make_setup = partial(_setup, settings, host, root, emit, prompts)
     renderer_setup = partial(make_setup, kind=RendererSetup, stdout=screen.stdout, palette=screen.palette)
-    renderer: Renderer = host.build("agentic_renderers", screen.renderer, renderer_setup)
+    renderer: Renderer = screen.own or host.build("agentic_renderers", screen.renderer, renderer_setup)
     events = Dispatcher(host, renderer, run, make_setup, settings.plugins.may_grant, sink)
     holder.append(events)
     transport: Transport | None = None

@@ -29,6 +29,7 @@ class McpOptions(Section):
     """`[plugin.mcp]`"""
 
     timeout_seconds: float = setting(300.0, "how long a tool of an MCP server may take", scope="select")
+    servers: str = setting("", "further servers, as JSON like that of .mcp.json: what an editor hands over", scope="user")
     start_seconds: float = setting(60.0, "how long a server may take to start: the first time it may be downloaded", scope="select")
 
 

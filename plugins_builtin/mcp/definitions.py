@@ -96,10 +96,12 @@ def definitions(root: Path) -> list[Definition]:
     return list(found.values())
 
 
-def usable(root: Path) -> list[Definition]:
-    """Those that may be started now."""
+def usable(root: Path, more: str = "") -> list[Definition]:
+    """Those that may be started now; `more` are further ones of the user's, as JSON."""
     trust = Trust(root)
-    return [each for each in definitions(root) if not each.fault and (each.top is None or trust.has(each.runnable(root)))]
+    own = _of_text(more, Path("plugin.mcp.servers")) if more else []
+    others = [each for each in definitions(root) if each.name not in {one.name for one in own}]
+    return [each for each in (*own, *others) if not each.fault and (each.top is None or trust.has(each.runnable(root)))]
 
 
 def runnables(root: Path) -> list[Runnable]:
@@ -111,19 +113,21 @@ def _read(path: Path, top: Path | None) -> Iterator[Definition]:
     if not path.is_file():
         return
     try:
-        servers = _servers(path)
-    except ConfigError as error:
+        yield from _of_text(read_regular(path, MAX_BYTES) or b"{}", path, top)
+    except (OSError, ConfigError) as error:
         yield Definition(path.name, path, top, fault=str(error))
-        return
-    for name, given in servers.items():
-        yield _definition(str(name), given, path, top)
 
 
-def _servers(path: Path) -> dict[str, Any]:
+def _of_text(text: str | bytes, path: Path, top: Path | None = None) -> list[Definition]:
+    """Raises ConfigError."""
+    return [_definition(str(name), given, path, top) for name, given in _servers(text, path).items()]
+
+
+def _servers(text: str | bytes, path: Path) -> dict[str, Any]:
     """Raises ConfigError."""
     try:
-        content = json.loads(read_regular(path, MAX_BYTES) or b"{}")
-    except (OSError, ValueError, RecursionError) as error:
+        content = json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "it has to be JSON") from error
     servers = content.get("mcpServers", {}) if isinstance(content, dict) else None
     if not isinstance(servers, dict):

@@ -26,7 +26,7 @@ class Servers:
         self._setup = setup
         self._children = Children()
         options = setup.options
-        found = usable(setup.root) if any_files(setup.root) else []
+        found = usable(setup.root, options.servers) if options.servers or any_files(setup.root) else []
         self.connections = {each.name: Connection(each, setup.root, self._children, options.start_seconds) for each in found}
         self._seconds: float = options.timeout_seconds
         OPEN[setup.root.resolve()] = self
