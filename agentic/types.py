@@ -97,7 +97,8 @@ class ToolSpec:
     room, `guidance` is more to say about it; where it is small, parameters in `refinements` are not told. What the host may ask
     of a tool, whatever its name, is said by naming the parameters: `runs` takes a shell command, `writes` a path and the file's
     whole content, `recalls` the id of an output that was left out, `finds` words by which other tools are found, `calls` the name
-    of another tool and its arguments, `access` what a command needs beyond the sandbox ("network", "protected", or paths). One
+    of another tool and its arguments, `access` what a command needs beyond the sandbox ("network", "protected", or paths),
+    `fetches` a URL, whose host the rules and the question are about. One
     that is `opt_in` stands in the prompt only where a model's profile or `tools.enabled` names it, one that is `roomy` only where
     the window is large or `tools.enabled` names it; both can be called all the same.
     One that is `staged` writes through the workspace alone: it runs on a stage, so that the question can show what would change,
@@ -119,6 +120,7 @@ class ToolSpec:
     roomy: bool = False
     access: str = ""
     staged: bool = False
+    fetches: str = ""
 
 
 ChangeKind = Literal["created", "updated", "deleted", "unchanged"]

@@ -13,6 +13,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 
 from agentic import diff
 from agentic.core.permissions import Judgement, Permissions, Remember, Scope
@@ -57,7 +58,8 @@ class Approver:
 
     async def may_call(self, tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
         """Empty where a call that neither runs a command nor shows its changes may run with the ruling's arguments, or why not."""
-        judgement = self.permissions.of_tool(tool.name)
+        host = _host(ruling.arguments.get(tool.fetches)) if tool.fetches else ""
+        judgement = self.permissions.of_host(host) if host else self.permissions.of_tool(tool.name)
         question = Question(_one_line(tool, ruling.arguments), body=_all_of(ruling.arguments))
         return await self._decided(question, judgement, self.free(tool.effect), ruling, recovered)
 
@@ -235,6 +237,13 @@ class Approver:
         for path in written:
             if why := self.permissions.protected(path):
                 yield f"{path} was changed in this session: {why}"
+
+
+def _host(url: Any) -> str:
+    try:
+        return urlsplit(str(url)).hostname or ""
+    except ValueError:
+        return ""
 
 
 def _allowed(given: Iterable[str]) -> Allowed:

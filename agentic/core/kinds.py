@@ -45,7 +45,7 @@ def refused(kind: AgentKind | None, tool: ToolSpec) -> str:
     """Why an agent of that kind may not call the tool, "" where it may."""
     if kind is None:
         return ""
-    if kind.reads_only and tool.effect != "read":
+    if kind.reads_only and tool.effect != "read" and not tool.fetches:
         return f"{tool.name} changes something, and the agent {kind.name} only reads"
     if kind.tools and not any(fnmatchcase(tool.name, pattern) for pattern in kind.tools):
         return f"the agent {kind.name} has no {tool.name}; its tools are {', '.join(kind.tools)}"

@@ -145,6 +145,11 @@ class Permissions:
             return Judgement("ask", f"{path}: {what}", proposals=(exact("read", path),))
         return _said(rule) if rule is not None else Judgement(proposals=(exact(kind, path),))
 
+    def of_host(self, host: str) -> Judgement:
+        """Of reading what a host has."""
+        rule = self.rules.about("fetch", host)
+        return _said(rule) if rule is not None else Judgement(proposals=(exact("fetch", host),))
+
     def of_tool(self, name: str) -> Judgement:
         """Of a tool that runs no command and writes no file that can be seen."""
         for kind, subject in (("mcp", name), (name, "")):

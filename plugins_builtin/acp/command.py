@@ -15,7 +15,7 @@ from agentic.commands import common_options
 def acp(root: Path, settings: Settings) -> None:
     """Serves an editor. The options hold for all of its sessions; each works in the folder that the editor names.
 
-    For example, in Zed's settings: {"agent_servers": {"agentic": {"command": "agentic", "args": ["acp"]}}}
+    For example: agentic acp, as "agent_servers": {"agentic": {"command": "agentic", "args": ["acp"]}} in Zed's settings
     """
     overrides = {name: settings.values[name] for name, origin in settings.origins.items() if origin == "command line"}
     asyncio.run(_serve(overrides))

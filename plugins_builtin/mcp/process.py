@@ -1,7 +1,6 @@
-"""A server that is a command: what it says and hears are lines of JSON. It ends with us, also when we are killed."""
+"""A server that is a command: what it says and hears are lines of JSON."""
 
 import asyncio
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,11 +11,8 @@ import mcp_types
 from mcp.shared.message import SessionMessage
 
 from agentic import ToolError
-from agentic.children import Child, Children
-
-MAX_LINE = 64 * 1024 * 1024
-ENDING_SECONDS = 0.5  # for a server to end by itself, once nobody speaks to it any more
-KEPT = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
+from agentic.children import Children
+from agentic.children.talk import ended, talking
 
 
 @asynccontextmanager
@@ -24,37 +20,23 @@ async def speaking(
     children: Children, command: Sequence[str], env: Mapping[str, str], folder: Path, errors: int
 ) -> AsyncIterator[tuple[Any, Any]]:
     """The streams of a server that is started for it, as `mcp.ClientSession` wants them. `errors` gets what it writes there."""
-    hears, to_child = os.pipe()
-    from_child, says = os.pipe()
-    environment = {name: os.environ[name] for name in KEPT if name in os.environ} | dict(env)
-    try:
-        child = await children.start(command, folder, environment, says, talk=(hears, errors))
-    finally:
-        os.close(hears)
-        os.close(says)
-    loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=MAX_LINE)
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(from_child, "rb", buffering=0))
-    transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(to_child, "wb", buffering=0))
-    writer = asyncio.StreamWriter(transport, protocol, None, loop)
     to_session, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, from_session = anyio.create_memory_object_stream[SessionMessage](0)
-    tasks = [asyncio.ensure_future(_hear(reader, to_session)), asyncio.ensure_future(_say(writer, from_session))]
-    try:
-        yield read, write
-    except Exception as error:
-        await asyncio.shield(_ended(child))
-        if child.fault:
-            raise ToolError(child.fault) from error
-        raise
-    finally:
-        writer.close()
-        await asyncio.shield(_ended(child))
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for stream in (read, write, to_session, from_session):
-            stream.close()
+    async with talking(children, command, env, folder, errors) as talk:
+        tasks = [asyncio.ensure_future(_hear(talk.reader, to_session)), asyncio.ensure_future(_say(talk.writer, from_session))]
+        try:
+            yield read, write
+        except Exception as error:
+            await asyncio.shield(ended(talk.child))
+            if talk.child.fault:
+                raise ToolError(talk.child.fault) from error
+            raise
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for stream in (read, write, to_session, from_session):
+                stream.close()
 
 
 async def _hear(reader: asyncio.StreamReader, to_session: Any) -> None:
@@ -84,10 +66,3 @@ async def _say(writer: asyncio.StreamWriter, from_session: Any) -> None:
         async for message in from_session:
             writer.write(message.message.model_dump_json(by_alias=True, exclude_unset=True).encode() + b"\n")
             await writer.drain()
-
-
-async def _ended(child: Child) -> None:
-    try:
-        await asyncio.wait_for(child.wait(), ENDING_SECONDS)
-    except TimeoutError:
-        await child.end()
