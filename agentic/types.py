@@ -161,7 +161,8 @@ class ChatRequest:
     for servers that schedule by it. `token_ids` asks for the tokens' numbers, without which a broken answer cannot be resumed.
     `extra` are further fields of the body, as the server names them. `purpose` says what it is for: turn, ask, batch, question (of
     a plugin), probe, warm-up or count; it is not sent. `role` is whose work it is, of the names in `[llm.roles]`, and `endpoint`
-    where it should go; where nobody serves a role's `model`, the main one does its work. None of them is sent.
+    where it should go; where nobody serves a role's `model`, the main one does its work. None of them is sent. `headers` go along
+    over HTTP.
     """
 
     messages: tuple[Message, ...]
@@ -178,6 +179,7 @@ class ChatRequest:
     purpose: str = ""
     role: str = ""
     endpoint: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

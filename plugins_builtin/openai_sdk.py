@@ -62,7 +62,7 @@ class OpenAiTransport:
 
         info = await self.probe(endpoint)
         body = encode_request(replace(request, priority=0, token_ids=False, extra={}), info.model)  # those are vLLM's
-        body["extra_body"] = dict(request.extra)
+        body["extra_body"], body["extra_headers"] = dict(request.extra), dict(request.headers)
         response = await self._guard(endpoint, self._client(endpoint).chat.completions.create(**body))
         decoder = ChunkDecoder()
         try:

@@ -59,7 +59,8 @@ async def agentic_before_end(task: str, result: str, times: int, setup: Setup) -
 async def agentic_on_event(event: Event, setup: Setup) -> None:
     """Observes, from a queue of the plugin's own: it never slows the run down. A failure is counted and never reaches the run.
 
-    `llm_chunk` and `reasoning_chunk` come only to plugins that set `agentic_wants_chunks = True`.
+    `llm_chunk` and `reasoning_chunk` come only to plugins that set `agentic_wants_chunks`: True, or a function of
+    the `Setup` that says so.
     """
     raise NotImplementedError
 

@@ -196,7 +196,11 @@ class Dispatcher:
 
     def wants_chunks(self, each: Implementation) -> bool:
         """Whether an observer asked for what is transient too."""
-        return bool(getattr(self._host.plugin(each.plugin), "agentic_wants_chunks", False))
+        wants = getattr(self._host.plugin(each.plugin), "agentic_wants_chunks", False)
+        try:
+            return bool(wants(self._setup_of(each.plugin)) if callable(wants) else wants)
+        except FAULTS:
+            return False
 
     async def observe(self, each: Implementation, event: Event) -> None:
         await self._tried(each, object, event=event)

@@ -7,6 +7,7 @@ import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 from agentic import (
@@ -171,7 +172,8 @@ class VllmTransport:
         started = asyncio.get_running_loop().time()
         body = self._encoded(request, info)
         waited = 0.0
-        async with aclosing(self.deltas(endpoint, "/chat/completions", body, patience, ChunkDecoder(), request.session)) as pieces:
+        path, decoder, more = "/chat/completions", ChunkDecoder(), request.headers
+        async with aclosing(self.deltas(endpoint, path, body, patience, decoder, request.session, more)) as pieces:
             async for delta in pieces:
                 waited = waited or asyncio.get_running_loop().time() - started
                 if delta.usage is not None:
@@ -184,13 +186,24 @@ class VllmTransport:
         if way is None:
             return None
         patience = self._patience(request, endpoint)
-        return self.deltas(endpoint, way.path, way.body, patience, way.decoder, request.session)
+        return self.deltas(endpoint, way.path, way.body, patience, way.decoder, request.session, request.headers)
 
     async def deltas(
-        self, endpoint: str, path: str, body: Mapping[str, Any], patience: float, decoder: Decoder, session: str = ""
+        self,
+        endpoint: str,
+        path: str,
+        body: Mapping[str, Any],
+        patience: float,
+        decoder: Decoder,
+        session: str = "",
+        more: Mapping[str, str] = MappingProxyType({}),
     ) -> AsyncGenerator[Delta, None]:
-        """The answer to a `body` as `decoder` reads it; `patience` in seconds is for the first token. Raises AgenticError."""
+        """The answer to a `body` as `decoder` reads it; `patience` in seconds is for the first token. `more` are headers.
+
+        Raises AgenticError.
+        """
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "X-Request-Id": secrets.token_hex(8)}
+        headers |= more
         if session:
             own = self._settings.session_headers.items()
             headers |= {name: str(value).replace("{session}", session) for name, value in own}
