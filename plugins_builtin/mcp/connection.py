@@ -112,7 +112,6 @@ class Connection:
                 async with mcp.ClientSession(
                     *streams,
                     message_handler=self._heard,
-                    list_roots_callback=self._roots,
                     client_info=import_module("mcp_types").Implementation(name="agentic", version=__version__),
                 ) as session:
                     await session.initialize()
@@ -163,10 +162,6 @@ class Connection:
     async def _heard(self, message: Any) -> None:
         if str(getattr(message, "method", "")).endswith("list_changed"):
             self.changed = True
-
-    async def _roots(self, context: Any) -> Any:
-        types = import_module("mcp_types")
-        return types.ListRootsResult(roots=[types.Root(uri=self._root.resolve().as_uri(), name=self._root.name)])
 
     async def _listed(self, session: Any) -> Manifest:
         tools = await _every(session.list_tools, "tools")
