@@ -1,9 +1,9 @@
-"""Records the first minute on a terminal, from a real run: docs/first-edit.svg (it plays) and docs/terminal.svg (its end).
+"""Records terminals, from real runs: docs/first-edit.svg (it plays), docs/terminal.svg (its end), and docs/brought.svg.
 
-    python docs/recording.py http://localhost:8080/v1
+    python docs/recording.py http://localhost:8080/v1 [first-edit] [brought]
 
 A server has to run at one of the usual ports of this machine. A copy of this checkout is installed in a fresh environment and a
-fresh home; a small program is corrected in chat. What is typed stands in `STEPS`; nothing else is made up, time least of all.
+fresh home. What is typed stands in the scenes; nothing else is made up, time least of all.
 """
 
 import fcntl
@@ -37,7 +37,7 @@ COLOURS = {
 PROGRAM = "def add(a, b):\n    return a - b\n\n\nprint(add(2, 3))\n"
 TASK = "add in calc.py subtracts: make it add"
 # (what must be on the screen, what is typed then)
-STEPS = (
+FIRST_EDIT = (
     (r"\$ $", "python3 -m venv .venv && .venv/bin/pip install -q ./agentic\r"),
     (r"\$ $", ".venv/bin/agentic\r"),
     (r"Which one\?.*: $", "\r"),
@@ -48,6 +48,36 @@ STEPS = (
     (r"exit code 0.*\n› $", "\x04"),
     (r"\$ $", ""),
 )
+BROUGHT = (
+    (r"\$ $", "python3 -m venv .venv && . .venv/bin/activate && pip install -q './agentic[mcp]' mcp-server-time\r"),
+    (r"\$ $", "ls -A . .claude\r"),
+    (r"\$ $", "agentic trust\r"),
+    (r"Trust it\?.*: $", "y\r"),
+    (r"\$ $", "agentic mcp test\r"),
+    (r"\$ $", "agentic\r"),
+    (r"Which one\?.*: $", "\r"),
+    (r"Keep this choice.*: $", "y\r"),
+    (r"› $", "/mcp\r"),
+    (r"time: .*\n[^›]*› $", "/hooks\r"),
+    (r"PostToolUse.*\n[^›]*› $", "/agent\r"),
+    (r"reviewer: .*\n[^›]*› $", "/explain calc.py\r"),
+    (r"allow\? \[[^\]]*\] $", "y"),
+    (r"✓ done.*\n› $", "\x04"),
+    (r"\$ $", ""),
+)
+SCENES = {"first-edit": FIRST_EDIT, "brought": BROUGHT}
+FILES = {
+    "first-edit": {},
+    "brought": {
+        ".mcp.json": '{"mcpServers": {"time": {"command": "mcp-server-time"}}}\n',
+        ".claude/settings.json": '{"hooks": {"PostToolUse": [{"matcher": "Edit|Write", "hooks": ['
+        '{"type": "command", "command": "python3 -m py_compile calc.py"}]}]}}\n',
+        ".claude/commands/explain.md": "---\ndescription: What a program prints, and why\n---\n"
+        "In one sentence: what does $1 print, and why? It printed: !`python3 $1`\n",
+        ".claude/agents/reviewer.md": "---\nname: reviewer\ndescription: Reviews a change\ntools: Read, Grep\n---\nYou review.\n",
+        ".claude/skills/release/SKILL.md": "---\nname: release\ndescription: How to release it\n---\nTag it, then push.\n",
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -59,7 +89,18 @@ class Frame:
 
 
 def main() -> None:
-    url = sys.argv[1]
+    url, *names = sys.argv[1:]
+    for name in names or SCENES:
+        frames = recorded(name, url)
+        docs = Path(__file__).parent
+        (docs / f"{name}.svg").write_text(animated(frames), encoding="utf-8")
+        if name == "first-edit":
+            (docs / "terminal.svg").write_text(still(frames[-2]), encoding="utf-8")
+        print(f"{name}: {frames[-1].time:.0f} s, {len(frames)} frames")
+
+
+def recorded(scene: str, url: str) -> list[Frame]:
+    """Makes the scene's folder, and plays it there."""
     docs = Path(__file__).parent
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
@@ -70,13 +111,13 @@ def main() -> None:
             shutil.copy2(docs.parent / file, checkout / file)
         (folder / "work" / "calc.py").write_text(PROGRAM)
         (folder / "work" / ".gitignore").write_text(".venv\nagentic\n")
-        frames = record(folder, url.rstrip("/").rpartition(":")[2].partition("/")[0])
-    (docs / "first-edit.svg").write_text(animated(frames), encoding="utf-8")
-    (docs / "terminal.svg").write_text(still(frames[-2]), encoding="utf-8")
-    print(f"{frames[-1].time:.0f} s, {len(frames)} frames")
+        for file, content in FILES[scene].items():
+            (folder / "work" / file).parent.mkdir(parents=True, exist_ok=True)
+            (folder / "work" / file).write_text(content)
+        return record(folder, url.rstrip("/").rpartition(":")[2].partition("/")[0], SCENES[scene])
 
 
-def record(folder: Path, port: str) -> list[Frame]:
+def record(folder: Path, port: str, steps: Sequence[tuple[str, str]]) -> list[Frame]:
     screen = pyte.Screen(COLUMNS, ROWS)
     stream = pyte.ByteStream(screen)
     environment = {
@@ -107,7 +148,7 @@ def record(folder: Path, port: str) -> list[Frame]:
                     frames.append(Frame(now, lines))
                 shown_at = now
 
-    for wanted, keys in STEPS:
+    for wanted, keys in steps:
         limit = time.monotonic() + 90
         while not re.search(wanted, text(screen)):
             follow(0.2)

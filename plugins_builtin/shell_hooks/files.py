@@ -92,7 +92,8 @@ def listed(root: Path) -> str:
     for hook in _all(root):
         untrusted = hook.is_projects and not hook.fault and not trust.has(hook.runnable(root, top))
         why = hook.fault or ("not trusted: `agentic trust`" if untrusted else "")
-        line = f"{hook.event} {hook.matcher}".strip() + f": {hook.command} ({hook.file})"
+        file = hook.file.relative_to(top) if hook.is_projects else hook.file
+        line = f"{hook.event} {hook.matcher}".strip() + f": {hook.command} ({file})"
         lines.append(f"{line}: not used: {why}" if why else line)
     return "\n".join(lines) or f"no hooks: they stand in {', '.join((*PROJECT[:2], str(_own())))}"
 
