@@ -1,6 +1,7 @@
 """One server, as long as somebody speaks to it: started when it is needed, and again after it died."""
 
 import asyncio
+import logging
 import tempfile
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
@@ -196,6 +197,8 @@ def _end_of(errors: IO[bytes]) -> str:
 
 async def _imported(module: str) -> Any:
     """The SDK takes most of a second: meanwhile the loop goes on. Raises ToolError where it is not installed."""
+    logging.getLogger("mcp").addHandler(logging.NullHandler())  # what goes wrong is told in one line
+    logging.getLogger("mcp").propagate = False
     try:
         return await on_daemon_thread(lambda: import_module(module))
     except ImportError as error:
