@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.context import without_old_reasoning
 from agentic.core.opening import Opening, system_message, tiered
@@ -188,7 +189,9 @@ def all_tools(tier: str) -> list[ToolSpec]:
     host = Host()
 
     def setup(plugin: str, provider: object) -> ToolSetup:
-        return make_setup(ToolSetup)
+        settings = Settings([]).with_plugins(host.sections(), ())
+        made: ToolSetup = make_setup(ToolSetup, section=host.section_of(plugin), settings=settings)
+        return made
 
     specs = [host.build("agentic_tools", name, setup).spec for name in sorted(host.offers("agentic_tools"))]
     return [spec for spec in specs if not (spec.finds or spec.calls or spec.opt_in or (spec.roomy and tier != "full"))]
