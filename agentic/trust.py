@@ -38,7 +38,8 @@ def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: 
             data = read_regular(path, MAX_BYTES)
         except (OSError, ValueError):  # most words are no files
             continue
-        made.update(f"\0{path}\0{len(data)}\0".encode("utf-8", "surrogatepass") + data)
+        name = os.path.relpath(path, project_top(root))  # the same in a copy
+        made.update(f"\0{name}\0{len(data)}\0".encode("utf-8", "surrogatepass") + data)
     return made.hexdigest()
 
 
@@ -57,6 +58,9 @@ def _words(command: str) -> list[str]:
         return command.split()
 
 
+_lent: dict[str, frozenset[str]] = {}
+
+
 class Trust:
     """What the user decided for one project; kept in the user's own folder. Anything unknown is not trusted."""
 
@@ -66,10 +70,22 @@ class Trust:
 
     def has(self, runnable: Runnable) -> bool:
         """Whether the user said yes to exactly this."""
-        return self._decided().get(runnable.digest, {}).get("trusted") is True
+        lent = _lent.get(self._project, ())
+        return runnable.digest in lent or self._decided().get(runnable.digest, {}).get("trusted") is True
+
+    @property
+    def digests(self) -> list[str]:
+        """Of all that is trusted."""
+        return [digest for digest, entry in self._decided().items() if entry.get("trusted") is True]
+
+    def lend(self, digests: Iterable[str]) -> None:
+        """These are trusted as long as this process runs: what the user said of the folder that this one is a copy of."""
+        _lent[self._project] = frozenset(digests)
 
     def undecided(self, runnables: Iterable[Runnable]) -> list[Runnable]:
-        """Those to which the user said neither yes nor no."""
+        """Those to which the user said neither yes nor no; none of a copy."""
+        if self._project in _lent:
+            return []
         decided = self._decided()
         return [each for each in runnables if each.digest not in decided]
 

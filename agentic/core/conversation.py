@@ -193,9 +193,12 @@ class Conversation:
 
 @asynccontextmanager
 async def open_services(
-    runtime: Runtime, session: Session, approver: Approver
+    runtime: Runtime, session: Session, approver: Approver, late_about: str | None = None
 ) -> AsyncIterator[tuple[AgentServices, SubAgents, Blackboard]]:
-    """What the agents of `session` work with, and who carries out their plans. Raises AgenticError as `Conversation.open`."""
+    """What the agents of `session` work with, and who carries out their plans. Raises AgenticError as `Conversation.open`.
+
+    `late_about` is what the model is told that late tools are about, None for what those here are.
+    """
     settings = runtime.settings
     blackboard = Blackboard(session)
     workspace = Workspace(runtime.root)
@@ -211,10 +214,10 @@ async def open_services(
     workspace.temporary = sandbox.temporary
     workspace.grants.needs_word = approver.permissions.needs_word
     sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}
-    about = ", ".join(about_of(name, source) for name, source in sources.items())
+    about = ", ".join(about_of(name, source) for name, source in sources.items()) if late_about is None else late_about
     memory = SessionMemory(session, blackboard)
     tools = runtime.tools(memory, sub_agents.delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
-    toolbox.open(tools, sources)
+    toolbox.open(tools, sources, about)
     background = [asyncio.ensure_future(_announce(sandbox, runtime))]
     watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
     if approver.mode == "all" or approver.can("execute"):

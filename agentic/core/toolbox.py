@@ -33,12 +33,13 @@ class Toolbox:
         self._sources: Mapping[str, ToolSource] = {}
         self._opening: set[asyncio.Task[None]] = set()
         self._refused: set[str] = set()
+        self.about = ""
         self.all: dict[str, Tool] = {}
         self.listed: dict[str, Tool] = {}
 
-    def open(self, tools: Mapping[str, Tool], sources: Mapping[str, ToolSource]) -> None:
-        """Begins to open the sources, in the background."""
-        self.all, self._sources = dict(tools), sources
+    def open(self, tools: Mapping[str, Tool], sources: Mapping[str, ToolSource], about: str = "") -> None:
+        """Begins to open the sources, in the background; `about` is what all of them are about."""
+        self.all, self._sources, self.about = dict(tools), sources, about
         self._opening = {asyncio.ensure_future(self._open(name, source)) for name, source in sources.items()}
 
     async def _open(self, name: str, source: ToolSource) -> None:

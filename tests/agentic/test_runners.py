@@ -21,7 +21,7 @@ from agentic.core.sub_agents.elsewhere import refuse_unfit
 from agentic.core.sub_agents.trees import Trees, unpack
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.process import ProcessRunner
-from tests.children import NATIVE, PARTS, TASK, Model, split
+from tests.children import NATIVE, PARTS, TASK, Model, part, split
 from tests.conftest import PORTABLE, Agentic
 
 ELSEWHERE = ("-c", "sub_agents.runner=process")
@@ -145,9 +145,38 @@ def test_a_secret_goes_by_the_name_of_its_variable(agentic: Agentic, home: Path,
         assert (work / "tests.txt").read_text() == "tests"
 
 
+def test_what_is_trusted_here_is_trusted_in_the_copy(agentic: Agentic, server: FakeVLLM, home: Path, work: Path) -> None:
+    """The project's MCP server, and an agent in Markdown that may call nothing else."""
+    own = {"command": sys.executable, "args": [str(Path(__file__).parents[1] / "mcp_server.py")]}
+    (work / ".git").mkdir()
+    (work / ".mcp.json").write_text(json.dumps({"mcpServers": {"test": own}}))
+    (work / ".agents/agents").mkdir(parents=True)
+    (work / ".agents/agents/caller.md").write_text("---\ndescription: Calls.\ntools: mcp__test__echo\n---\nYou call.")
+    assert agentic("trust", "add").code == 0
+    told: list[str] = []
+
+    def child(request: Request) -> Answer:
+        if request.json["messages"][-1]["role"] == "tool":
+            told.append(request.json["messages"][-1]["content"])
+        if len(told) == 2:
+            return answer("called")
+        name, arguments = (
+            ("write_file", {"path": "x", "content": "x"})
+            if told
+            else ("call_tool", {"name": "test/echo", "arguments": {"text": "hi"}})
+        )
+        return answer(tool_calls=tool_call(name, arguments, 0, str(len(told))))
+
+    plan = [part("frontend", objective="React", agent="caller", writes=[]), *PARTS[1:]]
+    Model(server, plan, {"frontend": child})
+    done = split(agentic, server, *ELSEWHERE, "--no-sandbox")
+    assert told[0] == "echo: hi" and "the agent caller has no write_file" in told[1], done.err
+    assert {event["status"] for event in done.of_type("sub_agent_finished")} == {"done"}
+
+
 PART = {
-    **dict.fromkeys(("agent", "session", "task", "protocol", "model", "tier", "effort", "lane", "approval", "tree"), ""),
-    **dict.fromkeys(("messages", "tools", "shared", "outputs"), ()),
+    **dict.fromkeys(("agent", "session", "task", "late", "protocol", "model", "tier", "effort", "lane", "approval", "tree"), ""),
+    **dict.fromkeys(("messages", "tools", "shared", "outputs", "trusted"), ()),
     "version": __version__,
     "subtask": {},
     "kind": {},

@@ -29,6 +29,7 @@ from agentic.hooks.batching import Lane
 from agentic.hooks.runner import Part, Runner
 from agentic.sessions import ConversationHistory
 from agentic.sessions.messages import from_record, to_record
+from agentic.trust import Trust
 from agentic.types import Outcome, Subtask, Usage
 
 START_SECONDS = 15.0  # that starting and ending may take, beside the part's own time
@@ -134,6 +135,8 @@ class Elsewhere:
             "session": history.session.id,
             "subtask": asdict(subtask),
             "kind": _shown(agent.tools.kind),
+            "late": services.toolbox.about,
+            "trusted": Trust(services.workspace.root).digests,
             "messages": [to_record(message) for message in agent.history],
             "task": agent.task,
             "protocol": history.session.metadata("protocol"),

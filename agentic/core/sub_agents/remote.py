@@ -35,8 +35,8 @@ Tell = Callable[[Mapping[str, Any]], None]
 
 
 _FIELDS: Mapping[str, Any] = MappingProxyType(
-    dict.fromkeys(("version", "agent", "session", "task", "protocol", "model", "tier", "effort", "lane", "approval"), str)
-    | dict.fromkeys(("messages", "tools", "shared", "outputs"), list)
+    dict.fromkeys(("version", "agent", "session", "task", "protocol", "model", "tier", "effort", "lane", "approval", "late"), str)
+    | dict.fromkeys(("messages", "tools", "shared", "outputs", "trusted"), list)
     | dict.fromkeys(("subtask", "kind", "settings", "secrets"), dict)
     | {"calls": int, "seconds": float | int, "folder": str, "tree": str}
 )
@@ -142,7 +142,7 @@ async def carry_out(runtime: Runtime, part: Part, trees: Trees, tell: Tell) -> N
     approver = Approver(part["approval"], None, runtime.events.emit)
     system, opening = [message for each in part["messages"] if (message := from_record(each)) is not None]
     try:
-        async with open_services(runtime, session, approver) as (services, _, blackboard):
+        async with open_services(runtime, session, approver, part["late"]) as (services, _, blackboard):
             history = ConversationHistory(session, blackboard, part["agent"])
             history.add(system)
             services = replace(services, calls=CallBudget(part["calls"]))
