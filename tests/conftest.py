@@ -66,6 +66,25 @@ def work(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
+def own(work: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """The work folder as a repository's top, and this process with the user's home: for code that is called here."""
+    monkeypatch.setenv("HOME", str(home))
+    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
+        monkeypatch.delenv(name, raising=False)
+    (work / ".git").mkdir()
+    return work
+
+
+def put(path: Path, content: object, executable: bool = False) -> Path:
+    """A file with its folders: a text as it is, anything else as JSON."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes((content if isinstance(content, str) else json.dumps(content)).encode())
+    if executable:
+        path.chmod(0o755)
+    return path
+
+
+@pytest.fixture
 def agentic(env: dict[str, str], work: Path) -> Agentic:
     """Runs `agentic ARGUMENTS` in the work folder."""
 

@@ -12,18 +12,11 @@ import pytest
 
 from agentic.testing import FakeVLLM, answer, tool_call
 from agentic.trust import Runnable, Trust, digest_of
-from tests.conftest import Agentic
+from tests.conftest import Agentic, put
 from tests.terminal import terminal
 
 NATIVE = ("-c", "tools.protocol=native")
 EVENTS = ("PreToolUse", "PostToolUse", "UserPromptSubmit", "SessionStart", "Stop", "SubagentStop", "Notification", "SessionEnd")
-
-
-def put(path: Path, content: object, executable: bool = False) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    if executable:
-        path.chmod(0o755)
 
 
 @pytest.fixture

@@ -19,12 +19,6 @@ SERVER = Path(__file__).parents[1] / "mcp_server.py"
 NATIVE = ("-c", "tools.protocol=native")
 
 
-@pytest.fixture
-def own(work: Path, home: Path) -> Path:
-    (work / ".git").mkdir()
-    return work
-
-
 class Editor:
     """Keeps what it is told; `answers` are the options that it chooses, in their order, the last one for ever."""
 

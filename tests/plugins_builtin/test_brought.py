@@ -4,14 +4,12 @@ import os
 import time
 from pathlib import Path
 
-import pytest
-
 from agentic.testing import FakeVLLM, answer, tool_call
 from agentic.trust import Trust
 from plugins_builtin.brought.agents import kinds, unsupported
 from plugins_builtin.brought.commands import chat_commands, filled, found_runnables
 from plugins_builtin.brought.skills import catalogue, listed, skills
-from tests.conftest import Agentic
+from tests.conftest import Agentic, put
 from tests.terminal import terminal
 
 NATIVE = ("-c", "tools.protocol=native")
@@ -39,20 +37,6 @@ COMMANDS = {
     "model.md": ("---\nmodel: opus\nallowed-tools: Bash(git:*)\n---\nBody", "", "Body"),
     "git/commit.md": ("Commit it.", "", "Commit it."),
 }
-
-
-@pytest.fixture
-def own(work: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    (work / ".git").mkdir()
-    return work
-
-
-def put(path: Path, text: str) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_bytes(text.encode())
 
 
 def test_ten_shapes_of_skills_are_all_used(own: Path, home: Path) -> None:

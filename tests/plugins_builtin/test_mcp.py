@@ -14,27 +14,12 @@ import pytest
 
 from agentic.testing import FakeVLLM, answer, tool_call
 from plugins_builtin.mcp.definitions import definitions
-from tests.conftest import Agentic
+from tests.conftest import Agentic, put
 from tests.processes import sleepers
 from tests.terminal import terminal
 
 SERVER = Path(__file__).parents[1] / "mcp_server.py"
 NATIVE = ("-c", "tools.protocol=native", "--approve", "all", "--no-sandbox")
-
-
-@pytest.fixture
-def own(work: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME", "XDG_CACHE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    (work / ".git").mkdir()
-    return work
-
-
-def put(path: Path, content: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return path
 
 
 def servers(home: Path, *more: str, name: str = "test", **fields: Any) -> Path:

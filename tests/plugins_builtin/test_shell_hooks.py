@@ -3,29 +3,12 @@
 import json
 from pathlib import Path
 
-import pytest
-
 from agentic.testing import FakeVLLM, answer, tool_call
 from plugins_builtin.shell_hooks.files import hooks_for, listed, runnables
-from tests.conftest import Agentic
+from tests.conftest import Agentic, put
 from tests.processes import sleepers
 
 NATIVE = ("-c", "tools.protocol=native", "--approve", "all", "--no-sandbox")
-
-
-@pytest.fixture
-def own(work: Path, home: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setenv("HOME", str(home))
-    for name in ("XDG_CONFIG_HOME", "XDG_STATE_HOME"):
-        monkeypatch.delenv(name, raising=False)
-    (work / ".git").mkdir()
-    return work
-
-
-def put(path: Path, content: object) -> Path:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(content if isinstance(content, str) else json.dumps(content))
-    return path
 
 
 def script(path: Path, text: str) -> str:
