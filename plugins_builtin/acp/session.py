@@ -94,9 +94,9 @@ class EditorSession:
             await asyncio.gather(self._holding, return_exceptions=True)
 
     async def _reopened(self, settings: Settings) -> None:
-        """The same session with other settings. One in which nothing was said yet is kept for it."""
-        if not self._conversation.session.metadata("title"):
-            self._conversation.session.set_metadata("title", "(new)")
+        """The same session with other settings. One in which nothing was said yet has no title, and would not be kept."""
+        title = self._conversation.session.metadata("title")
+        self._conversation.session.set_metadata("title", title or "(new)")
         before, self.settings = self.settings, settings
         await self._let_go()
         try:
@@ -105,6 +105,8 @@ class EditorSession:
             self.settings = before
             await self.open(self.id)
             raise
+        finally:
+            self._conversation.session.set_metadata("title", title)
 
     # ---- what the editor asks for
 

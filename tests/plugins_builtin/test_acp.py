@@ -213,6 +213,8 @@ def test_what_a_folder_would_run_is_asked_about_once(server: FakeVLLM, env: dict
         (own / ".claude/settings.json").write_text(json.dumps(hook))
         await conn.prompt(name, [text_block("go on")])
         assert len(editor.asked) == 2 and (own / "TOO").exists()
+        (listed,) = (await conn.list_sessions(cwd=str(own))).sessions
+        assert (listed.session_id, listed.title) == (name, "go")
 
     drive(server, env, own, steps)
     assert "one" in json.dumps(server.chats[-1].json["messages"])
