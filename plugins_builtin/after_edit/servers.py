@@ -176,7 +176,10 @@ class Server:
         elif message.get("method") == "textDocument/publishDiagnostics":
             self._diagnosed(message.get("params", {}))
         elif (waiting := self._answers.pop(message.get("id", -1), None)) is not None and not waiting.done():
-            waiting.set_result(message.get("result"))
+            if isinstance(error := message.get("error"), dict):
+                waiting.set_exception(ToolError(" ".join(str(error.get("message")).split())[:MAX_MESSAGE]))
+            else:
+                waiting.set_result(message.get("result"))
 
     def _diagnosed(self, params: Mapping[str, Any]) -> None:
         for path, document in self._documents.items():

@@ -131,6 +131,15 @@ def test_a_language_server_of_the_users_is_asked_on_each_edit(
     assert "bad:" not in told[3] + told[4] and done.err.count("is not used") == 1
 
 
+def test_one_that_refuses_says_why(agentic: Agentic, server: FakeVLLM, work: Path, tmp_path: Path) -> None:
+    refusing = SERVER.replace('"result": {"capabilities": {}}', '"error": {"code": 1, "message": "no licence"}')
+    (tmp_path / "server.py").write_text(refusing)
+    (work / "a.zz").write_text("one\n")
+    option = ("-c", f"plugin.after_edit.servers=*.zz={sys.executable} {tmp_path}/server.py")
+    done, _ = edit(agentic, server, ("a.zz", "one", "two"), more={}, options=option)
+    assert "is not used: no licence" in done.err and (work / "a.zz").read_text() == "two\n"
+
+
 def test_one_that_cannot_be_started_costs_one_warning(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     (work / "a.zz").write_text("one\n")
     option = ("-c", "plugin.after_edit.servers=*.zz=/bin/false")
