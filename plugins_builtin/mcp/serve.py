@@ -1,6 +1,7 @@
 """agentic as an MCP server: another program's agent hands it a task, a question, or many."""
 
 from collections.abc import Sequence
+from contextlib import aclosing
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from agentic import AgenticError, ChatRequest, Lane, Message, Settings, __versio
 from agentic.events import RunFinished, ToolCalled
 
 MAX_PROMPTS = 1_000
+MAX_STEP = 200  # characters of what is told of one
 
 
 def serve(root: Path, settings: Settings) -> None:
@@ -28,11 +30,13 @@ def server_of(root: Path, settings: Settings) -> MCPServer:
         steps = 0
         finished: RunFinished | None = None
         try:
-            async for event in api.run(task, root=root, settings=settings):
-                if isinstance(event, ToolCalled):
-                    steps += 1
-                    await context.report_progress(steps, None, f"{event.name} {' '.join(map(str, event.arguments.values()))}"[:200])
-                finished = event if isinstance(event, RunFinished) else finished
+            async with aclosing(api.run(task, root=root, settings=settings)) as events:  # a cancelled call stops the run
+                async for event in events:
+                    if isinstance(event, ToolCalled):
+                        steps += 1
+                        shown = f"{event.name} {' '.join(map(str, event.arguments.values()))}"[:MAX_STEP]
+                        await context.report_progress(steps, None, shown)
+                    finished = event if isinstance(event, RunFinished) else finished
         except AgenticError as error:
             raise McpError(error.with_remedy) from error
         if finished is None:

@@ -195,3 +195,16 @@ def test_the_main_agent_is_one_by_an_option(agentic: Agentic, server: FakeVLLM, 
     assert "Plan this first" in server.chats[0].json["messages"][-1]["content"]
     wrong = agentic("run", "x", "--endpoint", server.url, "--agent", "nobody")
     assert wrong.code == 2 and "there is no agent 'nobody'" in wrong.err and "plan" in wrong.err
+
+
+def test_an_agents_role_chooses_its_model(
+    agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM, own: Path, home: Path
+) -> None:
+    put(home / ".config/agentic/config.toml", f'[llm.roles.small]\nendpoint = "{second_server.url}"\n')
+    put(own / ".claude/agents/quick.md", "---\ndescription: Quick.\nmodel: small\n---\nYou are quick.")
+    tasks = [{"title": "look at it", "agent": "quick"}]
+    server.script(answer(tool_calls=tool_call("delegate", {"tasks": tasks}, 0, "1")), answer("done"))
+    second_server.say("looked")
+    agentic("run", "do it", "--endpoint", server.url, *NATIVE)
+    assert len(server.chats) == 2 and len(second_server.chats) == 1
+    assert "You are quick." in second_server.chats[0].json["messages"][-1]["content"]
