@@ -60,8 +60,9 @@ BROUGHT = (
     (r"› $", "/mcp\r"),
     (r"time: .*\n[^›]*› $", "/hooks\r"),
     (r"PostToolUse.*\n[^›]*› $", "/agent\r"),
-    (r"reviewer: .*\n[^›]*› $", "/explain calc.py\r"),
-    (r"allow\? \[[^\]]*\] $", "y"),
+    (r"reviewer: .*\n[^›]*› $", "/mend calc.py\r"),
+    (r"python3 calc.py[^?]*allow\? \[[^\]]*\] $", "y"),
+    (r"a \+ b[^?]*allow\? \[[^\]]*\] $", "y"),
     (r"✓ done.*\n› $", "\x04"),
     (r"\$ $", ""),
 )
@@ -72,8 +73,8 @@ FILES = {
         ".mcp.json": '{"mcpServers": {"time": {"command": "mcp-server-time"}}}\n',
         ".claude/settings.json": '{"hooks": {"PostToolUse": [{"matcher": "Edit|Write", "hooks": ['
         '{"type": "command", "command": "python3 -m py_compile calc.py"}]}]}}\n',
-        ".claude/commands/explain.md": "---\ndescription: What a program prints, and why\n---\n"
-        "In one sentence: what does $1 print, and why? It printed: !`python3 $1`\n",
+        ".claude/commands/mend.md": "---\ndescription: Mends the sum\n---\n"
+        "add in $1 subtracts: make it add (now it prints !`python3 $1`)\n",
         ".claude/agents/reviewer.md": "---\nname: reviewer\ndescription: Reviews a change\ntools: Read, Grep\n---\nYou review.\n",
         ".claude/skills/release/SKILL.md": "---\nname: release\ndescription: How to release it\n---\nTag it, then push.\n",
     },
