@@ -123,6 +123,8 @@ class Server:
             changes = {"textDocument": given, "contentChanges": [{"text": content}]}
             await self._send({"method": "textDocument/didChange", "params": changes})
         await self._settled(document)
+        if self._task is None or self._task.done():
+            raise ToolError("it ended")
         return document.said or []
 
     async def _settled(self, document: Document) -> None:
@@ -168,6 +170,8 @@ class Server:
                 if not waiting.done():
                     waiting.set_exception(ToolError("it ended"))
             await children.aclose()
+            for document in self._documents.values():
+                document.heard.set()
 
     async def _hear(self, message: Mapping[str, Any]) -> None:
         if "method" in message and "id" in message:  # what it asks of an editor: there is none
