@@ -305,13 +305,20 @@ def _read(blocks: Sequence[Any], root: Path) -> tuple[str, list[ImagePart]]:
         if block.type == "text":
             texts.append(block.text)
         elif block.type == "image":
-            pictures.append(ImagePart(base64.b64decode(block.data), block.mime_type))
+            pictures.append(ImagePart(_decoded(block.data), block.mime_type))
         elif block.type == "resource_link":
             texts.append(_mention(block.uri, root))
         elif block.type == "resource":
             text = getattr(block.resource, "text", None)
             texts.append(f"\n{_mention(block.resource.uri, root)}\n```\n{text}\n```\n" if text is not None else block.resource.uri)
     return "".join(texts).strip(), pictures
+
+
+def _decoded(data: str) -> bytes:
+    try:
+        return base64.b64decode(data, validate=True)
+    except ValueError as error:
+        raise RequestError.invalid_params({"data": "a picture that is no base64"}) from error
 
 
 def _mention(uri: str, root: Path) -> str:

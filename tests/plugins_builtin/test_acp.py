@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from acp import PROTOCOL_VERSION, RequestError, resource_link_block, spawn_agent_process, text_block
+from acp import PROTOCOL_VERSION, RequestError, image_block, resource_link_block, spawn_agent_process, text_block
 from acp.schema import AllowedOutcome, DeniedOutcome, McpServerStdio, RequestPermissionResponse
 
 from agentic.testing import FakeVLLM, answer, tool_call
@@ -123,6 +123,8 @@ def test_a_no_and_modes(server: FakeVLLM, env: dict[str, str], own: Path) -> Non
         await conn.prompt(name, [text_block("write c")])
         with pytest.raises(RequestError):
             await conn.set_session_mode(session_id=name, mode_id="nothing")
+        with pytest.raises(RequestError):
+            await conn.prompt(name, [image_block("no base64", "image/png")])
         assert len(editor.asked) == 1
 
     editor = drive(server, env, own, steps)
