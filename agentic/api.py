@@ -16,12 +16,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentic.config import Settings, load
+from agentic.core import runnables
 from agentic.core.approval import Approver
 from agentic.core.command_changes import take_up_interrupted
 from agentic.core.questions import Answered as Answered
 from agentic.core.questions import Ask, Reply
 from agentic.core.questions import Question as Question
-from agentic.core.runnables import runnables_of
 from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, find_servers, launchers_of, open_runtime, safeguards_of
 from agentic.core.runtime import Screen as Screen
 from agentic.core.sandbox import Sandbox
@@ -32,7 +32,7 @@ from agentic.hooks.transport import Found
 from agentic.logs import start_logging
 from agentic.plugins import host_of
 from agentic.sessions import Session, SessionStore
-from agentic.trust import Runnable, Trust
+from agentic.trust import Runnable
 from agentic.types import LATEST, Outcome
 
 if TYPE_CHECKING:
@@ -211,7 +211,7 @@ async def turn(conversation: "Conversation", task: str, command: str = "chat") -
 
 def undecided(root: Path, settings: Settings) -> list[Runnable]:
     """What the folder brings that would run, and the user has said no word about: `agentic.trust.Trust(root).decide` keeps one."""
-    return Trust(root).undecided(runnables_of(host_of(settings), root))
+    return runnables.undecided(host_of(settings), root)
 
 
 async def _worked(conversation: "Conversation", task: str, schema: Mapping[str, Any] | None) -> Outcome:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentic.errors import ConfigError
 from agentic.files import project_top, read_regular, replace_file
 from agentic.folders import state_folder
 
@@ -90,7 +91,7 @@ class Trust:
         return [each for each in runnables if each.digest not in decided]
 
     def decide(self, runnables: Sequence[Runnable], trusted: bool) -> None:
-        """Keeps the user's word. Raises OSError."""
+        """Keeps the user's word. Raises ConfigError."""
         every = self._every()
         mine = every.setdefault(self._project, {})
         for each in runnables:
@@ -99,7 +100,7 @@ class Trust:
         self._keep(every)
 
     def forget(self, runnables: Sequence[Runnable] | None = None) -> int:
-        """Takes the user's word back, for all of the project where none are given; how many there were. Raises OSError."""
+        """Takes the user's word back, for all of the project where none are given; how many there were. Raises ConfigError."""
         every = self._every()
         mine = every.get(self._project, {})
         gone = list(mine) if runnables is None else [each.digest for each in runnables if each.digest in mine]
@@ -108,7 +109,10 @@ class Trust:
         return len(gone)
 
     def _keep(self, every: Mapping[str, Any]) -> None:
-        replace_file(self._store, json.dumps(every, indent=1).encode())
+        try:
+            replace_file(self._store, json.dumps(every, indent=1).encode())
+        except OSError as error:
+            raise ConfigError(f"it cannot be kept: {error}") from error
 
     def _decided(self) -> dict[str, dict[str, Any]]:
         return self._every().get(self._project, {})

@@ -93,24 +93,8 @@ class Commands:
 
     def look(self) -> None:
         """What plugins and this folder offer now."""
-        self._plugins = self._of_plugins()
-
-    def _of_plugins(self) -> dict[str, tuple[str, ChatCommand]]:
-        """(plugin, command) by name. Those of a folder come last: none of them takes another's name."""
-        offers = self._runtime.host.offers("agentic_chat_commands")
-        found = {f"/{name}": (offer.plugin, offer.record) for name, offer in offers.items() if f"/{name}" not in self.entries}
-        for offer in offers.values():
-            try:
-                more = offer.record.more(self._chat.root) if offer.record.more else ()
-            except FAULTS as error:
-                self._runtime.events.warn(
-                    f"{self._runtime.host.owner(offer.plugin)}: no commands of this folder: {describe(error)}"
-                )
-                continue
-            for command in more:
-                if f"/{command.name}" not in self.entries:
-                    found.setdefault(f"/{command.name}", (offer.plugin, command))
-        return found
+        offered = self._runtime.chat_commands()
+        self._plugins = {f"/{name}": each for name, each in offered.items() if f"/{name}" not in self.entries}
 
     @property
     def summaries(self) -> dict[str, str]:

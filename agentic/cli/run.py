@@ -28,9 +28,9 @@ def command(root: Path, settings: Settings, task: str, resume: str, schema: Path
     """
     task = sys.stdin.read() if task == "-" and sys.stdin is not None else task
     settings = settled(settings)
-    ask_once(root, settings)
     if not task.strip():
         raise ConfigError("there is no task", 'agentic run "fix the failing test"')
+    ask_once(root, settings)
     screen = screen_of(settings, sys.stdout)
     form = _schema(schema) if schema else None
     events = api.run(task, root=root, settings=settings, approve=asker(settings), resume=resume, screen=screen, schema=form)

@@ -42,7 +42,7 @@ def command(context: click.Context) -> None:
 def add(names: tuple[str, ...], folder: Path) -> None:
     """Trusts what this folder brings now, or only what is called NAME, without a question. For example: agentic trust add"""
     chosen = _chosen(_found(folder.absolute()), names)
-    _decide(folder.absolute(), chosen, True)
+    Trust(folder.absolute()).decide(chosen, trusted=True)
     click.echo("\n".join(map(sanitize, _rows(chosen))) or "this folder brings nothing that would run")
 
 
@@ -71,10 +71,7 @@ def list_(output: str = "plain", folder: Path = Path()) -> None:
 def rm(names: tuple[str, ...], folder: Path) -> None:
     """Forgets what was said of this folder, or only of what is called NAME. For example: agentic trust rm"""
     root = folder.absolute()
-    try:
-        count = Trust(root).forget(_chosen(_found(root), names) if names else None)
-    except OSError as error:
-        raise ConfigError(f"it cannot be kept: {error}") from error
+    count = Trust(root).forget(_chosen(_found(root), names) if names else None)
     click.echo(f"forgotten: {count}")
 
 
@@ -88,15 +85,8 @@ def _ask(root: Path, found: Sequence[Runnable]) -> None:
     click.echo("This folder brings what would run here:", err=True)
     click.echo("\n".join(map(sanitize, _rows(found))), err=True)
     answer = click.confirm("Trust it? You are asked again when it changes", err=True)
-    _decide(root, found, answer)
+    Trust(root).decide(found, answer)
     click.echo("trusted" if answer else "not used; `agentic trust` asks again", err=True)
-
-
-def _decide(root: Path, found: Sequence[Runnable], trusted: bool) -> None:
-    try:
-        Trust(root).decide(found, trusted)
-    except OSError as error:
-        raise ConfigError(f"it cannot be kept: {error}") from error
 
 
 def _found(root: Path) -> list[Runnable]:

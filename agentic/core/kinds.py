@@ -2,14 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from fnmatch import fnmatchcase
-from functools import partial
 from pathlib import Path
 
 from agentic.errors import ConfigError
 from agentic.hooks.agents import AgentKind
 from agentic.plugins import Host
-from agentic.plugins.guard import FAULTS, conforms
-from agentic.plugins.isolation import Failure, call_limited, describe
+from agentic.plugins.guard import conforms
 from agentic.types import ToolSpec
 
 HOOK = "agentic_agents"
@@ -17,20 +15,13 @@ HOOK = "agentic_agents"
 
 def kinds_of(host: Host, root: Path, report: Callable[[str], None] = lambda text: None) -> dict[str, AgentKind]:
     """By name: those of plugins, then the folder's own, which take no other's name."""
-    offers = host.offers(HOOK)
-    found = {name: offer.record for name, offer in offers.items()}
-    for offer in offers.values():
-        if offer.record.more is None:
-            continue
-        try:
-            more = call_limited(partial(offer.record.more, root))
-        except (Failure, *FAULTS) as error:
-            said = str(error) if isinstance(error, Failure) else describe(error)
-            report(f"{host.owner(offer.plugin)}: no agents of this folder: {said}")
-            continue
-        for kind in more:
-            if conforms(kind, AgentKind):
-                found.setdefault(kind.name, kind)
+    found = {name: offer.record for name, offer in host.offers(HOOK).items()}
+    more = host.in_folder(
+        HOOK, "more", root, lambda offer, why: report(f"{host.owner(offer.plugin)}: no agents of this folder: {why}")
+    )
+    for _, kind in more:
+        if conforms(kind, AgentKind):
+            found.setdefault(kind.name, kind)
     return found
 
 

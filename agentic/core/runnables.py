@@ -1,32 +1,33 @@
 """What a folder brings that would run, as the plugins find it, and what the user has not said a word about yet."""
 
 from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 
 from agentic.plugins import Host
-from agentic.plugins.guard import FAULTS
-from agentic.plugins.isolation import Failure, call_limited, describe
 from agentic.trust import Runnable, Trust
 
-HOOK = "agentic_runnables"
+Report = Callable[[str], None]
 
 
-def runnables_of(host: Host, root: Path, report: Callable[[str], None] = lambda text: None) -> list[Runnable]:
+def runnables_of(host: Host, root: Path, report: Report = lambda text: None) -> list[Runnable]:
     """Of all kinds; of a finder that fails nothing, and `report` is told."""
-    found: list[Runnable] = []
-    for name, offer in host.offers(HOOK).items():
-        try:
-            found += call_limited(partial(offer.record.find, root))
-        except (Failure, *FAULTS) as error:
-            said = str(error) if isinstance(error, Failure) else describe(error)
-            report(f"{host.owner(offer.plugin)}: cannot look for {name}: {said}")
-    return found
+    found = host.in_folder(
+        "agentic_runnables",
+        "find",
+        root,
+        lambda offer, why: report(f"{host.owner(offer.plugin)}: cannot look for {offer.record.name}: {why}"),
+    )
+    return [each for _, each in found]
 
 
-def left_out(host: Host, root: Path, report: Callable[[str], None]) -> str:
+def undecided(host: Host, root: Path, report: Report = lambda text: None) -> list[Runnable]:
+    """Those to which the user said neither yes nor no."""
+    return Trust(root).undecided(runnables_of(host, root, report))
+
+
+def left_out(host: Host, root: Path, report: Report) -> str:
     """A line that says what is not used because nobody was asked about it, "" for nothing."""
-    unknown = Trust(root).undecided(runnables_of(host, root, report))
+    unknown = undecided(host, root, report)
     if not unknown:
         return ""
     named = ", ".join(f"{each.kind} {each.name} ({each.file})" for each in unknown)

@@ -26,6 +26,7 @@ from agentic.extras import DISTRIBUTION
 from agentic.folders import state_folder
 from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
+from agentic.hooks.chat import ChatCommand
 from agentic.hooks.screen import Renderer, RendererSetup
 from agentic.hooks.tools import Memory, Tool, ToolSetup
 from agentic.hooks.transport import Found, Transport
@@ -33,6 +34,7 @@ from agentic.palette import PLAIN, Palette
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import FAULTS
+from agentic.plugins.host import Offer
 from agentic.plugins.isolation import Failure, call_limited, describe
 from agentic.plugins.prompts import Prompts
 from agentic.threads import on_daemon_thread
@@ -97,6 +99,18 @@ class Runtime:
         tools = {name: self.host.build("agentic_tools", name, setup) for name in names}
         return {name: tool for name, tool in tools.items() if late_about or not (tool.spec.finds or tool.spec.calls)}
 
+    def chat_commands(self) -> dict[str, tuple[str, ChatCommand]]:
+        """(plugin, slash command) by name. Those of the folder come last: none of them takes another's name."""
+        hook = "agentic_chat_commands"
+        found = {name: (offer.plugin, offer.record) for name, offer in self.host.offers(hook).items()}
+
+        def report(offer: Offer, why: str) -> None:
+            self.events.warn(f"{self.host.owner(offer.plugin)}: no commands of this folder: {why}")
+
+        for offer, command in self.host.in_folder(hook, "more", self.root, report):
+            found.setdefault(command.name, (offer.plugin, command))
+        return found
+
     def every(self, hook: str) -> dict[str, Any]:
         """What all providers of a hook make, in the order of their names; one that cannot be made costs a warning."""
         return _every(self.host, self.events, hook, self.setup)
@@ -153,7 +167,7 @@ def _tokens_for(host: Host, model: str) -> tuple[Callable[[str], int] | None, st
         except AgenticError as error:
             return None, str(error)
         except (Failure, *FAULTS) as error:
-            return None, f"{host.owner(offer.plugin)}: {describe(error) if not isinstance(error, Failure) else error}"
+            return None, f"{host.owner(offer.plugin)}: {describe(error)}"
         if counts is not None:
             return counts, ""
     return None, ""

@@ -2,8 +2,10 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import pluggy
@@ -88,7 +90,7 @@ class Host:
             self.manager.check_pending()
             self._refuse_ordering(status.name)
         except (Failure, *FAULTS) as error:
-            self.fail(status.name, str(error) if isinstance(error, Failure) else describe(error))
+            self.fail(status.name, describe(error))
         status.load_ms = round((time.perf_counter() - started) * 1000, 1)
         if status.state == "loaded":
             status.hooks = sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or [])
@@ -216,6 +218,20 @@ class Host:
             self._offers[hook] = self._collect(hook)
         return self._offers[hook]
 
+    def in_folder(self, hook: str, field: str, root: Path, report: Callable[[Offer, str], None]) -> Iterator[tuple[Offer, Any]]:
+        """(offer, record) for each that the function in `field` of the hook's records finds in a folder.
+
+        Of one that fails, or gives what is no such record, `report` is told.
+        """
+        for offer in self.offers(hook).values():
+            find = getattr(offer.record, field)
+            try:
+                found = list(call_limited(partial(find, root))) if find is not None else []
+            except (Failure, *FAULTS) as error:
+                report(offer, describe(error))
+                continue
+            yield from ((offer, each) for each in found)
+
     def _collect(self, hook: str) -> dict[str, Offer]:
         door = DOORS[hook]
         offers: dict[str, list[Offer]] = {}
@@ -324,8 +340,7 @@ class Host:
         except AgenticError:
             raise
         except (Failure, *FAULTS) as error:
-            said = str(error) if isinstance(error, Failure) else describe(error)
-            raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {said}", error) from error
+            raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {describe(error)}", error) from error
         if problem:
             raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {problem}")
 

@@ -3,7 +3,7 @@
 import asyncio
 import base64
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -22,7 +22,7 @@ from acp.schema import (
     UnstructuredCommandInput,
 )
 
-from agentic import AgenticError, Answered, ChatCommand, ImagePart, Question, Settings, api
+from agentic import AgenticError, Answered, ChatCommand, ImagePart, Question, Settings, Watches, api
 from agentic.events import EndpointSeen, Event, RunFinished
 from agentic.trust import Trust
 from plugins_builtin.acp.updates import Updates
@@ -149,11 +149,11 @@ class EditorSession:
     @property
     def modes(self) -> SessionModeState:
         modes = [SessionMode(id=name, name=title, description=said) for name, (title, said) in MODES.items()]
-        modes += [SessionMode(id=f"agent:{kind.name}", name=kind.name, description=kind.summary) for kind in self._kinds()]
+        modes += [
+            SessionMode(id=f"agent:{kind.name}", name=kind.name, description=kind.summary)
+            for kind in self._conversation.kinds.values()
+        ]
         return SessionModeState(current_mode_id=f"agent:{self._kind}" if self._kind else self._mode, available_modes=modes)
-
-    def _kinds(self) -> Sequence[Any]:
-        return list(self._conversation.kinds.values())
 
     async def set_mode(self, name: str) -> None:
         """An approval mode, or "agent:" and a kind of agent. Raises AgenticError, RequestError."""
@@ -199,12 +199,7 @@ class EditorSession:
 
     def _commands(self) -> Mapping[str, ChatCommand]:
         """Those of plugins, and of the folder."""
-        offers = self._conversation.runtime.host.offers("agentic_chat_commands")
-        found = {name: offer.record for name, offer in offers.items()}
-        for command in list(found.values()):
-            for more in command.more(self.root) if command.more is not None else ():
-                found.setdefault(more.name, more)
-        return found
+        return {name: command for name, (_, command) in self._conversation.runtime.chat_commands().items()}
 
     # ---- what happens
 
@@ -290,8 +285,8 @@ class EditorSession:
         return str(output.for_model)
 
     async def endpoints(self) -> list[EndpointSeen]:
-        look: Callable[[], Any] | None = getattr(self._conversation.runtime.batcher, "look", None)
-        return await look() if look is not None else []
+        batcher = self._conversation.runtime.batcher
+        return await batcher.look() if isinstance(batcher, Watches) else []
 
     def history(self) -> list[Any]:
         """What was said, as updates: for an editor that opens the session again."""

@@ -67,7 +67,6 @@ class Updates:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._turn = 0
-        self._window = 0
         self._streamed = ""  # of the main agent's answers in this turn
         self._before: dict[str, dict[str, str | None]] = {}
         self._gave: dict[str, str] = {}
@@ -132,7 +131,7 @@ class Updates:
 
     def _called(self, name: str, event: ToolCalled) -> Any:
         self.current[event.agent] = name
-        paths = self._paths(event.name, event.arguments)
+        paths = _paths(event.arguments)
         self._before[name] = {path: self._content(path) for path in paths if kind_of(event.name) == "edit"}
         locations = [ToolCallLocation(path=str(self._root / path)) for path in paths]
         title = " ".join([event.name, *(str(value).partition("\n")[0] for value in event.arguments.values())])[:200]
@@ -160,12 +159,6 @@ class Updates:
                 found.append(tool_diff_content(str(self._root / path), after or "", before[path]))
         return found
 
-    def _paths(self, tool: str, arguments: Mapping[str, Any]) -> list[str]:
-        path = arguments.get("path")
-        if isinstance(path, str) and path:
-            return [path]
-        return [path for value in arguments.values() if isinstance(value, str) for path in _PATCHED.findall(value)]
-
     def _content(self, path: str) -> str | None:
         """A text file of the folder, None where there is none."""
         target = self._root / path
@@ -178,3 +171,11 @@ class Updates:
     def proposed(self, path: str, text: str) -> Any:
         """A change that is not made yet."""
         return tool_diff_content(str(self._root / path), text, self._content(path))
+
+
+def _paths(arguments: Mapping[str, Any]) -> list[str]:
+    """The files that a call is about."""
+    path = arguments.get("path")
+    if isinstance(path, str) and path:
+        return [path]
+    return [path for value in arguments.values() if isinstance(value, str) for path in _PATCHED.findall(value)]

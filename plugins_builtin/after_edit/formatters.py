@@ -1,17 +1,16 @@
 """Formatters from the standard input to the standard output. They see a text, not the project's folder, unless the user says so."""
 
-import asyncio
 import os
 import re
 import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
+from agentic.children.once import outputs_of
 from agentic.files import read_regular
 
 SECONDS = 10.0
@@ -80,25 +79,12 @@ async def formatted(formatter: Formatter, path: str, root: Path, before: bytes |
 async def _run(formatter: Formatter, path: str, root: Path, text: bytes) -> bytes | None:
     values = {"{path}": path, "{root}": str(root), "{edition}": _edition(root)}
     words = [_filled(word, values) for word in formatter.words]
+    folder = root if formatter.of_user else Path(tempfile.gettempdir())
     try:
-        process = await asyncio.create_subprocess_exec(
-            *words,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.DEVNULL,
-            cwd=root if formatter.of_user else tempfile.gettempdir(),
-            env=os.environ | QUIET,
-            start_new_session=True,
-        )
-    except OSError:
+        code, out, _ = await outputs_of(words, text, folder, os.environ | QUIET, SECONDS)
+    except OSError:  # TimeoutError is one, too
         return None
-    try:
-        out, _ = await asyncio.wait_for(process.communicate(text), SECONDS)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            process.kill()
-        return None
-    return out if process.returncode == 0 and (out or not text.strip()) else None
+    return out if code == 0 and (out or not text.strip()) else None
 
 
 def _filled(word: str, values: dict[str, str]) -> str:

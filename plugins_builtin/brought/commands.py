@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -19,54 +20,69 @@ _NUMBERED = re.compile(r"\$(\d)")
 _NAME = re.compile(r"[\w.:-]+")
 
 
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`top` is that of the project that it is of, None for the user's own."""
+
+    name: str
+    text: Text
+    top: Path | None
+
+    @property
+    def fault(self) -> str:
+        """Why it cannot be used, "" where it can."""
+        return self.text.fault or ("" if self.text.body else "it has no text")
+
+    def runnable(self, root: Path) -> Runnable | None:
+        """What has to be trusted of it: None for one of the user's own, or one that runs nothing."""
+        commands = _SHELL.findall(self.text.body)
+        if self.top is None or not commands:
+            return None
+        digest = digest_of(root, [self.name, self.text.body], commands)
+        return Runnable("command", self.name, str(self.text.path.relative_to(self.top)), "; ".join(commands), digest)
+
+
 def chat_commands(root: Path) -> Sequence[ChatCommand]:
-    """Of several with one name the nearest; one that runs something only where the user trusts it."""
+    """One that runs something only where the user trusts it."""
     trust = Trust(root)
-    runnables = {each.name: each for each in found_runnables(root)}
     return [
-        ChatCommand(name, _summary(text), _with(text))
-        for name, (text, _) in _all(root).items()
-        if name not in runnables or trust.has(runnables[name])
+        ChatCommand(each.name, _summary(each.text), _with(each.text))
+        for each in _usable(root)
+        if (runnable := each.runnable(root)) is None or trust.has(runnable)
     ]
 
 
 def found_runnables(root: Path) -> Sequence[Runnable]:
     """The project's commands that run something."""
-    found = []
-    for name, (text, top) in _all(root).items():
-        if top is not None and (commands := _SHELL.findall(text.body)):
-            digest = digest_of(root, [name, text.body], commands)
-            found.append(Runnable("command", name, str(text.path.relative_to(top)), "; ".join(commands), digest))
-    return found
+    return [runnable for each in _usable(root) if (runnable := each.runnable(root)) is not None]
 
 
 def unsupported(root: Path) -> Iterator[str]:
     """What cannot be used, or only in part, for the user."""
+    for each in _all(root):
+        more = [name for name in each.text.fields if name not in _FIELDS]
+        if each.fault:
+            yield f"{each.text.path}: cannot be used: {each.fault}"
+        elif more:
+            yield f"{each.text.path}: not supported: the field {', '.join(more)}"
     trust = Trust(root)
-    runnables = {each.name: each for each in found_runnables(root)}
-    for folder, top in folders(root, PROJECT, USER):
-        for path in sorted(islice(folder.rglob("*.md"), MAX_FILES)):
-            text = read(path, top)
-            more = [each for each in text.fields if each not in _FIELDS]
-            if text.fault or not text.body:
-                yield f"{path}: cannot be used: {text.fault or 'it has no text'}"
-            elif more:
-                yield f"{path}: not supported: the field {', '.join(more)}"
-    yield from (f"{each.file}: not trusted: `agentic trust`" for each in runnables.values() if not trust.has(each))
+    yield from (f"{each.file}: not trusted: `agentic trust`" for each in found_runnables(root) if not trust.has(each))
 
 
-def _all(root: Path) -> dict[str, tuple[Text, Path | None]]:
-    """By name, with the top of the project that it is of; a file in a folder below is `FOLDER:NAME`."""
-    found: dict[str, tuple[Text, Path | None]] = {}
+def _usable(root: Path) -> Sequence[Command]:
+    """Of several with one name the nearest."""
+    found: dict[str, Command] = {}
+    for each in _all(root):
+        if _NAME.fullmatch(each.name) and not each.fault:
+            found.setdefault(each.name, each)
+    return list(found.values())
+
+
+def _all(root: Path) -> Iterator[Command]:
+    """The nearest first; a file in a folder below is `FOLDER:NAME`."""
     for folder, top in folders(root, PROJECT, USER):
         for path in sorted(islice(folder.rglob("*.md"), MAX_FILES)):
-            name = ":".join(path.relative_to(folder).with_suffix("").parts)
-            if not _NAME.fullmatch(name) or name in found:
-                continue
-            text = read(path, top)
-            if not text.fault and text.body:
-                found[name] = text, top
-    return found
+            yield Command(":".join(path.relative_to(folder).with_suffix("").parts), read(path, top), top)
 
 
 def _summary(text: Text) -> str:

@@ -57,7 +57,7 @@ def _all(root: Path) -> Iterator[Skill]:
     trust = Trust(root)
     for skill, top in _read(root):
         runnable = _runnable(root, skill, top)
-        untrusted = runnable is not None and not skill.fault and not trust.has(runnable)
+        untrusted = runnable is not None and not trust.has(runnable)
         yield replace(skill, fault="it has scripts, and is not trusted yet: `agentic trust`") if untrusted else skill
 
 
@@ -70,12 +70,12 @@ def _read(root: Path) -> Iterator[tuple[Skill, Path | None]]:
 
 def found_runnables(root: Path) -> Sequence[Runnable]:
     """The project's skills that have scripts."""
-    return [found for skill, top in _read(root) if not skill.fault and (found := _runnable(root, skill, top))]
+    return [found for skill, top in _read(root) if (found := _runnable(root, skill, top))]
 
 
 def _runnable(root: Path, skill: Skill, top: Path | None) -> Runnable | None:
-    """What has to be trusted of it: None for a skill of the user's own, or one that has nothing but texts."""
-    if top is None:
+    """What has to be trusted of it: None for a skill of the user's own, one that has nothing but texts, or that is of no use."""
+    if top is None or skill.fault:
         return None
     files = sorted(path for path in skill.folder.rglob("*") if path.is_file())  # also what .gitignore leaves out
     scripts = [str(path.relative_to(skill.folder)) for path in files if _is_script(path)]

@@ -45,9 +45,9 @@ def _source(setup: Setup) -> ToolSource:
 
 
 def _found(root: Path) -> Sequence[Runnable]:
-    from plugins_builtin.mcp.definitions import any_files, runnables
+    from plugins_builtin.mcp.definitions import runnables
 
-    return runnables(root) if any_files(root) else ()
+    return runnables(root)
 
 
 @hookimpl

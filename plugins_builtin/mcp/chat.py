@@ -8,9 +8,8 @@ from typing import Any
 
 from agentic import AgenticError, ChatCommand, ConfigError
 from agentic.hooks.chat import Chat
-from agentic.trust import Trust
 from plugins_builtin.mcp.connection import Connection
-from plugins_builtin.mcp.definitions import Definition, any_files, definitions, project_file, user_file
+from plugins_builtin.mcp.definitions import Definition, definitions, hindrance, none_there
 from plugins_builtin.mcp.source import OPEN, resource, told
 
 MAX_TOLD = 8_000  # characters of one resource
@@ -43,23 +42,13 @@ async def _resource(connection: Connection, uri: str) -> str:
 
 async def show(chat: Chat) -> None:
     """Every server with its state, and what it offers."""
-    chat.say("\n".join(_line(each, chat.root) for each in definitions(chat.root)) if any_files(chat.root) else _none(chat.root))
-
-
-def _none(root: Path) -> str:
-    return f"no MCP servers: they stand in {user_file()} and {project_file(root)}; `agentic mcp add` adds one"
+    chat.say("\n".join(_line(each, chat.root) for each in definitions(chat.root)) or none_there(chat.root))
 
 
 def _line(definition: Definition, root: Path) -> str:
     connection = _connections(root).get(definition.name)
-    if definition.fault:
-        state = f"cannot be used: {definition.fault}"
-    elif definition.top is not None and not Trust(root).has(definition.runnable(root)):
-        state = "not trusted: `agentic trust`"
-    elif connection is None:
-        state = "not of this session"
-    else:
-        state = connection.state + _offers(connection)
+    running = connection.state + _offers(connection) if connection is not None else "not of this session"
+    state = hindrance(definition, root) or running
     return f"{definition.name}: {state} ({definition.shown or definition.file})"
 
 

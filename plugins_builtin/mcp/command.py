@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
-from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +13,19 @@ from agentic import AgenticError, ConfigError, Settings
 from agentic.api import load_settings
 from agentic.children import Children
 from agentic.commands import common_options, list_output
-from agentic.extras import pip_install
 from agentic.sanitize import sanitize
-from agentic.trust import Trust
-from plugins_builtin.mcp.connection import Connection
-from plugins_builtin.mcp.definitions import NAME, Definition, definitions, project_file, usable, user_file, write
+from plugins_builtin.mcp.connection import Connection, sdk
+from plugins_builtin.mcp.definitions import (
+    NAME,
+    Definition,
+    definitions,
+    hindrance,
+    none_there,
+    project_file,
+    usable,
+    user_file,
+    write,
+)
 
 _PROJECT = click.option("--project", is_flag=True, help="In the project's .mcp.json, for everybody who works on it.")
 
@@ -41,22 +48,14 @@ def list_(output: str = "plain") -> None:
     root = Path.cwd()
     found = definitions(root)
     for each in found:
-        state = _state(each, root)
+        state = hindrance(each, root) or "usable"
         if output == "jsonl":
             values = {"name": each.name, "file": str(each.file), "runs": each.shown, "state": state}
             click.echo(json.dumps({"type": "mcp_server"} | values))
         else:
             click.echo(sanitize(f"{each.name}: {state}: {each.shown} ({each.file})".replace("\n", " ⏎ ")))
     if not found and output == "plain":
-        click.echo(f"no MCP servers: they stand in {user_file()} and {project_file(root)}")
-
-
-def _state(definition: Definition, root: Path) -> str:
-    if definition.fault:
-        return f"cannot be used: {definition.fault}"
-    if definition.top is not None and not Trust(root).has(definition.runnable(root)):
-        return "not trusted (agentic trust)"
-    return "usable"
+        click.echo(none_there(root))
 
 
 @mcp.command(context_settings={"ignore_unknown_options": True})
@@ -149,7 +148,7 @@ def _chosen(root: Path, names: Sequence[str]) -> list[Definition]:
         if name not in every:
             raise ConfigError(f"there is no MCP server {name!r}", f"the servers are {', '.join(every) or 'none'}")
         if name not in found:
-            raise ConfigError(f"the MCP server {name} is {_state(every[name], root)}")
+            raise ConfigError(f"the MCP server {name} is {hindrance(every[name], root)}")
     chosen = [found[name] for name in names] if names else list(found.values())
     if not chosen:
         raise ConfigError("there is no MCP server that could be used", "`agentic mcp list` shows why")
@@ -169,8 +168,7 @@ def login(name: str) -> None:
 
 
 async def _login(definition: Definition, root: Path, settings: Settings) -> None:
-    _required()
-    http, logins = import_module("plugins_builtin.mcp.http"), import_module("plugins_builtin.mcp.login")
+    http, logins = sdk("plugins_builtin.mcp.http"), sdk("plugins_builtin.mcp.login")
     http.Tokens(definition.url).forget()
     async with logins.Login(click.echo) as login, _connection(definition, root, settings, login) as connection:
         connection.changed = True
@@ -184,12 +182,4 @@ def serve(root: Path, settings: Settings) -> None:
 
     For example: agentic mcp serve --approve edits
     """
-    _required()
-    import_module("plugins_builtin.mcp.serve").serve(root, settings)
-
-
-def _required() -> None:
-    try:
-        import_module("mcp")
-    except ImportError as error:
-        raise ConfigError("the MCP SDK is not installed", pip_install("mcp")) from error
+    sdk("plugins_builtin.mcp.serve").serve(root, settings)

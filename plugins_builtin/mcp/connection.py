@@ -10,7 +10,7 @@ from importlib import import_module
 from pathlib import Path
 from typing import IO, Any
 
-from agentic import AgenticError, ToolError, __version__
+from agentic import AgenticError, ConfigError, ToolError, __version__
 from agentic.children import Children
 from agentic.extras import pip_install
 from agentic.threads import on_daemon_thread
@@ -19,6 +19,8 @@ from plugins_builtin.mcp.manifests import Manifest, keep, kept
 
 PAGES = 100  # of one list: a server that has ever one more is not believed
 CLOSED, TIMED_OUT = -32000, -32001
+logging.getLogger("mcp").addHandler(logging.NullHandler())  # what goes wrong is told in one line
+logging.getLogger("mcp").propagate = False
 MAX_SAID = 500  # characters of what a server wrote to its error output before it died
 
 
@@ -195,14 +197,17 @@ def _end_of(errors: IO[bytes]) -> str:
     return " / ".join(text.splitlines()[-3:])[-MAX_SAID:]
 
 
-async def _imported(module: str) -> Any:
-    """The SDK takes most of a second: meanwhile the loop goes on. Raises ToolError where it is not installed."""
-    logging.getLogger("mcp").addHandler(logging.NullHandler())  # what goes wrong is told in one line
-    logging.getLogger("mcp").propagate = False
+def sdk(module: str) -> Any:
+    """One of our modules that import the SDK. Raises ConfigError where that is not installed."""
     try:
-        return await on_daemon_thread(lambda: import_module(module))
+        return import_module(module)
     except ImportError as error:
-        raise ToolError("the MCP SDK is not installed", pip_install("mcp")) from error
+        raise ConfigError("the MCP SDK is not installed", pip_install("mcp")) from error
+
+
+async def _imported(module: str) -> Any:
+    """The SDK takes most of a second: meanwhile the loop goes on. Raises ConfigError."""
+    return await on_daemon_thread(lambda: sdk(module))
 
 
 async def _every(list_some: Callable[..., Awaitable[Any]], field: str) -> list[Any]:

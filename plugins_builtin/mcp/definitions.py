@@ -80,10 +80,9 @@ def project_file(root: Path) -> Path:
     return project_top(root.resolve()) / PROJECT[0]
 
 
-def any_files(root: Path) -> bool:
-    """Whether there is any file that could name a server."""
-    top = project_top(root.resolve())
-    return user_file().is_file() or any((top / name).is_file() for name in PROJECT)
+def none_there(root: Path) -> str:
+    """What is said where no server is named."""
+    return f"no MCP servers: they stand in {user_file()} and {project_file(root)}; `agentic mcp add` adds one"
 
 
 def definitions(root: Path) -> list[Definition]:
@@ -98,10 +97,18 @@ def definitions(root: Path) -> list[Definition]:
 
 def usable(root: Path, more: str = "") -> list[Definition]:
     """Those that may be started now; `more` are further ones of the user's, as JSON."""
-    trust = Trust(root)
     own = _of_text(more, Path("plugin.mcp.servers")) if more else []
     others = [each for each in definitions(root) if each.name not in {one.name for one in own}]
-    return [each for each in (*own, *others) if not each.fault and (each.top is None or trust.has(each.runnable(root)))]
+    return [each for each in (*own, *others) if not hindrance(each, root)]
+
+
+def hindrance(definition: Definition, root: Path) -> str:
+    """Why it may not be started, "" where it may."""
+    if definition.fault:
+        return f"cannot be used: {definition.fault}"
+    if definition.top is not None and not Trust(root).has(definition.runnable(root)):
+        return "not trusted: `agentic trust`"
+    return ""
 
 
 def runnables(root: Path) -> list[Runnable]:
@@ -120,19 +127,18 @@ def _read(path: Path, top: Path | None) -> Iterator[Definition]:
 
 def _of_text(text: str | bytes, path: Path, top: Path | None = None) -> list[Definition]:
     """Raises ConfigError."""
-    return [_definition(str(name), given, path, top) for name, given in _servers(text, path).items()]
+    return [_definition(str(name), given, path, top) for name, given in _content(text, path)["mcpServers"].items()]
 
 
-def _servers(text: str | bytes, path: Path) -> dict[str, Any]:
-    """Raises ConfigError."""
+def _content(text: str | bytes, path: Path) -> dict[str, Any]:
+    """With a table of servers in it, which may be empty. Raises ConfigError."""
     try:
         content = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise ConfigError(f"{path} cannot be read: {error}", "it has to be JSON") from error
-    servers = content.get("mcpServers", {}) if isinstance(content, dict) else None
-    if not isinstance(servers, dict):
+    if not isinstance(content, dict) or not isinstance(content.setdefault("mcpServers", {}), dict):
         raise ConfigError(f'{path}: "mcpServers" is no table')
-    return servers
+    return content
 
 
 def _definition(name: str, given: Any, path: Path, top: Path | None) -> Definition:
@@ -172,12 +178,10 @@ def _table(value: Any) -> bool:
 def write(path: Path, name: str, server: Mapping[str, Any] | None) -> None:
     """Adds a server to a file, or with None takes it out; the rest stays as it was. Raises ConfigError."""
     try:
-        content = json.loads(read_regular(path, MAX_BYTES)) if path.exists() else {}
-    except (OSError, ValueError, RecursionError) as error:
-        raise ConfigError(f"{path} cannot be read: {error}", "it has to be JSON") from error
-    servers = content.setdefault("mcpServers", {}) if isinstance(content, dict) else None
-    if not isinstance(servers, dict):
-        raise ConfigError(f'{path}: "mcpServers" is no table')
+        content = _content(read_regular(path, MAX_BYTES) if path.exists() else b"{}", path)
+    except OSError as error:
+        raise ConfigError(f"{path} cannot be read: {error}") from error
+    servers = content["mcpServers"]
     if server is None and name not in servers:
         raise ConfigError(f"{path} names no server {name!r}", "`agentic mcp list` shows where each stands")
     servers.pop(name, None)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
@@ -12,7 +13,7 @@ from agentic.children import Children
 from agentic.events import Warned
 from agentic.hooks.tools import PROGRESS
 from plugins_builtin.mcp.connection import Connection
-from plugins_builtin.mcp.definitions import any_files, usable
+from plugins_builtin.mcp.definitions import usable
 
 OPEN: "WeakValueDictionary[Path, Servers]" = WeakValueDictionary()
 """Those of this process by their folders: a chat's commands ask the servers that its session has."""
@@ -26,7 +27,7 @@ class Servers:
         self._setup = setup
         self._children = Children()
         options = setup.options
-        found = usable(setup.root, options.servers) if options.servers or any_files(setup.root) else []
+        found = usable(setup.root, options.servers)
         self.connections = {each.name: Connection(each, setup.root, self._children, options.start_seconds) for each in found}
         self._seconds: float = options.timeout_seconds
         OPEN[setup.root.resolve()] = self
@@ -84,8 +85,9 @@ class McpTool:
             ),
             self._name,
         )
-        if self._connection.changed:
-            await self._connection.offered()
+        with suppress(AgenticError):  # the call was done all the same
+            if self._connection.changed:
+                await self._connection.offered()
         return ToolOutput(told(result.content, result.structured_content), failed=bool(result.is_error))
 
 

@@ -3,23 +3,27 @@
 from collections.abc import Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentic import Addition, ChatCommand, RunnableFinder, Setup, ToolCall, ToolOutput, ToolSpec, Verdict, Workspace, hookimpl
 from agentic.events import ApprovalAsked, Event, SubAgentFinished
 from agentic.hooks.chat import Chat
 from agentic.trust import Runnable
 
+if TYPE_CHECKING:
+    from plugins_builtin.shell_hooks.files import Hook
+    from plugins_builtin.shell_hooks.running import Answer
+
 agentic_hook_seconds = 700.0  # the commands' own timeouts are shorter
 SESSION: ContextVar[str] = ContextVar("session", default="")
 _begun: set[str] = set()  # sessions whose SessionStart hooks ran in this process
 
 
-def _hooks(root: Path, event: str, subjects: Sequence[str] = ()) -> Any:
-    """The hooks that may run, with what runs them; None where there are none: nothing is imported then."""
-    from plugins_builtin.shell_hooks.files import any_files, hooks_for
+def _hooks(root: Path, event: str, subjects: Sequence[str] = ()) -> "Sequence[Hook]":
+    """Those that may run; what runs them is imported where there are any."""
+    from plugins_builtin.shell_hooks.files import hooks_for
 
-    return hooks_for(root, event, subjects) if any_files(root) else None
+    return hooks_for(root, event, subjects)
 
 
 @hookimpl
@@ -73,8 +77,7 @@ async def agentic_after_tool(
         "tool_use_id": call.id,
         "tool_response": {"output": output.text, "success": not output.failed, "exit_code": output.exit_code},
     }
-    told: ToolOutput | None = (await _ran(setup, "PostToolUse", hooks, given)).told_with(output)
-    return told
+    return (await _ran(setup, "PostToolUse", hooks, given)).told_with(output)
 
 
 @hookimpl
@@ -98,7 +101,7 @@ async def agentic_on_event(event: Event, setup: Setup) -> None:
         await _ran(setup, name, hooks, given)
 
 
-async def _ran(setup: Setup, event: str, hooks: Any, given: Mapping[str, Any]) -> Any:
+async def _ran(setup: Setup, event: str, hooks: "Sequence[Hook]", given: Mapping[str, Any]) -> "Answer":
     from plugins_builtin.shell_hooks.running import run_all
 
     common = {"session_id": SESSION.get(), "transcript_path": "", "cwd": str(setup.root), "hook_event_name": event}
@@ -107,9 +110,9 @@ async def _ran(setup: Setup, event: str, hooks: Any, given: Mapping[str, Any]) -
 
 
 def _found(root: Path) -> Sequence[Runnable]:
-    from plugins_builtin.shell_hooks.files import any_files, runnables
+    from plugins_builtin.shell_hooks.files import runnables
 
-    return runnables(root) if any_files(root) else ()
+    return runnables(root)
 
 
 @hookimpl

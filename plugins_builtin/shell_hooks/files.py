@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,22 +61,10 @@ class Hook:
         return Runnable("hook", f"{self.event} {self.matcher}".strip(), str(self.file.relative_to(top)), self.command, digest)
 
 
-def any_files(root: Path) -> bool:
-    """Whether there is any file that could hold hooks."""
-    return any(path.is_file() for path, _ in _places(root))
-
-
 def hooks_for(root: Path, event: str, subjects: Sequence[str]) -> list[Hook]:
     """Those that may run now."""
-    trust, top = Trust(root), project_top(root.resolve())
-    return [
-        hook
-        for hook in _all(root)
-        if hook.event == event
-        and not hook.fault
-        and hook.matches(subjects)
-        and (not hook.is_projects or trust.has(hook.runnable(root, top)))
-    ]
+    why_not = _hindrances(root)
+    return [hook for hook in _all(root) if hook.event == event and hook.matches(subjects) and not why_not(hook)]
 
 
 def runnables(root: Path) -> list[Runnable]:
@@ -87,15 +75,26 @@ def runnables(root: Path) -> list[Runnable]:
 
 def listed(root: Path) -> str:
     """For the user."""
-    trust, top = Trust(root), project_top(root.resolve())
+    why_not, top = _hindrances(root), project_top(root.resolve())
     lines = []
     for hook in _all(root):
-        untrusted = hook.is_projects and not hook.fault and not trust.has(hook.runnable(root, top))
-        why = hook.fault or ("not trusted: `agentic trust`" if untrusted else "")
+        why = why_not(hook)
         file = hook.file.relative_to(top) if hook.is_projects else hook.file
         line = f"{hook.event} {hook.matcher}".strip() + f": {hook.command} ({file})"
         lines.append(f"{line}: not used: {why}" if why else line)
     return "\n".join(lines) or f"no hooks: they stand in {', '.join((*PROJECT[:2], str(_own())))}"
+
+
+def _hindrances(root: Path) -> Callable[[Hook], str]:
+    """Says why a hook is not used, "" where it is."""
+    trust, top = Trust(root), project_top(root.resolve())
+
+    def why_not(hook: Hook) -> str:
+        if hook.fault or not hook.is_projects:
+            return hook.fault
+        return "" if trust.has(hook.runnable(root, top)) else "not trusted: `agentic trust`"
+
+    return why_not
 
 
 def _own() -> Path:

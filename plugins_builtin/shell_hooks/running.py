@@ -3,13 +3,12 @@
 import asyncio
 import json
 import os
-import signal
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
 from agentic import Setup, ToolOutput
+from agentic.children.once import outputs_of
 from agentic.events import Warned
 from agentic.files import project_top
 from agentic.hooks.events import Decision
@@ -60,33 +59,19 @@ async def run_all(setup: Setup, hooks: Sequence[Hook], given: Mapping[str, Any])
 
 async def _run(setup: Setup, hook: Hook, given: Mapping[str, Any]) -> Answer:
     top = str(project_top(setup.root.resolve()))
+    env = {**os.environ, **dict.fromkeys(PROJECT_VARIABLES, top)}
     try:
-        process = await asyncio.create_subprocess_exec(
-            *("/bin/sh", "-c", hook.command),
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.PIPE,
-            cwd=setup.root,
-            env={**os.environ, **dict.fromkeys(PROJECT_VARIABLES, top)},
-            start_new_session=True,
-        )
-    except OSError as error:
-        return await _failed(setup, hook, str(error))
-    try:
-        async with asyncio.timeout(hook.seconds):
-            out, errors = await process.communicate(json.dumps(given).encode())
+        command = ("/bin/sh", "-c", hook.command)
+        code, out, errors = await outputs_of(command, json.dumps(given).encode(), setup.root, env, hook.seconds)
     except TimeoutError:
         return await _failed(setup, hook, f"it took longer than {hook.seconds:g} s")
-    except (ConnectionError, OSError) as error:  # it did not read what it was given
+    except OSError as error:
         return await _failed(setup, hook, str(error))
-    finally:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
     said = errors[:MAX_OUTPUT].decode("utf-8", "replace").strip()
-    if process.returncode == BLOCKS:
+    if code == BLOCKS:
         return Answer("deny", said or f"the hook {hook.command} says no")
-    if process.returncode:
-        return await _failed(setup, hook, f"exit code {process.returncode}: {said}".removesuffix(": "))
+    if code:
+        return await _failed(setup, hook, f"exit code {code}: {said}".removesuffix(": "))
     return _read(hook, out[:MAX_OUTPUT].decode("utf-8", "replace").strip())
 
 

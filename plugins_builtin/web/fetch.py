@@ -40,7 +40,7 @@ class WebFetch:
         url = str(arguments["url"])
         host = host_of(url)
         for _ in range(MAX_REDIRECTS):
-            status, headers, data = await get(url, self._options)
+            status, headers, data = await get(url, self._options.timeout_seconds, self._options.private, self._options.proxy)
             if status not in (301, 302, 303, 307, 308) or "location" not in headers:
                 break
             url = urljoin(url, headers["location"])
@@ -64,23 +64,26 @@ def host_of(url: str) -> str:
     return host
 
 
-async def get(url: str, options: Any) -> tuple[int, Mapping[str, str], bytes]:
-    """(status, headers, the body), without following where it leads. Raises ToolError."""
+async def get(url: str, seconds: float, private: bool, proxy: str = "") -> tuple[int, Mapping[str, str], bytes]:
+    """(status, headers, the body), without following where it leads. `private` addresses are asked where that is allowed.
+
+    Raises ToolError.
+    """
     import httpx2
 
     target, more, headers = url, {}, {"user-agent": f"agentic/{__version__}", "accept": "text/html, text/*, application/json"}
     parts = urlsplit(url)
     host = host_of(url)
-    if not options.proxy:  # a proxy looks the name up itself
-        address = await _address(host, parts.port or (443 if parts.scheme == "https" else 80), options.private)
+    if not proxy:  # a proxy looks the name up itself
+        address = await _address(host, parts.port or (443 if parts.scheme == "https" else 80), private)
         shown = f"[{address}]" if ":" in address else address
         target = parts._replace(netloc=shown + (f":{parts.port}" if parts.port else "")).geturl()
         more = {"sni_hostname": host}
         headers["host"] = parts.netloc
     try:
         async with (
-            httpx2.AsyncClient(timeout=options.timeout_seconds, trust_env=False, proxy=options.proxy or None) as client,
-            asyncio.timeout(options.timeout_seconds),
+            httpx2.AsyncClient(timeout=seconds, trust_env=False, proxy=proxy or None) as client,
+            asyncio.timeout(seconds),
             client.stream("GET", target, headers=headers, extensions=more) as response,
         ):
             data = b""
@@ -90,7 +93,7 @@ async def get(url: str, options: Any) -> tuple[int, Mapping[str, str], bytes]:
                     raise ToolError(f"it is larger than {MAX_BYTES // 1_000_000} MB")
             return response.status_code, response.headers, data
     except TimeoutError as error:
-        raise ToolError(f"{host} did not answer within {options.timeout_seconds:g} s") from error
+        raise ToolError(f"{host} did not answer within {seconds:g} s") from error
     except (httpx2.HTTPError, httpx2.InvalidURL) as error:
         raise ToolError(f"{url} cannot be read: {str(error) or type(error).__name__}") from error
 

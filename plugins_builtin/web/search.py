@@ -3,7 +3,6 @@
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from types import SimpleNamespace
 from typing import Any
 from urllib.parse import urlencode
 
@@ -28,7 +27,7 @@ class WebSearch:
     def __init__(self, setup: ToolSetup) -> None:
         options = setup.options
         self._url = options.search_url.rstrip("/")
-        self._options = SimpleNamespace(proxy="", private=True, timeout_seconds=options.timeout_seconds)  # it is the user's own
+        self._seconds: float = options.timeout_seconds
         if self._url:
             self.spec = replace(WebSearch.spec, opt_in=False)
 
@@ -37,7 +36,7 @@ class WebSearch:
             raise ToolError("searching the web is switched off here (plugin.web.search_url)")
         query = urlencode({"q": arguments["query"], "format": "json"})
         address = self._url if self._url.endswith("/search") else f"{self._url}/search"
-        status, _, data = await get(f"{address}?{query}", self._options)
+        status, _, data = await get(f"{address}?{query}", self._seconds, private=True)  # it is the user's own
         if status != 200:
             hint = ": it has to allow the format json (search.formats in its settings)" if status == 403 else ""
             raise ToolError(f"{self._url} answers with HTTP {status}{hint}")

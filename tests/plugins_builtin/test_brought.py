@@ -200,6 +200,7 @@ def test_the_main_agent_is_one_by_an_option(agentic: Agentic, server: FakeVLLM, 
 def test_an_agents_role_chooses_its_model(
     agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM, own: Path, home: Path
 ) -> None:
+    second_server.model = "small-model"
     put(home / ".config/agentic/config.toml", f'[llm.roles.small]\nendpoint = "{second_server.url}"\n')
     put(own / ".claude/agents/quick.md", "---\ndescription: Quick.\nmodel: small\n---\nYou are quick.")
     tasks = [{"title": "look at it", "agent": "quick"}]

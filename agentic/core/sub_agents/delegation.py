@@ -7,8 +7,9 @@ from typing import Any
 from agentic.config import Settings
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
+from agentic.core.kinds import kind_named
 from agentic.core.sub_agents.team import Team
-from agentic.errors import PluginError, ToolError
+from agentic.errors import ConfigError, PluginError, ToolError
 from agentic.events import PlanFinished, PlanMade
 from agentic.hooks.fan_out import FanOut
 from agentic.hooks.runner import Runner
@@ -62,8 +63,11 @@ class SubAgents:
         if not self._settings.sub_agents.enabled:
             raise ToolError("sub-agents are switched off here: do it yourself")
         parent, services = self._family
-        if unknown := [each.agent for each in plan.subtasks if each.agent and each.agent not in services.kinds]:
-            raise ToolError(f"there is no agent {unknown[0]!r}; the agents are {', '.join(sorted(services.kinds)) or 'none'}")
+        try:
+            for name in filter(None, (each.agent for each in plan.subtasks)):
+                kind_named(name, services.kinds)
+        except ConfigError as error:
+            raise ToolError(error.with_remedy) from error
         await services.proofs.before_change()
         outcome = await self.carry_out(plan, parent.task)
         parent.tools.work.delegated(outcome)
