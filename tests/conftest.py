@@ -1,4 +1,4 @@
-"""The real command line in a subprocess, with a home of its own."""
+"""The real command line as a process, with a home of its own."""
 
 import json
 import os
@@ -13,6 +13,7 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 from agentic.testing import FakeVLLM
+from agentic.testing.fork_server import ForkServer
 
 # A busy machine is no reason for a red test.
 settings.register_profile("agentic", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -38,6 +39,9 @@ class Done:
 PORTABLE = not hasattr(os, "O_PATH")
 """Whether nothing of Linux's own is here: macOS, or `tests/portable`. No sandbox of ours works then."""
 
+IMPORTED_LATE = ["jsonschema", "platformdirs.unix", "pyflakes.checker", "rich.ansi", "tomlkit", "tree_sitter_bash"]
+"""What commands import when they need it, and what takes long."""
+
 Agentic = Callable[..., Done]
 
 
@@ -48,13 +52,19 @@ def home(tmp_path: Path) -> Path:
     return folder
 
 
-@pytest.fixture
-def env(home: Path) -> dict[str, str]:
-    """An environment with nothing of the user's in it."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("AGENTIC_", "XDG_", "OPENAI_"))}
-    own = {"HOME": str(home), "TERM": "dumb", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"}
+def base_environment() -> dict[str, str]:
+    """An environment with nothing of the user's in it, but for a home."""
+    others = ("AGENTIC_", "XDG_", "OPENAI_", "PYTHON")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others) or name == "PYTHONPATH"}
+    own = {"TERM": "dumb", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"}
     own["AGENTIC_LLM_RETRY_SECONDS"] = "1"  # what fails in most tests fails for good
     return kept | own | ({"AGENTIC_SANDBOX_MODE": "off"} if PORTABLE else {})
+
+
+@pytest.fixture
+def env(home: Path) -> dict[str, str]:
+    """The environment of a command."""
+    return base_environment() | {"HOME": str(home)}
 
 
 @pytest.fixture
@@ -84,9 +94,28 @@ def put(path: Path, content: object, executable: bool = False) -> Path:
     return path
 
 
+@pytest.fixture(scope="session")
+def fork_server() -> Iterator[ForkServer]:
+    """The process that most commands of this worker are forked from. One that is unfit for it fails every test that uses it."""
+    with ForkServer(IMPORTED_LATE, base_environment()) as server:
+        yield server
+
+
 @pytest.fixture
-def agentic(env: dict[str, str], work: Path) -> Agentic:
-    """Runs `agentic ARGUMENTS` in the work folder."""
+def agentic(fork_server: ForkServer, env: dict[str, str], work: Path) -> Agentic:
+    """Runs `agentic ARGUMENTS` in the work folder, as a process that is forked."""
+
+    def run(
+        *arguments: str, stdin: str | None = None, cwd: Path | None = None, more: Mapping[str, str] = {}, seconds: float = 60
+    ) -> Done:
+        return ended(fork_server.run(arguments, cwd=cwd or work, env=env | dict(more), stdin=stdin, timeout=seconds))
+
+    return run
+
+
+@pytest.fixture
+def fresh_agentic(env: dict[str, str], work: Path) -> Agentic:
+    """The same in a fresh interpreter: for what depends on how one starts."""
 
     def run(
         *arguments: str, stdin: str | None = None, cwd: Path | None = None, more: Mapping[str, str] = {}, seconds: float = 60
@@ -101,10 +130,14 @@ def agentic(env: dict[str, str], work: Path) -> Agentic:
             text=True,
             timeout=seconds,
         )
-        assert "Traceback" not in done.stderr, done.stderr
-        return Done(done.returncode, done.stdout, done.stderr)
+        return ended(done)
 
     return run
+
+
+def ended(done: "subprocess.CompletedProcess[str]") -> Done:
+    assert "Traceback" not in done.stderr, done.stderr
+    return Done(done.returncode, done.stdout, done.stderr)
 
 
 @pytest.fixture

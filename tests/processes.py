@@ -11,6 +11,12 @@ def sleepers(seconds: str) -> list[int]:
     return [pid for pid, words in _commands() if words[0] == "sleep" and words[1:] and words[1].startswith(seconds)]
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that it started and that still run."""
+    threads = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for each in threads for child in each.read_text().split()]
+
+
 def _commands() -> list[tuple[int, list[str]]]:
     if PORTABLE:
         listing = subprocess.run(["ps", "-axo", "pid=,stat=,args="], capture_output=True, text=True).stdout

@@ -2,9 +2,8 @@
 
 import asyncio
 import json
-import os
 from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -32,8 +31,8 @@ from agentic.core.sub_agents import SubAgents
 from agentic.core.sub_agents.elsewhere import refuse_unfit, secrets_of
 from agentic.core.toolbox import Toolbox, about_of
 from agentic.core.workflow import Workflow
-from agentic.errors import AgenticError, ModelOutputError, TrustError
-from agentic.events import Event, SandboxReady
+from agentic.errors import ModelOutputError, TrustError
+from agentic.events import Event
 from agentic.folders import cache_folder
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Closes
@@ -218,7 +217,7 @@ async def open_services(
     memory = SessionMemory(session, blackboard)
     tools = runtime.tools(memory, sub_agents.delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
-    background = [asyncio.ensure_future(_announce(sandbox, runtime))]
+    background = []
     watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
     if approver.mode == "all" or approver.can("execute"):
         background.append(asyncio.ensure_future(watcher(workspace).prepare()))
@@ -284,15 +283,6 @@ def runner_of(runtime: Runtime, approver: Approver) -> Runner | None:
     runner: Runner = runtime.host.build("agentic_runners", name, partial(runtime.setup, kind=RunnerSetup, secrets=secrets))
     refuse_unfit(runner, name, runtime.transport.endpoints, approver)
     return runner
-
-
-async def _announce(sandbox: Sandbox, runtime: Runtime) -> None:
-    """Once it is known; what goes wrong is told where a command is to be run."""
-    with suppress(AgenticError):
-        await sandbox.ready()
-        await runtime.events.emit(SandboxReady(name=sandbox.name, gaps=tuple(sandbox.gaps)))
-        if os.geteuid() == 0 and not sandbox.confines:
-            runtime.events.warn("this is root, and nothing holds commands: they can change the whole system")
 
 
 async def _require_sandbox(sandbox: Sandbox) -> None:

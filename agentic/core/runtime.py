@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
@@ -21,7 +22,7 @@ from agentic.core.sandbox import Sandbox
 from agentic.core.service import LlmService
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answered
-from agentic.events import Event
+from agentic.events import Event, SandboxReady
 from agentic.extras import DISTRIBUTION
 from agentic.folders import state_folder
 from agentic.hooks import Provider, Setup
@@ -116,8 +117,17 @@ class Runtime:
         return _every(self.host, self.events, hook, self.setup)
 
     def sandbox(self, safeguards: Safeguards) -> Sandbox:
-        """How the session's commands are started."""
-        return Sandbox(self.settings.sandbox, launchers_of(self.host), partial(self.build, LAUNCHERS), safeguards)
+        """Starts the session's commands; nothing of it runs before the first one."""
+        sandbox = Sandbox(
+            self.settings.sandbox, launchers_of(self.host), partial(self.build, LAUNCHERS), safeguards, self._announce_sandbox
+        )
+        sandbox.conceal()
+        return sandbox
+
+    async def _announce_sandbox(self, sandbox: Sandbox) -> None:
+        await self.events.emit(SandboxReady(name=sandbox.name, gaps=tuple(sandbox.gaps)))
+        if os.geteuid() == 0 and not sandbox.confines:
+            self.events.warn("this is root, and nothing holds commands: they can change the whole system")
 
 
 def safeguards_of(host: Host) -> Safeguards:

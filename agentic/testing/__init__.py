@@ -7,11 +7,13 @@ with FakeVLLM() as server:
 
 from agentic.testing.answers import Answer, Request, answer, error, tool_call
 from agentic.testing.fake_vllm import FakeVLLM
+from agentic.testing.fork_server import ForkServer
 from agentic.testing.in_process import ScriptedLlm, host_with, make_setup, settings_with
 
 __all__ = [
     "Answer",
     "FakeVLLM",
+    "ForkServer",
     "Request",
     "ScriptedLlm",
     "answer",

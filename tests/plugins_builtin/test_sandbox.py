@@ -1,6 +1,7 @@
 """The sandbox, tried for real under each launcher that works here; what commands leave behind; taking back what they did."""
 
 import asyncio
+import os
 import signal
 import subprocess
 import sys
@@ -11,10 +12,11 @@ import pytest
 
 from agentic.core.probes import probe
 from agentic.core.runtime import safeguards_of
+from agentic.core.sandbox import PROBE_SECONDS
 from agentic.plugins import Host
-from agentic.testing import Answer, FakeVLLM, answer, make_setup, tool_call
-from tests.conftest import Agentic, Done
-from tests.processes import sleepers
+from agentic.testing import Answer, FakeVLLM, ForkServer, answer, make_setup, tool_call
+from tests.conftest import Agentic, Done, put
+from tests.processes import children_of, sleepers
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
 # What stays open, and why: docs/security.md.
@@ -125,6 +127,72 @@ def test_the_environment_is_a_list(agentic: Agentic, server: FakeVLLM) -> None:
     )  # fmt: skip
     told = results(server)[0]
     assert "DJANGO_SETTINGS=yes" in told and "SECRET_THING" not in told and "API_KEY" not in told and "PATH=" in told
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the children of a process are read from /proc")
+@pytest.mark.parametrize("mode", ["none", "edits", "all"])
+def test_nothing_is_started_before_a_command_is_wanted(
+    fork_server: ForkServer, server: FakeVLLM, env: dict[str, str], work: Path, mode: str
+) -> None:
+    """Neither the keeper nor a probe, but where nobody looks at commands: something must hold them there."""
+    begun: list[list[int]] = []
+
+    def look(request: object) -> Answer:
+        begun.append(children_of(process.pid))
+        return answer("done") if len(begun) > 1 else answer(tool_calls=tool_call("list_files", {"path": "."}))
+
+    server.otherwise = look
+    words = ["run", "x", "--endpoint", server.url, "-c", "tools.protocol=native", "--approve", mode]
+    with open(os.devnull, "r+") as null:
+        process = fork_server.start(words, cwd=work, env=env, stdin=null.fileno(), stdout=null.fileno(), stderr=null.fileno())
+    assert process.wait(30) == 0
+    assert [bool(pids) for pids in begun] == [mode == "all"] * 2
+
+
+def test_it_is_opened_for_the_first_command_and_announced_once(agentic: Agentic, server: FakeVLLM) -> None:
+    allowed = ("--approve", "edits", "-c", "permissions.allow=run(echo *)", "--no-sandbox")
+    server.script(
+        answer(tool_calls=tool_call("list_files", {"path": "."})), call("echo a"), call("echo b", "call_2"), answer("done")
+    )
+    done = agentic("run", "x", "--endpoint", server.url, "-c", "tools.protocol=native", "--output", "jsonl", *allowed)
+    kinds = [event["type"] for event in done.events if event["type"] in ("tool_call", "sandbox")]
+    assert kinds == ["tool_call", "tool_call", "sandbox", "tool_call"], kinds
+    assert done.code == 0
+
+
+HANGS = """
+from agentic import Launch, Provider, hookimpl
+
+
+class Hangs:
+    confines, gaps = True, ()
+
+    def wrap(self, argv, policy):
+        return Launch(("/bin/sh", "-c", "exec sleep 6791"))
+
+
+@hookimpl
+def agentic_command_launchers():
+    yield Provider("hangs", "starts nothing", lambda setup: Hangs())
+"""
+
+
+def test_an_opening_that_hangs_is_not_waited_for_at_the_end(
+    fork_server: ForkServer, server: FakeVLLM, env: dict[str, str], home: Path, work: Path
+) -> None:
+    put(home / ".config" / "agentic" / "plugins" / "hangs.py", HANGS)
+    server.script(call("echo a"), answer("done"))
+    words = ["run", "x", "--endpoint", server.url, *NATIVE[:-2], "--approve", "edits", "-c", "sandbox.launcher=hangs"]
+    words += ["-c", "permissions.allow=run(echo *)"]
+    with open(os.devnull, "r+") as null:
+        process = fork_server.start(words, cwd=work, env=env, stdin=null.fileno(), stdout=null.fileno(), stderr=null.fileno())
+    end = time.monotonic() + 20
+    while not sleepers("6791"):
+        assert process.poll() is None and time.monotonic() < end
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(PROBE_SECONDS - 2) == 130
+    assert not sleepers("6791")
 
 
 LEFT = "env -i setsid sleep 6789 & setsid sleep 6789 & (sleep 6789 &) ; echo begun"

@@ -1,0 +1,154 @@
+"""The fork server: its processes are what fresh ones are, and it refuses where they would not be."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing.fork_server import ForkServer, UnfitServerError
+from tests.conftest import Agentic, base_environment
+
+ROOT = Path(__file__).parents[2]
+COMMANDS = [
+    ("--version",),
+    ("--help",),
+    ("nonsense",),
+    ("ask", "hi"),
+    ("ask", "hi", "--output", "nonsense"),
+    ("config", "show"),
+    ("permissions", "test", "rm -rf /"),
+    ("sessions", "list"),
+    ("run", "write a file", "--approve", "edits", "-c", "tools.protocol=native"),
+    ("run", "-C", "nowhere", "x"),
+]
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_a_fork_says_and_does_what_a_fresh_process_does(
+    agentic: Agentic, fresh_agentic: Agentic, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    seen = []
+    for number, run in enumerate((agentic, fresh_agentic)):
+        own = {name: tmp_path / str(number) / name for name in ("home", "folder")}
+        for folder in own.values():
+            folder.mkdir(parents=True)
+        with FakeVLLM() as server:
+            server.script(answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "x"})), answer("done"))
+            options = ("--endpoint", server.url) if words[0] in ("ask", "run") else ()
+            done = run(*words, *options, cwd=own["folder"], more={"HOME": str(own["home"])})
+            said = [text.replace(str(server.port), "PORT") for text in (done.out, done.err)]
+            told = [request.json["messages"] for request in server.chats]
+        left = sorted(str(path.relative_to(own["folder"])) for path in own["folder"].rglob("*"))
+        said = [text.replace(str(tmp_path / str(number)), "HERE") for text in said]
+        seen.append((done.code, *said, left, json.dumps(told)))
+    assert seen[0] == seen[1]
+
+
+def test_standard_input_folder_and_environment_are_the_commands_own(agentic: Agentic, server: FakeVLLM, tmp_path: Path) -> None:
+    server.otherwise = lambda request: answer(request.json["messages"][-1]["content"])
+    assert agentic("ask", "-", "--endpoint", server.url, stdin="안녕\r\n").out.strip().endswith("안녕")
+    shown = agentic("config", "show", more={"AGENTIC_LLM_MODEL": "mine"}).out
+    assert 'llm.model = "mine"  # environment' in shown
+    assert "mine" not in agentic("config", "show").out
+    (tmp_path / "agentic.toml").write_text('[llm]\nmodel = "of the folder"\n')
+    assert "of the folder" in agentic("config", "show", cwd=tmp_path).out
+
+
+def test_a_signal_ends_it_as_it_ends_a_fresh_one(
+    fork_server: ForkServer, server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)):
+        server.script(answer("words", fault="stall", fault_after=2))
+        with open(os.devnull, "r+") as null:
+            words = ["ask", "hi", "--endpoint", server.url]
+            process = fork_server.start(words, cwd=work, env=env, stdin=null.fileno(), stdout=null.fileno(), stderr=null.fileno())
+        assert process.poll() is None
+        assert server.wait_for(lambda: server.running == 1)
+        process.send_signal(number)
+        assert process.wait(20) == process.returncode == code
+        assert server.wait_for(lambda: server.running == 0)
+
+
+def test_one_that_takes_too_long_is_killed(fork_server: ForkServer, server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.otherwise = lambda request: Answer([], fault="stall", fault_after=-1)
+    with pytest.raises(subprocess.TimeoutExpired):
+        fork_server.run(["ask", "hi", "--endpoint", server.url], cwd=work, env=env, timeout=1)
+    assert server.wait_for(lambda: server.running == 0)
+
+
+def test_what_an_interpreter_reads_at_its_start_needs_a_fresh_one(agentic: Agentic) -> None:
+    for more in ({"LC_ALL": "C"}, {"PYTHONUTF8": "0"}):
+        with pytest.raises(ValueError, match="needs a fresh one"):
+            agentic("--version", more=more)
+
+
+@pytest.fixture
+def modules(tmp_path: Path) -> Iterator[Path]:
+    """A folder of modules that the fork server of the test can import."""
+    folder = tmp_path / "modules"
+    folder.mkdir()
+    yield folder
+
+
+def refusal(folder: Path, name: str) -> str:
+    """Why there is no server that has imported the module."""
+    with pytest.raises(UnfitServerError) as caught:
+        ForkServer([name], base_environment() | {"PYTHONPATH": str(folder)})
+    return str(caught.value)
+
+
+def test_a_thread_of_the_parent_is_refused(modules: Path) -> None:
+    (modules / "threaded.py").write_text(
+        "import threading\nthreading.Thread(target=threading.Event().wait, name='mine', daemon=True).start()\n"
+    )
+    assert "has 2 threads (MainThread, mine)" in refusal(modules, "threaded")
+
+
+def test_a_cache_that_an_import_filled_is_refused(modules: Path) -> None:
+    (modules / "caching.py").write_text("from agentic.core.rules import _expression\n_expression('a*', '')\n")
+    assert "remembers what agentic.core.rules._expression gave" in refusal(modules, "caching")
+
+
+def test_a_parent_that_becomes_unfit_fails_every_test_from_then_on(modules: Path) -> None:
+    (modules / "late.py").write_text(
+        "import os, threading\n\n\ndef start():\n    threading.Thread(target=threading.Event().wait, daemon=True).start()\n\n\n"
+        "os.register_at_fork(after_in_parent=start)\n"
+    )
+    with ForkServer(["late"], base_environment() | {"PYTHONPATH": str(modules)}) as server:
+        assert server.run(["--version"], cwd=modules, env=base_environment()).returncode == 0
+        for _ in range(2):
+            with pytest.raises(UnfitServerError, match="has 2 threads"):
+                server.run(["--version"], cwd=modules, env=base_environment())
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "1")], ids=["alone", "in a worker"])
+def test_an_unfit_parent_fails_every_test_that_uses_it(modules: Path, workers: tuple[str, ...]) -> None:
+    (modules / "threaded.py").write_text("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n")
+    (modules / "conftest.py").write_text(
+        "import tests.conftest\ntests.conftest.IMPORTED_LATE.append('threaded')\n"
+        "from tests.conftest import agentic, env, fork_server, home, work\n"
+    )
+    (modules / "test_it.py").write_text("".join(f"def test_{n}(agentic):\n    agentic('--version')\n\n\n" for n in "ab"))
+    words = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--rootdir", str(modules), *workers, str(modules)]
+    env = os.environ | {"PYTHONPATH": f"{modules}{os.pathsep}{ROOT}"}
+    done = subprocess.run(words, cwd=modules, env=env, capture_output=True, text=True)
+    assert done.returncode == 1 and "2 errors" in done.stdout, done.stdout
+    assert "the fork server has 2 threads" in done.stdout
+
+
+def test_nothing_is_left_of_a_server(tmp_path: Path) -> None:
+    with ForkServer(env=base_environment()) as server:
+        pid = server.pid
+        assert server.run(["--version"], cwd=tmp_path, env=base_environment()).returncode == 0
+    end = time.monotonic() + 10
+    while os.path.exists(f"/proc/{pid}") and time.monotonic() < end:
+        time.sleep(0.01)
+    with pytest.raises(ProcessLookupError):
+        os.kill(pid, 0)
