@@ -24,7 +24,7 @@ from agentic.core.questions import Ask, Reply
 from agentic.core.questions import Question as Question
 from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, find_servers, launchers_of, open_runtime, safeguards_of
 from agentic.core.runtime import Screen as Screen
-from agentic.core.sandbox import Sandbox, unannounced
+from agentic.core.sandbox import Sandbox
 from agentic.errors import AgenticError
 from agentic.events import Event, RunFinished, RunStarted
 from agentic.folders import cache_folder, state_folder
@@ -111,7 +111,7 @@ async def sandbox_status(settings: Settings, root: Path) -> Sandbox:
     """What holds commands here, opened and closed again. Raises ConfigError where one is required and none works."""
     host = host_of(settings)
     make = partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, root))
-    sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host), unannounced)
+    sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host))
     try:
         await sandbox.ready()
     finally:

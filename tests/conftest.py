@@ -1,7 +1,6 @@
 """The real command line as a process, with a home of its own."""
 
 import json
-import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -12,8 +11,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
-from agentic.testing import FakeVLLM
-from agentic.testing.fork_server import ForkServer
+from agentic.testing import FakeVLLM, ForkServer
+from tests import forks
+from tests.forks import PORTABLE as PORTABLE
+from tests.forks import base_environment
 
 # A busy machine is no reason for a red test.
 settings.register_profile("agentic", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -36,12 +37,6 @@ class Done:
         return [event for event in self.events if event["type"] == kind]
 
 
-PORTABLE = not hasattr(os, "O_PATH")
-"""Whether nothing of Linux's own is here: macOS, or `tests/portable`. No sandbox of ours works then."""
-
-IMPORTED_LATE = ["jsonschema", "platformdirs.unix", "pyflakes.checker", "rich.ansi", "tomlkit", "tree_sitter_bash"]
-"""What commands import when they need it, and what takes long."""
-
 Agentic = Callable[..., Done]
 
 
@@ -50,15 +45,6 @@ def home(tmp_path: Path) -> Path:
     folder = tmp_path / "home"
     folder.mkdir()
     return folder
-
-
-def base_environment() -> dict[str, str]:
-    """An environment with nothing of the user's in it, but for a home."""
-    others = ("AGENTIC_", "XDG_", "OPENAI_", "PYTHON")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(others) or name == "PYTHONPATH"}
-    own = {"TERM": "dumb", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"}
-    own["AGENTIC_LLM_RETRY_SECONDS"] = "1"  # what fails in most tests fails for good
-    return kept | own | ({"AGENTIC_SANDBOX_MODE": "off"} if PORTABLE else {})
 
 
 @pytest.fixture
@@ -97,8 +83,8 @@ def put(path: Path, content: object, executable: bool = False) -> Path:
 @pytest.fixture(scope="session")
 def fork_server() -> Iterator[ForkServer]:
     """The process that most commands of this worker are forked from. One that is unfit for it fails every test that uses it."""
-    with ForkServer(IMPORTED_LATE, base_environment()) as server:
-        yield server
+    yield forks.server()
+    forks.end()
 
 
 @pytest.fixture

@@ -16,13 +16,18 @@ from pathlib import Path
 
 import pyte
 
+from agentic.testing.fork_server import ForkedProcess
+from tests import forks
+
 ROWS, COLUMNS = 24, 60
 GIVEN = {"COLORFGBG": "15;0"}
 TERM = {"TERM": "xterm-256color"}
 
 
 class Terminal:
-    """`agentic` on a pseudo-terminal."""
+    """`agentic` on a pseudo-terminal: a chat in a fresh process, anything else in a forked one."""
+
+    process: "subprocess.Popen[bytes] | ForkedProcess"
 
     def __init__(self, arguments: list[str], env: dict[str, str], cwd: Path, columns: int = COLUMNS) -> None:
         self.columns = columns
@@ -34,9 +39,22 @@ class Terminal:
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, columns, 0, 0))
         self.before = termios.tcgetattr(slave)
         self.slave = slave
-        self.process = subprocess.Popen(
+        kind = {name: value for name, value in env.items() if name == "TERM" and value != "dumb"}
+        own = GIVEN | env | TERM | {"COLUMNS": "80"} | kind
+        is_chat = not arguments or arguments[0].startswith("-") or arguments[0] == "chat"
+        self.process = self._fresh(arguments, own, cwd) if is_chat else self._forked(arguments, own, cwd)
+
+    def _forked(self, arguments: list[str], env: dict[str, str], cwd: Path) -> "subprocess.Popen[bytes] | ForkedProcess":
+        slave = self.slave
+        try:
+            return forks.server().start(arguments, cwd=cwd, env=env, stdin=slave, stdout=slave, stderr=slave, terminal=True)
+        except ValueError:  # what only a fresh interpreter takes up
+            return self._fresh(arguments, env, cwd)
+
+    def _fresh(self, arguments: list[str], env: dict[str, str], cwd: Path) -> "subprocess.Popen[bytes]":
+        return subprocess.Popen(
             [sys.executable, "-m", "agentic", *arguments],
-            cwd=cwd, env=GIVEN | env | TERM | {"COLUMNS": "80"} | {name: value for name, value in env.items() if name == "TERM" and value != "dumb"}, stdin=slave, stdout=slave, stderr=slave, start_new_session=True,
+            cwd=cwd, env=env, stdin=self.slave, stdout=self.slave, stderr=self.slave, start_new_session=True,
             preexec_fn=self._as_a_shell_does,
         )  # fmt: skip
 
@@ -60,7 +78,7 @@ class Terminal:
             data = os.read(self.master, 65536)
             self.raw += data
             self._stream.feed(data)
-        return int(self.process.returncode)
+        return int(self.process.returncode or 0)
 
     def type(self, text: str) -> None:
         os.write(self.master, text.encode())

@@ -17,7 +17,7 @@ from typing import Any
 
 from agentic.config import schema
 from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import Sandbox, unannounced
+from agentic.core.sandbox import Sandbox
 from agentic.hooks.launcher import CommandLauncher
 from agentic.hooks.safeguards import Safeguard
 
@@ -39,7 +39,7 @@ async def probe(name: str, launcher: CommandLauncher, safeguards: Safeguards) ->
     """Every way out, tried under this launcher; nothing at all where nothing can be run under it. Raises AgenticError."""
     with _outside() as (given, hidden, work), _environment(given["canary"]):
         known = [Safeguard("hidden", str(hidden)), *safeguards.records]
-        sandbox = Sandbox(schema.Sandbox(launcher=name), (), lambda wanted: launcher, Safeguards(known), unannounced)
+        sandbox = Sandbox(schema.Sandbox(launcher=name), (), lambda wanted: launcher, Safeguards(known))
         sandbox.conceal()
         try:
             await sandbox.ready()

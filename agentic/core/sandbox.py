@@ -52,6 +52,10 @@ class Unconfined:
         return Launch(tuple(argv))
 
 
+async def _unannounced(sandbox: "Sandbox") -> None:
+    """Tells nobody."""
+
+
 class Sandbox:
     """Opened once, for the first command; `name` is the launcher that holds commands, "" for none, `gaps` what it leaves open.
 
@@ -65,7 +69,7 @@ class Sandbox:
         automatic: Sequence[str],
         build: Callable[[str], CommandLauncher],
         safeguards: Safeguards,
-        announce: Callable[["Sandbox"], Awaitable[None]],
+        announce: Callable[["Sandbox"], Awaitable[None]] = _unannounced,
     ) -> None:
         self._settings = settings
         self._automatic = automatic
@@ -198,10 +202,6 @@ class Sandbox:
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._children.aclose()
         shutil.rmtree(self.temporary, ignore_errors=True)
-
-
-async def unannounced(sandbox: Sandbox) -> None:
-    """Tells nobody that a sandbox is open."""
 
 
 @lru_cache(maxsize=1)

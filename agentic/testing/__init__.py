@@ -9,6 +9,7 @@ from agentic.testing.answers import Answer, Request, answer, error, tool_call
 from agentic.testing.fake_vllm import FakeVLLM
 from agentic.testing.fork_server import ForkServer
 from agentic.testing.in_process import ScriptedLlm, host_with, make_setup, settings_with
+from agentic.testing.runs import run_in_process
 
 __all__ = [
     "Answer",
@@ -20,6 +21,7 @@ __all__ = [
     "error",
     "host_with",
     "make_setup",
+    "run_in_process",
     "settings_with",
     "tool_call",
 ]

@@ -13,7 +13,8 @@ import pytest
 
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.testing.fork_server import ForkServer, UnfitServerError
-from tests.conftest import Agentic, base_environment
+from tests.conftest import Agentic
+from tests.forks import base_environment
 
 ROOT = Path(__file__).parents[2]
 COMMANDS = [
@@ -83,8 +84,9 @@ def test_one_that_takes_too_long_is_killed(fork_server: ForkServer, server: Fake
     assert server.wait_for(lambda: server.running == 0)
 
 
-def test_what_an_interpreter_reads_at_its_start_needs_a_fresh_one(agentic: Agentic) -> None:
-    for more in ({"LC_ALL": "C"}, {"PYTHONUTF8": "0"}):
+def test_what_an_interpreter_reads_at_its_start_needs_a_fresh_one(agentic: Agentic, modules: Path) -> None:
+    (modules / "sitecustomize.py").touch()
+    for more in ({"LC_ALL": "C"}, {"PYTHONUTF8": "0"}, {"PYTHONPATH": str(modules)}):
         with pytest.raises(ValueError, match="needs a fresh one"):
             agentic("--version", more=more)
 
@@ -132,7 +134,7 @@ def test_a_parent_that_becomes_unfit_fails_every_test_from_then_on(modules: Path
 def test_an_unfit_parent_fails_every_test_that_uses_it(modules: Path, workers: tuple[str, ...]) -> None:
     (modules / "threaded.py").write_text("import threading\nthreading.Thread(target=threading.Event().wait, daemon=True).start()\n")
     (modules / "conftest.py").write_text(
-        "import tests.conftest\ntests.conftest.IMPORTED_LATE.append('threaded')\n"
+        "import tests.forks\ntests.forks.IMPORTED_LATE.append('threaded')\n"
         "from tests.conftest import agentic, env, fork_server, home, work\n"
     )
     (modules / "test_it.py").write_text("".join(f"def test_{n}(agentic):\n    agentic('--version')\n\n\n" for n in "ab"))

@@ -41,7 +41,7 @@ MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "hooks": GROUND | {"workspace", "config"},
     "plugins": GROUND | {"workspace", "config", "hooks"},
     "sessions": GROUND | {"workspace"},
-    "testing": GROUND | {"workspace", "config", "hooks", "plugins"},
+    "testing": GROUND | {"workspace", "config", "hooks", "plugins", "api", "cli"},
     "core": _BELOW_CORE,
     "api": _BELOW_CORE | {"core"},
     "commands": GROUND | {"api", "config", "plugins"},

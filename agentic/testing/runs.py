@@ -1,0 +1,63 @@
+"""A whole run in this process: the real host and plugins, a scripted model, a home with nothing in it."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from agentic.api import run_sync
+from agentic.events import Event
+from agentic.testing.answers import Answer, Request, answer
+from agentic.testing.fake_vllm import FakeVLLM
+
+Script = Sequence[Answer | str] | Callable[[Request], Answer]
+_USERS_OWN = ("AGENTIC_", "XDG_")
+
+
+def run_in_process(
+    task: str,
+    script: Script = (),
+    settings: Mapping[str, Any] | None = None,
+    *,
+    root: Path | None = None,
+    home: Path | None = None,
+    server: FakeVLLM | None = None,
+    **options: Any,
+) -> list[Event]:
+    """Does `task` as `agentic run` would, against a model that says `script`; gives all events, the last one `RunFinished`.
+
+    `script` has answers, plain texts among them, or is a function that answers each request; "ok" is said after its end. `settings`
+    are dotted keys over the defaults; the protocol is "native" unless they say otherwise. The run works in `root`, with the user's
+    `home`: each is a folder of its own unless it is given. A `server` of yours shows what it was asked. `options` are those of
+    `agentic.run`: `approve`, `resume`, `schema`, `screen`. Raises what `agentic.run` raises.
+
+    events = run_in_process("write a.txt", [answer(tool_calls=tool_call("write_file", {...})), "done"], {"approval.mode": "edits"})
+    assert [event.name for event in events if isinstance(event, ToolCalled)] == ["write_file"]
+
+    While it runs, `os.environ` is that of a user who has set nothing.
+    """
+    with ExitStack() as stack:
+        server = server or stack.enter_context(FakeVLLM())
+        if callable(script):
+            server.otherwise = script
+        else:
+            server.script(*(answer(each) if isinstance(each, str) else each for each in script))
+        folder, user = (each or Path(stack.enter_context(TemporaryDirectory())) for each in (root, home))
+        stack.enter_context(_environment_of(user))
+        given = {"llm.endpoints": [server.url], "llm.retry_seconds": 1.0, "tools.protocol": "native", **(settings or {})}
+        return list(run_sync(task, root=folder, settings=given, **options))
+
+
+@contextmanager
+def _environment_of(home: Path) -> Iterator[None]:
+    before = dict(os.environ)
+    for name in [name for name in before if name.startswith(_USERS_OWN)]:
+        del os.environ[name]
+    os.environ["HOME"] = str(home)
+    try:
+        yield
+    finally:
+        os.environ.clear()
+        os.environ.update(before)
