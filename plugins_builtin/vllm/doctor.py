@@ -57,13 +57,14 @@ async def _probe_sandbox(settings: Settings, output: str) -> int:
 async def _examine(settings: Settings, output: str) -> int:
     """0: all is well; 1: something is wrong; 3: nobody answers."""
     transport = VllmTransport(settings.llm, settings.section("llm.vllm"))
+    examinations = {endpoint: Examination(transport, endpoint) for endpoint in transport.endpoints}
+    idle = {endpoint: asyncio.ensure_future(each.idle_connections()) for endpoint, each in examinations.items()}
     wrong = answered = 0
     try:
-        for endpoint in transport.endpoints:
+        for endpoint, examination in examinations.items():
             if output == "plain":
                 click.echo(endpoint)
-            examination = Examination(transport, endpoint)
-            async for finding in examination.findings():
+            async for finding in examination.findings(idle[endpoint]):
                 wrong += finding.ok is False
                 answered += finding.name == "reachable" and bool(finding.ok)
                 _show(endpoint, finding, output)
@@ -71,6 +72,8 @@ async def _examine(settings: Settings, output: str) -> int:
                 keep_capabilities(endpoint, examination.can)
         _show("", await _sandbox(settings), output)
     finally:
+        for waiting in idle.values():
+            waiting.cancel()
         await transport.aclose()
     if not answered:
         return 3

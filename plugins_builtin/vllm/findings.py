@@ -80,13 +80,12 @@ class Examination:
         self.can = Capabilities()
         self._short: Reply | None = None
 
-    async def findings(self) -> AsyncIterator[Finding]:
-        """One by one, as they are found. After one that says that nobody answers there are no more."""
+    async def findings(self, idle: Awaitable[Finding]) -> AsyncIterator[Finding]:
+        """Yields them as they are found, at last `idle`, which `idle_connections` gives. Where nobody answers there is but one."""
         first = await self._reachable()
         yield first
         if not first.ok:
             return
-        idle = asyncio.ensure_future(self._idle())
         checks: list[Callable[[], Awaitable[Finding]]] = [
             self._version,
             self._router,
@@ -112,6 +111,18 @@ class Examination:
             except (AgenticError, ValueError, KeyError, TypeError, IndexError) as error:
                 yield Finding(check.__name__.strip("_").replace("_", " "), False, f"could not be found out: {error}")
         yield await idle
+
+    async def idle_connections(self) -> Finding:
+        """Whether a connection without requests stays open; it takes its time, so begin it before the other findings."""
+        try:
+            lives = await self._transport.survives_idle(self._endpoint, IDLE_SECONDS)
+        except AgenticError as error:
+            return Finding("idle connections", False, str(error))
+        if lives:
+            return Finding("idle connections", True, f"live longer than {IDLE_SECONDS:g} s")
+        return Finding(
+            "idle connections", False, "closed after 5 s: every turn opens a new one", "VLLM_HTTP_TIMEOUT_KEEP_ALIVE=300"
+        )
 
     async def _reachable(self) -> Finding:
         started = time.monotonic()
@@ -283,17 +294,6 @@ class Examination:
                 "chunks", False, "they arrive all at once: a proxy holds them back", "proxy_buffering off (nginx), or no proxy"
             )
         return Finding("chunks", True, f"one token each, {len(gaps) / max(sum(gaps), 1e-6):.0f} a second")
-
-    async def _idle(self) -> Finding:
-        try:
-            lives = await self._transport.survives_idle(self._endpoint, IDLE_SECONDS)
-        except AgenticError as error:
-            return Finding("idle connections", False, str(error))
-        if lives:
-            return Finding("idle connections", True, f"live longer than {IDLE_SECONDS:g} s")
-        return Finding(
-            "idle connections", False, "closed after 5 s: every turn opens a new one", "VLLM_HTTP_TIMEOUT_KEEP_ALIVE=300"
-        )
 
     async def _priority(self) -> Finding:
         """An urgent request behind a crowd of long prompts must not be the last to be served."""

@@ -11,33 +11,45 @@ from agentic.cli.scaffold import kinds, write
 from agentic.errors import ConfigError
 from tests.conftest import Agentic
 
+THIRD_PARTY = Path(__file__).parents[1] / "third_party" / "agentic_parrot"
+
+BUILD = "import os, sys\nfrom hatchling.build import build_wheel\nfor folder in sys.argv[1:]:\n    os.chdir(folder)\n    build_wheel('..')\n"
+
 
 @pytest.fixture(scope="module")
-def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a distribution of each kind, and `python`, an environment in which all of them are installed."""
+def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a distribution of each kind."""
     folder = tmp_path_factory.mktemp("doors")
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
-    site = next((folder / "venv" / "lib").glob("python*/site-packages"))
-    (site / "host.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
     for kind in kinds():
         write(folder / kind, kind, f"my-{kind.replace('_', '-')}")
-    install = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target", site]
-    subprocess.run([*install, *(folder / kind for kind in kinds())], check=True, cwd=folder)
     return folder
 
 
-@pytest.mark.parametrize("kind", kinds())
-def test_the_plugin_passes_its_own_test(installed: Path, env: dict[str, str], kind: str) -> None:
-    python = installed / "venv" / "bin" / "python"
-    command = [python, "-m", "pytest", "-q", "-p", "no:cacheprovider", "tests"]
-    done = subprocess.run(command, cwd=installed / kind, env=env, capture_output=True, text=True, timeout=120)
+def install(folder: Path) -> Path:
+    """Builds a wheel of each by the build backend that it names and installs them; gives the Python that has them all."""
+    subprocess.run([sys.executable, "-m", "venv", "--without-pip", folder / "venv"], check=True)
+    site = next((folder / "venv" / "lib").glob("python*/site-packages"))
+    (site / "host.pth").write_text(f"import site; site.addsitedir({sysconfig.get_path('purelib')!r})\n")
+    subprocess.run([sys.executable, "-c", BUILD, *(folder / kind for kind in kinds())], check=True, capture_output=True)
+    command = [sys.executable, "-m", "pip", "install", "--quiet", "--no-deps", "--disable-pip-version-check", "--target", site]
+    subprocess.run([*command, *folder.glob("*.whl")], check=True, cwd=folder)
+    return folder / "venv" / "bin" / "python"
+
+
+def test_each_plugin_passes_its_own_test(written: Path, env: dict[str, str]) -> None:
+    """All beside each other, in one environment: what one does reaches no other's test."""
+    tests = [written / kind / "tests" for kind in kinds()]
+    command = [install(written), "-m", "pytest", "-q", "-rA", "-p", "no:cacheprovider", *tests]
+    done = subprocess.run(command, cwd=written, env=env, capture_output=True, text=True, timeout=300)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert [kind for kind in kinds() if f"/test_agentic_my_{kind}.py::" not in done.stdout] == [], done.stdout
 
 
-def test_they_are_typed(installed: Path, env: dict[str, str]) -> None:
-    modules = sorted(path for kind in kinds() for path in (installed / kind).glob("*.py"))
-    command = [sys.executable, "-m", "mypy", "--strict", *modules]
-    done = subprocess.run(command, cwd=installed, env=env, capture_output=True, text=True)
+def test_they_are_typed(written: Path, env: dict[str, str]) -> None:
+    """And so is the distribution of a third party's."""
+    modules = sorted(path for kind in kinds() for path in (written / kind).glob("*.py"))
+    command = [sys.executable, "-m", "mypy", "--strict", *modules, THIRD_PARTY]
+    done = subprocess.run(command, cwd=written, env=env, capture_output=True, text=True)
     assert done.returncode == 0, done.stdout
 
 

@@ -22,6 +22,7 @@ from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
 from agentic.types import Message, ToolCall
 from tests.agentic.test_sessions import assert_accepted
 from tests.conftest import Agentic, Done
+from tests.launchers import require_launcher
 from tests.terminal import Terminal, terminal
 
 NATIVE = ("-c", "tools.protocol=native", "-c", "complexity.estimator=rules")
@@ -34,7 +35,7 @@ FAST = (
     "-c",
     "llm.progress_timeout=1",
     "-c",
-    "llm.total_timeout=4",
+    "llm.total_timeout=2",
 )
 OVERFLOW = "This model's maximum context length is 4096 tokens. However, your prompt contains at least 4097 input tokens"
 
@@ -121,8 +122,10 @@ def test_f19_names_of_files_and_branches_are_shown_as_text(server: FakeVLLM, env
 
 
 OTHERS: dict[str, tuple[Callable[[FakeVLLM, Path], object], list[str]]] = {
-    "a model's name": (lambda server, work: setattr(server, "model", EVIL), ["doctor", "--endpoint", "URL"]),
-    "a version": (lambda server, work: setattr(server, "version", EVIL), ["doctor", "--endpoint", "URL"]),
+    "a model's name and a version": (
+        lambda server, work: vars(server).update(model=EVIL, version=EVIL),
+        ["doctor", "--endpoint", "URL"],
+    ),
     "an error": (lambda server, work: setattr(server, "otherwise", lambda request: error(400, EVIL)), ["sessions"]),
     "instructions": (
         lambda server, work: (work / "AGENTS.md").write_text(EVIL),
@@ -581,7 +584,7 @@ SANDBOXES = {
     "landlock": ("-c", "sandbox.launcher=landlock"),
     "none": ("--no-sandbox",),
 }
-COMMANDS = {
+WAITING = {
     "an editor": "vim a.txt",
     "an editor of git's": "git init -q; git commit --allow-empty",
     "python -i": "python3 -i",
@@ -590,6 +593,8 @@ COMMANDS = {
     "ssh": "ssh -o ConnectTimeout=30 nosuchhost.invalid",
     "sudo": "sudo true",
     "the terminal": "stty -echo </dev/tty",
+}
+LEAVING = {
     "sleep inf": "sleep inf & echo hi",
     "tee behind": "bash -c 'exec > >(tee f); echo hi'",
     "no outputs": "exec 1>&- 2>&-; sleep 60",
@@ -600,23 +605,32 @@ COMMANDS = {
 }
 
 
+def assert_it_ends_and_the_next_one_works(agentic: Agentic, server: FakeVLLM, command: str, *more: str) -> None:
+    server.script(call("run", "1", command=command, timeout=1), call("run", "2", command="echo next works"), answer("done"))
+    run(agentic, server, "--no-floor", *more, seconds=25)
+    assert len(results(server)) == 2 and results(server)[1] == "next works\n(exit code 0)"
+
+
+@pytest.mark.parametrize("name", WAITING)
+def test_f30_a_command_that_waits_for_a_user_ends_in_its_time(agentic: Agentic, server: FakeVLLM, name: str) -> None:
+    """In the sandbox that this machine has: nothing of it depends on which that is."""
+    assert_it_ends_and_the_next_one_works(agentic, server, WAITING[name])
+
+
 @pytest.mark.parametrize(
     ("name", "sandbox"),
     [
         (name, sandbox)
-        for name in COMMANDS
+        for name in LEAVING
         for sandbox in SANDBOXES
         if (name, sandbox) != ("its parent's parent", "none")  # sometimes the next command is lost with it
     ],
 )
-def test_f30_a_command_ends_in_its_time_and_the_next_one_works(
-    agentic: Agentic, server: FakeVLLM, work: Path, name: str, sandbox: str
-) -> None:
-    server.script(call("run", "1", command=COMMANDS[name], timeout=3), call("run", "2", command="echo next works"), answer("done"))
-    started = time.monotonic()
-    run(agentic, server, "--no-floor", *SANDBOXES[sandbox], seconds=25)
-    assert len(results(server)) == 2 and results(server)[1] == "next works\n(exit code 0)"
-    assert time.monotonic() - started < 20
+def test_f30_a_command_ends_in_its_time_and_the_next_one_works(agentic: Agentic, server: FakeVLLM, name: str, sandbox: str) -> None:
+    """Each sandbox has process namespaces and parents of its own."""
+    if sandbox != "none":
+        require_launcher(sandbox)
+    assert_it_ends_and_the_next_one_works(agentic, server, LEAVING[name], *SANDBOXES[sandbox])
 
 
 @pytest.mark.parametrize("sandbox", ["landlock", "none"])
@@ -850,7 +864,7 @@ def test_f36_links_that_wait_in_the_temporary_folder_are_not_followed(
 
 
 def test_f36_a_clock_beyond_2038_and_files_from_the_future(
-    agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: Path, tmp_path: Path
+    fresh_agentic: Agentic, server: FakeVLLM, work: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "later").mkdir()
     (tmp_path / "later" / "sitecustomize.py").write_text(
@@ -861,8 +875,8 @@ def test_f36_a_clock_beyond_2038_and_files_from_the_future(
     os.utime(work / "a.txt", (5e9, 5e9))
     server.script(call("edit_file", path="a.txt", old="x", new="y"), answer("done"), answer("more"))
     arguments = ("--endpoint", server.url, *JSONL, "--approve", "edits")
-    assert agentic("run", "x", *arguments, more=more).code == 0 and (work / "a.txt").read_text() == "y\n"
-    assert agentic("run", "x", "--continue", *arguments, more=more).code == 0
+    assert fresh_agentic("run", "x", *arguments, more=more).code == 0 and (work / "a.txt").read_text() == "y\n"
+    assert fresh_agentic("run", "x", "--continue", *arguments, more=more).code == 0
 
 
 def test_f36_a_folder_that_goes_away_in_the_middle_is_no_traceback(server: FakeVLLM, env: dict[str, str], work: Path) -> None:

@@ -26,6 +26,7 @@ from plugins_builtin.tools.search import Search
 from tests.agentic.test_rules import EFFECTS, HARMLESS, WAYS, permissions
 from tests.agentic.test_worktrees import LINES, attribute, configure, merged, puts, repository, trap
 from tests.conftest import Agentic, Done
+from tests.launchers import require_launcher
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
 LAUNCHERS = ["bubblewrap", "landlock"]
@@ -46,9 +47,7 @@ def go(agentic: Agentic, server: FakeVLLM, approve: str, each: list[Call], *more
 
 @pytest.fixture(scope="module", params=LAUNCHERS)
 def launcher(request: pytest.FixtureRequest) -> str:
-    line = [sys.executable, "-m", "agentic", "doctor", "--sandbox", "-c", f"sandbox.launcher={request.param}"]
-    if subprocess.run(line, capture_output=True).returncode:
-        pytest.skip(f"{request.param} does not work on this machine")
+    require_launcher(request.param)
     return str(request.param)
 
 
@@ -728,7 +727,7 @@ def _kept(home: Path) -> Iterator[Path]:
 
 
 def test_f17_twenty_secrets_reach_no_child_no_log_and_no_session(
-    agentic: Agentic, server: FakeVLLM, work: Path, home: Path, launcher: str
+    fresh_agentic: Agentic, server: FakeVLLM, work: Path, home: Path, launcher: str
 ) -> None:
     (home / ".ssh").mkdir()
     (home / ".ssh" / "id_x").write_text("CANARY")
@@ -736,7 +735,7 @@ def test_f17_twenty_secrets_reach_no_child_no_log_and_no_session(
     asked: list[Call] = [("run", {"command": LOOK}), ("write_file", {"path": "a.py", "content": "x = 1\n"})]
     assert len(SECRETS) == 20
     more = ("--log", str(home / "log"), "--debug", *under(launcher))
-    done, _ = go(agentic, server, "all", asked, *more, more=SECRETS)
+    done, _ = go(fresh_agentic, server, "all", asked, *more, more=SECRETS)
     assert "CANARY" not in str([chat.json for chat in server.chats]) + done.out + done.err
     assert [path for path in [*_kept(home), *work.iterdir()] if path.is_file() and b"CANARY" in path.read_bytes()] == []
 
@@ -765,6 +764,9 @@ def test_f17_a_pattern_of_names_lets_no_key_pass(agentic: Agentic, server: FakeV
 
 @pytest.mark.parametrize("line", ["cat .env", "grep -r CANARY .", "python3 -c \"print(open('.e' + 'nv').read())\"", "cat a.pem"])
 def test_f17_commands_see_no_file_of_secrets_in_the_folder(agentic: Agentic, server: FakeVLLM, work: Path, line: str) -> None:
+    """Landlock leaves those open that a program finds by itself, as the page says."""
+    if not line.startswith("cat"):
+        require_launcher("bubblewrap")
     for name in (".env", "a.pem"):
         (work / name).write_text("PASSWORD=CANARY\n")
     _, (told,) = go(agentic, server, "all", [("run", {"command": line})])

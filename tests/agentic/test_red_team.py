@@ -16,6 +16,7 @@ from agentic.errors import AgenticError, ToolError
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.workspace import OutsideWorkspace, Workspace
 from tests.conftest import PORTABLE, Agentic, Done
+from tests.launchers import require_launcher
 from tests.processes import sleepers
 from tests.terminal import Terminal, terminal
 
@@ -203,12 +204,17 @@ def test_names_that_are_no_text_can_be_listed_read_searched_and_written(agentic:
 
 
 # H8: secrets.
-@pytest.mark.parametrize("sandbox", [(), ("--no-sandbox",)], ids=["in a sandbox", "without one"])
-def test_no_command_finds_the_key(agentic: Agentic, server: FakeVLLM, work: Path, sandbox: Sequence[str]) -> None:
-    look = "cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c CANARY; env | grep -c CANARY; cat /proc/$PPID/environ | grep -c CANARY"
+@pytest.mark.parametrize(
+    "sandbox", [(), ("-c", "sandbox.launcher=landlock"), ("--no-sandbox",)], ids=["in a sandbox", "under Landlock", "without one"]
+)
+def test_no_command_finds_the_key(fresh_agentic: Agentic, server: FakeVLLM, sandbox: Sequence[str]) -> None:
+    """Not in /proc either, where a fresh process has its own environment."""
+    if "sandbox.launcher=landlock" in sandbox:
+        require_launcher("landlock")
+    look = "cat /proc/*/environ 2>/dev/null | tr '\\0' '\\n' | grep -c CANARY; env | grep -c CANARY; cat /proc/$PPID/environ 2>/dev/null | grep -c CANARY"
     server.script(call("run", command=look), answer("done"))
     secrets = {"AGENTIC_LLM_API_KEY": "CANARY", "GITHUB_TOKEN": "CANARY", "MY_DB_PASSWORD": "CANARY"}
-    done = agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "all", *sandbox, more=secrets)
+    done = fresh_agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "all", *sandbox, more=secrets)
     assert done.code == 0, done.err
     assert results(server)[0].split("\n")[:3] == ["0"] * 3, results(server)
 

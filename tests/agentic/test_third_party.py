@@ -150,13 +150,6 @@ def test_it_estimates_plans_and_fans_out(parrot: Path, env: dict[str, str], work
     assert [event["status"] for event in finished] == ["done", "done"]
 
 
-def test_it_is_typed(env: dict[str, str]) -> None:
-    done = subprocess.run(
-        [sys.executable, "-m", "mypy", "--strict", SOURCE / "agentic_parrot"], env=env, capture_output=True, text=True
-    )
-    assert done.returncode == 0, done.stdout
-
-
 @pytest.mark.parametrize("way", ["safe mode", "disabled"])
 def test_it_can_be_switched_off_without_being_imported(parrot: Path, env: dict[str, str], work: Path, way: str) -> None:
     more = {"AGENTIC_PLUGINS": ""} if way == "safe mode" else {"AGENTIC_PLUGINS_DISABLED": "parrot"}

@@ -1,5 +1,6 @@
 """`agentic doctor` and `agentic serve`, on servers with and without the recommended flags."""
 
+import asyncio
 import json
 import os
 import re
@@ -9,16 +10,20 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import aclosing, contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentic.api import load_settings
 from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
 from agentic.testing.answers import event
+from plugins_builtin.vllm.findings import Examination, Finding
 from plugins_builtin.vllm.memory import Card, placed
+from plugins_builtin.vllm.transport import VllmTransport
 from tests.conftest import Agentic, Done
 
 MISSING_PARSER = '"auto" tool choice requires --enable-auto-tool-choice and --tool-call-parser to be set'
@@ -86,6 +91,25 @@ def many(text: str) -> bytes:
     return b"data: " + json.dumps({"choices": [choice]}).encode() + b"  \n\n"
 
 
+def finding(server: FakeVLLM, name: str) -> Finding:
+    """What an examination finds of one thing; what comes after it is not waited for."""
+    settings = load_settings(Path("/"), {"llm.endpoints": [server.url]})
+
+    async def find() -> Finding:
+        transport = VllmTransport(settings.llm, settings.section("llm.vllm"))
+        idle: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
+        try:
+            async with aclosing(Examination(transport, server.url).findings(idle)) as findings:
+                async for each in findings:
+                    if each.name == name:
+                        return each
+                raise AssertionError(f"nothing is found of {name}")
+        finally:
+            await transport.aclose()
+
+    return asyncio.run(find())
+
+
 def checks(done: Done, url: str) -> dict[str, dict[str, Any]]:
     found = [json.loads(line) for line in done.out.splitlines()]
     return {each["check"]: each for each in found if each["endpoint"] == url}
@@ -119,22 +143,22 @@ def test_two_good_servers_are_green_and_what_they_can_is_used(agentic: Agentic, 
     ("model", "version", "ok"),
     [("openai/gpt-oss-120b", "0.19.1", False), ("openai/gpt-oss-120b", "0.32.0", True), ("qwen3-coder", "0.19.1", None)],
 )
-def test_a_version_that_loses_calls_of_gpt_oss_is_named(agentic: Agentic, model: str, version: str, ok: bool | None) -> None:
+def test_a_version_that_loses_calls_of_gpt_oss_is_named(model: str, version: str, ok: bool | None) -> None:
     with FakeVLLM(model=model) as server:
         server.version, server.otherwise = version, Flags().respond
-        found = checks(agentic("doctor", "--endpoint", server.url, "--output", "jsonl"), server.url)["gpt-oss parsing"]
-    assert found["ok"] is ok
-    assert ("vllm#42454" in found["text"]) == (ok is False)
+        found = finding(server, "gpt-oss parsing")
+    assert found.ok is ok
+    assert ("vllm#42454" in found.text) == (ok is False)
 
 
 @pytest.mark.parametrize(
     ("version", "numbers"),
     [("0.9.2", {22519, 42454}), ("0.10.2", {42454}), ("0.23.0", {46464, 42454}), ("0.24.1", {42454}), ("0.33.0", set())],
 )
-def test_the_known_faults_of_a_version_are_told(agentic: Agentic, version: str, numbers: set[int]) -> None:
+def test_the_known_faults_of_a_version_are_told(version: str, numbers: set[int]) -> None:
     with FakeVLLM(model="gpt-oss-20b") as server:
         server.version, server.otherwise = version, Flags().respond
-        text = checks(agentic("doctor", "--endpoint", server.url, "--output", "jsonl"), server.url)["gpt-oss parsing"]["text"]
+        text = finding(server, "gpt-oss parsing").text
     assert set(map(int, re.findall(r"vllm#(\d+)", text))) == numbers
 
 
@@ -150,19 +174,20 @@ def test_the_known_faults_of_a_version_are_told(agentic: Agentic, version: str, 
         ("/health", {"status": "ok"}, ""),
     ],
 )
-def test_a_router_is_known_by_what_only_it_answers(agentic: Agentic, path: str, page: Any, name: str) -> None:
+def test_a_router_is_known_by_what_only_it_answers(path: str, page: Any, name: str) -> None:
     with FakeVLLM() as server:
         server.pages[path], server.otherwise = page, Flags().respond
-        found = checks(agentic("doctor", "--endpoint", server.url, "--output", "jsonl"), server.url)["router"]
-    assert found["text"].startswith(name or "none that shows") and found["ok"] is (True if name else None)
+        found = finding(server, "router")
+    assert found.text.startswith(name or "none that shows") and found.ok is (True if name else None)
 
 
 def test_each_flag_that_was_left_out_is_named(agentic: Agentic) -> None:
     flags = Flags(tools=False, schema=False, details=False, metrics=False, caching=False, priority=False, interval=10)
     with FakeVLLM(idle_seconds=5.0, missing=["/v1/chat/completions/batch"]) as server:
         server.otherwise = flags.respond
-        done = agentic("doctor", "--endpoint", server.url, "--output", "jsonl")
-        plain = agentic("doctor", "--endpoint", server.url).out
+        with ThreadPoolExecutor() as pool:
+            both = pool.map(lambda output: agentic("doctor", "--endpoint", server.url, "--output", output), ("jsonl", "plain"))
+            done, plain = next(both), next(both).out
         found = checks(done, server.url)
     assert done.code == 1
     remedies = {

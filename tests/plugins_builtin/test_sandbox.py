@@ -16,6 +16,7 @@ from agentic.core.sandbox import PROBE_SECONDS
 from agentic.plugins import Host
 from agentic.testing import Answer, FakeVLLM, ForkServer, answer, make_setup, tool_call
 from tests.conftest import Agentic, Done, put
+from tests.launchers import require_launcher
 from tests.processes import children_of, sleepers
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
@@ -34,19 +35,10 @@ NAMED = {
 }
 
 
-def works(name: str) -> bool:
-    """Whether a launcher holds anything on this machine."""
-    return not subprocess.run(
-        [sys.executable, "-m", "agentic", "doctor", "--sandbox", "-c", f"sandbox.launcher={name}"], capture_output=True
-    ).returncode
-
-
 @pytest.fixture(scope="module", params=["bubblewrap", "landlock"])
 def launcher(request: pytest.FixtureRequest) -> str:
-    name = str(request.param)
-    if not works(name):
-        pytest.skip(f"{name} does not work on this machine")
-    return name
+    require_launcher(request.param)
+    return str(request.param)
 
 
 def call(command: str, call_id: str = "call_1", **more: object) -> Answer:
