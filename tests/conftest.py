@@ -1,6 +1,7 @@
 """The real command line as a process, with a home of its own."""
 
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -136,3 +137,8 @@ def server() -> Iterator[FakeVLLM]:
 def second_server() -> Iterator[FakeVLLM]:
     with FakeVLLM() as fake:
         yield fake
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """`-n auto`: more than there are cores, since half of a test's time is waiting for what is due."""
+    return 2 * (os.cpu_count() or 1)

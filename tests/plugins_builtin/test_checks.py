@@ -234,11 +234,16 @@ def test_examples_in_docstrings(agentic: Agentic, server: FakeVLLM, work: Path) 
     done = run(agentic, server, work, Project({"a.py": old}, "a.py", "", "", ""), old + hint)
     assert (ended(done)[0], len(server.chats)) == ("done", 3)
     assert "`half(4)` must give 2, but it gives 1" in server.chats[2].json["messages"][-1]["content"]
+
+
+def test_an_example_without_an_end_takes_too_long(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     stub = 'def f():\n    """\n    >>> f()\n    1\n    """\n'
-    endless = f"{stub}    while True:\n        pass\n"
-    done = run(agentic, server, work, Project({"b.py": stub}, "b.py", "", "", ""), endless)
-    assert ended(done)[0] == "gave_up"
-    assert "takes too long" in server.chats[-1].json["messages"][-1]["content"]
+    (work / "b.py").write_text(stub)
+    for body in ("while True:\n        pass", "return 1"):
+        write = tool_call("write_file", {"path": "b.py", "content": f"{stub}    {body}\n"})
+        server.script(answer(tool_calls=write), answer("done"))
+    assert ended(agentic("run", "do it", "--endpoint", server.url, *NATIVE)) == ("done", "done")
+    assert "takes too long" in server.chats[2].json["messages"][-1]["content"]
 
 
 PACKAGE = {

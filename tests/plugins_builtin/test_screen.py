@@ -427,16 +427,16 @@ def test_jsonl_of_a_failed_run_ends_with_run_finished(agentic: Agentic, server: 
     "more",
     [{"COLUMNS": "1"}, {"TERM": ""}, {"LANG": "C"}, {"NO_COLOR": "1"}, {"PYTHONIOENCODING": "utf-8"}, {"HOME": "/nonexistent"}],
 )
-def test_odd_surroundings(agentic: Agentic, server: FakeVLLM, more: dict[str, str]) -> None:
+def test_odd_surroundings(fresh_agentic: Agentic, server: FakeVLLM, more: dict[str, str]) -> None:
     server.say("안녕")
-    done = agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
+    done = fresh_agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
     assert done.code == 0
     assert "안녕" in done.out
 
 
-def test_an_output_that_lacks_the_character(agentic: Agentic, server: FakeVLLM) -> None:
+def test_an_output_that_lacks_the_character(fresh_agentic: Agentic, server: FakeVLLM) -> None:
     server.say("안녕")
-    done = agentic("ask", "hi", "--endpoint", server.url, more={"PYTHONIOENCODING": "ascii"})
+    done = fresh_agentic("ask", "hi", "--endpoint", server.url, more={"PYTHONIOENCODING": "ascii"})
     assert (done.code, done.out) == (0, "\\uc548\\ub155\n")
 
 

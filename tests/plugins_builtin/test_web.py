@@ -164,7 +164,9 @@ def test_searching_with_the_users_server(agentic: Agentic, server: FakeVLLM, sit
     assert "answers with HTTP 404" in wrong
 
 
-def test_a_run_touches_no_address_but_the_configured_ones(agentic: Agentic, server: FakeVLLM, work: Path, tmp_path: Path) -> None:
+def test_a_run_touches_no_address_but_the_configured_ones(
+    fresh_agentic: Agentic, server: FakeVLLM, work: Path, tmp_path: Path
+) -> None:
     """Every connection and every look-up of a name, of the process and its Python children, seen by an audit hook."""
     (tmp_path / "watch").mkdir()
     log = tmp_path / "log"
@@ -183,7 +185,7 @@ def test_a_run_touches_no_address_but_the_configured_ones(agentic: Agentic, serv
         answer(tool_calls=tool_call("run", {"command": f"{sys.executable} a.py"}, 0, "2")),
         answer("done"),
     )
-    done = agentic(
+    done = fresh_agentic(
         "run", "change it", "--endpoint", server.url, *NATIVE, "--approve", "all", "--no-sandbox", more={"PYTHONPATH": path}
     )
     assert done.code == 0
