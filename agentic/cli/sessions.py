@@ -120,7 +120,7 @@ def _opened(name: str) -> Session:
 def _take_up_interrupted(name: str) -> None:
     with closing(session_store().read(name)) as session:
         root = _workspace(session).root
-    take_up_interrupted(root, cache_folder(), safeguards_of(host_of(load_settings(root))), session_store())
+    take_up_interrupted(root, cache_folder(), lambda: safeguards_of(host_of(load_settings(root))), session_store())
 
 
 def _workspace(session: Session) -> Workspace:

@@ -3,7 +3,7 @@
 import asyncio
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
@@ -113,14 +113,14 @@ class CommandChanges:
         self._snapshots.close()
 
 
-def take_up_interrupted(root: Path, cache: Path, safeguards: Safeguards, store: SessionStore) -> None:
+def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safeguards], store: SessionStore) -> None:
     """Tells the session whose command was cut off by a kill what has changed since it began, so that it can be taken back.
 
     The user may have changed it since: it counts as changed by others, and is taken back after a question only.
     """
     if not any_interrupted(root, cache):
         return
-    snapshots = Snapshots(root, cache, lambda: _files_of(ProtectedEntries(root, safeguards).look()))
+    snapshots = Snapshots(root, cache, lambda: _files_of(ProtectedEntries(root, safeguards()).look()))
     try:
         if name := snapshots.interrupted():
             with closing(store.open(name)[0]) as session:

@@ -10,7 +10,6 @@ from typing import ClassVar
 from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
 from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run
 from plugins_builtin.checks.python_project import definitions, interpreter, is_test, parsed, texts
-from plugins_builtin.checks.run_examples import examples
 
 MAX_FILES = 20
 _PROGRAM = Path(__file__).parent / "run_examples.py"
@@ -55,6 +54,8 @@ class CallExamples(Doctests):
     check = Check("call examples", "What the docstrings say of calls", authority="hint")
 
     def has_examples(self, text: str) -> bool:
+        from plugins_builtin.checks.run_examples import examples  # which brings doctest, and with it the debugger
+
         return any(True for name, text in _docstrings(text) for _ in examples(text, name))
 
 

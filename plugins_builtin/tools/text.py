@@ -16,22 +16,27 @@ _MARKS = {
 }
 
 
-_EASTERN = re.compile(r"[^\x00-\x7f]+")
-_HANGUL = re.compile(r"[\uac00-\ud7a3\u3000-\u303f\u00b0-\u00b7\uff00-\uff60]+")
-_KANA = re.compile(r"[\u3041-\u30ff]")
-_JAPANESE = re.compile(r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uff60\u2010-\u203b]+")
-_HAN = re.compile(r"[\u4e00-\u9fff\u3000-\u303f\uff00-\uff60\u2010-\u203b]+")
+# Compiled when a text needs them: few files are in an encoding of a region.
+_EASTERN = r"[^\x00-\x7f]+"
+_HANGUL = r"[\uac00-\ud7a3\u3000-\u303f\u00b0-\u00b7\uff00-\uff60]+"
+_KANA = r"[\u3041-\u30ff]"
+_JAPANESE = r"[\u3000-\u30ff\u4e00-\u9fff\uff00-\uff60\u2010-\u203b]+"
+_HAN = r"[\u4e00-\u9fff\u3000-\u303f\uff00-\uff60\u2010-\u203b]+"
 
 
-def _all(pattern: "re.Pattern[str]", runs: list[str]) -> bool:
-    return all(pattern.fullmatch(run) for run in runs)
+def _all(pattern: str, runs: list[str]) -> bool:
+    return all(re.fullmatch(pattern, run) for run in runs)
+
+
+def _has_kana(runs: list[str]) -> bool:
+    return any(re.search(_KANA, run) for run in runs)
 
 
 # What a text has to look like to be taken for one in that encoding; detectors go wrong on texts as short as source files.
 _REGIONAL: dict[str, Callable[[list[str]], bool]] = {
     "cp949": lambda runs: _all(_HANGUL, runs),
-    "euc_jp": lambda runs: _all(_JAPANESE, runs) and any(map(_KANA.search, runs)),
-    "cp932": lambda runs: _all(_JAPANESE, runs) and any(map(_KANA.search, runs)),
+    "euc_jp": lambda runs: _all(_JAPANESE, runs) and _has_kana(runs),
+    "cp932": lambda runs: _all(_JAPANESE, runs) and _has_kana(runs),
     "gb2312": lambda runs: _all(_HAN, runs),
     "big5": lambda runs: _all(_HAN, runs),
 }
@@ -99,7 +104,7 @@ def _regional(data: bytes) -> Text | None:
     """Korean, Japanese and Chinese encodings; two such characters in a row on average, since one may be two accented letters."""
     for encoding, looks_so in _REGIONAL.items():
         found = _exact(data, encoding)
-        runs = _EASTERN.findall(found.text) if found else []
+        runs = re.findall(_EASTERN, found.text) if found else []
         if runs and sum(map(len, runs)) >= 2 * len(runs) and looks_so(runs):
             return found
     return None
