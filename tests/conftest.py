@@ -17,9 +17,22 @@ from tests import forks
 from tests.forks import PORTABLE as PORTABLE
 from tests.forks import base_environment
 
-# A busy machine is no reason for a red test.
-settings.register_profile("agentic", deadline=None, suppress_health_check=[HealthCheck.too_slow])
-settings.load_profile("agentic")
+
+def pytest_configure(config: pytest.Config) -> None:
+    """`-m long` makes sweeps long; a busy machine is no reason for a red test."""
+    if "long" in config.option.markexpr and "not long" not in config.option.markexpr:
+        os.environ["AGENTIC_TEST_LONG"] = "1"
+    from tests.sweeps import EXAMPLES
+
+    settings.register_profile("agentic", deadline=None, max_examples=EXAMPLES, suppress_health_check=[HealthCheck.too_slow])
+    settings.load_profile("agentic")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What hypothesis tries is a sweep."""
+    for item in items:
+        if getattr(getattr(item, "obj", None), "is_hypothesis_test", False):
+            item.add_marker(pytest.mark.long)
 
 
 @dataclass(frozen=True)

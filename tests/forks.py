@@ -14,10 +14,11 @@ IMPORTED_LATE = ["jsonschema", "platformdirs.unix", "pyflakes.checker", "rich.an
 
 def base_environment() -> dict[str, str]:
     """An environment with nothing of the user's in it, but for a home."""
-    others = ("AGENTIC_", "XDG_", "OPENAI_", "PYTHON")
+    others = ("AGENTIC_", "XDG_", "OPENAI_", "PYTHON", "PYTEST_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(others) or name == "PYTHONPATH"}
     own = {"TERM": "dumb", "PYTHONDONTWRITEBYTECODE": "1", "LANG": "C.UTF-8"}
     own["AGENTIC_LLM_RETRY_SECONDS"] = "1"  # what fails in most tests fails for good
+    own["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"  # a project's tests that are run as a check need none of ours
     return kept | own | ({"AGENTIC_SANDBOX_MODE": "off"} if PORTABLE else {})
 
 

@@ -27,6 +27,7 @@ from tests.agentic.test_rules import EFFECTS, HARMLESS, WAYS, permissions
 from tests.agentic.test_worktrees import LINES, attribute, configure, merged, puts, repository, trap
 from tests.conftest import Agentic, Done
 from tests.launchers import require_launcher
+from tests.sweeps import LONG
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
 LAUNCHERS = ["bubblewrap", "landlock"]
@@ -639,6 +640,7 @@ def _whole(work: Path, there: bool) -> bool:
     return now in (OLD if there else None, NEW)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("there", [True, False], ids=["replaced", "new"])
 def test_f16_killed_before_any_call_a_write_leaves_the_old_bytes_or_the_new(work: Path, there: bool) -> None:
     """In a process of its own: forking the one that runs all tests takes far longer."""
@@ -648,8 +650,8 @@ def test_f16_killed_before_any_call_a_write_leaves_the_old_bytes_or_the_new(work
 
 
 def kill_before_any_call(work: Path, there: bool) -> None:
-    """Before every call with `AGENTIC_TEST_KILLS=100`, else before every seventh."""
-    for number in count(1, 1 if int(os.environ.get("AGENTIC_TEST_KILLS", "2")) >= 100 else 7):
+    """Before every call with `-m long`, else before every seventh."""
+    for number in count(1, 1 if LONG else 7):
         _states(work, there)
         if (pid := os.fork()) == 0:
             _at(number, lambda: os.kill(os.getpid(), 9), set())

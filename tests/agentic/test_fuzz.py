@@ -1,11 +1,10 @@
 """Mutated input for everything that parses: nothing but our own errors comes out, and memory stays bounded.
 
-`AGENTIC_TEST_FUZZ=1000000` makes it a million cases in all. A case depends on its target and number alone: what fails says both.
+`-m long` makes it a million cases in all. A case depends on its target and number alone: what fails says both.
 """
 
 import asyncio
 import json
-import os
 import random
 import resource
 import sqlite3
@@ -31,8 +30,9 @@ from plugins_builtin.tools.apply_patch import parse, updated
 from plugins_builtin.vllm.connection import Connection
 from tests.agentic.test_fenced import TOOLS
 from tests.plugins_builtin.test_http import Wire
+from tests.sweeps import FUZZ_CASES as CASES
 
-CASES = int(os.environ.get("AGENTIC_TEST_FUZZ", "5000"))
+pytestmark = pytest.mark.long
 ODD = [
     b"\0",
     b"\r\n",

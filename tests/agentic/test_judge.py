@@ -16,45 +16,8 @@ FIXED = (
 )
 REPORTS = [
     "Fix stats.py: median([1,2,3,4]) returns 3, but it should return 2.5",
-    "median([1, 2, 3, 4]) returns 3. It should return 2.5.",
-    "median([1,2,3,4]) gives 3 instead of 2.5",
-    "Why is median([1,2,3,4]) == 3? Fix it.",
-    "`median([1, 2, 3, 4])` is 3, expected 2.5",
-    "Expected median([1,2,3,4]) to be 2.5 but got 3.",
-    "median([1,2,3,4]) must not be 3",
-    "The median of an even list is wrong: median([1,2,3,4]) -> 3",
-    "Bug: median([1,2,3,4]) yields 3; fix it so that it yields 2.5.",
-    "When I call median([1,2,3,4]) I get 3, I want 2.5",
-    "median([4,3]) returns 4 on Python 3.12, please fix",
-    "stats.median is broken for even lists (3 for [1,2,3,4]).",
-    "Someone claims median([1,2,3,4]) equals 3 is right. It is not.",
-    "median([1, 2, 3, 4]) should give the mean of 2 and 3, not 3",
-    "In stats.py the call median([1,2,3,4]) returns 3, which is a bug",
-    "python3 -c 'from stats import median; print(median([1,2,3,4]))' prints 3 but should print 2.5",
-    "`python3 stats.py` prints nothing, and median([1,2]) is 2; mend the second",
     ">>> median([1,2,3,4])\n3\n\nThis is wrong.",
-    "```\n>>> from stats import median\n>>> median([1, 2, 3, 4])\n3\n```\nShould be 2.5",
-    "assert median([1,2,3,4]) == 3 passes and it must not",
-    "AssertionError: assert 3 == 2.5\n +  where 3 = median([1, 2, 3, 4])",
-    'Traceback (most recent call last):\n  File "report.py", line 9, in <module>\n    assert median(prices) == 2.5\nAssertionError',
-    'Traceback (most recent call last):\n  File "/srv/app/stats.py", line 3, in median\nIndexError: list index out of range',
-    "E       assert 3 == 2.5\nE        +  where 3 = median([1, 2, 3, 4])\n\nstats.py:3: AssertionError",
-    "FAILED tests/test_stats.py::test_even - assert 3 == 2.5 (in CI). Fix median.",
-    "중앙값이 틀려요: median([1,2,3,4])가 3을 반환하는데 2.5여야 합니다",
     "stats.py의 median 함수 버그를 고쳐 주세요. 짝수 개일 때 결과가 이상해요.",
-    "median([1,2,3,4]) 결과가 3입니다. 2.5가 나와야 해요.",
-    "짝수 길이 리스트에서 median 이 가운데 두 값의 평균을 내도록 수정해줘",
-    "median([1,2,3,4]) should be 2.5.",
-    "Make median([1,2,3,4]) return 2.5 and median([1,2,3]) return 2",
-    "Currently median([1,2,3,4]) returns 3\nDesired: 2.5",
-    "Actual: median([1,2,3,4]) = 3\nExpected: median([1,2,3,4]) = 2.5",
-    "A user reports: 'median([1,2,3,4]) is 3'. They are right that it is wrong.",
-    "Do not let median([1,2,3,4]) return 3 any more",
-    "median([1,2,3,4]) returned 3 before; it has to return 2.5 now",
-    "Unlike numpy, whose median([1,2,3,4]) is 2.5, ours says median([1,2,3,4]) is 3.",
-    "issue #12: `median([1,2,3,4]) == 3`. ts: 10:22:31. See stats.py:3",
-    "fix median for even lengths; see Node.js's simple-statistics for how",
-    "def test():\n    assert median([1, 2, 3, 4]) == 2.5  # fails, got 3",
 ]
 
 
@@ -72,31 +35,10 @@ def test_a_bug_report_is_done_when_the_bug_is_mended(agentic: Agentic, server: F
     assert not any("must give" in text for text in told)
 
 
-def test_there_are_forty_reports() -> None:
-    assert len(set(REPORTS)) == 40
-
-
 COMMANDS = [
     "`./deploy.sh --prod` prints ERROR on staging. Fix the message in a.py",
-    "Run `./deploy.sh` only after you have fixed a.py",
-    "`./deploy.sh` should print OK",
-    "`bash deploy.sh` prints nothing",
-    "`sh ./deploy.sh --all` displays a wrong total; the total comes from a.py",
-    "After `./deploy.sh` the output shows 3, which a.py computes",
-    "python deploy.py --prod prints 'done' although it fails",
-    "`python3 deploy.py FILE` prints the rows. It must print them sorted.",
     "`python3 deploy.py add TEXT` adds a line. `python3 deploy.py list` prints all.",
-    "$ ./deploy.sh --prod\nERROR\n\nFix that in a.py.",
-    "```bash\n./deploy.sh --prod\n```\nfails because of a.py",
-    "> ./deploy.sh\nERROR: a.py line 1",
-    "Usage: ./deploy.sh [--prod]. Document it in a.py.",
-    "make deploy calls ./deploy.sh and prints ERROR",
-    "`make deploy` prints ERROR",
-    "`./deploy.sh; rm -rf data` prints ERROR",
-    "`node deploy.js` outputs undefined",
-    "`./deploy.sh --prod`를 실행하면 ERROR가 출력됩니다. a.py를 고쳐 주세요.",
-    "Never run ./deploy.sh! Fix a.py.",
-    "The check `./deploy.sh && echo fine` prints fine",
+    "```bash\n./deploy.sh --prod\n```\nfails because of a.py, and so do `make deploy` and `node deploy.js`",
 ]
 
 

@@ -1,6 +1,6 @@
 """SIGKILL at random points of a run, a chat, a batch, an undo and a merge: nothing is lost, torn or left running.
 
-A few of each here; `AGENTIC_TEST_KILLS=100` makes them five hundred.
+A few of each here; `-m long` makes them five hundred.
 """
 
 import json
@@ -24,9 +24,10 @@ from tests.agentic.test_worktrees import repository, status
 from tests.children import PARTS, TASK, Model
 from tests.conftest import Agentic
 from tests.processes import sleepers
+from tests.sweeps import KILLS
 from tests.terminal import terminal
 
-KILLS = int(os.environ.get("AGENTIC_TEST_KILLS", "2"))
+pytestmark = pytest.mark.long
 NATIVE = ("-c", "tools.protocol=native", "--approve", "all")
 OLD, NEW = "old\n" * 5000, "new\n" * 100
 SLEEP = str(300_000 + os.getpid())

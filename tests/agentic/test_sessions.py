@@ -23,6 +23,7 @@ from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.types import Message, ToolCall, ToolNote
 from agentic.workspace import Workspace
 from tests.conftest import Agentic
+from tests.sweeps import LONG
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
 
@@ -76,22 +77,24 @@ def assert_accepted(history: list[Message]) -> None:
     assert not waiting
 
 
-@pytest.mark.parametrize("seed", range(5 if int(os.environ.get("AGENTIC_TEST_KILLS", "2")) >= 100 else 2))
+@pytest.mark.long
+@pytest.mark.parametrize("seed", range(5 if LONG else 1))
 def test_a_hundred_kills_lose_nothing_that_was_acknowledged(tmp_path: Path, seed: int) -> None:
-    """SIGKILLs at random points of a writer that says which records are down; with `AGENTIC_TEST_KILLS=100` five hundred."""
+    """SIGKILLs at random points of a writer that says which records are down."""
     chance = random.Random(seed)
     folder, name, acknowledged = tmp_path / "sessions", "", -1
     for _ in range(100):
+        reads, writes = os.pipe()
         process = os.fork()
-        raise_here = process == 0
-        if raise_here:
-            _write_until_killed(folder, name, tmp_path / "acknowledged")
-        _wait_for_some(tmp_path / "acknowledged", chance)
-        os.kill(process, signal.SIGKILL)
+        if process == 0:
+            _write_until_killed(folder, name, writes)
+        os.close(writes)
+        with open(reads) as told:
+            said = [told.readline() for _ in range(chance.randrange(2, 30))]
+            os.kill(process, signal.SIGKILL)
+            said += told.readlines()
         os.waitpid(process, 0)
-        said = (tmp_path / "acknowledged").read_text().split()
-        (tmp_path / "acknowledged").write_text("")
-        name, acknowledged = said[0], max(acknowledged, *(int(number) for number in said[1:]))
+        name, acknowledged = said[0].split()[0], max(acknowledged, *(int(number) for number in said[1:] if number.endswith("\n")))
         with closing(SessionStore(folder).open(name)[0]) as session:
             history = ConversationHistory(session).get_messages_for_llm()
         assert_accepted(history)
@@ -100,21 +103,14 @@ def test_a_hundred_kills_lose_nothing_that_was_acknowledged(tmp_path: Path, seed
         assert numbers[-1] >= acknowledged
 
 
-def _write_until_killed(folder: Path, name: str, log: Path) -> None:
+def _write_until_killed(folder: Path, name: str, out: int) -> None:
     """In a forked child: no interpreter has to start a hundred times."""
     try:
-        with open(log, "w") as out:
-            sys.stdout = out
-            sys.argv = ["writer", str(folder), *([name] if name else [])]
-            exec(compile(WRITER, "writer", "exec"), {})
+        sys.stdout = os.fdopen(out, "w")
+        sys.argv = ["writer", str(folder), *([name] if name else [])]
+        exec(compile(WRITER, "writer", "exec"), {})
     finally:
         os._exit(1)
-
-
-def _wait_for_some(log: Path, chance: random.Random) -> None:
-    wanted = chance.randrange(2, 30)
-    while not log.exists() or log.read_text().count("\n") < wanted:
-        pass
 
 
 def test_the_second_process_on_a_session_is_told_so(store: SessionStore, session: Session) -> None:

@@ -17,6 +17,7 @@ from agentic.testing import FakeVLLM, answer, make_setup, tool_call
 from plugins_builtin.checks.python_tests import PythonTests
 from plugins_builtin.checks.run_examples import examples
 from tests.conftest import Agentic, Done
+from tests.forks import base_environment
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
 TWO, THREE = "def two():\n    return 2\n", "def two():\n    return 3\n"
@@ -239,7 +240,7 @@ def test_examples_in_docstrings(agentic: Agentic, server: FakeVLLM, work: Path) 
 def test_an_example_without_an_end_takes_too_long(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     stub = 'def f():\n    """\n    >>> f()\n    1\n    """\n'
     (work / "b.py").write_text(stub)
-    for body in ("while True:\n        pass", "return 1"):
+    for body in ("import time\n    time.sleep(3600)", "return 1"):
         write = tool_call("write_file", {"path": "b.py", "content": f"{stub}    {body}\n"})
         server.script(answer(tool_calls=write), answer("done"))
     assert ended(agentic("run", "do it", "--endpoint", server.url, *NATIVE)) == ("done", "done")
@@ -263,7 +264,7 @@ def failures(work: Path, changes: tuple[Change, ...]) -> dict[str, Failure]:
     workspace = Workspace(work)
     (check,) = checker.checks("", workspace, ())
     command = [sys.executable, "-m", "pytest", "-q", *check.extra.split()]
-    done = subprocess.run(command, cwd=work, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=work, env=base_environment(), capture_output=True, text=True)
     result = checker.result(check, ToolOutput(done.stdout, failed=True, exit_code=done.returncode), workspace, changes)
     return {failure.name: failure for failure in result.failures}
 
