@@ -103,8 +103,9 @@ def test_an_ask_without_a_terminal_is_a_no_that_says_who_asked(
     assert not (work / "made").exists()
 
 
-@pytest.mark.parametrize("output", ["rich", "plain", "jsonl"])
-@pytest.mark.parametrize(("key", "made"), [("y", True), ("n", False)])
+@pytest.mark.parametrize(
+    ("output", "key", "made"), [("rich", "y", True), ("plain", "y", True), ("jsonl", "y", True), ("jsonl", "n", False)]
+)
 def test_an_ask_is_put_by_the_host_in_every_mode_and_on_every_renderer(
     touch: FakeVLLM, env: dict[str, str], work: Path, tmp_path: Path, output: str, key: str, made: bool
 ) -> None:

@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from agentic.testing import FakeVLLM, answer, tool_call
-from tests.conftest import Agentic
+from agentic.events import Event, RunFinished, ToolCalled
+from agentic.testing import FakeVLLM, answer, run_in_process, tool_call
 from tests.terminal import terminal
 
-NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
 MEDIAN = "def median(values):\n    ordered = sorted(values)\n    return ordered[len(ordered) // 2]\n"
 FIXED = (
     "def median(values):\n    ordered = sorted(values)\n    middle = len(ordered) // 2\n"
@@ -21,15 +20,23 @@ REPORTS = [
 ]
 
 
+DONE = ("done", "unchecked")
+
+
+def work_on(task: str, server: FakeVLLM, work: Path) -> tuple[RunFinished, list[Event]]:
+    """How a run ended in which everything is allowed, and all that happened."""
+    events = run_in_process(task, settings={"approval.mode": "all"}, root=work, server=server)
+    assert isinstance(events[-1], RunFinished)
+    return events[-1], events
+
+
 @pytest.mark.parametrize("report", REPORTS)
-def test_a_bug_report_is_done_when_the_bug_is_mended(agentic: Agentic, server: FakeVLLM, work: Path, report: str) -> None:
+def test_a_bug_report_is_done_when_the_bug_is_mended(server: FakeVLLM, work: Path, report: str) -> None:
     (work / "stats.py").write_text(MEDIAN)
     server.script(answer(tool_calls=tool_call("write_file", {"path": "stats.py", "content": FIXED})))
     server.otherwise = lambda request: answer("Mended.")
-    done = agentic("run", report, "--endpoint", server.url, *NATIVE)
-    (finished,) = done.of_type("run_finished")
-    assert done.code == 0
-    assert finished["result"].startswith("Mended.")
+    finished, _ = work_on(report, server, work)
+    assert finished.status in DONE and finished.result.startswith("Mended.")
     assert len(server.chats) <= 3, "one call more than the model needs, at the most"
     told = [message["content"] for chat in server.chats for message in chat.json["messages"][2:] if message["role"] == "user"]
     assert not any("must give" in text for text in told)
@@ -43,7 +50,7 @@ COMMANDS = [
 
 
 @pytest.mark.parametrize("task", COMMANDS)
-def test_nothing_that_a_task_mentions_is_run(agentic: Agentic, server: FakeVLLM, work: Path, task: str) -> None:
+def test_nothing_that_a_task_mentions_is_run(server: FakeVLLM, work: Path, task: str) -> None:
     """Whatever would run leaves a mark; the model asks for no command."""
     for name in ("deploy.sh", "deploy.py", "deploy.js"):
         (work / name).write_text("#!/bin/sh\ntouch ran\n" if name.endswith("sh") else "open('ran', 'w')\n")
@@ -51,14 +58,15 @@ def test_nothing_that_a_task_mentions_is_run(agentic: Agentic, server: FakeVLLM,
     (work / "Makefile").write_text("deploy:\n\ttouch ran\n")
     server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "x = 1\n"})))
     server.otherwise = lambda request: answer("Mended.")
-    done = agentic("run", task, "--endpoint", server.url, *NATIVE)
-    assert done.code == 0
+    finished, events = work_on(task, server, work)
+    assert finished.status in DONE
     assert not (work / "ran").exists()
-    assert not any("deploy" in str(event["arguments"]) for event in done.of_type("tool_call"))
+    assert not any("deploy" in str(event.arguments) for event in events if isinstance(event, ToolCalled))
 
 
-def test_the_same_is_never_said_twice(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+def test_the_same_is_never_said_twice(server: FakeVLLM, work: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The model goes on writing what fails in the same way."""
+    monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
     (work / "test_a.py").write_text("from a import x\n\n\ndef test_x():\n    assert x == 2\n")
     contents = iter(f"x = 3  # {number}\n" for number in range(100))
 
@@ -69,37 +77,35 @@ def test_the_same_is_never_said_twice(agentic: Agentic, server: FakeVLLM, work: 
         return answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": next(contents)}))
 
     server.otherwise = reply  # type: ignore[assignment]
-    done = agentic("run", "make the test pass", "--endpoint", server.url, *NATIVE)
-    assert done.code == 1
+    finished, _ = work_on("make the test pass", server, work)
+    assert finished.status == "gave_up"
     told = [message["content"] for message in server.chats[-1].json["messages"] if message["role"] == "user"]
     assert len(told) == len(set(told)) == 2
 
 
-def test_a_command_of_the_models_own_that_failed_last_is_told(agentic: Agentic, server: FakeVLLM) -> None:
+def test_a_command_of_the_models_own_that_failed_last_is_told(server: FakeVLLM, work: Path) -> None:
     """It proves nothing, a program may end so on purpose; but nothing proves that it is right either."""
     write = answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "raise SystemExit(3)\n"}))
     server.script(write, answer(tool_calls=tool_call("run", {"command": "python3 a.py"})), answer("It runs."))
-    done = agentic("run", "write a.py", "--endpoint", server.url, *NATIVE)
-    (finished,) = done.of_type("run_finished")
-    assert (done.code, finished["status"]) == (0, "unchecked")
-    assert finished["result"] == "It runs.\nNot checked: the last command, `python3 a.py`, failed."
+    finished, _ = work_on("write a.py", server, work)
+    assert finished.status == "unchecked"
+    assert finished.result == "It runs.\nNot checked: the last command, `python3 a.py`, failed."
     assert len(server.chats) == 3
 
 
-def test_a_task_that_changes_nothing_is_not_nagged(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+def test_a_task_that_changes_nothing_is_not_nagged(server: FakeVLLM, work: Path) -> None:
     (work / "test_a.py").write_text("def test_never():\n    assert False\n")
     server.say("It is a small project.")
-    done = agentic("run", "what is this?", "--endpoint", server.url, *NATIVE)
-    assert (done.code, len(server.chats)) == (0, 1)
-    assert not done.of_type("tool_call")
+    finished, events = work_on("what is this?", server, work)
+    assert (finished.status, len(server.chats)) == ("done", 1)
+    assert not [event for event in events if isinstance(event, ToolCalled)]
 
 
-def test_a_file_that_was_asked_for_and_is_not_there_is_named_once(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+def test_a_file_that_was_asked_for_and_is_not_there_is_named_once(server: FakeVLLM, work: Path) -> None:
     server.script(answer(tool_calls=tool_call("write_file", {"path": "fruit.csv", "content": "a,1\n"})))
     server.otherwise = lambda request: answer("Wrote fruit.csv.")
-    done = agentic("run", "Write csvsum.py, which adds up fruit.csv", "--endpoint", server.url, *NATIVE)
-    (finished,) = done.of_type("run_finished")
-    assert (finished["status"], finished["result"]) == ("unchecked", "Wrote fruit.csv.\nNot there: csvsum.py.")
+    finished, _ = work_on("Write csvsum.py, which adds up fruit.csv", server, work)
+    assert (finished.status, finished.result) == ("unchecked", "Wrote fruit.csv.\nNot there: csvsum.py.")
     assert len(server.chats) == 3
     assert "The task names csvsum.py" in server.chats[2].json["messages"][-1]["content"]
 
@@ -108,11 +114,11 @@ def test_a_file_that_was_asked_for_and_is_not_there_is_named_once(agentic: Agent
     "task",
     ["Use os.path, e.g. os.path.join", "see example.com or v1.2", "call np.array on self.x, i.e. x.T", "a.b.c is odd", "3.py"],
 )
-def test_what_only_looks_like_a_file_is_none(agentic: Agentic, server: FakeVLLM, work: Path, task: str) -> None:
+def test_what_only_looks_like_a_file_is_none(server: FakeVLLM, work: Path, task: str) -> None:
     (work / "3.py").touch()
     server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "x = 1\n"})), answer("done"))
-    done = agentic("run", task, "--endpoint", server.url, *NATIVE)
-    assert done.of_type("run_finished")[0]["result"] == "done"
+    finished, _ = work_on(task, server, work)
+    assert finished.result == "done"
     assert len(server.chats) == 2
 
 

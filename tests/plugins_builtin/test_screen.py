@@ -251,12 +251,12 @@ ATTACKS = {
 }
 
 
-@pytest.mark.parametrize("attack", ATTACKS)
 @pytest.mark.parametrize("output", ["rich", "plain", "jsonl"])
 def test_no_text_of_a_model_or_tool_reaches_the_terminal_raw(
-    server: FakeVLLM, env: dict[str, str], work: Path, attack: str, output: str
+    server: FakeVLLM, env: dict[str, str], work: Path, output: str
 ) -> None:
-    evil = ATTACKS[attack]
+    """All attacks in one text: what one of them would hide of another is none of its own bytes."""
+    evil = " and ".join(ATTACKS.values())
     (work / "evil").write_text(evil)
     server.script(
         answer(f"text {evil} text", reasoning=f"think {evil}", tool_calls=tool_call("read_file", {"path": "evil"})),
