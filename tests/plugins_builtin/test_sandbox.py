@@ -18,6 +18,7 @@ from agentic.testing import Answer, FakeVLLM, ForkServer, answer, make_setup, to
 from tests.conftest import Agentic, Done, put
 from tests.launchers import require_launcher
 from tests.processes import children_of, sleepers
+from tests.terminal import terminal
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl", "--approve", "all")
 # What stays open, and why: docs/security.md.
@@ -139,6 +140,21 @@ def test_nothing_is_started_before_a_command_is_wanted(
         process = fork_server.start(words, cwd=work, env=env, stdin=null.fileno(), stdout=null.fileno(), stderr=null.fileno())
     assert process.wait(30) == 0
     assert [bool(pids) for pids in begun] == [mode == "all"] * 2
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="the children of a process are read from /proc")
+def test_a_chat_starts_nothing_before_a_command_is_wanted(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer(tool_calls=tool_call("list_files", {"path": "."})), answer("hello"), call("true"), answer("bye"))
+    with terminal(["--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
+        shown.until(lambda: shown.text.rstrip().endswith("›"))
+        shown.type("hi\r")
+        shown.until(lambda: "hello" in shown.text and shown.text.rstrip().endswith("›"))
+        assert children_of(shown.process.pid) == []
+        shown.type("run it\r")
+        shown.until(lambda: "allow?" in shown.text)
+        assert len(children_of(shown.process.pid)) == 1
+        shown.type("y\r")
+        shown.until(lambda: "bye" in shown.text)
 
 
 def test_it_is_opened_for_the_first_command_and_announced_once(agentic: Agentic, server: FakeVLLM) -> None:
