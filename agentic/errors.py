@@ -68,19 +68,24 @@ def none_answered(failures: Mapping[str, AgenticError], what: str = "no endpoint
 
 
 class RequestRejected(TransportError):
-    """A 4xx: the same bytes are never sent again. `status` is the HTTP status."""
+    """A 4xx: the same bytes are never sent again. `status` is the HTTP status, `field` what of the request the server refuses."""
 
     exit_code = 2
 
-    def __init__(self, cause: str, remedy: str = "", status: int = 400) -> None:
+    def __init__(self, cause: str, remedy: str = "", status: int = 400, field: str = "") -> None:
         super().__init__(cause, remedy)
         self.status = status
+        self.field = field
 
 
 class ContextOverflow(RequestRejected):
-    """The prompt does not fit the model's window: shrink once, then stop with advice."""
+    """The prompt does not fit the model's window: shrink once, then stop with advice. `limit` is the window, 0 if unknown."""
 
     exit_code = 1
+
+    def __init__(self, cause: str, remedy: str = "", status: int = 400, limit: int = 0) -> None:
+        super().__init__(cause, remedy, status)
+        self.limit = limit
 
 
 class ModelOutputError(AgenticError):

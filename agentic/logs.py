@@ -10,7 +10,7 @@ _FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 
 
 def start_logging(file: str, debug: bool) -> None:
-    """Writes what `agentic.*` logs to `file`, and with `debug` the tracebacks of plugins' faults to stderr. Raises ConfigError."""
+    """Writes what `agentic.*` logs to `file`, and with `debug` warnings and tracebacks to stderr. Raises ConfigError."""
     logger = logging.getLogger("agentic")
     for handler in list(logger.handlers):
         logger.removeHandler(handler)
@@ -27,7 +27,7 @@ def start_logging(file: str, debug: bool) -> None:
         logger.setLevel(logging.INFO)
     if debug:
         screen = logging.StreamHandler(sys.stderr)
-        screen.setLevel(logging.ERROR)
+        screen.setLevel(logging.WARNING)
         logger.addHandler(screen)
 
 

@@ -41,6 +41,7 @@ class Llm(Section):
     session_headers: Mapping[str, Any] = setting(
         {"X-Session-ID": "{session}"}, "headers by which a router keeps a conversation at one server; {session} is its name"
     )
+    stream: bool = setting(True, "false: answers in one piece, for gateways that hold streams back or forbid them")
     extra_body: Mapping[str, Any] = setting({}, "further fields of every request, as the server names them")
     connect_timeout: float = setting(5.0, "seconds until a connection stands", "tighten")
     first_token_timeout: float = setting(180.0, "seconds until the first token; a long prompt takes its time", "tighten")

@@ -13,9 +13,9 @@ class Budget:
     """
 
     def __init__(self, window: int, reserved: int) -> None:
-        self.window = window or DEFAULT_WINDOW
-        share = min(0.5, reserved / DEFAULT_WINDOW)
-        self.answer = max(1, min(MAX_ANSWER, int(self.window * share)))
+        self.window = self._said = window or DEFAULT_WINDOW
+        self._share = min(0.5, reserved / DEFAULT_WINDOW)
+        self.answer = self._answer_of(self.window)
         self.prompt = self.window - self.answer
         self.tier, _, self.fixed = next(tier for tier in _TIERS if self.prompt < tier[1] or not tier[1])
 
@@ -34,10 +34,16 @@ class Budget:
         left = self.window - prompt
         return max(1, left if long else min(self.answer, left))
 
-    def shrink(self, prompt: int) -> None:
-        """The server found a prompt of that length too long: the window is smaller than it said."""
-        self.prompt = max(1, min(self.prompt, int(prompt * TRIM_TO)))
+    def shrink(self, prompt: int, limit: int = 0) -> None:
+        """The server found a prompt of that length too long: the window is smaller than it said. `limit` is what it says now."""
+        if 0 < limit < self.window:
+            self.window, self.answer = limit, self._answer_of(limit)
+        self.prompt = max(1, min(self.prompt, int(prompt * TRIM_TO), self.window - self.answer))
 
     def restore(self) -> None:
         """As before any `shrink`."""
+        self.window, self.answer = self._said, self._answer_of(self._said)
         self.prompt = self.window - self.answer
+
+    def _answer_of(self, window: int) -> int:
+        return max(1, min(MAX_ANSWER, int(window * self._share)))

@@ -82,9 +82,9 @@ class Context:
             await self._emit(self.report(request.tools, prepared.tokens))
         return replace(prepared, request=replace(request, max_tokens=min(request.max_tokens or room, room)))
 
-    def overflowed(self, tokens: int) -> None:
-        """The server took no prompt of this length: shorter ones from now on."""
-        self._llm.budget.shrink(tokens)
+    def overflowed(self, tokens: int, limit: int) -> None:
+        """The server took no prompt of this length: shorter ones from now on. `limit` is the window that it named, or 0."""
+        self._llm.budget.shrink(tokens, limit)
 
     def trust_window(self) -> None:
         """No prompt was short enough: the next turn tries the window that the server told."""

@@ -69,7 +69,7 @@ class ModelCall:
                     self._context.trust_window()
                     raise overflow.error from overflow
                 overflowed = True
-                self._context.overflowed(overflow.tokens)
+                self._context.overflowed(overflow.tokens, overflow.error.limit)
             except ContextOverflow:
                 self._context.trust_window()
                 raise

@@ -1,7 +1,7 @@
 """The OpenAI-compatible chat codec: requests out, events in, errors by kind. Any transport may reuse it."""
 
 from agentic.wire.answer import AnswerBuilder, ChunkDecoder, usage_of
-from agentic.wire.errors import error_from_body
+from agentic.wire.errors import error_from_body, error_from_text
 from agentic.wire.json_text import leading_object, lenient_object, loads, refuse_constant
 from agentic.wire.request import encode_request, sampling_fields
 from agentic.wire.sse import SseParser
@@ -12,6 +12,7 @@ __all__ = [
     "SseParser",
     "encode_request",
     "error_from_body",
+    "error_from_text",
     "leading_object",
     "lenient_object",
     "loads",

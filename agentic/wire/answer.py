@@ -1,12 +1,12 @@
 """Chunks of a streamed answer: each one to a Delta, all of them to a Message."""
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
 from agentic.errors import ModelOutputError, StreamBroken
 from agentic.types import Answer, Delta, Message, ToolCall, ToolCallDelta, Usage
-from agentic.wire.errors import error_from_chunk
+from agentic.wire.calls import CallNumbers
+from agentic.wire.errors import error_from_chunk, is_error
 from agentic.wire.json_text import loads
 
 MAX_CALLS = 64  # tool calls in one answer
@@ -16,10 +16,15 @@ _BROKEN_ENDINGS = {"abort", "error"}
 
 
 class ChunkDecoder:
-    """Turns chunks (`chat.completion.chunk` objects) into deltas and knows whether the answer ended properly."""
+    """Turns chunks (`chat.completion.chunk` objects) into deltas and knows whether the answer ended properly.
+
+    A whole `chat.completion` is a chunk, too: its `message` stands for the `delta`.
+    """
 
     def __init__(self) -> None:
         self.finish_reason = ""
+        self._calls = CallNumbers()
+        self._has_text = False
 
     def feed_json(self, data: bytes) -> Delta | None:
         """Like `feed`, from an event's bytes. Bytes that are not JSON or not UTF-8 break the stream."""
@@ -33,34 +38,73 @@ class ChunkDecoder:
         """The delta in a chunk, None for one that carries nothing. Raises the error that an error chunk names."""
         if not isinstance(chunk, dict):
             raise StreamBroken(f"the server sent a chunk that is no object: {str(chunk)[:80]}")
-        if chunk.get("error"):
+        if is_error(chunk):
             raise error_from_chunk(chunk)
         usage = usage_of(chunk.get("usage"))
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-        delta = choice.get("delta")
-        if not isinstance(delta, dict):
-            delta = {}
-        finish = choice.get("finish_reason") or ""
+        delta: dict[str, Any] = next((choice[name] for name in ("delta", "message") if isinstance(choice.get(name), dict)), {})
+        finish = _text(choice.get("finish_reason"))
         if finish in _BROKEN_ENDINGS:
             raise StreamBroken(f"the server gave the answer up (finish_reason {finish!r})")
         self.finish_reason = finish or self.finish_reason
-        text = _text(delta.get("content") or choice.get("text"))  # `text`: /v1/completions
-        reasoning = _text(delta.get("reasoning") or delta.get("reasoning_content"))
-        calls = _tool_calls(delta.get("tool_calls"))
+        text, thought = _parts(delta.get("content") or choice.get("text"))  # `text`: /v1/completions
+        reasoning = _reasoning(delta) or thought
+        calls = self._calls.deltas(delta.get("tool_calls") or _legacy_call(delta.get("function_call")))
+        self._has_text = self._has_text or bool(text)
         ids, prompt_ids = _ids(choice.get("token_ids")), _ids(chunk.get("prompt_token_ids") or choice.get("prompt_token_ids"))
         if text or reasoning or calls or finish or usage or ids or prompt_ids:
             return Delta(text, reasoning, calls, finish, usage, prompt_ids=prompt_ids, token_ids=ids)
         return None
 
-    def end(self) -> None:
-        """The bytes are over. Raises StreamBroken unless the answer was finished."""
-        if not self.finish_reason:
+    def end(self, done: bool = False) -> Delta | None:
+        """The bytes are over; `done`: the server said [DONE]. Raises StreamBroken unless the answer was finished.
+
+        Some servers say [DONE] without a finish_reason: then the delta has the one that fits what came.
+        """
+        if self.finish_reason:
+            return None
+        if done and self._calls and self._calls.all_whole():
+            self.finish_reason = "tool_calls"
+        elif done and self._has_text and not self._calls:
+            self.finish_reason = "stop"
+        else:
             raise StreamBroken("the answer broke off: the stream ended without a finish_reason")
+        return Delta(finish_reason=self.finish_reason)
 
 
 def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
+
+
+def _parts(content: object) -> tuple[str, str]:
+    """(text, thoughts) of a content that is a text or a list of parts, as Mistral and some proxies send it."""
+    if not isinstance(content, list):
+        return _text(content), ""
+    text, thoughts = [], []
+    for part in content:
+        if isinstance(part, str):
+            text.append(part)
+        elif isinstance(part, dict):
+            inner = part.get("thinking")
+            thoughts.append(_parts(inner)[0] if inner else "")
+            text.append("" if inner else _text(part.get("text")))
+    return "".join(text), "".join(thoughts)
+
+
+def _reasoning(delta: Mapping[str, Any]) -> str:
+    """What a delta thinks, by each of the names that servers have for it."""
+    for name in ("reasoning", "reasoning_content", "thinking"):
+        if found := _parts(delta.get(name))[0]:
+            return found
+    details = delta.get("reasoning_details")  # OpenRouter
+    known = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
+    return "".join(_text(each.get("text")) or _text(each.get("summary")) for each in known)
+
+
+def _legacy_call(function: object) -> list[dict[str, Any]]:
+    """The one call of servers from before `tool_calls`."""
+    return [{"index": 0, "function": function}] if isinstance(function, dict) and function else []
 
 
 def _ids(value: object) -> tuple[int, ...]:
@@ -81,29 +125,6 @@ def usage_of(value: object) -> Usage | None:
     cached = details.get("cached_tokens") if isinstance(details, dict) else None
     known = _count(cached) if isinstance(cached, int) else None
     return Usage(_count(value.get("prompt_tokens")), _count(value.get("completion_tokens")), known)
-
-
-def _tool_calls(value: object) -> tuple[ToolCallDelta, ...]:
-    if not isinstance(value, list):
-        return ()
-    pieces = [(position, piece) for position, piece in enumerate(value) if isinstance(piece, dict)]
-    return tuple(_tool_call(position, piece) for position, piece in pieces)
-
-
-def _tool_call(position: int, piece: Mapping[str, Any]) -> ToolCallDelta:
-    index = piece.get("index")
-    function = piece.get("function")
-    if not isinstance(function, dict):
-        function = {}
-    arguments = function.get("arguments")
-    if isinstance(arguments, dict):  # seen from servers that are not vLLM
-        arguments = json.dumps(arguments)
-    return ToolCallDelta(
-        index if isinstance(index, int) and 0 <= index < _MAX_COUNT else position,
-        _text(piece.get("id")),
-        _text(function.get("name")),
-        _text(arguments),
-    )
 
 
 class AnswerBuilder:

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
 from typing import Any
 
 from agentic.errors import (
@@ -15,12 +16,8 @@ from agentic.errors import (
     TransportError,
 )
 from agentic.wire.json_text import loads
+from agentic.wire.overflow import limit_in, overflows
 
-_OVERFLOW = re.compile(
-    r"maximum context length|exceeds? (the )?(model's|available) (maximum )?context|exceed_context_size"
-    r"|contains \d+ characters \(more than|max_tokens=\d+ cannot be greater than max_model_len",
-    re.IGNORECASE,
-)
 _UNREADABLE = re.compile(
     r"openai_\w+|unexpected tokens? .*(header|expecting start token|remaining)|Unterminated string", re.IGNORECASE
 )
@@ -31,37 +28,107 @@ _REMEDIES = {
 }
 
 
+# Fields of a request that an answer can do without: where a server refuses one, it is left out.
+OPTIONAL_FIELDS = (
+    "stream_options", "max_tokens", "reasoning_effort", "return_token_ids", "priority", "parallel_tool_calls", "kv_transfer_params",
+    "chat_template_kwargs", "include_reasoning", "cache_salt", "return_progress", "temperature", "top_p", "top_k", "min_p", "seed",
+    "stop", "strict", "logprobs", "ignore_eos",
+)  # fmt: skip
+_REFUSED = (
+    r"unsupported (?:parameter|value|field)|unsupported_parameter|unknown_parameter|UnsupportedParams|unexpected keyword",
+    r"un(?:recogni[sz]ed|known|expected) (?:request )?(?:argument|parameter|field|key|name|property)|no such (?:field|parameter)",
+    r"extra (?:inputs?|fields?) (?:are |is )?not (?:permitted|allowed)|extra_forbidden|additional propert|only allowed when",
+    r"(?:is|are) not (?:supported|permitted|allowed|a valid (?:field|parameter))|(?:does|do) not support",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What an error body says, whoever wrote it."""
+
+    message: str = ""
+    kind: str = ""
+    param: str = ""
+    code: str = ""
+
+
 def error_from_body(status: int, body: bytes, retry_after: str = "") -> AgenticError:
     """The error that an HTTP status and body mean. `retry_after` is that header's value; only whole seconds count."""
     try:
         parsed = loads(body)
     except ValueError:
         parsed = None
-    message, kind, param = _describe(parsed)
-    if not message:
-        message = _plain_text(body)
-    return _classify(status, message or f"HTTP status {status}", kind, param, retry_after)
+    said = _describe(parsed)
+    if not said.message:
+        said = replace(said, message=_plain_text(body) or f"HTTP status {status}")
+    return _classify(status, said, retry_after)
+
+
+def is_error(chunk: Mapping[str, Any]) -> bool:
+    """True for an object that reports an error where a part of an answer was due."""
+    if chunk.get("error") or chunk.get("object") == "error":
+        return True
+    return "choices" not in chunk and any(chunk.get(name) for name in ("detail", "error_type", "error_message"))
 
 
 def error_from_chunk(chunk: Mapping[str, Any]) -> AgenticError:
-    """The error that an `{"error": ...}` event inside a 200 stream services."""
-    message, kind, param = _describe(chunk)
-    error = chunk["error"]
-    code = error.get("code") if isinstance(error, dict) else None
-    if not isinstance(code, int):
-        return StreamBroken(f"the server reported an error in the middle of the answer: {message or error}")
-    return _classify(code, message, kind, param, "")
+    """The error that an event inside a stream reports, or a body that came with status 200."""
+    said = _describe(chunk)
+    if overflows(said.message, said.kind, said.code, said.param):
+        return _classify(400, said, "")
+    if not said.code.isdecimal() or not 400 <= int(said.code) < 600:
+        return StreamBroken(f"the server reported an error in the middle of the answer: {said.message or _short(chunk)}")
+    return _classify(int(said.code), said, "")
 
 
-def _describe(body: object) -> tuple[str, str, str]:
-    """(message, type, param) of `{"error": {…}}`, `{"error": "text"}`, `{"message": …}` and `{"detail": …}`."""
+def error_from_text(text: bytes, kind: str = "text") -> AgenticError:
+    """The error that a text of that content type reports, sent with status 200 where an answer was due."""
+    try:
+        parsed = loads(text)
+    except ValueError:
+        parsed = None
+    if isinstance(parsed, dict) and (is_error(parsed) or _describe(parsed).message):
+        return error_from_chunk(parsed)
+    cause = f"the server answered with {kind} where a stream was due: {_plain_text(text) or 'nothing'}"
+    return StreamBroken(cause, "is this the address of the server itself?")
+
+
+def _short(value: object) -> str:
+    return str(value)[:200]
+
+
+def _describe(body: object) -> _Said:
+    """Of `{"error": {…}}`, `{"error": "text"}`, `{"message": …}`, `{"detail": …}` (also FastAPI's list), and a list around one."""
+    if isinstance(body, list) and len(body) == 1:  # Google's gateway
+        body = body[0]
     if not isinstance(body, dict):
-        return "", "", ""
+        return _Said()
     error = body.get("error", body)
+    if isinstance(error, str) and error.lstrip().startswith("{"):  # an error in an error, as proxies hand it on
+        try:
+            error = loads(error).get("error", error)
+        except (ValueError, AttributeError):
+            pass
+    outer = {name: body.get(name) for name in ("message", "error_type", "code", "type")}
     if not isinstance(error, dict):
-        return str(error), "", ""
-    message = error.get("message") or error.get("detail") or ""
-    return str(message), str(error.get("type") or ""), str(error.get("param") or "")
+        return _Said(str(error), str(outer["error_type"] or outer["type"] or ""), "", _code(outer["code"]))
+    detail = error.get("message") or error.get("detail") or error.get("error_message") or ""
+    if isinstance(detail, list):
+        detail = "; ".join(_of_field(each) for each in detail)
+    param = error.get("param")
+    return _Said(str(detail), str(error.get("type") or ""), str(param or ""), _code(error.get("code") or error.get("status")))
+
+
+def _code(value: object) -> str:
+    return str(value) if isinstance(value, int | str) and not isinstance(value, bool) else ""
+
+
+def _of_field(each: object) -> str:
+    """One of FastAPI's complaints: where and what."""
+    if not isinstance(each, dict):
+        return _short(each)
+    where = ".".join(str(part) for part in each.get("loc") or () if part != "body")
+    return f"{where}: {each.get('msg')} ({each.get('type')})"
 
 
 def _plain_text(body: bytes) -> str:
@@ -69,20 +136,33 @@ def _plain_text(body: bytes) -> str:
     return " ".join(text.split())[:200]
 
 
-def _classify(status: int, message: str, kind: str, param: str, retry_after: str) -> AgenticError:
+def _classify(status: int, said: _Said, retry_after: str) -> AgenticError:
+    message = said.message
     if _UNREADABLE.search(message) and status >= 400:
         return ModelOutputError(f"the server could not parse what its model wrote: {message}")
+    too_long = overflows(message, said.kind, said.code, said.param)
+    field = "" if too_long else _refused_field(message, said.param)
+    if too_long and status != 429:
+        remedy = "the prompt is larger than the model's window: see context.context_window"
+        return ContextOverflow(f"the prompt does not fit the model: {message}", remedy, status, limit_in(message))
     if status in (429, 503):
         seconds = float(retry_after) if retry_after.isdecimal() else 0.0
         return Overloaded(f"the server is overloaded ({status}): {message}", retry_after=seconds)
     if 300 <= status < 400:
         return RequestRejected(f"the server redirects ({status})", "give the final address with --endpoint", status)
-    if status >= 500 or status in (408, 409, 425):
+    if (status >= 500 and not field) or status in (408, 409, 425):
         return EndpointUnavailable(f"the server failed ({status}): {message}")
-    if param in ("input_tokens", "input_text", "max_tokens") or _OVERFLOW.search(f"{message} {kind}"):
-        remedy = "the prompt is larger than the model's window: see context.context_window"
-        return ContextOverflow(f"the prompt does not fit the model: {message}", remedy, status)
-    return RequestRejected(f"the server rejected the request ({status}): {message}", _REMEDIES.get(status, ""), status)
+    return RequestRejected(f"the server rejected the request ({status}): {message}", _REMEDIES.get(status, ""), status, field)
 
 
-__all__ = ["TransportError", "error_from_body", "error_from_chunk"]
+def _refused_field(message: str, param: str) -> str:
+    """The field of a request that a server does not take, "" where it says nothing of the kind."""
+    if not any(re.search(words, message, re.IGNORECASE) for words in _REFUSED):
+        return ""
+    named = param.rpartition(".")[2]
+    if named in OPTIONAL_FIELDS:
+        return named
+    return next((name for name in OPTIONAL_FIELDS if re.search(rf"\b{name}\b", message)), "")
+
+
+__all__ = ["TransportError", "error_from_body", "error_from_chunk", "error_from_text", "is_error"]

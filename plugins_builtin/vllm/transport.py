@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from types import MappingProxyType
@@ -22,17 +22,17 @@ from agentic import (
     Message,
     PartialAnswer,
     RequestRejected,
-    StreamBroken,
     TokenCount,
 )
 from agentic.config.schema import Llm
-from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, loads, usage_of
+from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, error_from_text, loads, usage_of
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
 from plugins_builtin.vllm.connection import Connection, Response
-from plugins_builtin.vllm.http import Http
+from plugins_builtin.vllm.http import MAX_BODY_BYTES, Http
 from plugins_builtin.vllm.metrics import read_metrics
 from plugins_builtin.vllm.options import VllmOptions
+from plugins_builtin.vllm.refusals import Refusals
 from plugins_builtin.vllm.resume import Decoder, resumed
 from plugins_builtin.vllm.tokenize import ConversationCounter
 
@@ -53,6 +53,7 @@ class VllmTransport:
         self._gpt_oss: dict[str, bool] = {}
         self._prefill: dict[str, float] = {}
         self._tokens: dict[str, str] = {}
+        self._refusals = Refusals(settings.stream)
         self._counter = ConversationCounter(self._tokenize)
         self.follow(settings)
         self._http = Http(self._authorization, settings.connect_timeout, settings.proxy, settings.follow_redirects)
@@ -200,8 +201,30 @@ class VllmTransport:
     ) -> AsyncGenerator[Delta, None]:
         """The answer to a `body` as `decoder` reads it; `patience` in seconds is for the first token. `more` are headers.
 
-        Raises AgenticError.
+        A field that the server refuses is left out, in all further requests too. Raises AgenticError.
         """
+        while True:
+            sent, begun = self._refusals.fitted(endpoint, body), False
+            try:
+                async with aclosing(self._sent(endpoint, path, sent, patience, decoder, session, more)) as pieces:
+                    async for delta in pieces:
+                        begun = True
+                        yield delta
+                return
+            except RequestRejected as error:
+                if begun or not self._refusals.learn(endpoint, error, sent):
+                    raise
+
+    async def _sent(
+        self,
+        endpoint: str,
+        path: str,
+        body: Mapping[str, Any],
+        patience: float,
+        decoder: Decoder,
+        session: str,
+        more: Mapping[str, str],
+    ) -> AsyncGenerator[Delta, None]:
         headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "X-Request-Id": secrets.token_hex(8)}
         headers |= more
         if session:
@@ -216,18 +239,30 @@ class VllmTransport:
             connection = await self._http.open(
                 "POST", endpoint + path, _body(body), headers, min(end, clock() + patience), "the first token"
             )
-            await self._require_stream(connection, endpoint)
-            if session and connection.response is not None and (token := connection.response.headers.get(_TOKEN)):
+            response = await self._answer(connection, endpoint)
+            if not _is_stream(response):
+                for each in _whole(response, decoder):
+                    yield each
+                return
+            if session and (token := response.headers.get(_TOKEN)):
                 self._tokens[session] = token
-            parser = SseParser()
+            parser, signs, begun = SseParser(), 0, False
             while chunk := await connection.read():
                 for data in parser.feed(chunk):
-                    if data == b"[DONE]":
-                        decoder.end()
-                        return
-                    if (delta := decoder.feed_json(data)) is not None:
+                    last = data == b"[DONE]"
+                    if (delta := decoder.end(done=True) if last else decoder.feed_json(data)) is not None:
                         connection.expect("more of the answer", min(end, clock() + progress))
+                        begun = True
                         yield delta
+                    if last:
+                        return
+                if parser.signs > signs and not begun:  # a long prompt is being computed
+                    connection.expect("the first token", min(end, clock() + patience))
+                signs = parser.signs
+            for each in _read(parser.end(), decoder):
+                yield each
+            if not begun and parser.stray.strip():
+                raise error_from_text(parser.stray)
             decoder.end()
         except EndpointUnavailable:
             self._known.pop(endpoint, None)
@@ -236,22 +271,20 @@ class VllmTransport:
             if connection is not None:
                 self._http.release(connection)
 
-    async def _require_stream(self, connection: Connection, endpoint: str) -> None:
+    async def _answer(self, connection: Connection, endpoint: str) -> Response:
+        """The response, with its whole body where it is no stream. Raises AgenticError for what is no answer."""
         response = await connection.head()
-        if response.status == 200 and "text/event-stream" in response.headers.get("content-type", ""):
-            return
-        if response.status == 200:
-            kind = response.headers.get("content-type", "no content type")
-            raise StreamBroken(
-                f"{endpoint} answered with {kind} where a stream was due", "is this the address of the server itself?"
-            )
         if 300 <= response.status < 400:
             target = response.headers.get("location", "elsewhere")
             raise RequestRejected(
                 f"{endpoint} redirects to {target}, which is not followed", "give the final address with --endpoint"
             )
-        await self._http.whole(connection, MAX_ERROR_BYTES)
-        raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES], response.headers.get("retry-after", ""))
+        if _is_stream(response):
+            return response
+        await self._http.whole(connection, MAX_BODY_BYTES if response.status == 200 else MAX_ERROR_BYTES)
+        if response.status != 200:
+            raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES], response.headers.get("retry-after", ""))
+        return response
 
     def _patience(self, request: ChatRequest, endpoint: str) -> float:
         """Seconds until the first token: more than the setting where prefilling so long a prompt takes longer."""
@@ -270,6 +303,27 @@ class VllmTransport:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+def _is_stream(response: Response) -> bool:
+    return response.status == 200 and "text/event-stream" in response.headers.get("content-type", "")
+
+
+def _whole(response: Response, decoder: Decoder) -> Iterator[Delta]:
+    """The deltas of an answer that was not streamed, or came under another content type. Raises AgenticError for what is none."""
+    parser, body = SseParser(), response.body
+    events = [*parser.feed(body), *parser.end()]
+    if not events and b'"choices"' not in body:
+        raise error_from_text(body, response.headers.get("content-type", "no content type"))
+    yield from _read(events or [body], decoder)
+    decoder.end()
+
+
+def _read(events: Sequence[bytes], decoder: Decoder) -> Iterator[Delta]:
+    for data in events:
+        delta = decoder.end(done=True) if data == b"[DONE]" else decoder.feed_json(data)
+        if delta is not None:
+            yield delta
 
 
 def _key(settings: Llm, endpoint: str) -> str:

@@ -425,7 +425,14 @@ def test_jsonl_of_a_failed_run_ends_with_run_finished(agentic: Agentic, server: 
 
 @pytest.mark.parametrize(
     "more",
-    [{"COLUMNS": "1"}, {"TERM": ""}, {"LANG": "C"}, {"NO_COLOR": "1"}, {"PYTHONIOENCODING": "utf-8"}, {"HOME": "/proc/nonexistent"}],
+    [
+        {"COLUMNS": "1"},
+        {"TERM": ""},
+        {"LANG": "C"},
+        {"NO_COLOR": "1"},
+        {"PYTHONIOENCODING": "utf-8"},
+        {"HOME": "/proc/nonexistent"},
+    ],
 )
 def test_odd_surroundings(fresh_agentic: Agentic, server: FakeVLLM, more: dict[str, str]) -> None:
     server.say("안녕")

@@ -67,7 +67,7 @@ def test_odd_but_whole_streams(agentic: Agentic, server: FakeVLLM, scripted: Ans
 
 
 BROKEN: dict[str, tuple[Callable[[], Answer], str]] = {
-    "no finish_reason": (lambda: sse(words("half"), "[DONE]"), "without a finish_reason"),
+    "an end without an answer": (lambda: sse("[DONE]"), "without a finish_reason"),
     "clean close": (lambda: sse(words("half")), "without a finish_reason"),
     "reset before the head": (lambda: Answer([], fault="reset", fault_after=-1), "connection"),
     "reset in the middle": (lambda: answer("a b c d", fault="reset", fault_after=3), "connection"),
