@@ -57,14 +57,19 @@ class StreamBroken(EndpointUnavailable):
     """The stream ended without a terminal finish_reason: what came is not an answer."""
 
 
+START = "start vLLM (`agentic serve` prints how), name another server with --endpoint URL, or use the embedded engine: --local"
+
+
 def none_answered(failures: Mapping[str, AgenticError], what: str = "no endpoint answered") -> EndpointUnavailable:
-    """One error for all endpoints: `what` was tried, and what happened at each."""
+    """One error for all endpoints: `what` was tried, what happened at each, and what helps against that."""
     lines = []
     for endpoint, error in failures.items():
         cause = str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: ")
-        lines.append(f"  {endpoint}: {cause}" + (f" ({error.remedy})" if error.remedy else ""))
-    remedy = "start vLLM (`agentic serve` prints how), name another server with --endpoint URL, or use the embedded engine: --local"
-    return EndpointUnavailable("\n".join([what, *lines]), remedy)
+        lines.append(f"  {endpoint}: {cause}" + (f" ({error.remedy})" if error.remedy and len(failures) > 1 else ""))
+    absent = all(isinstance(error, Unreachable) and not error.remedy for error in failures.values())
+    own = next((error.remedy for error in failures.values() if error.remedy), "")
+    other = "try again, or name another server with --endpoint URL; the server's own log may say more"
+    return EndpointUnavailable("\n".join([what, *lines]), START if absent else own if len(failures) == 1 and own else other)
 
 
 class RequestRejected(TransportError):

@@ -24,6 +24,16 @@ def sanitize(text: str) -> str:
     return re.sub(f"(?P<emoji>{_EMOJI})|{_UNSAFE}", _spell_out, text)
 
 
+def hide_login(url: str) -> tuple[str, str]:
+    """(the URL with `***` in place of a user and password, these as they stand there, "" for none)"""
+    scheme, mark, rest = url.partition("://")
+    host, slash, path = rest.partition("/")
+    login, at, address = host.rpartition("@")
+    if not (mark and at) or login == "***":
+        return url, ""
+    return f"{scheme}://***@{address}{slash}{path}", login
+
+
 def _spell_out(match: re.Match[str]) -> str:
     if match["emoji"] is not None:
         return match[0]

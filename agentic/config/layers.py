@@ -9,9 +9,10 @@ from agentic.config.options import PluginSection
 from agentic.config.schema import KEYS, PLUGIN_PREFIX, SECTIONS
 from agentic.config.section import Key, plain
 from agentic.errors import ConfigError, PluginError
+from agentic.sanitize import hide_login
 
 _ALIASES = {"AGENTIC_LOG": "log.file"}
-_URLS, _TABLES = "llm.endpoints", "llm.endpoint"
+_URLS, _TABLES, _LOGINS = "llm.endpoints", "llm.endpoint", "llm.logins"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +69,7 @@ class Settings:
         self._layers = tuple(layers)
         self._plugin_sections: dict[str, PluginSection] = {}
         self._made: dict[str, Any] = {}
+        self._logins: dict[str, str] = {}
         self.values: dict[str, Any] = {name: key.default for name, key in KEYS.items()}
         self.origins = dict.fromkeys(KEYS, "default")
         self.ignored: list[str] = []
@@ -105,10 +107,22 @@ class Settings:
                 value = narrowed
         elif name == "plugins.disabled":
             self.disabled_by_project -= frozenset(value)
-        self.values[name] = value
+        if name == _URLS:
+            value = tuple(self._address(url, layer) for url in value)
+        elif name == _TABLES:
+            value = tuple(type(each)(**(vars(each) | {"url": self._address(each.url, layer)})) for each in value)
+        self.values[name] = {**value, **self._logins} if name == _LOGINS else value
         self.origins[name] = layer.origin
         if name == _TABLES:
             self._put(layer, _URLS, KEYS[_URLS], _urls_of(value, layer.origin))
+
+    def _address(self, url: str, layer: Layer) -> str:
+        """The URL as it may be shown; the user and password in it are kept apart."""
+        address, login = hide_login(url.strip())
+        if login:
+            self._logins[address.rstrip("/")] = login
+            self._put(layer, _LOGINS, KEYS[_LOGINS], self.values[_LOGINS])
+        return address
 
     def role(self, name: str) -> schema.Role:
         """Which model does that work."""

@@ -29,6 +29,10 @@ class Llm(Section):
     endpoint: tuple[Endpoint, ...] = setting((), "the endpoints as tables, [[llm.endpoint]], where one needs more", tables=Endpoint)
     model: str = setting("", "empty: what the endpoint serves", "select")
     api_key: str = setting("", "sent to the endpoints; better in the environment as AGENTIC_LLM_API_KEY", secret=True)
+    logins: Mapping[str, Any] = setting(
+        {}, "USER:PASSWORD by the endpoint's URL, sent as Basic; a URL with both in it is written http://***@HOST", secret=True
+    )
+    ca_file: str = setting("", "certificates of the authorities that an https endpoint is checked by; empty: the system's")
     proxy: str = setting("", "URL of an HTTP proxy; proxy variables of the environment are not read")
     follow_redirects: bool = setting(False, "whether an endpoint may redirect")
     temperature: float | None = setting(None, "not set: the server's default", "select", kind=float)

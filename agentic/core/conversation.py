@@ -279,7 +279,9 @@ def runner_of(runtime: Runtime, approver: Approver) -> Runner | None:
     name = settings.sub_agents.runner
     if not name or not settings.sub_agents.enabled:
         return None
-    secrets = {variable: str(value) for variable, value in secrets_of(settings).values()}
+    from agentic.config.edit import toml_text
+
+    secrets = {name: value if isinstance(value, str) else toml_text(value) for name, value in secrets_of(settings).values()}
     runner: Runner = runtime.host.build("agentic_runners", name, partial(runtime.setup, kind=RunnerSetup, secrets=secrets))
     refuse_unfit(runner, name, runtime.transport.endpoints, approver)
     return runner

@@ -14,6 +14,7 @@ from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 from agentic import EndpointUnavailable
 from agentic.errors import Unreachable
 from plugins_builtin.vllm.connection import Connection, Response, Stale
+from plugins_builtin.vllm.unreachable import tls_context, why_unreachable
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
 MAX_REDIRECTS = 3
@@ -29,7 +30,9 @@ class Http:
         connect_timeout: float,
         proxy: str = "",
         follow_redirects: bool = False,
+        ca_file: str = "",
     ) -> None:
+        self._ca_file = ca_file
         self._headers_of = headers_of
         self._connect_timeout = connect_timeout
         self._proxy = urlsplit(proxy) if proxy else None
@@ -159,10 +162,9 @@ class Http:
                 _, connection = await loop.create_connection(lambda: Connection(there), via.hostname or "", _port(via), ssl=context)
                 if self._proxy is not None and parts.scheme == "https":
                     await self._tunnel(connection, parts)
-        except TimeoutError as error:
-            raise Unreachable(f"{there}: no answer in time") from error
-        except (OSError, UnicodeError) as error:
-            raise Unreachable(f"{there}: nothing listens there ({_reason(error)})") from error
+        except (TimeoutError, OSError, UnicodeError) as error:
+            cause, remedy = why_unreachable(error, via, context is not None)
+            raise Unreachable(f"{there}: {cause}", remedy) from error
         self._all.add(connection)
         return connection
 
@@ -177,8 +179,9 @@ class Http:
         await connection.switch_to_tls(self._context(), parts.hostname)
 
     def _context(self) -> ssl.SSLContext:
-        """Certificates are loaded (180 ms) only where TLS is used."""
-        self._tls = self._tls or ssl.create_default_context()
+        """Certificates are loaded (180 ms) only where TLS is used. Raises ConfigError for a file that is none."""
+        if self._tls is None:
+            self._tls = tls_context(self._ca_file)
         return self._tls
 
 
@@ -210,7 +213,3 @@ def _proxy_authorization(proxy: SplitResult) -> dict[str, str]:
         return {}
     pair = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}"
     return {"Proxy-Authorization": f"Basic {base64.b64encode(pair.encode()).decode()}"}
-
-
-def _reason(error: Exception) -> str:
-    return (getattr(error, "strerror", None) or str(error) or type(error).__name__).lower()

@@ -4,11 +4,13 @@ import asyncio
 import json
 import os
 import secrets
+from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from types import MappingProxyType
 from typing import Any
+from urllib.parse import unquote
 
 from agentic import (
     AgenticError,
@@ -31,6 +33,7 @@ from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
 from plugins_builtin.vllm.connection import Connection, Response
 from plugins_builtin.vllm.http import MAX_BODY_BYTES, Http
 from plugins_builtin.vllm.metrics import read_metrics
+from plugins_builtin.vllm.models import chosen, listed, window_of
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.refusals import Refusals
 from plugins_builtin.vllm.resume import Decoder, resumed
@@ -39,7 +42,6 @@ from plugins_builtin.vllm.tokenize import ConversationCounter
 ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the server's load
 MAX_ERROR_BYTES = 64 * 1024
 BYTES_A_TOKEN = 4
-MAX_WINDOW = 1 << 31  # tokens; a number beyond it is a mistake
 _TOKEN = "x-session-token"  # a router's own word for where a conversation is, to be said again
 PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
@@ -56,22 +58,23 @@ class VllmTransport:
         self._refusals = Refusals(settings.stream)
         self._counter = ConversationCounter(self._tokenize)
         self.follow(settings)
-        self._http = Http(self._authorization, settings.connect_timeout, settings.proxy, settings.follow_redirects)
+        self._http = Http(
+            self._authorization, settings.connect_timeout, settings.proxy, settings.follow_redirects, settings.ca_file
+        )
 
     def follow(self, settings: Llm) -> None:
         self.endpoints = tuple(url.rstrip("/") for url in settings.endpoints)
         self._of = settings.of
-        self._keys = {endpoint.removesuffix("/v1"): _key(settings, endpoint) for endpoint in self.endpoints}
+        self._authorizations = {endpoint.removesuffix("/v1"): _authorization(settings, endpoint) for endpoint in self.endpoints}
 
     def _authorization(self, url: str) -> Mapping[str, str]:
         """Of the endpoint that has the URL."""
-        root = max((root for root in self._keys if url.startswith(root)), key=len, default="")
-        key = self._keys.get(root, "")
-        return {"Authorization": f"Bearer {key}"} if key else {}
+        root = max((root for root in self._authorizations if url.startswith(root)), key=len, default="")
+        return self._authorizations.get(root, {})
 
     async def probe(self, endpoint: str) -> EndpointInfo:
         if endpoint not in self._known:
-            info = self._choose_model(endpoint, await self._models(endpoint))
+            info = self._choose_model(endpoint, *await self._models(endpoint))
             self._can[endpoint] = known = known_capabilities(endpoint)
             if known.version and known.version != await self.version(endpoint):
                 self._can[endpoint] = Capabilities()
@@ -98,30 +101,31 @@ class VllmTransport:
             raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES])
         return response
 
-    async def _models(self, endpoint: str) -> list[dict[str, Any]]:
+    async def _models(self, endpoint: str) -> tuple[list[dict[str, Any]], bool]:
+        """(what the endpoint lists, whether it may serve more). A named model needs no list. Raises AgenticError."""
         alone = len(self.endpoints) == 1  # else another one can serve meanwhile
         seconds = self._settings.first_token_timeout if alone else self._settings.connect_timeout
-        response = await self._good("GET", f"{endpoint}/models", b"", seconds)
         try:
-            models = [model for model in loads(response.body)["data"] if model["id"] and isinstance(model["id"], str)]
-        except (ValueError, KeyError, TypeError) as error:
+            return listed((await self._good("GET", f"{endpoint}/models", b"", seconds)).body)
+        except RequestRejected:
+            if self._named(endpoint):
+                return [], True
+            raise
+        except ValueError as error:
+            if self._named(endpoint):
+                return [], True
             raise RequestRejected(
-                f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1)"
+                f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1); --model NAME needs no list"
             ) from error
-        if not models:
-            raise EndpointUnavailable(f"{endpoint} serves no model")
-        return models
 
-    def _choose_model(self, endpoint: str, models: list[dict[str, Any]]) -> EndpointInfo:
-        wanted = self._of(endpoint).model or self._settings.model or models[0]["id"]
-        for model in models:
-            if model["id"] == wanted:
-                window = model.get("max_model_len")
-                self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
-                window = window if isinstance(window, int) and 0 < window <= MAX_WINDOW else 0
-                return EndpointInfo(endpoint, wanted, window, tuple(each["id"] for each in models))
-        names = ", ".join(str(model["id"]) for model in models[:5])
-        raise RequestRejected(f"{endpoint} does not serve {wanted!r}", f"it serves {names}: leave --model out, or name one", 404)
+    def _named(self, endpoint: str) -> str:
+        """The model that the user has named for it."""
+        return self._of(endpoint).model or self._settings.model
+
+    def _choose_model(self, endpoint: str, models: list[dict[str, Any]], may_be_more: bool) -> EndpointInfo:
+        model = chosen(models, may_be_more, self._named(endpoint), endpoint)
+        self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
+        return EndpointInfo(endpoint, str(model["id"]), window_of(model), tuple(str(each["id"]) for each in models))
 
     async def count_tokens(self, request: ChatRequest, endpoint: str) -> TokenCount:
         await self.probe(endpoint)
@@ -324,6 +328,14 @@ def _read(events: Sequence[bytes], decoder: Decoder) -> Iterator[Delta]:
         delta = decoder.end(done=True) if data == b"[DONE]" else decoder.feed_json(data)
         if delta is not None:
             yield delta
+
+
+def _authorization(settings: Llm, endpoint: str) -> Mapping[str, str]:
+    """By the login in its URL, else by its key. Raises ConfigError."""
+    if login := settings.logins.get(endpoint):
+        return {"Authorization": f"Basic {b64encode(unquote(str(login)).encode()).decode()}"}
+    key = _key(settings, endpoint)
+    return {"Authorization": f"Bearer {key}"} if key else {}
 
 
 def _key(settings: Llm, endpoint: str) -> str:

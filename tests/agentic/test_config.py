@@ -49,7 +49,8 @@ def test_the_last_layer_that_sets_a_key_wins_and_is_named(found: list[Layer]) ->
     settings = Settings(found)
     for name, key in KEYS.items():
         setters = [layer for layer in found if name in layer.values]
-        assert settings.values[name] == (setters[-1].values[name] if setters else key.default)
+        value = setters[-1].values[name] if setters else key.default
+        assert settings.values[name] == (tuple(url.strip() for url in value) if name == "llm.endpoints" else value)
         assert settings.origins[name] == (setters[-1].origin if setters else "default")
 
 

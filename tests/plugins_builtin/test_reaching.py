@@ -1,0 +1,218 @@
+"""Reaching a server: what it lists, who may know the password in its URL, and why it cannot be reached."""
+
+import datetime
+import socket
+import ssl
+import subprocess
+import threading
+from base64 import b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentic.testing import Answer, FakeVLLM, answer
+from agentic.testing.answers import json_answer
+from tests.conftest import Agentic, put
+
+VLLM = ("-c", "llm.transport=vllm")
+
+
+def refused(status: int) -> Answer:
+    return Answer([b'{"detail": "no"}'], status, "application/json", chunked=False)
+
+
+LISTS: dict[str, Answer] = {
+    "404": refused(404),
+    "405": refused(405),
+    "403": refused(403),
+    "401": refused(401),
+    "no JSON": Answer([b"<html>"], content_type="text/html", chunked=False),
+    "null": json_answer({"data": None}),
+    "nothing": json_answer({"data": []}),
+    "a wildcard": json_answer({"data": [{"id": "*"}]}),
+    "a wildcard of a provider": json_answer({"data": [{"id": "hosted_vllm/*"}, {"id": "other"}]}),
+    "a bare list": json_answer([{"id": "mine"}]),
+    "names alone": json_answer({"models": ["mine"]}),
+    "Ollama's own": json_answer({"models": [{"name": "mine:latest"}]}),
+    "a first page": json_answer({"data": [{"id": "other"}], "has_more": True}),
+    "a tag": json_answer({"data": [{"id": "mine:latest"}]}),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_a_model_that_the_user_names_needs_no_list(agentic: Agentic, server: FakeVLLM, name: str) -> None:
+    server.models = LISTS[name]
+    server.say("Hi")
+    done = agentic("ask", "hi", "--endpoint", server.url, "--model", "mine", *VLLM)
+    assert (done.code, done.out) == (0, "Hi\n"), done.err
+    assert server.chats[0].json["model"].removesuffix(":latest") == "mine"
+
+
+def test_a_name_that_a_whole_list_lacks_is_a_mistake(agentic: Agentic, server: FakeVLLM) -> None:
+    server.models = json_answer({"data": [{"id": f"m{number}"} for number in range(7)]})
+    done = agentic("ask", "hi", "--endpoint", server.url, "--model", "mine", *VLLM)
+    assert done.code == 2 and "does not serve 'mine'" in done.err and "m0, m1, m2, m3, m4, and 2 more" in done.err
+
+
+USES: dict[str, tuple[list[dict[str, Any]], str]] = {
+    "by its name": ([{"id": "nomic-embed-text"}, {"id": "bge-m3"}, {"id": "whisper-1"}, {"id": "Qwen3"}], "Qwen3"),
+    "by its type": ([{"id": "a", "type": "embeddings"}, {"id": "b", "type": "llm"}], "b"),
+    "by what it can": ([{"id": "a", "capabilities": {"completion_chat": False}}, {"id": "b", "capabilities": {"completion_chat": True}}], "b"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", USES)
+def test_what_cannot_chat_is_passed_over(agentic: Agentic, server: FakeVLLM, name: str) -> None:
+    models, expected = USES[name]
+    server.models = json_answer({"data": models})
+    agentic("ask", "hi", "--endpoint", server.url, *VLLM)
+    assert server.chats[0].json["model"] == expected
+
+
+def test_a_server_where_nothing_chats_says_what_it_serves(agentic: Agentic, server: FakeVLLM) -> None:
+    server.models = json_answer({"data": [{"id": "nomic-embed-text"}]})
+    done = agentic("ask", "hi", "--endpoint", server.url, *VLLM)
+    assert done.code == 2 and "serves nothing that chats: it serves nomic-embed-text" in done.err
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"max_model_len": 3000},
+        {"context_length": 3000},
+        {"loaded_context_length": 3000, "max_context_length": 9000},
+        {"meta": {"n_ctx": 3000}},
+    ],
+)
+def test_the_window_is_read_by_each_of_its_names(agentic: Agentic, server: FakeVLLM, fields: dict[str, Any]) -> None:
+    server.models = json_answer({"data": [{"id": "m", **fields}]})
+    done = agentic("run", "hi", "--endpoint", server.url, *VLLM, "-c", "tools.protocol=native", "--output", "jsonl")
+    assert done.of_type("llm_request")[0]["budget"] < 3000
+
+
+# A user and a password in the URL.
+def test_a_login_in_the_url_is_used_and_never_shown(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
+    url = server.url.replace("127.0.0.1", "bob:s%23cret@127.0.0.1")
+    server.script(answer("Hi"), Answer([b'{"error": {"message": "no"}}'], 403, "application/json", chunked=False))
+    put(home / ".config" / "agentic" / "config.toml", f'[llm]\nendpoints = [" {url} "]\n')
+    done = agentic("run", "hi", *VLLM, "-c", "tools.protocol=native", "--log", str(home / "log"), "--debug")
+    assert done.code == 0, done.err
+    assert {request.headers["authorization"] for request in server.requests} == {f"Basic {b64encode(b'bob:s#cret').decode()}"}
+    failed = agentic("ask", "hi", *VLLM)
+    shown = agentic("config", "show", "llm").out
+    assert 'llm.endpoints = ["http://***@127.0.0.1' in shown and "llm.logins = (set, not shown)" in shown
+    kept = [path.read_bytes() for path in home.rglob("*") if path.is_file() and path.name != "config.toml"]
+    told = done.out + done.err + failed.out + failed.err + shown
+    assert "http://***@127.0.0.1" in done.err
+    assert "cret" not in told and not [data for data in kept if b"cret" in data]
+
+
+def test_a_login_in_a_table_is_used_too(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
+    url = server.url.replace("127.0.0.1", "bob:secret@127.0.0.1")
+    put(home / ".config" / "agentic" / "config.toml", f'[[llm.endpoint]]\nurl = "{url}"\nmodel = "fake"\n')
+    server.say("Hi")
+    assert agentic("ask", "hi", *VLLM).out == "Hi\n"
+    assert server.chats[0].headers["authorization"].startswith("Basic ")
+    assert "secret" not in agentic("config", "show").out
+
+
+# Why it cannot be reached.
+@contextmanager
+def tls_server(folder: Path, *more: str, days: str = "9") -> Iterator[tuple[str, Path]]:
+    """(its URL, its certificate) of one that answers nothing: a handshake is enough."""
+    key, certificate = folder / "key.pem", folder / "cert.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-nodes",
+        "-keyout",
+        key,
+        "-out",
+        certificate,
+        "-subj",
+        "/CN=x",
+        *more,
+    ]
+    made = subprocess.run([*command, "-days", days], capture_output=True)
+    if made.returncode:
+        pytest.skip(f"openssl cannot make that certificate: {made.stderr.decode()[-100:]}")
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate, key)
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            while True:
+                try:
+                    link, _ = listening.accept()
+                except OSError:
+                    return
+                with suppress(OSError), context.wrap_socket(link, server_side=True) as secured:
+                    secured.recv(65536)
+                    secured.sendall(b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\nConnection: close\r\n\r\n")
+
+        threading.Thread(target=serve, daemon=True).start()
+        try:
+            yield f"https://127.0.0.1:{listening.getsockname()[1]}/v1", certificate
+        finally:
+            listening.shutdown(socket.SHUT_RDWR)
+
+
+HERE = ("-addext", "subjectAltName=IP:127.0.0.1")
+
+
+def test_a_certificate_of_an_unknown_authority_says_which_setting_helps(agentic: Agentic, tmp_path: Path) -> None:
+    with tls_server(tmp_path, *HERE) as (url, certificate):
+        done = agentic("ask", "hi", "--endpoint", url, *VLLM)
+        assert done.code == 3 and "unknown authority" in done.err and "SSL_CERT_FILE" in done.err and "llm.ca_file" in done.err
+        assert "nothing listens" not in done.err and "start vLLM" not in done.err
+        for more in ({"SSL_CERT_FILE": str(certificate)}, {"AGENTIC_LLM_CA_FILE": str(certificate)}):
+            reached = agentic("ask", "hi", "--endpoint", url, *VLLM, more=more)
+            assert "404" in reached.err and "authority" not in reached.err
+
+
+def test_a_certificate_of_another_name_says_so(agentic: Agentic, tmp_path: Path) -> None:
+    with tls_server(tmp_path, "-addext", "subjectAltName=DNS:other.example") as (url, certificate):
+        done = agentic("ask", "hi", "--endpoint", url, *VLLM, more={"SSL_CERT_FILE": str(certificate)})
+    assert done.code == 3 and "another name than 127.0.0.1" in done.err and "SSL_CERT_FILE" not in done.err
+
+
+def test_a_certificate_that_has_expired_says_so(agentic: Agentic, tmp_path: Path) -> None:
+    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=30)
+    with tls_server(tmp_path, *HERE, "-not_before", f"{before:%Y%m%d%H%M%SZ}", days="1") as (url, certificate):
+        done = agentic("ask", "hi", "--endpoint", url, *VLLM, more={"SSL_CERT_FILE": str(certificate)})
+    assert done.code == 3 and "has expired" in done.err
+
+
+def test_https_to_a_port_without_tls_says_so(agentic: Agentic, server: FakeVLLM) -> None:
+    done = agentic("ask", "hi", "--endpoint", server.url.replace("http", "https"), *VLLM)
+    assert done.code == 3 and "speaks no TLS at that port" in done.err and f"http://127.0.0.1:{server.port}" in done.err
+
+
+@pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AGENTIC_LLM_CA_FILE"])
+def test_a_file_of_certificates_that_is_none_says_so(agentic: Agentic, tmp_path: Path, name: str) -> None:
+    with tls_server(tmp_path, *HERE) as (url, _):
+        done = agentic("ask", "hi", "--endpoint", url, *VLLM, more={name: "/nowhere/ca.pem"})
+    assert done.code == 2 and "names /nowhere/ca.pem, which is no file" in done.err
+
+
+def test_a_name_without_an_address_is_no_server_that_must_be_started(agentic: Agentic) -> None:
+    done = agentic("ask", "hi", "--endpoint", "http://nowhere.invalid:8000/v1", *VLLM, seconds=30)
+    assert done.code == 3 and "no address is known for nowhere.invalid" in done.err and "start vLLM" not in done.err
+
+
+def test_nothing_there_is_said_once_without_a_number(agentic: Agentic) -> None:
+    done = agentic("ask", "hi", "--endpoint", "http://127.0.0.1:1/v1", *VLLM)
+    assert done.err.count("127.0.0.1:1") == 1 and "nothing listens there" in done.err and "rrno" not in done.err
+    assert "start vLLM" in done.err
+
+
+def test_an_address_with_blanks_around_it_is_that_address(agentic: Agentic, server: FakeVLLM) -> None:
+    server.say("Hi")
+    assert agentic("ask", "hi", *VLLM, more={"AGENTIC_LLM_ENDPOINTS": f" {server.url} "}).out == "Hi\n"
+    assert server.chats[0].path == "/v1/chat/completions"
