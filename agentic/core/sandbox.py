@@ -110,8 +110,10 @@ class Sandbox:
         await self._announce(self)
 
     def conceal(self) -> None:
-        """Overwrites the variables that commands do not get, where other processes could read them."""
+        """Overwrites the variables that commands do not get, where others could read them. Closes memory where none is wanted."""
         conceal(self.withheld())
+        if self.is_off and not self._settings.launcher:
+            close_memory()
 
     async def _choose(self) -> None:
         if self._settings.mode == "off" and not self._settings.launcher:

@@ -5,6 +5,7 @@ with ForkServer() as server:
     assert (done.returncode, done.stdout) == (0, "Hello")
 """
 
+import errno
 import json
 import os
 import signal
@@ -20,8 +21,8 @@ from types import TracebackType
 
 from agentic.testing.forking import LENGTH, UnfitServerError, read_line
 
-_FIXED = ("LANG", "LANGUAGE", "LC_", "PYTHON")  # what an interpreter reads once, at its start
-_AT_START = ("sitecustomize.py", "usercustomize.py")  # what it runs once
+_FIXED = ("LANG", "LC_", "PYTHON", "LD_PRELOAD", "LD_AUDIT")  # what an interpreter and its loader read once, at the start
+_AT_START = ("sitecustomize.py", "sitecustomize", "usercustomize.py", "usercustomize")  # what it runs once
 
 
 class ForkedProcess:
@@ -39,19 +40,25 @@ class ForkedProcess:
         return self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """The exit code, negative for a signal. Raises subprocess.TimeoutExpired."""
+        """The exit code, negative for a signal. Raises subprocess.TimeoutExpired, UnfitServerError where its server has ended."""
         if self.returncode is None:
-            self._link.settimeout(timeout)
             try:
+                self._link.settimeout(timeout)
                 self.returncode = int(read_line(self._link)["code"])
             except (TimeoutError, BlockingIOError) as error:
                 raise subprocess.TimeoutExpired("agentic", timeout or 0.0) from error
+            except (OSError, UnfitServerError) as error:
+                self._link.close()
+                raise UnfitServerError("the fork server ended") from error
             self._link.close()
         return self.returncode
 
     def send_signal(self, number: int) -> None:
-        if self.poll() is None:
-            os.kill(self.pid, number)
+        with suppress(UnfitServerError):  # it can be ended where its server has died, too
+            self.poll()
+        if self.returncode is None:
+            with suppress(ProcessLookupError):
+                os.kill(self.pid, number)
 
     def terminate(self) -> None:
         self.send_signal(signal.SIGTERM)
@@ -64,7 +71,9 @@ class ForkServer:
     """Has imported agentic, the installed plugins and `modules`; runs no thread, and forks a process for each command.
 
     `env` is the environment of its interpreter. A command's own environment may differ, but not in the locale and in `PYTHON…`
-    variables (PYTHONPATH apart), which an interpreter reads once: such a command needs a fresh one. Raises UnfitServerError.
+    variables (PYTHONPATH apart), which an interpreter reads once: such a command needs a fresh one. What a fork does not show: its
+    umask and `/proc/PID/environ` are the server's, and no module in its folder takes the place of one that was imported.
+    Raises UnfitServerError.
     """
 
     def __init__(self, modules: Sequence[str] = (), env: Mapping[str, str] | None = None) -> None:
@@ -95,7 +104,7 @@ class ForkServer:
         self.close()
 
     def close(self) -> None:
-        """Ends the server; the processes that it forked go on."""
+        """Ends the server; the processes that it forked go on, and nobody can wait for them any more."""
         self._link.close()
         self._process.wait()
 
@@ -112,21 +121,29 @@ class ForkServer:
     ) -> ForkedProcess:
         """Starts `agentic ARGUMENTS` on these descriptors, which stay the caller's. With `terminal`, `stdin` is the one it has.
 
-        Raises UnfitServerError, ValueError for an environment that only a fresh interpreter can take up.
+        Raises UnfitServerError, FileNotFoundError for `cwd`, ValueError for an environment that only a fresh interpreter takes up.
         """
-        if differing := sorted(_fixed(env).items() ^ _fixed(self._env).items()):
+        if differing := sorted(_fixed(env, Path(cwd)).items() ^ _fixed(self._env, Path()).items()):
             raise ValueError(f"{differing[0][0]} is read at the start of an interpreter: this command needs a fresh one")
-        ours, theirs = socket.socketpair()
+        if not os.path.isdir(cwd):
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), str(cwd))
         request = {"arguments": list(arguments), "cwd": str(cwd), "env": dict(env), "terminal": terminal}
         data = json.dumps(request).encode()
-        with theirs, self._turn:
-            socket.send_fds(self._link, [b"."], [theirs.fileno()])
-        socket.send_fds(ours, [len(data).to_bytes(LENGTH, "big")], [stdin, stdout, stderr])
-        ours.sendall(data)
-        answer = read_line(ours)
-        if "fault" in answer:
+        ours, theirs = socket.socketpair()
+        try:
+            with theirs, self._turn:
+                socket.send_fds(self._link, [b"."], [theirs.fileno()])
+            socket.send_fds(ours, [len(data).to_bytes(LENGTH, "big")], [stdin, stdout, stderr])
+            ours.sendall(data)
+            answer = read_line(ours)
+            if "fault" in answer:
+                raise UnfitServerError(answer["fault"])
+        except OSError as error:
             ours.close()
-            raise UnfitServerError(answer["fault"])
+            raise UnfitServerError("the fork server ended") from error
+        except BaseException:
+            ours.close()
+            raise
         return ForkedProcess(ours, answer["pid"])
 
     def run(
@@ -185,8 +202,8 @@ class _Pipe:
                 file.write(self._text.encode())
 
 
-def _fixed(env: Mapping[str, str]) -> dict[str, str]:
+def _fixed(env: Mapping[str, str], folder: Path) -> dict[str, str]:
     """What only a fresh interpreter takes up; of its path, what it would run."""
     found = {name: value for name, value in env.items() if name.startswith(_FIXED) and name != "PYTHONPATH"}
-    places = [Path(place, name) for place in env.get("PYTHONPATH", "").split(os.pathsep) if place for name in _AT_START]
+    places = [folder / place / name for place in env.get("PYTHONPATH", "").split(os.pathsep) if place for name in _AT_START]
     return found | {str(path): "" for path in places if path.exists()}

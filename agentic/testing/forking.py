@@ -4,6 +4,7 @@ import atexit
 import fcntl
 import gc
 import importlib
+import io
 import json
 import os
 import pkgutil
@@ -19,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import _lru_cache_wrapper
 from importlib.metadata import entry_points
-from typing import Any, NoReturn, TextIO
+from typing import Any, NoReturn
 
 LENGTH = 4  # bytes that say how long a request is
 
@@ -55,19 +56,33 @@ def serve(number: int, modules: Sequence[str]) -> None:
                 if not data:
                     return
                 asker = socket.socket(fileno=numbers[0])
-                request, streams = _request(asker)
-                if fault := _fault(caches):
-                    write_line(asker, {"fault": fault})
-                    continue
-                pid = os.fork()
-                if pid == 0:
-                    for each in (link, asker, *children.values()):
-                        each.detach()
-                    _work(request, streams)
-                for descriptor in streams:
-                    os.close(descriptor)
-                children[pid] = asker
-                write_line(asker, {"pid": pid})
+                if (pid := _forked(asker, [link, *children.values()], caches)) is not None:
+                    children[pid] = asker
+                else:
+                    asker.close()
+
+
+def _forked(asker: socket.socket, others: Sequence[socket.socket], caches: Sequence["_lru_cache_wrapper[Any]"]) -> int | None:
+    """The process that now is the command that is asked for; None where nobody asks any more, or a fork would not be fit."""
+    streams: list[int] = []
+    try:
+        request = _request(asker, streams)
+        if fault := _fault(caches):
+            write_line(asker, {"fault": fault})
+            return None
+        pid = os.fork()
+        if pid == 0:
+            for each in (asker, *others):
+                each.detach()
+            _work(request, streams)
+        with suppress(OSError):  # who asked may be gone; the command goes on
+            write_line(asker, {"pid": pid})
+        return pid
+    except (OSError, ValueError):  # gone before the request was whole
+        return None
+    finally:
+        for descriptor in streams:
+            os.close(descriptor)
 
 
 def _preload(modules: Sequence[str]) -> None:
@@ -120,12 +135,13 @@ def _work(request: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
     os.closerange(3, os.sysconf("SC_OPEN_MAX"))
     if request["terminal"]:
         fcntl.ioctl(0, termios.TIOCSCTTY, 0)
+    servers_path = _python_path()
     os.environ.clear()
     os.environ.update(request["env"])
     os.chdir(request["cwd"])
     time.tzset()
     sys.argv = ["agentic", *request["arguments"]]
-    sys.path[:0] = [os.getcwd(), *filter(None, os.environ.get("PYTHONPATH", "").split(os.pathsep))]
+    sys.path[:] = [os.getcwd(), *_python_path(), *(path for path in sys.path if path not in servers_path)]
     importlib.invalidate_caches()
     sys.stdin = sys.__stdin__ = _stream(0, sys.stdin)  # type: ignore[misc]
     sys.stdout = sys.__stdout__ = _stream(1, sys.stdout)  # type: ignore[misc]
@@ -133,12 +149,20 @@ def _work(request: Mapping[str, Any], streams: Sequence[int]) -> NoReturn:
     _end(_called())
 
 
-def _stream(number: int, like: TextIO) -> Any:
-    return open(number, "w" if number else "r", 1 if number == 2 else -1, encoding=like.encoding, errors=like.errors, closefd=False)
+def _python_path() -> list[str]:
+    return [os.path.abspath(path) for path in os.environ.get("PYTHONPATH", "").split(os.pathsep) if path]
 
 
-def _called() -> int:
-    """The exit code of the command, as an interpreter has it."""
+def _stream(number: int, like: Any) -> Any:
+    """As an interpreter opens its standard streams: no line end is translated."""
+    direct = number > 0 and like.write_through  # PYTHONUNBUFFERED
+    raw = open(number, "wb" if number else "rb", 0 if direct else -1, closefd=False)  # noqa: SIM115
+    lines = number == 2 or (number == 1 and raw.isatty())
+    return io.TextIOWrapper(raw, like.encoding, like.errors, "\n", line_buffering=lines, write_through=direct)
+
+
+def _called() -> int | None:
+    """The exit code of the command, as an interpreter has it; None where Ctrl-C ended it: it ends by that signal."""
     from agentic.cli import main
 
     try:
@@ -150,34 +174,43 @@ def _called() -> int:
         return 1
     except KeyboardInterrupt:
         traceback.print_exc()
-        return -signal.SIGINT
+        return None
     except BaseException:
         traceback.print_exc()
         return 1
     return 0
 
 
-def _end(code: int) -> NoReturn:
+def _end(code: int | None) -> NoReturn:
     """Ends as an interpreter does: waits for threads, calls what was registered for it, writes what is left."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
-    try:
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-    except OSError:
-        code = 120
-    if code < 0:
-        signal.signal(-code, signal.SIG_DFL)
-        os.kill(os.getpid(), -code)
-    os._exit(code)
+    gc.collect()  # what is told of objects at their end
+    for stream in dict.fromkeys((sys.stdout, sys.stderr, sys.__stdout__, sys.__stderr__)):
+        try:
+            if stream is not None and not stream.closed:
+                stream.flush()
+        except OSError as error:
+            code = 120
+            with suppress(OSError, ValueError, AttributeError):
+                print(f"Exception ignored in: {stream!r}\n{type(error).__name__}: {error}", file=sys.stderr)
+    if code is None:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
+    os._exit((code or 0) & 0xFF)
 
 
-def _request(asker: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    head, streams, _, _ = socket.recv_fds(asker, LENGTH, 3)
+def _request(asker: socket.socket, streams: list[int]) -> dict[str, Any]:
+    """What is to be run; `streams` gets its descriptors. Raises OSError where the other end is gone."""
+    head, numbers, _, _ = socket.recv_fds(asker, LENGTH, 3)
+    streams += numbers
     rest, data = int.from_bytes(head, "big"), b""
     while len(data) < rest:
-        data += asker.recv(rest - len(data))
-    return json.loads(data), streams
+        if not (more := asker.recv(rest - len(data))):
+            raise ConnectionError("the request is not whole")
+        data += more
+    request: dict[str, Any] = json.loads(data)
+    return request
 
 
 def write_line(link: socket.socket, message: Mapping[str, Any]) -> None:

@@ -1,6 +1,7 @@
 """A whole run in this process: the real host and plugins, a scripted model, a home with nothing in it."""
 
 import os
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -8,12 +9,14 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from agentic.api import run_sync
+from agentic.errors import ConfigError
 from agentic.events import Event
 from agentic.testing.answers import Answer, Request, answer
 from agentic.testing.fake_vllm import FakeVLLM
 
 Script = Sequence[Answer | str] | Callable[[Request], Answer]
 _USERS_OWN = ("AGENTIC_", "XDG_")
+_alone = threading.Lock()
 
 
 def run_in_process(
@@ -36,9 +39,13 @@ def run_in_process(
     events = run_in_process("write a.txt", [answer(tool_calls=tool_call("write_file", {...})), "done"], {"approval.mode": "edits"})
     assert [event.name for event in events if isinstance(event, ToolCalled)] == ["write_file"]
 
-    While it runs, `os.environ` is that of a user who has set nothing.
+    While it runs, `os.environ` is that of a user who has set nothing, so one run waits for the other. What guards a real run stays:
+    variables that commands do not get are no longer in `/proc/self/environ`, and without a sandbox no debugger gets in.
     """
+    if root is not None and not root.is_dir():
+        raise ConfigError(f"{root}: no such folder")
     with ExitStack() as stack:
+        stack.enter_context(_alone)
         server = server or stack.enter_context(FakeVLLM())
         if callable(script):
             server.otherwise = script

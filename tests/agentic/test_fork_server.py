@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -61,6 +62,102 @@ def test_standard_input_folder_and_environment_are_the_commands_own(agentic: Age
     assert "of the folder" in agentic("config", "show", cwd=tmp_path).out
 
 
+ENDINGS = """
+import atexit, os, sys, threading, time
+import click
+from agentic import Command, hookimpl
+
+
+@hookimpl
+def agentic_commands():
+    yield Command("end", "ends in some way", "agentic_end:end")
+
+
+@click.command()
+@click.argument("way")
+def end(way):
+    print("begun", os.path.basename(os.getcwd()), sorted(os.listdir("/proc/self/fd")) if way == "files" else "")
+    if way == "late":
+        atexit.register(print, "registered")
+        threading.Thread(target=lambda: (time.sleep(0.2), print("thread"))).start()
+    if way == "file":
+        open("kept", "w").write("x")
+    if way == "closed":
+        sys.stdout.close()
+    if way == "none":
+        sys.stdout = None
+    if way == "lines":
+        print(repr(sys.stdin.read()), repr(sys.stdin.newlines))
+    if way == "full":
+        os.dup2(os.open("/dev/full", os.O_WRONLY), 1)
+    if way == "interrupt":
+        raise KeyboardInterrupt
+    if way.lstrip("-").isdecimal():
+        sys.exit(int(way))
+    if way == "word":
+        sys.exit("a word")
+"""
+
+
+@pytest.fixture(scope="module")
+def endings(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of a distribution whose command ends in some way."""
+    folder = tmp_path_factory.mktemp("endings")
+    info = folder / "agentic_end-1.0.dist-info"
+    info.mkdir()
+    (folder / "agentic_end.py").write_text(ENDINGS)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: agentic-end\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[agentic]\nend = agentic_end\n")
+    return {"PYTHONPATH": str(folder)}
+
+
+WAYS = ["late", "file", "files", "closed", "none", "lines", "full", "interrupt", "0", "7", "-1", "1099511627776", "word"]
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_its_end_is_an_interpreters(
+    agentic: Agentic, fresh_agentic: Agentic, endings: dict[str, str], work: Path, way: str
+) -> None:
+    """Threads are waited for, what is registered is called, what is written comes out, and the exit code is the same."""
+    seen = []
+    for run in (agentic, fresh_agentic):
+        done = run("end", "--", way, more=endings, stdin="one\r\ntwo\rthree\n")
+        seen.append((done.code, done.out, (work / "kept").exists() and (work / "kept").read_text()))
+    assert seen[0] == seen[1]
+    assert seen[0][1].startswith("begun work") or way in ("closed", "full")
+
+
+def test_one_that_asked_and_is_gone_harms_nobody(fork_server: ForkServer, env: dict[str, str], work: Path) -> None:
+    """Cut off before its request, in the middle of it, and before its answer."""
+    for sent in (b"", b"\0\0\4\0", b"\0\0\4\0{", b"\0\0\0\2[]"):
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            socket.send_fds(fork_server._link, [b"."], [theirs.fileno()])
+            if sent:
+                ours.sendall(sent)
+        assert fork_server.run(["--version"], cwd=work, env=env).returncode == 0
+
+
+def test_a_process_whose_server_has_died_can_still_be_ended(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer("words", fault="stall", fault_after=2))
+    with ForkServer(env=base_environment()) as forks, open(os.devnull, "r+") as null:
+        numbers = {name: null.fileno() for name in ("stdin", "stdout", "stderr")}
+        process = forks.start(["ask", "hi", "--endpoint", server.url], cwd=work, env=env, **numbers)
+        assert server.wait_for(lambda: server.running == 1)
+        os.kill(forks.pid, signal.SIGKILL)
+        with pytest.raises(UnfitServerError):
+            process.wait()
+        process.kill()
+        assert server.wait_for(lambda: server.running == 0)
+        with pytest.raises(UnfitServerError):
+            forks.run(["--version"], cwd=work, env=env)
+
+
+def test_a_folder_that_is_not_there_is_said(fork_server: ForkServer, env: dict[str, str], work: Path) -> None:
+    with pytest.raises(FileNotFoundError):
+        fork_server.run(["--version"], cwd=work / "nowhere", env=env)
+
+
 def test_a_signal_ends_it_as_it_ends_a_fresh_one(
     fork_server: ForkServer, server: FakeVLLM, env: dict[str, str], work: Path
 ) -> None:
@@ -84,7 +181,7 @@ def test_one_that_takes_too_long_is_killed(fork_server: ForkServer, server: Fake
 
 
 def test_what_an_interpreter_reads_at_its_start_needs_a_fresh_one(agentic: Agentic, modules: Path) -> None:
-    (modules / "sitecustomize.py").touch()
+    (modules / "sitecustomize").mkdir()
     for more in ({"LC_ALL": "C"}, {"PYTHONUTF8": "0"}, {"PYTHONPATH": str(modules)}):
         with pytest.raises(ValueError, match="needs a fresh one"):
             agentic("--version", more=more)

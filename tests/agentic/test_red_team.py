@@ -15,7 +15,7 @@ import pytest
 from agentic.errors import AgenticError, ToolError
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.workspace import OutsideWorkspace, Workspace
-from tests.conftest import PORTABLE, Agentic, Done
+from tests.conftest import PORTABLE, Agentic, Done, put
 from tests.launchers import require_launcher
 from tests.processes import sleepers
 from tests.terminal import Terminal, terminal
@@ -217,6 +217,24 @@ def test_no_command_finds_the_key(fresh_agentic: Agentic, server: FakeVLLM, sand
     done = fresh_agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "all", *sandbox, more=secrets)
     assert done.code == 0, done.err
     assert results(server)[0].split("\n")[:3] == ["0"] * 3, results(server)
+
+
+DUMPABLE = """
+import atexit, ctypes, sys
+if sys.argv[1:2] != ["-c"]:
+    atexit.register(lambda: open({path!r}, "a").write(str(ctypes.CDLL(None).prctl(3, 0, 0, 0, 0))))
+"""
+
+
+@pytest.mark.skipif(PORTABLE, reason="only Linux has it")
+def test_without_a_sandbox_our_memory_is_closed_though_no_command_runs(
+    fresh_agentic: Agentic, server: FakeVLLM, tmp_path: Path
+) -> None:
+    put(tmp_path / "site" / "sitecustomize.py", DUMPABLE.format(path=str(tmp_path / "dumpable")))
+    server.say("done")
+    more = {"PYTHONPATH": str(tmp_path / "site")}
+    assert fresh_agentic("run", "x", "--endpoint", server.url, *NATIVE, "--no-sandbox", more=more).code == 0
+    assert (tmp_path / "dumpable").read_text() == "0"
 
 
 @pytest.mark.skipif(PORTABLE, reason="/proc tells")

@@ -1,11 +1,12 @@
 """`run_in_process`: a whole run in this process that touches nothing of the user's."""
 
 import os
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from agentic import EndpointUnavailable, ModelOutputError, Question
+from agentic import ConfigError, EndpointUnavailable, ModelOutputError, Question
 from agentic.events import Event, RunFinished, ToolCalled, ToolResult
 from agentic.testing import Answer, FakeVLLM, Request, answer, run_in_process, tool_call
 from tests.conftest import put
@@ -58,6 +59,18 @@ def test_neither_the_environment_nor_the_users_files_reach_it(monkeypatch: pytes
     before = dict(os.environ)
     assert finished(run_in_process("x")).status == "done"
     assert dict(os.environ) == before and sorted(home.rglob("*.db")) == []
+
+
+def test_threads_wait_for_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = dict(os.environ)
+    with ThreadPoolExecutor() as pool:
+        found = list(pool.map(run_in_process, "abc"))
+    assert [finished(events).status for events in found] == ["done"] * 3 and dict(os.environ) == before
+
+
+def test_a_folder_that_is_not_there_is_said(work: Path) -> None:
+    with pytest.raises(ConfigError, match="no such folder"):
+        run_in_process("x", root=work / "nowhere")
 
 
 def test_a_home_that_is_given_is_used(home: Path) -> None:

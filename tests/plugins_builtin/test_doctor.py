@@ -116,8 +116,15 @@ def checks(done: Done, url: str) -> dict[str, dict[str, Any]]:
 
 
 def test_two_good_servers_are_green_and_what_they_can_is_used(agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM) -> None:
+    waiting: list[bool] = []
+
+    def respond(request: Request) -> Answer:
+        waiting.append(bool(second_server.requests_to("/health")))
+        return flags.respond(request)
+
+    flags = Flags()
+    server.otherwise, second_server.otherwise = respond, Flags().respond
     for each in (server, second_server):
-        each.otherwise = Flags().respond
         each.metrics = {"prefix_cache_queries_total": 1, "prefix_cache_hits_total": 1}
     both = ("--endpoint", server.url, "--endpoint", second_server.url)
     done = agentic("doctor", *both, "--output", "jsonl")
@@ -125,6 +132,7 @@ def test_two_good_servers_are_green_and_what_they_can_is_used(agentic: Agentic, 
         wrong = {name: found for name, found in checks(done, url).items() if found["ok"] is False}
         assert not wrong
     assert done.code == 0
+    assert all(waiting), "the second server's idle connection is begun before the first one is examined"
     server.requests.clear()
     second_server.requests.clear()
     agentic("run", "hi", *both, "-c", "tools.protocol=native", "-c", "llm.endpoints=" + json.dumps([server.url]))

@@ -1,6 +1,6 @@
 """Reaching a server: what it lists, who may know the password in its URL, and why it cannot be reached."""
 
-import datetime
+import shutil
 import socket
 import ssl
 import subprocess
@@ -111,37 +111,71 @@ def test_a_login_in_the_url_is_used_and_never_shown(agentic: Agentic, server: Fa
 
 
 def test_a_login_in_a_table_is_used_too(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
-    url = server.url.replace("127.0.0.1", "bob:secret@127.0.0.1")
+    url = server.url.replace("127.0.0.1", "bob:hunter2@127.0.0.1")
     put(home / ".config" / "agentic" / "config.toml", f'[[llm.endpoint]]\nurl = "{url}"\nmodel = "fake"\n')
     server.say("Hi")
     assert agentic("ask", "hi", *VLLM).out == "Hi\n"
     assert server.chats[0].headers["authorization"].startswith("Basic ")
-    assert "secret" not in agentic("config", "show").out
+    assert "hunter2" not in agentic("config", "show").out
 
 
 # Why it cannot be reached.
-@contextmanager
-def tls_server(folder: Path, *more: str, days: str = "9") -> Iterator[tuple[str, Path]]:
-    """(its URL, its certificate) of one that answers nothing: a handshake is enough."""
+def made(folder: Path, *more: str) -> tuple[Path, Path]:
+    """(a key, a certificate) for a server of this machine."""
+    if not shutil.which("openssl"):
+        pytest.skip("certificates are made with openssl")
     key, certificate = folder / "key.pem", folder / "cert.pem"
-    command = [
+    command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", certificate, "-subj", "/CN=x"]
+    subprocess.run([*command, "-days", "9", *more], check=True, capture_output=True)
+    return key, certificate
+
+
+AUTHORITY = """
+[ca]
+default_ca = own
+[own]
+database = index.txt
+new_certs_dir = .
+serial = serial
+default_md = sha256
+policy = any
+x509_extensions = here
+[any]
+commonName = supplied
+[here]
+subjectAltName = IP:127.0.0.1
+"""
+
+
+def expired(folder: Path) -> tuple[Path, Path]:
+    made(folder)
+    put(folder / "authority.cnf", AUTHORITY)
+    put(folder / "index.txt", "")
+    put(folder / "serial", "01")
+    key, request, certificate = (folder / name for name in ("key.pem", "request.pem", "cert.pem"))
+    asked = ["openssl", "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", request, "-subj", "/CN=x"]
+    signed = [
         "openssl",
-        "req",
-        "-x509",
-        "-newkey",
-        "rsa:2048",
-        "-nodes",
-        "-keyout",
+        "ca",
+        "-batch",
+        "-selfsign",
+        "-config",
+        "authority.cnf",
+        "-in",
+        request,
+        "-keyfile",
         key,
         "-out",
         certificate,
-        "-subj",
-        "/CN=x",
-        *more,
     ]
-    made = subprocess.run([*command, "-days", days], capture_output=True)
-    if made.returncode:
-        pytest.skip(f"openssl cannot make that certificate: {made.stderr.decode()[-100:]}")
+    for command in (asked, [*signed, "-startdate", "20200101000000Z", "-enddate", "20200102000000Z", "-notext"]):
+        subprocess.run(command, check=True, capture_output=True, cwd=folder)
+    return key, certificate
+
+
+@contextmanager
+def tls_server(key: Path, certificate: Path) -> Iterator[str]:
+    """The URL of one that serves nothing: a handshake is enough."""
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(certificate, key)
     with socket.create_server(("127.0.0.1", 0)) as listening:
@@ -158,7 +192,7 @@ def tls_server(folder: Path, *more: str, days: str = "9") -> Iterator[tuple[str,
 
         threading.Thread(target=serve, daemon=True).start()
         try:
-            yield f"https://127.0.0.1:{listening.getsockname()[1]}/v1", certificate
+            yield f"https://127.0.0.1:{listening.getsockname()[1]}/v1"
         finally:
             listening.shutdown(socket.SHUT_RDWR)
 
@@ -167,7 +201,8 @@ HERE = ("-addext", "subjectAltName=IP:127.0.0.1")
 
 
 def test_a_certificate_of_an_unknown_authority_says_which_setting_helps(agentic: Agentic, tmp_path: Path) -> None:
-    with tls_server(tmp_path, *HERE) as (url, certificate):
+    key, certificate = made(tmp_path, *HERE)
+    with tls_server(key, certificate) as url:
         done = agentic("ask", "hi", "--endpoint", url, *VLLM)
         assert done.code == 3 and "unknown authority" in done.err and "SSL_CERT_FILE" in done.err and "llm.ca_file" in done.err
         assert "nothing listens" not in done.err and "start vLLM" not in done.err
@@ -177,14 +212,15 @@ def test_a_certificate_of_an_unknown_authority_says_which_setting_helps(agentic:
 
 
 def test_a_certificate_of_another_name_says_so(agentic: Agentic, tmp_path: Path) -> None:
-    with tls_server(tmp_path, "-addext", "subjectAltName=DNS:other.example") as (url, certificate):
+    key, certificate = made(tmp_path, "-addext", "subjectAltName=DNS:other.example")
+    with tls_server(key, certificate) as url:
         done = agentic("ask", "hi", "--endpoint", url, *VLLM, more={"SSL_CERT_FILE": str(certificate)})
     assert done.code == 3 and "another name than 127.0.0.1" in done.err and "SSL_CERT_FILE" not in done.err
 
 
 def test_a_certificate_that_has_expired_says_so(agentic: Agentic, tmp_path: Path) -> None:
-    before = datetime.datetime.now(datetime.UTC) - datetime.timedelta(days=30)
-    with tls_server(tmp_path, *HERE, "-not_before", f"{before:%Y%m%d%H%M%SZ}", days="1") as (url, certificate):
+    key, certificate = expired(tmp_path)
+    with tls_server(key, certificate) as url:
         done = agentic("ask", "hi", "--endpoint", url, *VLLM, more={"SSL_CERT_FILE": str(certificate)})
     assert done.code == 3 and "has expired" in done.err
 
@@ -196,7 +232,7 @@ def test_https_to_a_port_without_tls_says_so(agentic: Agentic, server: FakeVLLM)
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AGENTIC_LLM_CA_FILE"])
 def test_a_file_of_certificates_that_is_none_says_so(agentic: Agentic, tmp_path: Path, name: str) -> None:
-    with tls_server(tmp_path, *HERE) as (url, _):
+    with tls_server(*made(tmp_path, *HERE)) as url:
         done = agentic("ask", "hi", "--endpoint", url, *VLLM, more={name: "/nowhere/ca.pem"})
     assert done.code == 2 and "names /nowhere/ca.pem, which is no file" in done.err
 

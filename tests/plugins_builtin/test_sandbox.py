@@ -12,9 +12,10 @@ import pytest
 
 from agentic.core.probes import probe
 from agentic.core.runtime import safeguards_of
-from agentic.core.sandbox import PROBE_SECONDS
+from agentic.core.safeguards import Safeguards
+from agentic.core.sandbox import PROBE_SECONDS, Sandbox, Unconfined
 from agentic.plugins import Host
-from agentic.testing import Answer, FakeVLLM, ForkServer, answer, make_setup, tool_call
+from agentic.testing import Answer, FakeVLLM, ForkServer, answer, make_setup, settings_with, tool_call
 from tests.conftest import Agentic, Done, put
 from tests.launchers import require_launcher
 from tests.processes import children_of, sleepers
@@ -166,6 +167,22 @@ def test_it_is_opened_for_the_first_command_and_announced_once(agentic: Agentic,
     kinds = [event["type"] for event in done.events if event["type"] in ("tool_call", "sandbox")]
     assert kinds == ["tool_call", "tool_call", "sandbox", "tool_call"], kinds
     assert done.code == 0
+
+
+def test_a_command_that_is_cancelled_while_it_opens_keeps_it_from_no_other(tmp_path: Path) -> None:
+    sandbox = Sandbox(settings_with({"sandbox.mode": "off"}).sandbox, (), lambda name: Unconfined(), Safeguards([]))
+
+    async def two() -> int:
+        with open(os.devnull, "w") as null:
+            first = asyncio.ensure_future(sandbox.start(["true"], tmp_path, null.fileno()))
+            await asyncio.sleep(0)
+            first.cancel()
+            second = await sandbox.start(["sh", "-c", "exit 7"], tmp_path, null.fileno())
+            code = await second.wait()
+        await sandbox.aclose()
+        return code
+
+    assert asyncio.run(two()) == 7
 
 
 HANGS = """
