@@ -68,15 +68,16 @@ class Approver:
     ) -> tuple[str, Allowed]:
         """("" where the command may run, else why not; what it may do beyond the sandbox's policy). `written` are changed files."""
         await self.sandbox.ready()
-        command = str(ruling.arguments[tool.runs])
-        judgement = self.permissions.of_command(command)
+        command = str(ruling.arguments.get(tool.runs) or "")
+        judgement = self.permissions.of_command(command) if command else self.permissions.of_tool(tool.name)
         asked = set(ruling.arguments.get(tool.access) or ()) if tool.access else set()
         wanted = asked | judgement.needs
         more = wanted - judgement.granted - ({"protected", "network", "secrets"} if judgement.decision == "allow" else set())
         free = self.free("execute") and not (more and (asked or self._ask is not None))
         judgement = replace(judgement, decision="") if judgement.decision == "allow" and asked & more else judgement
-        question = Question(f"{tool.name} {command}", body=command, warnings=(*_oddities(command), *self._obeyed(written)))
-        question = replace(question, editable={"command.sh": command})
+        body = command or _all_of(ruling.arguments)
+        question = Question(f"{tool.name} {command}".strip(), body=body, warnings=(*_oddities(command), *self._obeyed(written)))
+        question = replace(question, editable={"command.sh": command} if command else {})
         if wanted:
             question = replace(question, warnings=(*question.warnings, f"it gets: {', '.join(sorted(wanted))}"))
         if judgement.why:

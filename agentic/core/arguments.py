@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from agentic.core.schemas import UncheckableError, problems, whole_numbers
 from agentic.errors import ToolError
 from agentic.types import ToolCall, ToolNote, ToolOutput
 from agentic.wire import loads, refuse_constant
@@ -22,16 +23,23 @@ def parse(arguments: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """As `parse`, from what was read already. What is null and need not be there counts as left out."""
-    optional = set(schema.get("properties", {})) - set(schema.get("required", ()))
-    value = {name: _writable(item) for name, item in value.items() if item is not None or name not in optional}
-    from jsonschema.validators import validator_for
+    """As `parse`, from what was read already. What is null and need not be there counts as left out.
 
-    validator = validator_for(schema)(schema)
-    problems = sorted(validator.iter_errors(value), key=lambda problem: [str(part) for part in problem.absolute_path])
-    if problems:
-        said = "; ".join(dict.fromkeys(map(_told, problems[:3])))
-        raise ToolError(f"{said}. The arguments are {', '.join(schema.get('properties', {})) or 'none'}")
+    What the schema says in a way that cannot be checked here is left to the tool.
+    """
+    known = schema.get("properties")
+    names = list(known) if isinstance(known, Mapping) else []
+    required = schema.get("required")
+    optional = set(names) - set(required if isinstance(required, list) else ())
+    value = {name: _writable(item) for name, item in value.items() if item is not None or name not in optional}
+    value = whole_numbers(value, schema)
+    try:
+        found = problems(value, schema)
+    except UncheckableError:
+        return value
+    if found:
+        said = "; ".join(dict.fromkeys(map(_told, found[:3])))
+        raise ToolError(f"{said}. The arguments are {', '.join(map(str, names)) or 'none'}")
     return value
 
 
@@ -52,9 +60,6 @@ def _told(problem: Any) -> str:
         return f"{where or 'the whole'} must be of type {problem.validator_value}, not {_short(problem.instance)}"
     if problem.validator == "required":
         return f"missing: {', '.join(name for name in problem.validator_value if name not in problem.instance)}"
-    if problem.validator == "additionalProperties":
-        known = problem.schema.get("properties", {})
-        return f"unknown: {', '.join(name for name in problem.instance if name not in known)}"
     return f"{where}: {problem.message[:200]}" if where else str(problem.message)[:200]
 
 

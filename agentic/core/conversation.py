@@ -25,6 +25,7 @@ from agentic.core.roles import SMALL
 from agentic.core.runtime import Runtime, permissions_of, safeguards_of
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
+from agentic.core.schemas import UncheckableError, problems
 from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.service import PluginLlm, held_to
 from agentic.core.sub_agents import SubAgents
@@ -262,15 +263,13 @@ async def open_services(
 
 def _violation(text: str, schema: Mapping[str, Any]) -> str:
     """What is wrong with it, "" for nothing."""
-    from jsonschema import ValidationError, validate
-
     try:
-        validate(json.loads(text), schema)
+        found = problems(json.loads(text), schema)
     except ValueError as error:
         return f"it was no JSON: {error}"
-    except ValidationError as error:
-        return error.message
-    return ""
+    except UncheckableError as error:
+        return f"the schema cannot be checked ({error})"
+    return str(found[0].message) if found else ""
 
 
 def runner_of(runtime: Runtime, approver: Approver) -> Runner | None:

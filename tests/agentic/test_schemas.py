@@ -1,0 +1,161 @@
+"""Schemas that others wrote: nothing is fetched for them, nothing hangs in them, and none of them ends a run."""
+
+import http.server
+import json
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentic.core.arguments import check
+from agentic.core.schemas import UncheckableError, problems
+from agentic.errors import ToolError
+from agentic.events import RunFinished, ToolResult
+from agentic.testing import answer, run_in_process, tool_call
+from tests.conftest import put
+
+
+def schema(field: Any, **more: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": {"f": field}, **more}
+
+
+@pytest.fixture
+def canary() -> Iterator[tuple[str, list[str]]]:
+    """(the URL of a server that has a schema for whoever asks, what it was asked for)"""
+    asked: list[str] = []
+
+    class Handler(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(self.path)
+            self.send_response(200)
+            self.end_headers()
+            self.wfile.write(b'{"enum": ["from the network"]}')
+
+        def log_message(self, *words: object) -> None:
+            """Says nothing."""
+
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}", asked
+        server.shutdown()
+
+
+@pytest.mark.parametrize("form", ["{}", "{}#/a", '{{"$dynamicRef": "{}"}}'])
+def test_no_reference_is_fetched(canary: tuple[str, list[str]], tmp_path: Path, form: str) -> None:
+    url, asked = canary
+    (tmp_path / "private.json").write_text('{"enum": ["a private word"]}')
+    for place in (f"{url}/x", f"file://{tmp_path}/private.json", "ftp://127.0.0.1/x", "//127.0.0.1/x", "other.json"):
+        text = form.format(place)
+        field = json.loads(text) if text.startswith("{") else {"$ref": text}
+        assert check({"f": "x"}, schema(field)) == {"f": "x"}
+        assert check({"f": "x"}, {"$id": f"{url}/base", **schema({"$ref": "other"})}) == {"f": "x"}
+        assert check({"f": "x"}, {"$schema": f"{url}/meta", **schema({"type": "string"})}) == {"f": "x"}
+    assert asked == []
+
+
+UNCHECKABLE: dict[str, Mapping[str, Any]] = {
+    "a reference to nowhere": schema({"$ref": "#/definitions/Gone"}),
+    "a reference to itself": schema({"$ref": "#/properties/f"}),
+    "a type of its own": schema({"type": "any"}),
+    "a misspelt type": schema({"type": "strng"}),
+    "properties that are a list": {"type": "object", "properties": ["f"]},
+    "required that is a word": schema({}, required="f"),
+    "a minimum that is a word": schema({"minimum": "many"}),
+    "a pattern that is a number": schema({"pattern": 7}),
+    "an items that is a word": schema({"items": "string"}),
+}
+
+
+@pytest.mark.parametrize("name", UNCHECKABLE)
+def test_what_cannot_be_checked_is_left_to_the_tool(name: str) -> None:
+    for value in ("x", 3, [1], {"a": 1}):
+        assert check({"f": value}, UNCHECKABLE[name]) == {"f": value}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "right", "wrong"), [("^\\p{L}+$", "한국어", "1"), ("^[a-z]+$", "abc", "ABC"), ("^(?<year>\\d{4})$", "2026", "x")]
+)
+def test_patterns_are_read_as_json_schema_means_them(pattern: str, right: str, wrong: str) -> None:
+    field = {"type": "string", "pattern": pattern}
+    assert check({"f": right}, schema(field)) == {"f": right}
+    with pytest.raises(ToolError, match="does not match"):
+        check({"f": wrong}, schema(field))
+
+
+@pytest.mark.parametrize("where", ["pattern", "patternProperties", "additionalProperties"])
+def test_an_expression_that_takes_for_ever_decides_nothing(where: str) -> None:
+    slow, text = "^(a|a)*(a|a)*(a|a)*$", "a" * 200 + "!"
+    by_name = {
+        "type": "object",
+        "patternProperties": {slow: {"type": "integer"}},
+        "additionalProperties": where == "patternProperties",
+    }
+    field = {"type": "string", "pattern": slow} if where == "pattern" else by_name
+    value = text if where == "pattern" else {text: "x"}
+    begun = time.monotonic()
+    assert check({"f": value}, schema(field)) == {"f": value}
+    assert time.monotonic() - begun < 20, "it would take longer than anybody lives"
+
+
+def test_what_can_be_checked_is_checked_as_before() -> None:
+    whole = schema({"type": "string"}, required=["f"], additionalProperties=False)
+    for value, said in (({}, "missing: f"), ({"f": 1}, "must be of type string"), ({"f": "x", "g": 1}, "unknown: g")):
+        with pytest.raises(ToolError, match=said):
+            check(dict(value), whole)
+    nested = schema({"$ref": "#/$defs/F"}, **{"$defs": {"F": {"type": "string"}}})
+    with pytest.raises(ToolError, match="must be of type string"):
+        check({"f": 1}, nested)
+    by_name = schema({"patternProperties": {"^n": {"type": "integer"}}, "additionalProperties": {"type": "string"}})
+    with pytest.raises(ToolError, match="n1 must be of type integer"):
+        check({"f": {"n1": "x"}}, by_name)
+    with pytest.raises(ToolError, match="other must be of type string"):
+        check({"f": {"other": 1}}, by_name)
+
+
+def test_a_whole_float_is_an_integer_where_the_schema_says_so() -> None:
+    fields = {"type": "object", "properties": {"n": {"type": "integer"}, "m": {"$ref": "#/$defs/M"}, "x": {"type": "number"}, "l": {"type": "array", "items": {"type": "integer"}}}, "$defs": {"M": {"type": ["integer", "null"]}}}  # fmt: skip
+    found = check({"n": 2.0, "m": 3.0, "x": 4.0, "l": [5.0]}, fields)
+    assert found == {"n": 2, "m": 3, "x": 4.0, "l": [5]}
+    assert [type(found[name]) for name in ("n", "m", "x")] == [int, int, float] and type(found["l"][0]) is int
+    with pytest.raises(ToolError, match="must be of type integer"):
+        check({"n": 2.5}, fields)
+
+
+def test_the_users_own_schema_says_why_it_cannot_be_checked() -> None:
+    with pytest.raises(UncheckableError):
+        problems({"f": 1}, schema({"$ref": "https://example.org/x"}))
+
+
+PLUGIN = """
+from agentic import Provider, Tool, ToolOutput, ToolSpec, hookimpl
+
+
+class Shell:
+    spec = ToolSpec("shell2", "Runs something.", {parameters}, "execute", runs="command")
+
+    async def run(self, arguments, workspace):
+        return ToolOutput("ran " + str(arguments.get("command")))
+
+
+@hookimpl
+def agentic_tools():
+    yield Provider("shell2", "runs something", lambda setup: Shell())
+"""
+
+
+@pytest.mark.parametrize(
+    "parameters", [{"type": "object", "properties": {"command": {"type": kind}}} for kind in ("string", "strng")]
+)
+@pytest.mark.parametrize("mode", ["all", "none"])
+def test_a_plugins_tool_ends_no_run_whatever_its_schema_and_its_arguments(
+    home: Path, parameters: dict[str, Any], mode: str
+) -> None:
+    put(home / ".config" / "agentic" / "plugins" / "mine.py", PLUGIN.format(parameters=parameters))
+    settings = {"approval.mode": mode, "sandbox.mode": "off"}
+    events = run_in_process("go", [answer(tool_calls=tool_call("shell2", {})), "done"], settings, home=home)
+    (result,) = [event for event in events if isinstance(event, ToolResult)]
+    assert result.text.startswith("ran None") if mode == "all" else "needs an approval" in result.text
+    assert isinstance(events[-1], RunFinished)
