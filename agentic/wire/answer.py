@@ -78,7 +78,7 @@ def _text(value: object) -> str:
 
 
 def _parts(content: object) -> tuple[str, str]:
-    """(text, thoughts) of a content that is a text or a list of parts, as Mistral and some proxies send it."""
+    """(text, thoughts) of a content that is a text or a list of parts, as some servers and proxies send it."""
     if not isinstance(content, list):
         return _text(content), ""
     text, thoughts = [], []

@@ -31,7 +31,7 @@ WORDINGS: tuple[tuple[str, str], ...] = (
     ("TensorRT-LLM", r"exceeds? (?:the )?max_(?:seq|input)_len|prompt length.*exceeds? max"),
     ("LiteLLM, Anthropic", rf"\d+ tokens > {_LIMIT} maximum"),
     ("LiteLLM", r"ContextWindowExceeded"),
-    ("Mistral", rf"too large for model with {_LIMIT} maximum context"),
+    ("others", rf"too large for model with {_LIMIT} maximum context"),
     ("others", rf"context (?:length|window|size)(?: limit)?(?: is| of)? {_LIMIT}"),
     ("others", rf"{_EXCEEDS}(?:context|input)(?: length| window| size| limit)"),
     ("others", r"(?:too many|exceeds? the (?:limit|maximum) (?:number )?of) (?:input |prompt )?tokens"),

@@ -40,6 +40,7 @@ class Connection:
         self.manifest = kept(self.digest)
         self.state = "not started"
         self.changed = False  # whether the server said that it offers something else now
+        self.left_out: dict[str, str] = {}  # of what it lists, what is no tool, prompt or resource, and why
         self._root = root
         self._children = children
         self._seconds = start_seconds
@@ -60,7 +61,14 @@ class Connection:
         session = await self._open()
         if self.changed or self.manifest is None or not self.manifest.is_fresh:
             self.changed = False
-            self.manifest = await self._listed(session)
+            self.left_out.clear()
+            try:
+                self.manifest = await self._listed(session)
+            except AgenticError:
+                raise
+            except Exception as error:  # whatever a foreign list makes of the SDK
+                why = f"the MCP server {self.name} cannot be used: its lists cannot be read ({str(error)[:MAX_SAID]})"
+                raise ToolError(why, f"agentic mcp test {self.name} tries it") from error
             keep(self.digest, self.manifest)
         return self.manifest
 
@@ -110,10 +118,12 @@ class Connection:
     async def _run(self, ready: "asyncio.Future[Any]") -> None:
         """Holds the session: what enters a context of the SDK's leaves it in the same task."""
         try:
-            async with self._streams() as streams:
+            listing = await _imported("plugins_builtin.mcp.listing")
+            async with self._streams() as (read, write), listing.without_bad(read, self.left_out) as messages:
                 mcp = import_module("mcp")
                 async with mcp.ClientSession(
-                    *streams,
+                    messages,
+                    write,
                     message_handler=self._heard,
                     client_info=import_module("mcp_types").Implementation(name="agentic", version=__version__),
                 ) as session:
@@ -141,7 +151,8 @@ class Connection:
         process = await _imported("plugins_builtin.mcp.process")
         with tempfile.TemporaryFile() as errors:
             try:
-                started = process.speaking(self._children, definition.command, definition.env, self._root, errors.fileno())
+                folder = self._root / definition.cwd
+                started = process.speaking(self._children, definition.command, definition.env, folder, errors.fileno())
                 async with started as streams:
                     yield streams
             finally:
@@ -182,6 +193,8 @@ class Connection:
         self._over.set()
         task, self._task, self._session = self._task, None, None
         if task is not None:
+            if self.state == "starting":  # it never said that it is there
+                task.cancel()
             done, _ = await asyncio.wait([task], timeout=3.0)
             if not done:
                 task.cancel()

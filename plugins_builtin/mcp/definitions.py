@@ -5,7 +5,8 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,16 @@ from agentic.trust import Runnable, Trust, digest_of
 
 PROJECT = (".mcp.json", ".agents/mcp.json")
 MAX_BYTES = 1_000_000
-NAME = re.compile(r"[A-Za-z0-9_-]{1,48}")
+NAME = re.compile(r"[A-Za-z0-9_.-]{1,64}")
+# Which tools are meant, in the spellings of Claude Code, gemini, codex, cursor, opencode, qwen and crush.
+ONLY = ("includeTools", "include_tools", "enabledTools", "enabled_tools", "allowedTools", "allowed_tools")
+WITHOUT = ("excludeTools", "exclude_tools", "disabledTools", "disabled_tools", "disallowedTools", "disallowed_tools")
+_KNOWN = {
+    "type", "command", "args", "env", "environment", "url", "httpUrl", "headers", "cwd", "disabled", "enabled", "timeout",
+    "startup_timeout_sec", "tool_timeout_sec", "description", "name", "trust", "alwaysAllow", "autoApprove", "oauth",
+    *ONLY, *WITHOUT,
+}  # fmt: skip
+_LIMITS = re.compile("allow|deny|disab|enabl|exclu|inclu|permission|restrict|limit|only|scope|block|sandbox", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -34,7 +44,17 @@ class Definition:
     env: Mapping[str, str] = field(default_factory=dict)
     url: str = ""
     headers: Mapping[str, str] = field(default_factory=dict)
+    cwd: str = ""
+    timeout: float = 0.0
+    only: tuple[str, ...] | None = None
+    without: tuple[str, ...] = ()
+    is_off: bool = False
     fault: str = ""
+
+    def allows(self, tool: str) -> bool:
+        """Whether the file lets this tool be used; `*` in a name is anything."""
+        listed = self.only is None or any(fnmatchcase(tool, each) for each in self.only)
+        return listed and not any(fnmatchcase(tool, each) for each in self.without)
 
     @property
     def shown(self) -> str:
@@ -42,11 +62,13 @@ class Definition:
         if self.url:
             sent = ", ".join(f"{name}: {value}" for name, value in self.headers.items())
             return f"{self.url} (sends {sent})" if sent else self.url
-        return " ".join([*(f"{name}={value}" for name, value in self.env.items()), shlex.join(self.command)])
+        where = f" (in {self.cwd})" if self.cwd else ""
+        return " ".join([*(f"{name}={value}" for name, value in self.env.items()), shlex.join(self.command)]) + where
 
     def digest(self, root: Path) -> str:
         """Of all that decides what it does."""
-        definition = [self.name, list(self.command), dict(self.env), self.url, dict(self.headers)]
+        definition: list[Any] = [self.name, list(self.command), dict(self.env), self.url, dict(self.headers)]
+        definition += [self.cwd] if self.cwd else []
         return digest_of(root, definition, [shlex.join(self.command)])
 
     def runnable(self, root: Path) -> Runnable:
@@ -58,7 +80,9 @@ class Definition:
         """With the values of the variables. Raises ConfigError for one that is not set and has no default."""
         command = tuple(_expanded(word, self) for word in self.command)
         env, headers = ({name: _expanded(value, self) for name, value in table.items()} for table in (self.env, self.headers))
-        return Definition(self.name, self.file, self.top, command, env, _expanded(self.url, self), headers)
+        return replace(
+            self, command=command, env=env, url=_expanded(self.url, self), headers=headers, cwd=_expanded(self.cwd, self)
+        )
 
 
 def _expanded(text: str, of: Definition) -> str:
@@ -85,10 +109,11 @@ def none_there(root: Path) -> str:
     return f"no MCP servers: they stand in {user_file()} and {project_file(root)}; `agentic mcp add` adds one"
 
 
-def definitions(root: Path) -> list[Definition]:
-    """All of them, also those that cannot be used; of several with one name the user's own counts."""
+def definitions(root: Path, more: str = "") -> list[Definition]:
+    """All of them, also those that cannot be used; of several with one name the user's own counts. `more` are others, as JSON."""
     top = project_top(root.resolve())
-    found: dict[str, Definition] = {}
+    own = _of_text(more, Path("plugin.mcp.servers")) if more else []
+    found: dict[str, Definition] = {each.name: each for each in own}
     for path, project in ((user_file(), None), *((top / name, top) for name in PROJECT)):
         for each in _read(path, project):
             found.setdefault(each.name, each)
@@ -97,9 +122,7 @@ def definitions(root: Path) -> list[Definition]:
 
 def usable(root: Path, more: str = "") -> list[Definition]:
     """Those that may be started now; `more` are further ones of the user's, as JSON."""
-    own = _of_text(more, Path("plugin.mcp.servers")) if more else []
-    others = [each for each in definitions(root) if each.name not in {one.name for one in own}]
-    return [each for each in (*own, *others) if not hindrance(each, root)]
+    return [each for each in definitions(root, more) if not hindrance(each, root)]
 
 
 def hindrance(definition: Definition, root: Path) -> str:
@@ -144,35 +167,72 @@ def _content(text: str | bytes, path: Path) -> dict[str, Any]:
 def _definition(name: str, given: Any, path: Path, top: Path | None) -> Definition:
     if not isinstance(given, dict):
         return Definition(name, path, top, fault="it is no table")
-    kind = given.get("type") or ("http" if "url" in given else "stdio")
-    command, args, url = given.get("command", ""), given.get("args", []), given.get("url", "")
-    env, headers = given.get("env", {}), given.get("headers", {})
+    url = given.get("url") or given.get("httpUrl") or ""
+    kind = given.get("type") or ("http" if url else "stdio")
+    kind = {"local": "stdio", "remote": "http"}.get(kind, kind) if isinstance(kind, str) else kind
+    command, args = given.get("command", ""), given.get("args") or []
+    command, args = (command[0], [*command[1:], *args]) if _texts(command) and command else (command, args)  # opencode's
+    env, headers = _table(given.get("env") or given.get("environment") or {}), _table(given.get("headers") or {})
+    is_off = given.get("disabled") is True or given.get("enabled") is False
     fault = ""
-    if not NAME.fullmatch(name):
-        fault = "its name may have letters, digits, - and _ only"
-    elif given.get("disabled") is True or given.get("enabled") is False:
+    if is_off:
         fault = "it is switched off in the file"
+    elif not NAME.fullmatch(name):
+        fault = "its name may have letters, digits, dots, - and _ only"
     elif kind not in ("stdio", "http", "streamable-http", "streamableHttp"):
         fault = f"the type {kind!r} is not supported: stdio and http (streamable HTTP) are"
     elif kind == "stdio" and not (isinstance(command, str) and command and _texts(args)):
         fault = 'it has no "command" with "args" that are texts'
     elif kind != "stdio" and not (isinstance(url, str) and url.startswith(("http://", "https://", "${"))):
         fault = 'it has no "url" that begins with http:// or https://'
-    elif not (_table(env) and _table(headers)):
+    elif env is None or headers is None:
         fault = '"env" and "headers" have to be tables of texts'
-    if fault:
-        return Definition(name, path, top, fault=fault)
+    fault = fault or _limits_fault(given)
+    if fault or env is None or headers is None:
+        return Definition(name, path, top, is_off=is_off, fault=fault)
+    only = [given[each] for each in ONLY if given.get(each) is not None]
+    limits: dict[str, Any] = {
+        "timeout": _seconds(given),
+        "only": tuple(each for each in only[0] if all(each in other for other in only)) if only else None,
+        "without": tuple(each for field_name in WITHOUT for each in given.get(field_name) or ()),
+    }
     if kind == "stdio":
-        return Definition(name, path, top, (command, *args), env)
-    return Definition(name, path, top, url=url, headers=headers)
+        return Definition(name, path, top, (command, *args), env, cwd=given.get("cwd") or "", **limits)
+    return Definition(name, path, top, url=url, headers=headers, **limits)
+
+
+def _limits_fault(given: Mapping[str, Any]) -> str:
+    """What limits the server in a way that is not understood; "" where all of it is: a limit is never dropped."""
+    for name in (*ONLY, *WITHOUT):
+        if given.get(name) is not None and not _texts(given[name]):
+            return f'"{name}" has to be a list of names'
+    if not isinstance(given.get("cwd") or "", str):
+        return '"cwd" has to be a text'
+    for name in ("disabled", "enabled"):
+        if not isinstance(given.get(name, False), bool):
+            return f'"{name}" has to be true or false'
+    if strange := sorted(name for name in given if name not in _KNOWN and _LIMITS.search(str(name))):
+        return f'what "{strange[0]}" limits is not known here'
+    return ""
+
+
+def _seconds(given: Mapping[str, Any]) -> float:
+    """For one call; gemini and opencode count in milliseconds, codex in seconds. 0 for none."""
+    value = given.get("tool_timeout_sec") or given.get("timeout") or 0
+    if isinstance(value, bool) or not isinstance(value, int | float) or value <= 0:
+        return 0.0
+    return value / 1000 if "tool_timeout_sec" not in given and value >= 1000 else float(value)
 
 
 def _texts(value: Any) -> bool:
     return isinstance(value, list) and all(isinstance(each, str) for each in value)
 
 
-def _table(value: Any) -> bool:
-    return isinstance(value, dict) and all(isinstance(each, str) for each in value.values())
+def _table(value: Any) -> dict[str, str] | None:
+    """A table of texts, numbers and truth values among them; None for what is none."""
+    if not isinstance(value, dict) or not all(isinstance(each, str | int | float) for each in value.values()):
+        return None
+    return {str(name): each if isinstance(each, str) else json.dumps(each) for name, each in value.items()}
 
 
 def write(path: Path, name: str, server: Mapping[str, Any] | None) -> None:

@@ -13,7 +13,7 @@ from agentic.children import Children
 from agentic.events import Warned
 from agentic.hooks.tools import PROGRESS
 from plugins_builtin.mcp.connection import Connection
-from plugins_builtin.mcp.definitions import usable
+from plugins_builtin.mcp.definitions import definitions, usable
 
 OPEN: "WeakValueDictionary[Path, Servers]" = WeakValueDictionary()
 """Those of this process by their folders: a chat's commands ask the servers that its session has."""
@@ -28,6 +28,7 @@ class Servers:
         self._children = Children()
         options = setup.options
         found = usable(setup.root, options.servers)
+        self._faults = [each for each in definitions(setup.root, options.servers) if each.fault and not each.is_off]
         self.connections = {each.name: Connection(each, setup.root, self._children, options.start_seconds) for each in found}
         self._seconds: float = options.timeout_seconds
         OPEN[setup.root.resolve()] = self
@@ -40,23 +41,38 @@ class Servers:
 
     async def open(self) -> None:
         """Asks those whose tools are not known, or were not asked for long."""
+        for each in self._faults:
+            await self._warn(f"the MCP server {each.name} of {each.file} is not used: {each.fault}")
         asked = (each for each in self.connections.values() if each.manifest is None or not each.manifest.is_fresh)
         await asyncio.gather(*(self._look(each) for each in asked))
 
     async def _look(self, connection: Connection) -> None:
+        """One that fails takes no other along."""
         try:
             await connection.offered()
         except AgenticError as error:
-            await self._setup.emit(Warned(message="; ".join(filter(None, (str(error), error.remedy)))))
+            await self._warn("; ".join(filter(None, (str(error), error.remedy))))
+        except Exception as error:  # whatever a foreign server makes of the SDK
+            await self._warn(f"the MCP server {connection.name} cannot be used: {type(error).__name__}: {error}")
+        if connection.left_out:
+            what = "; ".join(f"{name} ({why})" for name, why in connection.left_out.items())
+            await self._warn(f"the MCP server {connection.name} offers what cannot be used, which is left out: {what}")
+
+    async def _warn(self, message: str) -> None:
+        await self._setup.emit(Warned(message=message))
 
     def tools(self) -> list[Tool]:
         return [
-            McpTool(connection, tool, self._seconds)
+            McpTool(connection, tool, connection.definition.timeout or self._seconds)
             for connection in self.connections.values()
             for tool in (connection.manifest.tools if connection.manifest is not None else ())
+            if connection.definition.allows(str(tool["name"]))
         ]
 
     async def close(self) -> None:
+        for each in self.connections.values():
+            if each.state == "starting":
+                await self._warn(f"the MCP server {each.name} had not answered by the end")
         await asyncio.gather(*(each.close() for each in self.connections.values()), return_exceptions=True)
         await self._children.aclose()
 

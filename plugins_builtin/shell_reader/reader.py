@@ -50,6 +50,22 @@ def _parser() -> "Parser":
     return Parser(Language(tree_sitter_bash.language()))
 
 
+# The grammar's scanner asks C's tables about each character, and reads past their end for those beyond Latin-1: it crashes.
+_DIGITS = {ord(digit): 0xE0 + number for number, digit in enumerate("0123456789abcdef")}
+_SPELLED = re.compile("\u00c0([\u00e0-\u00ef]{6})")
+
+
+def _spelled(command: str) -> str:
+    """The command with a word of Latin-1 letters for each character beyond ASCII."""
+    return re.sub("[^\x00-\x7f]", lambda found: "\u00c0" + f"{ord(found[0]):06x}".translate(_DIGITS), command)
+
+
+def _read(letters: str) -> str:
+    """The character that `_spelled` wrote so; what cannot be written anywhere is replaced."""
+    number = int("".join(f"{ord(letter) - 0xE0:x}" for letter in letters), 16)
+    return chr(number).encode("utf-8", "replace").decode()
+
+
 def _own_program(word: str) -> str:
     """The path of a program that is not one of the system's, "" for the others."""
     folder = os.path.dirname(word)
@@ -87,7 +103,7 @@ class _Reading:
         if _ODD.search(command):
             self._is_unclear("it has characters that shells and people read in different ways")
         try:
-            tree = _parser().parse(command.encode("utf-8", "replace"))
+            tree = _parser().parse(_spelled(command).encode())
         except ValueError:
             self._is_unclear("it cannot be parsed")
             return
@@ -198,7 +214,7 @@ class _Reading:
 
 
 def _source(node: "Node") -> str:
-    return (node.text or b"").decode("utf-8", "replace")
+    return _SPELLED.sub(lambda found: _read(found[1]), (node.text or b"").decode("utf-8", "replace"))
 
 
 def _text(node: "Node") -> str | None:

@@ -42,7 +42,8 @@ def why_unreachable(error: Exception, server: SplitResult, is_tls: bool) -> tupl
     if isinstance(error, UnicodeError):
         return f"{server.hostname} cannot be a host's name", "an endpoint is http://HOST:PORT/v1"
     if isinstance(error, TimeoutError):
-        return "no answer in time", "is the address right, and does a firewall let it through?"
+        plain = f", and does it speak TLS at that port, or is it http://{server.netloc.rpartition('@')[2]}?" if is_tls else "?"
+        return "no answer in time", f"is the address right, does a firewall let it through{plain}"
     number = getattr(error, "errno", None)
     if number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM):
         return "its address cannot be reached from here", "check the address, the network and the firewall"

@@ -1,6 +1,5 @@
 """Commands in the background: up over turns, gone with the session."""
 
-import json
 import re
 import signal
 from pathlib import Path
@@ -118,4 +117,4 @@ def test_a_job_needs_the_approval_that_a_command_needs(agentic: Agentic, server:
     server.script(run("touch PWN; sleep 4219", background=True), answer("then not"))
     done = agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "none", "--output", "jsonl")
     assert not (work / "PWN").exists() and not sleepers("4219")
-    assert json.loads(done.out.splitlines()[-1])["status"] == "refused"
+    assert done.of_type("run_finished")[0]["status"] == "refused"

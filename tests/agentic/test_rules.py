@@ -1,5 +1,7 @@
 """Rules: their forms, their order, and that no way of writing a command gets past them."""
 
+import subprocess
+import sys
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -412,6 +414,32 @@ def test_slashes_and_dots_make_no_difference_to_a_path(path: str) -> None:
         return
     for pattern in ("a", "a/**", "**/b"):
         assert fits(path, pattern) == fits(f"{path}/", pattern) == fits(f"./{path}", pattern) == fits(path, f"{pattern}/")
+
+
+@pytest.mark.parametrize(
+    "line", ["\u00d3{\U000f0d95.\u00c9", "\U0001b793{\U0009a3f2iB", "echo {\U0010ffff..9}", "{한..국}", "a{\ud800"]
+)
+def test_a_brace_before_a_character_of_any_plane_crashes_nothing(line: str) -> None:
+    """The parser's own tables end at Latin-1."""
+    code = f"from tests.agentic.test_rules import judge_often as judge; judge({line.encode('utf-8', 'surrogatepass')!r})"
+    done = subprocess.run([sys.executable, "-c", code], cwd=Path(__file__).parents[2], capture_output=True, text=True)
+    assert (done.returncode, done.stdout) == (0, "judged\n"), done.stderr
+
+
+def judge_often(data: bytes) -> None:
+    """Where the tables lie, and what lies behind them, differs from one memory to the next."""
+    line = data.decode("utf-8", "surrogatepass")
+    for number in range(200):
+        permissions(Path("/work"), ["run(ls *)"]).of_command(line + "{" + chr(0x10000 + number * 4096))
+    print("judged")
+
+
+def test_words_beyond_ascii_are_read_as_they_are() -> None:
+    judge = permissions(Path("/work"), ["run(cat 설계.md)", "run(echo \U0001f642*)"])
+    assert judge.of_command("cat 설계.md").decision == "allow"
+    assert judge.of_command("echo \U0001f642 À é").decision == "allow"
+    assert judge.of_command("cat 다른.md").decision == ""
+    assert ShellReader().read("echo x > 결과.txt", Path("/work")).writes == ("/work/결과.txt",)
 
 
 @given(st.text(max_size=60))

@@ -225,9 +225,22 @@ def test_a_certificate_that_has_expired_says_so(agentic: Agentic, tmp_path: Path
     assert done.code == 3 and "has expired" in done.err
 
 
-def test_https_to_a_port_without_tls_says_so(agentic: Agentic, server: FakeVLLM) -> None:
-    done = agentic("ask", "hi", "--endpoint", server.url.replace("http", "https"), *VLLM)
-    assert done.code == 3 and "speaks no TLS at that port" in done.err and f"http://127.0.0.1:{server.port}" in done.err
+@pytest.mark.parametrize("answer", [b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n", b""])
+def test_https_to_a_port_without_tls_says_so(agentic: Agentic, answer: bytes) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+
+        def serve() -> None:
+            with suppress(OSError):
+                while True:
+                    with listening.accept()[0] as link:
+                        link.recv(65536)
+                        link.sendall(answer)
+
+        threading.Thread(target=serve, daemon=True).start()
+        port = listening.getsockname()[1]
+        done = agentic("ask", "hi", "--endpoint", f"https://127.0.0.1:{port}/v1", *VLLM)
+        listening.shutdown(socket.SHUT_RDWR)
+    assert done.code == 3 and "speaks no TLS at that port" in done.err and f"http://127.0.0.1:{port}" in done.err
 
 
 @pytest.mark.parametrize("name", ["SSL_CERT_FILE", "AGENTIC_LLM_CA_FILE"])
