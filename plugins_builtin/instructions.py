@@ -9,10 +9,12 @@ import re
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from agentic import AgenticError, ChatCommand, PromptSection, Setup, Workspace, hookimpl
+from agentic import Addition, AgenticError, ChatCommand, PromptSection, Setup, Workspace, hookimpl
 from agentic.files import project_top, read_regular
+from agentic.files.text import decode
 from agentic.folders import config_folder
 from agentic.hooks.chat import Chat
+from agentic.once import OncePerSession
 
 FILES = ("AGENTS.md", "CLAUDE.md")
 MAX_DEPTH = 5  # of files that bring in files
@@ -37,7 +39,7 @@ def _users() -> Iterator[tuple[str, str]]:
     """The user's own, for every project."""
 
     def read(name: str) -> str:
-        return read_regular(Path(name).expanduser(), MAX_BYTES).decode("utf-8", "replace")
+        return decode(read_regular(Path(name).expanduser(), MAX_BYTES), name).text
 
     for path in (config_folder() / FILES[0], Path("~/.claude").expanduser() / FILES[1]):
         if text := _with_imports(str(path), read):
@@ -50,7 +52,7 @@ def _projects(root: Path) -> Iterator[tuple[str, str]]:
     project, below = Workspace(top), root.relative_to(top).parts
 
     def read(name: str) -> str:
-        return project.read(name).data.decode("utf-8", "replace")
+        return decode(project.read(name).data, name).text
 
     for depth in range(len(below) + 1):
         for file in FILES:
@@ -74,6 +76,31 @@ def _with_imports(name: str, read: Read, above: tuple[str, ...] = ()) -> str:
         return _with_imports(other, read, (*above, name)) or match[0]
 
     return "".join(part if number % 2 else _IMPORT.sub(bring, part) for number, part in enumerate(_CODE.split(text)))
+
+
+def _unread(root: Path) -> Iterator[str]:
+    """The project's own instructions that are there and cannot be read, and why."""
+    top = project_top(root)
+    for folder in (
+        top,
+        *(top.joinpath(*root.relative_to(top).parts[: depth + 1]) for depth in range(len(root.relative_to(top).parts))),
+    ):
+        for name in FILES:
+            if os.path.lexists(folder / name):
+                path = str((folder / name).relative_to(top))
+                try:
+                    decode(Workspace(top).read(path).data, path)
+                except (AgenticError, OSError) as error:
+                    yield f"{path} is not used: {error}"
+
+
+_ONCE = OncePerSession("AGENTS.md and CLAUDE.md of the folders above")
+
+
+@hookimpl
+async def agentic_before_task(session: str, setup: Setup) -> Addition | None:
+    await _ONCE.warn(session, setup.emit, lambda: list(_unread(setup.root.resolve())))
+    return None
 
 
 @hookimpl

@@ -38,6 +38,8 @@ def refused(kind: AgentKind | None, tool: ToolSpec) -> str:
         return ""
     if kind.reads_only and tool.effect != "read" and not tool.fetches:
         return f"{tool.name} changes something, and the agent {kind.name} only reads"
+    if any(fnmatchcase(tool.name, pattern) for pattern in kind.without):
+        return f"the agent {kind.name} may not use {tool.name}"
     if kind.tools and not any(fnmatchcase(tool.name, pattern) for pattern in kind.tools):
         return f"the agent {kind.name} has no {tool.name}; its tools are {', '.join(kind.tools)}"
     return ""

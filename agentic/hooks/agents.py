@@ -11,7 +11,8 @@ from agentic.hooks import hookspec
 class AgentKind:
     """`text` is what an agent of that kind reads before its task; `summary` is what others read who may hand it one.
 
-    It may call the `tools`, patterns of names, or all where there are none; one that `reads_only` calls none that changes anything.
+    It may call the `tools`, patterns of names, or all where there are none, but never those `without` which it is; one that
+    `reads_only` calls none that changes anything.
     `role` is that of the model it uses ("small"; "" is as for any other agent). One that `plans` ends in a plan, which the user
     approves before it is carried out. `more(root)` are the kinds that a folder brings besides.
     """
@@ -23,6 +24,7 @@ class AgentKind:
     reads_only: bool = False
     role: str = ""
     plans: bool = False
+    without: tuple[str, ...] = ()
     more: "Callable[[Path], Sequence[AgentKind]] | None" = None
 
 

@@ -4,9 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from agentic import AgentKind, ChatCommand, PromptSection, Provider, RunnableFinder, Setup, Tool, ToolSetup, hookimpl
+from agentic import Addition, AgentKind, ChatCommand, PromptSection, Provider, RunnableFinder, Setup, Tool, ToolSetup, hookimpl
 from agentic.hooks.chat import Chat
+from agentic.once import OncePerSession
 from agentic.trust import Runnable
+
+_ONCE = OncePerSession("/brought lists them")
 
 
 def _skill_tool(setup: ToolSetup) -> Tool:
@@ -33,11 +36,25 @@ async def _list_skills(argument: str, chat: Chat) -> None:
     chat.say(listed(chat.root))
 
 
-async def _list_unsupported(argument: str, chat: Chat) -> None:
+def _unsupported(root: Path) -> list[str]:
     from plugins_builtin.brought import agents, commands, skills
 
-    lines = [line for module in (skills, commands, agents) for line in module.unsupported(chat.root)]
-    chat.say("\n".join(lines) or "all skills, commands and agents are used as they are")
+    return [line for module in (skills, commands, agents) for line in module.unsupported(root)]
+
+
+async def _list_unsupported(argument: str, chat: Chat) -> None:
+    chat.say("\n".join(_unsupported(chat.root)) or "all skills, commands and agents are used as they are")
+
+
+@hookimpl
+async def agentic_before_task(session: str, setup: Setup) -> Addition | None:
+    """What cannot be used at all is said where it is missed."""
+
+    def unusable() -> Sequence[str]:
+        return [line for line in _unsupported(setup.root) if "cannot be used" in line and "`agentic trust`" not in line]
+
+    await _ONCE.warn(session, setup.emit, unusable)
+    return None
 
 
 def _agents(root: Path) -> Sequence[AgentKind]:

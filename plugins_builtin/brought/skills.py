@@ -19,6 +19,9 @@ SCRIPTS = {".sh", ".bash", ".zsh", ".fish", ".py", ".js", ".mjs", ".cjs", ".ts",
 MAX_DESCRIPTION = 300  # characters of one in the catalogue
 MAX_LISTED = 40  # files of a skill that are named
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
+MODEL, USER_ALONE = "user-invocable", "disable-model-invocation"  # false: for the model alone; true: for the user alone
+_KNOWN = {MODEL, USER_ALONE, "disabled", "allowed-tools", "allowed_tools"}  # the last two only save questions elsewhere
+_LIMITING = re.compile("allow|deny|disab|exclu|inclu|only|permission|restrict|block|scope|invoc|paths|globs", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,12 +93,23 @@ def _is_script(path: Path) -> bool:
 
 
 def _skill(text: Text) -> Skill:
-    name = text.field("name") or text.path.parent.name
+    name = re.sub(r"\s+", "-", (text.field("name") or text.path.parent.name).strip())
     description = text.field("description")
-    fault = (
-        text.fault or ("" if description else "it has no description") or ("" if _NAME.fullmatch(name) else "its name is no name")
-    )
+    fault = text.fault or ("" if description else "it has no description")
+    fault = fault or ("" if _NAME.fullmatch(name) else "its name is no name") or _limits_fault(text)
     return Skill(name, description, text, fault)
+
+
+def _limits_fault(text: Text) -> str:
+    """What limits the skill in a way that is not known here, "" for nothing of the kind."""
+    for name, value in text.fields.items():
+        if name in (MODEL, USER_ALONE) and not isinstance(value, bool):
+            return f"the field {name} has to be true or false"
+        if name == "disabled" and value is not False:
+            return "it is switched off in the file"
+        if name not in _KNOWN and _LIMITING.search(name):
+            return f"what the field {name} limits is not known here"
+    return ""
 
 
 def usable(root: Path) -> Mapping[str, Skill]:
@@ -103,9 +117,14 @@ def usable(root: Path) -> Mapping[str, Skill]:
     return {skill.name: skill for skill in skills(root) if not skill.fault}
 
 
+def for_the_model(root: Path) -> Mapping[str, Skill]:
+    """Those that it may use by itself."""
+    return {name: skill for name, skill in usable(root).items() if skill.text.fields.get(USER_ALONE) is not True}
+
+
 def catalogue(root: Path) -> str:
     """For the model: what there is, and how to read it."""
-    found = usable(root)
+    found = for_the_model(root)
     if not found:
         return ""
     lines = [f"- {name}: {_short(skill.description)}" for name, skill in found.items()]
@@ -130,7 +149,8 @@ def listed(root: Path) -> str:
 
 def chat_commands(root: Path) -> Sequence[ChatCommand]:
     """`/NAME` for each, which begins with the skill's text."""
-    return [ChatCommand(name, _short(skill.description)[:80], _with(skill)) for name, skill in usable(root).items()]
+    mine = {name: skill for name, skill in usable(root).items() if skill.text.fields.get(MODEL) is not False}
+    return [ChatCommand(name, _short(skill.description)[:80], _with(skill)) for name, skill in mine.items()]
 
 
 def _with(skill: Skill) -> Callable[[str, Chat], Any]:
@@ -153,11 +173,11 @@ class SkillTool:
 
     def __init__(self, setup: ToolSetup) -> None:
         self._root = setup.root
-        if usable(setup.root):
+        if for_the_model(setup.root):
             self.spec = replace(SkillTool.spec, opt_in=False)
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
-        found = usable(self._root)
+        found = for_the_model(self._root)
         if arguments["name"] not in found:
             raise ToolError(f"there is no skill {arguments['name']!r}; the skills are {', '.join(found) or 'none'}")
         return ToolOutput(found[arguments["name"]].told())

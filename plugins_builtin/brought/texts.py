@@ -8,9 +8,24 @@ from typing import Any
 
 from agentic import AgenticError, Workspace
 from agentic.files import project_top, read_regular
+from agentic.files.text import decode
 
 MAX_BYTES = 200_000  # of one file
 MAX_FILES = 200  # of one folder
+TEXTS = {
+    "name",
+    "description",
+    "title",
+    "summary",
+    "argument-hint",
+    "when_to_use",
+    "when-to-use",
+    "note",
+    "notes",
+    "author",
+    "version",
+}
+"""Fields that only say something: they limit nothing, however they are written."""
 _FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.MULTILINE | re.DOTALL)
 
 
@@ -46,9 +61,9 @@ def read(path: Path, top: Path | None) -> Text:
             data = Workspace(top).current(str(path.relative_to(top)), MAX_BYTES).data
         else:
             data = read_regular(path, MAX_BYTES)
+        return parsed(path, decode(data, path.name).text)
     except (AgenticError, OSError, ValueError) as error:
         return Text(path, fault=str(error))
-    return parsed(path, data.decode("utf-8", "replace"))
 
 
 def parsed(path: Path, text: str) -> Text:
@@ -58,15 +73,35 @@ def parsed(path: Path, text: str) -> Text:
         return Text(path, {}, text.strip())
     import yaml
 
+    body = text[match.end() :].strip()
     try:
         fields = yaml.safe_load(match[1])
-    except (yaml.YAMLError, ValueError, RecursionError):
-        fields = _by_lines(match[1])  # a colon in a description, which other agents let pass
+    except (yaml.YAMLError, ValueError, RecursionError):  # often a colon in a description, which other agents let pass
+        try:
+            fields = _by_blocks(match[1])
+        except ValueError as error:
+            return Text(path, {}, body, str(error))
     if not isinstance(fields, dict):
-        return Text(path, {}, text[match.end() :].strip(), "" if fields is None else "its frontmatter is no table")
-    return Text(path, {str(name): value for name, value in fields.items()}, text[match.end() :].strip())
+        return Text(path, {}, body, "" if fields is None else "its frontmatter is no table")
+    return Text(path, {str(name): value for name, value in fields.items()}, body)
 
 
-def _by_lines(text: str) -> dict[str, str]:
-    found = (re.match(r"([\w-]+):[ \t]*(.*)", line) for line in text.splitlines())
-    return {match[1]: match[2].strip().strip("'\"") for match in found if match}
+def _by_blocks(text: str) -> dict[str, Any]:
+    """Each field by itself; a text to be read is taken as it stands. Raises ValueError for any other that is no YAML."""
+    import yaml
+
+    found: dict[str, Any] = {}
+    for block in re.split(r"^(?=[\w-]+[ \t]*:)", text, flags=re.MULTILINE):
+        name, colon, value = block.partition(":")
+        name = name.strip()
+        if not colon or not re.fullmatch(r"[\w-]+", name):
+            if block.strip() and not block.lstrip().startswith("#"):
+                raise ValueError(f"its frontmatter cannot be read: {block.strip()[:60]!r}")
+            continue
+        try:
+            found[name] = yaml.safe_load(block.expandtabs(2))[name]
+        except (yaml.YAMLError, ValueError, RecursionError, TypeError, KeyError) as error:
+            if name not in TEXTS:
+                raise ValueError(f"its frontmatter cannot be read: the field {name} is no YAML") from error
+            found[name] = " ".join(value.split()).strip("'\"")
+    return found

@@ -20,6 +20,7 @@ from agentic import (
     setting,
 )
 from agentic.hooks.chat import Chat
+from agentic.once import OncePerSession
 from agentic.trust import Runnable
 
 agentic_hook_seconds = 60.0  # a resource may come from a server that has to be started
@@ -60,8 +61,21 @@ def agentic_runnables() -> Iterable[RunnableFinder]:
     yield RunnableFinder("mcp-servers", "MCP servers of .mcp.json", _found)
 
 
+_ONCE = OncePerSession("/mcp shows them")
+
+
+def _faults(setup: Setup) -> Sequence[str]:
+    from plugins_builtin.mcp.definitions import definitions
+
+    found = definitions(setup.root, setup.options.servers)
+    return [
+        f"the MCP server {each.name} of {each.file} is not used: {each.fault}" for each in found if each.fault and not each.is_off
+    ]
+
+
 @hookimpl
-async def agentic_before_task(task: str, setup: Setup) -> Addition | None:
+async def agentic_before_task(task: str, session: str, setup: Setup) -> Addition | None:
+    await _ONCE.warn(session, setup.emit, lambda: _faults(setup))
     if "@" not in task:
         return None
     from plugins_builtin.mcp.chat import mentioned

@@ -13,7 +13,7 @@ from agentic.children import Children
 from agentic.events import Warned
 from agentic.hooks.tools import PROGRESS
 from plugins_builtin.mcp.connection import Connection
-from plugins_builtin.mcp.definitions import definitions, usable
+from plugins_builtin.mcp.definitions import usable
 
 OPEN: "WeakValueDictionary[Path, Servers]" = WeakValueDictionary()
 """Those of this process by their folders: a chat's commands ask the servers that its session has."""
@@ -28,7 +28,6 @@ class Servers:
         self._children = Children()
         options = setup.options
         found = usable(setup.root, options.servers)
-        self._faults = [each for each in definitions(setup.root, options.servers) if each.fault and not each.is_off]
         self.connections = {each.name: Connection(each, setup.root, self._children, options.start_seconds) for each in found}
         self._seconds: float = options.timeout_seconds
         OPEN[setup.root.resolve()] = self
@@ -41,8 +40,6 @@ class Servers:
 
     async def open(self) -> None:
         """Asks those whose tools are not known, or were not asked for long."""
-        for each in self._faults:
-            await self._warn(f"the MCP server {each.name} of {each.file} is not used: {each.fault}")
         asked = (each for each in self.connections.values() if each.manifest is None or not each.manifest.is_fresh)
         await asyncio.gather(*(self._look(each) for each in asked))
 

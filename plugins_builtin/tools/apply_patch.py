@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from plugins_builtin.tools.text import Text, decode
+from agentic.files.text import Text, decode
 
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
 _ADD, _DELETE, _UPDATE, _MOVE = "*** Add File: ", "*** Delete File: ", "*** Update File: ", "*** Move to: "

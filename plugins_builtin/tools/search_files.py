@@ -8,7 +8,7 @@ from itertools import islice
 from pathlib import Path
 
 from agentic import AgenticError, Workspace
-from plugins_builtin.tools.text import decode
+from agentic.files.text import decode
 
 MAX_LINE = 200
 

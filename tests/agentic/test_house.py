@@ -31,6 +31,7 @@ GROUND = {
     "threads",
     "trust",
     "logs",
+    "once",
 }
 # Who a part of the host may import, besides itself.
 _BELOW_CORE = GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions"}
@@ -143,7 +144,7 @@ def test_the_host_names_no_plugin() -> None:
 
 
 WORDS = re.compile(
-    r"\b(pytest|unittest|doctest|npm|cargo|jest|harmony|fenced|native|pyflakes|gpt|qwen|llama|mistral|hermes|deepseek|o200k)\b|gpt-",
+    r"\b(pytest|unittest|doctest|npm|cargo|jest|harmony|fenced|native|pyflakes|gpt|qwen|llama(?!\.cpp)|mistral|hermes|deepseek|o200k)\b|gpt-",
     re.IGNORECASE,
 )
 

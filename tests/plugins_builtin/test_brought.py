@@ -4,6 +4,8 @@ import os
 import time
 from pathlib import Path
 
+import pytest
+
 from agentic.testing import FakeVLLM, answer, tool_call
 from agentic.trust import Trust
 from plugins_builtin.brought.agents import kinds, unsupported
@@ -159,7 +161,7 @@ def test_five_shapes_of_agents_are_all_kinds(own: Path, home: Path) -> None:
     always = ("recall", "share", "find_tools", "call_tool")
     assert found["reviewer"].tools == ("read_file", "search", "list_files", *always)
     assert found["test-runner"].tools == ("run", "job", "ci/status", *always)
-    assert "run" not in found["reader"].tools and "edit_file" not in found["reader"].tools and "search" in found["reader"].tools
+    assert "run" in found["reader"].without and "edit_file" in found["reader"].without and "search" not in found["reader"].without
     assert found["guarded"].reads_only and not found["reviewer"].reads_only
     put(own / ".claude/agents/empty.md", "---\ndescription: x\n---\n")
     told = "\n".join(unsupported(own))
@@ -209,3 +211,86 @@ def test_an_agents_role_chooses_its_model(
     agentic("run", "do it", "--endpoint", server.url, *NATIVE)
     assert len(server.chats) == 2 and len(second_server.chats) == 1
     assert "You are quick." in second_server.chats[0].json["messages"][-1]["content"]
+
+
+def limited(own: Path, front: str, data: bytes = b"") -> Path:
+    path = own / ".claude" / "agents" / "safe.md"
+    put(path, "")
+    path.write_bytes(data or f"---\n{front}\n---\nYou are safe.\n".encode())
+    return path
+
+
+LIMITS = {
+    "a list beside a colon": "name: safe\ndescription: Use when: reviewing\ntools:\n  - Read\n  - Grep",
+    "a list in one line beside a colon": "description: a: b\ntools: [Read]",
+    "disallowedTools": "description: x\ndisallowedTools: Bash",
+    "disallowedTools of some uses": "description: x\ndisallowedTools: Bash(rm:*), Bash(touch:*)",
+    "everything is disallowed": "description: x\ndisallowedTools: '*'",
+    "no tools": "description: x\ntools: []",
+    "no tools as a text": "description: x\ntools: ''",
+    "tools without a value": "description: x\ntools:",
+    "tools that are a number": "description: x\ntools: 7",
+    "allowedTools": "description: x\nallowedTools: [Read]",
+    "both kinds": "description: x\ntools: Read, Bash\nallowedTools: Read",
+    "opencode's wildcard": "description: x\ntools:\n  '*': false\n  read: true",
+    "opencode's switch": "description: x\ntools:\n  bash: false",
+    "a switch that is a word": "description: x\ntools:\n  bash: nope",
+    "a permission": "description: x\npermission:\n  bash: deny",
+    "a permission that asks": "description: x\npermission:\n  bash: ask",
+    "a permission by patterns": "description: x\npermission:\n  bash:\n    '*': deny\n    'git diff*': allow",
+    "a permission for all": "description: x\npermission: deny",
+    "a permission that is a riddle": "description: x\npermission:\n  bash: sometimes",
+    "a mode that plans": "description: x\npermissionMode: plan",
+    "a mode that is a riddle": "description: x\npermissionMode: careful",
+    "a limit of another agent's": "description: x\nrestrictedTo: [Read]",
+    "switched off": "description: x\ndisabled: true",
+    "YAML that is none": "description: x\ntools: [Read\nother: }",
+    "the same with carriage returns": "description: x\r\ntools: Read\r",
+}
+
+
+@pytest.mark.parametrize("name", LIMITS)
+def test_what_limits_an_agent_is_kept_or_the_agent_is_not_used(agentic: Agentic, server: FakeVLLM, own: Path, name: str) -> None:
+    limited(own, LIMITS[name])
+    server.script(answer(tool_calls=tool_call("run", {"command": "touch ran"})), answer("ok"))
+    agentic("run", "go", "--endpoint", server.url, *NATIVE, "--approve", "all", "--no-sandbox", "--agent", "safe")
+    assert not (own / "ran").exists()
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "cp949"])
+def test_limits_are_read_in_the_encodings_that_people_write(agentic: Agentic, server: FakeVLLM, own: Path, encoding: str) -> None:
+    text = "---\nname: safe\ndescription: 검토하는 사람\ntools: Read\n---\n너는 안전하다.\n"
+    limited(own, "", text.encode(encoding))
+    server.script(answer(tool_calls=tool_call("run", {"command": "touch ran"})), answer("ok"))
+    done = agentic("run", "go", "--endpoint", server.url, *NATIVE, "--approve", "all", "--no-sandbox", "--agent", "safe")
+    assert done.code == 0 and not (own / "ran").exists()
+    assert "너는 안전하다." in str(server.chats[0].json["messages"])
+
+
+def test_what_is_left_out_is_said_at_the_start_of_a_run_and_once(agentic: Agentic, server: FakeVLLM, own: Path) -> None:
+    limited(own, "description: x\nrestrictedTo: [Read]")
+    (own / "AGENTS.md").symlink_to("/etc/hostname")
+    put(own / ".agents" / "skills" / "none" / "SKILL.md", "---\nname: none\n---\nx\n")
+    server.say("ok")
+    told = agentic("run", "go", "--endpoint", server.url, *NATIVE).err
+    for words in ("safe.md: cannot be used: what the field restrictedTo limits", "it has no description", "AGENTS.md is not used"):
+        assert told.count(words) == 1, told
+
+
+def test_skills_for_the_user_or_the_model_alone(agentic: Agentic, server: FakeVLLM, own: Path) -> None:
+    fields = {
+        "mine": "disable-model-invocation: true",
+        "its": "user-invocable: false",
+        "odd": "paths: ['*.py']",
+        "PDF Tools": "x: 1",
+    }
+    for name, field in fields.items():
+        put(
+            own / ".agents" / "skills" / name.lower().replace(" ", "") / "SKILL.md",
+            f"---\nname: {name}\ndescription: D-{name}\n{field}\n---\nx\n",
+        )
+    server.say("ok")
+    told = agentic("run", "go", "--endpoint", server.url, *NATIVE).err
+    system = server.chats[0].json["messages"][0]["content"]
+    assert "D-its" in system and "- PDF-Tools: D-PDF Tools" in system and "D-mine" not in system and "D-odd" not in system
+    assert "what the field paths limits is not known here" in told

@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -329,3 +330,107 @@ def test_agentic_is_a_server_itself(server: FakeVLLM, env: dict[str, str], own: 
 
     asyncio.run(drive())
     assert (own / "a.txt").read_text() == "hi\n" and seen and seen[0].startswith("write_file a.txt")
+
+
+LISTER = """
+import json, os, sys
+tools = json.loads(sys.argv[1])
+for line in sys.stdin:
+    message = json.loads(line)
+    if "id" not in message:
+        continue
+    results = {
+        "initialize": {"protocolVersion": "2025-06-18", "capabilities": {"tools": {}}, "serverInfo": {"name": "s", "version": "1"}},
+        "tools/list": {"tools": tools},
+        "tools/call": {"content": [{"type": "text", "text": "called in " + os.path.basename(os.getcwd())}]},
+    }
+    answer = {"result": results[message["method"]]} if message["method"] in results else {"error": {"code": -32601, "message": "no"}}
+    print(json.dumps({"jsonrpc": "2.0", "id": message["id"], **answer}), flush=True)
+"""
+
+
+def tool(name: str, **schema: Any) -> dict[str, Any]:
+    return {"name": name, "description": name, "inputSchema": {"type": "object", "properties": {}, **schema}}
+
+
+def listers(home: Path, servers: Mapping[str, Any], **fields: Any) -> None:
+    """The user's own servers, each with the tools that it lists."""
+    program = str(put(home / "lister.py", LISTER))
+    made = {name: {"command": sys.executable, "args": [program, json.dumps(tools)], **fields} for name, tools in servers.items()}
+    put(home / ".config/agentic/mcp.json", {"mcpServers": made})
+
+
+def use(agentic: Agentic, server: FakeVLLM, name: str) -> tuple[str, str]:
+    """(what a call of that tool gives, what the user was told)"""
+    server.script(find("x"), answer(tool_calls=tool_call("call_tool", {"name": name, "arguments": {}}, 0, "c")), answer("ok"))
+    done = agentic("run", "do it", "--endpoint", server.url, *NATIVE)
+    return results(server)[-1], done.err
+
+
+BAD: dict[str, Any] = {
+    "a schema that is none": [{"name": "bad", "description": "x", "inputSchema": {}}],
+    "no schema": [{"name": "bad"}],
+    "no name": [{"description": "x", "inputSchema": {"type": "object"}}],
+    "a text": ["bad"],
+    "a number for a name": [{"name": 7, "inputSchema": {"type": "object"}}],
+    "null for a list": None,
+    "a table for a list": {"bad": {}},
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_bad_tool_takes_no_other_along(agentic: Agentic, server: FakeVLLM, own: Path, home: Path, name: str) -> None:
+    """Neither of its own server nor of another, and both are named."""
+    more = [tool("good")] if isinstance(BAD[name], list) else None
+    listers(home, {"faulty": BAD[name] + more if more else BAD[name], "other": [tool("fine")]})
+    told, said = use(agentic, server, "other/fine")
+    assert told == "called in work"
+    assert "the MCP server faulty offers what cannot be used" in said and "switch the plugin off" not in said
+    if more:
+        assert use(agentic, server, "faulty/good")[0] == "called in work"
+
+
+FILTERS: dict[str, Any] = {
+    "includeTools": ["good"], "enabledTools": ["good"], "allowedTools": ["g*"], "enabled_tools": ["good"],
+    "excludeTools": ["bad"], "disabledTools": ["bad"], "disabled_tools": ["b*"], "disallowedTools": ["bad"],
+    "restrictTools": ["good"], "excludeTool": "bad",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("field", FILTERS)
+def test_a_limit_of_a_definition_is_kept_or_the_server_is_not_used(
+    agentic: Agentic, server: FakeVLLM, own: Path, home: Path, field: str
+) -> None:
+    listers(home, {"s": [tool("good"), tool("bad")]}, **{field: FILTERS[field]})
+    told, said = use(agentic, server, "s/bad")
+    assert told.startswith("there is no tool")
+    known = field not in ("restrictTools", "excludeTool")
+    assert known or f'what "{field}" limits is not known here' in said
+    assert use(agentic, server, "s/good")[0] == "called in work" or not known
+
+
+@pytest.mark.parametrize(
+    ("name", "fields"),
+    [("io.github.x", {}), ("s", {"env": {"PORT": 3000, "ON": True}}), ("s", {"env": None, "headers": None}), ("s", {"cwd": "."})],
+)
+def test_definitions_as_people_write_them_are_used(
+    agentic: Agentic, server: FakeVLLM, own: Path, home: Path, name: str, fields: dict[str, Any]
+) -> None:
+    listers(home, {name: [tool("good")]}, **fields)
+    assert use(agentic, server, f"{name}/good")[0] == "called in work"
+
+
+def test_a_server_starts_in_the_folder_that_its_definition_names(agentic: Agentic, server: FakeVLLM, own: Path, home: Path) -> None:
+    (own / "below").mkdir()
+    listers(home, {"s": [tool("good")]}, cwd="below")
+    assert use(agentic, server, "s/good")[0] == "called in below"
+
+
+def test_what_cannot_be_used_is_said_in_a_run(agentic: Agentic, server: FakeVLLM, own: Path, home: Path) -> None:
+    put(
+        home / ".config/agentic/mcp.json",
+        {"mcpServers": {"a b": {"command": "x"}, "odd": {"command": ""}, "off": {"disabled": True}}},
+    )
+    server.say("ok")
+    said = agentic("run", "do it", "--endpoint", server.url, *NATIVE).err
+    assert "the MCP server a b of" in said and 'it has no "command"' in said and "off" not in said.replace("of ", "")

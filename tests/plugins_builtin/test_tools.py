@@ -14,13 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic import ToolError, ToolOutput, ToolSetup, Workspace
+from agentic.files.text import decode
 from agentic.testing import make_setup, settings_with
 from plugins_builtin.syntax import agentic_after_tool
 from plugins_builtin.tools.edit import EditFile, replace
 from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
 from plugins_builtin.tools.search import Search
 from plugins_builtin.tools.shell import LEAST_BYTES, Output, Run
-from plugins_builtin.tools.text import decode
 from tests.processes import sleepers
 
 

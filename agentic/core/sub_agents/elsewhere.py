@@ -62,7 +62,8 @@ def _shown(kind: AgentKind | None) -> dict[str, Any]:
     """What an agent of the kind may do; what it is told stands in its messages."""
     if kind is None:
         return {}
-    return {"name": kind.name, "tools": list(kind.tools), "reads_only": kind.reads_only, "role": kind.role}
+    limits = {"tools": list(kind.tools), "without": list(kind.without), "reads_only": kind.reads_only}
+    return {"name": kind.name, **limits, "role": kind.role}
 
 
 class Elsewhere:

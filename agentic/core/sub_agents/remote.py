@@ -165,7 +165,10 @@ async def carry_out(runtime: Runtime, part: Part, trees: Trees, tell: Tell) -> N
 
 def _kind_of(part: Part) -> AgentKind | None:
     kind = part["kind"]
-    return AgentKind(kind["name"], "", "", tuple(kind["tools"]), kind["reads_only"], kind["role"]) if kind else None
+    if not kind:
+        return None
+    tools, without = tuple(kind["tools"]), tuple(kind["without"])
+    return AgentKind(kind["name"], "", "", tools, kind["reads_only"], kind["role"], without=without)
 
 
 def told(outcome: Outcome, patch: bytes = b"") -> dict[str, Any]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agentic import ToolError
+from agentic.errors import ToolError
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
