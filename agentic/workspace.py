@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentic.errors import AgenticError, ToolError
-from agentic.files import open_beneath, put, require_regular, shown, stored
+from agentic.files import as_stored, open_beneath, put, require_regular, shown, stored
 from agentic.files.beneath import FOLDER, read_all
 from agentic.files.walk import files_below
 
@@ -129,7 +129,7 @@ class Workspace:
             return absolute
         if absolute != str(self.root) and not absolute.startswith(f"{self.root}{os.sep}"):
             raise OutsideWorkspace(absolute, access)
-        return shown(os.path.relpath(absolute, self.root))
+        return shown(as_stored(str(self.root), os.path.relpath(absolute, self.root)))
 
     def files(self, folder: str = ".") -> Iterator[str]:
         """The files below a folder, as `files_below` has them. Raises ToolError for what is no folder, OutsideWorkspace."""

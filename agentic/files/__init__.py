@@ -2,13 +2,14 @@
 
 from agentic.files.beneath import Beneath, open_beneath, read_regular, require_regular
 from agentic.files.find import FileFinder
-from agentic.files.names import shown, stored
+from agentic.files.names import as_stored, shown, stored
 from agentic.files.replace import put, replace_file
 from agentic.files.walk import files_below, project_top
 
 __all__ = [
     "Beneath",
     "FileFinder",
+    "as_stored",
     "files_below",
     "open_beneath",
     "project_top",

@@ -3,6 +3,7 @@
 import os
 import stat
 import threading
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -207,3 +208,44 @@ def test_no_spelling_of_a_path_leads_out(path: str) -> None:
         opened = os.readlink(f"/proc/self/fd/{descriptor}")
         os.close(descriptor)
         assert opened == str(root) or opened.startswith(f"{root}/")
+
+
+def apart(name: str) -> str:
+    """As a Mac stores it."""
+    return unicodedata.normalize("NFD", name)
+
+
+NAMES = ["설계.md", "tiếng Việt.txt", "café.py", "が.md", "폴더/설계.md", "1.00 PM.txt"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_is_stored_in_another_form_is_that_file(tmp_path: Path, name: str) -> None:
+    """For every tool that opens one, and nobody writes a twin beside it; it is told by the name that it has."""
+    there = tmp_path / (name.replace(" ", "\u202f") if name.isascii() else apart(name))
+    there.parent.mkdir(exist_ok=True)
+    there.write_bytes(b"old")
+    space = Workspace(tmp_path)
+    assert space.exists(name) and space.read(name).data == b"old"
+    space.write(name, b"new")
+    assert there.read_bytes() == b"new" and len([path for path in tmp_path.rglob("*") if path.is_file()]) == 1
+    stage = space.stage()
+    stage.write(name, b"newer")
+    space.commit(stage.edits)
+    assert there.read_bytes() == b"newer"
+    space.remove(name)
+    assert not there.exists()
+
+
+def test_a_new_name_is_written_as_it_is_given_and_a_known_one_is_never_another(tmp_path: Path) -> None:
+    space = Workspace(tmp_path)
+    space.write("새.md", b"1")
+    assert os.listdir(tmp_path) == ["새.md"]
+    (tmp_path / apart("새.md")).write_bytes(b"2")
+    assert (space.read("새.md").data, space.read(apart("새.md")).data) == (b"1", b"2")
+    (tmp_path / "a\u00a0b").write_bytes(b"3")
+    (tmp_path / "a\u202fb").write_bytes(b"4")
+    with pytest.raises(ToolError, match="does not exist"):
+        space.read("a b")
+    space.write(f"{apart('폴더')}/x", b"5")
+    space.write("폴더/y", b"6")
+    assert sorted(os.listdir(tmp_path / apart("폴더"))) == ["x", "y"]
