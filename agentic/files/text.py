@@ -79,7 +79,7 @@ def decode(data: bytes, name: str) -> Text:
         if wide := _wide(data):
             return wide
         raise ToolError(f"{name} is a binary file ({len(data)} bytes)")
-    return _exact(data, "utf-8") or _regional(data) or Text(data.decode("latin-1"), "latin-1", b"")
+    return _exact(data, "utf-8") or regional(data) or Text(data.decode("latin-1"), "latin-1", b"")
 
 
 def _exact(data: bytes, encoding: str) -> Text | None:
@@ -100,7 +100,7 @@ def _wide(data: bytes) -> Text | None:
     return found if found and re.sub(r"[\t\n\r\f]", "", found.text).isprintable() else None
 
 
-def _regional(data: bytes) -> Text | None:
+def regional(data: bytes) -> Text | None:
     """Korean, Japanese and Chinese encodings; two such characters in a row on average, since one may be two accented letters."""
     for encoding, looks_so in _REGIONAL.items():
         found = _exact(data, encoding)

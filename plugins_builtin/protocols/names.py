@@ -8,6 +8,7 @@ from typing import Any
 
 from agentic import ToolCall, ToolSpec
 from agentic.wire import lenient_object, loads
+from plugins_builtin.protocols.patches import patch_in
 
 _NAMES = {
     "run": "exec exec_command run_command execute_command execute_bash bash sh shell local_shell terminal cmd",
@@ -67,6 +68,8 @@ def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
         return replace(call, name=name)
     if name in by_name:
         arguments = _fitted(arguments, by_name[name].parameters.get("properties", {}), foreign)
+        if by_name[name].runs and "apply_patch" in by_name and (patch := patch_in(str(arguments.get(by_name[name].runs, "")))):
+            return replace(call, name="apply_patch", arguments=json.dumps({"patch": patch}, ensure_ascii=False))
     return replace(call, name=name, arguments=_same_or(call.arguments, arguments))
 
 

@@ -4,6 +4,7 @@ The format is that of the makers of gpt-oss (`gpt_oss/tools/apply_patch.py`): se
 with `*** Move to:`, hunks behind `@@` anchors, and context that may differ in white space.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,6 +14,7 @@ from agentic.files.text import Text, decode
 
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
 _ADD, _DELETE, _UPDATE, _MOVE = "*** Add File: ", "*** Delete File: ", "*** Update File: ", "*** Move to: "
+_AROUND = re.compile(r"```\w*|(?:apply_patch\s*)?<<-?\s*(?P<quote>['\"]?)(?P<word>\w+)(?P=quote)")
 _SECTIONS = (_END, *(head.rstrip() for head in (_UPDATE, _DELETE, _ADD)))
 
 
@@ -66,9 +68,7 @@ class Section:
 
 def parse(patch: str) -> list[Section]:
     """The sections. Raises ToolError telling the model what is wrong."""
-    lines = [line.removesuffix("\r") for line in patch.strip().split("\n")]
-    if lines[0] != _BEGIN or lines[-1] != _END:
-        raise ToolError(f"the patch has to begin with {_BEGIN!r} and to end with {_END!r}")
+    lines = _bare([line.removesuffix("\r") for line in patch.strip().split("\n")])
     sections: list[Section] = []
     place = 1
     while place < len(lines) - 1:
@@ -77,6 +77,18 @@ def parse(patch: str) -> list[Section]:
             raise ToolError(f"the patch has two sections for {section.path}: make it one")
         sections.append(section)
     return sections
+
+
+def _bare(lines: list[str]) -> list[str]:
+    """The lines of the patch itself, without the here-document or the fence around it; its last line may be missing."""
+    if opened := _AROUND.fullmatch(lines[0]):
+        last = opened["word"] or "```"
+        lines = lines[1:]
+        if lines and lines[-1].strip() == last:
+            lines = lines[:-1]
+    if not lines or lines[0] != _BEGIN:
+        raise ToolError(f"the patch has to begin with {_BEGIN!r} and to end with {_END!r}")
+    return lines if lines[-1] == _END else [*lines, _END]
 
 
 def _section(lines: Sequence[str], place: int) -> tuple[Section, int]:

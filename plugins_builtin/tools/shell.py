@@ -4,16 +4,19 @@ import asyncio
 import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from typing import Any
 
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
 from agentic.children.pipe import reading
+from agentic.files.text import regional
 from agentic.hooks.tools import PROGRESS
 
 LEAST_BYTES = 2_000  # of an output that are kept
 BYTES_A_TOKEN = 4
 TOKENS_OF_NOTES = 100  # what was left out, the exit code
 FIRST_SECONDS = 1.0  # that a background command is watched before the model goes on
+MAX_LINE = 64 * 1024  # bytes that are waited with for the end of a line
 MAX_SHOWN = 4_000  # bytes of a piece that are shown while it runs
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
 _QUIET = (
@@ -27,6 +30,11 @@ _QUIET = (
     "NO_COLOR=1",
     "TERM=dumb",
 )
+
+
+def shell() -> str:
+    """What models write is bash; where there is none, sh has to do."""
+    return next((path for path in ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash") if os.access(path, os.X_OK)), "/bin/sh")
 
 
 class Run:
@@ -58,13 +66,15 @@ class Run:
     )
 
     def __init__(self, setup: ToolSetup) -> None:
+        if not shell().endswith("bash"):
+            self.spec = replace(Run.spec, description="Runs a command of a POSIX sh, not of bash.")
         self._seconds = setup.settings.tools.command_timeout
         self._start = setup.start
         self._jobs = setup.jobs
         self._bytes = max(LEAST_BYTES, (setup.result_tokens - TOKENS_OF_NOTES) * BYTES_A_TOKEN)
 
     async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
-        words = ["/usr/bin/env", *_QUIET, "/bin/sh", "-c", arguments["command"]]
+        words = ["/usr/bin/env", *_QUIET, shell(), "-c", arguments["command"]]
         if arguments.get("background"):
             return await self._in_background(arguments["command"], words, workspace)
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))
@@ -107,23 +117,49 @@ class Output:
         self._head = bytearray()
         self._tail = bytearray()
         self._total = 0
+        self._line = b""  # that has not ended yet
 
     def add(self, chunk: bytes) -> None:
         PROGRESS.get()(chunk[-MAX_SHOWN:].decode("utf-8", "replace"))
-        self._total += len(chunk)
+        *lines, self._line = (self._line + chunk).split(b"\n")
+        for line in lines:
+            self._keep(_folded(line) + b"\n")
+        if b"\r" in self._line[:-1]:  # a progress bar: what it said before is gone from a screen, too
+            self._line = self._line[self._line[:-1].rindex(b"\r") + 1 :]
+        if len(self._line) > MAX_LINE:
+            self._keep(self._line)
+            self._line = b""
+
+    def _keep(self, data: bytes) -> None:
+        self._total += len(data)
         room = self._half - len(self._head)
-        self._head += chunk[:room]
-        self._tail += chunk[room:] if room > 0 else chunk
+        self._head += data[:room]
+        self._tail += data[room:] if room > 0 else data
         del self._tail[: -self._half]
 
     def text(self) -> str:
+        self._keep(_folded(self._line))
+        self._line = b""
         left_out = self._total - len(self._head) - len(self._tail)
-        gap = f"\n... {left_out} bytes left out ...\n".encode() if left_out else b""
-        text = bytes(self._head + gap + self._tail).decode("utf-8", "replace").replace("\r\n", "\n")
-        text = "\n".join(line.rpartition("\r")[2] for line in text.split("\n"))  # a progress bar's last state
+        gap = f"\n... {left_out} bytes left out ...\n" if left_out else ""
+        text = _decoded(bytes(self._head)) + gap + _decoded(bytes(self._tail)) if gap else _decoded(bytes(self._head + self._tail))
         return text if not text or text.endswith("\n") else text + "\n"
 
     def hint(self) -> str:
         if b"EOFError: EOF when reading a line" in self._tail or b"EOFError: EOF when reading a line" in self._head:
             return "\n(The program asked for input and there is none here. That is no mistake in the program.)"
         return ""
+
+
+def _folded(line: bytes) -> bytes:
+    """A line as a screen shows it at last."""
+    return line.removesuffix(b"\r").rpartition(b"\r")[2]
+
+
+def _decoded(data: bytes) -> str:
+    """As files are read: in the old encoding of a region where it is certainly one, else as UTF-8."""
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        found = regional(data)
+        return found.text if found else data.decode("utf-8", "replace")

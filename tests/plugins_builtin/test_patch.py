@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -9,10 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic import AgenticError, ToolError, Workspace
+from agentic import AgenticError, ToolCall, ToolError, Workspace
 from agentic.sessions.store import SessionStore
 from agentic.sessions.undo import Journal, undo
+from plugins_builtin.protocols.names import translated
 from plugins_builtin.tools.apply_patch import ApplyPatch, parse, updated
+from plugins_builtin.tools.shell import Run
 
 CORPUS = json.loads((Path(__file__).parent / "patches.json").read_text(encoding="utf-8"))
 # Where we differ on purpose: what could lose a file is refused, and what is only odd is accepted.
@@ -30,6 +33,7 @@ LENIENT = {
     "form-feed-in-a-hunk": "likewise",
     "sentinels-empty-lines-before": "white space around a patch",
     "sentinels-empty-lines-behind": "white space around a patch",
+    "sentinels-end-missing": "models leave it out; the call itself says where the patch ends",
 }
 
 
@@ -131,3 +135,51 @@ def test_any_text_is_a_patch_or_a_tool_error(text: str) -> None:
             parse(patch)
         except ToolError:
             continue
+
+
+ONE_FILE = "*** Begin Patch\n*** Add File: new.txt\n+one\n*** End Patch"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"apply_patch <<'EOF'\n{ONE_FILE}\nEOF",
+        f'apply_patch <<-"PATCH"\n{ONE_FILE}\nPATCH\n',
+        f"cat <<'EOF' | apply_patch\n{ONE_FILE}\nEOF",
+        f"apply_patch {shlex.quote(ONE_FILE)}",
+        f"bash -lc {shlex.quote(f'apply_patch <<EOF{chr(10)}{ONE_FILE}{chr(10)}EOF')}",
+        ONE_FILE,
+    ],
+)
+def test_a_patch_for_the_shell_is_one_for_the_tool(command: str) -> None:
+    call = translated(ToolCall("c", "run", json.dumps({"command": command})), [Run.spec, ApplyPatch.spec])
+    assert (call.name, json.loads(call.arguments)) == ("apply_patch", {"patch": ONE_FILE})
+    kept = translated(ToolCall("c", "run", json.dumps({"command": command})), [Run.spec])
+    assert kept.name == "run"
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        f"apply_patch <<'EOF'\n{ONE_FILE}\nEOF\nrm -rf build",
+        f"make && apply_patch {shlex.quote(ONE_FILE)}",
+        f"cat <<'EOF' > patch.txt\n{ONE_FILE}\nEOF",
+        "apply_patch",
+        "apply_patch 'nothing'",
+        "echo '*** Begin Patch",
+    ],
+)
+def test_a_command_that_does_more_stays_a_command(command: str) -> None:
+    assert translated(ToolCall("c", "run", json.dumps({"command": command})), [Run.spec, ApplyPatch.spec]).name == "run"
+
+
+@pytest.mark.parametrize("around", ["```\n{}\n```", "```diff\n{}", "<<'EOF'\n{}\nEOF", 'apply_patch <<"END"\n{}\nEND'])
+def test_what_stands_around_a_patch_is_left_out(tmp_path: Path, around: str) -> None:
+    assert apply(around.format(ONE_FILE), laid_out(tmp_path, {}))
+    assert there(tmp_path) == {"new.txt": "one\n"}
+
+
+@pytest.mark.parametrize("around", ["Here it is:\n{}", "{}\nDone.", "```\n{}\nDone.", "<<EOF\n{}\nEND"])
+def test_words_around_a_patch_are_refused(tmp_path: Path, around: str) -> None:
+    assert not apply(around.format(ONE_FILE), laid_out(tmp_path, {}))
+    assert there(tmp_path) == {}

@@ -20,7 +20,7 @@ from plugins_builtin.syntax import agentic_after_tool
 from plugins_builtin.tools.edit import EditFile, replace
 from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
 from plugins_builtin.tools.search import Search
-from plugins_builtin.tools.shell import LEAST_BYTES, Output, Run
+from plugins_builtin.tools.shell import LEAST_BYTES, Output, Run, shell
 from tests.processes import sleepers
 
 
@@ -216,18 +216,37 @@ def test_long_output_keeps_head_and_tail_with_the_exact_count(work: Path) -> Non
     assert int(left_out) + len(shown) - len(marker) == total
 
 
-@given(st.lists(st.binary(max_size=3000), max_size=12))
+@given(st.lists(st.binary(max_size=3000).map(lambda data: data.replace(b"\r", b"\n")), max_size=12))
 def test_head_tail_and_count_add_up(chunks: list[bytes]) -> None:
     output = Output()
     for chunk in chunks:
         output.add(chunk)
+    output.text()
     whole = b"".join(chunks)
     if len(whole) <= LEAST_BYTES:
         assert bytes(output._head + output._tail) == whole
     else:
         assert bytes(output._head) == whole[: LEAST_BYTES // 2]
         assert bytes(output._tail) == whole[-(LEAST_BYTES // 2) :]
-    output.text()
+
+
+def test_a_progress_bar_leaves_its_last_state_and_takes_no_room(work: Path) -> None:
+    bar = "for n in $(seq 1 3000); do printf '\\rdone %d of 3000' $n; done; printf '\\nready\\n'"
+    output = do(command(20), work, command=f"echo begin; {bar}")
+    assert output.text == "begin\ndone 3000 of 3000\nready\n(exit code 0)"
+
+
+@pytest.mark.skipif(not shell().endswith("bash"), reason="there is no bash here")
+def test_a_command_is_read_by_bash(work: Path) -> None:
+    text = do(command(20), work, command="set -o pipefail; [[ abc == a* ]] && cat <(echo {1..3})").text
+    assert text == "1 2 3\n(exit code 0)"
+
+
+def test_output_in_the_encoding_of_a_region_is_read_as_a_file_in_it_is(work: Path) -> None:
+    (work / "words.txt").write_bytes("한국어 문장입니다\n".encode("cp949"))
+    assert do(command(20), work, command="cat words.txt").text == "한국어 문장입니다\n(exit code 0)"
+    (work / "bytes").write_bytes(b"\377\376 abc\n")
+    assert "abc" in do(command(20), work, command="cat bytes").text
 
 
 def test_a_program_that_wants_input_is_told_apart_from_one_that_fails(work: Path) -> None:
