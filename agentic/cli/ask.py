@@ -8,7 +8,7 @@ import click
 
 from agentic import api
 from agentic.cli.first_run import settled
-from agentic.cli.start import run_to_end, screen_of
+from agentic.cli.start import run_to_end, screen_of, standard_input
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
 from agentic.core.context import Context
@@ -29,7 +29,8 @@ ASK_RETRY_SECONDS = 20.0  # somebody waits for one answer
 def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> int:
     """One streamed answer, no tools. Standard input is appended to PROMPT. For example: git diff | agentic ask "review this"."""
     settings = settled(settings)
-    text = "\n\n".join(part for part in (prompt, _standard_input()) if part)
+    piped = "" if sys.stdin is None or sys.stdin.isatty() else standard_input()
+    text = "\n\n".join(part for part in (prompt, piped) if part)
     if not text.strip():
         raise ConfigError("nothing was asked", "agentic ask PROMPT, or pipe a text into it")
 
@@ -40,12 +41,6 @@ def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> 
         await api.carry_out(runtime, session, "ask", text, _answer(runtime, session, text))
 
     return run_to_end(api.stream(root, settings, work, resume, screen_of(settings, sys.stdout)))
-
-
-def _standard_input() -> str:
-    if sys.stdin is None or sys.stdin.isatty():
-        return ""
-    return sys.stdin.buffer.read().decode("utf-8", "replace")
 
 
 async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:

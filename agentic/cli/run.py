@@ -9,7 +9,7 @@ import click
 
 from agentic import api
 from agentic.cli.first_run import settled
-from agentic.cli.start import asker, run_to_end, screen_of
+from agentic.cli.start import asker, run_to_end, screen_of, standard_input
 from agentic.cli.trust import ask_once
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
@@ -26,7 +26,7 @@ def command(root: Path, settings: Settings, task: str, resume: str, schema: Path
 
     For example: agentic run "fix the failing test"
     """
-    task = sys.stdin.read() if task == "-" and sys.stdin is not None else task
+    task = standard_input() if task == "-" else task
     settings = settled(settings)
     if not task.strip():
         raise ConfigError("there is no task", 'agentic run "fix the failing test"')

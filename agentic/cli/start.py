@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager
+from threading import Timer
 from typing import Any, TextIO
 
 import click
@@ -21,6 +22,7 @@ from agentic.palette import Palette, palette_for
 from agentic.plugins import host_of
 
 EXIT_CODES = {"done": 0, "unchecked": 0, "refused": 4, "interrupted": 130}
+READING_SECONDS = 2.0
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -39,6 +41,22 @@ def _confirm(question: str) -> bool:
 
 def can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def standard_input() -> str:
+    """All of it. A pipe that another program handed on may never end, so what is waited for is said after a while."""
+    if sys.stdin is None:
+        return ""
+    waiting = Timer(
+        READING_SECONDS, click.echo, ["reading the standard input until it ends (</dev/null for none) ..."], {"err": True}
+    )
+    waiting.daemon = True
+    if not sys.stdin.isatty():
+        waiting.start()
+    try:
+        return sys.stdin.buffer.read().decode("utf-8", "replace")
+    finally:
+        waiting.cancel()
 
 
 def run_to_end(events: AsyncGenerator[Event, None]) -> int:

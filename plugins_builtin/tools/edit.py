@@ -41,16 +41,17 @@ class EditFile:
 
 def replace(text: str, old: str, new: str, newline: str) -> str:
     """`text` with the one place that `old` names replaced by `new`. Raises ToolError telling the model what to do."""
-    old, new = (re.sub(r"\r?\n", newline, part) for part in (old, new))
+    old, new = (part.replace("\r\n", "\n") for part in (old, new))
     if old == new:
         raise ToolError("old and new are the same; nothing was changed")
     if not old.strip():
         raise ToolError("old is empty; give the exact lines to replace, or use write_file")
-    count = text.count(old)
-    if count == 1:
-        return text.replace(old, new)
-    if count > 1:
-        raise ToolError(f"old occurs {count} times; take more lines around it so that it occurs once")
+    end = "\r" if newline == "\r" else "\r?\n"
+    places = list(re.finditer(re.escape(old).replace("\\\n", end), text))
+    if len(places) == 1:
+        return text[: places[0].start()] + _ended(places[0][0], new, newline) + text[places[0].end() :]
+    if places:
+        raise ToolError(f"old occurs {len(places)} times; take more lines around it so that it occurs once")
     return _replace_loosely(text, old, new, newline)
 
 
@@ -65,7 +66,22 @@ def _replace_loosely(text: str, old: str, new: str, newline: str) -> str:
     replaced = lines[first : first + len(wanted)]
     moved = _reindent(new.strip("\r\n").splitlines(), _indent(old.strip("\r\n")), _indent(replaced[0]))
     ending = replaced[-1][len(replaced[-1].rstrip("\r\n")) :]
-    return "".join([*lines[:first], newline.join(moved) + ending, *lines[first + len(wanted) :]])
+    piece = "".join(replaced).removesuffix(ending)
+    return "".join([*lines[:first], _ended(piece, "\n".join(moved), newline) + ending, *lines[first + len(wanted) :]])
+
+
+def _ended(piece: str, new: str, newline: str) -> str:
+    """`new` in the place of the piece: a line that stays, or that one other takes the place of, keeps its end."""
+    ends = re.findall(r"\r?\n", piece)
+    if set(ends) <= {newline}:
+        return new.replace("\n", newline)
+    lines = new.split("\n")
+    ended = [newline] * (len(lines) - 1)
+    for _, first, last, start, stop in SequenceMatcher(None, re.split(r"\r?\n", piece), lines, autojunk=False).get_opcodes():
+        if last - first == stop - start:
+            kept = ends[first:last]
+            ended[start : start + len(kept)] = kept[: len(ended) - start]
+    return "".join(line + end for line, end in zip(lines, [*ended, ""], strict=True))
 
 
 def _bare(line: str) -> str:

@@ -924,3 +924,15 @@ def test_low_batch_goes_on_after_a_full_disk(server: FakeVLLM, env: dict[str, st
             timeout=60,
         )
     assert [json.loads(line)["line"] for line in (work / "out.jsonl").read_text().splitlines()] == list(range(1, 201))
+
+
+def test_a_pipe_that_does_not_end_is_told_of(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    command = [sys.executable, "-m", "agentic", "ask", "--endpoint", server.url, "review this"]
+    with subprocess.Popen(
+        command, cwd=work, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stderr is not None
+        assert "reading the standard input" in process.stderr.readline()
+        out, _ = process.communicate("the rest", timeout=60)
+    assert process.returncode == 0
+    assert "the rest" in sent(server)[-1].text, out

@@ -281,3 +281,16 @@ def test_ripgrep_finds_what_we_find(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert len(ours) == len(theirs)
     if most == 50:  # of more than are shown, each shows those that it finds first
         assert sorted(theirs) == sorted(ours)
+
+
+@pytest.mark.parametrize(
+    "before, old, new, after",
+    [
+        ("a\nb\r\nc\nd\n", "b\nc", "b\nx\nc", "a\nb\r\nx\nc\nd\n"),
+        ("a\nb\r\nc\nd\n", "a\nb\nc", "a\nB\nc", "a\nB\r\nc\nd\n"),
+        ("a\r\nb\r\nc\nd\r\n", "b\nc\nd", "b\r\nd", "a\r\nb\r\nd\r\n"),
+        ("  a\r\n  b\n  c\n", "a\nb\nc", "a\nb\nC", "  a\r\n  b\n  C\n"),
+    ],
+)
+def test_a_line_that_stays_keeps_its_end(before: str, old: str, new: str, after: str) -> None:
+    assert replace(before, old, new, "\r\n" if before.count("\r\n") * 2 > before.count("\n") else "\n") == after
