@@ -15,6 +15,7 @@ from agentic import api
 from agentic.cli.attention import Attention
 from agentic.cli.chat_commands import Commands, Reopen, told
 from agentic.cli.first_run import settled
+from agentic.cli.keys import TELL_NO_PASTES, TELL_PASTES
 from agentic.cli.loop import run
 from agentic.cli.questions import Asker
 from agentic.cli.start import background_of, interruptible, palette_of, screen_of
@@ -150,6 +151,7 @@ class Chat:
             self._stdout,
             self.settings.ui.editing,
             self._unfold,
+            self._typeahead.replies,
         )
         self.runtime.events.on_screen = prompt.above
         self._typeahead.text = self.session.metadata(DRAFT) + self._typeahead.text
@@ -230,9 +232,11 @@ class Chat:
         loop.add_signal_handler(signal.SIGINT, self.stop)
         try:
             self._attention.begin()
+            self.write(TELL_PASTES)
             with self._typeahead.listening():
                 return await future
         finally:
+            self.write(TELL_NO_PASTES)
             self._attention.end()
             self._work = None
             if self._stopped:

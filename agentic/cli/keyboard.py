@@ -11,6 +11,9 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
+from agentic.cli.keys import Keys, Paste
+
+MAX_BYTES = 4096  # that are read at once
 QUIET_SECONDS = 0.3  # nobody can have read a question by then: what is typed was meant for something else
 
 
@@ -58,14 +61,14 @@ async def key(allowed: str, is_over: Callable[[], bool] = lambda: False) -> str:
 
     Escape is one that nothing follows; it is also what a terminal gives that is gone. "" once `is_over`.
     """
+    keys = Keys()
     while not is_over():
         try:
-            pressed = (await asyncio.wait_for(_byte(), QUIET_SECONDS)).decode("latin-1").lower()
+            pressed, *rest = keys.feed(await asyncio.wait_for(_bytes(), QUIET_SECONDS)) or [""]
         except TimeoutError:
             continue
-        rest = os.read(sys.stdin.fileno(), count).decode("latin-1") if (count := _waiting()) else ""
-        if pressed in allowed and not rest.strip():  # else it is the first letter of a word, an arrow, a function key
-            return pressed + ("\n" if rest else "")
+        if pressed and not isinstance(pressed, Paste) and pressed.lower() in allowed and not "".join(rest).strip():
+            return pressed.lower() + ("\n" if rest else "")  # else it is the first letter of a word, an arrow, a function key
     return ""
 
 
@@ -92,8 +95,8 @@ async def line(prompt: str, text: str = "") -> str | None:
         return None
 
 
-async def _byte() -> bytes:
-    """One byte, without a thread that would hold the process when it is told to stop."""
+async def _bytes() -> bytes:
+    """What was typed, without a thread that would hold the process when it is told to stop."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[bytes] = loop.create_future()
 
@@ -101,7 +104,7 @@ async def _byte() -> bytes:
         loop.remove_reader(sys.stdin)
         if not future.done():
             try:
-                future.set_result(os.read(sys.stdin.fileno(), 1) or b"\x1b")
+                future.set_result(os.read(sys.stdin.fileno(), MAX_BYTES) or b"\x1b")
             except OSError:
                 future.set_result(b"\x1b")
 

@@ -14,18 +14,23 @@ from prompt_toolkit.document import Document
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
+from prompt_toolkit.input import Input, create_input
 from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
+from prompt_toolkit.input.posix_utils import PosixStdinReader
+from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import create_output
 
 from agentic.cli.attention import FOCUS, NO_FOCUS
 from agentic.cli.clipboard import pasted_picture, picture_at
+from agentic.cli.keys import Replies
 from agentic.errors import AgenticError
 from agentic.files import FileFinder
 from agentic.types import ImagePart
 
 MAX_COMPLETIONS = 50
+MAX_READ = 1024  # bytes of what was typed, as prompt-toolkit reads them
 MAX_LINES_SHOWN = 5  # of a paste; a longer one is folded
 MAX_CHARACTERS_SHOWN = 600
 _PASTE = re.compile(r"\[paste (\d+): [^\]]*\]")
@@ -55,6 +60,7 @@ class Prompt:
         stdout: TextIO,
         editing: str = "emacs",
         unfold: Callable[[], None] = lambda: None,
+        replies: Replies | None = None,
     ) -> None:
         self._pastes: list[str] = []
         self._pictures: list[ImagePart] = []
@@ -72,6 +78,7 @@ class Prompt:
             tempfile_suffix=".md",
             editing_mode=EditingMode.VI if editing == "vi" else EditingMode.EMACS,
             prompt_continuation="  ",
+            input=_input(replies),
             output=create_output(stdout),
         )
 
@@ -126,12 +133,14 @@ class Prompt:
     def _paste(self, buffer: Buffer, text: str) -> None:
         if picture := picture_at(text):
             return self._show_picture(buffer, picture)
-        text = text.replace("\r\n", "\n").replace("\r", "\n")
+        return buffer.insert_text(self._folded(text.replace("\r\n", "\n").replace("\r", "\n")))
+
+    def _folded(self, text: str) -> str:
         lines = text.count("\n") + 1
-        if lines > MAX_LINES_SHOWN or len(text) > MAX_CHARACTERS_SHOWN:
-            self._pastes.append(text)
-            text = f"[paste {len(self._pastes)}: {lines} lines, {len(text)} characters]"
-        return buffer.insert_text(text)
+        if lines <= MAX_LINES_SHOWN and len(text) <= MAX_CHARACTERS_SHOWN:
+            return text
+        self._pastes.append(text)
+        return f"[paste {len(self._pastes)}: {lines} lines, {len(text)} characters]"
 
     def _keys(self, unfold: Callable[[], None]) -> KeyBindings:
         keys = KeyBindings()
@@ -187,6 +196,23 @@ class Prompt:
             self._paste(event.current_buffer, event.data)
 
         return keys
+
+
+def _input(replies: Replies | None) -> Input:
+    """The terminal, without its replies to what it was asked before."""
+    made = create_input()
+    if isinstance(made, Vt100Input):
+        made.stdin_reader = _Typed(made.fileno(), made.stdin.encoding, replies or Replies())
+    return made
+
+
+class _Typed(PosixStdinReader):
+    def __init__(self, descriptor: int, encoding: str, replies: Replies) -> None:
+        super().__init__(descriptor, encoding=encoding)
+        self._replies = replies
+
+    def read(self, count: int = MAX_READ) -> str:
+        return self._replies.typed(super().read(count))
 
 
 async def _drawn(draw: Callable[[], None]) -> None:

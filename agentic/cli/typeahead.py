@@ -1,22 +1,22 @@
 """What is typed while the agent works: shown below its text, given to the agent, or kept until the turn is over."""
 
 import asyncio
-import codecs
 import os
 import re
 import signal
 import sys
 import termios
 import tty
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
 from agentic.cli import keyboard
 from agentic.cli.attention import FOCUS, NO_FOCUS
+from agentic.cli.keys import Keys, Paste, Replies
 
-_KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|[\r\n])|.", re.DOTALL)
 _ERASERS = {"\x15": r".*$", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
+MAX_SHOWN = 400  # characters of what was typed
 _UP = ("\x1b[A", "\x1bOA")
 _SHOW_ALL = "\x0f"  # Ctrl-O
 _DELIVERED_LATER = ("\x1b\r", "\x1b\n")  # Alt-Enter
@@ -28,7 +28,7 @@ class Typeahead:
 
     `lines` were finished with Enter: they are for the agent at once; those `after` are for the next turn. `text` is not finished,
     and `leaving` is what Ctrl-D asked for. `show` gets what is to be seen, `stop` is called for Escape, `unfold` for Ctrl-O, and
-    `focus` when the terminal's window gains the focus, or loses it.
+    `focus` when the terminal's window gains the focus, or loses it. `replies` holds what is there of a terminal's reply.
     """
 
     show: Callable[[str], None]
@@ -39,8 +39,12 @@ class Typeahead:
     after: list[str] = field(default_factory=list)
     text: str = ""
     leaving: bool = False
-    _decoder: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
+    replies: Replies = field(default_factory=Replies)
+    _keys: Keys = field(init=False)
     _lent: bool = False
+
+    def __post_init__(self) -> None:
+        self._keys = Keys(self.replies)
 
     def take_lines(self) -> str:
         """What is for the agent now, as one message."""
@@ -111,17 +115,19 @@ class Typeahead:
 
     def feed(self, data: bytes) -> None:
         """Keys, as a terminal sends them."""
-        for key in _KEYS.findall(self._decoder.decode(data)):
+        for key in self._keys.feed(data):
             self._press(key)
         self._show()
 
     def _press(self, key: str) -> None:
-        if key in _DELIVERED_LATER or key in "\r\n":
+        if isinstance(key, Paste):
+            self.text += key
+        elif key in _DELIVERED_LATER or key in "\r\n":
             (self.lines if key in "\r\n" else self.after).extend([self.text] if self.text.strip() else [])
             self.text = ""
         elif key in _UP:
             self._take_back_last()
-        elif key == "\x1b":
+        elif key in ("\x1b", "\x03"):
             self.stop()
         elif key in (FOCUS, NO_FOCUS):
             self.focus(key == FOCUS)
@@ -140,6 +146,12 @@ class Typeahead:
             self.text = queue.pop()
 
     def _show(self) -> None:
-        queued = [f"queued: {' ⏎ '.join(self.lines)}"] if self.lines else []
-        queued += [f"after this turn: {' ⏎ '.join(self.after)}"] if self.after else []
-        self.show(" ".join([*queued, *([f"› {self.text}"] if self.text else [])]))
+        queued = [f"queued: {_brief(self.lines)}"] if self.lines else []
+        queued += [f"after this turn: {_brief(self.after)}"] if self.after else []
+        self.show(" ".join([*queued, *([f"› {_brief([self.text])}"] if self.text else [])]))
+
+
+def _brief(texts: Sequence[str]) -> str:
+    """In one line, and no longer than anybody reads there: what was typed last."""
+    text = " ⏎ ".join(texts).replace("\n", " ⏎ ").replace("\t", " ")
+    return text if len(text) <= MAX_SHOWN else f"… {text[-MAX_SHOWN:]}"

@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from agentic.cli.keys import Keys, Replies
 from agentic.cli.typeahead import Typeahead
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from tests.conftest import Agentic
@@ -213,6 +214,68 @@ def test_the_keys_that_edit() -> None:
     typed = Typeahead(lambda text: None)
     typed.feed("hellö wörld\x7f\x17there\rnext\x15again\x1b[A\n".encode())
     assert (typed.take_lines(), typed.take_text()) == ("hellö there\nagain", "")
+
+
+def test_a_paste_while_it_works_is_text_and_no_key() -> None:
+    stopped: list[bool] = []
+    shown: list[str] = []
+    typed = Typeahead(shown.append, stop=lambda: stopped.append(True))
+    for piece in (b"so: \x1b[20", b"0~alpha\r\nbeta\x1b", b"\x04\rgamma\x1b[201", b"~"):
+        typed.feed(piece)
+    assert (typed.lines, typed.text, typed.leaving, stopped) == ([], "so: alpha\nbeta\ngamma", False, [])
+    assert shown[-1] == "› so: alpha ⏎ beta ⏎ gamma"
+    typed.feed(b"\r")
+    assert typed.take_lines() == "so: alpha\nbeta\ngamma"
+
+
+REPLIES = (
+    b"\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\",
+    b"\x1b]11;rgb:1e/1e/1e\x07",
+    b"\x1b[?62;22c",
+    b"\x1bP1+r524742=38\x1b\\",
+    b"\x1b[?997;1n",
+)
+
+
+@given(st.data())
+def test_a_late_reply_is_no_key_wherever_it_breaks(data: st.DataObject) -> None:
+    keys = data.draw(st.lists(st.sampled_from([b"a", b"\xc3\xb6", b" ", *REPLIES]), max_size=8))
+    sent = b"".join(keys)
+    ends = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=6)))
+    pieces = [sent[start:end] for start, end in zip([0, *ends], [*ends, len(sent)], strict=True)]
+    assume(not any(piece.endswith(b"\x1b") for piece in pieces))  # which is the key Escape
+    reader = Keys(Replies(lambda: 0.0))
+    pressed = [key for piece in pieces for key in reader.feed(piece)]
+    assert pressed == [key.decode() for key in keys if key not in REPLIES]
+
+
+def test_keys_in_kittys_words_and_with_alt() -> None:
+    now = 0.0
+    reader = Keys(Replies(lambda: now))
+    assert reader.feed(b"\x1b[97u\x1b[97;2u\x1b[99;5u\x1b[13;3u\x1b[13u\x1b[27u\x1b[97;1:3u") == [
+        "a",
+        "A",
+        "\x03",
+        "\x1b\r",
+        "\r",
+        "\x1b",
+    ]
+    assert reader.feed(b"\x1b]") == []
+    now = 1.0
+    assert reader.feed(b"so") == ["\x1b", "]", "s", "o"], "nothing followed, so it was a key with Alt"
+
+
+def test_a_paste_during_a_turn_waits_for_enter(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer("one two three four five six", pause=0.2), answer("second"))
+    with chat(server, env, work) as shown:
+        say(shown, "first", "one two")
+        shown.type("\x1b[200~alpha\rbeta\x1b[201~\x1b]11;rgb:1e1e/1e1e/1e1e\x1b\\")
+        shown.until(lambda: "alpha ⏎ beta" in shown.text)
+        shown.until(lambda: "six" in shown.text and shown.text.rstrip().endswith("beta"))
+        assert len(server.chats) == 1
+        say(shown, "", "second")
+        leave(shown)
+    assert last(server).endswith("alpha\nbeta")
 
 
 def test_a_plugins_slash_command_talks_and_completes(server: FakeVLLM, env: dict[str, str], work: Path, tmp_path: Path) -> None:

@@ -1,0 +1,111 @@
+"""What a terminal sends, taken apart: keys, pastes, and replies to what it was asked, which may come late."""
+
+import codecs
+import re
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+TELL_PASTES, TELL_NO_PASTES = "\x1b[?2004h", "\x1b[?2004l"
+HELD_SECONDS = 0.5  # what belongs together has come together by then
+_BEGIN, _END = "\x1b[200~", "\x1b[201~"
+_MARK = re.compile(r"(\x1b\[20[01]~)")
+_STRING = r"\x1b[\]PX^_][^\x07\x1b]*"  # OSC, DCS and their kin, up to their end
+_REPLY = re.compile(rf"{_STRING}(?:\x07|\x1b\\)|\x1b\[[?>=][\d;:$]*[@-~]|\x1b\[[\d;]+[nt]")
+_UNFINISHED = re.compile(rf"(?:{_STRING}\x1b?|\x1b\[[?>=\d;:$]*)\Z")
+_UNFINISHED_PASTE = re.compile(r"\x1b(?:\[\d*)?\Z")
+# Kitty's way to name keys: code, modifiers, and what happened (3: it was let go).
+_KITTY = re.compile(r"\x1b\[(?P<code>\d+)(?::[\d:]*)?(?:;(?P<modifiers>\d*)(?::(?P<event>\d+))?)?(?:;[\d:]*)?u")
+_KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|[\r\n])|.", re.DOTALL)
+_ALT, _CTRL = 2, 4
+_PLAIN_CODES = (9, 13, 27, 127)
+
+
+@dataclass(slots=True)
+class Replies:
+    """Takes a terminal's replies out of what is typed, wherever the chunks break; nothing in a paste is one.
+
+    >>> Replies().typed("h\\x1b]11;rgb:ffff/ffff/ffff\\x07i\\x1b[?62;22c")
+    'hi'
+    """
+
+    clock: Callable[[], float] = time.monotonic
+    _held: str = ""
+    _since: float = 0.0
+    _in_paste: bool = False
+
+    def typed(self, text: str) -> str:
+        """The keys and pastes of the text, and of what was held back before it."""
+        held, self._held = self._held, ""
+        late = self.clock() - self._since > HELD_SECONDS
+        *pieces, last = _MARK.split(text if late else held + text)
+        typed = [held if late else ""]  # it was no reply: a key with Alt
+        for piece in pieces:
+            if _MARK.fullmatch(piece):
+                self._in_paste = piece == _BEGIN
+            typed.append(self._keys(piece))
+        typed.append(self._keys(self._finished(last)))
+        return "".join(typed)
+
+    def _keys(self, piece: str) -> str:
+        return piece if self._in_paste else _KITTY.sub(_plain_key, _REPLY.sub("", piece))
+
+    def _finished(self, piece: str) -> str:
+        unfinished = (_UNFINISHED_PASTE if self._in_paste else _UNFINISHED).search(piece)
+        if unfinished is None:
+            return piece
+        self._held, self._since = unfinished[0], self.clock()
+        return piece[: unfinished.start()]
+
+
+def _plain_key(match: re.Match[str]) -> str:
+    """As terminals send it that know no more than a control key; Shift-Enter is left as it is."""
+    code, modifiers = int(match["code"]), int(match["modifiers"] or 1) - 1
+    if match["event"] == "3":
+        return ""
+    if code not in _PLAIN_CODES and not (32 <= code < 0xD800):
+        return ""
+    if modifiers & 1 and code == 13:
+        return match[0]
+    key = chr(code)
+    if modifiers & 1:
+        key = key.upper()
+    if modifiers & _CTRL and "@" <= key.upper() <= "_":
+        key = chr(ord(key.upper()) & 0x1F)
+    return "\x1b" + key if modifiers & _ALT else key
+
+
+class Paste(str):
+    """Text that was pasted: nothing in it is a key."""
+
+    __slots__ = ()
+
+
+@dataclass(slots=True)
+class Keys:
+    """Keys and pastes out of the bytes that a terminal sends."""
+
+    replies: Replies = field(default_factory=Replies)
+    _decoder: codecs.IncrementalDecoder = field(default_factory=lambda: codecs.getincrementaldecoder("utf-8")("replace"))
+    _paste: list[str] | None = None
+
+    def feed(self, data: bytes) -> list[str]:
+        """What is complete by now, in its order; an escape that nothing follows is the key."""
+        pressed: list[str] = []
+        for key in _KEYS.findall(self.replies.typed(self._decoder.decode(data))):
+            if key == _BEGIN:
+                self._paste = []
+            elif key == _END:
+                pressed.append(Paste(_pasted("".join(self._paste or ()))))
+                self._paste = None
+            elif self._paste is not None:
+                self._paste.append(key)
+            else:
+                pressed.append(key)
+        return pressed
+
+
+def _pasted(text: str) -> str:
+    """With one kind of line end, and without what could only be a command to a terminal."""
+    text = re.sub(r"\r\n?", "\n", text)
+    return "".join(character for character in text if character.isprintable() or character in "\n\t")
