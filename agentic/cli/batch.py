@@ -16,11 +16,12 @@ from agentic.cli.loop import run
 from agentic.cli.start import interruptible
 from agentic.commands import RunCommand, model_options
 from agentic.config import Settings
-from agentic.core.jobs import Job, Results, Shard, ShardLines, read_job
+from agentic.core.jobs import CUSTOM_ID, Results, Shard, ShardLines, check_readable, label_of, read_job
 from agentic.core.jobs import merge as merged
 from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.batching import Lane
+from agentic.types import Answer
 
 AHEAD = 4  # times as many lines as can be in flight may be done before an earlier one is: all that is kept in memory
 
@@ -78,6 +79,8 @@ def merge(parts: tuple[Path, ...], target: Path) -> None:
 def command(root: Path, settings: Settings, source: Path, target: Path, shard: Shard) -> int:
     """Answers each line of IN.jsonl, {"prompt": ...} or {"messages": [...]}, in OUT.jsonl, in the order of the lines.
 
+    Lines of vllm run-batch, {"custom_id": ..., "body": {...}}, are answered as it answers them.
+
     After a kill the same command goes on where it stopped. Without a terminal, SIGHUP has it read the endpoints anew.
 
     For example: agentic batch prompts.jsonl -o answers.jsonl
@@ -126,6 +129,10 @@ def _rereading(runtime: Runtime) -> Iterator[None]:
 
 async def _run(root: Path, settings: Settings, source: Path, target: Path, shard: Shard) -> int:
     """0, or 1 where lines failed. Raises EndpointUnavailable; what is done is kept then."""
+    with source.open("rb") as file:
+        first = check_readable(ShardLines(file, Shard()), source.name)
+    if first is not None and CUSTOM_ID in first.label:
+        print(f"{source.name} is in the format of vllm run-batch: answers stand under their custom_id", file=sys.stderr)
     with (
         Results(target, shard) as results,
         source.open("rb") as file,
@@ -180,27 +187,43 @@ async def _when_one_is_done(tasks: "set[asyncio.Task[None]]") -> "set[asyncio.Ta
 
 async def _result(runtime: Runtime, raw: bytes) -> dict[str, object]:
     """What OUT.jsonl says of a line. Raises EndpointUnavailable: that is no matter of the line."""
-    label: dict[str, object] = {}
     try:
         job = read_job(raw)
-        label = dict(job.label)
-        return label | await _answer(runtime, job)
+        answer = await runtime.llm.answer(await runtime.llm.prepare(job.request, exact=False), Lane.BACKGROUND)
     except EndpointUnavailable:
         raise
     except AgenticError as error:
-        return label | {"error": str(error)}
+        label = label_of(raw)
+        if CUSTOM_ID in label:
+            return {**label, "response": None, "error": {"message": str(error)}}
+        return {**label, "error": str(error)}
+    return {**job.label, **(_completion(answer) if CUSTOM_ID in job.label else _own(answer))}
 
 
-async def _answer(runtime: Runtime, job: Job) -> dict[str, object]:
-    answer = await runtime.llm.answer(await runtime.llm.prepare(job.request, exact=False), Lane.BACKGROUND)
-    message, usage = answer.message, answer.usage
+def _own(answer: Answer) -> dict[str, object]:
+    message = answer.message
     result: dict[str, object] = {"text": message.text, "finish_reason": answer.finish_reason}
     if message.reasoning:
         result["reasoning"] = message.reasoning
-    if usage is not None:
-        cached = {"cached_tokens": usage.cached_tokens} if usage.cached_tokens is not None else {}
-        result["usage"] = {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, **cached}
-    return result
+    return result | _usage(answer)
+
+
+def _completion(answer: Answer) -> dict[str, object]:
+    """As `vllm run-batch` writes it."""
+    message = {"role": "assistant", "content": answer.message.text}
+    if answer.message.reasoning:
+        message["reasoning"] = answer.message.reasoning
+    choice = {"index": 0, "message": message, "finish_reason": answer.finish_reason}
+    body = {"object": "chat.completion", "choices": [choice], **_usage(answer)}
+    return {"response": {"status_code": 200, "body": body}, "error": None}
+
+
+def _usage(answer: Answer) -> dict[str, object]:
+    usage = answer.usage
+    if usage is None:
+        return {}
+    cached = {"cached_tokens": usage.cached_tokens} if usage.cached_tokens is not None else {}
+    return {"usage": {"prompt_tokens": usage.prompt_tokens, "completion_tokens": usage.completion_tokens, **cached}}
 
 
 @contextmanager

@@ -21,11 +21,16 @@ _PASSED_ON = {
     "min_tokens", "ignore_eos", "structured_outputs", "chat_template_kwargs",
 }  # fmt: skip
 _OWN = {"prompt", "messages", "system", "id", "model", "max_tokens", "temperature", "response_format", "reasoning_effort"}
+CUSTOM_ID = "custom_id"
+"""By which `vllm run-batch` and OpenAI's batches know a line; `_AROUND` stands around its request there."""
+_AROUND = {CUSTOM_ID, "method", "url", "body"}
+_ROUTE = "/v1/chat/completions"
+_SAME = {"max_completion_tokens": "max_tokens"}
 
 
 @dataclass(frozen=True, slots=True)
 class Job:
-    """A line's request, and its `id` if it has one, as a result repeats it."""
+    """A line's request, and its `id` or `custom_id` if it has one, as a result repeats it."""
 
     request: ChatRequest
     label: Mapping[str, object]
@@ -39,6 +44,8 @@ def read_job(raw: bytes) -> Job:
         raise AgenticError(f"not JSON: {error}") from error
     if not isinstance(line, dict):
         raise AgenticError('not an object: {"prompt": ...} or {"messages": [...]} is expected')
+    label = _label(line)
+    line = _unwrapped(line) if "body" in line else line
     if unknown := sorted(set(line) - _OWN - _PASSED_ON):
         raise AgenticError(f"unknown field {unknown[0]!r}; the fields are {', '.join(sorted(_OWN | _PASSED_ON))}")
     request = ChatRequest(
@@ -51,7 +58,34 @@ def read_job(raw: bytes) -> Job:
         purpose="batch",
         extra={name: line[name] for name in sorted(_PASSED_ON & set(line))},
     )
-    return Job(request, {"id": line["id"]} if "id" in line else {})
+    return Job(request, label)
+
+
+def label_of(raw: bytes) -> dict[str, object]:
+    """What a result repeats of a line, though it may be no job."""
+    try:
+        line = loads(raw)
+    except ValueError:
+        return {}
+    return _label(line) if isinstance(line, dict) else {}
+
+
+def _label(line: Mapping[str, Any]) -> dict[str, object]:
+    name = CUSTOM_ID if "body" in line else "id"
+    return {name: line[name]} if name in line else {}
+
+
+def _unwrapped(line: Mapping[str, Any]) -> dict[str, Any]:
+    if unknown := sorted(set(line) - _AROUND):
+        raise AgenticError(f"unknown field {unknown[0]!r} beside `body`; the fields are {', '.join(sorted(_AROUND))}")
+    if not isinstance(line.get(CUSTOM_ID), str):
+        raise AgenticError("`custom_id` is no text")
+    if str(line.get("method", "POST")).upper() != "POST" or line.get("url", _ROUTE) != _ROUTE:
+        raise AgenticError(f"{line.get('method', 'POST')} {line.get('url', _ROUTE)} is not done here, only POST {_ROUTE}")
+    body = _of(line, "body", dict)
+    if body is None or body.get("stream") or body.get("n", 1) != 1:
+        raise AgenticError("`body` has to be a request for one answer that is not streamed")
+    return {_SAME.get(name, name): value for name, value in body.items() if name not in ("stream", "n")}
 
 
 def _messages(line: Mapping[str, Any]) -> Iterable[Message]:
@@ -66,9 +100,24 @@ def _messages(line: Mapping[str, Any]) -> Iterable[Message]:
     if not messages:
         raise AgenticError("`messages` is empty")
     for message in messages:
-        if not isinstance(message, dict) or message.get("role") not in _ROLES or not isinstance(message.get("content"), str):
-            raise AgenticError('a message is {"role": "system", "user" or "assistant", "content": TEXT}')
-        yield Message(message["role"], message["content"])
+        content = _text(message.get("content")) if isinstance(message, dict) else None
+        if content is None or set(message) - {"role", "content"} or message["role"] not in _ROLES:
+            raise AgenticError(
+                'a message is {"role": "system", "user" or "assistant", "content": TEXT}, and TEXT may be parts of text'
+            )
+        yield Message(message["role"], content)
+
+
+def _text(content: object) -> str | None:
+    """As vLLM reads it: parts of text are lines; None for anything else."""
+    if isinstance(content, str):
+        return content
+    texts: list[str] = []
+    for part in content if isinstance(content, list) else [None]:
+        if not isinstance(part, dict) or part.get("type") != "text" or not isinstance(part.get("text"), str):
+            return None
+        texts.append(part["text"])
+    return "\n".join(texts)
 
 
 def _of(line: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> Any:
@@ -97,7 +146,7 @@ class Shard:
 
 
 class ShardLines:
-    """The lines of a shard, read as a file is."""
+    """The lines of a shard, read as a file is. Empty lines are none."""
 
     def __init__(self, file: IO[bytes], shard: Shard) -> None:
         self._file, self._shard = file, shard
@@ -106,6 +155,8 @@ class ShardLines:
     def readline(self) -> bytes:
         """The shard's next line, b"" behind the last one."""
         while raw := self._file.readline():
+            if not raw.strip():
+                continue
             self._line += 1
             if self._shard.number(self._line):
                 return raw
@@ -118,6 +169,19 @@ class ShardLines:
         self._file.seek(place)
         self._line = line
         return over
+
+
+def check_readable(lines: ShardLines, name: str) -> Job | None:
+    """The first line that can be used; None where there are no lines. Raises ConfigError where there is none among them."""
+    first = ""
+    while raw := lines.readline():
+        try:
+            return read_job(raw)
+        except AgenticError as error:
+            first = first or str(error)
+    if first:
+        raise ConfigError(f"no line of {name} can be used; the first one: {first}", "see `agentic batch --help` for the formats")
+    return None
 
 
 class Results:
@@ -161,7 +225,7 @@ class Results:
                 remedy = "name another file with -o, or remove this one"
                 raise ConfigError(f"{self._path} holds other results: line {expected} is of another input", remedy)
             self.done += 1
-            self.failed += "error" in result
+            self.failed += bool(result.get("error"))
             advance(len(source))
         self._ahead = {number: raw for number, raw in self._ahead.items() if number > self.done}
         over = lines.is_over()
@@ -188,7 +252,7 @@ class Results:
         while (raw := self._ahead.pop(self.done + 1, None)) is not None:
             self._append(self._file, raw)
             self.done += 1
-            self.failed += b'"error": ' in raw and "error" in json.loads(raw)
+            self.failed += b'"error": ' in raw and bool(json.loads(raw).get("error"))
             wrote = True
         if wrote and not self._ahead:
             self._forget_journal()

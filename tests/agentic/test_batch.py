@@ -70,10 +70,45 @@ def test_bad_lines_are_told_by_number_and_stop_nothing(agentic: Agentic, server:
     )
     done = agentic("batch", str(source), "-o", str(out), "--endpoint", server.url)
     assert done.code == 1
-    assert "5 of them failed" in done.err
+    assert "4 of them failed" in done.err
     results = read(out)
-    assert [bool(result.get("error")) for result in results] == [False, True, True, True, True, True, False]
+    assert [bool(result.get("error")) for result in results] == [False, True, True, True, True, False]
     assert "max_tokesn" in results[3]["error"]
+
+
+def test_the_format_of_vllm_run_batch_is_answered_in_it(agentic: Agentic, server: FakeVLLM, work: Path, out: Path) -> None:
+    server.otherwise = echo
+    around = {"method": "POST", "url": "/v1/chat/completions"}
+    parts = [{"type": "text", "text": "one"}, {"type": "text", "text": "two"}]
+    source = write(
+        work / "in.jsonl",
+        around | {"custom_id": "a", "body": {"messages": [{"role": "user", "content": parts}], "max_completion_tokens": 9}},
+        "",
+        around | {"custom_id": "b", "body": {"messages": []}},
+        around | {"custom_id": "c", "url": "/v1/embeddings", "body": {"input": "x"}},
+    )
+    done = agentic("batch", str(source), "-o", str(out), "--endpoint", server.url)
+    assert done.code == 1
+    assert "in the format of vllm run-batch" in done.err
+    assert "3 lines in" in done.err
+    assert server.chats[0].json["max_tokens"] == 9
+    first, second, third = read(out)
+    assert (first["custom_id"], first["error"], first["response"]["status_code"]) == ("a", None, 200)
+    assert first["response"]["body"]["choices"][0]["message"]["content"] == "answer to one\ntwo"
+    assert first["response"]["body"]["usage"]["completion_tokens"] == 3
+    assert (second["custom_id"], second["error"]["message"]) == ("b", "`messages` is empty")
+    assert (third["custom_id"], third["response"]) == ("c", None)
+    assert "/v1/embeddings" in third["error"]["message"]
+    again = agentic("batch", str(source), "-o", str(out), "--endpoint", server.url)
+    assert (again.code, len(server.chats)) == (1, 1), "what failed is told again, what is done is not asked again"
+
+
+@pytest.mark.parametrize("line", ['{"promt": "a"}', "[]", '{"custom_id": "a", "url": "/v1/embeddings", "body": {"input": "x"}}'])
+def test_a_file_that_is_none_is_refused_whole(agentic: Agentic, server: FakeVLLM, work: Path, out: Path, line: str) -> None:
+    done = agentic("batch", str(write(work / "in.jsonl", line, line)), "-o", str(out), "--endpoint", server.url)
+    assert done.code == 2
+    assert "no line of in.jsonl can be used" in done.err
+    assert (out.exists(), server.chats) == (False, [])
 
 
 def test_a_line_that_the_server_rejects_is_only_its_own_failure(agentic: Agentic, server: FakeVLLM, work: Path, out: Path) -> None:
