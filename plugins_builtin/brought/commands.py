@@ -1,6 +1,7 @@
 """Commands in Markdown, as other agents have them: `/NAME ARGUMENTS` sends the file's text with the arguments put in."""
 
 import re
+import shlex
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import islice
@@ -16,7 +17,10 @@ PROJECT = (".agents/commands", ".claude/commands", ".opencode/commands", ".openc
 USER = ("~/.agents/commands", "~/.claude/commands", "~/.config/opencode/commands", "~/.config/opencode/command")
 _FIELDS = ("description", "argument-hint")
 _SHELL = re.compile(r"!`([^`\n]+)`")
-_NUMBERED = re.compile(r"\$(\d)")
+# `$1` is a word of the arguments; `$10`, `$5.00`, `$1,000`, `\$1`, `$$1` and those in an awk program's quotes are not.
+_FILLED = re.compile(
+    r"(?P<program>\b(?:[gmn]?awk|perl)\b[^'\n`]*'[^'\n]*')|(?P<all>\$ARGUMENTS\b)|(?<![\\\w$])\$(?P<number>[1-9])(?![\w]|[.,]\d)"
+)
 _NAME = re.compile(r"[\w.:-]+")
 
 
@@ -102,13 +106,26 @@ def _with(text: Text) -> Callable[[str, Chat], Any]:
 
 def filled(body: str, argument: str) -> list[str]:
     """The text with `$ARGUMENTS` and `$1` to `$9`, taken apart: every second piece is a command, whose output takes its place."""
-    words = argument.split()
+    words = _words(argument)
+    used = False
 
-    def numbered(match: re.Match[str]) -> str:
-        number = int(match[1])
-        return words[number - 1] if 0 < number <= len(words) else ""
+    def put(match: re.Match[str]) -> str:
+        nonlocal used
+        if match["program"]:
+            return match[0]
+        used = True
+        place = int(match["number"] or 0)
+        return argument if match["all"] else "".join(words[place - 1 : place])
 
-    pieces = _SHELL.split(body)
-    if "$ARGUMENTS" not in body and not _NUMBERED.search(body):
+    pieces = [_FILLED.sub(put, piece) for piece in _SHELL.split(body)]
+    if not used:
         pieces[-1] += f"\n\n{argument}".rstrip()
-    return [_NUMBERED.sub(numbered, piece).replace("$ARGUMENTS", argument) for piece in pieces]
+    return pieces
+
+
+def _words(argument: str) -> list[str]:
+    """As a shell takes them apart, where it could."""
+    try:
+        return shlex.split(argument)
+    except ValueError:
+        return argument.split()

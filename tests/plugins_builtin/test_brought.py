@@ -38,6 +38,11 @@ COMMANDS = {
     "mention.md": ("Look at @a.py", "", "Look at @a.py"),
     "model.md": ("---\nmodel: opus\nallowed-tools: Bash(git:*)\n---\nBody", "", "Body"),
     "git/commit.md": ("Commit it.", "", "Commit it."),
+    "quoted.md": ("From $1 to $2.", "'a b' c", "From a b to c."),
+    "apostrophe.md": ("From $1.", "it's", "From it's."),
+    "money.md": ("It costs $5.00, $1,000 or $10; \\$1 in $1.", "euros", "It costs $5.00, $1,000 or $10; \\$1 in euros."),
+    "awk.md": ("Run `awk -F: '{print $1}' $1`.", "/etc/passwd", "Run `awk -F: '{print $1}' /etc/passwd`."),
+    "only_awk.md": ("Use awk '{print $2}'.", "on it", "Use awk '{print $2}'.\n\non it"),
 }
 
 
@@ -97,6 +102,10 @@ def test_without_skills_the_prompt_has_no_word_of_them(agentic: Agentic, server:
     server.say("hi")
     agentic("run", "hi", "--endpoint", server.url, *NATIVE)
     assert "kill" not in str(server.chats[0].json["tools"]) and "Skills" not in server.chats[0].json["messages"][0]["content"]
+
+
+def test_a_command_that_is_run_keeps_its_own_dollars() -> None:
+    assert filled("Names: !`awk '{print $1}' $1`", "a.txt") == ["Names: ", "awk '{print $1}' a.txt", ""]
 
 
 def test_ten_shapes_of_commands_are_all_filled(own: Path, home: Path) -> None:
