@@ -72,7 +72,7 @@ class Commands:
             "/copy": Entry(say, "copies the last answer", self._copy),
             "/model": Entry(model, "[NAME] lists what the endpoints serve, or goes on with one", self._model, self._names),
             "/endpoint": Entry(model, "[URL] shows the endpoint, or goes on with another one", self._endpoint),
-            "/effort": Entry(model, "[low|medium|high] how much the model thinks", self._effort, lambda: EFFORTS),
+            "/effort": Entry(model, "[low|medium|high|…] how much the model thinks", self._effort, lambda: EFFORTS),
             "/approve": Entry(model, "[MODE] what needs a question: ask, edits, all, none", self._approve, lambda: MODES),
             "/permissions": Entry(model, "the rules that hold here", self._permissions),
             "/diff": Entry(files, "what this session changed", self._diff),

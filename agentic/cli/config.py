@@ -6,7 +6,7 @@ import click
 
 from agentic.api import load_settings
 from agentic.config import Settings
-from agentic.config.edit import set_value, template, toml_text
+from agentic.config.edit import set_value, template, toml_text, unset_value
 from agentic.config.sources import PROJECT_FILE, find_project_file, user_file
 from agentic.errors import ConfigError
 from agentic.hooks.tools import Tool
@@ -64,12 +64,25 @@ def init(user: bool) -> None:
     click.echo(f"wrote {path}")
 
 
+def _file(user: bool) -> Path:
+    return user_file() if user else find_project_file(Path.cwd()) or Path.cwd() / PROJECT_FILE
+
+
 @command.command("set")
 @click.argument("key")
 @click.argument("value")
 @_USER
 def set_(key: str, value: str, user: bool) -> None:
     """Sets KEY to VALUE and keeps the rest of the file as it was. For example: agentic config set --user ui.theme light"""
-    path = user_file() if user else find_project_file(Path.cwd()) or Path.cwd() / PROJECT_FILE
+    path = _file(user)
     set_value(path, key, value, load_settings(Path.cwd()), project=not user)
     click.echo(f"{path}: {key} = {value}")
+
+
+@command.command()
+@click.argument("key")
+@_USER
+def unset(key: str, user: bool) -> None:
+    """Takes KEY out of the file, so that what stands before it counts again. For example: agentic config unset --user llm.model"""
+    path = _file(user)
+    click.echo(f"{path}: {key} is " + ("no longer set" if unset_value(path, key) else "not set"))

@@ -1,7 +1,9 @@
 """Writing configuration files: a commented one from the schema, or one key in a file that keeps the rest as it was."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from agentic.config.layers import Settings
 from agentic.config.schema import KEYS
@@ -9,9 +11,6 @@ from agentic.config.section import Scope, plain
 from agentic.config.sources import read_toml
 from agentic.errors import ConfigError
 from agentic.files import replace_file
-
-if TYPE_CHECKING:
-    from tomlkit.items import Table
 
 _SCOPES: dict[Scope, str] = {"user": "only in the user's own file", "select": "", "tighten": "a project may only lower it"}
 
@@ -49,9 +48,6 @@ def toml_text(value: Any) -> str:
 
 def set_value(path: Path, name: str, text: str, settings: Settings, project: bool = False) -> None:
     """Sets one key in `path`; every other byte stays. Raises ConfigError, for a `project`'s file also where it would be ignored."""
-    import tomlkit
-    from tomlkit.exceptions import TOMLKitError
-
     key = dict(settings.declared()).get(name)
     if key is None:
         raise ConfigError(f"unknown key {name!r}", "`agentic config show` lists all keys")
@@ -60,22 +56,52 @@ def set_value(path: Path, name: str, text: str, settings: Settings, project: boo
     value = key.parse(text, name, "config set")
     if name not in KEYS:  # a model may know more of its values than their types
         settings.changed(name, value, "config set").section(name.rpartition(".")[0])
-    read_toml(path)  # a broken file is reported as everywhere else
-    before = path.read_bytes().decode("utf-8") if path.exists() else ""
-    try:
-        document = tomlkit.parse(before)
-        table: Table = document  # type: ignore[assignment]
-        *sections, last = name.split(".")
-        if path.name == "pyproject.toml":
-            sections = ["tool", "agentic", *sections]
+    with _edited(path, name) as document:
+        table: Any = document
+        *sections, last = _place(path, name)
         for section in sections:
             if section not in table:
-                table[section] = tomlkit.table(is_super_table=section != sections[-1])
+                table[section] = _new_table(is_super_table=section != sections[-1])
             table = table[section]
         if value is None:
             table.pop(last, None)
         else:
             table[last] = plain(value)
+
+
+def unset_value(path: Path, name: str) -> bool:
+    """Takes one key, or a whole table, out of `path`; whether it was there. Every other byte stays. Raises ConfigError."""
+    with _edited(path, name) as document:
+        table: Any = document
+        *sections, last = _place(path, name)
+        for section in sections:
+            table = table.get(section, {}) if isinstance(table, dict) else {}
+        return isinstance(table, dict) and table.pop(last, None) is not None
+
+
+def _place(path: Path, name: str) -> list[str]:
+    return [*(("tool", "agentic") if path.name == "pyproject.toml" else ()), *name.split(".")]
+
+
+def _new_table(is_super_table: bool) -> Any:
+    import tomlkit
+
+    return tomlkit.table(is_super_table=is_super_table)
+
+
+@contextmanager
+def _edited(path: Path, name: str) -> Iterator[Any]:
+    """The file's document, written back as it was but for what is changed. Raises ConfigError."""
+    import tomlkit
+    from tomlkit.exceptions import TOMLKitError
+
+    read_toml(path)  # a broken file is reported as everywhere else
+    before = path.read_bytes().decode("utf-8") if path.exists() else ""
+    try:
+        document = tomlkit.parse(before)
+        yield document
     except (TOMLKitError, TypeError) as error:
-        raise ConfigError(f"{path}: {name} cannot be set: {error}") from error
-    replace_file(path, tomlkit.dumps(document).encode())
+        raise ConfigError(f"{path}: {name} cannot be changed: {error}") from error
+    after = tomlkit.dumps(document)
+    if after != before:
+        replace_file(path, after.encode())

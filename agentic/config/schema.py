@@ -20,6 +20,10 @@ class Endpoint(Section):
     all_addresses: bool = setting(False, "whether each address that its name has is an endpoint, looked up again every 30 s")
 
 
+EFFORTS = ("", "none", "minimal", "low", "medium", "high", "xhigh", "max")
+"""How much a model thinks, in the words that servers take; which of them, a server says where it refuses one."""
+
+
 class Llm(Section):
     # Which transport serves decides where the code of a project goes, so a project may not choose it.
     transport: str = setting(
@@ -41,7 +45,7 @@ class Llm(Section):
     max_tokens: int | None = setting(
         None, "of one answer; not set: as many as the window keeps for it", "select", kind=int, minimum=1
     )
-    reasoning_effort: str = setting("", "empty: the server's default", "select", ("", "low", "medium", "high"))
+    reasoning_effort: str = setting("", "empty: the server's default", "select", EFFORTS)
     session_headers: Mapping[str, Any] = setting(
         {"X-Session-ID": "{session}"}, "headers by which a router keeps a conversation at one server; {session} is its name"
     )
@@ -63,7 +67,7 @@ class Role(Section):
 
     endpoint: str = setting("", "where it is served; empty: wherever the model is")
     model: str = setting("", "the model; empty: what the endpoint serves")
-    effort: str = setting("", "how much it thinks; empty: as llm.reasoning_effort", choices=("", "low", "medium", "high"))
+    effort: str = setting("", "how much it thinks; empty: as llm.reasoning_effort", choices=EFFORTS)
 
 
 ROLES = ("main", "small", "sub_agent", "vision")

@@ -53,8 +53,8 @@ class _Tools:
 def _preamble_tokens(instructions: str | None, tools: _Tools, effort: str) -> int:
     harmony = _harmony()
     system = harmony.SystemContent.new().with_conversation_start_date(_DATE)
-    if effort:
-        system = system.with_reasoning_effort(harmony.ReasoningEffort[effort.upper()])
+    if named := harmony.ReasoningEffort.__members__.get(effort.upper()):  # a server refuses the others
+        system = system.with_reasoning_effort(named)
     parts = [harmony.Message.from_role_and_content(harmony.Role.SYSTEM, system)]
     if instructions or tools.specs:
         developer = harmony.DeveloperContent.new()

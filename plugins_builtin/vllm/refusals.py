@@ -1,12 +1,15 @@
 """Fields that a server refuses: left out from then on, in every further request to it."""
 
 import logging
+import re
 from collections.abc import Mapping
 from typing import Any
 
 from agentic import RequestRejected
 
 _log = logging.getLogger("agentic.transport")
+_CHOSEN = {"reasoning_effort"}  # what the user asked for by its value
+_OF_A_VALUE = re.compile(r"unsupported value|supported values|does not support '", re.IGNORECASE)
 _RENAMED = {"max_tokens": "max_completion_tokens"}
 
 
@@ -25,10 +28,7 @@ class Refusals:
         found = {(refused or {}).get(name, name): value for name, value in body.items()}
         found.pop("", None)
         if "strict" in (refused or {}) and "tools" in found:
-            tools = [
-                (tool, {name: value for name, value in tool["function"].items() if name != "strict"}) for tool in found["tools"]
-            ]
-            found["tools"] = [tool | {"function": function} for tool, function in tools]
+            found["tools"] = [_loose(tool) for tool in found["tools"]]
         if not self._streams:
             found.pop("stream_options", None)
             found["stream"] = False
@@ -40,6 +40,8 @@ class Refusals:
         known = self._refused.setdefault(endpoint, {})
         if not name or name in known or (name not in sent and name != "strict"):
             return False
+        if name in _CHOSEN and _OF_A_VALUE.search(str(error)):
+            return False  # the server's words say what it takes instead
         other = _RENAMED.get(name, "")
         known[name] = other if other and other in str(error) else ""
         _log.warning("%s refuses %s, which is left out from now on: %s", endpoint, name, error)

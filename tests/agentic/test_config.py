@@ -143,6 +143,20 @@ def test_set_in_pyproject(agentic: Agentic, work: Path) -> None:
     assert "pyproject.toml" in shown
 
 
+def test_unset_takes_one_key_out_and_no_other_byte(agentic: Agentic, work: Path, home: Path) -> None:
+    path = work / "agentic.toml"
+    path.write_bytes(b"# mine\r\n[llm]  # a server\r\nmodel = 'm'\r\nmodle = 3\r\ntop_p = 0.5 # kept\r\n")
+    assert agentic("config", "unset", "llm.modle").out.endswith("llm.modle is no longer set\n"), "one that is wrong, too"
+    assert agentic("config", "unset", "llm.model").code == 0
+    assert path.read_bytes() == b"# mine\r\n[llm]  # a server\r\ntop_p = 0.5 # kept\r\n"
+    done = agentic("config", "unset", "workflow.max_iterations")
+    assert (done.code, "is not set" in done.out) == (0, True)
+    assert agentic("config", "unset", "--user", "llm.model").code == 0
+    assert not (home / ".config/agentic/config.toml").exists()
+    path.write_text("[llm\n")
+    assert "not valid TOML" in agentic("config", "unset", "llm.model").err
+
+
 def test_every_layer_shows_up_as_the_origin(agentic: Agentic, work: Path, home: Path) -> None:
     (home / ".config/agentic").mkdir(parents=True)
     (home / ".config/agentic/config.toml").write_text("[llm]\nmodel = 'user'\n[context]\nstrategy = 'keep_all'\n")
