@@ -14,7 +14,7 @@ from agentic.files.text import Text, decode
 
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
 _ADD, _DELETE, _UPDATE, _MOVE = "*** Add File: ", "*** Delete File: ", "*** Update File: ", "*** Move to: "
-_AROUND = re.compile(r"```\w*|(?:apply_patch\s*)?<<-?\s*(?P<quote>['\"]?)(?P<word>\w+)(?P=quote)")
+_AROUND = re.compile(r"```\w*|(?:apply_patch\s*)?<<-?\s*(?P<quote>['\"]?)(?P<word>[\w.-]+)(?P=quote)")
 _SECTIONS = (_END, *(head.rstrip() for head in (_UPDATE, _DELETE, _ADD)))
 
 

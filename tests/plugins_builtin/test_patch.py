@@ -173,7 +173,7 @@ def test_a_command_that_does_more_stays_a_command(command: str) -> None:
     assert translated(ToolCall("c", "run", json.dumps({"command": command})), [Run.spec, ApplyPatch.spec]).name == "run"
 
 
-@pytest.mark.parametrize("around", ["```\n{}\n```", "```diff\n{}", "<<'EOF'\n{}\nEOF", 'apply_patch <<"END"\n{}\nEND'])
+@pytest.mark.parametrize("around", ["```\n{}\n```", "```diff\n{}", "<<'EOF-1'\n{}\nEOF-1", 'apply_patch <<"END"\n{}\nEND'])
 def test_what_stands_around_a_patch_is_left_out(tmp_path: Path, around: str) -> None:
     assert apply(around.format(ONE_FILE), laid_out(tmp_path, {}))
     assert there(tmp_path) == {"new.txt": "one\n"}
