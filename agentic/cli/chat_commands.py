@@ -1,6 +1,7 @@
 """The chat's slash commands."""
 
 import base64
+import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -104,13 +105,14 @@ class Commands:
 
     async def run(self, text: str) -> bool:
         """Whether the text was a slash command, which is done then. Raises Reopen, AgenticError."""
-        word, _, rest = text.partition(" ")
+        word, *rests = re.split(r"[ \n]", text, maxsplit=1)
+        rest = "".join(rests).strip()
         if word.startswith("/") and word not in self.summaries:
             self.look()
         if word in self.entries:
-            await self.entries[word].run(rest.strip())
+            await self.entries[word].run(rest)
         elif word in self._plugins:
-            await self._plugins_command(*self._plugins[word], rest.strip())
+            await self._plugins_command(*self._plugins[word], rest)
         elif text.startswith("/") and "/" not in word[1:]:
             near = get_close_matches(word, self.summaries, 1)
             self._chat.say(f"there is no command {word}; " + (f"did you mean {near[0]}?" if near else "/help lists them"))

@@ -278,6 +278,15 @@ def test_a_paste_during_a_turn_waits_for_enter(server: FakeVLLM, env: dict[str, 
     assert last(server).endswith("alpha\nbeta")
 
 
+def test_a_command_may_go_on_in_the_next_line(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with chat(server, env, work) as shown:
+        shown.type("/review" + ALT_ENTER + "look here")
+        shown.until(lambda: "look here" in shown.text)
+        assert "exception" not in shown.text.lower()
+        say(shown, "", "nothing that could be reviewed")
+        leave(shown)
+
+
 def test_a_plugins_slash_command_talks_and_completes(server: FakeVLLM, env: dict[str, str], work: Path, tmp_path: Path) -> None:
     info = tmp_path / "p" / "agentic_feed-1.0.dist-info"
     info.mkdir(parents=True)

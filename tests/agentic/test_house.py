@@ -256,3 +256,22 @@ def test_every_page_of_a_door_shows_what_is_written_and_tested() -> None:
         written = {path: text for path, text in scaffold.rendered(kind, "example").items() if path.endswith(".py")}
         assert blocks == [f"# {path}\n{text.split(chr(10) * 2, 1)[1]}" for path, text in written.items()], kind
         assert f"](plugins/{kind}.md)" in (ROOT / "docs" / "plugins.md").read_text()
+
+
+def test_no_page_installs_a_distribution_of_that_name_from_an_index() -> None:
+    """There is none of ours there, and another's could be."""
+    pages = [ROOT / "README.md", *(ROOT / "docs").rglob("*.md"), *(ROOT / "packages").rglob("README.md")]
+    installs = [
+        (page.name, line)
+        for page in pages
+        for line in page.read_text().splitlines()
+        if re.search(r"(pip|uv|pipx)\S* .*install", line)
+    ]
+    assert len(installs) > 5
+    assert [
+        each
+        for each in installs
+        if re.search(
+            r"install .*(?<![\w./-])agentic(-vllm)?(?![\w/-])[\['\"` ]*", each[1].partition("#")[0].partition("in agentic's")[0]
+        )
+    ] == []
