@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from functools import cache
+from importlib import import_module
 from typing import Any
 
 PATTERN_SECONDS = 0.2
@@ -16,10 +17,10 @@ class UncheckableError(Exception):
 def problems(value: Any, schema: Mapping[str, Any]) -> list[Any]:
     """What the schema forbids of the value, as jsonschema's errors in their order. Raises UncheckableError."""
     from jsonschema.validators import validator_for
-    from jsonschema_specifications import REGISTRY
 
+    specifications = import_module("jsonschema_specifications")  # which has no types
     try:
-        validator = _bounded(validator_for(schema))(schema, registry=REGISTRY)
+        validator = _bounded(validator_for(schema))(schema, registry=specifications.REGISTRY)
         found = list(validator.iter_errors(value))
     except Exception as error:  # whatever a foreign schema makes of the library
         raise UncheckableError(f"{type(error).__name__}: {str(error)[:200]}") from error

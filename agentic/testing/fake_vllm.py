@@ -138,15 +138,20 @@ class FakeVLLM:
             self.running += counts
             self.most_running = max(self.most_running, self.running)
             self._changed.notify_all()
+        left = [counts]
+
+        def over() -> None:
+            with self._changed:
+                self.running -= left.pop() if left else 0
+                self._changed.notify_all()
+
         try:
             if full:
                 busy = error(503, "The engine is currently busy. Please try again later.", "ServiceUnavailableError")
-                return self._send(connection, busy)
-            return self._send(connection, self._choose(request))
+                return self._send(connection, busy, over)
+            return self._send(connection, self._choose(request), over)
         finally:
-            with self._changed:
-                self.running -= counts
-                self._changed.notify_all()
+            over()
 
     def _choose(self, request: Request) -> Answer:
         if self._api_key and request.path.startswith("/v1") and request.headers.get("authorization") != f"Bearer {self._api_key}":
@@ -216,8 +221,9 @@ class FakeVLLM:
         model = {"id": self.model, "object": "model", "created": 0, "owned_by": "vllm", "root": self.model, "parent": None}
         return {"object": "list", "data": [model | {"max_model_len": self.window, "permission": []}]}
 
-    def _send(self, connection: socket.socket, scripted: Answer) -> bool:
-        """Whether the connection goes on."""
+    def _send(self, connection: socket.socket, scripted: Answer, over: Callable[[], None]) -> bool:
+        """Whether the connection goes on. `over` is called before the client can know that the answer is whole, as the engine's
+        count goes down before its last event is sent."""
         if scripted.fault and scripted.fault_after < 0:
             return self._break(connection, scripted.fault)
         connection.sendall(_head(scripted))
@@ -226,6 +232,8 @@ class FakeVLLM:
                 return self._break(connection, scripted.fault)
             if scripted.pause:
                 time.sleep(scripted.pause)
+            if piece.startswith(_LAST):
+                over()
             connection.sendall(b"%x\r\n%s\r\n" % (len(piece), piece) if scripted.chunked else piece)
         if scripted.fault:
             return self._break(connection, scripted.fault)
@@ -245,6 +253,9 @@ class FakeVLLM:
         elif fault == "reset":
             _reset(connection)
         return False
+
+
+_LAST = b"data: [DONE]"
 
 
 def _head(scripted: Answer) -> bytes:

@@ -599,7 +599,7 @@ def _(chat: Chat) -> None:
 @row("commands", "`/effort [LEVEL]`")
 def _(chat: Chat) -> None:
     chat.type("/effort nonsense" + ENTER)
-    chat.see("choose from low, medium, high")
+    chat.see("choose from none, minimal, low, medium, high, xhigh, max")
     chat.type("/effort high" + ENTER)
     chat.see(f"fake · {chat.server.url}", 2)
     chat.ready()
