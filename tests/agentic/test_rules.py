@@ -430,22 +430,22 @@ def judge_often(data: bytes) -> None:
     """Where the tables lie, and what lies behind them, differs from one memory to the next."""
     line = data.decode("utf-8", "surrogatepass")
     for number in range(200):
-        permissions(Path("/work"), ["run(ls *)"]).of_command(line + "{" + chr(0x10000 + number * 4096))
+        permissions(Path("/folder"), ["run(ls *)"]).of_command(line + "{" + chr(0x10000 + number * 4096))
     print("judged")
 
 
 def test_words_beyond_ascii_are_read_as_they_are() -> None:
-    judge = permissions(Path("/work"), ["run(cat 설계.md)", "run(echo \U0001f642*)"])
+    judge = permissions(Path("/folder"), ["run(cat 설계.md)", "run(echo \U0001f642*)"])
     assert judge.of_command("cat 설계.md").decision == "allow"
     assert judge.of_command("echo \U0001f642 À é").decision == "allow"
     assert judge.of_command("cat 다른.md").decision == ""
-    assert ShellReader().read("echo x > 결과.txt", Path("/work")).writes == ("/work/결과.txt",)
+    assert ShellReader().read("echo x > 결과.txt", Path("/folder")).writes == ("/folder/결과.txt",)
 
 
 @given(st.text(max_size=60))
 def test_any_text_is_judged(line: str) -> None:
     """And what is no command is allowed by no rule but one about everything."""
-    judgement = permissions(Path("/work"), ["run(ls *)"]).of_command(line)
+    judgement = permissions(Path("/folder"), ["run(ls *)"]).of_command(line)
     assert judgement.decision in ("", "allow", "ask", "deny")
 
 
