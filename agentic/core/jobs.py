@@ -100,16 +100,14 @@ def _messages(line: Mapping[str, Any]) -> Iterable[Message]:
     if not messages:
         raise AgenticError("`messages` is empty")
     for message in messages:
-        content = _text(message.get("content")) if isinstance(message, dict) else None
-        if content is None or set(message) - {"role", "content"} or message["role"] not in _ROLES:
-            raise AgenticError(
-                'a message is {"role": "system", "user" or "assistant", "content": TEXT}, and TEXT may be parts of text'
-            )
-        yield Message(message["role"], content)
+        role, content = (message.get("role"), _text(message.get("content"))) if isinstance(message, dict) else (None, None)
+        if role not in _ROLES or content is None:
+            raise AgenticError('a message is {"role": "system", "user" or "assistant", "content": TEXT or parts of text}')
+        yield Message(role, content)
 
 
 def _text(content: object) -> str | None:
-    """As vLLM reads it: parts of text are lines; None for anything else."""
+    """A message's text, its parts joined as vLLM joins them; None for content of any other kind."""
     if isinstance(content, str):
         return content
     texts: list[str] = []

@@ -222,6 +222,12 @@ def test_any_line_is_a_job_or_an_error(raw: bytes) -> None:
         return
 
 
+def test_a_message_without_a_role_is_an_error_and_one_with_a_name_is_none() -> None:
+    with pytest.raises(AgenticError, match="a message is"):
+        read_job(b'{"messages": [{"content": "a"}]}')
+    assert read_job(b'{"messages": [{"role": "user", "content": "a", "name": "ada"}]}').request.messages[0].text == "a"
+
+
 def test_shards_do_every_line_once_and_are_merged_in_order(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     server.otherwise = echo
     source = write(work / "in.jsonl", *({"prompt": str(number)} for number in range(11)))
