@@ -66,10 +66,12 @@ def none_answered(failures: Mapping[str, AgenticError], what: str = "no endpoint
     for endpoint, error in failures.items():
         cause = str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: ")
         lines.append(f"  {endpoint}: {cause}" + (f" ({error.remedy})" if error.remedy and len(failures) > 1 else ""))
-    absent = all(isinstance(error, Unreachable) and not error.remedy for error in failures.values())
-    own = next((error.remedy for error in failures.values() if error.remedy), "")
-    other = "try again, or name another server with --endpoint URL; the server's own log may say more"
-    return EndpointUnavailable("\n".join([what, *lines]), START if absent else own if len(failures) == 1 and own else other)
+    remedy = "try again, or name another server with --endpoint URL; the server's own log may say more"
+    if all(isinstance(error, Unreachable) and not error.remedy for error in failures.values()):
+        remedy = START
+    elif len(failures) == 1:
+        remedy = next(iter(failures.values())).remedy or remedy
+    return EndpointUnavailable("\n".join([what, *lines]), remedy)
 
 
 class RequestRejected(TransportError):

@@ -49,17 +49,23 @@ def _users() -> Iterator[tuple[str, str]]:
 
 def _projects(root: Path) -> Iterator[tuple[str, str]]:
     top = project_top(root)
-    project, below = Workspace(top), root.relative_to(top).parts
+    project = Workspace(top)
 
     def read(name: str) -> str:
         return decode(project.read(name).data, name).text
 
-    for depth in range(len(below) + 1):
-        for file in FILES:
-            name = "/".join((*below[:depth], file))
+    for names in _names(top, root):
+        for name in names:
             if text := _with_imports(name, read):
                 yield name, text
                 break
+
+
+def _names(top: Path, root: Path) -> Iterator[tuple[str, ...]]:
+    """Of each folder from `top` down to `root`, the names that its instructions may have, relative to `top`."""
+    below = root.relative_to(top).parts
+    for depth in range(len(below) + 1):
+        yield tuple("/".join((*below[:depth], file)) for file in FILES)
 
 
 def _with_imports(name: str, read: Read, above: tuple[str, ...] = ()) -> str:
@@ -81,17 +87,12 @@ def _with_imports(name: str, read: Read, above: tuple[str, ...] = ()) -> str:
 def _unread(root: Path) -> Iterator[str]:
     """The project's own instructions that are there and cannot be read, and why."""
     top = project_top(root)
-    for folder in (
-        top,
-        *(top.joinpath(*root.relative_to(top).parts[: depth + 1]) for depth in range(len(root.relative_to(top).parts))),
-    ):
-        for name in FILES:
-            if os.path.lexists(folder / name):
-                path = str((folder / name).relative_to(top))
-                try:
-                    decode(Workspace(top).read(path).data, path)
-                except (AgenticError, OSError) as error:
-                    yield f"{path} is not used: {error}"
+    project = Workspace(top)
+    for name in (name for names in _names(top, root) for name in names if os.path.lexists(top / name)):
+        try:
+            decode(project.read(name).data, name)
+        except (AgenticError, OSError) as error:
+            yield f"{name} is not used: {error}"
 
 
 _ONCE = OncePerSession("AGENTS.md and CLAUDE.md of the folders above")

@@ -209,7 +209,7 @@ def _own(answer: Answer) -> dict[str, object]:
 
 
 def _completion(answer: Answer) -> dict[str, object]:
-    """As `vllm run-batch` writes it."""
+    """The result of a line in the format of `vllm run-batch`: a `response` with the completion, and no error."""
     message = {"role": "assistant", "content": answer.message.text}
     if answer.message.reasoning:
         message["reasoning"] = answer.message.reasoning

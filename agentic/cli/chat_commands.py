@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 20
 MAIN = "main"  # as /agent calls an agent of no special kind
+BLANK = r"[ \n]"  # between a command and its arguments, and between words of a message
 EFFORTS, MODES = (tuple(filter(None, schema.KEYS[name].choices)) for name in ("llm.reasoning_effort", "approval.mode"))
 KEYS = """\
 Enter sends; while the agent works, it reaches it with its next step, Alt-Enter after the turn, Arrow-Up takes it back
@@ -105,7 +106,7 @@ class Commands:
 
     async def run(self, text: str) -> bool:
         """Whether the text was a slash command, which is done then. Raises Reopen, AgenticError."""
-        word, *rests = re.split(r"[ \n]", text, maxsplit=1)
+        word, *rests = re.split(BLANK, text, maxsplit=1)
         rest = "".join(rests).strip()
         if word.startswith("/") and word not in self.summaries:
             self.look()

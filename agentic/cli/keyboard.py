@@ -96,7 +96,7 @@ async def line(prompt: str, text: str = "") -> str | None:
 
 
 async def _bytes() -> bytes:
-    """What was typed, without a thread that would hold the process when it is told to stop."""
+    """Waits for keys and reads them; needs no thread, which would hold the process when it is told to stop."""
     loop = asyncio.get_running_loop()
     future: asyncio.Future[bytes] = loop.create_future()
 

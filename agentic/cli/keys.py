@@ -1,4 +1,4 @@
-"""What a terminal sends, taken apart: keys, pastes, and replies to what it was asked, which may come late."""
+"""Takes apart what a terminal sends: keys, pastes, and replies to our questions, which may come late."""
 
 import codecs
 import re
@@ -17,7 +17,7 @@ _UNFINISHED_PASTE = re.compile(r"\x1b(?:\[\d*)?\Z")
 # Kitty's way to name keys: code, modifiers, and what happened (3: it was let go).
 _KITTY = re.compile(r"\x1b\[(?P<code>\d+)(?::[\d:]*)?(?:;(?P<modifiers>\d*)(?::(?P<event>\d+))?)?(?:;[\d:]*)?u")
 _KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|[\r\n])|.", re.DOTALL)
-_ALT, _CTRL = 2, 4
+_SHIFT, _ALT, _CTRL = 1, 2, 4
 _PLAIN_CODES = (9, 13, 27, 127)
 
 
@@ -59,17 +59,13 @@ class Replies:
 
 
 def _plain_key(match: re.Match[str]) -> str:
-    """As terminals send it that know no more than a control key; Shift-Enter is left as it is."""
+    """Translates a key in Kitty's words to the bytes that other terminals send for it; leaves Shift-Enter as it is."""
     code, modifiers = int(match["code"]), int(match["modifiers"] or 1) - 1
-    if match["event"] == "3":
+    if match["event"] == "3" or (code not in _PLAIN_CODES and not 32 <= code < 0xD800):
         return ""
-    if code not in _PLAIN_CODES and not (32 <= code < 0xD800):
-        return ""
-    if modifiers & 1 and code == 13:
+    if modifiers & _SHIFT and code == 13:
         return match[0]
-    key = chr(code)
-    if modifiers & 1:
-        key = key.upper()
+    key = chr(code).upper() if modifiers & _SHIFT else chr(code)
     if modifiers & _CTRL and "@" <= key.upper() <= "_":
         key = chr(ord(key.upper()) & 0x1F)
     return "\x1b" + key if modifiers & _ALT else key
@@ -90,7 +86,7 @@ class Keys:
     _paste: list[str] | None = None
 
     def feed(self, data: bytes) -> list[str]:
-        """What is complete by now, in its order; an escape that nothing follows is the key."""
+        """Returns the keys and pastes that are complete, in their order; an escape that nothing follows is the key Escape."""
         pressed: list[str] = []
         for key in _KEYS.findall(self.replies.typed(self._decoder.decode(data))):
             if key == _BEGIN:

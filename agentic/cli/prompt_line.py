@@ -23,6 +23,7 @@ from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import create_output
 
 from agentic.cli.attention import FOCUS, NO_FOCUS
+from agentic.cli.chat_commands import BLANK
 from agentic.cli.clipboard import pasted_picture, picture_at
 from agentic.cli.keys import Replies
 from agentic.errors import AgenticError
@@ -33,7 +34,6 @@ MAX_COMPLETIONS = 50
 MAX_READ = 1024  # bytes of what was typed, as prompt-toolkit reads them
 MAX_LINES_SHOWN = 5  # of a paste; a longer one is folded
 MAX_CHARACTERS_SHOWN = 600
-_BLANK = r"[ \n]"
 _PASTE = re.compile(r"\[paste (\d+): [^\]]*\]")
 # Shift-Enter, from terminals that tell it from Enter: xterm's way, which is switched on while a line is read, and kitty's.
 _SHIFT_ENTER = ("\x1b[27;2;13~", "\x1b[13;2u")
@@ -260,7 +260,7 @@ class _Names(Completer):
         word = _word(before)
         if before.startswith("/") and word == before:
             yield from self._of_commands(word)
-        elif before.startswith("/") and (known := list(self._complete(*re.split(_BLANK, before, maxsplit=1)))):
+        elif before.startswith("/") and (known := list(self._complete(*re.split(BLANK, before, maxsplit=1)))):
             for name in sorted(name for name in known if word in name)[:MAX_COMPLETIONS]:
                 yield Completion(name, start_position=-len(word))
         elif word.startswith("@") or (word and complete_event.completion_requested):
@@ -282,4 +282,4 @@ class _Names(Completer):
 
 def _word(before: str) -> str:
     """What is being written."""
-    return re.split(_BLANK, before)[-1]
+    return re.split(BLANK, before)[-1]

@@ -48,6 +48,8 @@ def toml_text(value: Any) -> str:
 
 def set_value(path: Path, name: str, text: str, settings: Settings, project: bool = False) -> None:
     """Sets one key in `path`; every other byte stays. Raises ConfigError, for a `project`'s file also where it would be ignored."""
+    import tomlkit
+
     key = dict(settings.declared()).get(name)
     if key is None:
         raise ConfigError(f"unknown key {name!r}", "`agentic config show` lists all keys")
@@ -61,7 +63,7 @@ def set_value(path: Path, name: str, text: str, settings: Settings, project: boo
         *sections, last = _place(path, name)
         for section in sections:
             if section not in table:
-                table[section] = _new_table(is_super_table=section != sections[-1])
+                table[section] = tomlkit.table(is_super_table=section != sections[-1])
             table = table[section]
         if value is None:
             table.pop(last, None)
@@ -81,12 +83,6 @@ def unset_value(path: Path, name: str) -> bool:
 
 def _place(path: Path, name: str) -> list[str]:
     return [*(("tool", "agentic") if path.name == "pyproject.toml" else ()), *name.split(".")]
-
-
-def _new_table(is_super_table: bool) -> Any:
-    import tomlkit
-
-    return tomlkit.table(is_super_table=is_super_table)
 
 
 @contextmanager

@@ -23,7 +23,7 @@ def parse(arguments: str, schema: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def check(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
-    """As `parse`, from what was read already. What is null and need not be there counts as left out.
+    """Checks arguments that were read already, as `parse` does. An optional one that is null counts as left out.
 
     What the schema says in a way that cannot be checked here is left to the tool.
     """

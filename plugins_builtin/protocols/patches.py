@@ -7,7 +7,7 @@ BEGIN = "*** Begin Patch"
 _PROGRAMS = ("apply_patch", "applypatch", "apply-patch")
 _PROGRAM = "|".join(_PROGRAMS)
 _HERE = r"<<-?[ \t]*(?P<quote>['\"]?)(?P<end>[\w.-]+)(?P=quote)"
-# The program reads a here-document, or what `cat` or `echo` hands on; nothing else stands in the command.
+# The program reads a here-document, or what `cat` hands on; nothing else stands in the command.
 _FORMS = (
     re.compile(rf"(?:{_PROGRAM})[ \t]*{_HERE}[ \t]*\n(?P<patch>.*)\n[ \t]*(?P=end)", re.DOTALL),
     re.compile(rf"cat[ \t]*{_HERE}[ \t]*\|[ \t]*(?:{_PROGRAM})[ \t]*\n(?P<patch>.*)\n[ \t]*(?P=end)", re.DOTALL),

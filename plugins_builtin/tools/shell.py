@@ -141,8 +141,10 @@ class Output:
         self._keep(_folded(self._line))
         self._line = b""
         left_out = self._total - len(self._head) - len(self._tail)
-        gap = f"\n... {left_out} bytes left out ...\n" if left_out else ""
-        text = _decoded(bytes(self._head)) + gap + _decoded(bytes(self._tail)) if gap else _decoded(bytes(self._head + self._tail))
+        if left_out:
+            text = f"{_decoded(bytes(self._head))}\n... {left_out} bytes left out ...\n{_decoded(bytes(self._tail))}"
+        else:
+            text = _decoded(bytes(self._head + self._tail))
         return text if not text or text.endswith("\n") else text + "\n"
 
     def hint(self) -> str:

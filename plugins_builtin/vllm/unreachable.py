@@ -30,8 +30,9 @@ def why_unreachable(error: Exception, server: SplitResult, is_tls: bool) -> tupl
     """(cause, remedy; "" where a server that is started would help)"""
     if isinstance(error, ssl.SSLCertVerificationError):
         return _of_certificate(error, server)
+    plain = f"is it http://{server.netloc.rpartition('@')[2]}?"
     if is_tls and (isinstance(error, ConnectionResetError | ConnectionAbortedError) or getattr(error, "reason", "") in _PLAIN):
-        return "it speaks no TLS at that port", f"is it http://{server.netloc.rpartition('@')[2]}?"
+        return "it speaks no TLS at that port", plain
     if isinstance(error, ssl.SSLError):
         return (
             f"TLS fails ({(error.reason or str(error)).replace('_', ' ').lower()})",
@@ -42,8 +43,8 @@ def why_unreachable(error: Exception, server: SplitResult, is_tls: bool) -> tupl
     if isinstance(error, UnicodeError):
         return f"{server.hostname} cannot be a host's name", "an endpoint is http://HOST:PORT/v1"
     if isinstance(error, TimeoutError):
-        plain = f", and does it speak TLS at that port, or is it http://{server.netloc.rpartition('@')[2]}?" if is_tls else "?"
-        return "no answer in time", f"is the address right, does a firewall let it through{plain}"
+        more = f", and does it speak TLS at that port, or {plain}" if is_tls else "?"
+        return "no answer in time", f"is the address right, does a firewall let it through{more}"
     number = getattr(error, "errno", None)
     if number in (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EADDRNOTAVAIL, errno.EACCES, errno.EPERM):
         return "its address cannot be reached from here", "check the address, the network and the firewall"
