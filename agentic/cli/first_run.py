@@ -1,10 +1,13 @@
 """The first minutes: which servers run here, which of them to use, and `agentic init`, which writes that down."""
 
 import asyncio
+import json
 import socket
 import sys
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,7 +17,7 @@ from agentic import api
 from agentic.cli.start import can_ask
 from agentic.commands import model_options
 from agentic.config import Settings
-from agentic.config.edit import set_value
+from agentic.config.edit import set_value, unset_value
 from agentic.config.sources import user_file
 from agentic.errors import ConfigError, EndpointUnavailable
 from agentic.hooks.transport import Found
@@ -25,18 +28,19 @@ MAX_SHOWN = 12
 
 
 def settled(settings: Settings) -> Settings:
-    """The settings, with the server that the user chooses where none is named and none of the usual ones runs."""
+    """The settings, with the servers that the user chooses where none is named and none of the usual ones runs."""
     llm = settings.llm
     named = settings.origins["llm.endpoints"] != "default" or llm.transport != "auto"
     if named or not can_ask() or any(map(_listens, llm.endpoints)):
         return settings
-    found = asyncio.run(api.found_servers(settings))[:MAX_SHOWN]
-    chosen = _chosen(found, f"Nothing answers at {' or '.join(llm.endpoints)}, but here") if found else None
+    choices = _choices(asyncio.run(api.found_servers(settings)))
+    chosen = _chosen(choices, f"Nothing answers at {' or '.join(llm.endpoints)}, but here") if choices else None
     if chosen is None:
         return settings
     if click.confirm(f"Keep this choice in {_short(user_file())}?", err=True):
         _keep(chosen, settings)
-    return settings.changed("llm.endpoints", [chosen.url], "your choice").changed("llm.model", chosen.model, "your choice")
+    settings = settings.changed("llm.endpoints", [*chosen.urls], "your choice")
+    return settings.changed("llm.model", chosen.model, "your choice") if chosen.model else settings
 
 
 def _listens(url: str) -> bool:
@@ -48,19 +52,41 @@ def _listens(url: str) -> bool:
     return True
 
 
-def _chosen(found: Sequence[Found], head: str) -> Found | None:
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """Servers of one model, which are used together. `model` is "" where they serve no other: what they serve may change."""
+
+    servers: tuple[Found, ...]
+    model: str
+
+    @property
+    def urls(self) -> tuple[str, ...]:
+        return tuple(each.url for each in self.servers)
+
+    def __str__(self) -> str:
+        first = self.servers[0]
+        window = f", {first.window:,} tokens" if first.window else ""
+        both = "" if len(self.urls) == 1 else f" ({'both' if len(self.urls) == 2 else 'all'} are used)"
+        return f"{first.server}  {' and '.join(self.urls)}  {first.model or 'what it serves'}{window}{both}"
+
+
+def _choices(found: Sequence[Found]) -> list[Choice]:
+    """All servers of a model are one choice."""
+    served = Counter(each.url for each in found)
+    alike: dict[str, list[Found]] = {}
+    for each in found:
+        alike.setdefault(each.model, []).append(each)
+    choices = [Choice(tuple(group), model if any(served[each.url] > 1 for each in group) else "") for model, group in alike.items()]
+    return choices[:MAX_SHOWN]
+
+
+def _chosen(choices: Sequence[Choice], head: str) -> Choice | None:
     """The one of them that the user wants, None for none."""
     click.echo(f"{head}:", err=True)
-    for number, each in enumerate(found, 1):
-        click.echo(sanitize(f"  {number}  {told(each)}"), err=True)
-    number = click.prompt("Which one? (0: none)", type=click.IntRange(0, len(found)), default=1, err=True)
-    return found[number - 1] if number else None
-
-
-def told(found: Found) -> str:
-    """A server in one line."""
-    window = f", {found.window:,} tokens" if found.window else ""
-    return f"{found.server}  {found.url}  {found.model}{window}"
+    for number, each in enumerate(choices, 1):
+        click.echo(sanitize(f"  {number}  {each}"), err=True)
+    number = click.prompt("Which one? (0: none)", type=click.IntRange(0, len(choices)), default=1, err=True)
+    return choices[number - 1] if number else None
 
 
 def _short(path: Path) -> str:
@@ -70,32 +96,40 @@ def _short(path: Path) -> str:
     return str(path)
 
 
-def _keep(chosen: Found, settings: Settings) -> None:
+def _keep(chosen: Choice, settings: Settings) -> None:
+    """A model is written down only where its servers have others: else it would lock out whatever they serve next."""
     path = user_file()
     path.parent.mkdir(parents=True, exist_ok=True)
-    for name, value in (("llm.endpoints", chosen.url), ("llm.model", chosen.model)):
-        set_value(path, name, value, settings)
+    set_value(path, "llm.endpoints", json.dumps(chosen.urls), settings)
+    if chosen.model:
+        set_value(path, "llm.model", chosen.model, settings)
+    else:
+        unset_value(path, "llm.model")
 
 
 @click.command("init")
 @model_options
 def command(root: Path, settings: Settings) -> int:
-    """Finds the servers that run here, asks which one to use, and writes it to your configuration. For example: agentic init"""
-    found = asyncio.run(api.found_servers(settings))[:MAX_SHOWN]
+    """Finds the servers that run here, asks which to use, and writes it to your configuration. For example: agentic init"""
+    found = asyncio.run(api.found_servers(settings))
     if settings.origins["llm.endpoints"] != "default":
-        found = [each for each in found if each.url in settings.llm.endpoints] or [
-            Found("server", url, settings.llm.model, 0) for url in settings.llm.endpoints
-        ]
-    if not found:
+        known = {each.url: each for each in found}
+        found = [known.get(url) or Found("server", url, settings.llm.model, 0) for url in settings.llm.endpoints]
+    choices = _choices(found)
+    if settings.origins["llm.model"] == "command line":
+        choices = [
+            Choice(each.servers, settings.llm.model) for each in choices if each.servers[0].model == settings.llm.model
+        ] or choices
+    if not choices:
         raise EndpointUnavailable(
             "no server was found at the usual ports of this machine",
             "start one (`agentic serve` prints how), name one with `agentic init --endpoint URL`, or use --local",
         )
-    if len(found) > 1 and not can_ask():
-        raise ConfigError(f"several servers run here: {'; '.join(map(told, found))}", "agentic init --endpoint URL names one")
-    chosen = found[0] if len(found) == 1 else _chosen(found, "These run here")
+    if len(choices) > 1 and not can_ask():
+        raise ConfigError(f"several servers run here: {'; '.join(map(str, choices))}", "agentic init --endpoint URL names one")
+    chosen = choices[0] if len(choices) == 1 else _chosen(choices, "These run here")
     if chosen is None:
         return 1
     _keep(chosen, settings)
-    print(sanitize(f"{told(chosen)}\nwritten to {_short(user_file())}; now: agentic"), file=sys.stdout)
+    print(sanitize(f"{chosen}\nwritten to {_short(user_file())}; now: agentic"), file=sys.stdout)
     return 0

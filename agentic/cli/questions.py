@@ -110,7 +110,7 @@ class Asker:
 async def _rule(proposal: str) -> str | None:
     """A rule that can be read, None where the user wants none."""
     text: str | None = proposal
-    while text := await keyboard.line("  always: ", text or ""):
+    while text := await keyboard.line("  always (edit, then Enter): ", text or ""):
         try:
             parse_rule("allow", text, "this")
             return text

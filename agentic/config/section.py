@@ -42,6 +42,8 @@ class Key:
             value = float(value)
         if self.kind is tuple and isinstance(value, list):
             value = tuple(value)
+        elif self.kind is tuple and isinstance(value, str) and self.tables is None:
+            value = list_of(value)
         right = self.kind is object or type(value) is self.kind
         if right and self.tables is not None:
             return tuple(self.tables.read(item, f"{name}, number {number}", origin) for number, item in enumerate(value, 1))
@@ -54,14 +56,14 @@ class Key:
         return value
 
     def parse(self, text: str, name: str, origin: str) -> Any:
-        """A value from text: lists are comma-separated. Raises ConfigError."""
+        """A value from text; of lists see `list_of`. Raises ConfigError."""
         value: Any = text
         if not text and self.default is None:
             value = None
         elif self.tables is not None:
             value = toml_value(text)
         elif self.kind is tuple:
-            value = tuple(item.strip() for item in text.split(",") if item.strip())
+            value = list_of(text)
         elif self.kind is bool:
             value = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
         elif self.kind in (dict, object):
@@ -137,6 +139,17 @@ class Section:
     def table(self) -> dict[str, Any]:
         """What differs from the defaults."""
         return {name: value for name, key in self.keys.items() if (value := getattr(self, name)) != key.default}
+
+
+def list_of(text: str) -> Any:
+    """A list as a file has it, `["a", "b"]`, or as it is quicker typed, `a, b`; itself where it is neither."""
+    if text.strip().startswith("[") and text.strip().endswith("]"):
+        value = toml_value(text.strip())
+        if isinstance(value, list):
+            return tuple(value)
+        if '"' in text or "'" in text:
+            return text
+    return tuple(item.strip() for item in text.split(",") if item.strip())
 
 
 def toml_value(text: str) -> Any:

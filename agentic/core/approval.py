@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from agentic import diff
 from agentic.core.permissions import Judgement, Permissions, Remember, Scope
 from agentic.core.questions import Answered, Ask, Edited, Place, Question, Turns, answered
-from agentic.core.rules import STRICTNESS
+from agentic.core.rules import STRICTNESS, exact
 from agentic.core.sandbox import NOTHING, Allowed, Sandbox
 from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
@@ -64,9 +64,12 @@ class Approver:
         return await self._decided(question, judgement, self.free(tool.effect), ruling, recovered)
 
     async def may_run(
-        self, tool: ToolSpec, ruling: "Ruling", written: Iterable[str] = (), recovered: bool = False
+        self, tool: ToolSpec, ruling: "Ruling", written: Iterable[str] = (), recovered: bool = False, check: str = ""
     ) -> tuple[str, Allowed]:
-        """("" where the command may run, else why not; what it may do beyond the sandbox's policy). `written` are changed files."""
+        """("" where the command may run, else why not; what it may do beyond the sandbox's policy). `written` are changed files.
+
+        `check` is what a checker runs with the command: the question names that, and "always" is about it with any words behind it.
+        """
         await self.sandbox.ready()
         command = str(ruling.arguments.get(tool.runs) or "")
         judgement = self.permissions.of_command(command) if command else self.permissions.of_tool(tool.name)
@@ -78,6 +81,9 @@ class Approver:
         body = command or _all_of(ruling.arguments)
         question = Question(f"{tool.name} {command}".strip(), body=body, warnings=(*_oddities(command), *self._obeyed(written)))
         question = replace(question, editable={"command.sh": command} if command else {})
+        if check:
+            question = replace(question, what=f"check the outcome with {check}", editable={})
+            judgement = replace(judgement, proposals=tuple(_with_any_words(each, check) for each in judgement.proposals))
         if wanted:
             question = replace(question, warnings=(*question.warnings, f"it gets: {', '.join(sorted(wanted))}"))
         if judgement.why:
@@ -294,6 +300,12 @@ def _editable(edits: Mapping[str, Edit]) -> dict[str, str]:
         return {path: edit.after.decode() for path, edit in edits.items() if edit.after is not None}
     except UnicodeDecodeError:
         return {}
+
+
+def _with_any_words(proposal: str, check: str) -> str:
+    """The rule for a check's command: what makes its report has another path each time."""
+    wanted = exact("run", check).removesuffix(")")
+    return f"{wanted} *)" if proposal.startswith((f"{wanted} ", f"{wanted})")) else proposal
 
 
 def _oddities(command: str) -> Iterator[str]:

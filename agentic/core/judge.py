@@ -96,7 +96,7 @@ class Judge:
             return Verdict("gave_up", f"Not done: {parts}.", self._prompts("judge.not_done", parts=parts))
         if not work.changes:
             return self._without_changes()
-        findings = await self._proofs.look(list(work.changes.values()), self._may_ask, self.plan_check)
+        findings = await self._proofs.look(list(work.changes.values()), self._may_ask, self.plan_check, work.ran)
         self.evidence = tuple(f"{each.check.command or each.check.what}: {each.result.state}" for each in findings)
         if (failing := self._of_failures(findings)).word:
             return failing
@@ -158,12 +158,12 @@ class Judge:
         if missing := self._not_there():
             return "unchecked", f"Not there: {missing}."
         ran = any(finding.check.command for finding in passing)
-        if waiting and not ran:
-            why = "" if waiting[0].result.why == NOT_PERMITTED else f", but {waiting[0].result.why}"
-            return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it{why}."
         failed = self._agent.tools.work.last_failure
         if failed and not ran:
             return "unchecked", f"Not checked: the last command, `{failed}`, failed."
+        if waiting and not ran:
+            why = "" if waiting[0].result.why == NOT_PERMITTED else f", but {waiting[0].result.why}"
+            return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it{why}."
         if not passing:
             return "unchecked", ""  # nothing here knows such files
         old = [(finding.check.what, failure) for finding in proofs for failure in finding.old]

@@ -1,6 +1,7 @@
 """What the checkers show of the folder: once before the first change of a task, and after its changes."""
 
 import asyncio
+import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -13,7 +14,8 @@ from agentic.threads import on_daemon_thread
 from agentic.types import Change, ToolOutput
 from agentic.workspace import Workspace
 
-RunCommand = Callable[[str], Awaitable[ToolOutput]]
+RunCommand = Callable[[str, str], Awaitable[ToolOutput]]
+"""(the whole line, the check's own command in it): what it gave."""
 NOT_PERMITTED = "it needs an approval"
 MAX_SHOWN = 1_500  # characters of an output that the model has not asked for
 _CANNOT_RUN = (None, 124, 126, 127)  # refused, it never ended, it is no program, there is no such program
@@ -64,18 +66,21 @@ class Proofs:
         async with self._turn:
             if self._before is None:
                 self._before = {}
-                self._found = await self._results((), may_ask=False)
+                self._found = await self._results((), False, {})
                 self._before = {check.name: result for check, result in self._found if result.why != NOT_PERMITTED}
 
-    async def look(self, changes: Sequence[Change], may_ask: bool, plan_check: str = "") -> list[Finding]:
+    async def look(
+        self, changes: Sequence[Change], may_ask: bool, plan_check: str = "", ran: Mapping[str, ToolOutput] | None = None
+    ) -> list[Finding]:
         """What the checks show now. Commands are run where they need no question, or where one may be asked.
 
-        `plan_check` is a command of a model's own making: what it shows is a hint.
+        `plan_check` is a command of a model's own making: what it shows is a hint. `ran` is what the model ran since its
+        last change: what passed there is not asked about once more.
         """
         async with self._turn:
-            findings = [self._finding(*each) for each in await self._results(changes, may_ask)]
+            findings = [self._finding(*each) for each in await self._results(changes, may_ask, ran or {})]
             if plan_check and self._is_permitted(plan_check, may_ask) and self.run_command is not None:
-                output = await self.run_command(plan_check)
+                output = await self.run_command(plan_check, plan_check)
                 if output.failed and output.exit_code not in _CANNOT_RUN:
                     check = Check("plan", f"The plan's check ({plan_check}) fails", plan_check, "hint")
                     failure = Failure("plan", output.text[-MAX_SHOWN:])
@@ -89,9 +94,11 @@ class Proofs:
     def _is_permitted(self, command: str, may_ask: bool) -> bool:
         return self._approver.is_free(command) or (may_ask and self._approver.can("execute"))
 
-    async def _results(self, changes: Sequence[Change], may_ask: bool) -> list[tuple[Check, CheckResult]]:
+    async def _results(
+        self, changes: Sequence[Change], may_ask: bool, ran: Mapping[str, ToolOutput]
+    ) -> list[tuple[Check, CheckResult]]:
         return [
-            (check, await self._result(checker, check, changes, may_ask))
+            (check, await self._result(checker, check, changes, may_ask, ran))
             for checker in self._checkers.values()
             for check in await on_daemon_thread(partial(self._asked, checker, changes))
         ]
@@ -103,24 +110,40 @@ class Proofs:
             self._complain(error)
             return []
 
-    async def _result(self, checker: Checker, check: Check, changes: Sequence[Change], may_ask: bool) -> CheckResult:
+    async def _result(
+        self, checker: Checker, check: Check, changes: Sequence[Change], may_ask: bool, ran: Mapping[str, ToolOutput]
+    ) -> CheckResult:
         before = (self._before or {}).get(check.name)
         if before is not None and before.late:
             return before
-        output = ToolOutput("")
         try:
-            if check.command:
-                command = f"{check.command} {check.extra}".strip()
-                if not self._is_permitted(command, may_ask) or self.run_command is None:
-                    return CheckResult("cannot_run", why=NOT_PERMITTED)
-                output = await self.run_command(command)
-                if output.exit_code is None:  # it was refused
-                    return CheckResult("cannot_run", why=NOT_PERMITTED)
+            output = await self._output(check, may_ask, ran) if check.command else ToolOutput("")
+            if output is None:
+                return CheckResult("cannot_run", why=NOT_PERMITTED)
             read: CheckResult = await on_daemon_thread(partial(checker.result, check, output, self._workspace, tuple(changes)))
             return read
         except AgenticError as error:
             self._complain(error)
             return CheckResult("cannot_run", why=str(error))
+
+    async def _output(self, check: Check, may_ask: bool, ran: Mapping[str, ToolOutput]) -> ToolOutput | None:
+        """What the check's command gave, None where it may not be run."""
+        command = f"{check.command} {check.extra}".strip()
+        if not self._approver.is_free(command) and (passed := self._passed(check, ran)):
+            return passed
+        if not self._is_permitted(command, may_ask) or self.run_command is None:
+            return None
+        output = await self.run_command(command, check.command)
+        return None if output.exit_code is None else output  # None: it was refused
+
+    def _passed(self, check: Check, ran: Mapping[str, ToolOutput]) -> ToolOutput | None:
+        """The output of a command of the model's that shows what the check would, and passed."""
+        here = re.compile(rf"cd (?:\.|{re.escape(str(self._workspace.root))})/? && ")
+        for command, output in ran.items():
+            line = " ".join(here.sub("", command.strip(), count=1).removesuffix("2>&1").split())
+            if output.exit_code == 0 and (line == check.command or (check.also and re.fullmatch(check.also, line))):
+                return output
+        return None
 
     def _complain(self, error: AgenticError) -> None:
         if isinstance(error, PluginError):

@@ -44,6 +44,7 @@ class ToolCaller:
         self._refused = 0
         self._why = ""
         self._diff = ""  # what the call changed
+        self._check = ""  # a checker's command, where the call is one of those
         self._progress = ""  # what it gave out and was not shown yet
         self._progress_shown = 0.0
         self._seconds = 0.0  # that it took, without what the user took to answer
@@ -71,6 +72,7 @@ class ToolCaller:
         """One call's output; what is not the agent's `own` is no work of its."""
         ALLOWED.set(NOTHING)
         self._diff, self._seconds = "", 0.0
+        self._check = self._check if not own else ""
         arguments: dict[str, Any] = {}
         try:
             call, tool, arguments = await self._resolve(call)
@@ -96,11 +98,15 @@ class ToolCaller:
         )
         return output
 
-    async def run_command(self, command: str) -> ToolOutput:
-        """A checker's command, under the same approval. Raises ToolError where no tool runs commands."""
+    async def run_command(self, command: str, check: str = "") -> ToolOutput:
+        """A command that is not the model's, under the same approval. Raises ToolError where no tool runs commands.
+
+        `check` is the part of it that a checker's question names, without the words that make its report.
+        """
         tool = self._toolbox.that("runs")
         if tool is None:
             raise ToolError("no tool runs commands here")
+        self._check = check
         return await self.call(ToolCall("check", tool.spec.name, json.dumps({tool.spec.runs: command})), own=False)
 
     async def _resolve(self, call: ToolCall) -> tuple[ToolCall, Tool, dict[str, Any]]:
@@ -154,7 +160,7 @@ class ToolCaller:
     async def _at_once(self, call: ToolCall, tool: Tool, arguments: dict[str, Any], ruling: Ruling) -> ToolOutput | None:
         """Asks, then runs the tool; None where the answer is no."""
         if tool.spec.runs:
-            why, allowed = await self._approver.may_run(tool.spec, ruling, self._workspace.written, call.recovered)
+            why, allowed = await self._approver.may_run(tool.spec, ruling, self._workspace.written, call.recovered, self._check)
             ALLOWED.set(allowed if allowed.secrets else replace(allowed, hidden=ALLOWED.get().hidden))
         else:
             why = await self._approver.may_call(tool.spec, ruling, call.recovered)

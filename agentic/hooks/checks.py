@@ -22,6 +22,8 @@ class Check:
 
     `command` is run in the workspace's folder, as commands are, with the `extra` words behind it that make the runner's report; ""
     for what the checker reads off the files itself. Only a "proof" decides how a task ended, a "hint" is told to the model once.
+    `also` is a regular expression for other commands that show the same, whole: where the model ran one of them and it passed, that
+    counts, and nobody is asked about the check's own.
     Where `covers` is set, what failed before a change and still does counts if it has to do with the change; else only what is new.
     """
 
@@ -31,6 +33,7 @@ class Check:
     extra: str = ""
     authority: Authority = "proof"
     covers: bool = True
+    also: str = ""
 
 
 @dataclass(frozen=True)

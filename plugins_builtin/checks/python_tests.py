@@ -15,6 +15,9 @@ from plugins_builtin.checks.python_project import MAX_BYTES, Imports, definition
 
 MAX_SUSPECTS = 2
 _NO_TESTS = 5  # pytest's exit code
+# The whole suite, however much it says: nothing that picks tests.
+_PYTEST = r"(?:PYTHONPATH=\S+ )?(?:(?:{}|python3?) -m )?(?:pytest|py\.test)(?: (?:-[qvsxl]+|-r\w*|--tb=\w+|--no-header|\.))*"
+_UNITTEST_RUN = r"(?:{}|python3?) -m unittest(?:{}| discover)?(?: -[vqfb]+)*"
 _CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
 _NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
 _RAISED = re.compile(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt|Warning)\b.*)$", re.MULTILINE)
@@ -38,9 +41,10 @@ class PythonTests:
         python = interpreter(root)
         if _wants_pytest(workspace, tests.values()):
             extra = f"-p no:cacheprovider -o junit_family=xunit1 --junit-xml={workspace.temporary / self._name}"
-            return [Check("python tests", "The tests", f"{python} -m pytest -q", extra)]
+            return [Check("python tests", "The tests", f"{python} -m pytest -q", extra, also=_PYTEST.format(re.escape(python)))]
         start = "" if any("/" not in path for path in tests) else f" discover -s {_common_folder(tests)} -t ."
-        return [Check("python tests", "The tests", f"{python} -m unittest{start}")]
+        also = _UNITTEST_RUN.format(re.escape(python), re.escape(start))
+        return [Check("python tests", "The tests", f"{python} -m unittest{start}", also=also)]
 
     def result(self, check: Check, output: ToolOutput, workspace: Workspace, changes: Sequence[Change]) -> CheckResult:
         if unable := cannot_run(output):

@@ -11,6 +11,7 @@ from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run, changed, touc
 MAX_BYTES = 1_000_000  # of a file that says how a project is run
 _NOT_OK = re.compile(r"^\s*(?:not ok \d+ -|[✕✗×●]) (.+?)(?: \(\d+(?:\.\d+)? ?m?s\))?$", re.MULTILINE)
 _CARGO = re.compile(r"^test (\S+) \.\.\. FAILED$", re.MULTILINE)
+_CARGO_RUN = r"cargo (?:test|t)(?: (?:-q|--quiet|--no-fail-fast|--all|--workspace|--all-features|-v))*"
 _NO_RULE = re.compile(r"No rule to make target|does not contain recipe|No targets|Justfile does not")
 
 
@@ -51,7 +52,7 @@ class JavaScript(Runner):
     def tests(self, workspace: Workspace) -> Iterable[Check]:
         script = str(_scripts(workspace).get("test", "no test specified"))
         if "no test specified" not in script:
-            yield Check("npm test", "The tests", f"{_manager(workspace)} test")
+            yield Check("npm test", "The tests", f"{_manager(workspace)} test", also=r"(?:npm|pnpm|yarn)(?: run)? (?:test|t)")
 
     def proofs(self, workspace: Workspace, changes: Sequence[Change]) -> Iterable[Check]:
         if _has(workspace, "tsconfig.json") and _has(workspace, "node_modules/.bin/tsc"):
@@ -72,7 +73,7 @@ class JavaScript(Runner):
 class Rust(Runner):
     def tests(self, workspace: Workspace) -> Iterable[Check]:
         if _has(workspace, "Cargo.toml"):
-            yield Check("cargo test", "The tests", "cargo test --quiet --no-fail-fast", "2>&1")
+            yield Check("cargo test", "The tests", "cargo test --quiet --no-fail-fast", "2>&1", also=_CARGO_RUN)
 
     def failed(self, check: Check, text: str) -> Iterable[tuple[str, str]]:
         names = dict.fromkeys([*_CARGO.findall(text), *re.findall(r"^---- (\S+) stdout ----$", text, re.MULTILINE)])
@@ -90,7 +91,7 @@ class Rust(Runner):
 class Go(Runner):
     def tests(self, workspace: Workspace) -> Iterable[Check]:
         if _has(workspace, "go.mod"):
-            yield Check("go test", "The tests", "go test", "-json ./...")
+            yield Check("go test", "The tests", "go test", "-json ./...", also=r"go test(?: -(?:v|race|count=\d+|json))* \./\.\.\.")
 
     def proofs(self, workspace: Workspace, changes: Sequence[Change]) -> Iterable[Check]:
         if _has(workspace, "go.mod") and changed(changes, ".go"):

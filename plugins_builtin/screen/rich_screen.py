@@ -253,10 +253,16 @@ class RichScreen:
             return
         rest = event.result.removeprefix(self._report).strip() if event.status not in ("done", "interrupted") else ""
         rest = rest.removeprefix("".join(self._said).strip()).strip()  # which stands above
-        mark = self._palette.mark("✓", "+") if event.status == "done" else self._palette.mark("✗", "x")
+        mark, role = self._mark_of(event.status)
         files = f" · {', '.join(event.files)}" if event.files else ""
-        line = one_line(f"{mark} {event.status}{files}{self._status.summary()}")
-        self._line(line + (f"\n{sanitize(rest)}" if rest else ""), "good" if event.status == "done" else "bad")
+        line = one_line(f"{mark} {event.status.replace('_', ' ')}{files}{self._status.summary()}")
+        self._line(line + (f"\n{sanitize(rest)}" if rest else ""), role)
+
+    def _mark_of(self, status: str) -> tuple[str, str]:
+        """(a run's sign, its colour): what nothing has checked is neither right nor wrong."""
+        if status == "unchecked":
+            return self._palette.mark("•", "-"), "warning"
+        return (self._palette.mark("✓", "+"), "good") if status == "done" else (self._palette.mark("✗", "x"), "bad")
 
     def _end_text(self) -> None:
         """Ends what streams: what the ink held back comes out, and the next line starts at the left."""

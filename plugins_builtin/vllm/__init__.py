@@ -9,7 +9,7 @@ from agentic.hooks.transport import Found
 def _make(setup: Setup) -> Transport:
     from plugins_builtin.vllm.transport import VllmTransport
 
-    return VllmTransport(setup.settings.llm, setup.options)
+    return VllmTransport(setup.settings.llm, setup.options, setup.settings.origins)
 
 
 async def _find(settings: Settings) -> Sequence[Found]:

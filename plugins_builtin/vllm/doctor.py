@@ -56,7 +56,7 @@ async def _probe_sandbox(settings: Settings, output: str) -> int:
 
 async def _examine(settings: Settings, output: str) -> int:
     """0: all is well; 1: something is wrong; 3: nobody answers."""
-    transport = VllmTransport(settings.llm, settings.section("llm.vllm"))
+    transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
     examinations = {endpoint: Examination(transport, endpoint) for endpoint in transport.endpoints}
     idle = {endpoint: asyncio.ensure_future(each.idle_connections()) for endpoint, each in examinations.items()}
     wrong = answered = 0

@@ -9,6 +9,7 @@ from agentic import AgenticError, Settings
 from agentic.hooks.transport import Found
 from agentic.wire import loads
 from plugins_builtin.vllm.http import Http
+from plugins_builtin.vllm.models import chats, listed
 
 _OWNERS = {"vllm": "vLLM", "llamacpp": "llama.cpp", "library": "Ollama", "organization_owner": "LM Studio"}
 CONNECT_SECONDS, ANSWER_SECONDS = 0.3, 2.0
@@ -29,8 +30,8 @@ async def find(settings: Settings) -> Sequence[Found]:
 async def _at(http: Http, port: str) -> list[Found]:
     root = f"http://localhost:{port}"
     try:
-        listed = await _json(http, "GET", f"{root}/v1/models")
-        models = [model for model in listed["data"][:MAX_MODELS] if isinstance(model["id"], str)]
+        body = await _body(http, "GET", f"{root}/v1/models")
+        models = [model for model in listed(body)[0] if chats(model)][:MAX_MODELS]
         what = _OWNERS.get(str(models[0].get("owned_by")), "a server")
         windows = {model["id"]: await _window(http, root, what, model) for model in models}
     except (AgenticError, ValueError, KeyError, TypeError, IndexError):
@@ -62,7 +63,11 @@ async def _told(http: Http, root: str, what: str, model: Mapping[str, Any]) -> A
 
 
 async def _json(http: Http, method: str, url: str, body: Mapping[str, Any] | None = None) -> Any:
+    return loads(await _body(http, method, url, body))
+
+
+async def _body(http: Http, method: str, url: str, body: Mapping[str, Any] | None = None) -> bytes:
     response = await http.fetch(method, url, json.dumps(body).encode() if body else b"", ANSWER_SECONDS)
     if response.status != 200:
         raise AgenticError(f"{url}: {response.status}")
-    return loads(response.body)
+    return response.body

@@ -28,20 +28,38 @@ def listed(body: bytes) -> tuple[list[dict[str, Any]], bool]:
     return models, goes_on or not models or any("*" in each["id"] for each in models)
 
 
-def chosen(models: Sequence[dict[str, Any]], may_be_more: bool, named: str, endpoint: str) -> dict[str, Any]:
-    """The named model, unknown too where there may be more than these; else the first that chats. Raises RequestRejected."""
+def chosen(
+    models: Sequence[dict[str, Any]], may_be_more: bool, named: str, endpoint: str, source: tuple[str, str] = ("", "")
+) -> dict[str, Any]:
+    """The named model, unknown too where there may be more than these; else the first that chats. Raises RequestRejected.
+
+    `source` is (the key that names it, where that was set): what has to be changed where the server has no such model.
+    """
     if named:
         for model in models:
             if named in (model["id"], str(model["id"]).removesuffix(":latest")):
                 return model
         if may_be_more:
             return {"id": named}
-        remedy = f"it serves {_names(models)}: leave --model out, or name one"
-        raise RequestRejected(f"{endpoint} does not serve {named!r}", remedy, 404)
-    able = [model for model in models if _chats(model)]
+        where, remedy = _mended(*source)
+        raise RequestRejected(f"{endpoint} does not serve {named!r}{where}", f"it serves {_names(models)}: {remedy}", 404)
+    able = [model for model in models if chats(model)]
     if not able:
         raise RequestRejected(f"{endpoint} serves nothing that chats: it serves {_names(models)}", "name one with --model", 404)
     return able[0]
+
+
+def _mended(key: str, origin: str) -> tuple[str, str]:
+    """(where the name was found, what to do about it)."""
+    if origin == "command line":
+        return ", which the command line names", "leave --model out, or name one"
+    if origin == "environment":
+        variable = f"AGENTIC_{key.upper().replace('.', '_')}"
+        return f", which {variable} names", f"unset {variable}, or name one with --model"
+    if origin.endswith(".toml"):
+        user = "" if origin.endswith(("agentic.toml", "pyproject.toml")) else " --user"
+        return f", which {key} in {origin} names", f"`agentic config unset{user} {key}`, or name one with --model"
+    return "", "leave --model out, or name one"
 
 
 def window_of(model: dict[str, Any]) -> int:
@@ -51,7 +69,7 @@ def window_of(model: dict[str, Any]) -> int:
     return next((value for value in values if isinstance(value, int) and 0 < value <= MAX_WINDOW), 0)
 
 
-def _chats(model: dict[str, Any]) -> bool:
+def chats(model: dict[str, Any]) -> bool:
     can = model.get("capabilities")
     if isinstance(can, dict) and can.get("completion_chat") is False:
         return False

@@ -155,7 +155,7 @@ def top(root: Path, settings: Settings, interval: float, once: bool, form: str) 
 
 
 async def _watch(settings: Settings, interval: float, form: str, once: bool) -> None:
-    transport = VllmTransport(settings.llm, settings.section("llm.vllm"))
+    transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
     watch = Watch(transport)
     palette = palette_for(settings.ui.theme, sys.stdout.encoding or "")
     try:

@@ -47,9 +47,10 @@ PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
 
 class VllmTransport:
-    def __init__(self, settings: Llm, options: VllmOptions) -> None:
+    def __init__(self, settings: Llm, options: VllmOptions, origins: Mapping[str, str] | None = None) -> None:
         self.caches_prefixes = options.enable_prefix_caching and "system_prompt" in options.common_prefixes
         self._settings = settings
+        self._origins = origins or {}
         self._known: dict[str, EndpointInfo] = {}
         self._can: dict[str, Capabilities] = {}
         self._gpt_oss: dict[str, bool] = {}
@@ -123,7 +124,8 @@ class VllmTransport:
         return self._of(endpoint).model or self._settings.model
 
     def _choose_model(self, endpoint: str, models: list[dict[str, Any]], may_be_more: bool) -> EndpointInfo:
-        model = chosen(models, may_be_more, self._named(endpoint), endpoint)
+        own = "llm.endpoint" if self._of(endpoint).model else "llm.model"
+        model = chosen(models, may_be_more, self._named(endpoint), endpoint, (own, self._origins.get(own, "")))
         self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
         return EndpointInfo(endpoint, str(model["id"]), window_of(model), tuple(str(each["id"]) for each in models))
 

@@ -109,9 +109,9 @@ def test_always_asks_once(server: FakeVLLM, env: dict[str, str], work: Path) -> 
     with terminal(command(server), env, work) as seen:
         seen.until(lambda: "allow?" in seen.text)
         seen.type("a")
-        seen.until(lambda: "always: run(make_nothing)" in seen.text.replace("\n", ""))
+        seen.until(lambda: "always (edit, then Enter): run(make_nothing)" in seen.text.replace("\n", ""))
         seen.type("\x7f" * len("nothing)") + "*)\r")
-        seen.until(lambda: "always: run(true)" in seen.text.replace("\n", ""))
+        seen.until(lambda: "always (edit, then Enter): run(true)" in seen.text.replace("\n", ""))
         seen.type("\r")
         seen.until(lambda: "where?" in seen.text)
         seen.type("p")
@@ -125,7 +125,7 @@ def test_what_is_no_rule_is_said_and_escape_goes_back_to_the_question(server: Fa
     with terminal(command(server), env, work) as seen:
         seen.until(lambda: "allow?" in seen.text)
         seen.type("a")
-        seen.until(lambda: "always: run(make_nothing)" in seen.text)
+        seen.until(lambda: "always (edit, then Enter): run(make_nothing)" in seen.text)
         seen.type("(\r")
         seen.until(lambda: "is no rule" in seen.text.replace("\n", " "))
         seen.type("\x1b")

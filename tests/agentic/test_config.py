@@ -1,5 +1,6 @@
 """Layers, origins, scopes; and what a hostile repository tries."""
 
+import json
 import re
 import subprocess
 import sys
@@ -200,6 +201,40 @@ def test_wrong_usage(agentic: Agentic, arguments: tuple[str, ...]) -> None:
     done = agentic("ask", "hi", *arguments)
     assert done.code == 2
     assert "→" in done.err
+
+
+LISTS = [
+    ("a, b", ["a", "b"]),
+    ('["a", "b"]', ["a", "b"]),
+    ("['a, b']", ["a, b"]),
+    ("[]", []),
+    ("[ab]*, c", ["[ab]*", "c"]),
+    ("a", ["a"]),
+]
+
+
+@pytest.mark.parametrize(("text", "expected"), LISTS)
+def test_a_list_is_read_alike_wherever_it_is_written(
+    agentic: Agentic, work: Path, home: Path, text: str, expected: list[str]
+) -> None:
+    """On the command line, in a variable, by `config set` and as a text in a file."""
+
+    def shown(*arguments: str, **more: str) -> list[str]:
+        (line,) = (line for line in agentic("config", "show", *arguments, more=more).out.splitlines() if "sandbox.hidden" in line)
+        found: list[str] = tomllib.loads(f"x = {line.partition(' = ')[2]}")["x"]
+        return found
+
+    assert shown("-c", f"sandbox.hidden={text}") == expected
+    assert shown(AGENTIC_SANDBOX_HIDDEN=text) == expected
+    assert agentic("config", "set", "--user", "sandbox.hidden", text).code == 0
+    assert shown() == expected
+    (home / ".config" / "agentic" / "config.toml").write_text(f"[sandbox]\nhidden = {json.dumps(text)}\n")
+    assert shown() == expected
+
+
+def test_what_only_looks_like_a_list_is_told(agentic: Agentic) -> None:
+    done = agentic("config", "show", "-c", 'sandbox.hidden=["a", b]')
+    assert done.code == 2 and "sandbox.hidden must be a list of texts" in done.err
 
 
 def test_an_unknown_variable_is_not_silently_ignored(agentic: Agentic) -> None:

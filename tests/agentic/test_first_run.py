@@ -155,3 +155,65 @@ def test_none_of_them_is_an_answer(usual: FakeVLLM, env: dict[str, str], work: P
         shown.type("n\r")
         assert shown.until_ended() == 3
     assert not usual.chats
+
+
+@pytest.fixture
+def two(env: dict[str, str], usual: FakeVLLM) -> Iterator[tuple[FakeVLLM, FakeVLLM]]:
+    """Two servers of one model."""
+    with FakeVLLM() as other:
+        env["AGENTIC_LLM_VLLM_PORTS"] = f"{usual.port},{other.port}"
+        yield usual, other
+
+
+def test_init_takes_all_servers_of_one_model_and_pins_no_model(
+    agentic: Agentic, two: tuple[FakeVLLM, FakeVLLM], home: Path, env: dict[str, str]
+) -> None:
+    done = agentic("init")
+    assert (done.code, done.err) == (0, "")
+    urls = [f"http://localhost:{each.port}/v1" for each in two]
+    assert f"vLLM  {urls[0]} and {urls[1]}  fake, 8,192 tokens (both are used)" in done.out
+    written = (home / ".config" / "agentic" / "config.toml").read_text()
+    assert f'endpoints = ["{urls[0]}", "{urls[1]}"]' in written and "model" not in written
+    two[0].model = two[1].model = "another"
+    two[0].say("hi")
+    two[1].say("hi")
+    assert agentic("ask", "hello").out == "hi\n", "what they serve now is used"
+
+
+def test_init_asks_where_there_are_several_models_and_keeps_the_one_of_a_server_that_has_more(
+    env: dict[str, str], usual: FakeVLLM, work: Path, home: Path
+) -> None:
+    with serving({"/v1/models": models("library", "qwen3:8b", "llama3:8b")}) as port:
+        env["AGENTIC_LLM_VLLM_PORTS"] = f"{usual.port},{port}"
+        with terminal(["init"], env, work) as shown:
+            shown.until(lambda: "Which one?" in shown.text)
+            assert "1  vLLM" in shown.text and "3  Ollama" in shown.text
+            shown.type("3\r")
+            assert shown.until_ended() == 0
+    written = (home / ".config" / "agentic" / "config.toml").read_text()
+    assert f'endpoints = ["http://localhost:{port}/v1"]\nmodel = "llama3:8b"' in written
+
+
+@pytest.mark.parametrize(
+    ("arguments", "variables", "source"),
+    [
+        (["--model", "gone"], {}, "which the command line names → it serves fake: leave --model out, or name one"),
+        (["-c", "llm.model=gone"], {}, "which the command line names → it serves fake: leave --model out, or name one"),
+        ([], {"AGENTIC_LLM_MODEL": "gone"}, "which AGENTIC_LLM_MODEL names → it serves fake: unset AGENTIC_LLM_MODEL, or name one"),
+        (
+            [],
+            {},
+            "which llm.model in FILE names → it serves fake: `agentic config unset --user llm.model`, or name one with --model",
+        ),
+    ],
+)
+def test_a_model_that_is_not_served_says_where_its_name_was_found(
+    agentic: Agentic, server: FakeVLLM, home: Path, arguments: list[str], variables: dict[str, str], source: str
+) -> None:
+    file = home / ".config" / "agentic" / "config.toml"
+    if not arguments and not variables:
+        file.parent.mkdir(parents=True)
+        file.write_text('[llm]\nmodel = "gone"\n')
+    done = agentic("ask", "hello", "--endpoint", server.url, *arguments, more=variables)
+    assert done.code == 2
+    assert source.replace("FILE", str(file)) in " ".join(done.err.split()).replace("~", str(home))

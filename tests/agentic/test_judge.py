@@ -137,3 +137,66 @@ def test_an_approved_edit_in_chat_costs_no_further_call(server: FakeVLLM, env: d
         assert len(server.chats) == 2
         shown.type("/quit\r")
         shown.until_ended()
+
+
+CALC = {"calc.py": "x = 1\n", "test_calc.py": "import calc\n\n\ndef test_x():\n    assert calc.x == 2\n"}
+EDIT = tool_call("edit_file", {"path": "calc.py", "old": "x = 1", "new": "x = 2"})
+
+
+def calc(work: Path) -> None:
+    for name, text in CALC.items():
+        (work / name).write_text(text)
+
+
+@pytest.mark.parametrize(
+    ("command", "passes"),
+    [
+        ("python3 -m pytest -q", True),
+        ("cd . && python3 -m pytest -q 2>&1", True),
+        ("pytest -v --tb=short", True),
+        ("python3 -m pytest -q -k nothing_of_it || true", False),
+        ("python3 -m pytest test_calc.py", False),
+        ("true", False),
+    ],
+)
+def test_the_models_own_run_of_the_tests_counts(
+    server: FakeVLLM, env: dict[str, str], work: Path, command: str, passes: bool
+) -> None:
+    """Where it passed, the user is not asked for the same once more; a part of the tests, or another command, proves nothing."""
+    calc(work)
+    server.script(answer(tool_calls=EDIT), answer(tool_calls=tool_call("run", {"command": command})))
+    server.otherwise = lambda request: answer("x is 2 now.")
+    with terminal(["--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
+        shown.until(lambda: "›" in shown.text or ">" in shown.text)
+        shown.type("make x 2 in calc.py\r")
+        for number in (1, 2):
+            shown.until(lambda number=number: shown.text.count("allow? [y/N") == number)  # type: ignore[misc]
+            shown.type("y\r")
+        mark = "✓ done · calc.py" if passes else "• unchecked · calc.py"
+        shown.until(lambda: mark in shown.text)
+        assert ("Not checked: `python3 -m pytest -q` would check it." in shown.text) is not passes
+        assert "✗" not in shown.text
+        shown.type("/quit\r")
+        shown.until_ended()
+
+
+def test_a_checks_question_names_the_check_and_always_holds_for_the_next_run(
+    server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    """The words that make its report have another path each time; the question shows them, and the rule does not keep them."""
+    for content in ("x = 2\n", "x = 1 + 1\n"):
+        calc(work)
+        server.script(answer(tool_calls=tool_call("write_file", {"path": "calc.py", "content": content})), answer("x is 2 now."))
+        with terminal(
+            ["run", "make x 2", "--approve", "edits", "--endpoint", server.url, "-c", "tools.protocol=native"], env, work
+        ) as shown:
+            if content == "x = 2\n":
+                shown.until(lambda: "allow? [y/N/a]" in shown.text)
+                assert "? check the outcome with python3 -m pytest -q" in shown.text and "--junit-xml=" in shown.text
+                shown.type("a")
+                shown.until(lambda: "always (edit, then Enter): run(python3 -m pytest -q *)" in shown.text)
+                shown.type("\r")
+                shown.until(lambda: "in this project" in shown.text)
+                shown.type("p")
+            assert shown.until_ended() == 0
+            assert "✓ done · calc.py" in shown.text

@@ -490,7 +490,7 @@ def _(chat: Chat) -> None:
 def _(chat: Chat) -> None:
     asked(chat, "printf always")
     chat.type("a")
-    chat.see("always: run(printf always)")
+    chat.see("always (edit, then Enter): run(printf always)")
     chat.type("\x7f" * len("always)") + "*)" + ENTER)
     chat.see("where?")
     chat.type("s")

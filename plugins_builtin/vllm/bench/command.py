@@ -71,7 +71,7 @@ def bench(
         raise ConfigError("there is no earlier result of these endpoints", "`agentic bench` without --against makes one")
 
     async def measured() -> Result:
-        transport = VllmTransport(settings.llm, settings.section("llm.vllm"))
+        transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
         try:
             infos = [await transport.probe(endpoint) for endpoint in transport.endpoints]
             servers = {info.url: await _described(transport, info) for info in infos}
