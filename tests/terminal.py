@@ -41,7 +41,7 @@ class Terminal:
         self.slave = slave
         kind = {name: value for name, value in env.items() if name == "TERM" and value != "dumb"}
         own = GIVEN | env | TERM | {"COLUMNS": "80"} | kind
-        is_chat = not arguments or arguments[0].startswith("-") or arguments[0] == "chat"
+        is_chat = not arguments or arguments[0].startswith("-") or arguments[0] == "chat" or " " in arguments[0]
         self.process = self._fresh(arguments, own, cwd) if is_chat else self._forked(arguments, own, cwd)
 
     def _forked(self, arguments: list[str], env: dict[str, str], cwd: Path) -> "subprocess.Popen[bytes] | ForkedProcess":

@@ -18,12 +18,16 @@ _QUIET = {"PATH": os.defpath, "LANG": "C.UTF-8"}
 
 
 class Child:
-    """A command that runs. `wait` gives its exit code, negative for a signal, once nothing of it is left."""
+    """A command that runs. `wait` gives its exit code, negative for a signal, once nothing of it is left.
+
+    `has_network` is false where a sandbox holds it without.
+    """
 
     def __init__(self, children: "Children", number: int) -> None:
         self._children = children
         self._number = number
         self.fault = ""
+        self.has_network = True
         self.ended: asyncio.Future[int] = asyncio.get_running_loop().create_future()
 
     async def wait(self) -> int:

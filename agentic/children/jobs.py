@@ -14,7 +14,8 @@ MAX_BYTES = 64_000  # of what a job gave out that are kept
 
 
 class Job:
-    """A command that runs until it ends, is ended, or the session ends. `code` is its exit code, None while it runs."""
+    """A command that runs until it ends, is ended, or the session ends. `code` is its exit code, None while it runs;
+    `child` the process, None until it has begun."""
 
     def __init__(self, number: int, command: str) -> None:
         self.number = number
@@ -22,7 +23,7 @@ class Job:
         self.code: int | None = None
         self.was_told = False  # that it ended
         self.ended = asyncio.Event()
-        self._child: Child | None = None
+        self.child: Child | None = None
         self._began = time.monotonic()
         self._kept = bytearray()  # the last of its output
         self._total = self._read_to = 0
@@ -54,7 +55,7 @@ class Job:
         with ExitStack() as stack:
             write_end, closed = stack.enter_context(reading(self.take))
             try:
-                self._child = await start(write_end)
+                self.child = await start(write_end)
                 begun.set_result(None)
             except Exception as error:
                 begun.set_exception(error)
@@ -62,15 +63,15 @@ class Job:
             finally:
                 os.close(write_end)
             self._began = time.monotonic()
-            self.code = await self._child.wait()
+            self.code = await self.child.wait()
             with suppress(TimeoutError):
                 await asyncio.wait_for(closed.wait(), DRAIN_SECONDS)
             self.ended.set()
 
     async def end(self) -> None:
         """Ends it and all that it started. Harmless where it ended already."""
-        if self._child is not None and self.code is None:
-            self.code = await self._child.end()
+        if self.child is not None and self.code is None:
+            self.code = await self.child.end()
 
 
 class Jobs:

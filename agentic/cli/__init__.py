@@ -44,7 +44,7 @@ def help_text() -> str:
     options = _OPTIONS.format(flags="".join(f"  {flag:<26}{summary}\n" for flag, summary in flags.items()), renderers=renderers)
     return f"""agentic: a coding agent for people who serve their own models
 
-Usage: agentic [OPTIONS]              in a terminal: chat
+Usage: agentic [OPTIONS] [TASK]       in a terminal: chat
        agentic COMMAND [OPTIONS] ...
 
 Commands (agentic COMMAND --help tells more):
@@ -121,7 +121,7 @@ def _run(arguments: list[str]) -> int:
     else:
         from agentic.cli.group import invoke
 
-        alone = not arguments or arguments[0].startswith("-")
+        alone = not arguments or arguments[0].startswith("-") or any(map(str.isspace, arguments[0]))  # a task is no command
         return invoke(["chat", *arguments] if alone else arguments)
     return 0
 

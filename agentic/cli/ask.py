@@ -19,10 +19,22 @@ from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.types import ChatRequest, Outcome
 from agentic.wire import AnswerBuilder
 
+_ABOUT_TOOLS = ("approve", "no_sandbox", "no_floor", "max_iterations", "agent", "sub_agents")
 ASK_RETRY_SECONDS = 20.0  # somebody waits for one answer
 
 
-@click.command("ask", cls=RunCommand)
+class AskCommand(RunCommand):
+    """Takes what is about tools, as `run` and `chat` do, and does not offer it."""
+
+    def get_params(self, ctx: click.Context) -> list[click.Parameter]:
+        found = super().get_params(ctx)
+        for each in found:
+            if isinstance(each, click.Option):
+                each.hidden = each.name in _ABOUT_TOOLS
+        return found
+
+
+@click.command("ask", cls=AskCommand)
 @click.argument("prompt", required=sys.stdin is None or sys.stdin.isatty(), default=None)
 @session_options
 @common_options

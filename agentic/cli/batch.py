@@ -81,6 +81,8 @@ def command(root: Path, settings: Settings, source: Path, target: Path, shard: S
 
     Lines of vllm run-batch, {"custom_id": ..., "body": {...}}, are answered as it answers them.
 
+    `agentic batch merge OUT SHARE…` joins what shares wrote.
+
     After a kill the same command goes on where it stopped. Without a terminal, SIGHUP has it read the endpoints anew.
 
     For example: agentic batch prompts.jsonl -o answers.jsonl

@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import shlex
 import signal
 import sys
 from collections.abc import Coroutine
@@ -46,22 +47,27 @@ DRAFT = "draft"
 
 
 @click.command("chat", cls=RunCommand)
+@click.argument("task", default="")
 @session_options
 @common_options
-def command(root: Path, settings: Settings, resume: str) -> int:
-    """A conversation with tools in this folder. /help lists its commands. For example: agentic --continue"""
+def command(root: Path, settings: Settings, resume: str, task: str) -> int:
+    """A conversation with tools in this folder, which begins with TASK where one is given. /help lists its commands.
+
+    For example: agentic --continue
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
-        raise ConfigError("chat needs a terminal", "agentic ask PROMPT, or agentic run TASK, work without one")
+        words = f"agentic run {shlex.quote(task)}" if task else "agentic ask PROMPT, or agentic run TASK,"
+        raise ConfigError("chat needs a terminal", f"{words} works without one" if task else f"{words} work without one")
     settings = settled(settings)
     ask_once(root, settings)
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the conversation
     try:
-        return run(interruptible(_chat(root, settings, stdout, resume), (signal.SIGTERM, signal.SIGHUP)))
+        return run(interruptible(_chat(root, settings, stdout, resume, task), (signal.SIGTERM, signal.SIGHUP)))
     finally:
         sys.stdout = stdout
 
 
-async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str) -> int:
+async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, task: str) -> int:
     good: tuple[Settings, str] | None = None
     typed = background_of(settings).typed
     while True:
@@ -72,7 +78,8 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str) -> 
                 typed = b""
                 async with Conversation.open(runtime, session, chat.approver) as conversation:
                     good = settings, session.id
-                    await chat.loop(conversation)
+                    first, task = task, ""
+                    await chat.loop(conversation, first)
                 return 0
         except Reopen as other:
             settings, resume = other.settings, other.resume
@@ -130,8 +137,8 @@ class Chat:
         batcher = self.runtime.batcher
         return await batcher.look() if isinstance(batcher, Watches) else []
 
-    async def loop(self, conversation: Conversation) -> None:
-        """Until the user leaves. Raises Reopen."""
+    async def loop(self, conversation: Conversation, text: str = "") -> None:
+        """Until the user leaves, beginning with `text` as if it had been typed. Raises Reopen."""
         from agentic.cli.prompt_line import Prompt
 
         self.conversation = conversation
@@ -157,19 +164,23 @@ class Chat:
         self._typeahead.text = self.session.metadata(DRAFT) + self._typeahead.text
         with self._typeahead.owning_the_keyboard():
             try:
-                await self._take_turns(prompt)
+                await self._take_turns(prompt, text)
+                if self.commands.kept_session:
+                    self.say("(agentic --continue goes on with this)")
             finally:
                 self.session.set_metadata(DRAFT, prompt.draft or self._typeahead.text)
                 warming.cancel()
 
-    async def _take_turns(self, prompt: "Prompt") -> None:
+    async def _take_turns(self, prompt: "Prompt", text: str) -> None:
         from agentic.cli.prompt_line import EditLast
 
-        text = ""
+        asked_to_leave = False
         while True:
             if text:
+                asked_to_leave = False
                 await self._handle(text)
                 if text := self._typeahead.take_next():
+                    self.runtime.events.show(Idle())  # nothing of the status line stays beside it
                     self.say(f"› {text}")
                     continue
             if self._typeahead.leaving:
@@ -180,7 +191,10 @@ class Chat:
                 for picture in prompt.take_pictures():
                     self.conversation.attach(picture)
             except KeyboardInterrupt:
-                continue
+                if asked_to_leave and not prompt.draft:
+                    return
+                asked_to_leave = not prompt.draft
+                self.say("(Ctrl-C once more leaves, as Ctrl-D does)" if asked_to_leave else "")
             except EOFError:
                 return
             except EditLast:
@@ -314,7 +328,7 @@ class Chat:
         with suppress(FileNotFoundToolError):
             before = space.read(NOTES).data
         after = (before.rstrip(b"\n") + b"\n" if before else b"") + f"- {note}\n".encode()
-        answer = await self.answer(Question(f"add this to {NOTES}", body=difference(NOTES, before, after), is_diff=True))
+        answer = await self.answer(Question(f"add this to {NOTES}", body=difference(NOTES, before, after), is_diff=True, own=True))
         if answer.reply != "no":
             space.grant(NOTES, "write")
             space.write(NOTES, after)

@@ -26,9 +26,12 @@ if TYPE_CHECKING:
     from agentic.cli.chat import Chat
 
 MAX_LISTED = 20
+MAX_FILES = 8  # that are named
 MAIN = "main"  # as /agent calls an agent of no special kind
 BLANK = r"[ \n]"  # between a command and its arguments, and between words of a message
 EFFORTS, MODES = (tuple(filter(None, schema.KEYS[name].choices)) for name in ("llm.reasoning_effort", "approval.mode"))
+# As other agents, shells and people say it.
+_OTHER_NAMES = {"/exit": "/quit", "/new": "/clear", "/models": "/model", "exit": "/quit", "quit": "/quit", "?": "/help"}
 KEYS = """\
 Enter sends; while the agent works, it reaches it with its next step, Alt-Enter after the turn, Arrow-Up takes it back
 Alt-Enter, Shift-Enter or \\ at a line's end begins a new line; Tab completes; Ctrl-R searches; Ctrl-G opens $EDITOR
@@ -107,6 +110,8 @@ class Commands:
     async def run(self, text: str) -> bool:
         """Whether the text was a slash command, which is done then. Raises Reopen, AgenticError."""
         word, *rests = re.split(BLANK, text, maxsplit=1)
+        if word.startswith("/") or not rests:
+            word = _OTHER_NAMES.get(word, word)
         rest = "".join(rests).strip()
         if word.startswith("/") and word not in self.summaries:
             self.look()
@@ -210,6 +215,8 @@ class Commands:
 
     async def _copy(self, rest: str) -> None:
         words = self._chat.conversation.agent.last_words
+        if not words:
+            raise ConfigError("there is no answer here that could be copied")
         self._chat.write(f"\x1b]52;c;{base64.b64encode(words.encode()).decode()}\x07")
         self._chat.say(f"copied {len(words)} characters, where the terminal lets programs do that")
 
@@ -218,7 +225,7 @@ class Commands:
 
     async def _model(self, name: str) -> None:
         if name:
-            raise Reopen(self._chat.settings.changed("llm.model", name, "/model"), self._kept_session)
+            raise Reopen(self._chat.settings.changed("llm.model", name, "/model"), self.kept_session)
         info = self._runtime.info
         lines = [f"{info.model} at {info.url}"]
         for url in self._runtime.transport.endpoints:
@@ -236,7 +243,7 @@ class Commands:
         if not url:
             return await self._model("")
         settings = self._chat.settings.changed("llm.endpoints", [url], "/endpoint").changed("llm.model", "", "/endpoint")
-        raise Reopen(settings.changed("llm.transport", "auto", "/endpoint"), self._kept_session)
+        raise Reopen(settings.changed("llm.transport", "auto", "/endpoint"), self.kept_session)
 
     async def _effort(self, effort: str) -> None:
         if not effort:
@@ -245,7 +252,8 @@ class Commands:
         if effort not in EFFORTS:
             raise ConfigError(f"there is no effort {effort!r}", f"choose from {', '.join(EFFORTS)}")
         self._session.set_metadata("frozen:effort", effort)
-        raise Reopen(self._chat.settings.changed("llm.reasoning_effort", effort, "/effort"), self._kept_session)
+        self._chat.say(f"effort: {effort}")
+        raise Reopen(self._chat.settings.changed("llm.reasoning_effort", effort, "/effort"), self.kept_session)
 
     async def _approve(self, mode: str) -> None:
         if mode and mode not in MODES:
@@ -298,14 +306,14 @@ class Commands:
         files = await self._confirmed("undo", lambda force: undo(self._session, self._space, since, force)) if since else []
         if files:
             agent.tell(f"(The user took your last changes back. As before now: {', '.join(files)}.)")
-        self._chat.say(f"taken back: {', '.join(files)}" if files else "there is nothing to take back")
+        self._chat.say(f"taken back: {_listed(files)}" if files else "there is nothing to take back")
 
     async def _redo(self, rest: str) -> None:
         files = await self._confirmed("redo", lambda force: redo(self._session, self._space, force))
         if files:
             agent = self._chat.conversation.agent
             agent.tell(f"(The user brought your changes back. As you left them now: {', '.join(files)}.)")
-        self._chat.say(f"done over: {', '.join(files)}" if files else "there is nothing to do over")
+        self._chat.say(f"done over: {_listed(files)}" if files else "there is nothing to do over")
 
     async def _rewind(self, rest: str) -> None:
         await self.rewind(int(rest) if rest.isdigit() else 1)
@@ -317,19 +325,19 @@ class Commands:
             raise ConfigError(f"this session has no {count} turns to go back", "/rewind N, with fewer")
         files = await self._confirmed("rewind", lambda force: undo(self._session, self._space, since, force))
         self._chat.conversation.agent.context.history.rewind(since)
-        self._chat.say(f"back by {count}" + (f"; taken back: {', '.join(files)}" if files else ""))
+        self._chat.say(f"back by {count}" + (f"; taken back: {_listed(files)}" if files else ""))
 
     async def _confirmed(self, what: str, change: Callable[[bool], list[str]]) -> list[str]:
         """Files that the user changed since are only overwritten after a question."""
         try:
             return change(False)
         except ChangedSince as error:
-            question = Question(f"{what} although these changed since: {', '.join(error.paths)}")
+            question = Question(f"{what} although these changed since: {', '.join(error.paths)}", own=True)
             return change(True) if (await self._chat.answer(question)).reply != "no" else []
 
     @property
-    def _kept_session(self) -> str:
-        """To go on with; "" where nothing was said yet, since such a session is not kept."""
+    def kept_session(self) -> str:
+        """The session to go on with; "" where nothing was said yet, since such a session is not kept."""
         return self._session.id if self._session.metadata("title") else ""
 
     @property
@@ -365,6 +373,13 @@ class Commands:
 
     async def _export(self, name: str) -> None:
         self._chat.say(f"written: {_exported(self._session, self._chat.root, name)}")
+
+
+def _listed(files: Sequence[str]) -> str:
+    """Their names, those of caches and the like last; many are counted."""
+    found = sorted(files, key=lambda path: path.startswith("."))
+    more = f" and {len(found) - MAX_FILES} more" if len(found) > MAX_FILES else ""
+    return ", ".join(found[:MAX_FILES]) + more
 
 
 def _exported(session: Session, root: Path, name: str) -> Path:

@@ -15,7 +15,7 @@ import click
 
 from agentic import api
 from agentic.cli.start import can_ask
-from agentic.commands import model_options
+from agentic.commands import RunCommand, model_options, present_host, transport_flags
 from agentic.config import Settings
 from agentic.config.edit import set_value, unset_value
 from agentic.config.sources import user_file
@@ -107,10 +107,26 @@ def _keep(chosen: Choice, settings: Settings) -> None:
         unset_value(path, "llm.model")
 
 
-@click.command("init")
+def _keep_transport(settings: Settings) -> int:
+    """Of a transport that the user names there is nothing to be found."""
+    path, name = user_file(), settings.llm.transport
+    path.parent.mkdir(parents=True, exist_ok=True)
+    set_value(path, "llm.transport", name, settings)
+    offer = next((each for each in transport_flags().values() if each.record.name == name), None)
+    if offer is not None:
+        section = present_host().section_of(offer.plugin)
+        value = getattr(settings.section(section), offer.record.flag_key)
+        set_value(path, f"{section}.{offer.record.flag_key}", str(value), settings)
+    print(f"written to {_short(path)}: llm.transport = {name}; now: agentic")
+    return 0
+
+
+@click.command("init", cls=RunCommand)
 @model_options
 def command(root: Path, settings: Settings) -> int:
     """Finds the servers that run here, asks which to use, and writes it to your configuration. For example: agentic init"""
+    if settings.origins["llm.transport"] == "command line":
+        return _keep_transport(settings)
     found = asyncio.run(api.found_servers(settings))
     if settings.origins["llm.endpoints"] != "default":
         known = {each.url: each for each in found}

@@ -29,6 +29,13 @@ class Asker:
     typed: Callable[[bytes], None] = lambda data: None
 
     async def __call__(self, question: Question) -> Answered:
+        try:
+            return await self._asked(question)
+        except asyncio.CancelledError:
+            _print("")  # what comes then has a line of its own
+            raise
+
+    async def _asked(self, question: Question) -> Answered:
         lines = [piece for line in shown(question, self.palette) for piece in _folded(line, _size().columns)]
         with keyboard.single_keys():
             await keyboard.quiet(self.typed)
@@ -57,7 +64,7 @@ class Asker:
 
     async def _answer(self, question: Question) -> Answered | None:
         """The answer; None where the question stands as before."""
-        what = {"y": "yes", "N": "no, with a word if you like"}
+        what = {"y": "yes", "N": "no" if question.own else "no, with a word if you like"}
         what |= {"a": "always"} if question.proposals else {}
         what |= {"e": "edit it first"} if question.editable else {}
         waiting = question.waiting()
@@ -79,7 +86,7 @@ class Asker:
             case "e":
                 edited = await edit_texts(question.editable)
                 return Answered("no", edited=edited) if edited != question.editable else None
-            case "n" if len(key) == 1:
+            case "n" if len(key) == 1 and not question.own:
                 return Answered("no", await keyboard.line("  why? (for the model; Enter: no word) ") or "")
         return Answered(first=int(key)) if key[0] in numbers else Answered("no")
 

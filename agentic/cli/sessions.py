@@ -32,7 +32,7 @@ from agentic.workspace import Workspace
 def command(context: click.Context, output: str) -> None:
     """Lists the sessions, shows one, exports it, removes it, or takes back what its tools wrote.
 
-    For example: agentic sessions show -
+    For example: agentic sessions list
     """
     if context.invoked_subcommand is None:
         _print_list(output)
@@ -56,23 +56,25 @@ def _print_list(output: str) -> None:
 
 
 @command.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="[ID]", default="")
 def show(name: str) -> None:
-    """Prints a session's conversation. For example: agentic sessions show 20261128"""
-    with closing(session_store().read(name)) as session:
+    """Prints a session's conversation (without ID: this folder's latest). For example: agentic sessions show 20261128"""
+    with closing(_read(name)) as session:
         for part in as_markdown(session):
             click.echo(sanitize(part))
 
 
 @command.command()
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="[ID]", default="")
 @click.option("--format", "form", type=click.Choice(list(FORMATS)), default="jsonl", show_default=True)
 @click.option("--html", "form", flag_value="html", help="A page for a browser: the same as --format html.")
 @click.option("-o", "path", type=click.Path(path_type=Path), help="A file instead of the standard output.")
 def export(name: str, form: str, path: Path | None) -> None:
-    """Writes a session as JSONL (every record), Markdown or a page (the conversation). For example: agentic sessions export ID
-    --html -o session.html"""
-    with closing(session_store().read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
+    """Writes a session as JSONL (every record), Markdown or a page (the conversation); without ID this folder's latest.
+
+    For example: agentic sessions export --html -o session.html
+    """
+    with closing(_read(name)) as session, click.open_file(str(path) if path else "-", "w", encoding="utf-8") as file:
         for part in FORMATS[form](session):
             file.write((sanitize(part) if file.isatty() else part) + "\n")
 
@@ -110,6 +112,11 @@ def redo(name: str, yes: bool) -> None:
     with closing(_opened(name)) as session:
         files = _confirmed(yes, lambda force: do_over(session, _workspace(session), force))
     click.echo("\n".join(f"done over: {path}" for path in files) or "there is nothing to do over")
+
+
+def _read(name: str) -> Session:
+    store = session_store()
+    return store.read(name or store.latest(Path.cwd()))
 
 
 def _opened(name: str) -> Session:

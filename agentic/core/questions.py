@@ -16,6 +16,7 @@ class Question:
     `warnings` are what to look at. `reason` and `plugin` are those of a gate that wants it asked. `proposals` are the rules that
     "always" would add, none where there can be no always. `is_diff`: the body is one. `editable` are texts by a file's name that
     the user may change: the command, or the files as they would be. `waiting()` says what other agents want to ask by now.
+    `own`: the user began it, so no model hears why it is refused.
     With `choices` (there may be none) it is no matter of yes or no: the answer's `word` is one of them, or any other text.
     """
 
@@ -30,6 +31,7 @@ class Question:
     editable: Mapping[str, str] = field(default_factory=dict)
     waiting: Callable[[], tuple[str, ...]] = tuple
     choices: tuple[str, ...] | None = None
+    own: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -163,8 +163,10 @@ class Sandbox:
     async def start(self, argv: Sequence[str], folder: Path, output: int) -> Child:
         """Starts a command in `folder`; both of its outputs go to the descriptor. Raises ToolError, ConfigError."""
         await self.ready()
-        launch = self._launcher.wrap(argv, self.policy(folder, ALLOWED.get()))
-        return await self._start(launch, folder, self.environment(), output, self._limits())
+        policy = self.policy(folder, ALLOWED.get())
+        child = await self._start(self._launcher.wrap(argv, policy), folder, self.environment(), output, self._limits())
+        child.has_network = policy.network or not self.confines
+        return child
 
     async def _start(
         self, launch: Launch, folder: Path, environment: Mapping[str, str], output: int, limits: Mapping[str, int]

@@ -15,7 +15,9 @@ from agentic.commands import common_options
 def acp(root: Path, settings: Settings) -> None:
     """Serves an editor. The options hold for all of its sessions; each works in the folder that the editor names.
 
-    For example: agentic acp, as "agent_servers": {"agentic": {"command": "agentic", "args": ["acp"]}} in Zed's settings
+    In the settings of Zed: "agent_servers": {"agentic": {"command": "agentic", "args": ["acp"]}}
+
+    For example: agentic acp
     """
     overrides = {name: settings.values[name] for name, origin in settings.origins.items() if origin == "command line"}
     asyncio.run(_serve(overrides))

@@ -16,7 +16,7 @@ from agentic.events import (
     ToolCalled,
     ToolResult,
 )
-from plugins_builtin.screen.words import describe, one_line
+from plugins_builtin.screen.words import describe, one_line, speed_of
 
 TITLE_CELLS = 24
 TAIL_CHARACTERS = 200
@@ -68,7 +68,7 @@ class Lane:
     def line(self, now: float, width: int) -> str:
         title = self.title + " " * (TITLE_CELLS - cell_len(self.title))
         rate = self.rate(now)
-        speed = f"{rate:.0f} tok/s" if rate else ""
+        speed = speed_of(rate) if rate else ""
         what = self._state or self._tail.rstrip().rpartition("\n")[2].lstrip()
         head = f"▸ {title} {now - self._started:4.0f} s {speed:>9}  "
         room = max(0, width - cell_len(head))
@@ -113,7 +113,7 @@ class Lanes:
         """All of them in a few words."""
         now = time.monotonic()
         rate = sum(lane.rate(now) for lane in self._lanes.values())
-        speed = f"{rate:.0f} tok/s" if rate else ""
+        speed = speed_of(rate) if rate else ""
         done = f"{self._done} done" if self._done else ""
         return " · ".join(part for part in (f"{len(self._lanes)} sub-agents", done, speed) if part)
 

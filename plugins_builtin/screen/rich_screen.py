@@ -230,6 +230,8 @@ class RichScreen:
 
     def _unfold(self) -> None:
         lines, self._folded = self._folded, ()
+        if not lines and (self._ink.column or self._thinks):  # it would stand in the middle of the answer
+            return
         self._print([Text.from_ansi(line) for line in lines or [self._palette.paint("dim", "(nothing is folded)")]], whole=True)
 
     def _line(self, text: str, role: str) -> None:

@@ -18,7 +18,7 @@ from agentic.events import (
     Typed,
     UsageReported,
 )
-from plugins_builtin.screen.words import describe, how_busy, one_line, speaker
+from plugins_builtin.screen.words import describe, how_busy, one_line, speaker, speed_of
 
 PREFILL_SHOWN_SECONDS = 1.0
 MIN_SECONDS = 0.2  # of a stream, before its speed means anything
@@ -104,7 +104,7 @@ class Status:
         servers = [f"[{url.rpartition(':')[2].removesuffix('/v1')}: {how_busy(seen)}]" for url, seen in sorted(self._seen.items())]
         known = {
             "endpoint": others or self._endpoint.removeprefix("http://"),
-            "rate": f"{self._chunks / seconds:.0f} tok/s" if seconds > MIN_SECONDS and not others else "",
+            "rate": speed_of(self._chunks / seconds) if seconds > MIN_SECONDS and not others else "",
             "context": f"context {100 * self._prompt // self._budget} %" if self._budget and not others else "",
             "time": f"{now - self._started:.0f} s",
             "doing": "" if others else doing,
@@ -127,7 +127,7 @@ class Status:
         parts = [
             f"{time.monotonic() - self._started:.1f} s",
             f"{self._completion} tokens" if self._completion else "",
-            f"{self._measured / self._streamed:.0f} tok/s" if self._streamed > MIN_SECONDS else "",
+            speed_of(self._measured / self._streamed) if self._streamed > MIN_SECONDS else "",
             f"{100 * self._cached // self._prompts} % from the cache" if self._cached and self._prompts else "",
         ]
         return "".join(f" · {part}" for part in parts if part)

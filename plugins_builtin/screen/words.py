@@ -91,10 +91,15 @@ def how_busy(seen: EndpointSeen) -> str:
         f"KV {seen.kv_usage:.0%}" if seen.kv_usage is not None else "",
         f"cache hits {seen.hit_rate:.0%}" if seen.hit_rate is not None else "",
         f"TTFT {seen.ttft:.2f} s" if seen.ttft else "",
-        f"{seen.tokens_per_second:.0f} tok/s",
+        speed_of(seen.tokens_per_second),
         f"ours: {lanes or 'none'} of {seen.places}",
     ]
     return " · ".join(part for part in parts if part)
+
+
+def speed_of(rate: float) -> str:
+    """Tokens a second."""
+    return f"{rate:.1f} tok/s" if 0 < rate < 1 else f"{rate:.0f} tok/s"
 
 
 def where_the_tokens_are(report: ContextReport) -> str:
@@ -112,6 +117,7 @@ def _arguments(event: ToolCalled) -> str:
 def _result(event: ToolResult) -> str:
     lines = event.text.strip().splitlines() or [""]
     if event.exit_code is None:
-        return lines[0]
+        is_trace = event.failed and lines[0].startswith("Traceback")  # of which the last line says what it is about
+        return next((line for line in reversed(lines) if is_trace and not line.startswith("(")), lines[0])
     shown = " ⏎ ".join(lines[-4:-1]) if len(lines) > 1 else ""
     return f"exit {event.exit_code} in {event.seconds:.1f} s" + (f": {shown}" if shown else "")

@@ -2,12 +2,14 @@
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
+from agentic.children import Child
 from agentic.children.pipe import reading
 from agentic.files.text import regional
 from agentic.hooks.tools import PROGRESS
@@ -19,6 +21,11 @@ FIRST_SECONDS = 1.0  # that a background command is watched before the model goe
 MAX_LINE = 64 * 1024  # bytes that are waited with for the end of a line
 MAX_SHOWN = 4_000  # bytes of a piece that are shown while it runs
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
+_NO_HOST = re.compile(
+    r"Network is unreachable|name resolution|Name or service not known|[Cc]ould not resolve|ENETUNREACH|EAI_AGAIN"
+)
+_SOCKET = re.compile(r"\b(?:socket|bind|listen|connect|Connection|server)", re.IGNORECASE)
+_FORBIDDEN = re.compile(r"Permission denied|not permitted|EACCES|EPERM")
 _QUIET = (
     "CI=1",
     "PAGER=cat",
@@ -97,7 +104,9 @@ class Run:
         if child.fault:
             raise ToolError(f"the command could not be started: {child.fault}")
         last = f"(stopped after {seconds} s)" if late else f"(exit code {code})"
-        return ToolOutput(f"{output.text()}{last}{output.hint()}", failed=late or code != 0, exit_code=124 if late else code)
+        text = output.text()
+        hint = output.hint() or (_of_network(text, child) if code else "")
+        return ToolOutput(f"{text}{last}{hint}", failed=late or code != 0, exit_code=124 if late else code)
 
     async def _in_background(self, command: str, words: Sequence[str], workspace: Workspace) -> ToolOutput:
         """Starts it; what ends within a moment is told at once."""
@@ -106,7 +115,16 @@ class Run:
             await asyncio.wait_for(job.ended.wait(), FIRST_SECONDS)
         job.was_told = job.code is not None
         how = f"(job {job.number}, {job.state}" + ("; `job` shows its output and stops it)" if job.code is None else ")")
-        return ToolOutput(f"{job.read()}{how}", failed=bool(job.code))
+        text = job.read()
+        hint = _of_network(text, job.child) if job.code and job.child is not None else ""
+        return ToolOutput(f"{text}{how}{hint}", failed=bool(job.code))
+
+
+def _of_network(text: str, child: Child) -> str:
+    """Why a server or a download ends at once, where it is the sandbox; errors say only what the system said."""
+    if child.has_network or not (_NO_HOST.search(text) or (_SOCKET.search(text) and _FORBIDDEN.search(text))):
+        return ""
+    return '\n(The sandbox holds this command without network. To listen or connect, call it again with access ["network"].)'
 
 
 class Output:

@@ -3,11 +3,11 @@
 import asyncio
 import json
 from pathlib import Path
-from typing import Any
 
 import click
 
-from agentic.api import load_settings, sandbox_report, sandbox_status
+from agentic.api import sandbox_report, sandbox_status
+from agentic.commands import model_options
 from agentic.config import Settings
 from agentic.errors import AgenticError
 from agentic.sanitize import sanitize
@@ -19,25 +19,21 @@ _MARKS = {True: "ok", False: "WRONG", None: "-"}
 
 
 @click.command("doctor")
-@click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help="An endpoint; repeatable.")
-@click.option("--model", help="The model; without it, what the endpoint serves.")
-@click.option("--output", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
-@click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE")
+@click.option("--output", "form", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
 @click.option("--sandbox", is_flag=True, help="Try to get out of what holds commands here, in every way that is known.")
-def doctor(endpoints: tuple[str, ...], model: str | None, output: str, pairs: tuple[str, ...], sandbox: bool) -> int:
+@model_options
+def doctor(root: Path, settings: Settings, form: str, sandbox: bool) -> int:
     """Probes each endpoint and says what is wrong and which line mends it. What it finds out is used from then on.
 
     For example: agentic doctor --sandbox
     """
-    given: dict[str, Any] = {"llm.endpoints": list(endpoints)} if endpoints else {}
-    settings = load_settings(Path.cwd(), given | ({"llm.model": model} if model else {}), pairs)
-    return asyncio.run(_probe_sandbox(settings, output) if sandbox else _examine(settings, output))
+    return asyncio.run(_probe_sandbox(root, settings, form) if sandbox else _examine(root, settings, form))
 
 
-async def _probe_sandbox(settings: Settings, output: str) -> int:
+async def _probe_sandbox(root: Path, settings: Settings, output: str) -> int:
     """0: something holds commands here; 1: nothing does."""
     holds = False
-    async for name, why, probes in sandbox_report(settings, Path.cwd()):
+    async for name, why, probes in sandbox_report(settings, root):
         is_used = bool(probes) and not holds
         holds = holds or bool(probes)
         if output == "jsonl":
@@ -54,7 +50,7 @@ async def _probe_sandbox(settings: Settings, output: str) -> int:
     return 0 if holds else 1
 
 
-async def _examine(settings: Settings, output: str) -> int:
+async def _examine(root: Path, settings: Settings, output: str) -> int:
     """0: all is well; 1: something is wrong; 3: nobody answers."""
     transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
     examinations = {endpoint: Examination(transport, endpoint) for endpoint in transport.endpoints}
@@ -70,7 +66,7 @@ async def _examine(settings: Settings, output: str) -> int:
                 _show(endpoint, finding, output)
             if examination.can.version:
                 keep_capabilities(endpoint, examination.can)
-        _show("", await _sandbox(settings), output)
+        _show("", await _sandbox(root, settings), output)
     finally:
         for waiting in idle.values():
             waiting.cancel()
@@ -80,10 +76,10 @@ async def _examine(settings: Settings, output: str) -> int:
     return 1 if wrong else 0
 
 
-async def _sandbox(settings: Settings) -> Finding:
+async def _sandbox(root: Path, settings: Settings) -> Finding:
     """Its absence is nothing wrong with the servers, but has to be known."""
     try:
-        sandbox = await sandbox_status(settings, Path.cwd())
+        sandbox = await sandbox_status(settings, root)
     except AgenticError as error:
         return Finding("sandbox", False, str(error), error.remedy)
     tried = "; ".join(f"{name}: {why}" for name, why in sandbox.refused.items())

@@ -67,15 +67,21 @@ class Instance:
     "--gpu", "sizes", multiple=True, type=float, metavar="GIB", help="A card's memory; repeatable. Default: what is here."
 )
 @click.option("--exec", "execute", is_flag=True, help="Start them, wait until they answer, stop them on Ctrl-C.")
-@click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE")
+@click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable).")
+@click.option("-C", "folder", type=click.Path(path_type=Path, exists=True), default=Path(), metavar="DIR", help="Work in DIR.")
 def serve(
-    endpoints: tuple[str, ...], models: tuple[str, ...], sizes: tuple[float, ...], execute: bool, pairs: tuple[str, ...]
+    endpoints: tuple[str, ...],
+    models: tuple[str, ...],
+    sizes: tuple[float, ...],
+    execute: bool,
+    pairs: tuple[str, ...],
+    folder: Path,
 ) -> int:
     """Prints one vllm serve line for each endpoint, with a reason for every flag, or runs them.
 
     For example: agentic serve --model openai/gpt-oss-120b
     """
-    settings = load_settings(Path.cwd(), {"llm.endpoints": list(endpoints)} if endpoints else {}, pairs)
+    settings = load_settings(folder.absolute(), {"llm.endpoints": list(endpoints)} if endpoints else {}, pairs)
     urls = settings.llm.endpoints
     named = list(models) or [settings.llm.model or DEFAULT_MODEL]
     wanted = [named[min(number, len(named) - 1)] for number in range(len(urls))]

@@ -352,3 +352,59 @@ def test_an_interrupted_answer_is_not_printed_again(server: FakeVLLM, env: dict[
         shown.until(lambda: "interrupted" in shown.text)
         assert shown.text.count("w1 w2 w3") == 1
         leave(shown)
+
+
+def test_a_task_in_place_of_a_command_begins_the_chat(server: FakeVLLM, env: dict[str, str], work: Path, agentic: Agentic) -> None:
+    """As in other agents; in a pipe it says what works there."""
+    server.say("Mended.", "Again.")
+    with terminal(["fix the parser", "--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
+        shown.until(lambda: "Mended." in shown.text)
+        say(shown, "and once more", "Again.")
+        leave(shown)
+        assert "agentic --continue goes on with this" in shown.text
+    assert server.chats[0].json["messages"][-1]["content"].endswith("fix the parser")
+    done = agentic("fix the parser")
+    assert done.code == 2 and "agentic run 'fix the parser' works without one" in done.err
+
+
+def test_ctrl_c_twice_at_the_empty_line_leaves_and_the_first_says_so(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with chat(server, env, work) as shown:
+        shown.type("a draft" + CTRL_C)
+        shown.until(lambda: shown.text.rstrip().endswith("›"))
+        assert "once more" not in shown.text
+        shown.type(CTRL_C)
+        shown.until(lambda: "Ctrl-C once more leaves" in shown.text and shown.text.rstrip().endswith("›"))
+        shown.type(CTRL_C)
+        assert shown.until_ended() == 0
+
+
+def test_the_names_that_others_use_are_understood(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    for word in ("/exit", "exit", "quit"):
+        with chat(server, env, work) as shown:
+            shown.type("?" + ENTER)
+            shown.until(lambda: "/compact" in shown.text)
+            shown.type(word + ENTER)
+            assert shown.until_ended() == 0
+    assert not server.chats
+
+
+def test_queued_messages_leave_nothing_of_the_status_line(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer("one two three four five six", pause=0.2), answer("both"))
+    with chat(server, env, work) as shown:
+        say(shown, "first", "one two")
+        shown.type("aaa" + ENTER + "bbb" + ENTER)
+        shown.until(lambda: "both" in shown.text and shown.text.rstrip().endswith("›"))
+        lines = shown.text.split("\n")
+        place = lines.index("› aaa")
+        assert lines[place + 1] == "bbb", "and nothing beside it"
+        leave(shown)
+
+
+def test_a_note_that_is_refused_is_not_asked_why(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with chat(server, env, work) as shown:
+        say(shown, "#use tabs", "allow?")
+        shown.type("n")
+        shown.until(lambda: shown.text.rstrip().endswith("›"))
+        assert "why?" not in shown.text
+        say(shown, "/copy", "there is no answer here that could be copied")
+        leave(shown)

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import threading
+import tomllib
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -217,3 +218,10 @@ def test_a_model_that_is_not_served_says_where_its_name_was_found(
     done = agentic("ask", "hello", "--endpoint", server.url, *arguments, more=variables)
     assert done.code == 2
     assert source.replace("FILE", str(file)) in " ".join(done.err.split()).replace("~", str(home))
+
+
+def test_init_keeps_the_embedded_engine_where_that_is_named(agentic: Agentic, home: Path) -> None:
+    done = agentic("init", "--local", "other.gguf")
+    assert done.code == 0, done.err
+    written = tomllib.loads((home / ".config" / "agentic" / "config.toml").read_text())
+    assert written["llm"]["transport"] == "local" and written["llm"]["local"]["model"] == "other.gguf"

@@ -162,7 +162,7 @@ def test_the_report_of_a_split_task_is_shown_once(server: FakeVLLM, env: dict[st
     with terminal(["run", TASK, "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work) as shown:
         assert shown.until_ended() == 1
         assert shown.text.count("Not done: tests.") == 1
-        assert "✗ gave_up" in shown.text.rpartition("Not done: tests.")[2]
+        assert "✗ gave up" in shown.text.rpartition("Not done: tests.")[2]
 
 
 def test_of_several_that_ask_each_answer_goes_to_the_question_that_is_shown(
