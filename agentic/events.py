@@ -85,6 +85,15 @@ class LlmChunk(Event):
     text: str
 
 
+class Prefilling(Event):
+    """How far the prompt is computed, before the first token: `done` of `total` tokens, 0 where the server does not say."""
+
+    type = "prefilling"
+    transient = True
+    done: int
+    total: int = 0
+
+
 class ReasoningChunk(Event):
     type = "reasoning_chunk"
     transient = True

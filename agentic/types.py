@@ -51,7 +51,11 @@ Content = str | tuple[TextPart | ImagePart, ...]
 
 @dataclass(frozen=True)
 class Message:
-    """`notes` say which tool results a message carries, whatever the tool protocol; they are never sent."""
+    """`notes` say which tool results a message carries, whatever the tool protocol; they are never sent.
+
+    `thought_as` is the name by which a server gave the reasoning, under which it goes back: "reasoning_content",
+    "reasoning_details", "thinking" (a field) or "content" (parts of it); "" is "reasoning".
+    """
 
     role: Role
     content: Content = ""
@@ -59,6 +63,7 @@ class Message:
     tool_calls: tuple[ToolCall, ...] = ()
     tool_call_id: str = ""
     notes: tuple[ToolNote, ...] = ()
+    thought_as: str = ""
 
     @property
     def text(self) -> str:
@@ -214,7 +219,9 @@ class Delta:
     """A piece of an answer. `restart` says that all pieces before it are void: another endpoint begins the answer anew.
 
     `void_calls` says it of the tool calls alone: another endpoint goes on, and asks for an unfinished call again. `prompt_ids` and
-    `token_ids` are the numbers of the prompt's and of this piece's tokens, where the request wanted them.
+    `token_ids` are the numbers of the prompt's and of this piece's tokens, where the request wanted them. `prefilled` comes before
+    an answer's first token: (tokens of the prompt that are computed, of how many; 0 where the server does not say).
+    `thought_as` is as in `Message`.
     """
 
     text: str = ""
@@ -226,6 +233,8 @@ class Delta:
     void_calls: bool = False
     prompt_ids: tuple[int, ...] = ()
     token_ids: tuple[int, ...] = ()
+    prefilled: tuple[int, int] | None = None
+    thought_as: str = ""
 
 
 @dataclass(frozen=True)
@@ -276,6 +285,8 @@ class EndpointInfo:
 class EndpointLoad:
     """What an endpoint says of itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens).
 
+    `block` is the size of a block of that cache in tokens, `blocks` how many there are.
+
     `first_tokens` counts the answers that began, `first_token_seconds` is what all of them together took for it.
     """
 
@@ -287,6 +298,7 @@ class EndpointLoad:
     cached_tokens: int = 0
     generated_tokens: int = 0
     block: int = 0
+    blocks: int = 0
     first_tokens: int = 0
     first_token_seconds: float = 0.0
 

@@ -6,11 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from agentic.core.runtime import Runtime
+from agentic.events import WorkflowEvent
 from agentic.files import replace_file
 from agentic.folders import state_folder
 from agentic.hooks.protocol import ToolProtocol
 from agentic.sessions import Session
-from agentic.types import EndpointInfo
+from agentic.types import Answer, ChatRequest, EndpointInfo
 
 MIN_TURNS = 6  # before how it went counts
 MIN_READABLE = 0.5
@@ -64,13 +65,28 @@ async def protocol_of(runtime: Runtime, session: Session) -> str:
     return await _choose(runtime, Record())
 
 
+class _Announced:
+    """Asks a model what it can, and tells the user first: with a model that is just loaded it takes its time."""
+
+    def __init__(self, runtime: Runtime) -> None:
+        self._runtime = runtime
+        self._is_told = False
+
+    async def ask(self, request: ChatRequest) -> Answer | None:
+        if not self._is_told:
+            self._is_told = True
+            message = f"trying how {self._runtime.info.model} calls tools (once)…"
+            await self._runtime.events.emit(WorkflowEvent(node="probe", message=message))
+        return await self._runtime.llm.ask(request)
+
+
 async def _choose(runtime: Runtime, record: Record) -> str:
     offers = {name: offer.record.automatic for name, offer in runtime.host.offers(HOOK).items() if offer.record.automatic}
-    entry, name = record.of(runtime.info), ""
+    entry, name, asks = record.of(runtime.info), "", _Announced(runtime)
     for name in sorted(offers, key=lambda each: offers[each]):
         if name not in entry["fits"]:
             protocol: ToolProtocol = runtime.build(HOOK, name)
-            entry["fits"][name] = await protocol.fits(runtime.llm, runtime.info)
+            entry["fits"][name] = await protocol.fits(asks, runtime.info)
             record.save()
         if entry["fits"][name] and _went_well(entry["turns"].get(name)):
             return name

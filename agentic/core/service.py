@@ -15,7 +15,7 @@ from agentic.core.repetition import Repetition
 from agentic.core.roles import VISION, in_its_role, pictures, told
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, RequestRejected, StreamBroken
-from agentic.events import Event, LlmChunk, LlmRequest, ReasoningChunk, UsageReported
+from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
 from agentic.plugins.dispatcher import Dispatcher
@@ -160,6 +160,8 @@ class LlmService:
                 answer.add(delta)
                 if emit is None:
                     continue
+                if delta.prefilled:
+                    await emit(Prefilling(done=delta.prefilled[0], total=delta.prefilled[1]))
                 if delta.text:
                     await emit(LlmChunk(text=delta.text))
                     if time.monotonic() - kept_at > KEEP_SECONDS:

@@ -58,7 +58,13 @@ def from_record(data: Mapping[str, Any]) -> Message | None:
         ),
         _clean(data.get("tool_call_id")),
         tuple(ToolNote(_clean(note.get("did")), bool(note.get("failed")), _int(note.get("exit_code"))) for note in notes),
+        _thought_as(data.get("thought_as")),
     )
+
+
+def _thought_as(value: Any) -> str:
+    """A name that servers have for it, "" for any other."""
+    return value if value in ("reasoning_content", "reasoning_details", "thinking", "content") else ""
 
 
 def valid(messages: Iterable[Message], outputs: Mapping[str, str]) -> list[Message]:

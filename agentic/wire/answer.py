@@ -14,6 +14,8 @@ MAX_CHARACTERS = 16_000_000  # of one answer, its thoughts and the arguments of 
 _MAX_COUNT = 1 << 53
 _BROKEN_ENDINGS = {"abort", "error"}
 
+_THOUGHTS = {"reasoning": "", "reasoning_content": "reasoning_content", "thinking": "thinking"}  # as a field is called, and kept
+
 
 class ChunkDecoder:
     """Turns chunks (`chat.completion.chunk` objects) into deltas and knows whether the answer ended properly.
@@ -49,12 +51,16 @@ class ChunkDecoder:
             raise StreamBroken(f"the server gave the answer up (finish_reason {finish!r})")
         self.finish_reason = finish or self.finish_reason
         text, thought = _parts(delta.get("content") or choice.get("text"))  # `text`: /v1/completions
-        reasoning = _reasoning(delta) or thought
+        reasoning, name = _reasoning(delta)
+        if thought and not reasoning:
+            reasoning, name = thought, "content"
         calls = self._calls.deltas(delta.get("tool_calls") or _legacy_call(delta.get("function_call")))
         self._has_text = self._has_text or bool(text)
         ids, prompt_ids = _ids(choice.get("token_ids")), _ids(chunk.get("prompt_token_ids") or choice.get("prompt_token_ids"))
         if text or reasoning or calls or finish or usage or ids or prompt_ids:
-            return Delta(text, reasoning, calls, finish, usage, prompt_ids=prompt_ids, token_ids=ids)
+            return Delta(text, reasoning, calls, finish, usage, prompt_ids=prompt_ids, token_ids=ids, thought_as=name)
+        if far := _progress(chunk.get("prompt_progress")):
+            return Delta(prefilled=far)
         return None
 
     def end(self, done: bool = False) -> Delta | None:
@@ -71,6 +77,14 @@ class ChunkDecoder:
         else:
             raise StreamBroken("the answer broke off: the stream ended without a finish_reason")
         return Delta(finish_reason=self.finish_reason)
+
+
+def _progress(value: object) -> tuple[int, int] | None:
+    """How far the prompt is, as llama.cpp's server tells it where that was asked for."""
+    if not isinstance(value, dict):
+        return None
+    done, total = value.get("processed"), value.get("total")
+    return (done, total) if isinstance(done, int) and isinstance(total, int) and 0 <= done <= total else None
 
 
 def _text(value: object) -> str:
@@ -92,14 +106,15 @@ def _parts(content: object) -> tuple[str, str]:
     return "".join(text), "".join(thoughts)
 
 
-def _reasoning(delta: Mapping[str, Any]) -> str:
-    """What a delta thinks, by each of the names that servers have for it."""
-    for name in ("reasoning", "reasoning_content", "thinking"):
+def _reasoning(delta: Mapping[str, Any]) -> tuple[str, str]:
+    """What a delta thinks, by each of the names that servers have for it; and that name, "" for the usual one."""
+    for name in _THOUGHTS:
         if found := _parts(delta.get(name))[0]:
-            return found
+            return found, _THOUGHTS[name]
     details = delta.get("reasoning_details")  # OpenRouter
     known = [each for each in details if isinstance(each, dict)] if isinstance(details, list) else []
-    return "".join(_text(each.get("text")) or _text(each.get("summary")) for each in known)
+    text = "".join(_text(each.get("text")) or _text(each.get("summary")) for each in known)
+    return text, "reasoning_details" if text else ""
 
 
 def _legacy_call(function: object) -> list[dict[str, Any]]:
@@ -133,6 +148,7 @@ class AnswerBuilder:
     def __init__(self) -> None:
         self._text: list[str] = []
         self._reasoning: list[str] = []
+        self._thought_as = ""
         self._calls: dict[int, list[str]] = {}
         self.finish_reason = ""
         self.usage: Usage | None = None
@@ -147,6 +163,7 @@ class AnswerBuilder:
             self._text.append(delta.text)
         if delta.reasoning:
             self._reasoning.append(delta.reasoning)
+            self._thought_as = delta.thought_as
         for piece in delta.tool_calls:
             self._add_call(piece)
         self.finish_reason = delta.finish_reason or self.finish_reason
@@ -168,7 +185,8 @@ class AnswerBuilder:
     def message(self) -> Message:
         """The message so far; a call without an id gets one from its place."""
         calls = [ToolCall(c[0] or f"call_{index}", c[1], c[2]) for index, c in sorted(self._calls.items())]
-        return Message("assistant", "".join(self._text), "".join(self._reasoning), tuple(calls))
+        text, thoughts = "".join(self._text), "".join(self._reasoning)
+        return Message("assistant", text, thoughts, tuple(calls), thought_as=self._thought_as)
 
     def answer(self) -> Answer:
         """The whole of it, once it is over."""

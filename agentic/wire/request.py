@@ -44,12 +44,24 @@ def encode_message(message: Message) -> dict[str, Any]:
     content = message.content if isinstance(message.content, str) else [_encode_part(part) for part in message.content]
     encoded: dict[str, Any] = {"role": message.role, "content": content}
     if message.reasoning:
-        encoded["reasoning"] = message.reasoning
+        encoded |= _encode_thoughts(message)
     if message.tool_calls:
         encoded["tool_calls"] = [_encode_call(call) for call in message.tool_calls]
     if message.tool_call_id:
         encoded["tool_call_id"] = message.tool_call_id
     return encoded
+
+
+def _encode_thoughts(message: Message) -> dict[str, Any]:
+    """In the shape in which the server gave them."""
+    match message.thought_as:
+        case "reasoning_details":
+            return {"reasoning_details": [{"type": "reasoning.text", "text": message.reasoning}]}
+        case "content":
+            thoughts = {"type": "thinking", "thinking": [{"type": "text", "text": message.reasoning}]}
+            text = [{"type": "text", "text": message.text}] if message.text else []
+            return {"content": [thoughts, *text]}
+    return {message.thought_as or "reasoning": message.reasoning}
 
 
 def _encode_part(part: TextPart | ImagePart) -> dict[str, Any]:

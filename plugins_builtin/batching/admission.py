@@ -178,6 +178,9 @@ class Admission:
             began = time.monotonic()
             async with aclosing(_closable(stream)) as pieces:
                 async for delta in pieces:
+                    if delta.prefilled:  # nothing of the answer yet
+                        yield delta
+                        continue
                     if began:
                         endpoint.began(time.monotonic() - began, others_wait=self._slots.wanted)
                         began = 0.0

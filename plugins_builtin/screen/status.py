@@ -9,6 +9,7 @@ from agentic.events import (
     Failover,
     LlmChunk,
     LlmRequest,
+    Prefilling,
     ReasoningChunk,
     Retrying,
     RunStarted,
@@ -47,6 +48,7 @@ class Status:
         self._seen: dict[str, EndpointSeen] = {}
         self._sandbox = ""
         self._retry_at = 0.0
+        self._prefilled = 0, 0  # tokens of the prompt that are computed, of how many
 
     def note(self, event: Event) -> None:
         now = time.monotonic()
@@ -65,6 +67,9 @@ class Status:
                 self._uncached = event.prompt_tokens - (self._prompt if event.prompt_tokens > self._prompt else 0)
                 self._endpoint, self._prompt, self._budget = event.endpoint, event.prompt_tokens, event.budget
                 self._doing = WAITING
+                self._prefilled = (0, 0)
+            case Prefilling():
+                self._prefilled = event.done, event.total or self._prompt
             case Failover():
                 self._endpoint = event.to
             case Retrying():
@@ -119,6 +124,10 @@ class Status:
         line = f", {queue} waiting" if queue else ""
         if now - self._requested < PREFILL_SHOWN_SECONDS:
             return WAITING + line
+        done, total = self._prefilled
+        if total:
+            left = (total - done) * (now - self._requested) / done if done else 0.0
+            return f"prefilling {done:,} of {total:,} tokens{line}" + (f", about {left:.0f} s" if left >= 1 else "")
         left = self._uncached / self._prefill_rate - (now - self._requested) if self._prefill_rate else 0.0
         return f"prefilling {self._uncached:,} tokens{line}" + (f", about {left:.0f} s" if left > 0 else "")
 

@@ -6,18 +6,17 @@ from collections import Counter, defaultdict
 from agentic import AgenticError, EndpointLoad
 
 _LINE = re.compile(rb"^vllm:(\w+)(?:\{(.*)\})? ([0-9.eE+-]+|NaN)", re.MULTILINE)
-_BLOCK = re.compile(rb'block_size="(\d+)"')
+_BLOCK, _BLOCKS = re.compile(rb'block_size="(\d+)"'), re.compile(rb'num_gpu_blocks="(\d+)"')
 
 
 def read_metrics(text: bytes) -> EndpointLoad:
     """Sums over the engines behind an endpoint, shares as their mean. Raises AgenticError for a text without vLLM's metrics."""
     values: defaultdict[bytes, float] = defaultdict(float)
     engines: Counter[bytes] = Counter()
-    block = 0
+    block = blocks = 0
     for name, labels, value in _LINE.findall(text):
         if name == b"cache_config_info":
-            found = _BLOCK.search(labels)
-            block = int(found[1]) if found else 0
+            block, blocks = (int(found[1]) if (found := each.search(labels)) else 0 for each in (_BLOCK, _BLOCKS))
         elif value != b"NaN":
             values[name] += float(value)
             engines[name] += 1
@@ -32,6 +31,7 @@ def read_metrics(text: bytes) -> EndpointLoad:
         cached_tokens=int(values[b"prefix_cache_hits_total"]),
         generated_tokens=int(values[b"generation_tokens_total"]),
         block=block,
+        blocks=blocks,
         first_tokens=int(values[b"time_to_first_token_seconds_count"]),
         first_token_seconds=values[b"time_to_first_token_seconds_sum"],
     )

@@ -8,6 +8,7 @@ from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import unquote
@@ -35,6 +36,7 @@ from plugins_builtin.vllm.http import MAX_BODY_BYTES, Http
 from plugins_builtin.vllm.metrics import read_metrics
 from plugins_builtin.vllm.models import chosen, listed, window_of
 from plugins_builtin.vllm.options import VllmOptions
+from plugins_builtin.vllm.prefill import FirstChunk
 from plugins_builtin.vllm.refusals import Refusals
 from plugins_builtin.vllm.resume import Decoder, resumed
 from plugins_builtin.vllm.tokenize import ConversationCounter
@@ -56,6 +58,7 @@ class VllmTransport:
         self._gpt_oss: dict[str, bool] = {}
         self._prefill: dict[str, float] = {}
         self._tokens: dict[str, str] = {}
+        self._tells_progress: set[str] = set()
         self._refusals = Refusals(settings.stream)
         self._counter = ConversationCounter(self._tokenize)
         self.follow(settings)
@@ -126,6 +129,8 @@ class VllmTransport:
     def _choose_model(self, endpoint: str, models: list[dict[str, Any]], may_be_more: bool) -> EndpointInfo:
         own = "llm.endpoint" if self._of(endpoint).model else "llm.model"
         model = chosen(models, may_be_more, self._named(endpoint), endpoint, (own, self._origins.get(own, "")))
+        if model.get("owned_by") == "llamacpp":
+            self._tells_progress.add(endpoint)
         self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
         return EndpointInfo(endpoint, str(model["id"]), window_of(model), tuple(str(each["id"]) for each in models))
 
@@ -149,7 +154,8 @@ class VllmTransport:
         can = self._can[info.url]
         if not can.priority and request.priority:  # a server that does not schedule by it may refuse it
             request = replace(request, priority=0)
-        return encode_request(request, info.model, can.strict)
+        body = encode_request(request, info.model, can.strict)
+        return body | {"return_progress": True} if info.url in self._tells_progress else body
 
     async def load(self, endpoint: str) -> EndpointLoad:
         return read_metrics((await self.fetch("GET", endpoint, "/metrics")).body)
@@ -182,7 +188,8 @@ class VllmTransport:
         path, decoder, more = "/chat/completions", ChunkDecoder(), request.headers
         async with aclosing(self.deltas(endpoint, path, body, patience, decoder, request.session, more)) as pieces:
             async for delta in pieces:
-                waited = waited or asyncio.get_running_loop().time() - started
+                if not delta.prefilled:
+                    waited = waited or asyncio.get_running_loop().time() - started
                 if delta.usage is not None:
                     self._learn_prefill(endpoint, delta.usage.prompt_tokens - (delta.usage.cached_tokens or 0), waited)
                 yield delta
@@ -214,7 +221,7 @@ class VllmTransport:
             try:
                 async with aclosing(self._sent(endpoint, path, sent, patience, decoder, session, more)) as pieces:
                     async for delta in pieces:
-                        begun = True
+                        begun = begun or delta.prefilled is None
                         yield delta
                 return
             except RequestRejected as error:
@@ -253,18 +260,24 @@ class VllmTransport:
             if session and (token := response.headers.get(_TOKEN)):
                 self._tokens[session] = token
             parser, signs, begun = SseParser(), 0, False
-            while chunk := await connection.read():
+            first = FirstChunk(connection, partial(self.load, endpoint), patience, end)
+            async for far in first:
+                yield far
+            chunk = first.chunk
+            while chunk:
                 for data in parser.feed(chunk):
                     last = data == b"[DONE]"
                     if (delta := decoder.end(done=True) if last else decoder.feed_json(data)) is not None:
-                        connection.expect("more of the answer", min(end, clock() + progress))
-                        begun = True
+                        if not delta.prefilled:
+                            connection.expect("more of the answer", min(end, clock() + progress))
+                            begun = True
                         yield delta
                     if last:
                         return
                 if parser.signs > signs and not begun:  # a long prompt is being computed
                     connection.expect("the first token", min(end, clock() + patience))
                 signs = parser.signs
+                chunk = await connection.read()
             for each in _read(parser.end(), decoder):
                 yield each
             if not begun and parser.stray.strip():

@@ -1,8 +1,10 @@
 """The dialects of the wire: what each server sends is the same answer, however the network cuts it."""
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,11 +12,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.errors import AgenticError, ContextOverflow, Overloaded, RequestRejected, StreamBroken
+from agentic.sessions.messages import from_record, to_record
 from agentic.testing import Answer, FakeVLLM, answer, error, tool_call
 from agentic.testing.answers import json_answer
 from agentic.types import Message
 from agentic.wire import AnswerBuilder, ChunkDecoder, SseParser, error_from_body
 from agentic.wire.overflow import limit_in
+from agentic.wire.request import encode_message
 from tests.conftest import Agentic
 
 ASK = ("-c", "llm.transport=vllm")
@@ -308,3 +312,81 @@ def test_a_long_prefill_that_shows_signs_of_life_is_waited_for(agentic: Agentic,
     server.otherwise = lambda request: Answer([*beats, *answer("Hi").pieces], pause=0.15)
     done = agentic("ask", "hi", "--endpoint", server.url, *ASK, "-c", "llm.first_token_timeout=1")
     assert (done.code, done.out) == (0, "Hi\n"), done.err
+
+
+class Moving(dict[str, int]):
+    """Metrics of a server that computes: each look finds more."""
+
+    def __iter__(self) -> Iterator[str]:  # or a copy would be made past __getitem__
+        return iter([*super().keys()])
+
+    def __getitem__(self, name: str) -> int:
+        self[name] = super().__getitem__(name) + 7
+        return super().__getitem__(name)
+
+
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_long_prefill_without_a_word_is_waited_for_while_the_servers_metrics_move(
+    agentic: Agentic, server: FakeVLLM, moves: bool
+) -> None:
+    """vLLM is silent until the first token."""
+    counters = {"generation_tokens_total": 0, "kv_cache_usage_perc": 0}
+    server.metrics = Moving(counters) if moves else counters
+    server.otherwise = lambda request: Answer([b"".join(answer("Hi").pieces)], pause=3)
+    limits = ("-c", "llm.first_token_timeout=1", "-c", "llm.retry_seconds=0")
+    done = agentic("ask", "hi", "--endpoint", server.url, *ASK, *limits)
+    assert (done.code, done.out) == ((0, "Hi\n") if moves else (3, "")), done.err
+
+
+def test_llama_cpp_tells_how_far_the_prompt_is(agentic: Agentic, server: FakeVLLM) -> None:
+    """Its server sends progress where it is asked for; each piece of it is a sign of life, and none of it is answer."""
+    server.models = json_answer({"object": "list", "data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
+    far = [{"total": 4000, "cache": 0, "processed": done, "time_ms": done} for done in (0, 1000, 2000, 3000, 4000)]
+    beats = [event(chunk(role="assistant", content=None) | {"prompt_progress": each}) for each in far]
+    server.otherwise = lambda request: Answer([*beats, *answer("Hi").pieces], pause=0.3)
+    done = agentic("ask", "hi", "--endpoint", server.url, *ASK, "-c", "llm.first_token_timeout=1", "--output", "jsonl")
+    assert done.code == 0, done.err
+    assert server.chats[0].json["return_progress"] is True
+    told = [(each["done"], each["total"]) for each in done.of_type("prefilling")]
+    assert told == [(each["processed"], 4000) for each in far[1:]]  # this server's first piece has the prompt's numbers in it
+
+
+THOUGHTS: dict[str, tuple[dict[str, Any], dict[str, Any]]] = {
+    "reasoning": ({"reasoning": "hm"}, {"reasoning": "hm", "content": ""}),
+    "reasoning_content": ({"reasoning_content": "hm"}, {"reasoning_content": "hm", "content": ""}),
+    "reasoning_details": (
+        {"reasoning_details": [{"type": "reasoning.text", "text": "hm", "format": "unknown"}]},
+        {"reasoning_details": [{"type": "reasoning.text", "text": "hm"}], "content": ""},
+    ),
+    "parts of the content": (
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]},
+        {"content": [{"type": "thinking", "thinking": [{"type": "text", "text": "hm"}]}]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", THOUGHTS)
+def test_a_thought_is_encoded_as_it_was_given(name: str) -> None:
+    sent, expected = THOUGHTS[name]
+    encoded = encode_message(read([event(chunk(**sent)), event(chunk("stop", content="so"))]))
+    text = [{"type": "text", "text": "so"}]
+    whole = expected | {"content": expected["content"] + text if expected["content"] else "so"}
+    assert encoded == {"role": "assistant"} | whole
+
+
+@pytest.mark.parametrize("name", [name for name in THOUGHTS if "content" not in THOUGHTS[name][0]])
+def test_a_thought_goes_back_under_the_name_it_came_by(agentic: Agentic, server: FakeVLLM, work: Path, name: str) -> None:
+    sent, expected = THOUGHTS[name]
+    call = answer(tool_calls=tool_call("read_file", {"path": "a.txt"})).pieces
+    server.script(Answer([event(chunk(**sent)), *call]), answer("done"))
+    (work / "a.txt").write_text("x")
+    native = ("--endpoint", server.url, *ASK, "-c", "tools.protocol=native")
+    assert agentic("run", "look", *native).code == 0
+    said = next(message for message in server.chats[1].json["messages"] if message["role"] == "assistant")
+    assert {key: value for key, value in said.items() if key not in ("role", "tool_calls")} == expected
+
+
+def test_a_kept_thought_has_its_name_still() -> None:
+    message = Message("assistant", "text", "hm", thought_as="reasoning_content")
+    assert from_record(to_record(message)) == message
+    assert from_record(to_record(message) | {"thought_as": "a_field_of_somebody"}) == replace(message, thought_as="")

@@ -1,0 +1,56 @@
+"""The time before an answer's first token: as long as the server computes, it is no silence."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+
+from agentic import AgenticError, Delta, EndpointLoad
+from plugins_builtin.vllm.connection import Connection
+
+LOOK_SECONDS = 5.0  # between two looks at the server's metrics
+LOOKS = 4.0  # at least, while one is patient
+
+
+class FirstChunk:
+    """Waits for the first bytes of an answer's stream, which are `chunk` then; iterating tells how far the prompt is.
+
+    vLLM says nothing in its stream while it computes a prompt, but its metrics move: the KV cache fills, other answers go on. Each
+    time they have moved, `patience` seconds begin anew, up to `end` of the loop's clock.
+    """
+
+    def __init__(self, connection: Connection, load: Callable[[], Awaitable[EndpointLoad]], patience: float, end: float) -> None:
+        self._connection = connection
+        self._load = load
+        self._patience = patience
+        self._end = end
+        self._seen: EndpointLoad | None = None
+        self._looks = True
+        self.chunk = b""
+
+    async def __aiter__(self) -> AsyncIterator[Delta]:
+        reading = asyncio.ensure_future(self._connection.read())
+        reading.add_done_callback(lambda task: task.cancelled() or task.exception())  # which nobody may wait for any more
+        try:
+            while self._looks and not (await asyncio.wait({reading}, timeout=min(LOOK_SECONDS, self._patience / LOOKS)))[0]:
+                if (delta := await self._look()) is not None:
+                    yield delta
+            self.chunk = await reading
+        finally:
+            reading.cancel()
+
+    async def _look(self) -> Delta | None:
+        try:
+            load = await self._load()
+        except AgenticError:  # a server without vLLM's metrics
+            self._looks = False
+            return None
+        before, self._seen = self._seen, load
+        if before is None or _done(load) == _done(before):
+            return None
+        self._connection.expect("the first token", min(self._end, asyncio.get_running_loop().time() + self._patience))
+        alone = load.running == 1 and load.blocks * load.block * load.kv_usage
+        return Delta(prefilled=(round(alone), 0)) if alone else None
+
+
+def _done(load: EndpointLoad) -> tuple[float, ...]:
+    """What only a server that computes moves; who waits in its queue says nothing."""
+    return load.kv_usage, load.prompt_tokens, load.generated_tokens, load.first_tokens
