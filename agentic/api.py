@@ -89,12 +89,20 @@ async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[S
         session.tell_faults(runtime.events.warn)
         if notice:
             runtime.events.warn(notice)
+        if resume and (elsewhere := _began_elsewhere(session, root)):
+            runtime.events.warn(elsewhere)
         yield session
     finally:
         empty = bool(session.id) and not session.metadata("title")
         session.close()
         if empty:
             store.remove(session.id)
+
+
+def _began_elsewhere(session: Session, root: Path) -> str:
+    """Where a session is taken up in another folder than its own; "" for its own."""
+    before, here = session.metadata("root"), os.path.realpath(root)
+    return f"session {session.id} began in {before}; it goes on in {here}" if before and before != here else ""
 
 
 async def found_servers(settings: Settings) -> list[Found]:

@@ -60,12 +60,17 @@ class StreamBroken(EndpointUnavailable):
 START = "start vLLM (`agentic serve` prints how), name another server with --endpoint URL, or use the embedded engine: --local"
 
 
+def cause_at(endpoint: str, error: Exception) -> str:
+    """What went wrong there, without the address that many errors begin with: whoever tells it names the endpoint."""
+    return str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: ")
+
+
 def none_answered(failures: Mapping[str, AgenticError], what: str = "no endpoint answered") -> EndpointUnavailable:
     """One error for all endpoints: `what` was tried, what happened at each, and what helps against that."""
     lines = []
     for endpoint, error in failures.items():
-        cause = str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: ")
-        lines.append(f"  {endpoint}: {cause}" + (f" ({error.remedy})" if error.remedy and len(failures) > 1 else ""))
+        remedy = f" ({error.remedy})" if error.remedy and len(failures) > 1 else ""
+        lines.append(f"  {endpoint}: {cause_at(endpoint, error)}{remedy}")
     remedy = "try again, or name another server with --endpoint URL; the server's own log may say more"
     if all(isinstance(error, Unreachable) and not error.remedy for error in failures.values()):
         remedy = START

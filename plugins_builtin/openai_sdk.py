@@ -22,9 +22,11 @@ class OpenAiTransport:
         from openai import AsyncOpenAI, DefaultAsyncHttpxClient, Timeout
 
         if endpoint not in self._clients:
+            known = self._settings.authorization(endpoint)
             self._clients[endpoint] = AsyncOpenAI(
-                base_url=endpoint,
-                api_key=self._settings.api_key or "none",
+                base_url=endpoint.replace("://***@", "://"),  # which stands for a login that goes as a header
+                api_key="none",
+                default_headers={"Authorization": known} if known else {},
                 timeout=Timeout(
                     self._settings.total_timeout,
                     connect=self._settings.connect_timeout,

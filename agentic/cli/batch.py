@@ -16,7 +16,7 @@ from agentic.cli.loop import run
 from agentic.cli.start import interruptible
 from agentic.commands import RunCommand, model_options
 from agentic.config import Settings
-from agentic.core.jobs import CUSTOM_ID, Results, Shard, ShardLines, check_readable, label_of, read_job
+from agentic.core.jobs import CUSTOM_ID, Labels, Results, Shard, ShardLines, check_readable, label_of, read_job
 from agentic.core.jobs import merge as merged
 from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
@@ -163,8 +163,10 @@ async def _answer_all(runtime: Runtime, lines: ShardLines, results: Results, adv
         results.put(number, raw, await _result(runtime, raw))
         advance(len(raw))
 
+    labels = Labels()
     try:
         for number, raw in enumerate(iter(lines.readline, b""), results.done + 1):
+            labels.add(raw, lines.place)
             if results.has(number, raw):
                 results.settle()
                 advance(len(raw))
@@ -175,6 +177,8 @@ async def _answer_all(runtime: Runtime, lines: ShardLines, results: Results, adv
         while tasks:
             tasks = await _when_one_is_done(tasks)
     finally:
+        if warning := labels.warning():
+            runtime.events.warn(warning)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

@@ -1,9 +1,13 @@
 """The host's own keys: a class per section, each key with its default, scope and meaning. Plugins bring their own sections."""
 
+import os
+from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import unquote
 
 from agentic.config.section import Key, Section, setting
+from agentic.errors import ConfigError
 from agentic.palette import THEMES
 
 PLUGIN_PREFIX = "plugin."
@@ -60,6 +64,16 @@ class Llm(Section):
     def of(self, url: str) -> Endpoint:
         """What is set for one of `endpoints`."""
         return next((each for each in self.endpoint if each.url.rstrip("/") == url.rstrip("/")), Endpoint(url=url))
+
+    def authorization(self, url: str) -> str:
+        """The header by which we are known there: by the login in its URL, else by its key; "" for neither. Raises ConfigError."""
+        if login := self.logins.get(url):
+            return f"Basic {b64encode(unquote(str(login)).encode()).decode()}"
+        name = self.of(url).api_key_env
+        if name and name not in os.environ:
+            raise ConfigError(f"{url}: its api_key_env {name} is not set", f"export {name}=KEY")
+        key = os.environ[name] if name else self.api_key
+        return f"Bearer {key}" if key else ""
 
 
 class Role(Section):

@@ -52,7 +52,7 @@ class Key:
         elif right and self.kind in (int, float):
             right = self.minimum <= value < float("inf")
         if not right or (self.choices and value not in self.choices):
-            raise ConfigError(f"{origin}: {name} must be {self._expected()}, not {value!r}", f"{name}: {self.help}")
+            raise ConfigError(f"{origin}: {name} must be {self._expected()}, not {value!r}", self._remedy(name))
         return value
 
     def parse(self, text: str, name: str, origin: str) -> Any:
@@ -84,6 +84,13 @@ class Key:
         if self.default == 0 and self.kind is not bool:  # 0 stands for "no limit of mine"
             return bool(value) and (current == 0 or value <= current)
         return bool(value <= current)
+
+    def _remedy(self, name: str) -> str:
+        words = [choice for choice in self.choices if choice]
+        if not words:
+            return f"`agentic config show` has the value in use; {name} means: {self.help}"
+        or_none = f", or leave {name} out ({self.help})" if "" in self.choices else f"; {name} means: {self.help}"
+        return f"set it to {', '.join(words[:-1])} or {words[-1]}{or_none}" if len(words) > 1 else f"set it to {words[0]}{or_none}"
 
     def _expected(self) -> str:
         if self.choices:

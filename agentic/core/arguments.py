@@ -1,7 +1,7 @@
 """Arguments of tool calls: text from a model, so anything."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from agentic.core.schemas import UncheckableError, problems, whole_numbers
@@ -14,15 +14,18 @@ _MAIN = ("command", "path", "query", "key", "id")
 _NEAR = 30  # characters shown around the place where JSON goes wrong
 
 
-def parse(arguments: str, schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The arguments, held to the tool's schema. Raises ToolError that tells the model what is wrong with them."""
+def parse(arguments: str, schema: Mapping[str, Any], tell: Callable[[str], None] = lambda why: None) -> dict[str, Any]:
+    """The arguments, held to the tool's schema. Raises ToolError that tells the model what is wrong with them.
+
+    `tell` hears why a schema cannot be checked here.
+    """
     value = _loads(arguments)
     if not isinstance(value, dict):
         raise ToolError(f"the arguments must be a JSON object, not {_short(value)}")
-    return check(value, schema)
+    return check(value, schema, tell)
 
 
-def check(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
+def check(value: dict[str, Any], schema: Mapping[str, Any], tell: Callable[[str], None] = lambda why: None) -> dict[str, Any]:
     """Checks arguments that were read already, as `parse` does. An optional one that is null counts as left out.
 
     What the schema says in a way that cannot be checked here is left to the tool.
@@ -35,7 +38,8 @@ def check(value: dict[str, Any], schema: Mapping[str, Any]) -> dict[str, Any]:
     value = whole_numbers(value, schema)
     try:
         found = problems(value, schema)
-    except UncheckableError:
+    except UncheckableError as error:
+        tell(str(error))
         return value
     if found:
         said = "; ".join(dict.fromkeys(map(_told, found[:3])))

@@ -75,6 +75,29 @@ def _label(line: Mapping[str, Any]) -> dict[str, object]:
     return {name: line[name]} if name in line else {}
 
 
+class Labels:
+    """The ids of a file's lines; `twice` are those that stand in more than one, each with its first two lines."""
+
+    def __init__(self) -> None:
+        self._lines: dict[str, int] = {}
+        self.twice: dict[str, tuple[int, int]] = {}
+
+    def add(self, raw: bytes, line: int) -> None:
+        for value in label_of(raw).values():
+            name = json.dumps(value)
+            first = self._lines.setdefault(name, line)
+            if first != line:
+                self.twice.setdefault(name, (first, line))
+
+    def warning(self) -> str:
+        """For people, "" where each id is there once."""
+        if not self.twice:
+            return ""
+        name, (first, second) = next(iter(self.twice.items()))
+        more = f", and {len(self.twice) - 1} more ids so" if len(self.twice) > 1 else ""
+        return f"the id {name} stands in the lines {first} and {second}{more}: their answers can be told apart by their order only"
+
+
 def _unwrapped(line: Mapping[str, Any]) -> dict[str, Any]:
     if unknown := sorted(set(line) - _AROUND):
         raise AgenticError(f"unknown field {unknown[0]!r} beside `body`; the fields are {', '.join(sorted(_AROUND))}")
@@ -144,15 +167,16 @@ class Shard:
 
 
 class ShardLines:
-    """The lines of a shard, read as a file is. Empty lines are none."""
+    """The lines of a shard, read as a file is. Empty lines are none; `place` is the last one's line in the file, from 1."""
 
     def __init__(self, file: IO[bytes], shard: Shard) -> None:
         self._file, self._shard = file, shard
-        self._line = 0
+        self._line = self.place = 0
 
     def readline(self) -> bytes:
         """The shard's next line, b"" behind the last one."""
         while raw := self._file.readline():
+            self.place += 1
             if not raw.strip():
                 continue
             self._line += 1
@@ -162,10 +186,10 @@ class ShardLines:
 
     def is_over(self) -> bool:
         """Whether there is none left, without reading it."""
-        place, line = self._file.tell(), self._line
+        before = self._file.tell(), self._line, self.place
         over = not self.readline()
-        self._file.seek(place)
-        self._line = line
+        start, self._line, self.place = before
+        self._file.seek(start)
         return over
 
 

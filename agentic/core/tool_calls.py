@@ -116,13 +116,22 @@ class ToolCaller:
             raise ToolError(f"there is no tool {call.name!r}; the tools are {', '.join(sorted(self._toolbox.listed))}")
         if not tool.spec.calls and (why := refused(self.kind, tool.spec)):
             raise ToolError(why)
-        arguments = parse(call.arguments, tool.spec.parameters)
+        arguments = parse(call.arguments, tool.spec.parameters, partial(self._tell_schema, tool.spec.name))
         if not tool.spec.calls:
             return call, tool, arguments
         name, inner = (arguments.get(parameter) for parameter in tool.spec.calls)
         if name == call.name:
             raise ToolError(f"{call.name} cannot call itself")
         return await self._resolve(replace(call, name=str(name), arguments=json.dumps(inner or {})))
+
+    def _tell_schema(self, name: str, why: str) -> None:
+        """Whose schema it is that cannot be checked, once."""
+        told = f"schema of {name}"
+        if told not in self._told:
+            self._told.add(told)
+            whose = self._plugins.owner_of("agentic_tools", name)
+            what = f"{whose}the schema of the tool {name} cannot be checked ({why.partition(chr(10))[0]})"
+            self._plugins.warn(f"{what}; it gets its arguments as they are")
 
     async def _run(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> tuple[dict[str, Any], ToolOutput]:
         """The output, and the arguments that it is of: plugins and the user may change them."""

@@ -102,6 +102,11 @@ class Dispatcher:
         """A plugin as messages name it."""
         return self._host.owner(plugin)
 
+    def owner_of(self, hook: str, name: str) -> str:
+        """Who offers that, as a message begins; "" where it is nobody's offer, as a server's tool."""
+        offer = self._host.offers(hook).get(name)
+        return f"{self.owner(offer.plugin)}: " if offer else ""
+
     def complain(self, error: AgenticError, more: str = "") -> None:
         """A warning that says what went wrong, what becomes of it, and the remedy."""
         self.warn("; ".join(part for part in (str(error), more, error.remedy) if part))

@@ -27,7 +27,7 @@ from agentic import (
 )
 from agentic.config.schema import Endpoint as Settings
 from agentic.config.schema import Llm
-from agentic.errors import Unreachable, none_answered
+from agentic.errors import Unreachable, cause_at, none_answered
 from agentic.events import EndpointSeen, Failover, Warned
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, Patience, first_answer, gathered
 from plugins_builtin.batching.endpoint import USUAL, Cost, Endpoint
@@ -246,7 +246,7 @@ class Admission:
         """Back to its slot in the queue; a failure only when an endpoint refuses with nothing of ours to end there."""
         endpoint.overloaded(error.retry_after, pending.refusals)
         pending.refusals += not endpoint.in_flight
-        pending.last, pending.why = endpoint.url, str(error)
+        pending.last, pending.why = endpoint.url, cause_at(endpoint.url, error)
         if pending.refusals > MAX_REFUSALS or error.retry_after > MAX_PAUSE_SECONDS:
             self._failed(pending, endpoint, error)
 
@@ -255,7 +255,7 @@ class Admission:
         _log.warning("%s failed: %s", endpoint.url, error)
         if not isinstance(error, Overloaded):
             endpoint.failed()
-        pending.last, pending.why = endpoint.url, str(error)
+        pending.last, pending.why = endpoint.url, cause_at(endpoint.url, error)
         pending.failures[endpoint.url] = error
         if isinstance(error, Unreachable):
             pending.note_gone(endpoint.url)

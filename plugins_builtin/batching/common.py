@@ -7,7 +7,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mapping, Sequence
 
 from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Overloaded, RequestRejected, Transport
-from agentic.errors import none_answered
+from agentic.errors import cause_at, none_answered
 from agentic.events import Event, Failover, Retrying
 from agentic.wire import AnswerBuilder
 
@@ -43,7 +43,7 @@ class Patience:
         if now + pause > self._since + self._seconds:
             raise none_answered(failures, self._what(size, now))
         endpoint, why = list(failures.items())[-1]
-        await self._emit(Retrying(endpoint=endpoint, why=str(why), seconds=round(pause, 2), attempt=self._attempt))
+        await self._emit(Retrying(endpoint=endpoint, why=cause_at(endpoint, why), seconds=round(pause, 2), attempt=self._attempt))
         await asyncio.sleep(pause)
 
     def _what(self, size: int, now: float) -> str:
@@ -89,7 +89,7 @@ async def first_answer(
             failures[endpoint] = EndpointUnavailable(str(error), error.remedy)
         else:
             for silent, why in failures.items():
-                await emit(Failover(from_=silent, to=endpoint, why=str(why)))
+                await emit(Failover(from_=silent, to=endpoint, why=cause_at(silent, why)))
             return endpoint, info
         on_silence(endpoint)
     raise none_answered(failures)

@@ -5,6 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Transport
+from agentic.errors import cause_at
 from agentic.events import Failover
 from plugins_builtin.batching.common import Emit, Patience, first_answer, gathered
 
@@ -39,7 +40,7 @@ class Direct:
                     return
                 except EndpointUnavailable as error:
                     failures[endpoint] = error
-                    previous, why = endpoint, str(error)
+                    previous, why = endpoint, cause_at(endpoint, error)
                     size = max(size, partial)
             await patience.wait(size, failures)
 

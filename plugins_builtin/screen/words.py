@@ -50,13 +50,13 @@ def describe(event: Event) -> str:
         case EndpointSeen() if event.asked:
             return f"{event.endpoint}: {how_busy(event)}"
         case Retrying() if event.attempt & (event.attempt - 1) == 0:  # the 1st, 2nd, 4th, 8th …: the status line counts down
-            why = event.why.removeprefix(f"{event.endpoint}: ")
-            return f"{event.endpoint}: {why}; trying again in {event.seconds:.1f} s"
+            return f"{event.endpoint}: {event.why}; trying again in {event.seconds:.1f} s"
+        case Failover() if event.to == event.from_:  # that it is tried again was said when it broke
+            return "the answer starts again" if event.partial else ""
         case Failover():
             again = " (the answer starts again)" if event.partial else ""
             again = again or (" (in the middle of the answer)" if event.resumed else "")
-            to = f"going on with {event.to}" if event.to != event.from_ else "it goes on there"
-            return f"{event.from_} failed: {event.why.removeprefix(event.from_ + ': ')}; {to}{again}"
+            return f"{event.from_} failed: {event.why}; going on with {event.to}{again}"
         case ComplexityEstimated():
             return f"complexity {event.score:.2f}: {', '.join(event.reasons)}"
         case PlanMade():

@@ -142,7 +142,8 @@ class Connection(asyncio.Protocol):
         elif self._failure is None:
             unseen = self._used and self.response is None and not self._overhead
             kind = Stale if unseen else EndpointUnavailable
-            self._failure = kind(f"{self.origin}: the connection broke ({exc or 'closed by the server'})")
+            how = getattr(exc, "strerror", "") or exc or "closed by the server"  # without the system's number
+            self._failure = kind(f"{self.origin}: the connection broke ({how})")
         self._wake()
 
     def on_message_begin(self) -> None:

@@ -2,22 +2,18 @@
 
 import asyncio
 import json
-import os
 import secrets
-from base64 import b64encode
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
 from typing import Any
-from urllib.parse import unquote
 
 from agentic import (
     AgenticError,
     Answer,
     ChatRequest,
-    ConfigError,
     Delta,
     EndpointInfo,
     EndpointLoad,
@@ -69,7 +65,10 @@ class VllmTransport:
     def follow(self, settings: Llm) -> None:
         self.endpoints = tuple(url.rstrip("/") for url in settings.endpoints)
         self._of = settings.of
-        self._authorizations = {endpoint.removesuffix("/v1"): _authorization(settings, endpoint) for endpoint in self.endpoints}
+        self._authorizations = {
+            endpoint.removesuffix("/v1"): {"Authorization": found} if (found := settings.authorization(endpoint)) else {}
+            for endpoint in self.endpoints
+        }
 
     def _authorization(self, url: str) -> Mapping[str, str]:
         """Of the endpoint that has the URL."""
@@ -343,22 +342,6 @@ def _read(events: Sequence[bytes], decoder: Decoder) -> Iterator[Delta]:
         delta = decoder.end(done=True) if data == b"[DONE]" else decoder.feed_json(data)
         if delta is not None:
             yield delta
-
-
-def _authorization(settings: Llm, endpoint: str) -> Mapping[str, str]:
-    """By the login in its URL, else by its key. Raises ConfigError."""
-    if login := settings.logins.get(endpoint):
-        return {"Authorization": f"Basic {b64encode(unquote(str(login)).encode()).decode()}"}
-    key = _key(settings, endpoint)
-    return {"Authorization": f"Bearer {key}"} if key else {}
-
-
-def _key(settings: Llm, endpoint: str) -> str:
-    """Raises ConfigError where it should stand in the environment and does not."""
-    name = settings.of(endpoint).api_key_env
-    if name and name not in os.environ:
-        raise ConfigError(f"{endpoint}: its api_key_env {name} is not set", f"export {name}=KEY")
-    return os.environ[name] if name else settings.api_key
 
 
 def _body(value: Mapping[str, Any]) -> bytes:

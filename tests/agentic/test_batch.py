@@ -119,6 +119,14 @@ def test_a_line_that_the_server_rejects_is_only_its_own_failure(agentic: Agentic
     assert read(out)[1]["text"] == "answer to 2"
 
 
+def test_an_id_that_stands_twice_is_told_with_its_lines(agentic: Agentic, server: FakeVLLM, work: Path, out: Path) -> None:
+    server.otherwise = echo
+    source = write(work / "in.jsonl", {"id": "a", "prompt": "x"}, {"id": "b", "prompt": "x"}, {"id": "a", "prompt": "y"})
+    done = agentic("batch", str(source), "-o", str(out), "--endpoint", server.url)
+    assert done.code == 0 and [each["id"] for each in read(out)] == ["a", "b", "a"]
+    assert 'the id "a" stands in the lines 1 and 3' in " ".join(done.err.split())
+
+
 def test_when_nobody_answers_the_rest_waits_for_the_next_time(agentic: Agentic, work: Path, out: Path) -> None:
     source = write(work / "in.jsonl", *({"prompt": str(number)} for number in range(30)))
     with FakeVLLM() as server:

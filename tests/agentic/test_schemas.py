@@ -151,11 +151,15 @@ def agentic_tools():
 )
 @pytest.mark.parametrize("mode", ["all", "none"])
 def test_a_plugins_tool_ends_no_run_whatever_its_schema_and_its_arguments(
-    home: Path, parameters: dict[str, Any], mode: str
+    home: Path, parameters: dict[str, Any], mode: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     put(home / ".config" / "agentic" / "plugins" / "mine.py", PLUGIN.format(parameters=parameters))
     settings = {"approval.mode": mode, "sandbox.mode": "off"}
-    events = run_in_process("go", [answer(tool_calls=tool_call("shell2", {})), "done"], settings, home=home)
+    misspelt = "strng" in str(parameters)
+    arguments = {"command": "it"} if misspelt else {}
+    events = run_in_process("go", [answer(tool_calls=tool_call("shell2", arguments)), "done"], settings, home=home)
     (result,) = [event for event in events if isinstance(event, ToolResult)]
-    assert result.text.startswith("ran None") if mode == "all" else "needs an approval" in result.text
+    whose = "plugin mine (of your plugins folder): the schema of the tool shell2 cannot be checked"
+    assert misspelt == (whose in " ".join(capsys.readouterr().err.split()))
+    assert result.text.startswith(f"ran {arguments.get('command')}") if mode == "all" else "needs an approval" in result.text
     assert isinstance(events[-1], RunFinished)

@@ -475,3 +475,21 @@ def test_looking_at_sessions_makes_none_of_them_newer(agentic: Agentic, server: 
     assert agentic("sessions").out.splitlines() == before.splitlines()
     assert agentic("sessions", "undo").out == "taken back: two.txt\n"
     assert (work / "one.txt").exists()
+
+
+def test_a_session_that_is_taken_up_elsewhere_says_where(agentic: Agentic, server: FakeVLLM, work: Path, tmp_path: Path) -> None:
+    server.say("one", "two", "three")
+    assert agentic("ask", "hi", "--endpoint", server.url).code == 0
+    name = agentic("sessions", "list").out.split()[0]
+    assert "began in" not in agentic("ask", "more", "--endpoint", server.url, "--resume", name).err
+    other = tmp_path / "other"
+    other.mkdir()
+    done = agentic("ask", "more", "--endpoint", server.url, "--resume", name, "-C", str(other))
+    assert f"began in {work.resolve()}; it goes on in {other.resolve()}" in " ".join(done.err.split())
+
+
+def test_without_an_id_this_folders_latest_session_is_shown(agentic: Agentic, server: FakeVLLM) -> None:
+    server.say("the answer")
+    assert agentic("ask", "the question", "--endpoint", server.url).code == 0
+    assert "the answer" in agentic("sessions", "show").out
+    assert "the answer" in agentic("sessions", "export", "--format", "markdown").out

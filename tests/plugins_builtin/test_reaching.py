@@ -16,6 +16,7 @@ import pytest
 from agentic.testing import Answer, FakeVLLM, answer
 from agentic.testing.answers import json_answer
 from tests.conftest import Agentic, put
+from tests.terminal import terminal
 
 VLLM = ("-c", "llm.transport=vllm")
 
@@ -108,6 +109,31 @@ def test_a_login_in_the_url_is_used_and_never_shown(agentic: Agentic, server: Fa
     told = done.out + done.err + failed.out + failed.err + shown
     assert "http://***@127.0.0.1" in done.err
     assert "cret" not in told and not [data for data in kept if b"cret" in data]
+
+
+def test_a_login_reaches_the_server_through_the_sdk_too(agentic: Agentic, server: FakeVLLM) -> None:
+    server.say("Hi")
+    url = server.url.replace("127.0.0.1", "bob:hunter2@127.0.0.1")
+    done = agentic("ask", "hi", "--endpoint", url, "-c", "llm.transport=openai")
+    assert done.code == 0, done.err
+    assert server.chats[0].headers["authorization"] == f"Basic {b64encode(b'bob:hunter2').decode()}"
+    assert "hunter2" not in done.out + done.err
+
+
+def test_a_login_given_in_the_chat_is_used_and_not_shown(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with FakeVLLM() as other:
+        other.say("from there")
+        with terminal(["--endpoint", server.url, *VLLM, "-c", "tools.protocol=native"], env, work) as shown:
+            shown.until(lambda: "›" in shown.text)
+            shown.type(f"/endpoint {other.url.replace('127.0.0.1', 'bob:hunter2@127.0.0.1')}\r")
+            shown.until(lambda: f"http://***@127.0.0.1:{other.port}/v1" in shown.text)
+            shown.type("hello\r")
+            shown.until(lambda: "from there" in shown.text)
+            shown.type("\x04")
+            assert shown.until_ended() == 0
+            typed = shown.text.count("hunter2")
+        assert typed == 1, "as it was typed, and nowhere else"
+        assert {request.headers["authorization"] for request in other.chats} == {f"Basic {b64encode(b'bob:hunter2').decode()}"}
 
 
 def test_a_login_in_a_table_is_used_too(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
