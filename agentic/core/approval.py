@@ -75,9 +75,10 @@ class Approver:
         judgement = self.permissions.of_command(command) if command else self.permissions.of_tool(tool.name)
         asked = set(ruling.arguments.get(tool.access) or ()) if tool.access else set()
         wanted = asked | judgement.needs
-        more = wanted - judgement.granted - ({"protected", "network", "secrets"} if judgement.decision == "allow" else set())
+        more = wanted - judgement.granted
         free = self.free("execute") and not (more and (asked or self._ask is not None))
-        judgement = replace(judgement, decision="") if judgement.decision == "allow" and asked & more else judgement
+        if judgement.decision == "allow" and (asked & more or (more and self._ask is not None)):
+            judgement = replace(judgement, decision="")
         body = command or _all_of(ruling.arguments)
         question = Question(f"{tool.name} {command}".strip(), body=body, warnings=(*_oddities(command), *self._obeyed(written)))
         question = replace(question, editable={"command.sh": command} if command else {})

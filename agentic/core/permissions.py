@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,6 +70,10 @@ class Permissions:
         unclear = (
             "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else "nothing here can read commands"
         )
+        strangers = [each for reading in readings for each in reading.commands if each.unknown]
+        hiding = next((each.words[0] for each in strangers if not self._is_allowed_as("exact", each)), "")
+        if hiding and not unclear and self.rules.has("run", ("ask", "deny")):
+            unclear = f"what {hiding} starts is not known, and a rule may be about it"
         strictest = max(judged, key=lambda each: STRICTNESS[each.decision], default=Judgement())
         if strictest.decision == "deny":
             return Judgement("deny", strictest.why)
@@ -83,6 +88,10 @@ class Permissions:
             exact("run", _exact_line(each)) for reading in readings for each in reading.commands if self._is_new(each)
         )
         allowed = bool(judged) and all(each.decision == "allow" for each in judged)
+        if allowed:
+            proposals = tuple(exact(need, _exact_line(each)) for need in sorted(needs - granted) for each in self._plain(readings))
+        allowed = allowed and not any(reading.sets for reading in readings)
+        allowed = allowed and all(self._is_allowed_as("named", each) for each in strangers)
         return Judgement("allow" if allowed else "", "", dangers, proposals, needs, granted)
 
     def _read(self, command: str) -> list[CommandReading]:
@@ -109,12 +118,26 @@ class Permissions:
             return self.rules.about(kind, _exact_line(command))
         return rule
 
+    def _plain(self, readings: Sequence[CommandReading]) -> Iterable[SimpleCommand]:
+        return (each for reading in readings for each in reading.commands if not each.wrapper)
+
+    def _is_allowed_as(self, how: Literal["exact", "named"], command: SimpleCommand) -> bool:
+        """Whether a rule allows just this, word by word ("exact"), or this program and not whatever begins so ("named")."""
+        rule = self._about("run", command)
+        if rule is None or rule.decision != "allow":
+            return False
+        wild = re.search(r"(?<!\\)[*?]", rule.pattern)
+        return wild is None and bool(rule.pattern) if how == "exact" else wild is None or " " in rule.pattern[: wild.start()]
+
     def _is_new(self, command: SimpleCommand) -> bool:
         return self._of_simple(command).decision == ""
 
     def _allows_need(self, need: str, readings: Sequence[CommandReading]) -> bool:
-        rules = [self._about(need, each) for reading in readings for each in reading.commands if not each.wrapper]
-        return bool(rules) and all(rule is not None and rule.decision == "allow" for rule in rules)
+        """By a rule of its own, or by one that is about just this command: a name alone gives no network."""
+        rules = [(each, self._about(need, each)) for each in self._plain(readings)]
+        return bool(rules) and all(
+            (rule is not None and rule.decision == "allow") or self._is_allowed_as("exact", each) for each, rule in rules
+        )
 
     def _holding_keys(self, reading: CommandReading) -> Iterable[str]:
         """Words that name what holds keys: a command that gets them may send them anywhere."""

@@ -13,13 +13,15 @@ class SimpleCommand:
     """One program with its words, as it would be started. A `wrapper` starts another one, which is judged for itself.
 
     `path` is the program's, where it is not one of the system's: a rule that allows `ls` does not mean `./ls`.
-    `made_up`: some of its words are known only when it runs.
+    `made_up`: some of its words are known only when it runs. `unknown`: it may start others, for all that is known of it; only a
+    rule that names it allows it.
     """
 
     words: tuple[str, ...]
     wrapper: bool = False
     path: str = ""
     made_up: bool = False
+    unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +30,8 @@ class CommandReading:
 
     `commands` are all simple commands in it, in pipelines, substitutions and wrappers too; `writes` the files that redirections
     write. `unclear` says why there may be more than that, "" where there is not: a rule cannot allow it then. `dangers` are why
-    nobody should run it unasked, in whatever mode. `needs` is what it takes of a sandbox: "network", "protected".
+    nobody should run it unasked, in whatever mode. `needs` is what it takes of a sandbox: "network", "protected". `sets`: it sets
+    variables, so what follows is not what it is by itself: no rule allows it.
     """
 
     commands: tuple[SimpleCommand, ...] = ()
@@ -36,6 +39,7 @@ class CommandReading:
     unclear: str = ""
     dangers: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
+    sets: bool = False
 
 
 class CommandReader(Protocol):

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 from agentic import CommandReading, SimpleCommand
 from plugins_builtin.shell_reader import dangers
-from plugins_builtin.shell_reader.tables import HAZARDS, INERT, INLINE, KNOWN_VARIABLES, NEEDS, POISON
+from plugins_builtin.shell_reader.good import OWN, is_known, unknown
+from plugins_builtin.shell_reader.tables import GOOD_VARIABLES, HAZARDS, INERT, KNOWN_VARIABLES, NEEDS
 from plugins_builtin.shell_reader.wrappers import Inner, inner_of
 
 if TYPE_CHECKING:
@@ -23,7 +24,8 @@ MAX_LENGTH = 20_000
 MAX_COMMANDS = 500
 MAX_DEPTH = 8  # of command lines within command lines
 _ODD = re.compile(r"[^\S \t\n]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-_RUNS = re.compile(r"@[A-Za-z]\}$|^\$\(\(.*[A-Za-z_]|^\$\[.*[A-Za-z_]", re.DOTALL)  # ${x@P}; names in a calculation
+_CALCULATES = re.compile(r"[\d\s+*/%()<>=!&|^~,?:-]*")  # numbers: a name's value would be calculated, too
+_EXPANSION = re.compile(r"\$\{#?\w+(?:(?::?[-+=?]|%%?|##?|//?|\^\^?|,,?)[\w./:*@, -]*)?\}")
 # What holds other commands and starts nothing itself.
 _HOLDERS = {
     "program", "list", "pipeline", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause", "else_clause",
@@ -35,6 +37,17 @@ _HOLDERS = {
     "parenthesized_expression", "array", "arithmetic_expansion", "expansion", "simple_expansion",
 }  # fmt: skip
 _NO_WORDS = {"variable_assignment", "file_redirect", "heredoc_redirect", "herestring_redirect"}
+_TEXTS = {
+    "word",
+    "string_content",
+    "heredoc_content",
+    "heredoc_body",
+    "regex",
+    "extglob_pattern",
+    "brace_expression",
+    "variable_name",
+}
+_ENVIRONMENT = re.compile(r"(?:[\w.-]+/)*(?:\.?venv|env|node_modules/\.bin)/(?:bin/)?[\w.-]+")
 _LEAVES = {
     "word", "number", "raw_string", "string_content", "comment", "variable_name", "special_variable_name", "file_descriptor",
     "test_operator", "heredoc_start", "heredoc_content", "heredoc_end", "extglob_pattern", "regex",
@@ -88,12 +101,13 @@ class _Reading:
         self._unclear: dict[str, None] = {}
         self._dangers: dict[str, None] = {}
         self._functions: set[str] = set()
+        self._sets = False
 
     def of(self, command: str) -> CommandReading:
         self._line(command, 0)
         needs = {need for each in self._commands for need in _needs(each.words)}
         return CommandReading(
-            tuple(self._commands), tuple(self._writes), "; ".join(self._unclear), tuple(self._dangers), frozenset(needs)
+            tuple(self._commands), tuple(self._writes), "; ".join(self._unclear), tuple(self._dangers), frozenset(needs), self._sets
         )
 
     def _line(self, command: str, depth: int) -> None:
@@ -125,13 +139,22 @@ class _Reading:
                 self._redirect(node)
             elif node.type == "variable_assignment":
                 self._assignment(node)
-            elif node.type in ("expansion", "arithmetic_expansion") and _RUNS.search(_source(node)):
-                self._is_unclear("it has a part that may run what a variable holds")
             elif node.is_named and node.type not in _HOLDERS and node.type not in _LEAVES:
                 self._is_unclear(f"it has a part that is not understood ({node.type.replace('_', ' ')})")
-            if node.type == "compound_statement" and _source(node).startswith("(("):  # sh starts what bash calculates
-                self._is_unclear("it has a part that shells read in different ways")
+            elif why := _odd(node):
+                self._is_unclear(why)
+            if node.type in ("for_statement", "declaration_command", "unset_command"):
+                self._variables(node)
             waiting += reversed(node.children)
+
+    def _variables(self, node: "Node") -> None:
+        """What a loop or a declaration sets."""
+        self._sets = True
+        for child in node.children:
+            if child.type == "variable_name" and not GOOD_VARIABLES.fullmatch(_source(child)):
+                self._is_unclear(f"{_source(child)} may change what other programs do")
+            if node.type != "for_statement" and child.is_named and child.type not in ("variable_name", "variable_assignment"):
+                self._is_unclear("it sets variables in a way that is not understood")
 
     def _command(self, node: "Node", depth: int) -> None:
         name = node.child_by_field_name("name")
@@ -154,7 +177,11 @@ class _Reading:
             return
         inner = inner_of(known, in_pipe)
         shown = tuple(word.replace("\0", "…") for word in known)
-        self._commands[SimpleCommand(shown, inner.transparent, _own_program(str(words[0])), None in words[1:])] = None
+        path = _own_program(str(words[0]))
+        is_stranger = self._is_stranger(name, path, inner)
+        self._commands[SimpleCommand(shown, inner.transparent, path, None in words[1:], is_stranger)] = None
+        if not (is_stranger or inner.is_known) and (why := unknown(name, known[1:], self._root)):
+            self._is_unclear(why)
         if None in words[1:] and name not in INERT:
             self._is_unclear(f"words of `{name}` are made up only when it runs")
         if name in self._functions:
@@ -164,14 +191,18 @@ class _Reading:
         for pattern, why in HAZARDS.get(name, ()):
             if any(re.search(pattern, word) for word in known[1:]):
                 self._is_unclear(f"`{name}` {why}")
-        if name in INLINE and any(re.match(INLINE[name], word) for word in known[1:]):
-            self._is_unclear(f"`{name}` runs code that it is given")
         for danger in dangers.of(known, Path(self._folder), self._root):
             self._dangers[danger] = None
         self._inner(inner, depth)
         if name == "cd":
             target = known[1] if len(known) > 1 else "~"
             self._folder = os.path.normpath(os.path.join(self._folder, os.path.expanduser(target)))
+
+    def _is_stranger(self, name: str, path: str, inner: Inner) -> bool:
+        """Whether nothing is known of the program: a file of the project is not what has its name in the system."""
+        if inner.is_known:
+            return False
+        return not is_known(name) or bool(path and name not in OWN and not _ENVIRONMENT.fullmatch(os.path.normpath(path)))
 
     def _inner(self, inner: Inner, depth: int) -> None:
         for line in inner.lines:
@@ -206,11 +237,30 @@ class _Reading:
 
     def _assignment(self, node: "Node") -> None:
         name = node.child_by_field_name("name")
-        if name is not None and POISON.fullmatch(_source(name).partition("[")[0]):
-            self._is_unclear(f"{_source(name)} changes what other programs do")
+        self._sets = True
+        if name is None or not GOOD_VARIABLES.fullmatch(_source(name)):
+            self._is_unclear(f"{_source(name) if name else 'it'} may change what other programs do")
 
     def _is_unclear(self, why: str) -> None:
         self._unclear[why] = None
+
+
+def _odd(node: "Node") -> str:
+    """Why a part of a line, or a text in it, may be read in another way than here; "" where it cannot."""
+    source = _source(node)
+    if node.type == "expansion" and not _EXPANSION.fullmatch(source):
+        return "it has a part that may run what a variable holds"
+    if node.type == "arithmetic_expansion" and not _CALCULATES.fullmatch(source.strip("$[]()")):
+        return "it has a part that may run what a variable holds"
+    if node.type == "test_command" and re.search(r"[|&;<>`\n]|\$\(|\( |\bif\b", source):
+        return "it has a test that shells read in different ways"
+    if node.type == "compound_statement" and source.startswith("(("):  # sh starts what bash calculates
+        return "it has a part that shells read in different ways"
+    if node.type == "command_substitution" and source.startswith("`") and "\\" in source:
+        return "it has backticks within backticks"
+    if node.type in _TEXTS and re.search(r"(?<!\\)(?:`|\$\()", source):
+        return "it has a part that shells read in different ways"
+    return ""
 
 
 def _source(node: "Node") -> str:

@@ -96,13 +96,54 @@ WAYS = {
     "with a strange blank": "ls;\u00a0{c}",
     "by a trap": "trap '{c}' EXIT",
     "encoded": "echo cm0gLXJmIHNyYw== | base64 -d | sh",
+    "by a test that dash splits": "[ x || {c} ]",
+    "by a test of bash that dash splits": "[[ x && {c} ]]",
+    "by backticks within backticks": "echo `echo \\`{c}\\``",
+    "by backticks in a here-document": "cat <<E\n`{c}`\nE",
+    "by backticks in a default": "echo ${{x:-`{c}`}}",
+    "by a quote in a default": 'echo "${{x:-\'}}"; {c}; echo "\'}}"',
+    "by a name that is calculated": "test -v 'a[$({c})]'",
+    "by the environment of git": "env GIT_CONFIG_COUNT=1 GIT_CONFIG_KEY_0=alias.q GIT_CONFIG_VALUE_0='!{c}' git q",
+    "by a loop over PATH": "for PATH in .; do {c}; done",
+    "by a trap with dashes": "trap -- '{c}' EXIT",
+    "by sh with dashes": "sh -c -- '{c}'",
+    "by sh with another option": "sh -o errexit -c '{c}'",
+    "by flock": "flock lock -c '{c}'",
+    "by env, joined": "env -vS'{c}'",
+    "by strace with an option": "strace -P /x {c}",
+    "by watch": "watch '{c}'",
+    "by unshare": "unshare --propagation private {c}",
+    "by a wrapper that nobody knows": "prlimit --nofile=99 {c}",
+    "by choom": "choom -n 0 -- {c}",
+    "by the loader": "/lib64/ld-linux-x86-64.so.2 /bin/{c}",
+    "by another group": "sg root -c '{c}'",
+    "by a terminal's keeper": "tmux new -d '{c}'",
+    "by git, abbreviated": "git ls-remote --upload-pa='{c};' .",
+    "by git, a pager": "git grep -O'{c}' x",
+    "by git, a rebase": "git rebase --exe='{c}' HEAD~1",
+    "by git, another protocol": "git ls-remote 'ext::{c}'",
+    "by tar, abbreviated": "tar cf /dev/null --checkpoint=1 --checkpoint-act=exec='{c}' a",
+    "by tar, bundled": "tar cfI x '{c};' a",
+    "by sort": "sort --compress-prog='{c}' a",
+    "by sed's flag": "sed 's|.*|{c}|e' a",
+    "by sed, later": "sed -n 's/a/b/;1e {c}' a",
+    "by awk's variable": 'awk \'BEGIN{{c="{c}"; print "x" | c}}\'',
+    "by a module of Python": "python3 -m timeit 'import os; os.system(\"{c}\")'",
+    "by Python's input": "echo 'import os; os.system(\"{c}\")' | python3 /dev/stdin",
+    "by uv": "uv run --with x {c}",
+    "by npx": "npx -c '{c}'",
+    "by a file of the project": "./script.sh",
+    "by find, on a folder": "find . -maxdepth 0 -exec {c} \\;",
+    "by split": "split --filter='{c}' a",
+    "by a callback": "mapfile -C '{c};' -c 1 x < a",
+    "by make's variable": "make 'SHELL=sh -c \"{c}\"' x",
     "by tar": "tar cf /dev/null a --checkpoint=1 --checkpoint-action=exec='{c}'",
 }
 
 
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_no_way_of_writing_it_gets_past_a_rule_that_denies(tmp_path: Path, way: str) -> None:
-    """2,320 variants: denied where it is seen, asked where it may be hidden, never allowed and never left to the mode."""
+    """3,960 variants: denied where it is seen, asked where it may be hidden, never allowed and never left to the mode."""
     for effect in EFFECTS:
         name = effect.split()[0]
         judge = permissions(tmp_path, [f"run({each} *)" for each in HARMLESS], deny=[f"run({name} *)"])
@@ -333,11 +374,20 @@ cat a.py | python3 -m json.tool
 """.strip().splitlines()
 
 
+# Code, words that are made up only when it runs, another folder, other variables.
+ASKED_ABOUT = [
+    "PYTHONPATH=src python3 -m pytest -q", "cat src/{a,b}.py", "find . -name '*.py' -exec grep -l foo {} +", "make VERBOSE=1",
+    "find . -name '*.py' -exec head -1 {} \\;", "find src -name '*.py' | xargs grep -n foo", "make -C sub test", "python3 - < a.py",
+    "python3 -c 'print(1)'", 'python3 -c "import sys; print(sys.version)"',
+]  # fmt: skip
+
+
 def test_what_is_allowed_stays_allowed(tmp_path: Path) -> None:
     judge = permissions(tmp_path, [f"run({each} *)" for each in (*HARMLESS, "true", "cd", "pwd", "test", "tail")])
     assert len(set(BENIGN)) >= 200
-    asked = [line for line in BENIGN if judge.of_command(line).decision != "allow"]
+    asked = [line for line in BENIGN if judge.of_command(line).decision != "allow" and line not in ASKED_ABOUT]
     assert len(asked) <= len(BENIGN) * 0.05, asked
+    assert all(judge.of_command(line).decision == "" for line in ASKED_ABOUT)
 
 
 @pytest.mark.parametrize("line", ["ls $(echo secret)", 'ls "$X"', "xargs ls < names"])
@@ -464,3 +514,31 @@ def test_the_command_tells_what_would_become_of_it(agentic: Agentic) -> None:
     assert denied.code == 4 and "denied" in denied.out
     assert "in every mode" in agentic("permissions", "test", "rm -rf ~").out
     assert "edit(**/conftest.py)" in agentic("permissions", "list").out
+
+
+@pytest.mark.parametrize(
+    ("allow", "granted"),
+    [
+        (["run(git *)"], set()),
+        (["run(git commit -m x)"], {"protected"}),
+        (["run(git *)", "protected(git commit *)"], {"protected"}),
+        (["run(git *)", "network(git *)"], set()),
+    ],
+)
+def test_a_rule_about_a_name_gives_nothing_beyond_the_sandbox(tmp_path: Path, allow: list[str], granted: set[str]) -> None:
+    """What it takes is asked about by itself: a rule about `git` says nothing of the network, or of a `.git` that can be written."""
+    judgement = permissions(tmp_path, allow).of_command("git commit -m x")
+    assert (judgement.decision, set(judgement.granted)) == ("allow", granted)
+    assert judgement.proposals == (() if granted else ("protected(git commit -m x)",))
+
+
+def test_a_program_that_nobody_knows_is_allowed_by_its_own_name(tmp_path: Path) -> None:
+    """And where some rule forbids, only word by word: it may start what that is about."""
+    for allow, deny, decision in (
+        (["run(mytool *)"], [], "allow"),
+        (["run(*)"], [], "allow"),
+        (["run(my*)"], [], ""),
+        (["run(mytool *)"], ["run(rm *)"], "ask"),
+        (["run(mytool --fast rm)"], ["run(rm *)"], "allow"),
+    ):
+        assert permissions(tmp_path, allow, deny=deny).of_command("mytool --fast rm").decision == decision
