@@ -53,11 +53,17 @@ class Overloaded(EndpointUnavailable):
         self.retry_after = retry_after
 
 
+class Loading(Overloaded):
+    """The server is there and does not answer yet: its model is being loaded."""
+
+
 class StreamBroken(EndpointUnavailable):
     """The stream ended without a terminal finish_reason: what came is not an answer."""
 
 
-START = "start vLLM (`agentic serve` prints how), name another server with --endpoint URL, or use the embedded engine: --local"
+START = (
+    "start it (`agentic serve` prints how, for vLLM), name another server with --endpoint URL, or use the embedded engine: --local"
+)
 
 
 def cause_at(endpoint: str, error: Exception) -> str:

@@ -13,7 +13,8 @@ from agentic.commands import RunCommand, common_options, session_options
 from agentic.config import Settings
 from agentic.core.context import Context
 from agentic.core.runtime import Runtime
-from agentic.errors import ConfigError, ModelOutputError
+from agentic.errors import ConfigError, ContextOverflow, ModelOutputError
+from agentic.events import Warned
 from agentic.hooks.batching import Lane
 from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.types import ChatRequest, Outcome
@@ -62,11 +63,9 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
     strategy = runtime.build("agentic_context_strategies", runtime.settings.context.strategy)
     context = Context(strategy, runtime.llm, history, runtime.events.emit, debug=runtime.settings.ui.debug, exact=False)
     name = session.id or runtime.run
-    prepared = await context.request(lambda messages: ChatRequest(tuple(messages), session=name, purpose="ask"))
-    answer = AnswerBuilder()
-    status = "done"
+    answer, status, cut = AnswerBuilder(), "done", ""
     try:
-        await runtime.llm.answer(prepared, Lane.INTERACTIVE, runtime.events.emit, answer, history.partial)
+        answer, cut = await _whole(runtime, context, name, answer)
     except asyncio.CancelledError:  # Ctrl-C: what came so far is the result
         status = "interrupted"
     finally:
@@ -75,4 +74,29 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
             history.add(said)
     if status == "done" and not said.text.strip():
         raise ModelOutputError("the model gave no answer" + (", it only thought" if said.reasoning else ""), "ask again")
+    if cut and status == "done":
+        await runtime.events.emit(Warned(message=cut))
+        status = "limit"
     return Outcome(status, said.text)
+
+
+async def _whole(runtime: Runtime, context: Context, name: str, answer: AnswerBuilder) -> tuple[AnswerBuilder, str]:
+    """(the answer, how it was cut). A prompt that is too long after all is cut shorter once. Raises AgenticError."""
+    said: ContextOverflow | None = None  # by the server: where nothing can be cut, that is the cause
+    while True:
+        try:
+            prepared = await context.request(lambda messages: ChatRequest(tuple(messages), session=name, purpose="ask"))
+        except ContextOverflow as error:
+            raise said or error from error
+        try:
+            made = await runtime.llm.answer(prepared, Lane.INTERACTIVE, runtime.events.emit, answer, context.history.partial)
+        except ContextOverflow as error:
+            if said is not None:
+                raise
+            said = error
+            context.overflowed(prepared.tokens, error.limit)
+            continue
+        if made.finish_reason != "length":
+            return answer, ""
+        tokens = f" of {made.usage.completion_tokens} tokens" if made.usage else ""
+        return answer, f"the answer was cut by its limit{tokens}: llm.max_tokens, or what the window has left"

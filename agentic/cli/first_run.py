@@ -19,7 +19,7 @@ from agentic.commands import RunCommand, model_options, present_host, transport_
 from agentic.config import Settings
 from agentic.config.edit import set_value, unset_value
 from agentic.config.sources import user_file
-from agentic.errors import ConfigError, EndpointUnavailable
+from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.transport import Found
 from agentic.sanitize import sanitize
 
@@ -107,6 +107,17 @@ def _keep(chosen: Choice, settings: Settings) -> None:
         unset_value(path, "llm.model")
 
 
+async def _asked(root: Path, url: str, settings: Settings) -> Found:
+    """What a named endpoint serves; where it does not say, why, which keeps nothing from being written down."""
+    try:
+        async with api.open_run(root, settings.changed("llm.endpoints", [url], "init"), api.Screen(stdout=sys.stderr)) as runtime:
+            info = runtime.info
+    except AgenticError as error:
+        click.echo(sanitize(f"{error.with_remedy}\n(it is written down all the same)"), err=True)
+        return Found("server", url, settings.llm.model, 0)
+    return Found("server", url, info.model, info.window)
+
+
 def _keep_transport(settings: Settings) -> int:
     """Of a transport that the user names there is nothing to be found."""
     path, name = user_file(), settings.llm.transport
@@ -130,7 +141,7 @@ def command(root: Path, settings: Settings) -> int:
     found = asyncio.run(api.found_servers(settings))
     if settings.origins["llm.endpoints"] != "default":
         known = {each.url: each for each in found}
-        found = [known.get(url) or Found("server", url, settings.llm.model, 0) for url in settings.llm.endpoints]
+        found = [known.get(url) or asyncio.run(_asked(root, url, settings)) for url in settings.llm.endpoints]
     choices = _choices(found)
     if settings.origins["llm.model"] == "command line":
         choices = [

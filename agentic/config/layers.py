@@ -1,5 +1,6 @@
 """Layers of configuration, resolved: defaults < user file < project file < environment < command line."""
 
+import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -118,7 +119,10 @@ class Settings:
 
     def _address(self, url: str, layer: Layer) -> str:
         """The URL as it may be shown; the user and password in it are kept apart."""
-        address, login = hide_login(url.strip())
+        url = url.strip()
+        if re.fullmatch(r"(?:[^/@]+@)?(?:[\w.-]+|\[[\d:a-fA-F]+\]):\d+(?:/.*)?", url):  # HOST:PORT, as people type it
+            url = f"http://{url}"
+        address, login = hide_login(url)
         if login:
             self._logins[address.rstrip("/")] = login
             self._put(layer, _LOGINS, KEYS[_LOGINS], self.values[_LOGINS])

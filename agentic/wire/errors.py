@@ -9,6 +9,7 @@ from agentic.errors import (
     AgenticError,
     ContextOverflow,
     EndpointUnavailable,
+    Loading,
     ModelOutputError,
     Overloaded,
     RequestRejected,
@@ -28,6 +29,10 @@ _REMEDIES = {
 }
 
 
+_LOADING = re.compile(r"loading (?:the )?model|model is (?:still )?loading|is being loaded", re.IGNORECASE)
+_NEVER = re.compile(
+    r"(?:image|audio|video)s? (?:input|data)?\s*(?:is|are) not supported|mmproj|not (?:a )?multimodal", re.IGNORECASE
+)
 # Fields of a request that an answer can do without: where a server refuses one, it is left out.
 OPTIONAL_FIELDS = (
     "stream_options", "max_tokens", "reasoning_effort", "return_token_ids", "priority", "parallel_tool_calls", "kv_transfer_params",
@@ -147,9 +152,15 @@ def _classify(status: int, said: _Said, retry_after: str) -> AgenticError:
         return ContextOverflow(f"the prompt does not fit the model: {message}", remedy, status, limit_in(message))
     if status in (429, 503):
         seconds = float(retry_after) if retry_after.isdecimal() else 0.0
+        if _LOADING.search(message):
+            return Loading(f"the server is loading its model ({status}): {message}", retry_after=seconds)
         return Overloaded(f"the server is overloaded ({status}): {message}", retry_after=seconds)
     if 300 <= status < 400:
         return RequestRejected(f"the server redirects ({status})", "give the final address with --endpoint", status)
+    if status >= 500 and _NEVER.search(message):  # it would say so again
+        return RequestRejected(f"the server cannot do that ({status}): {message}", "", 400)
+    if said.kind == "no_db_connection":  # LiteLLM's word for a key that is not its master's
+        status = 401
     if (status >= 500 and not field) or status in (408, 409, 425):
         return EndpointUnavailable(f"the server failed ({status}): {message}")
     return RequestRejected(f"the server rejected the request ({status}): {message}", _REMEDIES.get(status, ""), status, field)

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointLoad, Message, Usage
+from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointLoad, EndpointUnavailable, Message, Usage
+from agentic.errors import Unreachable
 from agentic.wire import ChunkDecoder
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities
@@ -86,14 +87,34 @@ class Examination:
         yield first
         if not first.ok:
             return
-        checks: list[Callable[[], Awaitable[Finding]]] = [
-            self._version,
+        yield await self._version()
+        for check in self._checks:
+            name = check.__name__.strip("_").replace("_", " ")
+            try:
+                yield self._as_served(await check())
+            except EndpointUnavailable as error:  # a proxy whose server is gone answers nothing else either
+                yield Finding(
+                    name, False, f"the server does not answer: {error}", error.remedy or "is the server behind it running?"
+                )
+                return
+            except (AgenticError, ValueError, KeyError, TypeError, IndexError) as error:
+                yield Finding(name, False, f"could not be found out: {error}")
+        yield self._as_served(await idle)
+
+    @property
+    def _is_vllm(self) -> bool:
+        return self.can.version not in ("", "unknown")
+
+    @property
+    def _checks(self) -> list[Callable[[], Awaitable[Finding]]]:
+        """Of vLLM all of them; of others what every server could do."""
+        common = [self._router, self._window, self._tools, self._reasoning, self._schema, self._usage_details]
+        if not self._is_vllm:
+            return [*common, self._prefix_cache, self._chunks, self._batching]
+        return [
             self._router,
             self._gpt_oss_parsing,
-            self._window,
-            self._tools,
-            self._reasoning,
-            self._schema,
+            *common[1:5],
             self._strict,
             self._batch_route,
             self._usage_details,
@@ -105,12 +126,13 @@ class Examination:
             self._priority,
             self._batching,
         ]
-        for check in checks:
-            try:
-                yield await check()
-            except (AgenticError, ValueError, KeyError, TypeError, IndexError) as error:
-                yield Finding(check.__name__.strip("_").replace("_", " "), False, f"could not be found out: {error}")
-        yield await idle
+
+    def _as_served(self, finding: Finding) -> Finding:
+        """Flags are of vLLM: of another server what is missing is told, and nobody is sent to mend it so."""
+        if self._is_vllm or not finding.remedy.startswith(("--", "VLLM_", "a newer vLLM")):
+            return finding
+        behind = "" if self._transport.is_llama_cpp(self._endpoint) else f"where vLLM is behind it: {finding.remedy}"
+        return replace(finding, ok=finding.ok if finding.name in ("tool calls", "model") else finding.ok or None, remedy=behind)
 
     async def idle_connections(self) -> Finding:
         """Whether a connection without requests stays open; it takes its time, so begin it before the other findings."""
@@ -129,14 +151,16 @@ class Examination:
         try:
             self._info = await self._transport.probe(self._endpoint)
         except AgenticError as error:
-            return Finding("reachable", False, str(error), error.remedy or "start it: `agentic serve` prints how")
+            start = "start it: `agentic serve` prints how" if isinstance(error, Unreachable) else ""
+            return Finding("reachable", False, str(error), error.remedy or start)
         return Finding("reachable", True, f"in {(time.monotonic() - started) * 1000:.0f} ms")
 
     async def _version(self) -> Finding:
         version = await self._transport.version(self._endpoint)
         self.can = replace(self.can, version=version or "unknown")
         if not version:
-            return Finding("version", None, "it does not tell: perhaps no vLLM, or a proxy in front of it")
+            kind = "llama.cpp" if self._transport.is_llama_cpp(self._endpoint) else "no vLLM that shows: another server, or a proxy"
+            return Finding("version", None, kind)
         return Finding("version", True, f"vLLM {version}")
 
     async def _router(self) -> Finding:

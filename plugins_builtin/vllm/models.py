@@ -8,7 +8,7 @@ from agentic import RequestRejected
 from agentic.wire import loads
 
 MAX_WINDOW = 1 << 31  # tokens; a number beyond it is a mistake
-_WINDOWS = ("max_model_len", "loaded_context_length", "context_length", "context_window", "max_context_length")
+_WINDOWS = ("max_model_len", "loaded_context_length", "context_length", "context_window", "max_context_length", "max_input_tokens")
 # By their names, where the list does not say what they are for.
 _OTHER_USES = r"embed|rerank|whisper|(^|[-_/])(tts|stt|bge|e5|gte)([-_/]|$)|speech|moderation|stable-diffusion|flux"
 _CHATS = {"", "llm", "vlm", "chat", "model", "language", "text-generation", "base"}

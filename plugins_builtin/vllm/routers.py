@@ -52,6 +52,11 @@ async def router_of(fetch: Fetch) -> str:
         except (AgenticError, ValueError, RecursionError):
             continue
     try:
+        if any(name.startswith(("x-litellm-", "litellm-")) for name in (await fetch("/health/liveliness")).headers):
+            return "LiteLLM's proxy"
+    except AgenticError:
+        pass
+    try:
         return "Envoy, as llm-d has one" if (await fetch("/health")).headers.get("server") == "envoy" else ""
     except AgenticError:
         return ""

@@ -24,6 +24,7 @@ from agentic import (
     TokenCount,
 )
 from agentic.config.schema import Llm
+from agentic.errors import Loading
 from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, error_from_text, loads, usage_of
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
@@ -40,6 +41,7 @@ from plugins_builtin.vllm.tokenize import ConversationCounter
 ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the server's load
 MAX_ERROR_BYTES = 64 * 1024
 BYTES_A_TOKEN = 4
+LOADING_SECONDS = 1.0  # between two looks at a server that loads its model
 _TOKEN = "x-session-token"  # a router's own word for where a conversation is, to be said again
 PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
@@ -54,7 +56,8 @@ class VllmTransport:
         self._gpt_oss: dict[str, bool] = {}
         self._prefill: dict[str, float] = {}
         self._tokens: dict[str, str] = {}
-        self._tells_progress: set[str] = set()
+        self._llama_cpp: set[str] = set()
+        self._bases: dict[str, str] = {}
         self._refusals = Refusals(settings.stream)
         self._counter = ConversationCounter(self._tokenize)
         self.follow(settings)
@@ -84,6 +87,10 @@ class VllmTransport:
             self._known[endpoint] = info
         return self._known[endpoint]
 
+    def is_llama_cpp(self, endpoint: str) -> bool:
+        """As its list of models says."""
+        return endpoint in self._llama_cpp
+
     async def version(self, endpoint: str) -> str:
         """vLLM's version, "" where the server does not tell."""
         try:
@@ -109,7 +116,7 @@ class VllmTransport:
         alone = len(self.endpoints) == 1  # else another one can serve meanwhile
         seconds = self._settings.first_token_timeout if alone else self._settings.connect_timeout
         try:
-            return listed((await self._good("GET", f"{endpoint}/models", b"", seconds)).body)
+            return listed((await self._list(endpoint, seconds)).body)
         except RequestRejected:
             if self._named(endpoint):
                 return [], True
@@ -121,6 +128,27 @@ class VllmTransport:
                 f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1); --model NAME needs no list"
             ) from error
 
+    async def _list(self, endpoint: str, seconds: float) -> Response:
+        """`/models`, also where the URL lacks its `/v1`; a server that loads its model is waited for."""
+        end = asyncio.get_running_loop().time() + seconds
+        while True:
+            try:
+                return await self._good("GET", f"{self._base(endpoint)}/models", b"", seconds)
+            except Loading:
+                if asyncio.get_running_loop().time() + LOADING_SECONDS > end:
+                    raise
+                await asyncio.sleep(LOADING_SECONDS)
+            except RequestRejected as error:
+                if error.status != 404 or endpoint.endswith("/v1") or endpoint in self._bases:
+                    raise
+                found = await self._good("GET", f"{endpoint}/v1/models", b"", seconds)
+                self._bases[endpoint] = f"{endpoint}/v1"
+                return found
+
+    def _base(self, endpoint: str) -> str:
+        """What the API's paths stand behind."""
+        return self._bases.get(endpoint, endpoint)
+
     def _named(self, endpoint: str) -> str:
         """The model that the user has named for it."""
         return self._of(endpoint).model or self._settings.model
@@ -129,7 +157,7 @@ class VllmTransport:
         own = "llm.endpoint" if self._of(endpoint).model else "llm.model"
         model = chosen(models, may_be_more, self._named(endpoint), endpoint, (own, self._origins.get(own, "")))
         if model.get("owned_by") == "llamacpp":
-            self._tells_progress.add(endpoint)
+            self._llama_cpp.add(endpoint)
         self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
         return EndpointInfo(endpoint, str(model["id"]), window_of(model), tuple(str(each["id"]) for each in models))
 
@@ -143,9 +171,12 @@ class VllmTransport:
         info = await self.probe(endpoint)
         encoded = self._encoded(request, info)
         body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools")}
-        response = await self.fetch("POST", endpoint, "/tokenize", body)
         try:
-            return int(loads(response.body)["count"])
+            if endpoint in self._llama_cpp:
+                prompt = loads((await self.fetch("POST", endpoint, "/apply-template", body)).body)["prompt"]
+                body = {"content": prompt, "parse_special": True, "add_special": True}
+                return len(loads((await self.fetch("POST", endpoint, "/tokenize", body)).body)["tokens"])
+            return int(loads((await self.fetch("POST", endpoint, "/tokenize", body)).body)["count"])
         except (ValueError, KeyError, TypeError) as error:
             raise AgenticError(f"{endpoint}: /tokenize gave no count") from error
 
@@ -154,7 +185,7 @@ class VllmTransport:
         if not can.priority and request.priority:  # a server that does not schedule by it may refuse it
             request = replace(request, priority=0)
         body = encode_request(request, info.model, can.strict)
-        return body | {"return_progress": True} if info.url in self._tells_progress else body
+        return body | {"return_progress": True} if info.url in self._llama_cpp else body
 
     async def load(self, endpoint: str) -> EndpointLoad:
         return read_metrics((await self.fetch("GET", endpoint, "/metrics")).body)
@@ -249,7 +280,7 @@ class VllmTransport:
         connection = None
         try:
             connection = await self._http.open(
-                "POST", endpoint + path, _body(body), headers, min(end, clock() + patience), "the first token"
+                "POST", self._base(endpoint) + path, _body(body), headers, min(end, clock() + patience), "the first token"
             )
             response = await self._answer(connection, endpoint)
             if not _is_stream(response):

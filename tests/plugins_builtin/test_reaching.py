@@ -1,5 +1,6 @@
 """Reaching a server: what it lists, who may know the password in its URL, and why it cannot be reached."""
 
+import json
 import shutil
 import socket
 import ssl
@@ -231,7 +232,7 @@ def test_a_certificate_of_an_unknown_authority_says_which_setting_helps(agentic:
     with tls_server(key, certificate) as url:
         done = agentic("ask", "hi", "--endpoint", url, *VLLM)
         assert done.code == 3 and "unknown authority" in done.err and "SSL_CERT_FILE" in done.err and "llm.ca_file" in done.err
-        assert "nothing listens" not in done.err and "start vLLM" not in done.err
+        assert "nothing listens" not in done.err and "start it" not in done.err
         for more in ({"SSL_CERT_FILE": str(certificate)}, {"AGENTIC_LLM_CA_FILE": str(certificate)}):
             reached = agentic("ask", "hi", "--endpoint", url, *VLLM, more=more)
             assert "404" in reached.err and "authority" not in reached.err
@@ -278,16 +279,127 @@ def test_a_file_of_certificates_that_is_none_says_so(agentic: Agentic, tmp_path:
 
 def test_a_name_without_an_address_is_no_server_that_must_be_started(agentic: Agentic) -> None:
     done = agentic("ask", "hi", "--endpoint", "http://nowhere.invalid:8000/v1", *VLLM, seconds=30)
-    assert done.code == 3 and "no address is known for nowhere.invalid" in done.err and "start vLLM" not in done.err
+    assert done.code == 3 and "no address is known for nowhere.invalid" in done.err and "start it" not in done.err
 
 
 def test_nothing_there_is_said_once_without_a_number(agentic: Agentic) -> None:
     done = agentic("ask", "hi", "--endpoint", "http://127.0.0.1:1/v1", *VLLM)
     assert done.err.count("127.0.0.1:1") == 1 and "nothing listens there" in done.err and "rrno" not in done.err
-    assert "start vLLM" in done.err
+    assert "start it" in done.err
 
 
 def test_an_address_with_blanks_around_it_is_that_address(agentic: Agentic, server: FakeVLLM) -> None:
     server.say("Hi")
     assert agentic("ask", "hi", *VLLM, more={"AGENTIC_LLM_ENDPOINTS": f" {server.url} "}).out == "Hi\n"
     assert server.chats[0].path == "/v1/chat/completions"
+
+
+# What was seen in front of real servers: LiteLLM's proxy before vLLM, llama.cpp's own server.
+def test_the_window_that_a_proxy_lists_is_read(agentic: Agentic, server: FakeVLLM) -> None:
+    server.models = json_answer(
+        {"data": [{"id": "fake", "owned_by": "openai", "max_input_tokens": 8192, "max_output_tokens": 8192}]}
+    )
+    server.say("short")
+    done = agentic("ask", "summarise " + "word " * 5000, "--endpoint", server.url, *VLLM)
+    assert (done.code, done.out) == (0, "short\n") and "context cut" not in done.err
+
+
+@pytest.mark.parametrize("url", ["{root}", "{host}", "{host}/v1"])
+def test_a_url_as_people_type_it_reaches_the_server(agentic: Agentic, server: FakeVLLM, url: str) -> None:
+    """Without its /v1, without http://."""
+    root = server.url.removesuffix("/v1")
+    server.say("Hi")
+    done = agentic("ask", "hi", "--endpoint", url.format(root=root, host=root.removeprefix("http://")), *VLLM)
+    assert (done.code, done.out) == (0, "Hi\n"), done.err
+
+
+def test_ask_cuts_a_prompt_that_the_server_finds_too_long(agentic: Agentic, server: FakeVLLM) -> None:
+    """No estimate holds for every text."""
+    too_long = {
+        "error": {
+            "code": 400,
+            "message": "request (10250 tokens) exceeds the available context size (8192 tokens), try increasing it",
+        }
+    }
+    server.script(Answer([json.dumps(too_long).encode()], 400, "application/json", chunked=False), answer("short"))
+    done = agentic("ask", "summarise " + "word " * 5000, "--endpoint", server.url, *VLLM)
+    assert (done.code, done.out) == (0, "short\n"), done.err
+    first, second = (len(chat.body) for chat in server.chats)
+    assert second < first
+
+
+def test_an_answer_that_was_cut_is_said_to_be(agentic: Agentic, server: FakeVLLM) -> None:
+    server.script(answer("Yes, the", finish="length"))
+    done = agentic("ask", "hi", "--endpoint", server.url, *VLLM)
+    assert (done.code, done.out) == (1, "Yes, the\n") and "the answer was cut by its limit" in done.err
+
+
+class Loads(FakeVLLM):
+    """Its model is there with the third look."""
+
+    looks = 0
+
+    @property
+    def models(self) -> Answer:
+        self.looks += 1
+        error = b'{"error":{"message":"Loading model","type":"unavailable_error","code":503}}'
+        loading = Answer([error], 503, "application/json", chunked=False)
+        return loading if self.looks < 3 else json_answer({"data": [{"id": "fake", "owned_by": "llamacpp"}]})
+
+    @models.setter
+    def models(self, value: Answer | None) -> None:
+        """As it is."""
+
+
+def test_a_model_that_is_still_loaded_is_waited_for(agentic: Agentic) -> None:
+    with Loads() as server:
+        server.say("Hi")
+        done = agentic("ask", "hi", "--endpoint", server.url, *VLLM)
+        assert (done.code, done.out) == (0, "Hi\n"), done.err
+        assert server.looks >= 3
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "code", "said"),
+    [
+        (
+            500,
+            {"error": {"code": 500, "message": "image input is not supported - hint: you may need to provide the mmproj"}},
+            2,
+            "image input is not supported",
+        ),
+        (400, {"error": {"message": "No connected db.", "type": "no_db_connection", "code": "400"}}, 2, "AGENTIC_LLM_API_KEY"),
+    ],
+)
+def test_what_will_not_change_is_not_tried_again(
+    agentic: Agentic, server: FakeVLLM, status: int, body: dict[str, Any], code: int, said: str
+) -> None:
+    server.otherwise = lambda request: Answer([json.dumps(body).encode()], status, "application/json", chunked=False)
+    done = agentic("ask", "hi", "--endpoint", server.url, *VLLM)
+    assert done.code == code and said in done.err and len(server.chats) == 1
+
+
+def test_a_prompt_is_counted_by_llama_cpps_own_tokenizer(agentic: Agentic, server: FakeVLLM) -> None:
+    server.models = json_answer({"data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
+    server.pages = {"/apply-template": {"prompt": "<|user|>hi"}, "/tokenize": {"tokens": list(range(123))}}
+    server.say("Hi")
+    done = agentic("run", "hi", "--endpoint", server.url, *VLLM, "-c", "tools.protocol=native", "--output", "jsonl")
+    assert done.of_type("llm_request")[0]["prompt_tokens"] == 123
+
+
+def test_the_doctor_gives_vllms_flags_to_vllm_alone(agentic: Agentic, server: FakeVLLM) -> None:
+    server.models = json_answer({"data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
+    server.missing = ("/version", "/metrics", "/v1/chat/completions/batch")
+    done = agentic("doctor", "--endpoint", server.url, "--output", "jsonl")
+    found = [json.loads(line) for line in done.out.splitlines()]
+    assert any(each.get("text") == "llama.cpp" for each in found)
+    assert not [each for each in found if str(each.get("remedy", "")).startswith(("--", "VLLM_"))], found
+
+
+def test_init_says_why_a_named_server_does_not_tell_its_model(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
+    server.models = Answer([b'{"error": {"message": "no key"}}'], 401, "application/json", chunked=False)
+    done = agentic("init", "--endpoint", server.url)
+    assert done.code == 0 and "no key" in done.err and "AGENTIC_LLM_API_KEY" in done.err
+    assert server.url in (home / ".config" / "agentic" / "config.toml").read_text()
+    server.models = None
+    assert "fake" in agentic("init", "--endpoint", server.url).out
