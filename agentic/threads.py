@@ -2,8 +2,16 @@
 
 import asyncio
 import threading
+import weakref
 from collections.abc import Callable
 from typing import Any
+
+_threads: "weakref.WeakSet[threading.Thread]" = weakref.WeakSet()
+
+
+def running() -> bool:
+    """Whether a call that was begun here has not come back."""
+    return any(thread.is_alive() for thread in _threads)
 
 
 async def on_daemon_thread(function: Callable[[], Any]) -> Any:
@@ -27,5 +35,7 @@ async def on_daemon_thread(function: Callable[[], Any]) -> Any:
         except RuntimeError:  # the loop is closed: nobody waits any more
             return
 
-    threading.Thread(target=work, daemon=True).start()
+    thread = threading.Thread(target=work, daemon=True)
+    _threads.add(thread)
+    thread.start()
     return await future

@@ -1,5 +1,6 @@
 """The command line. `--version` needs neither click nor a plugin; `--help` asks plugins for theirs, and does without."""
 
+import atexit
 import os
 import sys
 
@@ -91,11 +92,22 @@ def main() -> None:
         )
         sys.exit(2)
     try:
-        sys.exit(_run(sys.argv[1:]))
+        _leave(_run(sys.argv[1:]))
     except OSError as error:
         if error.filename is not None:
             raise
         sys.exit(unwritable(error))
+
+
+def _leave(code: int) -> None:
+    """Ends with that code. An engine's thread that goes on would find no interpreter any more, and crash."""
+    threads = sys.modules.get("agentic.threads")
+    if threads is not None and threads.running():
+        atexit._run_exitfuncs()
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 def unwritable(error: OSError) -> int:

@@ -227,3 +227,20 @@ def test_an_unfit_parent_fails_every_test_that_uses_it(modules: Path) -> None:
     done = subprocess.run(words, cwd=modules, env=env, capture_output=True, text=True)
     assert done.returncode == 1 and "2 errors" in done.stdout, done.stdout
     assert "the fork server has 2 threads" in done.stdout
+
+
+def test_a_thread_that_never_comes_back_keeps_nothing_from_ending() -> None:
+    """An engine computes on, in code that calls Python back: the interpreter must not be taken apart under it."""
+    code = (
+        "import asyncio, time, agentic.cli\n"
+        "from agentic.threads import on_daemon_thread\n"
+        "async def main():\n"
+        "    asyncio.ensure_future(on_daemon_thread(lambda: time.sleep(1000)))\n"
+        "    await asyncio.sleep(0)\n"
+        "    await asyncio.sleep(0.1)\n"
+        "asyncio.new_event_loop().run_until_complete(main())\n"
+        "print('said')\n"
+        "agentic.cli._leave(7)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=30)
+    assert (done.returncode, done.stdout) == (7, "said\n"), done.stderr
