@@ -119,7 +119,7 @@ async def sandbox_status(settings: Settings, root: Path) -> Sandbox:
     """What holds commands here, opened and closed again. Raises ConfigError where one is required and none works."""
     host = host_of(settings)
     make = partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, root))
-    sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host))
+    sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host), folder=root)
     try:
         await sandbox.ready()
     finally:

@@ -27,6 +27,11 @@ def data_folder() -> Path:
     return _folders().user_data_path
 
 
+def own_folders() -> "tuple[Path, ...]":
+    """All of them, wherever they are."""
+    return config_folder(), state_folder(), cache_folder(), data_folder()
+
+
 def _folders() -> "Unix":
     from platformdirs.unix import Unix
 

@@ -15,7 +15,7 @@ from agentic.testing import settings_with
 def launcher_works(name: str) -> bool:
     """Whether commands are held by it here."""
     try:
-        return asyncio.run(sandbox_status(settings_with({"sandbox.launcher": name}), Path("/"))).confines
+        return asyncio.run(sandbox_status(settings_with({"sandbox.launcher": name}), Path(__file__).parent)).confines
     except ConfigError:
         return False
 

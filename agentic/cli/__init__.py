@@ -91,6 +91,7 @@ def main() -> None:
             file=sys.stderr,
         )
         sys.exit(2)
+    os.umask(os.umask(0o077) & 0o077)  # what we write we can read, whatever the mask
     try:
         _leave(_run(sys.argv[1:]))
     except OSError as error:

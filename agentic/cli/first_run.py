@@ -99,7 +99,6 @@ def _short(path: Path) -> str:
 def _keep(chosen: Choice, settings: Settings) -> None:
     """A model is written down only where its servers have others: else it would lock out whatever they serve next."""
     path = user_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
     set_value(path, "llm.endpoints", json.dumps(chosen.urls), settings)
     if chosen.model:
         set_value(path, "llm.model", chosen.model, settings)
@@ -121,7 +120,6 @@ async def _asked(root: Path, url: str, settings: Settings) -> Found:
 def _keep_transport(settings: Settings) -> int:
     """Of a transport that the user names there is nothing to be found."""
     path, name = user_file(), settings.llm.transport
-    path.parent.mkdir(parents=True, exist_ok=True)
     set_value(path, "llm.transport", name, settings)
     offer = next((each for each in transport_flags().values() if each.record.name == name), None)
     if offer is not None:

@@ -2,8 +2,9 @@
 
 import ctypes
 import os
+import re
 import sys
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 
 _PR_SET_DUMPABLE = 4
 
@@ -17,6 +18,20 @@ def conceal(names: Collection[str]) -> None:
             os.putenv(name, value)  # a copy of its own
             if address not in _variables():
                 ctypes.memset(address + len(name) + 1, 0, len(value))
+
+
+def conceal_arguments(names: Iterable[str]) -> None:
+    """Overwrites the values of these settings (`-c NAME=VALUE`), and logins in URLs, where /proc/PID/cmdline and `ps` show them."""
+    try:
+        with open("/proc/self/stat", "rb") as file:
+            start, end = map(int, file.read().rpartition(b")")[2].split()[45:47])
+    except (OSError, ValueError):  # another system than Linux
+        return
+    words = ctypes.string_at(start, end - start)
+    secret = re.compile(b"(?:" + b"|".join(re.escape(name.encode()) for name in names) + rb")=([^\0]+)|://([^\0/@]+)@")
+    for found in secret.finditer(words):
+        place, until = found.span(1) if found[1] else found.span(2)
+        ctypes.memset(start + place, ord("*"), until - place)
 
 
 def _variables() -> list[int]:

@@ -43,6 +43,13 @@ def main() -> None:
         print(json.dumps({"name": name, "open": is_open, "why": why}), flush=True)
 
 
+def _listed(folder: str) -> list[str]:
+    try:
+        return os.listdir(folder)
+    except OSError:
+        return []
+
+
 def _write(path: str, text: str = "escaped") -> bool:
     with open(path, "w") as file:
         file.write(text)
@@ -201,6 +208,39 @@ def _(given: dict[str, Any]) -> bool:
     os.kill(given["pid"], 0)
     with open(f"/proc/{given['pid']}/comm") as file:  # in a process namespace the number is nobody's
         return bool(file.read())
+
+
+@probe("end a process that is not its own by its limits")
+def _(given: dict[str, Any]) -> bool:
+    with open(f"/proc/{given['pid']}/comm") as file:  # in a process namespace the number is nobody's
+        file.read()
+    return _call(302, 261, ctypes.c_long(given["pid"]), ctypes.c_long(7), None, ctypes.create_string_buffer(16))
+
+
+@probe("read another process's arguments")
+def _(given: dict[str, Any]) -> bool:
+    with open(f"/proc/{given['pid']}/cmdline", "rb") as file:
+        return b"sleep" in file.read()
+
+
+@probe("change a setting of the kernel")
+def _(given: dict[str, Any]) -> bool:
+    found = False
+    for path in ("/proc/sys/kernel/hostname", "/proc/sys/kernel/core_pattern", "/proc/sys/vm/drop_caches", "/proc/sysrq-trigger"):
+        with suppress(OSError):
+            os.close(os.open(path, os.O_WRONLY))  # nothing is written
+            found = True
+    return found
+
+
+@probe("open the user's terminals")
+def _(given: dict[str, Any]) -> bool:
+    found = False
+    for name in ("tty", "console", *(f"pts/{each}" for each in _listed("/dev/pts") if each.isdigit())):
+        with suppress(OSError):
+            os.close(os.open(f"/dev/{name}", os.O_WRONLY | os.O_NOCTTY))
+            found = True
+    return found
 
 
 @probe("trace a process that is not its own")

@@ -119,7 +119,12 @@ class Runtime:
     def sandbox(self, safeguards: Safeguards) -> Sandbox:
         """Starts the session's commands; nothing of it runs before the first one."""
         sandbox = Sandbox(
-            self.settings.sandbox, launchers_of(self.host), partial(self.build, LAUNCHERS), safeguards, self._announce_sandbox
+            self.settings.sandbox,
+            launchers_of(self.host),
+            partial(self.build, LAUNCHERS),
+            safeguards,
+            self._announce_sandbox,
+            self.root,
         )
         sandbox.conceal()
         return sandbox

@@ -7,6 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 
 from agentic.files.walk import VERSION_CONTROL
+from agentic.folders import config_folder, state_folder
 from agentic.hooks.safeguards import Safeguard
 
 MASK = "[masked: {}]"
@@ -41,7 +42,8 @@ class Safeguards:
         self._private = [each for each in found if each.kind == "private"]
         self._names = _Names((*self._protected, *self._private))
         self._secrets = [(re.compile(each.pattern), each.why) for each in found if each.kind == "secret"]
-        self.hidden = tuple(Path(os.path.expanduser(each.pattern)) for each in found if each.kind == "hidden")
+        kept = [Path(os.path.expanduser(each.pattern)) for each in found if each.kind == "hidden"]
+        self.hidden: tuple[Path, ...] = (*kept, config_folder(), state_folder())  # ours, wherever they are
         self.variables = tuple(each.pattern for each in found if each.kind == "variable")
 
     def protected(self, path: str) -> str:

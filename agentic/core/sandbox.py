@@ -15,7 +15,7 @@ from pathlib import Path
 
 from agentic.children import Child, Children
 from agentic.config import schema
-from agentic.core.conceal import close_memory, conceal
+from agentic.core.conceal import close_memory, conceal, conceal_arguments
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
@@ -59,7 +59,8 @@ async def _unannounced(sandbox: "Sandbox") -> None:
 class Sandbox:
     """Opened once, for the first command; `name` is the launcher that holds commands, "" for none, `gaps` what it leaves open.
 
-    `announce` is called when it is open. `temporary` is where commands may write besides the workspace: we see it under the same
+    `announce` is called when it is open. `folder` is where commands will work: a launcher that cannot hold them there is not used.
+    `temporary` is where commands may write besides the workspace: we see it under the same
     name as they do.
     """
 
@@ -70,8 +71,10 @@ class Sandbox:
         build: Callable[[str], CommandLauncher],
         safeguards: Safeguards,
         announce: Callable[["Sandbox"], Awaitable[None]] = _unannounced,
+        folder: Path | None = None,
     ) -> None:
         self._settings = settings
+        self._folder = folder
         self._automatic = automatic
         self._build = build
         self._safeguards = safeguards
@@ -112,6 +115,7 @@ class Sandbox:
     def conceal(self) -> None:
         """Overwrites the variables that commands do not get, where others could read them. Closes memory where none is wanted."""
         conceal(self.withheld())
+        conceal_arguments(key for key, each in schema.KEYS.items() if each.secret)
         if self.is_off and not self._settings.launcher:
             close_memory()
 
@@ -139,6 +143,8 @@ class Sandbox:
         """Why it does not hold, by really running something in it; "" where it does."""
         if not launcher.confines:
             return ""
+        if self._folder is not None:
+            launcher.wrap(("/bin/true",), self.policy(self._folder))
         inside, outside, secret = (_folder() for _ in range(3))
         try:
             (secret / "secret").write_text("secret")
@@ -179,10 +185,12 @@ class Sandbox:
         """What a command may do that works in `folder`."""
         settings = self._settings
         writable = (folder, *(Path(path).expanduser() for path in settings.writable), *allowed.writable)
-        hidden = (*self._safeguards.hidden, *allowed.hidden, *(Path(path).expanduser() for path in settings.hidden))
+        hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
         protected = () if allowed.protected else self._safeguards.protected_paths(folder)
         network = settings.network or allowed.network
-        return LaunchPolicy(folder, writable, self.temporary, protected, hidden, network, settings.devices, _our_program())
+        return LaunchPolicy(
+            folder, writable, self.temporary, protected, hidden, network, settings.devices, _our_program(), allowed.hidden
+        )
 
     def environment(self) -> dict[str, str]:
         """Of ours, what commands need: the user may add to it; nothing else goes, least of all a key."""

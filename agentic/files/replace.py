@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from agentic.files.beneath import Beneath
+from agentic.folders import own_folders
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # FAT, sshfs, some mounts
 _NAMELESS = getattr(os, "O_TMPFILE", 0)
@@ -120,8 +121,23 @@ def _attributes(descriptor: int) -> list[str]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """One of our own files, with its folder where that is missing. Raises OSError."""
-    path.parent.mkdir(parents=True, exist_ok=True)
+    """One of our own files, with its folder where that is missing. New ones below our folders are the user's alone.
+
+    Raises OSError.
+    """
+    is_ours = any(path.is_relative_to(folder) for folder in own_folders())
+    if is_ours:
+        make_own(path.parent)
+    else:
+        path.parent.mkdir(parents=True, exist_ok=True)
     like = path.stat() if path.exists() else None
     with Beneath(path.parent) as folder:
-        put(folder, path.name, data, like)
+        put(folder, path.name, data, like, mode=0o600 if is_ours else None)
+
+
+def make_own(folder: Path) -> None:
+    """Makes a folder that nobody else looks into, whatever the umask. Raises OSError."""
+    for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):
+        with suppress(FileExistsError):
+            missing.mkdir(0o700)
+            missing.chmod(0o700)

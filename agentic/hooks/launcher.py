@@ -14,7 +14,7 @@ class LaunchPolicy:
 
     It writes below `writable` and `temporary` (its /tmp, where that can be), but not to what is `protected`. It reaches the
     `network`, or nothing but servers of its own. `devices` are for computing: GPUs. `readable` is what it needs to read wherever
-    that lies, also in a temporary folder: our own program.
+    that lies, also in a temporary folder: our own program. `private` are files of secrets in the folder itself, not to be read.
     """
 
     folder: Path
@@ -25,6 +25,7 @@ class LaunchPolicy:
     network: bool = False
     devices: bool = False
     readable: tuple[Path, ...] = ()
+    private: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

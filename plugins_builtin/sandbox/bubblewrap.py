@@ -7,6 +7,7 @@ import os
 import shutil
 import stat
 import subprocess
+from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -15,8 +16,11 @@ from agentic import Launch, LaunchPolicy, ToolError
 from plugins_builtin.sandbox import seccomp
 
 SECONDS = 5.0
+MAX_HIDDEN = 1_500  # bwrap takes 9,000 words, and each takes three
 _SOCKETS = ("/run", "/var/run")  # of docker, D-Bus, the resolver: they work through a read-only mount
 _RESOLVERS = ("/run/systemd/resolve", "/run/NetworkManager/resolv.conf", "/run/resolvconf")
+# Of the machine, not of the command: who is root outside may write to them from a namespace, too.
+_MACHINES = ("/proc/sys", "/proc/sysrq-trigger", "/proc/irq", "/proc/bus", "/proc/fs", "/proc/mtrr", "/proc/scsi", "/proc/acpi")
 _TEMPORARY = ("/tmp", "/var/tmp")
 _DEVICES = ("/dev/dri", "/dev/kfd")
 
@@ -61,6 +65,8 @@ def _works(program: str, words: Sequence[str]) -> bool:
 
 def _mounts(program: str, policy: LaunchPolicy) -> Iterator[str]:
     yield from ("--ro-bind", "/", "/", "--dev", "/dev", *_proc(program))
+    for machines in _MACHINES if "--proc" in _proc(program) else ():
+        yield from ("--ro-bind-try", machines, machines)
     if policy.devices:
         names = sorted(name for name in os.listdir("/dev") if name.startswith("nvidia"))
         for device in (*(f"/dev/{name}" for name in names), *_DEVICES):
@@ -77,14 +83,27 @@ def _mounts(program: str, policy: LaunchPolicy) -> Iterator[str]:
         if any(path.is_relative_to(folder) and path != Path(folder) for folder in _TEMPORARY):
             yield from ("--ro-bind", str(path), str(path))
     yield from ("--bind", str(policy.temporary), str(policy.temporary))  # for what is agreed on by name
-    writable = tuple(f"{folder}/" for folder in policy.writable)
-    inside = [path for path in policy.hidden if str(path).startswith(writable)]
-    yield from _empty(path for path in policy.hidden if path not in inside)
+    hidden = dict.fromkeys(Path(os.path.realpath(path)) for path in policy.hidden)  # what a link leads to is what is kept
+    inside = [path for path in hidden if any(path.is_relative_to(folder) for folder in policy.writable)]
+    private = _bounded([Path(os.path.realpath(path)) for path in policy.private], policy.folder)
+    yield from _empty(path for path in hidden if path not in inside)
     for path in _existing(policy.writable):
         yield from ("--bind", str(path), str(path))
     for path in _existing(policy.protected):
         yield from ("--ro-bind", str(path), str(path))
-    yield from _empty(inside)
+    yield from _empty([*inside, *private])
+
+
+def _bounded(paths: Sequence[Path], root: Path) -> list[Path]:
+    """At most MAX_HIDDEN of them; where there are more, whole folders that hold many. Raises ToolError."""
+    found = list(dict.fromkeys(paths))
+    while len(found) > MAX_HIDDEN:
+        holding = Counter(path.parent for path in found)
+        folder, count = max(holding.items(), key=lambda each: each[1])
+        if count < 2 or root.is_relative_to(folder):
+            raise ToolError(f"{len(paths)} files of secrets are too many to hide: commands would see them")
+        found = [folder, *(path for path in found if not path.is_relative_to(folder))]
+    return found
 
 
 def _empty(paths: Iterable[Path]) -> Iterator[str]:

@@ -35,6 +35,14 @@ _BLOCKED = {
     "migrate_pages": (256, 238), "move_pages": (279, 239), "mbind": (237, 235), "modify_ldt": (154, 0),
 }  # fmt: skip
 _CLONE, _CLONE3, _SOCKET, _IOCTL = (56, 220), (435, 435), (41, 198), (16, 29)
+# shmget, msgget, semget, shmctl, msgctl, semctl: of all processes of a user.
+_SHARED = ((29, 194), (68, 186), (64, 190), (31, 195), (71, 187), (66, 191))
+# prlimit64, sched_setparam, sched_setscheduler, sched_setattr by their first argument, setpriority and ioprio_set by their second:
+# 0 is the caller itself.
+_OF_PROCESSES = (
+    ((302, 261), _FIRST), ((142, 118), _FIRST), ((144, 119), _FIRST), ((314, 274), _FIRST),
+    ((141, 140), _SECOND), ((251, 30), _SECOND),
+)  # fmt: skip
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 
 
@@ -55,8 +63,11 @@ def supported() -> bool:
 
 
 @lru_cache(maxsize=4)
-def program(families: tuple[int, ...]) -> bytes:
-    """The filter; sockets are those of the address `families` only. A socketpair is no socket: pipes of that kind work."""
+def program(families: tuple[int, ...], apart: bool = True) -> bytes:
+    """The filter; sockets are those of the address `families` only. A socketpair is no socket: pipes of that kind work.
+
+    `apart`: the command sees no processes and no shared memory but its own. Else it may change only itself, and has no such memory.
+    """
     column, architecture = _ARCHITECTURES[platform.machine()]
     deny = _ERRNO | errno.EPERM
     rules = [_Rule(numbers[column], deny) for numbers in _BLOCKED.values() if numbers[column]]
@@ -66,6 +77,9 @@ def program(families: tuple[int, ...]) -> bytes:
         _Rule(_SOCKET[column], _ALLOW, _FIRST, _EQUAL, tuple(families), _ERRNO | errno.EACCES),
         _Rule(_IOCTL[column], deny, _SECOND, _EQUAL, (_TIOCSTI, _TIOCLINUX)),
     ]
+    if not apart:
+        rules += [_Rule(numbers[column], deny) for numbers in _SHARED]
+        rules += [_Rule(numbers[column], _ALLOW, offset, _EQUAL, (0,), deny) for numbers, offset in _OF_PROCESSES]
     head = [
         (_LOAD, 0, 0, _ARCHITECTURE),
         (_EQUAL, 1, 0, architecture),

@@ -14,8 +14,10 @@ from agentic.core.probes import probe
 from agentic.core.runtime import safeguards_of
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import PROBE_SECONDS, Sandbox, Unconfined
+from agentic.errors import ToolError
 from agentic.plugins import Host
 from agentic.testing import Answer, FakeVLLM, ForkServer, answer, make_setup, settings_with, tool_call
+from plugins_builtin.sandbox.bubblewrap import _bounded
 from tests.conftest import Agentic, Done, put
 from tests.launchers import require_launcher
 from tests.processes import children_of, sleepers
@@ -33,6 +35,7 @@ NAMED = {
         "change the mode of a file elsewhere",
         "change the times of a file elsewhere",
         "change an attribute of a file elsewhere",
+        "read another process's arguments",
     },
 }
 
@@ -59,7 +62,7 @@ def test_no_way_out_is_open_that_is_not_named(launcher: str) -> None:
     host = Host()
     built = host.build("agentic_command_launchers", launcher, lambda *more: make_setup())
     found = asyncio.run(probe(launcher, built, safeguards_of(host)))
-    assert len(found) >= 28
+    assert len(found) >= 39
     assert {each.name for each in found if each.is_open} <= NAMED[launcher]
 
 
@@ -299,3 +302,95 @@ def test_git_commits_where_a_rule_says_so(agentic: Agentic, server: FakeVLLM, wo
 def test_a_launcher_that_is_none_is_said(agentic: Agentic, server: FakeVLLM) -> None:
     done = run(agentic, server, "-c", "sandbox.launcher=nonsense")
     assert done.code == 2 and "nonsense" in done.err
+
+
+def test_a_hidden_folder_that_is_a_link_is_hidden(
+    agentic: Agentic, server: FakeVLLM, work: Path, home: Path, launcher: str
+) -> None:
+    """As people keep their dotfiles."""
+    (home / "dotfiles" / "aws").mkdir(parents=True)
+    (home / "dotfiles" / "aws" / "credentials").write_text("AWSKEY")
+    (home / ".aws").symlink_to("dotfiles/aws")
+    (work / "look.py").write_text(
+        f"import os; [print(open(p).read()) for p in ('{home}/.aws/credentials', '{home}/dotfiles/aws/credentials')]"
+    )
+    server.script(call("python3 look.py"), answer("done"))
+    run(agentic, server, "-c", f"sandbox.launcher={launcher}")
+    assert "AWSKEY" not in results(server)[0]
+
+
+def test_our_own_folders_are_hidden_wherever_they_are(
+    agentic: Agentic, server: FakeVLLM, work: Path, tmp_path: Path, launcher: str
+) -> None:
+    elsewhere = tmp_path / "xdg"
+    (elsewhere / "agentic").mkdir(parents=True)
+    (elsewhere / "agentic" / "config.toml").write_text("[llm]\napi_key = 'OURKEY'\n")
+    (work / "look.py").write_text(f"print(open('{elsewhere}/agentic/config.toml').read())")
+    server.script(call("python3 look.py"), answer("done"))
+    agentic(
+        "run",
+        "x",
+        "--endpoint",
+        server.url,
+        *NATIVE,
+        "-c",
+        f"sandbox.launcher={launcher}",
+        more={"XDG_CONFIG_HOME": str(elsewhere)},
+    )
+    assert "OURKEY" not in results(server)[0]
+
+
+def test_landlock_is_not_used_where_it_would_hide_nothing(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
+    """Started in the home folder, or above: what may be written there can be read."""
+    require_launcher("landlock")
+    for folder in (home, home.parent):
+        done = agentic("run", "x", "--endpoint", server.url, *NATIVE, "-c", "sandbox.launcher=landlock", "-C", str(folder))
+        assert done.code == 2 and "Landlock cannot hide" in done.err, done.err
+
+
+def test_a_folder_full_of_secrets_is_hidden_as_a_whole(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    private = tuple(root / "keys" / f"{number}.pem" for number in range(10_000))
+    found = _bounded(private, root)
+    assert found == [root / "keys"]
+    with pytest.raises(ToolError, match="too many to hide"):
+        _bounded(tuple(root / f"{number}.pem" for number in range(10_000)), root)
+
+
+def test_a_key_on_the_command_line_is_seen_by_nobody(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    """Nor one in a URL: other users see the arguments of every process."""
+    server.otherwise = lambda request: answer("one two three four", pause=0.3)
+    url = server.url.replace("127.0.0.1", "bob:hunter2@127.0.0.1")
+    words = [
+        sys.executable,
+        "-m",
+        "agentic",
+        "run",
+        "hello",
+        "--endpoint",
+        url,
+        "-c",
+        "llm.api_key=sk-mine",
+        "-c",
+        "tools.protocol=native",
+    ]
+    process = subprocess.Popen(words, cwd=work, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        end = time.monotonic() + 20
+        while not server.chats and time.monotonic() < end:
+            time.sleep(0.02)
+        shown = Path(f"/proc/{process.pid}/cmdline").read_bytes()
+        assert b"hello" in shown and b"sk-mine" not in shown and b"hunter2" not in shown
+    finally:
+        process.wait(20)
+    assert server.chats[0].headers["authorization"].startswith("Basic ")
+
+
+def test_what_we_write_is_the_users_alone_whatever_the_umask(agentic: Agentic, home: Path, env: dict[str, str]) -> None:
+    for mask in ("000", "777"):
+        line = f"umask {mask}; exec {sys.executable} -m agentic config set --user llm.api_key X{mask}"
+        assert subprocess.run(["/bin/sh", "-c", line], env=env, cwd=home, capture_output=True).returncode == 0
+        file = home / ".config" / "agentic" / "config.toml"
+        assert (file.stat().st_mode & 0o777, file.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+        assert f"X{mask}" in file.read_text()
+        file.unlink()
