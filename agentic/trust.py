@@ -3,18 +3,32 @@
 import hashlib
 import json
 import os
-import shlex
+import re
+import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from agentic.errors import ConfigError
-from agentic.files import project_top, read_regular, replace_file
+from agentic.files import files_below, project_top, read_regular, replace_file
 from agentic.folders import state_folder
 
-MAX_BYTES = 50_000_000  # of what was decided, and of one file that a command names
+MAX_BYTES = 100_000_000  # of what was decided, and of all that one thing is bound to
+MAX_FILES = 20_000  # of a project that a command is bound to as a whole
+_PLAIN_WORD = re.compile(r"[\w./@:+,=%-]+")
+_INTERPRETERS = frozenset(
+    {"sh", "bash", "dash", "zsh", "python", "python3", "node", "nodejs", "ruby", "perl", "php", "deno", "bun"}
+)
+# Programs that are fetched or installed, and get no code of the project's.
+_SYSTEMS = """
+npx bunx uvx pipx docker podman ruff gofmt rustfmt black git gh curl echo printf true false cat date ls pwd grep rg head tail wc
+sort uniq cut tr diff jq touch mkdir cp mv rm basename dirname realpath stat file which uname whoami notify-send say osascript
+"""
+_ELSEWHERE = frozenset(_SYSTEMS.split())
 PROJECT_VARIABLES = ("CLAUDE_PROJECT_DIR", "AGENTIC_PROJECT_DIR")
 
 
@@ -31,32 +45,71 @@ class Runnable:
 
 
 def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: Iterable[Path] = ()) -> str:
-    """Of a definition that JSON can hold, of the project's files that the commands name, and of these files."""
+    """Of a definition that JSON can hold, of the project's files that the commands name, and of these files.
+
+    A command that cannot be followed to files (`make`, `npm run`, a shell's own words) is bound to all that the project has.
+    """
     made = hashlib.sha256(json.dumps(definition, sort_keys=True, ensure_ascii=True).encode())
-    root = root.resolve()
-    for path in (*(path for command in commands for path in _files_named(command, root, project_top(root))), *files):
-        try:
-            data = read_regular(path, MAX_BYTES)
-        except (OSError, ValueError):  # most words are no files
-            continue
-        name = os.path.relpath(path, project_top(root))  # the same in a copy
-        made.update(f"\0{name}\0{len(data)}\0".encode("utf-8", "surrogatepass") + data)
+    top = project_top(root.resolve())
+    named = list(files)
+    for command in commands:
+        if (found := _files_named(command, root.resolve(), top)) is None:
+            made.update(_whole(top, int(time.monotonic())))
+        else:
+            named += found
+    _add_all(made, named, top)
     return made.hexdigest()
 
 
-def _files_named(command: str, root: Path, top: Path) -> Iterator[Path]:
-    for variable in PROJECT_VARIABLES:
-        command = command.replace(f"${{{variable}}}", str(top)).replace(f"${variable}", str(top))
-    for word in _words(command):
-        places = {Path(os.path.normpath(folder / word)) for folder in (root, top)}
-        yield from sorted(place for place in places if place.is_relative_to(top))
+@lru_cache(maxsize=4)
+def _whole(top: Path, now: int) -> bytes:
+    """Of all that the project has, as it is `now`, in seconds: several things of one start are bound to the same."""
+    made = hashlib.sha256()
+    _add_all(made, (top / path for path in islice(files_below(top), MAX_FILES)), top)
+    return made.digest()
 
 
-def _words(command: str) -> list[str]:
+def _add_all(made: Any, paths: Iterable[Path], top: Path) -> None:
+    budget = MAX_BYTES
+    for path in dict.fromkeys(paths):
+        budget -= _add(made, path, os.path.relpath(path, top), budget)
+
+
+def _add(made: Any, path: Path, name: str, budget: int) -> int:
+    """Adds a file under its name, the same in a copy; how many bytes were read. Over budget, its size and times stand for it."""
     try:
-        return shlex.split(command)
-    except ValueError:
-        return command.split()
+        seen = os.stat(path, follow_symlinks=True)
+        if not stat.S_ISREG(seen.st_mode):
+            return 0
+        if seen.st_size > budget:
+            made.update(f"\0{name}\0{seen.st_size}\0{seen.st_mtime_ns}\0{seen.st_ctime_ns}".encode("utf-8", "surrogatepass"))
+            return 0
+        data = read_regular(path, budget)
+    except (OSError, ValueError):  # most words are no files
+        return 0
+    made.update(f"\0{name}\0{len(data)}\0".encode("utf-8", "surrogatepass") + data)
+    return len(data)
+
+
+def _files_named(command: str, root: Path, top: Path) -> list[Path] | None:
+    """The project's files that are run; None where it cannot be told: then it may be any of them."""
+    for variable in PROJECT_VARIABLES:
+        command = re.sub(rf'"?\$(?:{variable}\b|\{{{variable}\}})"?', lambda found: str(top), command)
+    words = command.split()
+    if not words or not all(_PLAIN_WORD.fullmatch(word) for word in words):
+        return None
+    found = [place for word in words for place in _places(word, root, top) if place.is_file()]
+    program = os.path.basename(words[0])
+    is_ours = bool(_places(words[0], root, top)) and "/" in words[0]
+    if is_ours or program in _ELSEWHERE:
+        return found if found or not is_ours else None
+    of_a_file = program in _INTERPRETERS and any(place.is_file() for word in words[1:2] for place in _places(word, root, top))
+    return found if of_a_file else None
+
+
+def _places(word: str, root: Path, top: Path) -> list[Path]:
+    places = {Path(os.path.normpath(folder / word)) for folder in (root, top)}
+    return sorted(place for place in places if place.is_relative_to(top))
 
 
 _lent: dict[str, frozenset[str]] = {}

@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 import click
 
 from agentic import api
+from agentic.cli.questions import agreed, picked
 from agentic.cli.start import can_ask
 from agentic.commands import RunCommand, model_options, present_host, transport_flags
 from agentic.config import Settings
@@ -37,7 +38,7 @@ def settled(settings: Settings) -> Settings:
     chosen = _chosen(choices, f"Nothing answers at {' or '.join(llm.endpoints)}, but here") if choices else None
     if chosen is None:
         return settings
-    if click.confirm(f"Keep this choice in {_short(user_file())}?", err=True):
+    if agreed(f"Keep this choice in {_short(user_file())}?"):
         _keep(chosen, settings)
     settings = settings.changed("llm.endpoints", [*chosen.urls], "your choice")
     return settings.changed("llm.model", chosen.model, "your choice") if chosen.model else settings
@@ -82,11 +83,8 @@ def _choices(found: Sequence[Found]) -> list[Choice]:
 
 def _chosen(choices: Sequence[Choice], head: str) -> Choice | None:
     """The one of them that the user wants, None for none."""
-    click.echo(f"{head}:", err=True)
-    for number, each in enumerate(choices, 1):
-        click.echo(sanitize(f"  {number}  {each}"), err=True)
-    number = click.prompt("Which one? (0: none)", type=click.IntRange(0, len(choices)), default=1, err=True)
-    return choices[number - 1] if number else None
+    place = picked(head, list(map(str, choices)))
+    return choices[place] if place is not None else None
 
 
 def _short(path: Path) -> str:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -112,6 +112,29 @@ class Asker:
         key = (await keyboard.key("spu\x1b\x04"))[0]
         _print(key if key in _SCOPES else "")
         return Answered(_SCOPES[key], rules=tuple(rules)) if key in _SCOPES else None
+
+
+def agreed(question: str, body: str = "", palette: Palette = PLAIN) -> bool:
+    """Whether the user says yes, asked as every question is: all of it, and no key counts that came before it could be read."""
+    answer = asyncio.run(Asker(palette)(Question(question, body=body, own=True)))
+    return answer.reply != "no"
+
+
+def picked(head: str, choices: Sequence[str]) -> int | None:
+    """Which of them the user takes, the first for Enter alone; None for none."""
+    return asyncio.run(_picked(head, choices))
+
+
+async def _picked(head: str, choices: Sequence[str]) -> int | None:
+    with keyboard.single_keys():
+        await keyboard.quiet(lambda data: None)
+        _print("\n".join([f"{head}:", *(f"  {number}  {visible(choice)}" for number, choice in enumerate(choices, 1))]))
+        while True:
+            said = await keyboard.line(f"Which one? (1 to {len(choices)}, 0: none) [1]: ")
+            if said is None or said == "0":
+                return None
+            if not said or (said.isdecimal() and int(said) <= len(choices)):
+                return int(said or 1) - 1
 
 
 async def _rule(proposal: str) -> str | None:

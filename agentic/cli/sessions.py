@@ -1,7 +1,6 @@
 """`agentic sessions`: what was said and done, and taking it back."""
 
 import json
-import sys
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -11,6 +10,8 @@ from pathlib import Path
 import click
 
 from agentic.api import load_settings, session_store
+from agentic.cli.questions import agreed
+from agentic.cli.start import can_ask
 from agentic.commands import list_output
 from agentic.core.command_changes import take_up_interrupted
 from agentic.core.runtime import safeguards_of
@@ -141,7 +142,7 @@ def _confirmed(yes: bool, change: Callable[[bool], list[str]]) -> list[str]:
     try:
         return change(yes)
     except ChangedSince as error:
-        if sys.stdin is not None and sys.stdin.isatty() and click.confirm(f"{error}. Overwrite them?", err=True):
+        if can_ask() and agreed(f"{error}. Overwrite them?"):
             return change(True)
         error.remedy = "--yes overwrites them; `agentic sessions redo` brings them back"
         raise

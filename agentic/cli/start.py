@@ -14,7 +14,7 @@ import click
 from agentic.api import Screen
 from agentic.cli.background import Background, background
 from agentic.cli.loop import run
-from agentic.cli.questions import Asker
+from agentic.cli.questions import Asker, agreed
 from agentic.config import Settings
 from agentic.core.questions import Ask
 from agentic.events import Event, RunFinished
@@ -36,7 +36,7 @@ def screen_of(settings: Settings, stdout: TextIO) -> Screen:
 
 def _confirm(question: str) -> bool:
     """No, where nobody can be asked."""
-    return can_ask() and click.confirm(question, err=True)
+    return can_ask() and agreed(question)
 
 
 def can_ask() -> bool:

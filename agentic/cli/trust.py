@@ -2,20 +2,25 @@
 
 import json
 from collections.abc import Iterable, Sequence
+from functools import lru_cache, partial
 from pathlib import Path
 
 import click
 
 from agentic.api import load_settings, undecided
+from agentic.cli.questions import agreed
 from agentic.cli.start import can_ask
 from agentic.commands import list_output
 from agentic.config import Settings
 from agentic.core.runnables import runnables_of
+from agentic.core.runtime import bare_setup
 from agentic.errors import ConfigError
+from agentic.hooks.command_readers import CommandReader
 from agentic.plugins import host_of
 from agentic.sanitize import sanitize
 from agentic.trust import Runnable, Trust
 
+MAX_ASKED = 20  # things that one question is about
 _FOLDER = click.option("-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Look in DIR.")
 _NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
 
@@ -82,11 +87,33 @@ def ask_once(root: Path, settings: Settings) -> None:
 
 
 def _ask(root: Path, found: Sequence[Runnable]) -> None:
-    click.echo("This folder brings what would run here:", err=True)
-    click.echo("\n".join(map(sanitize, _rows(found))), err=True)
-    answer = click.confirm("Trust it? You are asked again when it changes", err=True)
-    Trust(root).decide(found, answer)
-    click.echo("trusted" if answer else "not used; `agentic trust` asks again", err=True)
+    """A few at a time, those first that nobody should overlook; each answer is about what was shown with it."""
+    found, trust, count = sorted(found, key=partial(_weight, root)), Trust(root), 0
+    for start in range(0, len(found), MAX_ASKED):
+        shown = found[start : start + MAX_ASKED]
+        part = f" ({start + 1} to {start + len(shown)} of {len(found)})" if len(found) > MAX_ASKED else f" ({len(found)})"
+        question = f"trust what this folder brings and would run{part}? You are asked again when it changes"
+        if not agreed(question, "\n".join(_rows(shown))):
+            trust.decide(found[start:], False)  # a no is one to the rest, too
+            break
+        trust.decide(shown, True)
+        count += len(shown)
+    click.echo(f"trusted: {count} of {len(found)}" if count else "not used; `agentic trust` asks again", err=True)
+
+
+def _weight(root: Path, runnable: Runnable) -> int:
+    """The lower, the more it should be looked at: what is dangerous or reaches the network, then what cannot be read."""
+    readings = [reader.read(runnable.runs, root) for reader in _readers(root)]
+    if any(reading.dangers or "network" in reading.needs for reading in readings):
+        return 0
+    return 1 if any(reading.unclear for reading in readings) else 2
+
+
+@lru_cache(maxsize=1)
+def _readers(root: Path) -> list[CommandReader]:
+    settings = load_settings(root)
+    host, hook = host_of(settings), "agentic_command_readers"
+    return [host.build(hook, name, bare_setup(settings, root)) for name in host.offers(hook)]
 
 
 def _found(root: Path) -> list[Runnable]:

@@ -5,7 +5,8 @@ from functools import cache
 from importlib import import_module
 from typing import Any
 
-PATTERN_SECONDS = 0.2
+from agentic.expressions import matches
+
 MAX_REFERENCES = 50  # that lead from one to the next, or are nested
 _LOCAL = "#/"
 
@@ -37,27 +38,17 @@ def _bounded(kind: Any) -> Any:
     return extend(kind, {name: check for name, check in own.items() if name in kind.VALIDATORS} | {"unevaluatedProperties": None})
 
 
-def _matches(expression: str, text: str) -> bool | None:
-    """None where the expression is none here, or takes too long: then nobody can say."""
-    import regex
-
-    try:
-        return regex.search(expression, text, timeout=PATTERN_SECONDS) is not None
-    except (regex.error, TimeoutError, ValueError, RecursionError, OverflowError):
-        return None
-
-
 def _pattern(validator: Any, expression: str, value: Any, schema: Any) -> Iterator[Any]:
     from jsonschema import ValidationError
 
-    if validator.is_type(value, "string") and _matches(expression, value) is False:
+    if validator.is_type(value, "string") and matches(expression, value) is False:
         yield ValidationError(f"{value!r} does not match {expression!r}")
 
 
 def _pattern_properties(validator: Any, expressions: Mapping[str, Any], value: Any, schema: Any) -> Iterator[Any]:
     if validator.is_type(value, "object"):
         for expression, inner in expressions.items():
-            for name in [name for name in value if _matches(expression, name)]:
+            for name in [name for name in value if matches(expression, name)]:
                 yield from validator.descend(value[name], inner, path=name, schema_path=expression)
 
 
@@ -68,7 +59,7 @@ def _additional_properties(validator: Any, allowed: Any, value: Any, schema: Map
         return
     expressions = schema.get("patternProperties", {})
     known = schema.get("properties", {})
-    more = [name for name in value if name not in known and all(_matches(each, name) is False for each in expressions)]
+    more = [name for name in value if name not in known and all(matches(each, name) is False for each in expressions)]
     if validator.is_type(allowed, "object"):
         for name in more:
             yield from validator.descend(value[name], allowed, path=name)

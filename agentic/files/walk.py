@@ -1,17 +1,18 @@
 """The files of a folder, without what its .gitignore files leave out. Git is not asked: it would run what a project configures."""
 
 import os
-import re
 from collections import deque
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentic.expressions import ends
 from agentic.files.beneath import FOLDER, Beneath, open_beneath, read_regular
 from agentic.files.names import shown, stored
 
 MAX_RULES_BYTES = 1_000_000  # of one .gitignore
+MAX_RULES = 2_000  # lines of one: each is asked about each entry
 VERSION_CONTROL = {".git", ".hg", ".svn", ".jj"}
 _OTHERS = VERSION_CONTROL | {"__pycache__", "node_modules", "venv", ".venv"}  # what other tools leave has a .gitignore of its own
 _IGNORE = ".gitignore"
@@ -114,7 +115,7 @@ def _read(path: str, folder: str, inside: int | None = None) -> _Rules:
         text = read_regular(path, MAX_RULES_BYTES, inside, follow=inside is None)
     except OSError:
         return ()
-    lines = text.decode("utf-8", "replace").splitlines()
+    lines = text.decode("utf-8", "replace").splitlines()[:MAX_RULES]
     if not any(line.strip() and not line.startswith("#") for line in lines):
         return ()
     from pathspec import GitIgnoreSpec
@@ -130,14 +131,14 @@ def _ignored(path: str, is_folder: bool, rules: _Rules) -> bool:
     for folder, spec in reversed(rules):
         if inside.startswith(folder):
             for pattern in reversed(spec.patterns):
-                if pattern.include is not None and _is_about(pattern.regex, inside.removeprefix(folder)):
+                if pattern.include is not None and _is_about(pattern.regex.pattern, inside.removeprefix(folder)):
                     return bool(pattern.include)
     return False
 
 
-def _is_about(expression: "re.Pattern[str]", path: str) -> bool:
+def _is_about(expression: str, path: str) -> bool:
     """Whether a pattern matches the entry itself, and not only a folder above it: those were asked about on the way."""
-    ends = [match.end() for match in expression.finditer(path)]
-    if "ps_d" in expression.groupindex or expression.pattern.endswith("$"):
-        return len(path) in ends
-    return bool(ends) and (ends[0] < len(path) or not expression.pattern.endswith("/"))  # `a/**` is about what is in `a`
+    found = ends(expression, path)
+    if "(?P<ps_d>" in expression or expression.endswith("$"):
+        return len(path) in found
+    return bool(found) and (found[0] < len(path) or not expression.endswith("/"))  # `a/**` is about what is in `a`

@@ -17,6 +17,7 @@ PROJECT, USER = (".agents/skills", ".claude/skills"), ("~/.agents/skills", "~/.c
 FILE = "SKILL.md"
 SCRIPTS = {".sh", ".bash", ".zsh", ".fish", ".py", ".js", ".mjs", ".cjs", ".ts", ".rb", ".pl", ".php", ".ps1", ".lua"}
 MAX_DESCRIPTION = 300  # characters of one in the catalogue
+MAX_IN_SKILL = 2_000  # files and folders of one: what is trusted is looked at as a whole
 MAX_LISTED = 40  # files of a skill that are named
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 MODEL, USER_ALONE = "user-invocable", "disable-model-invocation"  # false: for the model alone; true: for the user alone
@@ -68,7 +69,9 @@ def _read(root: Path) -> Iterator[tuple[Skill, Path | None]]:
     for folder, top in folders(root, PROJECT, USER):
         for each in sorted(islice(folder.iterdir(), MAX_FILES)):
             if each.is_dir() and (each / FILE).is_file():
-                yield _skill(read(each / FILE, top)), top
+                skill = _skill(read(each / FILE, top))
+                too_many = next(islice(each.rglob("*"), MAX_IN_SKILL, None), None) is not None
+                yield replace(skill, fault=f"it has more than {MAX_IN_SKILL:,} files") if too_many else skill, top
 
 
 def found_runnables(root: Path) -> Sequence[Runnable]:
@@ -80,7 +83,7 @@ def _runnable(root: Path, skill: Skill, top: Path | None) -> Runnable | None:
     """What has to be trusted of it: None for a skill of the user's own, one that has nothing but texts, or that is of no use."""
     if top is None or skill.fault:
         return None
-    files = sorted(path for path in skill.folder.rglob("*") if path.is_file())  # also what .gitignore leaves out
+    files = sorted(path for path in islice(skill.folder.rglob("*"), MAX_IN_SKILL) if path.is_file())  # also what is ignored
     scripts = [str(path.relative_to(skill.folder)) for path in files if _is_script(path)]
     if not scripts:
         return None

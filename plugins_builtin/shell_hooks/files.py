@@ -1,12 +1,12 @@
 """Where hooks stand: files of the user's, and of the project's, which are used only where the user trusts them."""
 
 import json
-import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from agentic.expressions import matches
 from agentic.files import project_top, read_regular
 from agentic.folders import config_folder
 from agentic.trust import Runnable, Trust, digest_of
@@ -50,10 +50,7 @@ class Hook:
     def matches(self, subjects: Sequence[str]) -> bool:
         if self.matcher in ("", "*") or not subjects:
             return True
-        try:
-            return any(re.fullmatch(self.matcher, subject) for subject in subjects)
-        except re.error:
-            return self.matcher in subjects
+        return self.matcher in subjects or any(matches(self.matcher, subject, whole=True) for subject in subjects)
 
     def runnable(self, root: Path, top: Path) -> Runnable:
         """As it is shown before it is trusted."""
@@ -64,7 +61,7 @@ class Hook:
 def hooks_for(root: Path, event: str, subjects: Sequence[str]) -> list[Hook]:
     """Those that may run now."""
     why_not = _hindrances(root)
-    return [hook for hook in _all(root) if hook.event == event and hook.matches(subjects) and not why_not(hook)]
+    return [hook for hook in _all(root) if hook.event == event and not why_not(hook) and hook.matches(subjects)]
 
 
 def runnables(root: Path) -> list[Runnable]:

@@ -2,6 +2,7 @@
 
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -78,3 +79,16 @@ def test_files_and_folders_are_found_as_they_are_now(tmp_path: Path) -> None:
     assert list(finder.find("gd")) == ["docs/guide.md"]
     assert next(finder.find("docs")) == "docs/"
     assert not list(finder.find("made"))
+
+
+def test_no_pattern_of_a_repository_keeps_a_listing_from_ending(tmp_path: Path) -> None:
+    """A `.gitignore` is an expression of a stranger's."""
+    folder = tmp_path.joinpath(*["a"] * 40)
+    folder.mkdir(parents=True)
+    (tmp_path / ("a" * 200)).touch()
+    (folder / "file").touch()
+    lines = ["*a" * 16 + "b", "**/a/" * 20 + "b", *(f"name{number}" for number in range(100_000)), "late"]
+    (tmp_path / ".gitignore").write_text("\n".join(lines))
+    code = "from agentic.files import files_below; from pathlib import Path; print('a' * 200 in list(files_below(Path('.'))))"
+    done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
+    assert done.stdout == "True\n", done.stderr
