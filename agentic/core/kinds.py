@@ -1,6 +1,7 @@
 """The kinds of agents that there are here, and what each may not do."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
@@ -43,3 +44,14 @@ def refused(kind: AgentKind | None, tool: ToolSpec) -> str:
     if kind.tools and not any(fnmatchcase(tool.name, pattern) for pattern in kind.tools):
         return f"the agent {kind.name} has no {tool.name}; its tools are {', '.join(kind.tools)}"
     return ""
+
+
+def within(parent: AgentKind | None, kind: AgentKind | None) -> AgentKind | None:
+    """What an agent has do a part may do no more than itself. Of two lists of tools what both have, or the parent's."""
+    if parent is None or not (parent.reads_only or parent.without or parent.tools):
+        return kind
+    own = kind or replace(parent, name=f"of {parent.name}", text="", role="", tools=(), plans=False, more=None)
+    both = tuple(each for each in own.tools if not parent.tools or any(fnmatchcase(each, pattern) for pattern in parent.tools))
+    tools = both if own.tools else parent.tools
+    without = (*own.without, *parent.without, *(("*",) if own.tools and not both else ()))
+    return replace(own, tools=tools, without=without, reads_only=own.reads_only or parent.reads_only)

@@ -8,41 +8,56 @@ from pathlib import Path
 from typing import Any
 
 from agentic import AgentKind
-from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
+from plugins_builtin.brought.texts import MAX_FILES, TEXTS, Text, folders, read
 
 PROJECT = (".agents/agents", ".claude/agents", ".opencode/agents", ".opencode/agent")
 USER = ("~/.config/agentic/agents", "~/.agents/agents", "~/.claude/agents", "~/.config/opencode/agents", "~/.config/opencode/agent")
 ROLES = ("small", "vision")  # of models, which a definition may name in place of one
 MAX_DESCRIPTION = 200  # characters in the catalogue
 _NAME = re.compile(r"[a-z][a-z0-9-]*")
-_TOOLS = {  # as other agents call them
-    "read": ("read_file",),
-    "write": ("write_file",),
-    "edit": ("edit_file", "apply_patch"),
-    "multiedit": ("edit_file", "apply_patch"),
-    "patch": ("apply_patch",),
-    "glob": ("list_files",),
-    "ls": ("list_files",),
-    "list": ("list_files",),
-    "grep": ("search",),
-    "bash": ("run", "job"),
-    "task": ("delegate",),
-    "agent": ("delegate",),
-    "todowrite": ("todo",),
-    "webfetch": ("web_fetch",),
-    "websearch": ("web_search",),
-    "skill": ("skill",),
-}
+# Our tools by what other agents call them; what is forbidden is forbidden in every way that there is here.
+_WRITING, _RUNNING = ("edit_file", "apply_patch", "write_file"), ("run", "job")
+_TOOLS = {
+    **dict.fromkeys(["read", "read_file", "view", "cat", "open", "read_many_files", "notebookread"], ("read_file",)),
+    **dict.fromkeys(["write", "write_file", "create_file", "save_file"], ("write_file",)),
+    **dict.fromkeys(
+        ["edit", "multiedit", "edit_file", "replace", "str_replace", "str_replace_editor", "notebookedit"], _WRITING[:2]
+    ),
+    **dict.fromkeys(["patch", "apply_patch", "applypatch"], ("apply_patch",)),
+    **dict.fromkeys(["glob", "ls", "list", "list_files", "list_directory", "list_dir"], ("list_files",)),
+    **dict.fromkeys(["grep", "search", "search_file_content", "codesearch", "search_files"], ("search",)),
+    **dict.fromkeys(
+        ["bash", "shell", "run", "exec", "exec_command", "run_shell_command", "run_command", "execute_command", "local_shell",
+         "terminal", "bashoutput", "killbash", "killshell", "kill_shell", "job", "container.exec", "unified_exec"],
+        _RUNNING,
+    ),
+    **dict.fromkeys(["task", "agent", "delegate", "spawn_agent", "subagent"], ("delegate",)),
+    **dict.fromkeys(["todowrite", "todoread", "todo", "write_todos", "todo_write", "update_plan"], ("todo",)),
+    **dict.fromkeys(["webfetch", "web_fetch", "fetch"], ("web_fetch",)),
+    **dict.fromkeys(["websearch", "web_search", "google_web_search"], ("web_search",)),
+    "skill": ("skill",), "question": ("ask_user",), "askuserquestion": ("ask_user",), "ask_user": ("ask_user",),
+    "recall": ("recall",), "share": ("share",), "find_tools": ("find_tools",), "call_tool": ("call_tool",),
+        "finish": ("finish",),
+}  # fmt: skip
 _ALWAYS = ("recall", "share", "find_tools", "call_tool")  # that read, tell, and find
 _ALLOWED = ("allowedTools", "allowed_tools", "allowed-tools", "includeTools", "enabledTools")
 _DENIED = ("disallowedTools", "disallowed_tools", "disallowed-tools", "excludeTools", "disabledTools", "deniedTools")
-_READ = (
-    "name", "description", "tools", "model", "mode", "color", "permission", "permissionMode", "disabled", "disable", "hidden",
-    *_ALLOWED, *_DENIED,
-)  # fmt: skip
-_MODES = {None: False, "default": False, "acceptEdits": False, "bypassPermissions": False, "plan": True, "dontAsk": True}
+_MODES = {
+    None: False, "default": False, "acceptEdits": False, "bypassPermissions": False, "plan": True, "dontAsk": True,
+    "auto-edit": False, "auto_edit": False, "autoEdit": False, "yolo": False, "auto": False,
+}  # fmt: skip
+_BY_MODE = ("permissionMode", "approvalMode", "approval_mode")
+_READ = ("name", "description", "tools", "model", "permission", "disabled", "disable", "enabled", *_BY_MODE, *_ALLOWED, *_DENIED)
+# Of no consequence here, and none of them a limit.
+_HARMLESS = {
+    *TEXTS, "mode", "color", "hidden", "temperature", "top_p", "topP", "tags", "license", "metadata", "icon", "category",
+    "keywords", "examples", "example", "whenToUse", "reasoningEffort", "reasoning_effort", "effort", "variant",
+        "emoji", "display_name",
+    "displayName", "language", "created", "updated", "date", "homepage", "url", "source", "id", "slug", "type", "kind",
+        "proactive",
+    "role", "background", "memory", "priority", "status", "labels", "skills", "options", "prompt",
+}  # fmt: skip
 _ELSEWHERE = ("external_directory", "doom_loop")  # asked about here whoever the agent is
-_LIMITING = re.compile(r"allow|den(y|ied)|disab|exclu|inclu|only|permission|restrict|sandbox|block|scope|tools?$", re.IGNORECASE)
 PLAN = AgentKind(
     "plan",
     "reads, changes nothing, and ends in a plan that you approve, edit or reject",
@@ -58,6 +73,7 @@ class Found:
     """A definition: the kind that it makes, or the `fault` that keeps it from being used; `unsupported` does nothing here."""
 
     path: Path
+    name: str
     kind: AgentKind | None = None
     fault: str = ""
     unsupported: Sequence[str] = ()
@@ -66,8 +82,11 @@ class Found:
 def kinds(root: Path) -> list[AgentKind]:
     """Of several with one name the nearest."""
     found: dict[str, AgentKind] = {}
+    faulty: set[str] = set()  # which no other of that name takes the place of: it might have fewer limits
     for each in definitions(root):
-        if each.kind is not None:
+        if each.kind is None:
+            faulty.add(each.name)
+        elif each.kind.name not in faulty:
             found.setdefault(each.kind.name, each.kind)
     return list(found.values())
 
@@ -108,19 +127,19 @@ def _made(text: Text) -> Found:
     except ValueError as error:
         fault = fault or str(error)
     if fault:
-        return Found(text.path, fault=fault)
+        return Found(text.path, name, fault=fault)
     more = [f"the tool {each}" for each in unknown]
     more += [f"the model {model}"] if model and not role and model != "inherit" else []
-    more += [f"the field {each}" for each in text.fields if each not in _READ]
-    return Found(text.path, AgentKind(name, summary[:MAX_DESCRIPTION], text.body, role=role, **limits), unsupported=more)
+    more += [f"the field {each}" for each in text.fields if each not in (*_READ, *TEXTS, "mode", "color", "hidden")]
+    return Found(text.path, name, AgentKind(name, summary[:MAX_DESCRIPTION], text.body, role=role, **limits), unsupported=more)
 
 
 def _limits(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
     """(what an agent may do, which of its tools are none here). Raises ValueError for a limit that is not understood."""
-    strange = sorted(name for name in fields if name not in _READ and _LIMITING.search(name))
+    strange = sorted(name for name in fields if name not in _READ and name not in _HARMLESS)
     if strange:
         raise ValueError(f"what the field {strange[0]} limits is not known here")
-    if fields.get("disabled") not in (None, False) or fields.get("disable") not in (None, False):
+    if fields.get("disabled") not in (None, False) or fields.get("disable") not in (None, False) or fields.get("enabled") is False:
         raise ValueError("it is switched off in the file")
     only: list[tuple[str, ...]] = []
     without: list[str] = []
@@ -135,16 +154,18 @@ def _limits(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
         if name in fields:
             without += _denied(name, fields[name])
     by_permission, reads_only = _permission(fields.get("permission"))
-    mode = fields.get("permissionMode")
-    if mode is not None and mode not in _MODES:
-        raise ValueError(f"what the permissionMode {mode!r} allows is not known here")
+    for name in _BY_MODE:
+        if not isinstance(mode := fields.get(name), str | None) or mode not in _MODES:
+            raise ValueError(f"what the {name} {mode!r} allows is not known here")
+        reads_only = reads_only or _MODES[mode]
     tools = tuple(each for each in only[0] if all(each in other for other in only)) if only else ()
     limits = {"tools": tools, "without": tuple(dict.fromkeys((*without, *by_permission)))}
-    return limits | {"reads_only": reads_only or _MODES.get(mode, False)}, unknown
+    return limits | {"reads_only": reads_only}, unknown
 
 
 def _permission(given: Any) -> tuple[list[str], bool]:
-    """(the tools that it may not use, whether it only reads) by opencode's permissions; what would be asked about is not done."""
+    """(the tools that it may not use, whether it only reads) by opencode's permissions; what would be asked about is"
+    " not done."""
     if given is None or given == "allow":
         return [], False
     if given in ("deny", "ask"):
@@ -170,7 +191,7 @@ def _denied(field: str, given: Any) -> list[str]:
     known, unknown = _named(names, ())
     if unknown:
         raise ValueError(f"{field} names {unknown[0]!r}, which is no tool that is known here")
-    return list(known)
+    return [*known, *(_WRITING if set(known) & set(_WRITING) else ())]
 
 
 def _names(field: str, given: Any) -> list[str]:
@@ -208,8 +229,6 @@ def _named(names: Sequence[str], always: Sequence[str] = _ALWAYS) -> tuple[tuple
             known.append(f"{server}/{tool or '*'}")
         elif name.lower() in _TOOLS:
             known += _TOOLS[name.lower()]
-        elif re.fullmatch(r"[a-z][a-z_*]*", name):  # one of ours, or of another plugin
-            known.append(name)
         else:
             unknown.append(name)
     return tuple(dict.fromkeys((*known, *always))), unknown

@@ -11,7 +11,7 @@ from typing import Any
 from agentic import ChatCommand, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, files_below
 from agentic.hooks.chat import Chat
 from agentic.trust import Runnable, Trust, digest_of
-from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
+from plugins_builtin.brought.texts import MAX_FILES, TEXTS, Text, folders, read
 
 PROJECT, USER = (".agents/skills", ".claude/skills"), ("~/.agents/skills", "~/.claude/skills")
 FILE = "SKILL.md"
@@ -21,8 +21,13 @@ MAX_IN_SKILL = 2_000  # files and folders of one: what is trusted is looked at a
 MAX_LISTED = 40  # files of a skill that are named
 _NAME = re.compile(r"[A-Za-z0-9][\w.-]{0,63}")
 MODEL, USER_ALONE = "user-invocable", "disable-model-invocation"  # false: for the model alone; true: for the user alone
-_KNOWN = {MODEL, USER_ALONE, "disabled", "allowed-tools", "allowed_tools"}  # the last two only save questions elsewhere
-_LIMITING = re.compile("allow|deny|disab|exclu|inclu|only|permission|restrict|block|scope|invoc|paths|globs", re.IGNORECASE)
+# Those that are kept; and of no consequence here, none of them a limit: "allowed-tools" only saves questions elsewhere.
+_KNOWN = {
+    MODEL, USER_ALONE, "disabled", "enabled", "allowed-tools", "allowed_tools", *TEXTS, "license", "metadata", "compatibility",
+    "model", "tags", "category", "keywords", "icon", "color", "examples", "trigger", "triggers", "effort", "language",
+        "created", "updated",
+    "date", "homepage", "url", "source", "id", "slug", "type", "dependencies", "requirements", "display_name", "displayName",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +85,8 @@ def found_runnables(root: Path) -> Sequence[Runnable]:
 
 
 def _runnable(root: Path, skill: Skill, top: Path | None) -> Runnable | None:
-    """What has to be trusted of it: None for a skill of the user's own, one that has nothing but texts, or that is of no use."""
+    """What has to be trusted of it: None for a skill of the user's own, one that has nothing but texts, or that is"
+    " of no use."""
     if top is None or skill.fault:
         return None
     files = sorted(path for path in islice(skill.folder.rglob("*"), MAX_IN_SKILL) if path.is_file())  # also what is ignored
@@ -108,9 +114,9 @@ def _limits_fault(text: Text) -> str:
     for name, value in text.fields.items():
         if name in (MODEL, USER_ALONE) and not isinstance(value, bool):
             return f"the field {name} has to be true or false"
-        if name == "disabled" and value is not False:
+        if (name == "disabled" and value is not False) or (name == "enabled" and value is not True):
             return "it is switched off in the file"
-        if name not in _KNOWN and _LIMITING.search(name):
+        if name not in _KNOWN:
             return f"what the field {name} limits is not known here"
     return ""
 

@@ -26,7 +26,17 @@ TEXTS = {
     "version",
 }
 """Fields that only say something: they limit nothing, however they are written."""
-_FRONT = re.compile(r"\A---[ \t]*\r?\n(.*?)^---[ \t]*\r?$\n?", re.MULTILINE | re.DOTALL)
+_FRONT = re.compile(r"\A---[ \t]*(?:#[^\n]*)?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:#[^\n]*)?$\n?", re.MULTILINE | re.DOTALL)
+_BLANK = re.compile("\\A(?:[\\s\ufeff\u00a0\u200b-\u200f\u2060]|<!--.*?-->)+", re.DOTALL)
+# What begins like a frontmatter and is none: a limit in it would be read as a text.
+_ALMOST = re.compile(r"^\s*(?:-{3,}|\+{3}|```|~~~).*$", re.MULTILINE)
+_LIMIT = re.compile(
+    r"^\s*[\"']?(?:(?:dis)?allow\w*[-_]?\w*|tools|(?:ex|in)clude\w*|enabled?\w*|disabled?\w*|den(?:y|ied)\w*"
+    r"|permission\w*|readonly|read[-_]only"
+    r"|user-invocable|disable-model-invocation|paths|globs|sandbox|approval\w*)[\"']?\s*[:=]",
+    re.MULTILINE | re.IGNORECASE,
+)
+LINES_LOOKED_AT = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,8 +78,13 @@ def read(path: Path, top: Path | None) -> Text:
 
 def parsed(path: Path, text: str) -> Text:
     """The text taken apart."""
+    text = _BLANK.sub("", re.sub(r"\r\n?", "\n", text))
     match = _FRONT.match(text)
     if match is None:
+        top = "\n".join(text.split("\n")[:LINES_LOOKED_AT])
+        begins = _ALMOST.search(top)
+        if begins and _LIMIT.search(top, begins.start()):
+            return Text(path, {}, text.strip(), "its frontmatter cannot be read: it begins with --- in the first line, and ends so")
         return Text(path, {}, text.strip())
     import yaml
 
@@ -103,5 +118,7 @@ def _by_blocks(text: str) -> dict[str, Any]:
         except (yaml.YAMLError, ValueError, RecursionError, TypeError, KeyError) as error:
             if name not in TEXTS:
                 raise ValueError(f"its frontmatter cannot be read: the field {name} is no YAML") from error
+            if _LIMIT.search(value.partition("\n")[2]):
+                raise ValueError(f"its frontmatter cannot be read: the field {name} has others in it") from error
             found[name] = " ".join(value.split()).strip("'\"")
     return found

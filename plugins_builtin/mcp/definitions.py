@@ -24,9 +24,9 @@ WITHOUT = ("excludeTools", "exclude_tools", "disabledTools", "disabled_tools", "
 _KNOWN = {
     "type", "command", "args", "env", "environment", "url", "httpUrl", "headers", "cwd", "disabled", "enabled", "timeout",
     "startup_timeout_sec", "tool_timeout_sec", "description", "name", "trust", "alwaysAllow", "autoApprove", "oauth",
+    "title", "version", "icon", "tags", "category", "note", "notes", "comment", "$schema", "transport", "display_name", "homepage",
     *ONLY, *WITHOUT,
 }  # fmt: skip
-_LIMITS = re.compile("allow|deny|disab|enabl|exclu|inclu|permission|restrict|limit|only|scope|block|sandbox", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
@@ -150,7 +150,11 @@ def _read(path: Path, top: Path | None) -> Iterator[Definition]:
 
 def _of_text(text: str | bytes, path: Path, top: Path | None = None) -> list[Definition]:
     """Raises ConfigError."""
-    return [_definition(str(name), given, path, top) for name, given in _content(text, path)["mcpServers"].items()]
+    content = _content(text, path)
+    others = [name for name in ("servers", "mcp", "mcp_servers") if isinstance(content.get(name), dict)]
+    if others and not content["mcpServers"]:
+        raise ConfigError(f'{path} has its servers under "{others[0]}": they stand under "mcpServers" here')
+    return [_definition(str(name), given, path, top) for name, given in content["mcpServers"].items()]
 
 
 def _content(text: str | bytes, path: Path) -> dict[str, Any]:
@@ -193,8 +197,8 @@ def _definition(name: str, given: Any, path: Path, top: Path | None) -> Definiti
     only = [given[each] for each in ONLY if given.get(each) is not None]
     limits: dict[str, Any] = {
         "timeout": _seconds(given),
-        "only": tuple(each for each in only[0] if all(each in other for other in only)) if only else None,
-        "without": tuple(each for field_name in WITHOUT for each in given.get(field_name) or ()),
+        "only": tuple(_own_name(each, name) for each in only[0] if all(each in other for other in only)) if only else None,
+        "without": tuple(_own_name(each, name) for field_name in WITHOUT for each in given.get(field_name) or ()),
     }
     if kind == "stdio":
         return Definition(name, path, top, (command, *args), env, cwd=given.get("cwd") or "", **limits)
@@ -211,9 +215,20 @@ def _limits_fault(given: Mapping[str, Any]) -> str:
     for name in ("disabled", "enabled"):
         if not isinstance(given.get(name, False), bool):
             return f'"{name}" has to be true or false'
-    if strange := sorted(name for name in given if name not in _KNOWN and _LIMITS.search(str(name))):
+    for name in ("timeout", "tool_timeout_sec"):
+        if isinstance(given.get(name, 0), bool) or not isinstance(given.get(name, 0), int | float | None):
+            return f'"{name}" has to be a number'
+    if strange := sorted(str(name) for name in given if name not in _KNOWN):
         return f'what "{strange[0]}" limits is not known here'
     return ""
+
+
+def _own_name(tool: str, server: str) -> str:
+    """A tool as its server calls it, by what other agents call it: `mcp__SERVER__TOOL` and the like."""
+    for prefix in (f"mcp__{server}__", f"{server}__", f"{server}/", f"mcp_{server}_"):
+        if tool.startswith(prefix) and tool != prefix:
+            return tool.removeprefix(prefix)
+    return tool
 
 
 def _seconds(given: Mapping[str, Any]) -> float:

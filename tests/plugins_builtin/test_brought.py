@@ -6,8 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from agentic.core.kinds import refused
 from agentic.testing import FakeVLLM, answer, tool_call
 from agentic.trust import Trust
+from agentic.types import ToolSpec
 from plugins_builtin.brought.agents import kinds, unsupported
 from plugins_builtin.brought.commands import chat_commands, filled, found_runnables
 from plugins_builtin.brought.skills import catalogue, listed, skills
@@ -157,7 +159,7 @@ AGENTS = {
     "Test Runner.md": "---\ndescription: Runs tests.\ntools:\n  - Bash\n  - mcp__ci__status\nmodel: sonnet\ncolor: red\n---\nYou test.",
     "reader.md": "---\ndescription: Of opencode.\nmode: subagent\ntools:\n  write: false\n  edit: false\n  bash: false\n---\nYou read.",
     "guarded.md": "---\ndescription: Edits nothing.\npermission:\n  edit: deny\n  bash: deny\n---\nYou look.",
-    "odd.md": "---\ndescription: Wants a browser.\ntools: Browser, Read\nhooks: x\n---\nYou browse.",
+    "odd.md": "---\ndescription: Wants a browser.\ntools: Browser, Read\nemoji: x\n---\nYou browse.",
 }
 
 
@@ -174,7 +176,7 @@ def test_five_shapes_of_agents_are_all_kinds(own: Path, home: Path) -> None:
     assert found["guarded"].reads_only and not found["reviewer"].reads_only
     put(own / ".claude/agents/empty.md", "---\ndescription: x\n---\n")
     told = "\n".join(unsupported(own))
-    assert "odd.md: not supported: the tool Browser, the field hooks" in told and "the model sonnet" in told
+    assert "odd.md: not supported: the tool Browser, the field emoji" in told and "the model sonnet" in told
     assert "empty.md: cannot be used: it has no text" in told
 
 
@@ -291,7 +293,7 @@ def test_skills_for_the_user_or_the_model_alone(agentic: Agentic, server: FakeVL
         "mine": "disable-model-invocation: true",
         "its": "user-invocable: false",
         "odd": "paths: ['*.py']",
-        "PDF Tools": "x: 1",
+        "PDF Tools": "version: 1",
     }
     for name, field in fields.items():
         put(
@@ -303,3 +305,74 @@ def test_skills_for_the_user_or_the_model_alone(agentic: Agentic, server: FakeVL
     system = server.chats[0].json["messages"][0]["content"]
     assert "D-its" in system and "- PDF-Tools: D-PDF Tools" in system and "D-mine" not in system and "D-odd" not in system
     assert "what the field paths limits is not known here" in told
+
+
+LIMITED = {
+    "the writing tools of opencode": ("permission: {edit: deny, bash: deny}", "held"),
+    "its older form": ("tools: {edit: false, bash: false}", "held"),
+    "gemini's names": ("excludeTools: [run_shell_command, write_file, replace]", "held"),
+    "codex's names": ("disallowedTools: [shell, exec_command, apply_patch]", "held"),
+    "a server's tool, as opencode names it": ("disallowedTools: mymcp_delete", "not used"),
+    "qwen's mode": ("approvalMode: plan", "held"),
+    "a mode that nobody knows": ("approvalMode: careful", "not used"),
+    "switched off": ("enabled: false", "not used"),
+    "turns": ("maxTurns: 3", "not used"),
+    "hooks": ("hooks: {PreToolUse: []}", "not used"),
+    "paths": ("paths: ['src/**']", "not used"),
+    "any other field": ("frobnicates: 7", "not used"),
+    "a name in quotes behind a colon": ("description: Use when: x\n\"tools\": [Read]", "not used"),
+    "an indented field": ("description: d\n  tools: [Read]", "not used"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", LIMITED)
+def test_what_limits_an_agent_holds_or_it_is_not_used(own: Path, name: str) -> None:
+    field, becomes = LIMITED[name]
+    put(
+        own / ".claude/agents/safe.md",
+        f"---\nname: safe\n{'' if 'description' in field else 'description: d'}\n{field}\n---\nText.",
+    )
+    found = kinds(own)
+    if becomes == "not used":
+        assert not found and any("safe.md: cannot be used" in line for line in unsupported(own))
+        return
+    writing = [
+        ToolSpec(tool, "", {}, effect) for tool, effect in (("run", "execute"), ("write_file", "write"), ("edit_file", "write"))
+    ]
+    assert all(refused(found[0], tool) for tool in writing)
+
+
+FRONTS = [
+    "\n---\nname: safe\ntools: Read\n---\nText.", "<!-- x -->\n---\nname: safe\ntools: Read\n---\nText.", "\ufeff\ufeff---\nname: safe\ntools: Read\n---\nText.",
+    "---\nname: safe\ntools: Read\n...\nText.", "---\nname: safe\ntools: Read\n--- # end\nText.", "---\rname: safe\rtools: Read\r---\rText.",
+    "\u200b---\nname: safe\ntools: Read\n---\nText.", "---\nname: safe\ntools: Read\nText.", "----\nname: safe\ntools: Read\n----\nText.",
+    "+++\nname = 'safe'\ntools = ['Read']\n+++\nText.", "```yaml\nname: safe\ntools: Read\n```\nText.", "# Safe\n---\nname: safe\ntools: Read\n---\nText.",
+    " ---\nname: safe\ntools: Read\n ---\nText.",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("front", FRONTS)
+def test_a_frontmatter_that_is_nearly_one_drops_no_limit(own: Path, front: str) -> None:
+    path = own / ".claude/agents/safe.md"
+    path.parent.mkdir(parents=True)
+    path.write_text(front, newline="")
+    assert all(kind.tools and "run" not in kind.tools for kind in kinds(own))
+
+
+def test_an_agent_that_cannot_be_used_is_replaced_by_no_other(own: Path, home: Path) -> None:
+    put(own / ".claude/agents/safe.md", "---\nname: safe\ndescription: d\nreadonly: true\n---\nText.")
+    put(home / ".claude/agents/safe.md", "---\nname: safe\ndescription: d\n---\nText.")
+    assert not kinds(own)
+
+
+def test_a_part_may_do_no_more_than_the_agent_that_has_it_done(agentic: Agentic, server: FakeVLLM, own: Path) -> None:
+    put(own / ".claude/agents/safe.md", "---\nname: safe\ndescription: d\ndisallowedTools: Bash\n---\nText.")
+    server.script(
+        answer(tool_calls=tool_call("delegate", {"tasks": [{"title": "look at it"}]}, 0, "1")),
+        answer(tool_calls=tool_call("run", {"command": "touch CANARY"}, 0, "2")),
+        answer("it may not"),
+        answer("so be it"),
+    )
+    agentic("run", "do it", "--endpoint", server.url, *NATIVE, "--approve", "all", "--agent", "safe")
+    assert any("may not use run" in str(chat.json["messages"]) for chat in server.chats)
+    assert not (own / "CANARY").exists()

@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agentic.errors import ConfigError
 from agentic.testing import FakeVLLM, answer, tool_call
 from plugins_builtin.mcp.definitions import definitions
 from tests.conftest import Agentic, put
@@ -434,3 +435,22 @@ def test_what_cannot_be_used_is_said_in_a_run(agentic: Agentic, server: FakeVLLM
     server.say("ok")
     said = agentic("run", "do it", "--endpoint", server.url, *NATIVE).err
     assert "the MCP server a b of" in said and 'it has no "command"' in said and "off" not in said.replace("of ", "")
+
+
+@pytest.mark.parametrize(
+    "limit",
+    [
+        {"excludeTools": ["mcp__a__x"]}, {"excludeTools": ["a/x"]}, {"excludeTools": ["a__x"]}, {"tools": ["y"]}, {"tools": []},
+        {"tools": {"x": False}}, {"tools": {"x": {"enabled": False}}}, {"deniedTools": ["x"]}, {"available_tools": ["y"]},
+        {"toolFilter": ["y"]}, {"active": False}, {"off": True}, {"workingDirectory": "/x"}, {"timeout": "5s"}, {"timeout": "1"},
+        {"anything": 1},
+    ],
+)  # fmt: skip
+def test_a_limit_of_a_server_holds_or_the_server_is_not_used(home: Path, limit: dict[str, Any]) -> None:
+    (definition,) = definitions(home, json.dumps({"mcpServers": {"a": {"command": "server", **limit}}}))
+    assert definition.fault or not definition.allows("x"), limit
+
+
+def test_servers_under_another_name_are_told(home: Path) -> None:
+    with pytest.raises(ConfigError, match='under "servers"'):
+        definitions(home, json.dumps({"servers": {"a": {"command": "server"}}}))

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from agentic.config import Settings
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
+from agentic.core.kinds import within
 from agentic.core.sub_agents.briefing import MAX_SHOWN, briefing, open_key
 from agentic.core.sub_agents.elsewhere import Elsewhere
 from agentic.core.sub_agents.leases import Leases
@@ -95,7 +96,7 @@ class Team:
             return self._keep(subtask, Outcome("failed", f"it got no worktree: {error}"), 0.0)
         services = replace(self._services, workspace=space)
         agent = Agent(services, history, self._turns, Lane.SUB_AGENT)
-        agent.tools.kind = services.kinds.get(subtask.agent)
+        agent.tools.kind = within(self._parent.tools.kind, services.kinds.get(subtask.agent))
         await emit(SubAgentStarted(task=subtask.description, title=subtask.title, agent=history.agent))
         started = time.monotonic()
         calls.sub_agents += 1
