@@ -1,9 +1,10 @@
 """Chunks of a streamed answer: each one to a Delta, all of them to a Message."""
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
-from agentic.errors import ModelOutputError, StreamBroken
+from agentic.errors import ModelOutputError, RequestRejected, StreamBroken
 from agentic.types import Answer, Delta, Message, ToolCall, ToolCallDelta, Usage
 from agentic.wire.calls import CallNumbers
 from agentic.wire.errors import error_from_chunk, is_error
@@ -12,8 +13,11 @@ from agentic.wire.json_text import loads
 MAX_CALLS = 64  # tool calls in one answer
 MAX_CHARACTERS = 16_000_000  # of one answer, its thoughts and the arguments of its calls
 _MAX_COUNT = 1 << 53
-_BROKEN_ENDINGS = {"abort", "error"}
-
+_BROKEN_ENDINGS = {"abort", "error", "network_error", "failed", "cancelled", "server_error"}
+_ENDINGS = {
+    **dict.fromkeys(["model_length", "max_tokens", "MAX_TOKENS"], "length"),
+    **dict.fromkeys(["end_turn", "eos", "eos_token"], "stop"),
+}
 _THOUGHTS = {"reasoning": "", "reasoning_content": "reasoning_content", "thinking": "thinking"}  # as a field is called, and kept
 
 
@@ -31,7 +35,7 @@ class ChunkDecoder:
     def feed_json(self, data: bytes) -> Delta | None:
         """Like `feed`, from an event's bytes. Bytes that are not JSON or not UTF-8 break the stream."""
         try:
-            chunk = loads(data)
+            chunk = _lenient(data)
         except ValueError as error:
             raise StreamBroken(f"the server sent an event that is no JSON: {data[:80]!r}") from error
         return self.feed(chunk)
@@ -45,17 +49,25 @@ class ChunkDecoder:
         usage = usage_of(chunk.get("usage"))
         choices = chunk.get("choices")
         choice = choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
-        delta: dict[str, Any] = next((choice[name] for name in ("delta", "message") if isinstance(choice.get(name), dict)), {})
+        if isinstance(choice.get("error"), dict):
+            raise error_from_chunk({"error": choice["error"]})
+        given = (choice.get(name) for name in ("delta", "message"))
+        delta: dict[str, Any] = next((each for each in given if each and isinstance(each, dict)), {})
+        if self._has_text and delta is choice.get("message"):  # the whole once more, behind its pieces
+            delta = {}
         finish = _text(choice.get("finish_reason"))
+        finish = _ENDINGS.get(finish, finish)
         if finish in _BROKEN_ENDINGS:
             raise StreamBroken(f"the server gave the answer up (finish_reason {finish!r})")
         self.finish_reason = finish or self.finish_reason
-        text, thought = _parts(delta.get("content") or choice.get("text"))  # `text`: /v1/completions
+        text, thought = _parts(delta.get("content") or choice.get("text") or delta.get("refusal"))  # `text`: /v1/completions
         reasoning, name = _reasoning(delta)
         if thought and not reasoning:
             reasoning, name = thought, "content"
         calls = self._calls.deltas(delta.get("tool_calls") or _legacy_call(delta.get("function_call")))
         self._has_text = self._has_text or bool(text)
+        if finish == "content_filter" and not self._has_text:
+            raise RequestRejected("the server withheld the answer (finish_reason 'content_filter')", "ask in other words")
         ids, prompt_ids = _ids(choice.get("token_ids")), _ids(chunk.get("prompt_token_ids") or choice.get("prompt_token_ids"))
         if text or reasoning or calls or finish or usage or ids or prompt_ids:
             return Delta(text, reasoning, calls, finish, usage, prompt_ids=prompt_ids, token_ids=ids, thought_as=name)
@@ -85,6 +97,17 @@ def _progress(value: object) -> tuple[int, int] | None:
         return None
     done, total = value.get("processed"), value.get("total")
     return (done, total) if isinstance(done, int) and isinstance(total, int) and 0 <= done <= total else None
+
+
+def _lenient(data: bytes) -> Any:
+    """JSON, also with raw control characters in its texts. Raises ValueError."""
+    try:
+        return loads(data)
+    except ValueError:
+        try:
+            return json.loads(data.decode(), strict=False)
+        except RecursionError as error:
+            raise ValueError("it is nested too deeply") from error
 
 
 def _text(value: object) -> str:
@@ -142,6 +165,11 @@ def usage_of(value: object) -> Usage | None:
     return Usage(_count(value.get("prompt_tokens")), _count(value.get("completion_tokens")), known)
 
 
+def _whole(arguments: str) -> str:
+    """Without the empty object that some servers begin with."""
+    return arguments.removeprefix("{}") if arguments.startswith("{}{") else arguments
+
+
 class AnswerBuilder:
     """Folds deltas into the message in the making. `add` raises ModelOutputError for more than any answer has."""
 
@@ -184,7 +212,7 @@ class AnswerBuilder:
 
     def message(self) -> Message:
         """The message so far; a call without an id gets one from its place."""
-        calls = [ToolCall(c[0] or f"call_{index}", c[1], c[2]) for index, c in sorted(self._calls.items())]
+        calls = [ToolCall(c[0] or f"call_{index}", c[1], _whole(c[2])) for index, c in sorted(self._calls.items())]
         text, thoughts = "".join(self._text), "".join(self._reasoning)
         return Message("assistant", text, thoughts, tuple(calls), thought_as=self._thought_as)
 

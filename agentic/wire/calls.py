@@ -24,6 +24,11 @@ class _Open:
     id: str = ""
     name: str = ""
     arguments: str = ""
+    named_again: bool = False
+
+    def is_repeated(self, id_: str, name: str, arguments: str) -> bool:
+        """Whether a piece is the whole of it once more, as some servers end with."""
+        return bool(name and arguments and id_ == self.id and name == self.name and arguments == self.arguments and self.is_whole())
 
     def is_whole(self) -> bool:
         try:
@@ -47,6 +52,8 @@ class CallNumbers:
 
     def deltas(self, pieces: object) -> tuple[ToolCallDelta, ...]:
         """The pieces of a chunk's `tool_calls`, each with the number of its call. What is no piece is skipped."""
+        if isinstance(pieces, dict):
+            pieces = [pieces]
         if not isinstance(pieces, list):
             return ()
         found = [piece for piece in pieces if isinstance(piece, dict)]
@@ -54,13 +61,19 @@ class CallNumbers:
         return tuple(self._delta(piece, None if alone else place) for place, piece in enumerate(found))
 
     def _delta(self, piece: Mapping[str, Any], place: int | None) -> ToolCallDelta:
-        index, function = piece.get("index"), piece.get("function")
+        function = piece.get("function", piece if "name" in piece or "arguments" in piece else None)
         function = function if isinstance(function, dict) else {}
         id_, name, arguments = _text(piece.get("id")), _text(function.get("name")), _arguments(function.get("arguments"))
-        known = index if isinstance(index, int) and not isinstance(index, bool) and 0 <= index < _MAX_INDEX else None
+        known = _index(piece.get("index"))
         if known is None and place is not None and not id_ and not name:
             known = place  # several pieces of several calls, told apart by their order alone
         call = self._call(known, id_, name, arguments)
+        if call.named_again and arguments:  # it was another call's name that came by itself
+            call, name = self._open(known), call.name
+        elif call.is_repeated(id_, name, arguments):
+            return ToolCallDelta(call.number, "", "", "")
+        if any(other.id == id_ and other is not call for other in self._calls):
+            id_ = ""  # another call has it: this one gets one from its place
         call.id = call.id or id_
         call.name = call.name if name == call.name else call.name + name
         call.arguments += arguments
@@ -69,16 +82,20 @@ class CallNumbers:
     def _call(self, index: int | None, id_: str, name: str, arguments: str) -> _Open:
         same = [call for call in self._calls if index is None or call.index == index]
         if id_ and (named := [call for call in same if call.id == id_]):
-            return named[-1]
+            other = name and arguments and named[-1].arguments != arguments and named[-1].is_whole()
+            return self._open(index) if other else named[-1]
         current = same[-1] if same else None
         if current is None or self._opens(current, id_, name, arguments):
             return self._open(index)
+        current.named_again = current.named_again or bool(not id_ and name == current.name and not arguments and current.is_whole())
         return current
 
     def _opens(self, current: _Open, id_: str, name: str, arguments: str) -> bool:
         """True where the piece begins another call than the one that its index, or its place, last stood for."""
         if id_ and current.id and name:
             return True
+        if not current.name and not (id_ and current.id):  # its name comes behind its arguments
+            return False
         other_name = name and (name != current.name or arguments)
         return bool((other_name or (id_ and current.id)) and current.is_whole())
 
@@ -87,6 +104,15 @@ class CallNumbers:
         number = index if index is not None and index not in used else max(used, default=-1) + 1
         self._calls.append(_Open(number, index))
         return self._calls[-1]
+
+
+def _index(value: object) -> int | None:
+    """A server's own number of a call, also as a text or with a point."""
+    if isinstance(value, str) and value.isdecimal():
+        value = int(value)
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return value if isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MAX_INDEX else None
 
 
 def _text(value: object) -> str:

@@ -17,7 +17,7 @@ from agentic.errors import (
     TransportError,
 )
 from agentic.wire.json_text import loads
-from agentic.wire.overflow import limit_in, overflows
+from agentic.wire.overflow import limit_in, named_limit, overflows
 
 _UNREADABLE = re.compile(
     r"openai_\w+|unexpected tokens? .*(header|expecting start token|remaining)|Unterminated string", re.IGNORECASE
@@ -40,11 +40,17 @@ OPTIONAL_FIELDS = (
     "stop", "strict", "logprobs", "ignore_eos",
 )  # fmt: skip
 _REFUSED = (
-    r"unsupported (?:parameter|value|field)|unsupported_parameter|unknown_parameter|UnsupportedParams|unexpected keyword",
-    r"un(?:recogni[sz]ed|known|expected) (?:request )?(?:argument|parameter|field|key|name|property)|no such (?:field|parameter)",
-    r"extra (?:inputs?|fields?) (?:are |is )?not (?:permitted|allowed)|extra_forbidden|additional propert|only allowed when",
-    r"(?:is|are) not (?:supported|permitted|allowed|a valid (?:field|parameter))|(?:does|do) not support",
+    r"unsupported (?:parameter|value|field|key)|unsupported_parameter|unknown_parameter|UnsupportedParams|unexpected keyword",
+    r"un(?:recogni[sz]ed|known|expected) (?:request )?(?:argument|parameter|field|key|name|property)",
+    r"no (?:such )?(?:field|parameter)|extra (?:inputs?|fields?) (?:are |is )?not (?:permitted|allowed)|extra_forbidden",
+    r"additional propert|only allowed when|(?:does|do) not support|think value|not valid: unsupported",
+    r"(?:is|are)(?: currently)? not (?:supported|permitted|allowed|enabled|implemented|in struct)",
+    r"(?:is|are) not a (?:valid|recogni[sz]ed) (?:field|parameter)",
+    r"(?:is|are)(?: currently)? (?:unsupported|forbidden|deprecated|invalid)|invalid (?:parameter|argument|field)|unpermitted",
+    r"not allowed|should not exist|cannot (?:be set|both)|extraneous|\bvalue_error\.extra|valid range of",
+    r"only \S+ is allowed|may only be|must be 1 for|can only be (?:set|defined)|不支持",
 )
+_REFUSING_CODES = {"unknown_parameter", "unsupported_parameter", "invalid_parameter", "unsupported_value", "extra_forbidden"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +61,7 @@ class _Said:
     kind: str = ""
     param: str = ""
     code: str = ""
+    limit: int = 0
 
 
 def error_from_body(status: int, body: bytes, retry_after: str = "") -> AgenticError:
@@ -73,7 +80,11 @@ def is_error(chunk: Mapping[str, Any]) -> bool:
     """True for an object that reports an error where a part of an answer was due."""
     if chunk.get("error") or chunk.get("object") == "error":
         return True
-    return "choices" not in chunk and any(chunk.get(name) for name in ("detail", "error_type", "error_message"))
+    if "choices" in chunk:
+        return False
+    if chunk.get("type") == "error" or any(map(chunk.get, ("detail", "error_type", "error_message", "errors", "fault"))):
+        return True
+    return bool(chunk.get("message") or chunk.get("msg")) and any(name in chunk for name in ("code", "status", "status_code"))
 
 
 def error_from_chunk(chunk: Mapping[str, Any]) -> AgenticError:
@@ -109,6 +120,12 @@ def _describe(body: object) -> _Said:
     if not isinstance(body, dict):
         return _Said()
     error = body.get("error", body)
+    if error is True or error is None:  # `{"error": true, "message": …}`
+        error = body
+    if isinstance(several := error.get("errors") if isinstance(error, dict) else None, list) and several:
+        error = several[0] if isinstance(several[0], dict) else {"message": "; ".join(map(_short, several))}
+    if isinstance(error, dict) and isinstance(error.get("fault"), dict):
+        error = error["fault"]
     if isinstance(error, str) and error.lstrip().startswith("{"):  # an error in an error, as proxies hand it on
         try:
             error = loads(error).get("error", error)
@@ -117,11 +134,13 @@ def _describe(body: object) -> _Said:
     outer = {name: body.get(name) for name in ("message", "error_type", "code", "type")}
     if not isinstance(error, dict):
         return _Said(str(error), str(outer["error_type"] or outer["type"] or ""), "", _code(outer["code"]))
-    detail = error.get("message") or error.get("detail") or error.get("error_message") or ""
+    names = ("message", "detail", "error_message", "msg", "faultstring")
+    detail = next((error[name] for name in names if error.get(name)), "")
     if isinstance(detail, list):
         detail = "; ".join(_of_field(each) for each in detail)
     param = error.get("param")
-    return _Said(str(detail), str(error.get("type") or ""), str(param or ""), _code(error.get("code") or error.get("status")))
+    code = _code(error.get("code") or error.get("status") or error.get("status_code"))
+    return _Said(str(detail), str(error.get("type") or ""), str(param or ""), code, named_limit(error))
 
 
 def _code(value: object) -> str:
@@ -145,11 +164,11 @@ def _classify(status: int, said: _Said, retry_after: str) -> AgenticError:
     message = said.message
     if _UNREADABLE.search(message) and status >= 400:
         return ModelOutputError(f"the server could not parse what its model wrote: {message}")
-    too_long = overflows(message, said.kind, said.code, said.param)
-    field = "" if too_long else _refused_field(message, said.param)
+    too_long = overflows(message, said.kind, said.code, said.param) or status == 413
+    field = "" if too_long else _refused_field(message, said.param, said.kind, said.code)
     if too_long and status != 429:
         remedy = "the prompt is larger than the model's window: see context.context_window"
-        return ContextOverflow(f"the prompt does not fit the model: {message}", remedy, status, limit_in(message))
+        return ContextOverflow(f"the prompt does not fit the model: {message}", remedy, status, said.limit or limit_in(message))
     if status in (429, 503):
         seconds = float(retry_after) if retry_after.isdecimal() else 0.0
         if _LOADING.search(message):
@@ -166,13 +185,16 @@ def _classify(status: int, said: _Said, retry_after: str) -> AgenticError:
     return RequestRejected(f"the server rejected the request ({status}): {message}", _REMEDIES.get(status, ""), status, field)
 
 
-def _refused_field(message: str, param: str) -> str:
+def _refused_field(message: str, param: str, *codes: str) -> str:
     """The field of a request that a server does not take, "" where it says nothing of the kind."""
-    if not any(re.search(words, message, re.IGNORECASE) for words in _REFUSED):
+    refused = set(codes) & _REFUSING_CODES or any(re.search(words, message, re.IGNORECASE) for words in _REFUSED)
+    if not refused:
         return ""
     named = param.rpartition(".")[2]
     if named in OPTIONAL_FIELDS:
         return named
+    if re.search(r"does not support thinking|think value", message, re.IGNORECASE):  # Ollama's word for it
+        return "reasoning_effort"
     return next((name for name in OPTIONAL_FIELDS if re.search(rf"\b{name}\b", message)), "")
 
 

@@ -13,6 +13,8 @@ MAX_EVENT_BYTES = 8 * 1024 * 1024
 MAX_STRAY_BYTES = 4096
 _MARK = b"\xef\xbb\xbf"
 _OWN = (b"", b"message")  # names of events that carry the answer
+_ERRORS = (b"error", b"exception", b"fatal", b"failure")
+_DONE = b"[DONE]"
 
 
 class SseParser:
@@ -88,15 +90,26 @@ class SseParser:
         if not self._data:
             self._name = b""
             return
-        data, name = b"\n".join(self._data), self._name
+        parts, data, name = tuple(self._data), b"\n".join(self._data).strip(), self._name.lower()
         self._data.clear()
         self._name, self._size = b"", 0
-        if name == b"error":
+        if name in _ERRORS:
             events.append(_as_error(data))
-        elif data.strip() and (name in _OWN or b'"choices"' in data or b'"error"' in data):
+        elif data == _DONE:
+            events.append(data)
+        elif len(parts) > 1 and all(part.lstrip().startswith(b"{") for part in parts):  # events without a blank line between them
+            events += [part for part in parts if part.strip()]
+        elif data and _carries(data, name):
             events.append(data)
         else:
             self.signs += 1
+
+
+def _carries(data: bytes, name: bytes) -> bool:
+    """Whether it is for whoever reads the answer, and no ping by any name."""
+    if data.startswith((b"{", b"[")):
+        return name in _OWN or b'"choices"' in data or b'"error"' in data
+    return name in _OWN and not data.replace(b"-", b"").isalnum()
 
 
 def _as_error(data: bytes) -> bytes:

@@ -97,7 +97,7 @@ class Examination:
                     name, False, f"the server does not answer: {error}", error.remedy or "is the server behind it running?"
                 )
                 return
-            except (AgenticError, ValueError, KeyError, TypeError, IndexError) as error:
+            except (AgenticError, ValueError, KeyError, TypeError, IndexError, ArithmeticError) as error:
                 yield Finding(name, False, f"could not be found out: {error}")
         yield self._as_served(await idle)
 

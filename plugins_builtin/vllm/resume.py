@@ -17,6 +17,9 @@ HARMONY_ENDS = [200002, 200012]  # <|return|>, <|call|>
 
 
 class Decoder(Protocol):
+    @property
+    def finish_reason(self) -> str: ...
+
     def feed_json(self, data: bytes) -> Delta | None: ...
 
     def end(self, done: bool = False) -> Delta | None: ...

@@ -310,7 +310,7 @@ class VllmTransport:
                 chunk = await connection.read()
             for each in _read(parser.end(), decoder):
                 yield each
-            if not begun and parser.stray.strip():
+            if parser.stray.strip() and not decoder.finish_reason:
                 raise error_from_text(parser.stray)
             decoder.end()
         except EndpointUnavailable:

@@ -106,6 +106,36 @@ STREAMS: dict[str, tuple[list[bytes], str, str, list[Call]]] = {
         [b": OPENROUTER PROCESSING\n\n", event(chunk(reasoning_details=[{"type": "reasoning.text", "text": "hm"}])), event(chunk(content="Hi")), STOP, DONE],
         "Hi", "hm", [],
     ),
+    "an index that is a text": (
+        [event(calls(piece("", "read_file", index="0", id="x"))), event(calls(piece("", "read_file", index="1", id="y"))),
+         event(calls(piece(A[:5], index="0"))), event(calls(piece(B, index="1"))), event(calls(piece(A[5:], index=0.0))), CALLED, DONE],
+        "", "", BOTH,
+    ),
+    "one id for both": (
+        [event(calls(piece(A, "read_file", index=0, id="read_file"))), event(calls(piece(B, "read_file", index=0, id="read_file"))), CALLED, DONE], "", "", BOTH,
+    ),
+    "names by themselves and no ids": (
+        [event(calls(piece("", "read_file"))), event(calls(piece(A))), event(calls(piece("", "read_file"))), event(calls(piece(B))), CALLED, DONE], "", "", BOTH,
+    ),
+    "the name behind the arguments": ([event(calls(piece(A, index=0))), event(calls(piece(None, "read_file", index=0))), CALLED, DONE], "", "", BOTH[:1]),
+    "no function around it": ([event(calls({"index": 0, "id": "x", "name": "read_file", "arguments": A})), CALLED, DONE], "", "", BOTH[:1]),
+    "one call instead of a list": ([event(chunk(tool_calls=piece(A, "read_file", index=0, id="x"))), CALLED, DONE], "", "", BOTH[:1]),
+    "an empty object before the arguments": (
+        [event(calls(piece("{}", "read_file", index=0, id="x"))), event(calls(piece(A, index=0))), CALLED, DONE], "", "", BOTH[:1],
+    ),
+    "the whole call once more at the end": (
+        [event(calls(piece(A, "read_file", index=0, id="x"))), event(calls(piece(A, "read_file", index=0, id="x"), finish="tool_calls")), DONE], "", "", BOTH[:1],
+    ),
+    "the whole answer once more at the end": (
+        [event(chunk(content="Hi")), event({"choices": [{"index": 0, "message": {"content": "Hi"}, "finish_reason": "stop"}]}), DONE], "Hi", "", [],
+    ),
+    "an empty delta beside a message": ([event({"choices": [{"delta": {}, "message": {"content": "Hi"}, "finish_reason": "stop"}]}), DONE], "Hi", "", []),
+    "pings that are words": ([b"data: ping\n\n", event(chunk(content="Hi")), b"data: keep-alive\n\n", STOP, DONE], "Hi", "", []),
+    "a padded end": ([event(chunk(content="Hi")), b"data:  [DONE]  \n\n"], "Hi", "", []),
+    "an end by another name": ([event(chunk(content="Hi")), b"event: done\ndata: [DONE]\n\n"], "Hi", "", []),
+    "no blank lines": ([event(chunk(content="H"), b"\n"), event(chunk(content="i"), b"\n"), event(chunk("stop"), b"\n"), b"\n"], "Hi", "", []),
+    "a raw tab in a text": ([event(b'{"choices": [{"delta": {"content": "H\ti"}, "finish_reason": "stop"}]}'), DONE], "H\ti", "", []),
+    "a refusal": ([event(chunk(refusal="No.")), STOP, DONE], "No.", "", []),
     "no finish_reason": ([event(chunk(content="Hi")), DONE], "Hi", "", []),
     "no finish_reason after a call": ([event(calls(piece(A, "read_file", index=0, id="x"))), DONE], "", "", BOTH[:1]),
     "no blank line at the end": ([event(chunk(content="Hi")), event(chunk("stop"), b"")], "Hi", "", []),
@@ -169,6 +199,17 @@ REPORTS: dict[str, list[bytes]] = {
     "FastAPI's": [event({"detail": WORD})],
     "llama.cpp's field": [b'error: {"message": "%s"}\n\n' % WORD.encode()],
     "an error in an error": [event({"error": json.dumps({"error": {"message": WORD}})})],
+    "an error by its fields": [event({"code": 500, "message": WORD})],
+    "a status and words": [event({"status": 500, "message": WORD})],
+    "msg": [event({"code": 500, "msg": WORD})],
+    "errors": [event({"errors": [{"message": WORD}]})],
+    "a type": [event({"type": "error", "message": WORD})],
+    "true": [event({"error": True, "message": WORD})],
+    "an exception": [b"event: exception\n" + event({"message": WORD})],
+    "in large letters": [b"event: Error\ndata: " + WORD.encode() + b"\n\n"],
+    "an error in its choice": [
+        event({"choices": [{"index": 0, "error": {"message": WORD, "code": 502}, "finish_reason": "error"}]})
+    ],
     "without its blank line": [event({"error": {"message": WORD}}, b"")],
 }
 
@@ -225,6 +266,17 @@ OVERFLOWS: dict[str, tuple[int, Any, int]] = {
     "TGI, the input": (422, {"error": "Input validation error: `inputs` must have less than 8191 tokens. Given: 9000", "error_type": "validation"}, 8191),
     "LiteLLM": (400, {"error": {"message": "litellm.ContextWindowExceededError: prompt is too long: 9000 tokens > 8192 maximum", "code": "400"}}, 8192),
     "OpenRouter": (400, {"error": {"message": "This endpoint's maximum context length is 8192 tokens. However, you requested about 9000 tokens", "code": 400}}, 8192),
+    "SGLang, the input": (400, {"error": {"message": "Input length (9000 tokens) exceeds the maximum allowed length (8192 tokens). Use a shorter input"}}, 8192),
+    "xAI": (400, {"error": "This model's maximum prompt length is 8192 but the request contains 9000 tokens."}, 8192),
+    "DashScope": (400, {"error": {"message": "Range of input length should be [1, 8192]"}}, 8192),
+    "Moonshot": (400, {"error": {"message": "Invalid request: Your request exceeded model token limit: 8192 (requested: 9000)"}}, 8192),
+    "Bedrock": (400, {"error": {"message": "litellm.BadRequestError: BedrockException - {\"message\":\"Input is too long for requested model.\"}"}}, 0),
+    "vLLM, before": (400, {"error": {"message": "max_tokens must be at least 1, got -808."}}, 0),
+    "vLLM, the model's length": (400, {"error": {"message": "The decoder prompt (length 9000) is longer than the maximum model length of 8192."}}, 8192),
+    "LM Studio, newer": (400, {"error": "Cannot truncate prompt with n_keep (9000) >= n_ctx (8192)"}, 8192),
+    "Gemini": (400, {"error": {"message": "Unable to submit request because the input token count is 9000 but model only supports up to 8192."}}, 8192),
+    "Groq": (413, {"error": {"message": "Request too large for model `x` on tokens per minute (TPM): Limit 8192, Requested 9000, please reduce your message size"}}, 8192),
+    "llama.cpp, by a field": (400, {"error": {"message": "too much", "type": "exceed_context_size_error", "n_prompt_tokens": 9000, "n_ctx": 8192}}, 8192),
     "a code alone": (400, {"error": {"message": "Please start a new chat.", "code": "context_length_exceeded"}}, 0),
     "TensorRT-LLM": (400, {"object": "error", "message": "default_max_tokens (-79) must be greater than 0, default_max_tokens (-79) = max_seq_len (8192) - splited_prompt_len (8271)", "code": 400}, 8192),
     "Mistral": (400, {"object": "error", "message": "Prompt contains 9000 tokens and 0 draft tokens, too large for model with 8192 maximum context length", "code": "3051"}, 8192),
@@ -281,6 +333,13 @@ def test_a_refused_field_is_no_overflow_and_is_left_out_from_then_on(agentic: Ag
 
 
 NOTHING_OF_THE_KIND: list[tuple[int, str, Callable[[AgenticError], bool]]] = [
+    (
+        400,
+        "Too many tokens: please slow down, rate limit",
+        lambda error: isinstance(error, RequestRejected) and not isinstance(error, ContextOverflow),
+    ),
+    (400, "system prompt too long for cache_control: 5 blocks", lambda error: not isinstance(error, ContextOverflow)),
+    (400, "messages.3.content.0.text exceeds the maximum input size", lambda error: not isinstance(error, ContextOverflow)),
     (400, "temperature must be between 0 and 2", lambda error: isinstance(error, RequestRejected) and not error.field),
     (429, "Rate limit reached: too many tokens per minute", lambda error: isinstance(error, Overloaded)),
     (401, "invalid key", lambda error: isinstance(error, RequestRejected) and error.status == 401),
@@ -390,3 +449,38 @@ def test_a_kept_thought_has_its_name_still() -> None:
     message = Message("assistant", "text", "hm", thought_as="reasoning_content")
     assert from_record(to_record(message)) == message
     assert from_record(to_record(message) | {"thought_as": "a_field_of_somebody"}) == replace(message, thought_as="")
+
+
+REFUSALS = [
+    ("property 'reasoning_effort' is unsupported", "reasoning_effort"), ('"gemma3" does not support thinking', "reasoning_effort"),
+    ("stream_options is not implemented", "stream_options"), ("'seed' is not a recognized parameter", "seed"),
+    ("Invalid argument: max_tokens. Use max_completion_tokens instead.", "max_tokens"), ("parameter 'priority' not allowed", "priority"),
+    ("Invalid max_tokens value, the valid range of max_tokens is [1, 4096]", "max_tokens"), ("seed is forbidden", "seed"),
+    ("Got priority 1 but priority scheduling is not enabled.", "priority"), ("Unpermitted parameter: seed", "seed"),
+    ("invalid temperature: only 1 is allowed for this model", "temperature"), ("Request body contains unsupported key seed", "seed"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("message", "field"), REFUSALS)
+def test_a_field_that_is_refused_in_other_words_is_known(message: str, field: str) -> None:
+    found = error_from_body(400, json.dumps({"error": {"message": message}}).encode())
+    assert isinstance(found, RequestRejected) and found.field == field
+
+
+@pytest.mark.parametrize("names", [{"code": "unknown_parameter"}, {"type": "unsupported_parameter"}])
+def test_a_field_that_is_refused_by_a_code_is_known(names: dict[str, str]) -> None:
+    found = error_from_body(400, json.dumps({"error": {"message": "Invalid request", "param": "seed", **names}}).encode())
+    assert isinstance(found, RequestRejected) and found.field == "seed"
+
+
+@pytest.mark.parametrize("finish", ["model_length", "max_tokens"])
+def test_an_answer_that_was_cut_is_cut_by_any_name(finish: str) -> None:
+    assert ChunkDecoder().feed(chunk(finish, content="x")).finish_reason == "length"  # type: ignore[union-attr]
+
+
+def test_an_error_behind_the_first_words_is_told(agentic: Agentic, server: FakeVLLM) -> None:
+    """As a page, or as a line that is no event."""
+    for stray in (b'{"error": {"message": "%s"}}\n' % WORD.encode(), b"<html><h1>" + WORD.encode() + b"</h1></html>\n"):
+        server.otherwise = lambda request, stray=stray: Answer([event(chunk(content="Hal")), stray])  # type: ignore[misc]
+        done = agentic("ask", "hi", "--endpoint", server.url, *ASK, "-c", "llm.retry_seconds=0")
+        assert done.code == 3 and WORD in done.err

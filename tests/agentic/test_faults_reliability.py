@@ -551,7 +551,7 @@ def test_f29_an_answer_without_an_end_is_ended(agentic: Agentic, server: FakeVLL
 REPLIES: dict[str, tuple[Answer, int]] = {
     "nothing": (answer(""), 1),
     "a refusal": (answer("I'm sorry, but I can't help with that."), 0),
-    "a refusal in its own field": (Answer([piece(refusal="no"), *answer("").pieces]), 1),
+    "a refusal in its own field": (Answer([piece(refusal="no"), *answer("").pieces]), 0),  # which is what it has to say
 }
 
 
