@@ -11,7 +11,7 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from agentic.cli.keys import Keys, Paste
+from agentic.cli.keys import ESCAPE_SECONDS, Keys, Paste
 
 MAX_BYTES = 4096  # that are read at once
 QUIET_SECONDS = 0.3  # nobody can have read a question by then: what is typed was meant for something else
@@ -64,9 +64,10 @@ async def key(allowed: str, is_over: Callable[[], bool] = lambda: False) -> str:
     keys = Keys()
     while not is_over():
         try:
-            pressed, *rest = keys.feed(await asyncio.wait_for(_bytes(), QUIET_SECONDS)) or [""]
+            found = keys.feed(await asyncio.wait_for(_bytes(), ESCAPE_SECONDS if keys.replies.is_waiting else QUIET_SECONDS))
         except TimeoutError:
-            continue
+            found = keys.flush()
+        pressed, *rest = found or [""]
         if pressed and not isinstance(pressed, Paste) and pressed.lower() in allowed and not "".join(rest).strip():
             return pressed.lower() + ("\n" if rest else "")  # else it is the first letter of a word, an arrow, a function key
     return ""

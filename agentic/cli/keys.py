@@ -8,14 +8,18 @@ from dataclasses import dataclass, field
 
 TELL_PASTES, TELL_NO_PASTES = "\x1b[?2004h", "\x1b[?2004l"
 HELD_SECONDS = 0.5  # what belongs together has come together by then
+ESCAPE_SECONDS = 0.1  # after which an escape that nothing follows is a key
 _BEGIN, _END = "\x1b[200~", "\x1b[201~"
 _MARK = re.compile(r"(\x1b\[20[01]~)")
 _STRING = r"\x1b[\]PX^_][^\x07\x1b]*"  # OSC, DCS and their kin, up to their end
-_REPLY = re.compile(rf"{_STRING}(?:\x07|\x1b\\)|\x1b\[[?>=][\d;:$]*[@-~]|\x1b\[[\d;]+[nt]")
-_UNFINISHED = re.compile(rf"(?:{_STRING}\x1b?|\x1b\[[?>=\d;:$]*)\Z")
+_MOUSE = r"\x1b\[<[\d;]+[Mm]|\x1b\[M[^\x1b]{3}"  # switched on by a program that did not switch it off
+_REPLY = re.compile(rf"{_STRING}(?:\x07|\x1b\\)|\x1b\[[?>=][\d;:$]*[@-~]|\x1b\[[\d;]+[nt]|{_MOUSE}")
+# Also an escape by itself, which may be the first byte of what comes next.
+_UNFINISHED = re.compile(rf"(?:{_STRING}\x1b?|\x1b(?:\[[<?>=\d;:$]*)?)\Z")
 _UNFINISHED_PASTE = re.compile(r"\x1b(?:\[\d*)?\Z")
-# Kitty's way to name keys: code, modifiers, and what happened (3: it was let go).
-_KITTY = re.compile(r"\x1b\[(?P<code>\d+)(?::[\d:]*)?(?:;(?P<modifiers>\d*)(?::(?P<event>\d+))?)?(?:;[\d:]*)?u")
+# Kitty's way to name keys: code, that with Shift, modifiers, and what happened (3: it was let go); arrows and the like by a letter.
+_KITTY = re.compile(r"\x1b\[(?P<code>\d+)(?::(?P<shifted>\d*)[\d:]*)?(?:;(?P<modifiers>\d*)(?::(?P<event>\d+))?)?(?:;[\d:]*)?u")
+_KITTY_LETTER = re.compile(r"\x1b\[1;(?P<modifiers>\d+):(?P<event>\d+)(?P<letter>[A-Z])")
 _KEYS = re.compile(r"\x1b(?:\[[0-9;?]*[ -/]*[@-~]|O.|[\r\n])|.", re.DOTALL)
 _SHIFT, _ALT, _CTRL = 1, 2, 4
 _PLAIN_CODES = (9, 13, 27, 127)
@@ -47,8 +51,18 @@ class Replies:
         typed.append(self._keys(self._finished(last)))
         return "".join(typed)
 
+    @property
+    def is_waiting(self) -> bool:
+        """Whether something is held back that may be a key."""
+        return bool(self._held)
+
+    def flush(self) -> str:
+        """What is held back, once nothing has followed for a moment: it was a key."""
+        held, self._held = self._held, ""
+        return held
+
     def _keys(self, piece: str) -> str:
-        return piece if self._in_paste else _KITTY.sub(_plain_key, _REPLY.sub("", piece))
+        return piece if self._in_paste else _KITTY_LETTER.sub(_letter, _KITTY.sub(_plain_key, _REPLY.sub("", piece)))
 
     def _finished(self, piece: str) -> str:
         unfinished = (_UNFINISHED_PASTE if self._in_paste else _UNFINISHED).search(piece)
@@ -58,6 +72,13 @@ class Replies:
         return piece[: unfinished.start()]
 
 
+def _letter(match: re.Match[str]) -> str:
+    """An arrow or the like, as other terminals send it."""
+    if match["event"] == "3":
+        return ""
+    return f"\x1b[{match['letter']}" if match["modifiers"] == "1" else f"\x1b[1;{match['modifiers']}{match['letter']}"
+
+
 def _plain_key(match: re.Match[str]) -> str:
     """Translates a key in Kitty's words to the bytes that other terminals send for it; leaves Shift-Enter as it is."""
     code, modifiers = int(match["code"]), int(match["modifiers"] or 1) - 1
@@ -65,7 +86,8 @@ def _plain_key(match: re.Match[str]) -> str:
         return ""
     if modifiers & _SHIFT and code == 13:
         return match[0]
-    key = chr(code).upper() if modifiers & _SHIFT else chr(code)
+    shifted = chr(int(match["shifted"])) if match["shifted"] else chr(code).upper()
+    key = shifted if modifiers & _SHIFT else chr(code)
     if modifiers & _CTRL and "@" <= key.upper() <= "_":
         key = chr(ord(key.upper()) & 0x1F)
     return "\x1b" + key if modifiers & _ALT else key
@@ -86,13 +108,20 @@ class Keys:
     _paste: list[str] | None = None
 
     def feed(self, data: bytes) -> list[str]:
-        """Returns the keys and pastes that are complete, in their order; an escape that nothing follows is the key Escape."""
+        """Returns the keys and pastes that are complete, in their order. An escape is held back: see `flush`."""
+        return self._taken_apart(self.replies.typed(self._decoder.decode(data)))
+
+    def flush(self) -> list[str]:
+        """What was held back, after a moment in which nothing followed: an escape is the key Escape then."""
+        return self._taken_apart(self.replies.flush())
+
+    def _taken_apart(self, text: str) -> list[str]:
         pressed: list[str] = []
-        for key in _KEYS.findall(self.replies.typed(self._decoder.decode(data))):
+        for key in _KEYS.findall(text):
             if key == _BEGIN:
                 self._paste = []
             elif key == _END:
-                pressed.append(Paste(_pasted("".join(self._paste or ()))))
+                pressed.append(Paste(pasted("".join(self._paste or ()))))
                 self._paste = None
             elif self._paste is not None:
                 self._paste.append(key)
@@ -101,7 +130,7 @@ class Keys:
         return pressed
 
 
-def _pasted(text: str) -> str:
+def pasted(text: str) -> str:
     """With one kind of line end, and without what could only be a command to a terminal."""
     text = re.sub(r"\r\n?", "\n", text)
     return "".join(character for character in text if character.isprintable() or character in "\n\t")

@@ -19,13 +19,14 @@ from prompt_toolkit.input.ansi_escape_sequences import ANSI_SEQUENCES
 from prompt_toolkit.input.posix_utils import PosixStdinReader
 from prompt_toolkit.input.vt100 import Vt100Input
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
+from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import create_output
 
 from agentic.cli.attention import FOCUS, NO_FOCUS
 from agentic.cli.chat_commands import BLANK
 from agentic.cli.clipboard import pasted_picture, picture_at
-from agentic.cli.keys import Replies
+from agentic.cli.keys import Replies, pasted
 from agentic.errors import AgenticError
 from agentic.files import FileFinder
 from agentic.types import ImagePart
@@ -194,7 +195,7 @@ class Prompt:
 
         @keys.add(Keys.BracketedPaste)
         def _(event: KeyPressEvent) -> None:
-            self._paste(event.current_buffer, event.data)
+            self._paste(event.current_buffer, pasted(event.data))
 
         return keys
 
@@ -202,9 +203,21 @@ class Prompt:
 def _input(replies: Replies | None) -> Input:
     """The terminal, without its replies to what it was asked before."""
     made = create_input()
-    if isinstance(made, Vt100Input):
-        made.stdin_reader = _Typed(made.fileno(), made.stdin.encoding, replies or Replies())
-    return made
+    return _Terminal(made.stdin, replies or Replies()) if isinstance(made, Vt100Input) else made
+
+
+class _Terminal(Vt100Input):
+    """Where an escape may be the first byte of a reply, too, until nothing has followed for a moment."""
+
+    def __init__(self, stdin: TextIO, replies: Replies) -> None:
+        super().__init__(stdin)
+        self.stdin_reader = _Typed(self.fileno(), stdin.encoding, replies)
+        self._replies = replies
+
+    def flush_keys(self) -> list[KeyPress]:
+        if held := self._replies.flush():
+            self.vt100_parser.feed(held)
+        return super().flush_keys()
 
 
 class _Typed(PosixStdinReader):

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from agentic.cli import keyboard
 from agentic.cli.attention import FOCUS, NO_FOCUS
-from agentic.cli.keys import Keys, Paste, Replies
+from agentic.cli.keys import ESCAPE_SECONDS, Keys, Paste, Replies
 
 _ERASERS = {"\x15": r".*$", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
 MAX_SHOWN = 400  # characters of what was typed
@@ -42,6 +42,7 @@ class Typeahead:
     replies: Replies = field(default_factory=Replies)
     _keys: Keys = field(init=False)
     _lent: bool = False
+    _flushing: asyncio.TimerHandle | None = None
 
     def __post_init__(self) -> None:
         self._keys = Keys(self.replies)
@@ -115,7 +116,20 @@ class Typeahead:
 
     def feed(self, data: bytes) -> None:
         """Keys, as a terminal sends them."""
-        for key in self._keys.feed(data):
+        if self._flushing is not None:
+            self._flushing.cancel()
+            self._flushing = None
+        self._press_all(self._keys.feed(data))
+        if self.replies.is_waiting:
+            with suppress(RuntimeError):  # no loop: what is fed at once is whole
+                self._flushing = asyncio.get_running_loop().call_later(ESCAPE_SECONDS, self.flush)
+
+    def flush(self) -> None:
+        """Nothing has followed an escape: it was the key."""
+        self._press_all(self._keys.flush())
+
+    def _press_all(self, keys: Sequence[str]) -> None:
+        for key in keys:
             self._press(key)
         self._show()
 

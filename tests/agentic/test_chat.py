@@ -3,11 +3,12 @@
 import json
 import os
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hypothesis import assume, given
+from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.cli.keys import Keys, Replies
@@ -234,6 +235,8 @@ REPLIES = (
     b"\x1b[?62;22c",
     b"\x1bP1+r524742=38\x1b\\",
     b"\x1b[?997;1n",
+    b"\x1b[<35;10;20M",
+    b"\x1b[1;1:3A",
 )
 
 
@@ -243,7 +246,6 @@ def test_a_late_reply_is_no_key_wherever_it_breaks(data: st.DataObject) -> None:
     sent = b"".join(keys)
     ends = sorted(data.draw(st.lists(st.integers(0, len(sent)), max_size=6)))
     pieces = [sent[start:end] for start, end in zip([0, *ends], [*ends, len(sent)], strict=True)]
-    assume(not any(piece.endswith(b"\x1b") for piece in pieces))  # which is the key Escape
     reader = Keys(Replies(lambda: 0.0))
     pressed = [key for piece in pieces for key in reader.feed(piece)]
     assert pressed == [key.decode() for key in keys if key not in REPLIES]
@@ -263,6 +265,35 @@ def test_keys_in_kittys_words_and_with_alt() -> None:
     assert reader.feed(b"\x1b]") == []
     now = 1.0
     assert reader.feed(b"so") == ["\x1b", "]", "s", "o"], "nothing followed, so it was a key with Alt"
+
+
+def test_an_escape_is_a_key_once_nothing_has_followed() -> None:
+    reader = Keys(Replies(lambda: 0.0))
+    assert reader.feed(b"a\x1b") == ["a"] and reader.flush() == ["\x1b"] and reader.flush() == []
+    assert reader.feed(b"\x1b") == [] and reader.feed(b"[A") == ["\x1b[A"]
+    assert reader.feed(b"\x1b[1;1:1A\x1b[49:33;2u\x1b[1;3:1B") == ["\x1b[A", "!", "\x1b[1;3B"]
+
+
+PARTED = (b"\x1b|]11;rgb:1e1e/1e1e/1e1e\x1b\\", b"\x1b|[?62;22c", b"\x1b|[<35;10;20M", b"\x1b|[200~alpha\x1b|[201~")
+
+
+def test_what_breaks_behind_its_first_byte_is_no_escape(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    """Over ssh, while the agent works and at the prompt."""
+    server.script(answer("one two three four five six seven eight", pause=0.2), answer("second"))
+    with chat(server, env, work) as shown:
+        say(shown, "first", "one two")
+        for sent in PARTED:
+            for part in sent.split(b"|"):
+                shown.type(part.decode())
+                time.sleep(0.02)
+        shown.until(lambda: "eight" in shown.text and shown.text.rstrip().endswith("alpha"))
+        for sent in PARTED[:3]:
+            for part in sent.split(b"|"):
+                shown.type(part.decode())
+                time.sleep(0.02)
+        say(shown, " beta", "second")
+        leave(shown)
+    assert last(server).endswith("alpha beta") and len(server.chats) == 2
 
 
 def test_a_paste_during_a_turn_waits_for_enter(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
