@@ -2,6 +2,8 @@
 
 from collections.abc import Mapping
 
+from agentic.sanitize import hide_logins
+
 
 class AgenticError(Exception):
     """Base of all. `remedy` is one line that says what to do; `exit_code` is the process's: 1 not completed, 2 usage
@@ -15,8 +17,8 @@ class AgenticError(Exception):
 
     @property
     def with_remedy(self) -> str:
-        """Both in one line."""
-        return f"{self}; {self.remedy}" if self.remedy else str(self)
+        """Both in one line, without logins."""
+        return hide_logins(f"{self}; {self.remedy}" if self.remedy else str(self))
 
 
 class ConfigError(AgenticError):
@@ -68,7 +70,7 @@ START = (
 
 def cause_at(endpoint: str, error: Exception) -> str:
     """What went wrong there, without the address that many errors begin with: whoever tells it names the endpoint."""
-    return str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: ")
+    return hide_logins(str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: "))
 
 
 def none_answered(failures: Mapping[str, AgenticError], what: str = "no endpoint answered") -> EndpointUnavailable:

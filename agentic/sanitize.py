@@ -28,10 +28,23 @@ def hide_login(url: str) -> tuple[str, str]:
     """(the URL with `***` in place of a user and password, these as they stand there, "" for none)"""
     scheme, mark, rest = url.partition("://")
     host, slash, path = rest.partition("/")
+    if "@" not in host and "@" in path and re.search(r":\D", host):  # a password with a slash in it
+        before, _, behind = rest.rpartition("@")
+        host, slash, path = f"{before}@{behind.partition('/')[0]}", *behind.partition("/")[1:]
     login, at, address = host.rpartition("@")
     if not (mark and at) or login == "***":
         return url, ""
     return f"{scheme}://***@{address}{slash}{path}", login
+
+
+_LOGIN = re.compile(r"(://)(?:[^\s/@\"']+|[^\s/@:\"']+:(?!\d+/)[^\s@\"']+)@")  # a password may have a slash in it
+_SECRET_FIELD = re.compile(r"(?i)([?&](?:api[_-]?key|key|token|access[_-]?token|secret)=)[^&\s\"')]+")
+
+
+def hide_logins(text: str) -> str:
+    """The text with `***` in place of what stands for a login in its URLs, and of keys in their queries."""
+    text = _LOGIN.sub(r"\1***@", text) if "@" in text else text
+    return _SECRET_FIELD.sub(r"\1***", text) if "=" in text else text
 
 
 def _spell_out(match: re.Match[str]) -> str:

@@ -47,7 +47,7 @@ class Runnable:
 def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: Iterable[Path] = ()) -> str:
     """Of a definition that JSON can hold, of the project's files that the commands name, and of these files.
 
-    A command that cannot be followed to files (`make`, `npm run`, a shell's own words) is bound to all that the project has.
+    A command that cannot be followed to files (`make`, a shell's own words) is bound to all that the project has.
     """
     made = hashlib.sha256(json.dumps(definition, sort_keys=True, ensure_ascii=True).encode())
     top = project_top(root.resolve())

@@ -17,6 +17,7 @@ from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.chat import ChatCommand
 from agentic.plugins.guard import FAULTS
 from agentic.plugins.isolation import describe
+from agentic.sanitize import hide_logins
 from agentic.sessions import Session
 from agentic.sessions.export import FORMATS, format_of
 from agentic.sessions.undo import ChangedSince, changed_files, last_turn, redo, turn_before, undo
@@ -395,5 +396,5 @@ def _exported(session: Session, root: Path, name: str) -> Path:
 
 
 def told(error: AgenticError) -> str:
-    """An error with its remedy, for people."""
-    return f"{error}\n  → {error.remedy}" if error.remedy else str(error)
+    """An error with its remedy, for people, without logins."""
+    return hide_logins(f"{error}\n  → {error.remedy}" if error.remedy else str(error))

@@ -12,7 +12,7 @@ from agentic.errors import ConfigError
 from agentic.hooks.tools import Tool
 from agentic.plugins import host_of
 from agentic.plugins.doors import DOORS
-from agentic.sanitize import sanitize
+from agentic.sanitize import hide_logins, sanitize
 
 _USER = click.option("--user", is_flag=True, help="The user's own file instead of the project's.")
 
@@ -39,7 +39,7 @@ def show(prefix: str, pairs: tuple[str, ...]) -> None:
         key = declared.get(name)
         value = settings.values.get(name, key.default if key else None)
         text = "(set, not shown)" if key and key.secret and value else toml_text(value or defaults.get(name, value))
-        click.echo(sanitize(f"{name} = {text or '(not set)'}  # {settings.origins.get(name, 'default')}"))
+        click.echo(sanitize(f"{name} = {hide_logins(text) or '(not set)'}  # {settings.origins.get(name, 'default')}"))
     for line in settings.ignored:
         click.echo(sanitize(f"agentic: {line}"), err=True)
 

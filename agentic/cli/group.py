@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from agentic.cli import COMMANDS, HIDDEN, help_text, summaries, unwritable
 from agentic.errors import AgenticError, ConfigError, PluginError
-from agentic.sanitize import sanitize
+from agentic.sanitize import hide_logins, sanitize
 
 _FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
@@ -130,7 +130,7 @@ def _prepare_output() -> None:
 
 
 def _report(error: AgenticError) -> int:
-    print(f"agentic: {sanitize(str(error))}", file=sys.stderr)
+    print(f"agentic: {sanitize(hide_logins(str(error)))}", file=sys.stderr)
     if error.remedy:
         print(f"  → {sanitize(error.remedy)}", file=sys.stderr)
     return error.exit_code

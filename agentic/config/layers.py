@@ -122,6 +122,7 @@ class Settings:
         url = url.strip()
         if re.fullmatch(r"(?:[^/@]+@)?(?:[\w.-]+|\[[\d:a-fA-F]+\]):\d+(?:/.*)?", url):  # HOST:PORT, as people type it
             url = f"http://{url}"
+        url = url.removesuffix("/chat/completions").removesuffix("/models")  # as some copy it from a page
         address, login = hide_login(url)
         if login:
             self._logins[address.rstrip("/")] = login

@@ -30,10 +30,12 @@ def check(value: dict[str, Any], schema: Mapping[str, Any], tell: Callable[[str]
 
     What the schema says in a way that cannot be checked here is left to the tool.
     """
+    schema = schema if isinstance(schema, Mapping) else {}  # a schema may be no table at all
     known = schema.get("properties")
     names = list(known) if isinstance(known, Mapping) else []
     required = schema.get("required")
-    optional = set(names) - set(required if isinstance(required, list) else ())
+    needed = [name for name in required if isinstance(name, str)] if isinstance(required, list) else []
+    optional = set(names) - set(needed)
     value = {name: _writable(item) for name, item in value.items() if item is not None or name not in optional}
     value = whole_numbers(value, schema)
     try:
@@ -63,7 +65,7 @@ def _told(problem: Any) -> str:
     if problem.validator == "type":
         return f"{where or 'the whole'} must be of type {problem.validator_value}, not {_short(problem.instance)}"
     if problem.validator == "required":
-        return f"missing: {', '.join(name for name in problem.validator_value if name not in problem.instance)}"
+        return f"missing: {', '.join(str(name) for name in problem.validator_value if name not in problem.instance)}"
     return f"{where}: {problem.message[:200]}" if where else str(problem.message)[:200]
 
 

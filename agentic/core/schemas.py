@@ -1,12 +1,18 @@
 """Values held to JSON schemas that others wrote: servers, plugins, users. Nothing is retrieved, and no expression runs for long."""
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cache
 from importlib import import_module
+from itertools import islice
+from threading import local
 from typing import Any
+from urllib.parse import unquote
 
 from agentic.expressions import matches
 
+MAX_STEPS = 50_000  # keywords that are looked at in one check
+MAX_BRANCHES = 200
 MAX_REFERENCES = 50  # that lead from one to the next, or are nested
 _LOCAL = "#/"
 
@@ -20,6 +26,7 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[Any]:
     from jsonschema.validators import validator_for
 
     specifications = import_module("jsonschema_specifications")  # which has no types
+    _steps.left = MAX_STEPS
     try:
         validator = _bounded(validator_for(schema))(schema, registry=specifications.REGISTRY)
         found = list(validator.iter_errors(value))
@@ -28,14 +35,49 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[Any]:
     return sorted(found, key=lambda problem: [str(part) for part in problem.absolute_path])
 
 
+class _Steps(local):
+    """How many keywords may still be looked at in this check: some schemas double the work with each line."""
+
+    left = 0
+
+
+_steps = _Steps()
+
+
+def _counted(check: Any) -> Any:
+    def looked(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+        _steps.left -= 1
+        if _steps.left < 0:
+            raise UncheckableError("it takes too long")
+        return check(validator, wanted, value, schema)
+
+    return looked
+
+
 @cache
 def _bounded(kind: Any) -> Any:
-    """The validator of a draft with expressions as JSON's own language has them, each with a time limit."""
+    """The validator of a draft with expressions as JSON's own language has them, each with a time limit, and so many steps."""
     from jsonschema import validators
 
     extend: Any = validators.extend
-    own = {"pattern": _pattern, "patternProperties": _pattern_properties, "additionalProperties": _additional_properties}
-    return extend(kind, {name: check for name, check in own.items() if name in kind.VALIDATORS} | {"unevaluatedProperties": None})
+    own = {
+        "pattern": _pattern,
+        "patternProperties": _pattern_properties,
+        "additionalProperties": _additional_properties,
+        "uniqueItems": _unique_items,
+        "unevaluatedProperties": None,
+    }
+    checks = kind.VALIDATORS | {name: check for name, check in own.items() if name in kind.VALIDATORS}
+    return extend(kind, {name: _counted(check) if check else None for name, check in checks.items()})
+
+
+def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:
+    from jsonschema import ValidationError
+
+    if wanted and validator.is_type(value, "array"):
+        seen = [json.dumps(each, sort_keys=True, default=str) for each in value]
+        if len(set(seen)) < len(seen):
+            yield ValidationError("has the same item twice")
 
 
 def _pattern(validator: Any, expression: str, value: Any, schema: Any) -> Iterator[Any]:
@@ -68,30 +110,72 @@ def _additional_properties(validator: Any, allowed: Any, value: Any, schema: Map
 
 
 def whole_numbers(value: Any, schema: Any, root: Any = None, depth: int = 0) -> Any:
-    """The value with 2 for 2.0 wherever the schema says integer: its integers are not Python's."""
+    """The value with 2 for 2.0 wherever the schema says integer, in any of its branches: its integers are not Python's."""
     root = schema if root is None else root
-    if depth > MAX_REFERENCES or not isinstance(schema, Mapping):
+    if depth > MAX_REFERENCES or not isinstance(value, float | dict | list):
         return value
-    reference = schema.get("$ref")
-    if isinstance(reference, str):
-        return whole_numbers(value, _resolved(reference, root), root, depth + 1)
-    kinds = schema.get("type")
-    kinds = kinds if isinstance(kinds, list) else [kinds]
-    if isinstance(value, float) and value.is_integer() and "integer" in kinds and "number" not in kinds:
-        return int(value)
+    branches = list(islice(_branches(schema, root), MAX_BRANCHES))
+    if isinstance(value, float):
+        return int(value) if value.is_integer() and _is_integer(value, branches) else value
     if isinstance(value, dict):
-        inner = schema.get("properties")
-        inner = inner if isinstance(inner, Mapping) else {}
-        return {name: whole_numbers(item, inner.get(name), root, depth + 1) for name, item in value.items()}
-    if isinstance(value, list):
-        return [whole_numbers(item, schema.get("items"), root, depth + 1) for item in value]
-    return value
+        return {name: _whole_in(item, list(_of_name(name, branches)), root, depth) for name, item in value.items()}
+    return [_whole_in(item, list(_of_place(place, branches)), root, depth) for place, item in enumerate(value)]
+
+
+def _whole_in(item: Any, schemas: list[Any], root: Any, depth: int) -> Any:
+    for schema in schemas:
+        item = whole_numbers(item, schema, root, depth + 1)
+    return item
+
+
+def _branches(schema: Any, root: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
+    """The schema, what it refers to, and what it is made of."""
+    if depth > MAX_REFERENCES or not isinstance(schema, Mapping):
+        return
+    yield schema
+    if isinstance(reference := schema.get("$ref"), str):
+        yield from _branches(_resolved(reference, root), root, depth + 1)
+    for name in ("anyOf", "oneOf", "allOf"):
+        for branch in schema[name] if isinstance(schema.get(name), list) else ():
+            yield from _branches(branch, root, depth + 1)
+
+
+def _is_integer(value: float, branches: list[Mapping[str, Any]]) -> bool:
+    kinds = [kind for branch in branches for kind in _listed(branch.get("type"))]
+    named = [each for branch in branches for each in (*_listed(branch.get("enum")), *_listed(branch.get("const"))) if each == value]
+    return ("integer" in kinds and "number" not in kinds) or any(type(each) is int for each in named)
+
+
+def _of_name(name: str, branches: list[Mapping[str, Any]]) -> Iterator[Any]:
+    for branch in branches:
+        known, patterns = branch.get("properties"), branch.get("patternProperties")
+        if isinstance(known, Mapping) and name in known:
+            yield known[name]
+        else:
+            yield branch.get("additionalProperties")
+        if isinstance(patterns, Mapping):
+            yield from (inner for expression, inner in patterns.items() if matches(expression, name))
+
+
+def _of_place(place: int, branches: list[Mapping[str, Any]]) -> Iterator[Any]:
+    for branch in branches:
+        first, rest = branch.get("prefixItems"), branch.get("items")
+        listed = first if isinstance(first, list) else rest if isinstance(rest, list) else []
+        yield listed[place] if place < len(listed) else rest
+
+
+def _listed(value: Any) -> list[Any]:
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _resolved(reference: str, root: Any) -> Any:
     """What a reference within the schema names, None for any other."""
     if not reference.startswith(_LOCAL):
         return None
-    for part in reference.removeprefix(_LOCAL).split("/"):
-        root = root.get(part.replace("~1", "/").replace("~0", "~")) if isinstance(root, Mapping) else None
+    for part in unquote(reference.removeprefix(_LOCAL)).split("/"):
+        name = part.replace("~1", "/").replace("~0", "~")
+        if isinstance(root, list):
+            root = root[int(name)] if name.isdecimal() and int(name) < len(root) else None
+        else:
+            root = root.get(name) if isinstance(root, Mapping) else None
     return root

@@ -1,6 +1,6 @@
 """Lists of a server that hold what is none: that one is left out and named, and the others stay."""
 
-from collections.abc import AsyncIterator, MutableMapping
+from collections.abc import AsyncIterator, Mapping, MutableMapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -46,13 +46,21 @@ def _clean(result: dict[str, Any], left_out: MutableMapping[str, str]) -> None:
 def _wrong(item: Any, kind: Any) -> str:
     try:
         kind.model_validate(item, by_name=False)
-        if kind is mcp_types.Tool and item["inputSchema"].get("type") != "object":
+        if kind is mcp_types.Tool and not _is_of_object(item["inputSchema"]):
             return "inputSchema: it is no schema of an object"
     except (ValueError, TypeError, RecursionError) as error:
         found: list[dict[str, Any]] = getattr(error, "errors", list)()
         said = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in found) or str(error)
         return said[:MAX_WHY]
     return ""
+
+
+def _is_of_object(schema: Mapping[str, Any]) -> bool:
+    """As far as a list of tools is read with it: what is deeper is left to whoever checks arguments."""
+    properties, required = schema.get("properties", {}), schema.get("required", [])
+    known = isinstance(properties, dict) and all(isinstance(each, dict | bool) for each in properties.values())
+    names = isinstance(required, list) and all(isinstance(each, str) for each in required)
+    return schema.get("type") == "object" and known and names
 
 
 def _name(item: Any) -> str:

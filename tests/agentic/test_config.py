@@ -232,6 +232,20 @@ def test_a_list_is_read_alike_wherever_it_is_written(
     assert shown() == expected
 
 
+WITH_LOGIN = ["http://me:s3cret@localhost:1/v1", "http://me:s3/c3ret@localhost:1/v1", "http://localhost:1/v1?api_key=s3cret"]
+
+
+@pytest.mark.parametrize("url", WITH_LOGIN)
+def test_no_password_is_shown(agentic: Agentic, work: Path, url: str) -> None:
+    """Neither by the settings nor by what went wrong, in the key of any address."""
+    for key in ("llm.endpoints", "llm.proxy"):
+        done = agentic("config", "show", "-c", f"{key}={url}")
+        assert "***" in done.out and "c3ret" not in done.out + done.err and "s3c" not in done.out + done.err
+    for arguments in (("ask", "hello"), ("doctor",)):
+        done = agentic(*arguments, "--endpoint", url)
+        assert "localhost" in done.out + done.err and "c3ret" not in done.out + done.err, done.out + done.err
+
+
 def test_what_only_looks_like_a_list_is_told(agentic: Agentic) -> None:
     done = agentic("config", "show", "-c", 'sandbox.hidden=["a", b]')
     assert done.code == 2 and "sandbox.hidden must be a list of texts" in done.err

@@ -23,6 +23,7 @@ GROUND = {
     "events",
     "diff",
     "errors",
+    "expressions",
     "files",
     "folders",
     "palette",

@@ -2,6 +2,8 @@
 
 import http.server
 import json
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -10,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from agentic.core.arguments import check
+from agentic.core.arguments import check, parse
 from agentic.core.schemas import UncheckableError, problems
 from agentic.errors import ToolError
 from agentic.events import RunFinished, ToolResult
@@ -163,3 +165,64 @@ def test_a_plugins_tool_ends_no_run_whatever_its_schema_and_its_arguments(
     assert misspelt == (whose in " ".join(capsys.readouterr().err.split()))
     assert result.text.startswith(f"ran {arguments.get('command')}") if mode == "all" else "needs an approval" in result.text
     assert isinstance(events[-1], RunFinished)
+
+
+def doubling(depth: int) -> dict[str, Any]:
+    """Each definition is twice the next one."""
+    defs = {f"d{number}": {"allOf": [{"$ref": f"#/$defs/d{number + 1}"}] * 2} for number in range(depth)}
+    return {"type": "object", "$defs": defs | {f"d{depth}": {}}, "properties": {"x": {"$ref": "#/$defs/d0"}}}
+
+
+LONG = {
+    "definitions that double": (doubling(24), {"x": 1}),
+    "many items": (schema({"type": "array", "uniqueItems": True}), {"x": [{"a": number} for number in range(4000)]}),
+    "branches that recur": (
+        {
+            "$defs": {"t": {"anyOf": [{"type": "array", "items": {"$ref": "#/$defs/t"}, "minItems": 9}] * 3}},
+            "properties": {"x": {"$ref": "#/$defs/t"}},
+        },
+        {"x": [[[[[[[[[[[[[[1]]]]]]]]]]]]]]},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", LONG)
+def test_no_schema_keeps_a_call_from_ending(name: str) -> None:
+    """In a process of its own, which is ended where it does not end."""
+    parameters, arguments = LONG[name]
+    code = (
+        "import json, sys; from agentic.core.arguments import parse; given = json.load(sys.stdin); print(parse(*given) is not None)"
+    )
+    given = json.dumps([json.dumps(arguments), parameters])
+    done = subprocess.run([sys.executable, "-c", code], input=given, capture_output=True, text=True, timeout=30)
+    assert done.stdout == "True\n" or "ToolError" in done.stderr, done.stderr
+
+
+INTEGERS = [
+    {"anyOf": [{"type": "integer"}, {"type": "null"}]}, {"oneOf": [{"type": "integer"}]}, {"allOf": [{"type": "integer"}]},
+    {"$ref": "#/$defs/n", "type": "integer"}, {"$ref": "#/$defs/a%20b"}, {"$ref": "#/$defs/list/oneOf/0"}, {"enum": [1, 2, 3]}, {"const": 2},
+]  # fmt: skip
+DEFS = {"n": {}, "a b": {"type": "integer"}, "list": {"oneOf": [{"type": "integer"}]}}
+
+
+@pytest.mark.parametrize("kind", INTEGERS)
+def test_a_whole_number_is_an_integer_wherever_the_schema_says_so(kind: dict[str, Any]) -> None:
+    def parsed(parameters: dict[str, Any], value: Any) -> Any:
+        return repr(parse(json.dumps({"x": value}), {"type": "object", "$defs": DEFS, **parameters})["x"])
+
+    assert parsed({"properties": {"x": kind}}, 2.0) == "2"
+    assert parsed({"additionalProperties": kind}, 2.0) == "2"
+    assert parsed({"patternProperties": {"^x$": kind}}, 2.0) == "2"
+    assert parsed({"properties": {"x": {"prefixItems": [kind]}}}, [2.0]) == "[2]"
+    assert parsed({"properties": {"x": {"items": kind}}}, [2.0, 2.0]) == "[2, 2]"
+    assert parsed({"properties": {"x": {"type": "number"}}}, 2.0) == "2.0"
+
+
+@pytest.mark.parametrize(
+    "parameters", [True, False, [], None, {"required": [1]}, {"required": True}, {"properties": ["f"]}, {"properties": {"f": None}}]
+)
+def test_what_is_no_schema_raises_nothing(parameters: Any) -> None:
+    try:
+        assert parse('{"f": 1}', parameters) == {"f": 1}
+    except ToolError:
+        assert parameters == {"required": [1]}, "it asks for a field that no object has"

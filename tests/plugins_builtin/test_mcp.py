@@ -371,6 +371,9 @@ def use(agentic: Agentic, server: FakeVLLM, name: str) -> tuple[str, str]:
 BAD: dict[str, Any] = {
     "a schema that is none": [{"name": "bad", "description": "x", "inputSchema": {}}],
     "no schema": [{"name": "bad"}],
+    "fields that have no name": [tool("bad", required=[1])],
+    "a list of fields": [tool("bad", properties=["f"])],
+    "a field that is a text": [tool("bad", properties={"f": "string"})],
     "no name": [{"description": "x", "inputSchema": {"type": "object"}}],
     "a text": ["bad"],
     "a number for a name": [{"name": 7, "inputSchema": {"type": "object"}}],
