@@ -8,7 +8,7 @@ from typing import Any
 
 from agentic import ToolCall, ToolSpec
 from agentic.wire import lenient_object, loads
-from plugins_builtin.protocols.patches import patch_in
+from plugins_builtin.protocols.patches import BEGIN, patch_in, with_line_ends
 
 _NAMES = {
     "run": "exec exec_command run_command execute_command execute_bash bash sh shell local_shell terminal cmd",
@@ -64,6 +64,8 @@ def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
         name = _OURS.get(name, name)
         if name in _NO_NAMES or "<|" in call.name:
             name = _named_by(arguments if isinstance(arguments, dict) else {}, tools) or name
+    if not isinstance(arguments, dict) and name == "apply_patch" and BEGIN in call.arguments:
+        arguments = {"patch": _text(call.arguments)}
     if not isinstance(arguments, dict):
         return replace(call, name=name)
     if name in by_name:
@@ -101,13 +103,31 @@ def _fitted(arguments: Mapping[str, Any], properties: Mapping[str, Any], foreign
         if name not in fitted and given is not None:
             fitted[name] = arguments[given]
             foreign = True
-    if isinstance(fitted.get("patch"), list):  # as words of a command line
-        fitted["patch"] = str(fitted["patch"][-1]) if fitted["patch"] else ""
+    if isinstance(patch := fitted.get("patch"), str | list) and patch:
+        fitted["patch"] = _patch(patch)
     if isinstance(fitted.get("command"), list):
         fitted["command"], foreign = _shell_line(fitted["command"]), True
     if foreign and isinstance(fitted.get("command"), str) and isinstance(arguments.get("workdir"), str):
         fitted["command"] = f"cd {shlex.quote(arguments['workdir'])} && {fitted['command']}"
     return fitted if foreign else {**arguments, **fitted}
+
+
+def _text(written: str) -> str:
+    """A text that should have been an object: as JSON, or as it is."""
+    try:
+        value = loads(written)
+    except ValueError:
+        return written
+    return value if isinstance(value, str) else written
+
+
+def _patch(given: str | list[Any]) -> str:
+    """A patch that came as lines, as words of a command line, as a command, or on one line."""
+    if isinstance(given, list):
+        given = "\n".join(map(str, given)) if str(given[0]).startswith(BEGIN) else str(given[-1])
+    if given.startswith(BEGIN):
+        return given if "\n" in given else with_line_ends(given)
+    return patch_in(given) or given
 
 
 def _shell_line(words: Sequence[Any]) -> str:

@@ -1,21 +1,11 @@
-"""V4A patches ("*** Begin Patch"), applied as a whole or not at all.
+"""V4A patches ("*** Begin Patch"), applied as a whole or not at all."""
 
-The format is that of the makers of gpt-oss (`gpt_oss/tools/apply_patch.py`): sections that add, delete or update a file, the last
-with `*** Move to:`, hunks behind `@@` anchors, and context that may differ in white space.
-"""
-
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from agentic.files.text import Text, decode
-
-_BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
-_ADD, _DELETE, _UPDATE, _MOVE = "*** Add File: ", "*** Delete File: ", "*** Update File: ", "*** Move to: "
-_AROUND = re.compile(r"```\w*|(?:apply_patch\s*)?<<-?\s*(?P<quote>['\"]?)(?P<word>[\w.-]+)(?P=quote)")
-_SECTIONS = (_END, *(head.rstrip() for head in (_UPDATE, _DELETE, _ADD)))
+from plugins_builtin.tools.patch_format import Hunk, Section, parse
 
 
 class ApplyPatch:
@@ -44,129 +34,6 @@ class ApplyPatch:
         edits = [edit for section in sections for edit in _edits(section, workspace)]
         changes = _changed(edits, workspace)
         return ToolOutput("\n".join(f"{change.kind} {change.path}" for change in changes), changes=changes)
-
-
-@dataclass(slots=True)
-class Hunk:
-    """`old` are the lines that are looked for behind the `anchor`; `pieces` are (place in `old`, lines taken out, lines put in)."""
-
-    anchor: str
-    old: list[str] = field(default_factory=list)
-    pieces: list[tuple[int, list[str], list[str]]] = field(default_factory=list)
-    at_end: bool = False
-
-
-@dataclass(slots=True)
-class Section:
-    """What happens to one file: `added` are a new file's lines, `hunks` an old one's changes, neither deletes it."""
-
-    path: str
-    added: list[str] | None = None
-    hunks: list[Hunk] | None = None
-    move_to: str = ""
-
-
-def parse(patch: str) -> list[Section]:
-    """The sections. Raises ToolError telling the model what is wrong."""
-    lines = _bare([line.removesuffix("\r") for line in patch.strip().split("\n")])
-    sections: list[Section] = []
-    place = 1
-    while place < len(lines) - 1:
-        section, place = _section(lines, place)
-        if any(section.path == other.path for other in sections):
-            raise ToolError(f"the patch has two sections for {section.path}: make it one")
-        sections.append(section)
-    return sections
-
-
-def _bare(lines: list[str]) -> list[str]:
-    """The lines of the patch itself, without the here-document or the fence around it; its last line may be missing."""
-    if opened := _AROUND.fullmatch(lines[0]):
-        last = opened["word"] or "```"
-        lines = lines[1:]
-        if lines and lines[-1].strip() == last:
-            lines = lines[:-1]
-    if not lines or lines[0] != _BEGIN:
-        raise ToolError(f"the patch has to begin with {_BEGIN!r} and to end with {_END!r}")
-    return lines if lines[-1] == _END else [*lines, _END]
-
-
-def _section(lines: Sequence[str], place: int) -> tuple[Section, int]:
-    head = lines[place]
-    end = place + 1
-    while not lines[end].startswith(_SECTIONS):
-        end += 1
-    body = list(lines[place + 1 : end])
-    for prefix in (_ADD, _DELETE, _UPDATE):
-        if head.startswith(prefix) and head != prefix:
-            section = Section(head.removeprefix(prefix))
-            break
-    else:
-        raise ToolError(f"the patch has a line that belongs to no file: {head!r:.80}")
-    if prefix == _ADD:
-        wrong = next((line for line in body if not line.startswith("+")), None)
-        if wrong is not None:
-            raise ToolError(f"each line of an added file begins with +, unlike {wrong!r:.80}")
-        section.added = [line[1:] for line in body]
-    elif prefix == _UPDATE:
-        if body and body[0].startswith(_MOVE):
-            section.move_to = body.pop(0).removeprefix(_MOVE)
-        section.hunks = _hunks(body)
-    elif body:
-        raise ToolError(f"the patch has a line that belongs to no file: {body[0]!r:.80}")
-    return section, end
-
-
-def _hunks(body: Sequence[str]) -> list[Hunk]:
-    hunks: list[Hunk] = []
-    place = 0
-    while place < len(body):
-        anchor = None
-        if body[place] == "@@" or body[place].startswith("@@ "):
-            anchor = body[place][3:]
-            place += 1
-        elif hunks or body[place] == _END_OF_FILE:
-            raise ToolError(f"the patch has a line where @@ has to stand: {body[place]!r:.80}")
-        hunk = Hunk(anchor or "")
-        place = _fill(hunk, body, place)
-        hunks.append(hunk)
-    return hunks
-
-
-def _fill(hunk: Hunk, body: Sequence[str], place: int) -> int:
-    """Reads a hunk's lines; where they end."""
-    start = place
-    taken: list[str] = []
-    put: list[str] = []
-
-    def close() -> None:
-        nonlocal taken, put
-        if taken or put:
-            hunk.pieces.append((len(hunk.old) - len(taken), taken, put))
-            taken, put = [], []
-
-    kept = True
-    while place < len(body) and not body[place].startswith(("@@", "***")):
-        sign, line = (body[place] or " ")[0], body[place][1:]
-        if sign not in "+- ":
-            raise ToolError(f"a line of a hunk begins with a space, - or +, unlike {body[place]!r:.80}")
-        if sign == " " and not kept:
-            close()
-        kept = sign == " "
-        if sign == "+":
-            put.append(line)
-        else:
-            if sign == "-":
-                taken.append(line)
-            hunk.old.append(line)
-        place += 1
-    close()
-    if place < len(body) and body[place] == _END_OF_FILE:
-        hunk.at_end = True
-        return place + 1
-    if place == start or (place < len(body) and body[place].startswith("***")):
-        raise ToolError("the patch has an empty hunk" if place == start else f"the patch has the line {body[place]!r:.80}")
-    return place
 
 
 def updated(text: str, hunks: Sequence[Hunk], newline: str = "\n") -> str:
