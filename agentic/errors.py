@@ -40,7 +40,9 @@ class TransportError(AgenticError):
 
 
 class EndpointUnavailable(TransportError):
-    """Refused, reset, silent past a deadline, or 5xx: the other endpoint takes the request at once."""
+    """Refused, reset, silent past a deadline, or 5xx: the other endpoint takes the request at once. `status` is the 5xx, else 0."""
+
+    status = 0
 
 
 class Unreachable(EndpointUnavailable):

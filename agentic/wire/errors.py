@@ -181,7 +181,9 @@ def _classify(status: int, said: _Said, retry_after: str) -> AgenticError:
     if said.kind == "no_db_connection":  # LiteLLM's word for a key that is not its master's
         status = 401
     if (status >= 500 and not field) or status in (408, 409, 425):
-        return EndpointUnavailable(f"the server failed ({status}): {message}")
+        failed = EndpointUnavailable(f"the server failed ({status}): {message}")
+        failed.status = status
+        return failed
     return RequestRejected(f"the server rejected the request ({status}): {message}", _REMEDIES.get(status, ""), status, field)
 
 

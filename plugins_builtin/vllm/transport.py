@@ -117,8 +117,8 @@ class VllmTransport:
         seconds = self._settings.first_token_timeout if alone else self._settings.connect_timeout
         try:
             return listed((await self._list(endpoint, seconds)).body)
-        except RequestRejected:
-            if self._named(endpoint):
+        except (RequestRejected, EndpointUnavailable) as error:
+            if self._named(endpoint) and error.status:
                 return [], True
             raise
         except ValueError as error:

@@ -16,6 +16,7 @@ import pytest
 
 from agentic.testing import Answer, FakeVLLM, answer
 from agentic.testing.answers import json_answer
+from plugins_builtin.vllm.models import window_of
 from tests.conftest import Agentic, put
 from tests.terminal import terminal
 
@@ -31,6 +32,10 @@ LISTS: dict[str, Answer] = {
     "405": refused(405),
     "403": refused(403),
     "401": refused(401),
+    "500": refused(500),
+    "501": refused(501),
+    "a table": json_answer({"data": {"mine": {"context_length": 8192}}}),
+    "under another name": json_answer({"items": [{"model_name": "mine"}]}),
     "no JSON": Answer([b"<html>"], content_type="text/html", chunked=False),
     "null": json_answer({"data": None}),
     "nothing": json_answer({"data": []}),
@@ -53,15 +58,57 @@ def test_a_model_that_the_user_names_needs_no_list(agentic: Agentic, server: Fak
     assert server.chats[0].json["model"].removesuffix(":latest") == "mine"
 
 
+MEANT: dict[str, tuple[dict[str, Any], str]] = {
+    "qwen/qwen3-8b": ({"id": "Qwen/Qwen3-8B"}, "Qwen/Qwen3-8B"),
+    "Qwen3-8B": ({"id": "Qwen/Qwen3-8B"}, "Qwen/Qwen3-8B"),
+    "mine": ({"id": "/models/x.gguf", "aliases": ["mine"]}, "mine"),
+    "/models/Qwen": ({"id": "served", "root": "/models/Qwen"}, "served"),
+}
+
+
+@pytest.mark.parametrize("named", MEANT)
+def test_a_name_is_taken_as_it_was_meant(agentic: Agentic, server: FakeVLLM, named: str) -> None:
+    model, expected = MEANT[named]
+    server.models = json_answer({"data": [{"id": "other"}, model]})
+    done = agentic("ask", "hi", "--endpoint", server.url, "--model", named, *VLLM)
+    assert done.code == 0 and server.chats[0].json["model"] == expected
+
+
+WINDOWS: dict[str, tuple[dict[str, Any], int]] = {
+    "a text": ({"max_model_len": "8192"}, 8192),
+    "a fraction": ({"context_length": 8192.0}, 8192),
+    "of the one that serves it": ({"context_length": 131072, "top_provider": {"context_length": 8192}}, 8192),
+    "as llama.cpp serves it": ({"meta": {"n_ctx_train": 131072, "n_ctx": 8192}}, 8192),
+    "true": ({"max_model_len": True}, 0),
+}
+
+
+@pytest.mark.parametrize("name", WINDOWS)
+def test_a_window_is_read_however_it_is_written(name: str) -> None:
+    fields, expected = WINDOWS[name]
+    assert window_of({"id": "m", **fields}) == expected
+
+
 def test_a_name_that_a_whole_list_lacks_is_a_mistake(agentic: Agentic, server: FakeVLLM) -> None:
     server.models = json_answer({"data": [{"id": f"m{number}"} for number in range(7)]})
     done = agentic("ask", "hi", "--endpoint", server.url, "--model", "mine", *VLLM)
     assert done.code == 2 and "does not serve 'mine'" in done.err and "m0, m1, m2, m3, m4, and 2 more" in done.err
 
 
+OTHERS = [
+    "clip-vit-large", "kokoro", "all-minilm:latest", "colbertv2", "sdxl-turbo", "dall-e-3", "parakeet-tdt", "splade-v3", "sora-2", "gpt-image-1",
+    "cross-encoder/ms-marco-MiniLM", "sentence-transformers/all-mpnet-base-v2", "gpt-4o-realtime-preview", "gpt-4o-transcribe", "llama-guard-3",
+]  # fmt: skip
 USES: dict[str, tuple[list[dict[str, Any]], str]] = {
     "by its name": ([{"id": "nomic-embed-text"}, {"id": "bge-m3"}, {"id": "whisper-1"}, {"id": "Qwen3"}], "Qwen3"),
     "by its type": ([{"id": "a", "type": "embeddings"}, {"id": "b", "type": "llm"}], "b"),
+    "by the use that LiteLLM says": ([{"id": "a", "mode": "embedding"}, {"id": "b", "mode": "chat"}], "b"),
+    "by what Ollama says": ([{"id": "a", "capabilities": ["embedding"]}, {"id": "b", "capabilities": ["completion"]}], "b"),
+    "by what it gives": ([{"id": "a", "architecture": {"output_modalities": ["image"]}}, {"id": "b"}], "b"),
+    "a use that nobody knows": ([{"id": "a", "type": "embeddings"}, {"id": "b", "type": "thinker"}], "b"),
+    "a use in other letters": ([{"id": "a", "task": "Chat_Completion"}], "a"),
+    "a name that looks like one": ([{"id": "qwen-embedded-coder"}, {"id": "fluxion-chat"}], "qwen-embedded-coder"),
+    "by many names": ([{"id": each} for each in OTHERS] + [{"id": "gpt-oss-120b"}], "gpt-oss-120b"),
     "by what it can": ([{"id": "a", "capabilities": {"completion_chat": False}}, {"id": "b", "capabilities": {"completion_chat": True}}], "b"),
 }  # fmt: skip
 
