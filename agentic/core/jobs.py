@@ -4,6 +4,7 @@ import fcntl
 import hashlib
 import json
 import os
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -12,10 +13,11 @@ from types import TracebackType
 from typing import IO, Any
 
 from agentic.errors import AgenticError, ConfigError
-from agentic.types import ChatRequest, Message
+from agentic.types import ChatRequest, Message, Role
 from agentic.wire import loads
 
-_ROLES = ("system", "user", "assistant")
+_ROLES: dict[object, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
+"""(as it stands there: as it is sent); templates of most models know no developer."""
 _PASSED_ON = {
     "top_p", "top_k", "min_p", "seed", "stop", "presence_penalty", "frequency_penalty", "repetition_penalty", "logit_bias",
     "min_tokens", "ignore_eos", "structured_outputs", "chat_template_kwargs",
@@ -25,6 +27,8 @@ CUSTOM_ID = "custom_id"
 """By which `vllm run-batch` and OpenAI's batches know a line; `_AROUND` stands around its request there."""
 _AROUND = {CUSTOM_ID, "method", "url", "body"}
 _ROUTE = "/v1/chat/completions"
+_ROUTES = re.compile(r"(?:https?://[^/?#\s]+)?/(?:v1/)?chat/completions/?")
+"""As it is written: whoever does the batch knows where."""
 _SAME = {"max_completion_tokens": "max_tokens"}
 
 
@@ -103,7 +107,7 @@ def _unwrapped(line: Mapping[str, Any]) -> dict[str, Any]:
         raise AgenticError(f"unknown field {unknown[0]!r} beside `body`; the fields are {', '.join(sorted(_AROUND))}")
     if not isinstance(line.get(CUSTOM_ID), str):
         raise AgenticError("`custom_id` is no text")
-    if str(line.get("method", "POST")).upper() != "POST" or line.get("url", _ROUTE) != _ROUTE:
+    if str(line.get("method", "POST")).upper() != "POST" or not _ROUTES.fullmatch(str(line.get("url", _ROUTE))):
         raise AgenticError(f"{line.get('method', 'POST')} {line.get('url', _ROUTE)} is not done here, only POST {_ROUTE}")
     body = _of(line, "body", dict)
     if body is None or body.get("stream") or body.get("n", 1) != 1:
@@ -124,9 +128,9 @@ def _messages(line: Mapping[str, Any]) -> Iterable[Message]:
         raise AgenticError("`messages` is empty")
     for message in messages:
         role, content = (message.get("role"), _text(message.get("content"))) if isinstance(message, dict) else (None, None)
-        if role not in _ROLES or content is None:
+        if content is None or not isinstance(role, str) or role not in _ROLES:
             raise AgenticError('a message is {"role": "system", "user" or "assistant", "content": TEXT or parts of text}')
-        yield Message(role, content)
+        yield Message(_ROLES[role], content)
 
 
 def _text(content: object) -> str | None:

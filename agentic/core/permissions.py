@@ -112,11 +112,12 @@ class Permissions:
         return Judgement("allow") if command.wrapper else Judgement()
 
     def _about(self, kind: str, command: SimpleCommand) -> Rule | None:
-        """What forbids `ls` forbids any program of that name; what allows it allows the system's."""
-        rule = self.rules.about(kind, _line(command))
-        if rule is not None and rule.decision == "allow" and command.path:
-            return self.rules.about(kind, _exact_line(command))
-        return rule
+        """What forbids `ls` forbids any program of that name; what allows it allows the system's: `./ls` is named by its path."""
+        by_name = self.rules.about(kind, _line(command))
+        if not command.path:
+            return by_name
+        found = [by_name if by_name and by_name.decision != "allow" else None, self.rules.about(kind, _exact_line(command))]
+        return max((rule for rule in found if rule), key=lambda rule: STRICTNESS[rule.decision], default=None)
 
     def _plain(self, readings: Sequence[CommandReading]) -> Iterable[SimpleCommand]:
         return (each for reading in readings for each in reading.commands if not each.wrapper)

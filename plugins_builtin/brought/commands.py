@@ -17,9 +17,10 @@ PROJECT = (".agents/commands", ".claude/commands", ".opencode/commands", ".openc
 USER = ("~/.agents/commands", "~/.claude/commands", "~/.config/opencode/commands", "~/.config/opencode/command")
 _FIELDS = ("description", "argument-hint")
 _SHELL = re.compile(r"!`([^`\n]+)`")
-# `$1` is a word of the arguments; `$10`, `$5.00`, `$1,000`, `\$1`, `$$1` and those in an awk program's quotes are not.
+# `$1` is a word of the arguments; `$10`, `$5.00`, `$1,000`, `\$1`, `$$1` those in an awk program's quotes,
+# and `$5` where no `$4` is, are not.
 _FILLED = re.compile(
-    r"(?P<program>\b(?:[gmn]?awk|perl)\b[^'\n`]*'[^'\n]*')|(?P<all>\$ARGUMENTS\b)|(?<![\\\w$])\$(?P<number>[1-9])(?![\w]|[.,]\d)"
+    r"(?P<program>\b(?:[gmn]?awk|perl)\b(?:[^'\n`]*'[^'\n]*')+)|(?P<all>\$ARGUMENTS\b)|(?<![\\\w$])\$(?P<number>[1-9])(?![\w]|[.,]\d)"
 )
 _NAME = re.compile(r"[\w.:-]+")
 
@@ -108,10 +109,12 @@ def filled(body: str, argument: str) -> list[str]:
     """The text with `$ARGUMENTS` and `$1` to `$9`, taken apart: every second piece is a command, whose output takes its place."""
     words = _words(argument)
     used = False
+    named = {int(match["number"]) for match in _FILLED.finditer(body) if match["number"]}
+    count = next(number for number in range(1, 11) if number not in named) - 1
 
     def put(match: re.Match[str]) -> str:
         nonlocal used
-        if match["program"]:
+        if match["program"] or int(match["number"] or 0) > count:
             return match[0]
         used = True
         place = int(match["number"] or 0)

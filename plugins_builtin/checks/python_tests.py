@@ -40,7 +40,7 @@ class PythonTests:
             return []
         python = interpreter(root)
         if _wants_pytest(workspace, tests.values()):
-            extra = f"-p no:cacheprovider -o junit_family=xunit1 --junit-xml={workspace.temporary / self._name}"
+            extra = f"-pno:cacheprovider -ojunit_family=xunit1 --junit-xml={workspace.temporary / self._name}"
             return [Check("python tests", "The tests", f"{python} -m pytest -q", extra, also=_PYTEST.format(re.escape(python)))]
         start = "" if any("/" not in path for path in tests) else f" discover -s {_common_folder(tests)} -t ."
         also = _UNITTEST_RUN.format(re.escape(python), re.escape(start))

@@ -56,7 +56,8 @@ _BY_OPTIONS: Mapping[str, str] = {
             r"|print-directory|output-sync(=\w+)?|trace|version|help|load-average(=[\d.]+)?|debug(=\w+)?|ignore-errors)",
     "just": r"-l|--(list|dry-run|summary|version|help)",
     "task": r"-l|-a|--(list|list-all|dry|version|help|silent)",
-    "pytest": r"-[qvxslhV]+|-[krmnW]|-r\w+|-n\d+|-n(auto|logical)|--(tb=\w+|maxfail(=\d+)?|durations(=\d+)?"
+    "pytest": r"-[qvxslhV]+|-pno:\w+|-ojunit_family=\w+"
+        r"|-[krmnW]|-r\w+|-n\d+|-n(auto|logical)|--(tb=\w+|maxfail(=\d+)?|durations(=\d+)?"
         r"|durations-min=\S+|lf|last-failed|ff"
               r"|failed-first|nf|sw|stepwise|co|collect-only|no-header|no-summary|quiet|verbose|capture=\w+"
                   r"|cov(=[\w./-]*)?|no-cov"

@@ -236,6 +236,17 @@ def test_a_message_without_a_role_is_an_error_and_one_with_a_name_is_none() -> N
     assert read_job(b'{"messages": [{"role": "user", "content": "a", "name": "ada"}]}').request.messages[0].text == "a"
 
 
+@pytest.mark.parametrize(
+    "url", ["/v1/chat/completions", "/v1/chat/completions/", "/chat/completions", "https://api.example/v1/chat/completions"]
+)
+def test_a_batchs_address_is_any_that_chats(url: str) -> None:
+    body = {"messages": [{"role": "developer", "content": "be brief"}, {"role": "user", "content": "a"}]}
+    job = read_job(json.dumps({"custom_id": "1", "url": url, "body": body}).encode())
+    assert [message.role for message in job.request.messages] == ["system", "user"]
+    with pytest.raises(AgenticError, match="is not done here"):
+        read_job(json.dumps({"custom_id": "1", "url": f"{url}/embeddings", "body": body}).encode())
+
+
 def test_shards_do_every_line_once_and_are_merged_in_order(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     server.otherwise = echo
     source = write(work / "in.jsonl", *({"prompt": str(number)} for number in range(11)))

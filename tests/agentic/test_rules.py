@@ -390,6 +390,34 @@ def test_what_is_allowed_stays_allowed(tmp_path: Path) -> None:
     assert all(judge.of_command(line).decision == "" for line in ASKED_ABOUT)
 
 
+CHECKS = [
+    "python3 -m pytest -q -pno:cacheprovider -ojunit_family=xunit1 --junit-xml=/tmp/a/report-1.xml", "python3 -m unittest discover -s tests -t .",
+    "npm test", "pnpm test", "yarn test", "node_modules/.bin/tsc --noEmit", "node --check a.js", "cargo test --quiet --no-fail-fast 2>&1",
+    "go test -json ./...", "go build ./...", "make test", "just test",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("line", CHECKS)
+def test_the_programs_own_checks_are_allowed_by_a_rule_about_them(tmp_path: Path, line: str) -> None:
+    head = " ".join(line.split()[: 3 if " -m " in line else 1])
+    assert permissions(tmp_path, [f"run({head} *)"]).of_command(line).decision == "allow"
+
+
+@pytest.mark.parametrize("allow", ["run(./a.sh *)", "run(./a.sh -x)"])
+def test_a_program_of_the_project_is_allowed_by_a_rule_with_its_path(tmp_path: Path, allow: str) -> None:
+    def decided(line: str, **rules: Iterable[str]) -> str:
+        return permissions(tmp_path, [allow], **rules).of_command(line).decision
+
+    assert [decided(line) for line in ("./a.sh -x", "a.sh -x", "b/a.sh -x")] == ["allow", "", ""]
+    assert decided("./a.sh -x", deny=["run(a.sh *)"]) == decided("./a.sh -x", deny=["run(./a.sh -x)"]) == "deny"
+    (proposal,) = permissions(tmp_path).of_command("./a.sh -x").proposals
+    assert permissions(tmp_path, [proposal]).of_command("./a.sh -x").decision == "allow"
+
+
+def test_a_module_that_the_tests_are_to_load_is_asked_about(tmp_path: Path) -> None:
+    assert permissions(tmp_path, ["run(pytest *)"]).of_command("pytest -p evil").decision == ""
+
+
 @pytest.mark.parametrize("line", ["ls $(echo secret)", 'ls "$X"', "xargs ls < names"])
 def test_a_word_that_is_made_up_when_it_runs_is_asked_about_where_a_rule_is_about_words(tmp_path: Path, line: str) -> None:
     assert permissions(tmp_path, ["run(*)"], deny=["run(ls secret*)"]).of_command(line).decision == "ask"
