@@ -6,7 +6,8 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -54,18 +55,34 @@ def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: 
     named = list(files)
     for command in commands:
         if (found := _files_named(command, root.resolve(), top)) is None:
-            made.update(_whole(top, int(time.monotonic())))
+            made.update(_whole(top, _state_of(top)))
         else:
             named += found
     _add_all(made, named, top)
     return made.hexdigest()
 
 
-@lru_cache(maxsize=4)
-def _whole(top: Path, now: int) -> bytes:
-    """Of all that the project has, as it is `now`, in seconds: several things of one start are bound to the same."""
+def _all(top: Path) -> Iterator[Path]:
+    return (top / path for path in islice(files_below(top), MAX_FILES))
+
+
+def _state_of(top: Path) -> bytes:
+    """By which it is known that no file of the project was changed; nobody can set back when an inode was changed last."""
     made = hashlib.sha256()
-    _add_all(made, (top / path for path in islice(files_below(top), MAX_FILES)), top)
+    for path in _all(top):
+        with suppress(OSError):
+            seen = os.stat(path)
+            made.update(
+                f"{path}\0{seen.st_ino}\0{seen.st_size}\0{seen.st_mtime_ns}\0{seen.st_ctime_ns}\0".encode("utf-8", "surrogatepass")
+            )
+    return made.digest()
+
+
+@lru_cache(maxsize=4)
+def _whole(top: Path, state: bytes) -> bytes:
+    """Of all that the project has in that state: several things of one start are bound to the same."""
+    made = hashlib.sha256()
+    _add_all(made, _all(top), top)
     return made.digest()
 
 

@@ -1,10 +1,9 @@
 """Values held to JSON schemas that others wrote: servers, plugins, users. Nothing is retrieved, and no expression runs for long."""
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cache
 from importlib import import_module
-from itertools import islice
 from threading import local
 from typing import Any
 from urllib.parse import unquote
@@ -109,35 +108,34 @@ def _additional_properties(validator: Any, allowed: Any, value: Any, schema: Map
         yield ValidationError(f"unknown: {', '.join(more)}")
 
 
-def whole_numbers(value: Any, schema: Any, root: Any = None, depth: int = 0) -> Any:
+def whole_numbers(value: Any, schema: Any) -> Any:
     """The value with 2 for 2.0 wherever the schema says integer, in any of its branches: its integers are not Python's."""
-    root = schema if root is None else root
+    return _whole(value, [schema], schema)
+
+
+def _whole(value: Any, schemas: Iterable[Any], root: Any, depth: int = 0) -> Any:
     if depth > MAX_REFERENCES or not isinstance(value, float | dict | list):
         return value
-    branches = list(islice(_branches(schema, root), MAX_BRANCHES))
+    seen: set[int] = set()
+    branches = [branch for schema in schemas for branch in _branches(schema, root, seen)][:MAX_BRANCHES]
     if isinstance(value, float):
         return int(value) if value.is_integer() and _is_integer(value, branches) else value
     if isinstance(value, dict):
-        return {name: _whole_in(item, list(_of_name(name, branches)), root, depth) for name, item in value.items()}
-    return [_whole_in(item, list(_of_place(place, branches)), root, depth) for place, item in enumerate(value)]
+        return {name: _whole(item, _of_name(name, branches), root, depth + 1) for name, item in value.items()}
+    return [_whole(item, _of_place(place, branches), root, depth + 1) for place, item in enumerate(value)]
 
 
-def _whole_in(item: Any, schemas: list[Any], root: Any, depth: int) -> Any:
-    for schema in schemas:
-        item = whole_numbers(item, schema, root, depth + 1)
-    return item
-
-
-def _branches(schema: Any, root: Any, depth: int = 0) -> Iterator[Mapping[str, Any]]:
-    """The schema, what it refers to, and what it is made of."""
-    if depth > MAX_REFERENCES or not isinstance(schema, Mapping):
+def _branches(schema: Any, root: Any, seen: set[int]) -> Iterator[Mapping[str, Any]]:
+    """The schema, what it refers to, and what it is made of, each once."""
+    if len(seen) > MAX_BRANCHES or not isinstance(schema, Mapping) or id(schema) in seen:
         return
+    seen.add(id(schema))
     yield schema
     if isinstance(reference := schema.get("$ref"), str):
-        yield from _branches(_resolved(reference, root), root, depth + 1)
+        yield from _branches(_resolved(reference, root), root, seen)
     for name in ("anyOf", "oneOf", "allOf"):
         for branch in schema[name] if isinstance(schema.get(name), list) else ():
-            yield from _branches(branch, root, depth + 1)
+            yield from _branches(branch, root, seen)
 
 
 def _is_integer(value: float, branches: list[Mapping[str, Any]]) -> bool:

@@ -23,24 +23,31 @@ def stored(name: str) -> str:
     return os.fsdecode(_SPELLED.sub(lambda match: bytes([int(match[1], 16)]), os.fsencode(name)))
 
 
-_BLANKS = dict.fromkeys(map(ord, "\u00a0\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"), " ")
+_BLANKS = dict.fromkeys(
+    map(ord, "\u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000"), " "
+)
+_UNSEEN = dict.fromkeys(map(ord, "\u00ad\u180e\u200b\u200c\u200d\u200e\u200f\u2060\ufeff"))
+_SIGNS = {
+    ord(sign): plain
+    for plain, signs in {"'": "\u2018\u2019\u02bc", '"': "\u201c\u201d", "-": "\u2010\u2011\u2013\u2014"}.items()
+    for sign in signs
+}
+_ALIKE = _BLANKS | _UNSEEN | _SIGNS
 
 
 def _same(name: str) -> str:
-    """What names have in common that people take for one: composed letters, and any blank for a blank."""
-    return unicodedata.normalize("NFC", name).translate(_BLANKS)
+    """What names have in common that people take for one: composed letters, blanks, quotes and dashes of any kind."""
+    return unicodedata.normalize("NFC", name).translate(_ALIKE)
 
 
 def as_stored(root: str, name: str) -> str:
     """A path below `root` by the names that the folders have, where they write it otherwise: a Mac takes letters apart, and puts
-    narrow blanks into names. A part that is there as it stands, or that several names could be meant by, stays.
+    narrow blanks into names, editors curve quotes. A part that is there as it stands, or that may mean several names, stays.
     """
-    if name.isascii() and " " not in name:
-        return name
     found = root
     for part in name.split("/"):
         path = os.path.join(found, part)
-        if not os.path.lexists(path) and (not part.isascii() or " " in part):
+        if not os.path.lexists(path):
             try:
                 alike = [entry for entry in os.listdir(found) if _same(entry) == _same(part)]
             except OSError:

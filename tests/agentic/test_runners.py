@@ -197,7 +197,7 @@ PART = {
         ({"secrets": {"llm.api_key": "AGENTIC_LLM_API_KEY"}}, "AGENTIC_LLM_API_KEY is not set on this machine"),
         ({"folder": "../../etc"}, "the part's folder is '../../etc'"),
         ({"folder": "/etc"}, "the part's folder is '/etc'"),
-        ({"settings": {"llm.endpoints": "x"}}, "llm.endpoints"),
+        ({"settings": {"llm.endpoints": 5}}, "llm.endpoints"),
         ({"tree": "bm8="}, "bundle"),
         ({"tree": "?"}, "the part cannot be read"),
         ({"calls": "many"}, "the part cannot be read: calls"),

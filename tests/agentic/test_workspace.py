@@ -236,6 +236,29 @@ def test_a_name_that_is_stored_in_another_form_is_that_file(tmp_path: Path, name
     assert not there.exists()
 
 
+@pytest.mark.parametrize(
+    ("there", "given"),
+    [
+        ("it\u2019s.md", "it's.md"),
+        ("a \u2013 b.md", "a - b.md"),
+        ("\u201ca\u201d.md", '"a".md'),
+        ("a\u200bb.md", "ab.md"),
+        ("\ufeffa.md", "a.md"),
+    ],
+)
+def test_signs_that_nobody_types_are_no_other_file(tmp_path: Path, there: str, given: str) -> None:
+    (tmp_path / there).write_bytes(b"old")
+    Workspace(tmp_path).write(given, b"new")
+    assert os.listdir(tmp_path) == [there]
+
+
+def test_a_protected_name_is_asked_about_however_it_is_written(tmp_path: Path) -> None:
+    """Whoever judges a path judges the one that is opened."""
+    (tmp_path / ".env").write_bytes(b"x")
+    space = Workspace(tmp_path)
+    assert space.relative(".e\u200bnv") == space.relative(".env\ufeff") == ".env"
+
+
 def test_a_new_name_is_written_as_it_is_given_and_a_known_one_is_never_another(tmp_path: Path) -> None:
     space = Workspace(tmp_path)
     space.write("새.md", b"1")
