@@ -73,9 +73,19 @@ async def open_run(
 
 @asynccontextmanager
 async def open_session(
-    root: Path, settings: Settings, resume: str = "", screen: Screen | None = None, sink: Sink | None = None
+    root: Path,
+    settings: Settings,
+    resume: str = "",
+    screen: Screen | None = None,
+    sink: Sink | None = None,
+    has_tools: bool = True,
 ) -> AsyncIterator[tuple[Runtime, Session]]:
-    """A run and its session: new for "", this folder's LATEST, or the one of that id. One in which nothing was said is not kept."""
+    """A run and its session: new for "", this folder's LATEST, or the one of that id. One in which nothing was said is not kept.
+
+    Where it `has_tools`, a plugin that may be a guard and cannot be loaded raises ConfigError.
+    """
+    if has_tools:
+        host_of(settings).require_guards()
     async with open_run(root, settings, screen, sink) as runtime, _session(runtime, root, resume) as session:
         yield runtime, session
 
@@ -255,13 +265,14 @@ async def stream(
     work: Callable[[Runtime, Session], Awaitable[None]],
     resume: str = "",
     screen: Screen | None = None,
+    has_tools: bool = True,
 ) -> AsyncGenerator[Event, None]:
     """Opens a session, does `work` in it and yields its events as they come. Raises what `work` raises."""
     events: asyncio.Queue[Event | None] = asyncio.Queue(MAX_AHEAD)
 
     async def do() -> None:
         try:
-            async with open_session(root, settings, resume, screen, events.put) as (runtime, session):
+            async with open_session(root, settings, resume, screen, events.put, has_tools) as (runtime, session):
                 await work(runtime, session)
         finally:
             await asyncio.shield(events.put(None))

@@ -53,7 +53,7 @@ def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> 
     async def work(runtime: Runtime, session: Session) -> None:
         await api.carry_out(runtime, session, "ask", text, _answer(runtime, session, text))
 
-    return run_to_end(api.stream(root, settings, work, resume, screen_of(settings, sys.stdout)))
+    return run_to_end(api.stream(root, settings, work, resume, screen_of(settings, sys.stdout), has_tools=False))
 
 
 async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:

@@ -59,7 +59,7 @@ def show(root: Path, settings: Settings, name: str) -> None:
 
 
 async def _show_opening(root: Path, settings: Settings) -> None:
-    async with api.open_session(root, settings) as (runtime, session):
+    async with api.open_session(root, settings, has_tools=False) as (runtime, session):
         await _print_opening(runtime, session)
 
 

@@ -18,6 +18,7 @@ from agentic.core.sub_agents.remote import Copy, carry_out, copy_of, open_copy, 
 from agentic.errors import AgenticError
 from agentic.events import Event
 from agentic.hooks.runner import Part
+from agentic.plugins import host_of
 from agentic.trust import Trust
 from agentic.types import Outcome
 
@@ -44,6 +45,7 @@ def command() -> int:
 
 async def _work(part: Part, copy: Copy, tell: Any, out: int) -> int:
     settings = with_plugins(settings_of(part, os.environ))
+    host_of(settings).require_guards()
     trees = await open_copy(part, copy)
     Trust(copy.root).lend(part["trusted"])
 

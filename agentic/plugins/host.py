@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -157,6 +157,9 @@ class Host:
     def require(self, requirements: Sequence[str]) -> None:
         """Raises ConfigError for the first of `requirements` that is not installed, or whose plugins are not all loaded."""
         for text in requirements:
+            if own := [status for status in self.statuses if (status.name, status.distribution) == (text, OWN_FOLDER)]:
+                self._require_loaded(own)
+                continue
             try:
                 have = unmet(text)
             except ValueError as error:
@@ -164,12 +167,27 @@ class Host:
             if have is not None:
                 state = f"{have} is installed" if have else "it is not installed"
                 raise ConfigError(f"plugins.require: this configuration needs {text}, and {state}", f"pip install '{text}'")
-            self._require_loaded(name_of(text))
+            distribution = name_of(text)
+            self._require_loaded([status for status in self.statuses if name_of(status.distribution) == distribution])
 
-    def _require_loaded(self, distribution: str) -> None:
+    def require_guards(self) -> None:
+        """Raises ConfigError for a plugin that is installed, is not switched off, may guard the user, and cannot be used.
+
+        What is known of one that cannot be loaded is its name: it may hold a gate.
+        """
+        if all(status.distribution == DISTRIBUTION for status in self.statuses):
+            return
         self.inspect()
         for status in self.statuses:
-            if name_of(status.distribution) == distribution and status.state != "loaded":
+            unusable = status.state not in ("loaded", "disabled") and status.distribution != DISTRIBUTION
+            if unusable and (not status.hooks or set(status.hooks) & set(GUARDING)):
+                why = f"{_named(status)} is {status.state}, and may be there to guard you: {status.error}"
+                raise ConfigError(why, _remedy(status))
+
+    def _require_loaded(self, meant: Iterable[PluginStatus]) -> None:
+        self.inspect()
+        for status in meant:
+            if status.state != "loaded":
                 why = f"plugins.require: {_named(status)} is {status.state}: {status.error}"
                 raise ConfigError(why, "mend it, or take it out of plugins.require")
 

@@ -280,25 +280,62 @@ def test_the_tables_are_as_long_as_promised() -> None:
     assert len(BROKEN) + len(AT_WORK) >= 60
 
 
+UNKNOWN = tuple(name for name in BROKEN if name.startswith(("a module", "a syntax", "an exit", "an interrupt", "an import")))
+MISSPELT = (
+    "a hook that there is not",
+    "an argument that a hook does not have",
+    "an argument of a provider hook",
+    "an order of its own",
+    "a wrapper",
+)
+
+
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_plugin_that_cannot_be_used_is_named_and_everything_else_works(
+def test_a_plugin_that_cannot_be_used_is_named_and_what_may_be_a_guard_is_not_gone_on_without(
     agentic: Agentic, server: FakeVLLM, work: Path, install: Install, name: str
 ) -> None:
     code, says = BROKEN[name]
     more = install(code)
     server.script(answer(tool_calls=tool_call("list_files", {})), answer("still works"))
     done = agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
-    assert done.code == 0, done.err
-    assert "still works" in done.out
     warned = [line for line in done.err.splitlines() if NAMED in line]
     assert any(says in line for line in warned), done.err
-    assert any("-c plugins.disabled=faulty" in line for line in warned)
-    listed = agentic("plugins", more=more)
-    assert listed.code == 0
-    assert "broken" in listed.out
+    assert "-c plugins.disabled=faulty" in done.err
+    if name in (*UNKNOWN, *MISSPELT):
+        assert done.code == 2 and server.chats == [] and "may be there to guard you" in done.err, done.err
+        options = ("--endpoint", server.url, "-c", "tools.protocol=native", "-c", "plugins.disabled=faulty")
+        assert agentic("run", "hi", *options, more=more).code == 0
+    else:
+        assert done.code == 0 and "still works" in done.out, done.err
+    for command in (("plugins",), ("--help",), ("--version",)):
+        listed = agentic(*command, more=more)
+        assert listed.code == 0 and ("broken" in listed.out or command != ("plugins",))
     required = agentic("ask", "hi", "--endpoint", server.url, "-c", "plugins.require=agentic-faulty", more=more)
     assert required.code == 2
     assert "plugins.require" in required.err and "→" in required.err
+
+
+GATE = "@hookimpl\nasync def agentic_before_tool(call):\n    return None\n"
+
+
+@pytest.mark.parametrize(
+    "code", ["def broken(:\n", GATE.replace("before_tool", "befor_tool"), GATE + BROKEN["a text for a record"][0]]
+)
+def test_a_file_of_the_users_that_may_be_a_gate_is_not_gone_on_without(
+    agentic: Agentic, server: FakeVLLM, work: Path, home: Path, code: str
+) -> None:
+    """Also where its gate is whole and only something else of it is not: it is not called any more."""
+    path = home / ".config/agentic/plugins/mine.py"
+    path.parent.mkdir(parents=True)
+    path.write_text(HEAD + code)
+    options = ("--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native")
+    done = agentic("run", "hi", *options)
+    assert (done.code, server.chats) == (2, []) and "mine" in done.err and "plugins.disabled=mine" in done.err
+    required = agentic("ask", "hi", *options, "-c", "plugins.require=mine")
+    assert required.code == 2 and "plugins.require: " in required.err and "pip" not in required.err
+    path.write_text(HEAD + GATE)
+    server.say("ok")
+    assert agentic("run", "hi", *options, "-c", "plugins.require=mine").code == 0
 
 
 @pytest.mark.parametrize("name", AT_WORK)
