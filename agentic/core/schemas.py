@@ -67,7 +67,17 @@ def _bounded(kind: Any) -> Any:
         "unevaluatedProperties": None,
     }
     checks = kind.VALIDATORS | {name: check for name, check in own.items() if name in kind.VALIDATORS}
+    checks |= {name: _or_null(checks[name]) for name in ("type", "enum")}
     return extend(kind, {name: _counted(check) if check else None for name, check in checks.items()})
+
+
+def _or_null(check: Any) -> Any:
+    """`nullable` is OpenAPI's word for it."""
+
+    def looked(validator: Any, wanted: Any, value: Any, schema: Any) -> Any:
+        return () if value is None and schema.get("nullable") is True else check(validator, wanted, value, schema)
+
+    return looked
 
 
 def _unique_items(validator: Any, wanted: Any, value: Any, schema: Any) -> Iterator[Any]:

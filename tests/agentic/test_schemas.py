@@ -218,6 +218,13 @@ def test_a_whole_number_is_an_integer_wherever_the_schema_says_so(kind: dict[str
     assert parsed({"properties": {"x": {"type": "number"}}}, 2.0) == "2.0"
 
 
+def test_null_is_allowed_where_openapi_allows_it() -> None:
+    for field in ({"type": "string", "nullable": True}, {"enum": ["a"], "nullable": True}):
+        assert parse('{"x": null}', {"type": "object", "properties": {"x": field}, "required": ["x"]}) == {"x": None}
+    with pytest.raises(ToolError):
+        parse('{"x": null}', {"type": "object", "properties": {"x": {"type": "string"}}, "required": ["x"]})
+
+
 @pytest.mark.parametrize(
     "parameters", [True, False, [], None, {"required": [1]}, {"required": True}, {"properties": ["f"]}, {"properties": {"f": None}}]
 )
