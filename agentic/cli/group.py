@@ -19,6 +19,11 @@ from agentic.sanitize import hide_logins, sanitize
 _FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
 
+def is_of_output(error: Exception) -> bool:
+    """Whether it tells that what was printed could not be written: an error of a file has its name."""
+    return isinstance(error, OSError) and error.errno in _FULL and not error.filename
+
+
 class LazyGroup(click.Group):
     """Imports a command when it is called; a name that is not ours is looked for among the plugins' commands."""
 
@@ -27,6 +32,12 @@ class LazyGroup(click.Group):
             command: click.Command = import_module(module).command
             return command
         return _plugin_command(cmd_name)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError as error:  # which click would end with 1
+            raise click.exceptions.Exit(unwritable(error)) from error
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(COMMANDS)
@@ -79,6 +90,8 @@ class PluginCommand(click.Command):
         except (AgenticError, click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
             raise
         except Exception as error:
+            if is_of_output(error):
+                raise
             raise self._fault(f"{ctx.info_name} failed: {type(error).__name__}: {error}", error) from error
 
 
@@ -112,7 +125,7 @@ def invoke(arguments: list[str]) -> int:
             raise
         return _report(error)
     except Exception as error:
-        if isinstance(error, OSError) and error.errno in _FULL and not error.filename:
+        if isinstance(error, OSError) and is_of_output(error):
             return unwritable(error)
         if debug:
             raise

@@ -811,14 +811,26 @@ def test_f36_it_works_or_says_in_one_line_why_not(server: FakeVLLM, env: dict[st
         assert done.returncode == 0 and (work / "a.txt").read_text() == "x\n" and done.stdout == "done\n", done.stderr
 
 
-@pytest.mark.parametrize("command", [("--help",), ("plugins",), ("config", "show")])
+@pytest.mark.parametrize("command", [("--help",), ("plugins",), ("config", "show"), ("doctor", "--sandbox")])
 def test_f36_an_output_that_is_full_is_one_clear_line(env: dict[str, str], work: Path, command: tuple[str, ...]) -> None:
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-m", "agentic", *command], cwd=work, env=env, stdout=full, stderr=subprocess.PIPE, text=True
         )
     assert done.returncode == 1
-    assert "Traceback" not in done.stderr and "mistake in agentic" not in done.stderr
+    assert done.stderr.splitlines() == ["agentic: the output cannot be written: No space left on device"]
+
+
+@pytest.mark.parametrize("command", [("--help",), ("plugins",), ("config", "show"), ("doctor", "--sandbox")])
+def test_f36_an_output_that_nobody_reads_to_its_end_is_no_mistake(
+    env: dict[str, str], work: Path, command: tuple[str, ...]
+) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-m", "agentic", *command], cwd=work, env=env, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as done:
+        assert done.stdout is not None and done.stderr is not None
+        done.stdout.close()
+        assert (done.stderr.read(), done.wait()) == ("", 141)
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root is told")
