@@ -150,9 +150,16 @@ def _(given: dict[str, Any]) -> bool:
 
 @probe("reach a unix socket by its path")
 def _(given: dict[str, Any]) -> bool:
-    with socket.socket(socket.AF_UNIX) as link:
-        link.connect(given["socket"])
-        return True
+    folder, name = os.path.split(given["socket"])
+    before = os.open(".", os.O_RDONLY)
+    try:
+        os.chdir(folder)  # its path may be longer than an address can be
+        with socket.socket(socket.AF_UNIX) as link:
+            link.connect(name)
+            return True
+    finally:
+        os.fchdir(before)
+        os.close(before)
 
 
 @probe("reach an abstract unix socket")

@@ -22,6 +22,7 @@ from agentic.hooks.launcher import CommandLauncher
 from agentic.hooks.safeguards import Safeguard
 
 SECONDS = 30.0
+MAX_ADDRESS = 100  # bytes of a unix socket
 _PROGRAM = Path(__file__).with_name("probe_program.py")
 LEFT_BEHIND = "leave a process behind"
 
@@ -99,7 +100,13 @@ def _outside() -> Iterator[tuple[dict[str, Any], Path, Path]]:
 
 @contextmanager
 def _listening(path: str) -> Iterator[None]:
-    with socket.socket(socket.AF_UNIX) as server:
+    """Also where the path is longer than an address can be."""
+    folder, name = os.path.split(path)
+    with socket.socket(socket.AF_UNIX) as server, ExitStack() as stack:
+        if len(os.fsencode(path)) > MAX_ADDRESS and sys.platform == "linux":
+            descriptor = os.open(folder, os.O_PATH)
+            stack.callback(os.close, descriptor)
+            path = f"/proc/self/fd/{descriptor}/{name}"
         server.bind(path)
         server.listen()
         yield
