@@ -23,9 +23,8 @@ _FORMS = tuple(
 )
 _INPUT = re.compile(rf"{_SHELL}[ \t]*{_HERE}{_BODY}", re.DOTALL)
 _WORDS = re.compile(rf"{_PROGRAM}[ \t]+(?:<<<[ \t]*)?(?P<rest>.*)", re.DOTALL)
-_PIPED = re.compile(
-    rf"(?:echo|printf)(?:[ \t]+(?:-[neE]+|--|['\"]?%[sb](?:\\n)?['\"]?))*[ \t]+(?P<rest>.*\S)\s*\|\s*{_PROGRAM}", re.DOTALL
-)
+_SAID = re.compile(r"(?:echo|printf)(?:[ \t]+(?:-[neE]+|--|['\"]?%[sb](?:\\n)?['\"]?)(?=[ \t]))*[ \t]+")
+_READS = re.compile(rf"\s*{_PROGRAM}")
 _CALLED = re.compile(rf"{_SHELL}[ \t]+(?P<rest>['\"$].*)", re.DOTALL)
 _FENCE = re.compile(r"```\w*\n(?P<inner>.*?)\n?```", re.DOTALL)
 _NOTHING = re.compile(r"(?:#[^\n]*|set[ \t]+[-+][\w \t-]+)(?:\n|&&|;)\s*")
@@ -64,7 +63,10 @@ def _alone(command: str, depth: int) -> str:
         return patch_in(match["patch"], depth + 1)
     if match := _CALLED.fullmatch(command):
         return patch_in(_one_word(match["rest"]), depth + 1)
-    match = _PIPED.fullmatch(command) or _WORDS.fullmatch(command)
+    said, _, program = command.rpartition("|")
+    if (match := _SAID.match(said)) and _READS.fullmatch(program):
+        return _patch(_one_word(said[match.end() :].strip()))
+    match = _WORDS.fullmatch(command)
     return _patch(_one_word(match["rest"])) if match else ""
 
 

@@ -4,6 +4,8 @@ import asyncio
 import json
 import os
 import shlex
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -313,3 +315,20 @@ WRITTEN = {
 def test_a_patch_is_read_however_it_is_written(tmp_path: Path, name: str) -> None:
     assert apply(WRITTEN[name], laid_out(tmp_path, {"a b.txt": "one\ntwo\n", "gone.txt": "gone"}))
     assert there(tmp_path) == {"a b.txt": "one\n2\n", "new.txt": "x\n\ny\n"}
+
+
+LONG = [
+    "echo " + "-n " * 50_000,
+    "A=1 " * 20_000,
+    "apply_patch " + "'" * 50_000,
+    "cd a && " * 20_000,
+    "apply_patch <<'EOF'\n" + "| \n" * 50_000,
+]
+
+
+def test_no_command_is_looked_at_for_long() -> None:
+    """In a process of its own, which is ended where it does not end."""
+    code = "import json, sys; from plugins_builtin.protocols.patches import patch_in; print([patch_in(each) for each in json.load(sys.stdin)])"
+    given = json.dumps([f"{command}*** Begin Patch\n" for command in LONG])
+    done = subprocess.run([sys.executable, "-c", code], input=given, capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
