@@ -37,9 +37,9 @@ async def _list_skills(argument: str, chat: Chat) -> None:
 
 
 def _unsupported(root: Path) -> list[str]:
-    from plugins_builtin.brought import agents, commands, skills
+    from plugins_builtin.brought import agents, commands, permissions, skills
 
-    return [line for module in (skills, commands, agents) for line in module.unsupported(root)]
+    return [line for module in (skills, commands, agents, permissions) for line in module.unsupported(root)]
 
 
 async def _list_unsupported(argument: str, chat: Chat) -> None:

@@ -1,5 +1,6 @@
 """Skills and commands as the files of other agents have them; the shapes are our own copies of what is public."""
 
+import json
 import os
 import time
 from pathlib import Path
@@ -379,3 +380,31 @@ def test_a_part_may_do_no_more_than_the_agent_that_has_it_done(agentic: Agentic,
     agentic("run", "do it", "--endpoint", server.url, *NATIVE, "--approve", "all", "--agent", "safe")
     assert any("may not use run" in str(chat.json["messages"]) for chat in server.chats)
     assert not (own / "CANARY").exists()
+
+
+FORBIDDING = {
+    "Claude Code": (".claude/settings.json", {"permissions": {"deny": ["Bash(rm:*)"], "allow": ["Read"]}}, "permissions.deny"),
+    "a mode": (".claude/settings.local.json", {"permissions": {"defaultMode": "plan"}}, "permissions.defaultMode"),
+    "opencode": ("opencode.json", {"permission": {"bash": {"*": "ask"}}}, "permission"),
+    "opencode's tools": (".opencode/opencode.json", {"tools": {"bash": False}}, "tools"),
+    "gemini": (".gemini/settings.json", {"excludeTools": ["run_shell_command"]}, "excludeTools"),
+    "qwen": (".qwen/settings.json", {"tools": {"exclude": ["shell"]}}, "tools.exclude"),
+    "crush": ("crush.json", {"options": {"disabled_tools": ["bash"]}}, "options.disabled_tools"),
+}
+
+
+@pytest.mark.parametrize("name", FORBIDDING)
+def test_what_settings_of_others_forbid_is_said_where_it_is_not_kept(
+    agentic: Agentic, server: FakeVLLM, own: Path, name: str
+) -> None:
+    file, settings, field = FORBIDDING[name]
+    put(own / file, "// ours\n" + json.dumps(settings))
+    server.say("ok")
+    said = " ".join(agentic("run", "do it", "--endpoint", server.url, "-c", "tools.protocol=native").err.split())
+    assert f"what it says of {field} cannot be used" in said
+    put(own / file, json.dumps({"permissions": {"allow": ["Read"]}, "permission": "allow", "tools": {"bash": True}}))
+    server.say("ok")
+    assert "cannot be used" not in agentic("run", "do it", "--endpoint", server.url, "-c", "tools.protocol=native").err
+    put(own / file, "{ no")
+    server.say("ok")
+    assert "it is no JSON" in agentic("run", "do it", "--endpoint", server.url, "-c", "tools.protocol=native").err
