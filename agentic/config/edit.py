@@ -12,7 +12,15 @@ from agentic.config.sources import read_toml
 from agentic.errors import ConfigError
 from agentic.files import replace_file
 
-_SCOPES: dict[Scope, str] = {"user": "only in the user's own file", "select": "", "tighten": "a project may only lower it"}
+_SCOPES: dict[Scope, str] = {
+    "user": "only in the user's own file",
+    "select": "",
+    "lower": "a project may only lower it",
+    "higher": "a project may only raise it",
+    "more": "a project may only add to it",
+    "fewer": "a project may only take from it",
+    "tighten": "only in the user's own file",
+}
 
 
 def template(settings: Settings) -> str:
@@ -53,7 +61,7 @@ def set_value(path: Path, name: str, text: str, settings: Settings, project: boo
     key = dict(settings.declared()).get(name)
     if key is None:
         raise ConfigError(f"unknown key {name!r}", "`agentic config show` lists all keys")
-    if project and key.scope == "user":
+    if project and key.scope in ("user", "tighten"):
         raise ConfigError(f"a project's file may not set {name}", "add --user to set it in your own file")
     value = key.parse(text, name, "config set")
     if name not in KEYS:  # a model may know more of its values than their types

@@ -99,7 +99,7 @@ class Settings:
                 return
             if name == "plugins.disabled":
                 self.disabled_by_project = frozenset(value) - frozenset(self.values[name])
-            if isinstance(value, tuple) and key.scope == "tighten":
+            if isinstance(value, tuple) and key.scope == "more":
                 value = tuple(dict.fromkeys([*self.values[name], *value]))
             if key.narrows and self.values[name]:
                 narrowed = tuple(each for each in value if each in self.values[name]) or self.values[name]

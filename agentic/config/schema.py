@@ -55,11 +55,11 @@ class Llm(Section):
     )
     stream: bool = setting(True, "false: answers in one piece, for gateways that hold streams back or forbid them")
     extra_body: Mapping[str, Any] = setting({}, "further fields of every request, as the server names them")
-    connect_timeout: float = setting(5.0, "seconds until a connection stands", "tighten")
-    first_token_timeout: float = setting(180.0, "seconds until the first token; a long prompt takes its time", "tighten")
-    progress_timeout: float = setting(60.0, "seconds between two pieces of an answer; keep-alives do not count", "tighten")
-    total_timeout: float = setting(1800.0, "seconds for one answer", "tighten")
-    retry_seconds: float = setting(120.0, "how long a request that gets no further is tried again (`ask`: 20)", "tighten")
+    connect_timeout: float = setting(5.0, "seconds until a connection stands", "lower")
+    first_token_timeout: float = setting(180.0, "seconds until the first token; a long prompt takes its time", "lower")
+    progress_timeout: float = setting(60.0, "seconds between two pieces of an answer; keep-alives do not count", "lower")
+    total_timeout: float = setting(1800.0, "seconds for one answer", "lower")
+    retry_seconds: float = setting(120.0, "how long a request that gets no further is tried again (`ask`: 20)", "lower")
 
     def of(self, url: str) -> Endpoint:
         """What is set for one of `endpoints`."""
@@ -89,23 +89,23 @@ ROLES = ("main", "small", "sub_agent", "vision")
 
 class Batching(Section):
     strategy: str = setting("", "which request goes where and when", "select")
-    batch_size: int = setting(4, "requests in flight per endpoint to begin with", "tighten", minimum=1)
-    max_in_flight: int = setting(256, "requests in flight per endpoint at most, as far as more brings more", "tighten", minimum=1)
-    batch_timeout: float = setting(0.1, "the longest a request may be held for a better endpoint, in seconds", "tighten")
+    batch_size: int = setting(4, "requests in flight per endpoint to begin with", "lower", minimum=1)
+    max_in_flight: int = setting(256, "requests in flight per endpoint at most, as far as more brings more", "lower", minimum=1)
+    batch_timeout: float = setting(0.1, "the longest a request may be held for a better endpoint, in seconds", "lower")
 
 
 class Context(Section):
     strategy: str = setting("", "what of a history goes into a request", "select")
-    context_window: int = setting(0, "tokens; 0: what the server says, 4096 where it says nothing", "tighten")
+    context_window: int = setting(0, "tokens; 0: what the server says, 4096 where it says nothing", "lower")
     reserved_for_response: int = setting(1024, "of 4096; in proportion for other windows", "select", minimum=1)
 
 
 class Workflow(Section):
     max_iterations: int = setting(
-        50, "model calls in a run; unless set, more for large windows (1,000 at 131k)", "tighten", minimum=1
+        50, "model calls in a run; unless set, more for large windows (1,000 at 131k)", "lower", minimum=1
     )
-    timeout_seconds: int = setting(1200, "for a whole run; unless set, more with max_iterations", "tighten", minimum=1)
-    recursion_limit: int = setting(100, "node transitions in a run", "tighten", minimum=1)
+    timeout_seconds: int = setting(1200, "for a whole run; unless set, more with max_iterations", "lower", minimum=1)
+    recursion_limit: int = setting(100, "node transitions in a run", "lower", minimum=1)
     agent: str = setting("", "the kind of agent that works; empty: one like any other", "select")
 
 
@@ -118,20 +118,20 @@ class Decomposition(Section):
 
 
 class SubAgents(Section):
-    enabled: bool = setting(True, "whether a large task may be split", "tighten")
+    enabled: bool = setting(True, "whether a large task may be split", "lower")
     fan_out: str = setting("", "which parts of a plan run when", "select")
     runner: str = setting("", "where sub-agents run; empty: in this process")
     complexity_threshold: float = setting(0.7, "from which complexity on a task is split; 0: every task", "select")
-    max_concurrent: int = setting(4, "sub-agents at once", "tighten", minimum=1)
-    subtask_max_iterations: int = setting(10, "model calls in a sub-agent", "tighten", minimum=1)
-    timeout_seconds: int = setting(300, "for one sub-agent", "tighten", minimum=1)
+    max_concurrent: int = setting(4, "sub-agents at once", "lower", minimum=1)
+    subtask_max_iterations: int = setting(10, "model calls in a sub-agent", "lower", minimum=1)
+    timeout_seconds: int = setting(300, "for one sub-agent", "lower", minimum=1)
 
 
 class Tools(Section):
     protocol: str = setting("auto", "how a model is asked for tool calls; auto: the first way that it is able to", "select")
     enabled: tuple[str, ...] = setting((), "empty: all that plugins offer", "select", narrows=True)
     mask_secrets: bool = setting(True, "whether what looks like a key is masked in what tools give to the model")
-    command_timeout: int = setting(120, "seconds for one command", "tighten", minimum=1)
+    command_timeout: int = setting(120, "seconds for one command", "lower", minimum=1)
 
 
 class Sandbox(Section):
@@ -163,8 +163,8 @@ class Prompts(Section):
 
 class Permissions(Section):
     allow: tuple[str, ...] = setting((), 'what needs no question, e.g. "run(git status *)", "edit(src/**)"')
-    ask: tuple[str, ...] = setting((), "what is always asked", "tighten")
-    deny: tuple[str, ...] = setting((), "what is never done", "tighten")
+    ask: tuple[str, ...] = setting((), "what is always asked", "more")
+    deny: tuple[str, ...] = setting((), "what is never done", "more")
     floor: bool = setting(True, "whether what cannot be taken back is asked in every mode; the same as --no-floor")
     bash: Any = setting(
         "", "commands: allow, ask or deny, or a table of patterns with one of them; the last that fits counts", kind=object
@@ -179,7 +179,7 @@ class Approval(Section):
 
 
 class Plugins(Section):
-    disabled: tuple[str, ...] = setting((), "names of plugins that are not loaded", "tighten")
+    disabled: tuple[str, ...] = setting((), "names of plugins that are not loaded", "more")
     require: tuple[str, ...] = setting((), 'what must be loaded, e.g. "agentic-foo>=1"', "select")
     may_grant: tuple[str, ...] = setting((), 'plugins whose gate may allow a call without a question by "allow"')
 

@@ -12,8 +12,10 @@ from typing import Any, ClassVar, Literal, NoReturn, TypeVar
 
 from agentic.errors import ConfigError
 
-Scope = Literal["user", "select", "tighten"]
-"""Who may set a key. user: the user alone. select: a project too. tighten: a project too, to something stricter."""
+Scope = Literal["user", "select", "lower", "higher", "more", "fewer", "tighten"]
+"""Who may set a key. user: the user alone. select: a project too. The others: a project too, where that is stricter: a lower
+number (0 stands for "no limit of mine" where it is the default) or false, a higher one or true, a list with more or with fewer
+entries. tighten: the old word for one of these; it does not say which, and lets a project set nothing."""
 T = TypeVar("T")
 
 
@@ -77,13 +79,15 @@ class Key:
 
     def may_be_set_by_project(self, value: Any, current: Any) -> bool:
         """Whether an untrusted project may set it to `value` over `current`."""
-        if self.scope != "tighten":
+        if self.scope in ("more", "fewer"):
+            return isinstance(value, tuple | list) and (self.scope == "more" or set(value) <= set(current or ()))
+        if self.scope not in ("lower", "higher") or not isinstance(value, int | float) or not isinstance(current, int | float):
             return self.scope == "select"
-        if isinstance(value, tuple):  # only names of what to switch off: any addition is stricter
-            return True
+        if self.scope == "higher":
+            return value >= current
         if self.default == 0 and self.kind is not bool:  # 0 stands for "no limit of mine"
             return bool(value) and (current == 0 or value <= current)
-        return bool(value <= current)
+        return value <= current
 
     def _remedy(self, name: str) -> str:
         words = [choice for choice in self.choices if choice]

@@ -60,6 +60,7 @@ class Approver:
         """Empty where a call that neither runs a command nor shows its changes may run with the ruling's arguments, or why not."""
         host = _host(ruling.arguments.get(tool.fetches)) if tool.fetches else ""
         judgement = self.permissions.of_host(host) if host else self.permissions.of_tool(tool.name)
+        judgement = self.permissions.with_tool(judgement, tool.name)
         question = Question(_one_line(tool, ruling.arguments), body=_all_of(ruling.arguments))
         return await self._decided(question, judgement, self.free(tool.effect), ruling, recovered)
 
@@ -73,6 +74,7 @@ class Approver:
         await self.sandbox.ready()
         command = str(ruling.arguments.get(tool.runs) or "")
         judgement = self.permissions.of_command(command) if command else self.permissions.of_tool(tool.name)
+        judgement = self.permissions.with_tool(judgement, tool.name)
         asked = set(ruling.arguments.get(tool.access) or ()) if tool.access else set()
         wanted = asked | judgement.needs
         more = wanted - judgement.granted
@@ -107,6 +109,7 @@ class Approver:
             proposals = tuple(proposal for each in judgements.values() for proposal in each.proposals)
             decision = strictest.decision if strictest.decision in ("ask", "deny") else ""
             merged = Judgement(decision, strictest.why, dangers, proposals)
+        merged = self.permissions.with_tool(merged, tool.name)
         question = Question(f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=merged.dangers, is_diff=True)
         question = replace(question, editable=_editable(edits))
         return await self._decided(question, merged, self.free("write"), ruling, recovered)

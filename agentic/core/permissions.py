@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -180,6 +180,13 @@ class Permissions:
             if (rule := self.rules.about(kind, subject)) is not None:
                 return _said(rule)
         return Judgement(proposals=(exact("mcp", name) if "/" in name else name,))
+
+    def with_tool(self, judgement: Judgement, name: str) -> Judgement:
+        """The judgement of what a tool would run or change, and what is said of the tool itself where that is stricter."""
+        rule = self.rules.about(name, "")
+        if rule is None or STRICTNESS[rule.decision] <= STRICTNESS[judgement.decision]:
+            return judgement
+        return replace(judgement, decision=rule.decision, why=_said(rule).why)
 
     def protected(self, path: str) -> str:
         """What would run or obey the file of that name, "" for any other."""

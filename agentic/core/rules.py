@@ -8,8 +8,9 @@ patterns with what to do. Over all rules: deny > ask > allow.
 
 import os
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Any, Literal
@@ -22,6 +23,7 @@ Decision = Literal["allow", "ask", "deny", ""]
 STRICTNESS: Mapping[str, int] = {"allow": 0, "": 1, "ask": 2, "deny": 3}
 COMMANDS = ("run", "network", "protected", "secrets")  # kinds whose pattern is one of a command
 PATHS = ("read", "edit")
+_KINDS = (*COMMANDS, *PATHS, "fetch", "mcp")
 _RULE = re.compile(r"\s*([A-Za-z_][\w-]*)\s*(?:\((.*)\)\s*)?", re.DOTALL)
 _OTHERS = {
     "bash": "run",
@@ -114,6 +116,23 @@ class Rules:
             found += [rule for rule in table.rules if rule.matches(kind, subject)][-1:]
         return max(found, key=lambda rule: STRICTNESS[rule.decision], default=None)
 
+    def check(self, tools: Collection[str], is_all: bool = True) -> None:
+        """Raises ConfigError for a rule that would hold nothing: with a pattern for a tool, or a forbidding one of no tool.
+
+        `is_all` is whether there are no tools but these.
+        """
+        for rule in self:
+            if rule.kind in _KINDS:
+                continue
+            if rule.pattern and rule.kind in tools:
+                raise ConfigError(
+                    f"{rule.origin}: the rule {rule} never holds: a tool is named without a pattern",
+                    f"write {rule.kind}, or what it does: run(…), edit(PATH), read(PATH), fetch(HOST), mcp(SERVER/TOOL)",
+                )
+            if is_all and rule.kind not in tools and rule.decision != "allow":
+                why = f"{rule.origin}: the rule {rule} never holds: no tool is called {rule.kind}"
+                raise ConfigError(why, _nearest(rule.kind, tools))
+
     def has(self, kind: str, decisions: Sequence[Decision]) -> bool:
         """Whether there is any rule of that kind that decides so."""
         return any(rule.kind == kind and rule.decision in decisions for rule in self)
@@ -122,6 +141,11 @@ class Rules:
         """Whether some rule asks about, or denies, this program with certain words."""
         forbidding = (rule for rule in self if rule.kind == "run" and rule.decision != "allow")
         return any(rule.matches("run", program) or fnmatchcase(program, rule.pattern.split(" ")[0]) for rule in forbidding)
+
+
+def _nearest(name: str, tools: Iterable[str]) -> str:
+    near = get_close_matches(name, [*_KINDS, *tools], 1)
+    return f"did you mean {near[0]}?" if near else "`agentic plugins` lists them"
 
 
 def exact(kind: str, subject: str) -> str:

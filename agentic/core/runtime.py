@@ -146,7 +146,10 @@ def permissions_of(settings: Settings, host: Host, root: Path, safeguards: Safeg
         name: host.build("agentic_command_readers", name, bare_setup(settings, root))
         for name in host.offers("agentic_command_readers")
     }
-    return Permissions(rules_of(settings), readers, safeguards, root.resolve(), state_folder(), settings.permissions.floor)
+    rules = rules_of(settings)
+    sources = {offer.plugin for offer in host.offers("agentic_tool_sources").values()}
+    rules.check(host.offers("agentic_tools"), all(host.distribution(plugin) == DISTRIBUTION for plugin in sources))
+    return Permissions(rules, readers, safeguards, root.resolve(), state_folder(), settings.permissions.floor)
 
 
 def launchers_of(host: Host) -> list[str]:

@@ -62,20 +62,20 @@ def test_an_untrusted_project_only_selects_and_tightens(found: list[Layer], proj
     for name, key in KEYS.items():
         if key.scope == "user":
             assert after[name] == before[name]
-        elif key.scope == "tighten" and key.kind is tuple:
+        elif key.scope == "more":
             assert set(after[name]) >= set(before[name])
         elif key.narrows and before[name]:
             assert set(after[name]) <= set(before[name]) and after[name]
-        elif key.scope == "tighten" and after[name] != before[name]:
+        elif key.scope == "lower" and after[name] != before[name]:
             assert after[name] < before[name] or before[name] == 0
-        added_to = key.scope == "tighten" and key.kind is tuple
+        added_to = key.scope == "more"
         if not added_to and name in project and after[name] == before[name] != project[name]:
             assert any(name in line for line in settings.ignored)
 
 
 def test_every_key_has_a_scope_and_a_meaning() -> None:
     for name, key in KEYS.items():
-        assert key.scope in ("user", "select", "tighten"), name
+        assert key.scope in ("user", "select", "lower", "more"), name
         assert key.help, name
         key.check(key.default, name, "default")
 
@@ -292,3 +292,24 @@ def test_a_hostile_repository_redirects_nothing_and_runs_nothing(
     assert not list(work.rglob("pwned"))
     assert second_server.requests == []
     assert server.chats[0].headers["authorization"] == "Bearer canary"
+
+
+DIRECTIONS: list[tuple[Any, str, Any, Any, Any]] = [
+    (9, "lower", 9, [8, 9, 0], [10, "8", None, 8.5 + 9]),
+    (0, "lower", 0, [8, 1], [0]),
+    (9, "higher", 9, [9, 10], [8, 0]),
+    (True, "lower", True, [False, True], []),
+    (False, "higher", False, [True], []),
+    (True, "higher", True, [True], [False]),
+    (("a", "b"), "fewer", ("a", "b"), [(), ("a",)], [("a", "c")]),
+    ((), "fewer", (), [()], [("a",)]),
+    ((), "more", ("a",), [("b",)], ["b"]),
+    (9, "tighten", 9, [], [8, 9, 10]),
+    (9, "user", 9, [], [8, 9]),
+]
+
+
+@pytest.mark.parametrize(("default", "scope", "current", "may", "may_not"), DIRECTIONS)
+def test_a_scope_says_which_way_is_stricter(default: Any, scope: Any, current: Any, may: list[Any], may_not: list[Any]) -> None:
+    key = Key(default, "", scope, type(default))
+    assert [value for value in [*may, *may_not] if key.may_be_set_by_project(value, current)] == may

@@ -13,6 +13,7 @@ from agentic.core.permissions import Permissions
 from agentic.core.rules import Rules, parse_rule, parse_table
 from agentic.core.safeguards import Safeguards, fits
 from agentic.errors import ConfigError
+from agentic.testing import FakeVLLM, answer, tool_call
 from plugins_builtin.safeguards import agentic_safeguards
 from plugins_builtin.shell_reader.reader import ShellReader
 from tests.conftest import Agentic
@@ -570,3 +571,36 @@ def test_a_program_that_nobody_knows_is_allowed_by_its_own_name(tmp_path: Path) 
         (["run(mytool --fast rm)"], ["run(rm *)"], "allow"),
     ):
         assert permissions(tmp_path, allow, deny=deny).of_command("mytool --fast rm").decision == decision
+
+
+RUN = ("-c", "tools.protocol=native", "--approve", "all", "--no-sandbox")
+WRITE = answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "x"}))
+
+
+@pytest.mark.parametrize("rule", ["write_file", "edit(a.txt)", "Write(a.txt)", "write_file, run(x)"])
+def test_a_tool_that_is_denied_changes_nothing(agentic: Agentic, server: FakeVLLM, work: Path, rule: str) -> None:
+    """By its own name, or by what it does."""
+    server.script(WRITE, answer("ok"))
+    done = agentic("run", "do it", "--endpoint", server.url, *RUN, "-c", f"permissions.deny={rule}")
+    assert not (work / "a.txt").exists() and "says deny" in done.err, done.err
+
+
+@pytest.mark.parametrize(
+    ("rule", "remedy"),
+    [
+        ("write_file(a.txt)", "edit(PATH)"),
+        ("read_file(*.key)", "read(PATH)"),
+        ("wriet_file", "did you mean write_file"),
+        ("raed(a)", "did you mean read"),
+    ],
+)
+def test_a_rule_that_would_never_hold_is_a_mistake(agentic: Agentic, server: FakeVLLM, rule: str, remedy: str) -> None:
+    for decision in ("deny", "ask"):
+        done = agentic("run", "do it", "--endpoint", server.url, *RUN, "-c", f"permissions.{decision}={rule}")
+        assert (done.code, server.chats) == (2, []) and "never holds" in done.err and remedy in done.err, done.err
+
+
+def test_a_tool_that_is_gone_may_still_be_allowed(agentic: Agentic, server: FakeVLLM) -> None:
+    """What was kept with "always" outlives the plugin."""
+    server.say("ok")
+    assert agentic("run", "do it", "--endpoint", server.url, *RUN, "-c", "permissions.allow=sql").code == 0
