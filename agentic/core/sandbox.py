@@ -3,9 +3,7 @@
 import asyncio
 import os
 import re
-import shutil
 import sys
-import tempfile
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
@@ -19,6 +17,7 @@ from agentic.core.conceal import close_memory, conceal, conceal_arguments
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
+from agentic.temporary import new_folder, remove
 
 PROBE_SECONDS = 10.0
 _KEY = re.compile("KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
@@ -81,7 +80,7 @@ class Sandbox:
         self._announce = announce
         self._children = Children()
         self._launcher: CommandLauncher = Unconfined()
-        self.temporary = _folder()
+        self.temporary = new_folder()
         self._opening: asyncio.Task[None] | None = None
         self.name = ""
         self.refused: dict[str, str] = {}
@@ -145,7 +144,7 @@ class Sandbox:
             return ""
         if self._folder is not None:
             launcher.wrap(("/bin/true",), self.policy(self._folder))
-        inside, outside, secret = (_folder() for _ in range(3))
+        inside, outside, secret = (new_folder() for _ in range(3))
         try:
             (secret / "secret").write_text("secret")
             policy = LaunchPolicy(inside, (inside,), self.temporary, hidden=(secret,))
@@ -164,7 +163,7 @@ class Sandbox:
             return "" if code == 0 and not (outside / "out").exists() else "it holds nothing"
         finally:
             for folder in (inside, outside, secret):
-                shutil.rmtree(folder, ignore_errors=True)
+                remove(folder)
 
     async def start(self, argv: Sequence[str], folder: Path, output: int) -> Child:
         """Starts a command in `folder`; both of its outputs go to the descriptor. Raises ToolError, ConfigError."""
@@ -213,7 +212,7 @@ class Sandbox:
             self._opening.cancel()
             await asyncio.gather(self._opening, return_exceptions=True)
         await self._children.aclose()
-        shutil.rmtree(self.temporary, ignore_errors=True)
+        remove(self.temporary)
 
 
 @lru_cache(maxsize=1)
@@ -234,8 +233,3 @@ def _passed_on(names: Sequence[str], mine: Sequence[str], usual: Sequence[str]) 
 def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
     """Matches a name that fits one of them. One expression compiles faster than each by itself."""
     return re.compile("|".join(map(translate, globs)) or "(?!)")
-
-
-def _folder() -> Path:
-    """A new folder of ours alone, by its real name."""
-    return Path(tempfile.mkdtemp(prefix="agentic-")).resolve()

@@ -29,6 +29,7 @@ GROUND = {
     "palette",
     "running",
     "sanitize",
+    "temporary",
     "threads",
     "trust",
     "logs",

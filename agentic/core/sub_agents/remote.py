@@ -1,8 +1,6 @@
 """The other side of a `Runner`: one part of a plan in a process of its own, told as records."""
 
 import json
-import shutil
-import tempfile
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -28,6 +26,7 @@ from agentic.hooks.batching import Lane
 from agentic.hooks.runner import Part
 from agentic.sessions import ConversationHistory, Session
 from agentic.sessions.messages import from_record
+from agentic.temporary import new_folder, remove
 from agentic.types import Outcome, Subtask
 
 Tell = Callable[[Mapping[str, Any]], None]
@@ -84,11 +83,11 @@ def copy_of(part: Part) -> Iterator[Copy]:
     names = Path(part["folder"]).parts
     if not names or ".." in names or Path(*names).is_absolute():
         raise AgenticError(f"the part's folder is {part['folder']!r}")
-    home = Path(tempfile.mkdtemp(prefix="agentic-part-"))
+    home = new_folder()
     try:
         yield Copy(home, home / "work" / names[0], home / "work" / Path(*names))
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        remove(home)
 
 
 async def open_copy(part: Part, copy: Copy) -> Trees:
