@@ -2,6 +2,10 @@
 
 import asyncio
 import json
+import os
+import shlex
+import stat
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -10,11 +14,14 @@ from agentic.api import sandbox_report, sandbox_status
 from agentic.commands import model_options
 from agentic.config import Settings
 from agentic.errors import AgenticError
+from agentic.folders import config_folder, state_folder
 from agentic.sanitize import sanitize
 from plugins_builtin.vllm.capabilities import keep_capabilities
 from plugins_builtin.vllm.findings import Examination, Finding
 from plugins_builtin.vllm.transport import VllmTransport
 
+MAX_OWN = 10_000  # files of the user's own folders that are looked at
+SHOWN = 3
 _MARKS = {True: "ok", False: "WRONG", None: "-"}
 
 
@@ -67,6 +74,7 @@ async def _examine(root: Path, settings: Settings, output: str) -> int:
             if examination.can.version:
                 keep_capabilities(endpoint, examination.can)
         _show("", await _sandbox(root, settings), output)
+        _show("", _own_files(), output)
     finally:
         for waiting in idle.values():
             waiting.cancel()
@@ -85,6 +93,25 @@ async def _sandbox(root: Path, settings: Settings) -> Finding:
     tried = "; ".join(f"{name}: {why}" for name, why in sandbox.refused.items())
     text = f"{sandbox.name} holds commands" if sandbox.confines else f"nothing holds commands{f' ({tried})' if tried else ''}"
     return Finding("sandbox", True if sandbox.confines else None, text, "agentic doctor --sandbox tries it")
+
+
+def _own_files() -> Finding:
+    """Whether others can read what holds keys, sessions and trust: what an older version or another hand left so."""
+    folders = [str(folder) for folder in (config_folder(), state_folder())]
+    entries = (os.path.join(where, name) for top in folders for where, below, files in os.walk(top) for name in (*below, *files))
+    wide = [path for path in islice((*folders, *entries), MAX_OWN) if _is_wide(path)]
+    if not wide:
+        return Finding("own files", True, "nobody else can read them")
+    more = f", and {len(wide) - SHOWN} more" if len(wide) > SHOWN else ""
+    return Finding("own files", False, f"others can read {', '.join(wide[:SHOWN])}{more}", f"chmod -R go= {shlex.join(folders)}")
+
+
+def _is_wide(path: str) -> bool:
+    try:
+        seen = os.lstat(path)
+    except OSError:
+        return False
+    return not stat.S_ISLNK(seen.st_mode) and bool(seen.st_mode & 0o077)
 
 
 def _show(endpoint: str, finding: Finding, output: str) -> None:

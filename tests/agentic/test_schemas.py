@@ -164,7 +164,7 @@ def test_a_plugins_tool_ends_no_run_whatever_its_schema_and_its_arguments(
     whose = "plugin mine (of your plugins folder): the schema of the tool shell2 cannot be checked"
     assert misspelt == (whose in " ".join(capsys.readouterr().err.split()))
     assert result.text.startswith(f"ran {arguments.get('command')}") if mode == "all" else "needs an approval" in result.text
-    assert isinstance(events[-1], RunFinished)
+    assert any(isinstance(event, RunFinished) for event in events)
 
 
 def doubling(depth: int) -> dict[str, Any]:

@@ -313,3 +313,19 @@ def test_exec_tells_of_a_server_that_ends(vllm_on_path: dict[str, str], work: Pa
         _, err = process.communicate(timeout=20)
         assert process.returncode == 1
         assert "ended" in err
+
+
+def test_what_others_can_read_of_the_users_files_is_named(agentic: Agentic, home: Path) -> None:
+    def own_files() -> Finding:
+        done = agentic("doctor", "--output", "jsonl", "--endpoint", "http://localhost:1/v1")
+        (found,) = (line for line in map(json.loads, done.out.splitlines()) if line["check"] == "own files")
+        return Finding(found["check"], found["ok"], found["text"], found["remedy"])
+
+    path = home / ".config/agentic/config.toml"
+    path.parent.mkdir(parents=True, mode=0o700)
+    path.touch(0o600)
+    assert own_files().ok is True
+    path.chmod(0o644)
+    assert own_files().text == f"others can read {path}"
+    subprocess.run(own_files().remedy, shell=True, check=False)
+    assert own_files().ok is True
