@@ -13,6 +13,7 @@ from agentic.files.walk import VERSION_CONTROL
 
 MAX_BELOW = 500  # entries below one protected folder, the shallow ones: `.venv/bin`, the top of its packages
 FILE, FOLDER, PRIVATE = "file", "folder", "private"
+_KEPT = {"objects", "refs", "logs", "lfs"}  # of a repository: what is not obeyed
 _HUGE = {"node_modules", "__pycache__"}  # nothing of what is in them is obeyed by those that obey names
 _TICK_NS = 100_000_000  # a folder that changed just now may change again without another time
 
@@ -81,9 +82,13 @@ class ProtectedEntries:
         of_version_control = os.path.basename(top) in VERSION_CONTROL
         while waiting and len(found) < MAX_BELOW:
             folder = waiting.popleft()
-            for entry in _inside(self._root, folder):
+            entries = list(_inside(self._root, folder))
+            is_repository = of_version_control and folder != f"{top}/" and any(entry.name == "HEAD" for entry in entries)
+            for entry in entries:
                 path = folder + entry.name
-                if of_version_control and folder == f"{top}/" and entry.name not in self._safeguards.obeyed_by_version_control:
+                if is_repository and entry.name in _KEPT:
+                    continue
+                if of_version_control and not self._safeguards.is_obeyed(path.removeprefix(f"{top}/")):
                     continue
                 found[path] = _kind(entry)
                 if found[path] == FOLDER:

@@ -36,8 +36,10 @@ class Safeguards:
         self.records = found = list(safeguards)
         self._protected = [each for each in found if each.kind == "protected"]
         named = [each.pattern.split("/") for each in self._protected]
-        self.obeyed_by_version_control = {
-            words[1] for words in named if words[0] in VERSION_CONTROL and words[1:] not in ([], ["**"])
+        self._obeyed = {
+            tuple(word for word in words[1:] if word != "**")
+            for words in named
+            if words[0] in VERSION_CONTROL and words[1:] not in ([], ["**"])
         }
         self._private = [each for each in found if each.kind == "private"]
         self._names = _Names((*self._protected, *self._private))
@@ -45,6 +47,11 @@ class Safeguards:
         kept = [Path(os.path.expanduser(each.pattern)) for each in found if each.kind == "hidden"]
         self.hidden: tuple[Path, ...] = (*kept, config_folder(), state_folder())  # ours, wherever they are
         self.variables = tuple(each.pattern for each in found if each.kind == "variable")
+
+    def is_obeyed(self, path: str) -> bool:
+        """Whether what has this path below a repository's own folder is what version control obeys, or is around or in it."""
+        parts = tuple(path.casefold().split("/"))
+        return any(parts[: len(words)] == words[: len(parts)] for words in self._obeyed)
 
     def protected(self, path: str) -> str:
         """What would run or obey the file of that name, "" for any other. Names count as on systems that ignore their case."""

@@ -1,16 +1,27 @@
 """Names, by what happens to files that are called so."""
 
 PROTECTED = {
-    "git runs or obeys it": ".git/config .git/hooks/** .git/info/** .git .git/** **/.git **/.git/** .gitmodules .gitattributes"
-    " **/.gitattributes .husky/** .githooks/**",
-    "a shell runs it when somebody enters the folder": ".envrc **/.envrc .env .env.* .autoenv .mise.toml .tool-versions",
-    "a Python of the project runs it at its start": ".venv/** venv/** **/sitecustomize.py **/usercustomize.py **/*.pth",
+    "git runs or obeys it": ".git/config .git/hooks/** .git/info/** .git/commondir .git/gitdir .git/config.worktree"
+    " .git/modules/**"
+    " .git/worktrees/** .git/rebase-merge/** .git/rebase-apply/** .git/sequencer/** .git/objects/info/**"
+    " .git/branches/** .git/remotes/**"
+    " .git .git/** **/.git **/.git/** .gitmodules .gitattributes **/.gitattributes **/.husky/** **/.githooks/**"
+    " **/.git-hooks/**",
+    "a shell runs it when somebody enters the folder": ".envrc **/.envrc .env .env.* **/.autoenv **/.mise.toml"
+    " **/mise.toml **/.mise/** **/.config/mise/** **/.tool-versions",
+    "a Python of the project runs it at its start": ".venv/** venv/** **/pyvenv.cfg **/sitecustomize.py"
+    " **/usercustomize.py **/*.pth",
     "pytest runs it with every test": "**/conftest.py",
     "agentic obeys it": "**/agentic.toml **/AGENTS.md **/AGENTS.override.md .agents/** .agentic/**",
-    "other agents obey it": "**/CLAUDE.md .claude/** .codex/** .cursor/** .gemini/** .opencode/** .mcp.json"
-    " .aider* .github/copilot-*",
-    "an editor runs or obeys it": ".vscode/** .idea/** .devcontainer/** .zed/** .nvim.lua .exrc .vimrc"
-    " .dir-locals.el **/*.code-workspace",
+    "other agents obey it": "**/CLAUDE.md **/CLAUDE.local.md **/GEMINI.md **/QWEN.md **/CRUSH.md **/CRUSH.local.md"
+    " **/.claude/** **/.codex/**"
+    " **/.cursor/** **/.gemini/** **/.qwen/** **/.opencode/** **/.crush/** **/.kiro/** **/.continue/** **/.roo/**"
+    " **/.amazonq/** **/.junie/**"
+    " **/.windsurf/** **/.goose/** **/.mcp.json **/opencode.json **/opencode.jsonc **/crush.json **/.crush.json **/.cursorrules"
+    " **/.windsurfrules **/.clinerules **/.clinerules/** **/.roorules **/.goosehints **/.aider* .github/copilot-*",
+    "an editor runs or obeys it": "**/.vscode/** **/.idea/** **/.devcontainer/** **/.devcontainer.json **/.zed/**"
+    " **/.nvim.lua **/.exrc"
+    " **/.vimrc **/.dir-locals.el **/*.code-workspace **/.fleet/**",
     "the project's CI runs it": ".github/** .gitlab-ci.yml .gitlab/** .circleci/** .travis.yml azure-pipelines.yml Jenkinsfile"
     " .buildkite/** .drone.yml .woodpecker* .pre-commit-config.yaml .ci/** bitbucket-pipelines.yml",
     "a shell runs it at its start": ".bashrc .bash_profile .bash_login .bash_logout .profile .zshrc .zshenv .zprofile .zlogin"
@@ -19,7 +30,8 @@ PROTECTED = {
     " .netrc .curlrc .wgetrc",
 }
 PRIVATE = {
-    "it may hold passwords and keys": ".env .env.* **/.env **/.env.* **/*.pem **/*.key **/id_rsa **/id_ed25519 **/id_ecdsa **/*.p12"
+    "it may hold passwords and keys": ".env .env.* **/.env **/.env.* **/*.pem **/*.key **/id_rsa **/id_ed25519"
+    " **/id_ecdsa **/*.p12"
     " **/*.pfx **/*.keystore **/credentials.json **/service-account*.json **/.netrc **/.pypirc **/.npmrc **/.htpasswd"
     " **/secrets.y*ml **/secrets.toml **/.git-credentials **/*.kdbx",
     "made to be read": "!**/.env.example !**/.env.sample !**/.env.template !**/.env.dist !**/.env.defaults",

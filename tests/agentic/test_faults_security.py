@@ -324,6 +324,11 @@ def test_f9_no_tool_touches_a_file_elsewhere_unasked(agentic: Agentic, server: F
     assert not any("PRIVATE" in text or "root:" in text or "id_rsa\n" in text for text in told[3:])
 
 
+OBEYED_BY_GIT = [
+    ".git/commondir", ".git/config.worktree", ".git/modules/m/config", ".git/modules/m/hooks/post-checkout", ".git/modules/a/b/config",
+    ".git/worktrees/w/config.worktree", ".git/worktrees/w/commondir", ".git/rebase-merge/git-rebase-todo", ".git/sequencer/todo",
+    ".git/objects/info/alternates", ".git/info/attributes",
+]  # fmt: skip
 PLANTED: list[Any] = [
     pytest.param("os.symlink('do.py', 'conftest.py')", "conftest.py", id="a link"),
     pytest.param("put('.vscode/tasks.json')", ".vscode/tasks.json", id="ignored"),
@@ -331,6 +336,7 @@ PLANTED: list[Any] = [
     pytest.param("put('sub/.git/config')", "sub/.git/config", id="a nested repository"),
     pytest.param("put('sub/CLAUDE.md')", "sub/CLAUDE.md", id="a file below"),
     pytest.param("put('.git/hooks/pre-commit')", ".git/hooks/pre-commit", id="a new repository"),
+    *(pytest.param(f"put({path!r})", path, id=path) for path in OBEYED_BY_GIT),
 ]
 
 
@@ -346,6 +352,19 @@ def test_f9_what_others_obey_is_taken_away_after_a_command_that_plants_it(
     )
     go(agentic, server, "all", [("run", {"command": "python3 do.py"})], *under(launcher))
     assert not os.path.lexists(work / path)
+
+
+@pytest.mark.parametrize("path", OBEYED_BY_GIT)
+def test_f9_what_git_obeys_is_as_it_was_after_a_command_that_changes_it(
+    agentic: Agentic, server: FakeVLLM, work: Path, launcher: str, path: str
+) -> None:
+    """In a repository that has it, with many objects beside it."""
+    for name in (path, ".git/HEAD", ".git/modules/m/HEAD", *(f".git/modules/m/objects/{number:02x}/x" for number in range(256))):
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text("mine\n")
+    (work / "do.py").write_text(f"open({path!r}, 'w').write('evil')\n")
+    go(agentic, server, "all", [("run", {"command": "python3 do.py"})], *under(launcher))
+    assert (work / path).read_text() == "mine\n"
 
 
 def test_f9_a_protected_file_that_was_made_a_link_is_put_back_and_so_is_the_rest(

@@ -89,6 +89,8 @@ OBEYED = [
     ".git/config", ".git/hooks/post-checkout", ".envrc", "conftest.py", "tests/conftest.py", "AGENTS.md", "agentic.toml",
     ".vscode/tasks.json", ".github/workflows/x.yml", ".venv/lib/python3.11/site-packages/x.pth", "sitecustomize.py", ".gitlab-ci.yml",
     ".pre-commit-config.yaml", ".claude/settings.json", ".agents/a.md", ".bashrc", ".GIT/config", "./.git//config", "sub/../.envrc",
+    "sub/.claude/settings.json", "sub/.vscode/tasks.json", "GEMINI.md", "sub/QWEN.md", ".cursorrules", "opencode.json", ".clinerules", ".goosehints",
+    "mise.toml", ".qwen/settings.json", "tools/env/pyvenv.cfg", ".kiro/hooks/x.json", ".devcontainer.json",
 ]  # fmt: skip
 
 
