@@ -110,7 +110,7 @@ async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[S
 
 
 def _began_elsewhere(session: Session, root: Path) -> str:
-    """Where a session is taken up in another folder than its own; "" for its own."""
+    """A warning that the session began in another folder, "" where it began in this one."""
     before, here = session.metadata("root"), os.path.realpath(root)
     return f"session {session.id} began in {before}; it goes on in {here}" if before and before != here else ""
 

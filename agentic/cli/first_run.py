@@ -105,7 +105,7 @@ def _keep(chosen: Choice, settings: Settings) -> None:
 
 
 async def _asked(root: Path, url: str, settings: Settings) -> Found:
-    """What a named endpoint serves; where it does not say, why, which keeps nothing from being written down."""
+    """Asks a named endpoint for its model. One that does not answer is returned as named, and the user is told why."""
     try:
         async with api.open_run(root, settings.changed("llm.endpoints", [url], "init"), api.Screen(stdout=sys.stderr)) as runtime:
             info = runtime.info
@@ -116,7 +116,7 @@ async def _asked(root: Path, url: str, settings: Settings) -> Found:
 
 
 def _keep_transport(settings: Settings) -> int:
-    """Of a transport that the user names there is nothing to be found."""
+    """Writes down a transport that the user names, and its flag's value. Nothing is looked for."""
     path, name = user_file(), settings.llm.transport
     set_value(path, "llm.transport", name, settings)
     offer = next((each for each in transport_flags().values() if each.record.name == name), None)

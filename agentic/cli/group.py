@@ -7,7 +7,7 @@ from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Any
+from typing import Any, TypeGuard
 
 import click
 from click.shell_completion import CompletionItem
@@ -19,8 +19,8 @@ from agentic.sanitize import hide_logins, sanitize
 _FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
 
-def is_of_output(error: Exception) -> bool:
-    """Whether it tells that what was printed could not be written: an error of a file has its name."""
+def is_of_output(error: Exception) -> TypeGuard[OSError]:
+    """Whether the error is about our own output, which is full or gone. An error about a file would have its name."""
     return isinstance(error, OSError) and error.errno in _FULL and not error.filename
 
 
@@ -125,7 +125,7 @@ def invoke(arguments: list[str]) -> int:
             raise
         return _report(error)
     except Exception as error:
-        if isinstance(error, OSError) and is_of_output(error):
+        if is_of_output(error):
             return unwritable(error)
         if debug:
             raise

@@ -53,11 +53,11 @@ class Replies:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether something is held back that may be a key."""
+        """Whether bytes are held back that may turn out to be a key."""
         return bool(self._held)
 
     def flush(self) -> str:
-        """What is held back, once nothing has followed for a moment: it was a key."""
+        """Returns the bytes that were held back. Called when nothing has followed them for a moment: they were a key."""
         held, self._held = self._held, ""
         return held
 

@@ -164,8 +164,8 @@ def _limits(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:
 
 
 def _permission(given: Any) -> tuple[list[str], bool]:
-    """(the tools that it may not use, whether it only reads) by opencode's permissions; what would be asked about is"
-    " not done."""
+    """(the tools that it may not use, whether it only reads) by opencode's permissions; what would be
+    asked about is not done."""
     if given is None or given == "allow":
         return [], False
     if given in ("deny", "ask"):

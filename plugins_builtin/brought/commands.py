@@ -17,7 +17,7 @@ PROJECT = (".agents/commands", ".claude/commands", ".opencode/commands", ".openc
 USER = ("~/.agents/commands", "~/.claude/commands", "~/.config/opencode/commands", "~/.config/opencode/command")
 _FIELDS = ("description", "argument-hint")
 _SHELL = re.compile(r"!`([^`\n]+)`")
-# `$1` is a word of the arguments; `$10`, `$5.00`, `$1,000`, `\$1`, `$$1` those in an awk program's quotes,
+# `$1` is a word of the arguments; `$10`, `$5.00`, `$1,000`, `\$1`, `$$1`, those in an awk program's quotes,
 # and `$5` where no `$4` is, are not.
 _FILLED = re.compile(
     r"(?P<program>\b(?:[gmn]?awk|perl)\b(?:[^'\n`]*'[^'\n]*')+)|(?P<all>\$ARGUMENTS\b)|(?<![\\\w$])\$(?P<number>[1-9])(?![\w]|[.,]\d)"

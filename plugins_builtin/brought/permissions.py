@@ -24,8 +24,8 @@ _COMMENT = re.compile(r'("(?:[^"\\]|\\.)*")|//[^\n]*|/\*.*?\*/|,(?=\s*[}\]])', r
 
 def unsupported(root: Path) -> Iterator[str]:
     """A line for each file that forbids something."""
-    for name in FILES:
-        path = project_top(root.resolve()) / name
+    top = project_top(root.resolve())
+    for path in (top / name for name in FILES):
         try:
             found = _read(read_regular(path, MAX_BYTES))
         except OSError:

@@ -85,8 +85,8 @@ def found_runnables(root: Path) -> Sequence[Runnable]:
 
 
 def _runnable(root: Path, skill: Skill, top: Path | None) -> Runnable | None:
-    """What has to be trusted of it: None for a skill of the user's own, one that has nothing but texts, or that is"
-    " of no use."""
+    """What has to be trusted of it: None for a skill of the user's own, one that has nothing but texts, or that is
+    of no use."""
     if top is None or skill.fault:
         return None
     files = sorted(path for path in islice(skill.folder.rglob("*"), MAX_IN_SKILL) if path.is_file())  # also what is ignored

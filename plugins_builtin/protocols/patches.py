@@ -4,7 +4,7 @@ import posixpath
 import re
 import shlex
 
-BEGIN, END = "*** Begin Patch", "*** End Patch"
+BEGIN = "*** Begin Patch"
 MAX_DEPTH = 3  # of shells that are called by shells
 _VALUE = r"[\w./:,+-]*"
 _BEFORE = rf"(?:(?:sudo|time|env|command)[ \t]+|[A-Za-z_]\w*={_VALUE}[ \t]+)*(?:python3?[ \t]+(?:-m[ \t]+)?)?"
@@ -29,7 +29,7 @@ _CALLED = re.compile(rf"{_SHELL}[ \t]+(?P<rest>['\"$].*)", re.DOTALL)
 _FENCE = re.compile(r"```\w*\n(?P<inner>.*?)\n?```", re.DOTALL)
 _NOTHING = re.compile(r"(?:#[^\n]*|set[ \t]+[-+][\w \t-]+)(?:\n|&&|;)\s*")
 _FOLDER = re.compile(r"cd[ \t]+(?P<folder>[\w./+@-]+|'[^']+'|\"[^\"$`\\]+\")[ \t]*(?:&&|;|\n)\s*")
-_PATH = re.compile(r"(?<=^)(\*\*\* (?:(?:Add|Update|Delete) File|Move to):[ \t]*)(\S.*)$", re.MULTILINE)
+_PATH = re.compile(r"^(\*\*\* (?:(?:Add|Update|Delete) File|Move to):[ \t]*)(\S.*)$", re.MULTILINE)
 _WRITTEN = {"n": "\n", "t": "\t", "r": "\r", "\\": "\\", "'": "'", '"': '"'}
 
 

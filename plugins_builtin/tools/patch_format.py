@@ -86,8 +86,8 @@ def _moved_left(lines: list[str]) -> list[str]:
 
 def _without_closing(body: list[str], opened: bool) -> list[str]:
     """Without the fence's or the here-document's last line, where one was opened before the patch."""
-    last = body[-1].strip() if body else ""
-    return body[:-1] if opened and (last == "```" or re.fullmatch(r"\w[\w.-]*", body[-1] if body else "")) else body
+    closed = opened and body and (body[-1].strip() == "```" or re.fullmatch(r"\w[\w.-]*", body[-1]))
+    return body[:-1] if closed else body
 
 
 def _headed(lines: Sequence[str]) -> Iterator[str]:
