@@ -30,4 +30,5 @@ async def outputs_of(
     finally:
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
     return process.returncode or 0, out, errors

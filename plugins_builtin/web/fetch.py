@@ -1,20 +1,34 @@
 """Reading a page: from the host that was asked about and no other, no more than a limit, as text."""
 
 import asyncio
+import codecs
 import ipaddress
+import os
+import re
 import socket
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
 from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, __version__
+from agentic.children.once import outputs_of
 from agentic.extras import pip_install
+from plugins_builtin.web.page import SECONDS
 
 MAX_BYTES = 5_000_000
 MAX_REDIRECTS = 5
 MAX_TEXT = 200_000  # characters; what a window has no room for is cut and kept anyway
-_LEFT_OUT = ("script", "style", "noscript", "template", "nav", "header", "footer", "aside", "form", "iframe", "svg", "button")
+_ENVIRONMENT = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # what a Python may need to start
+_HTML = ("text/html", "application/xhtml+xml")
+_CHARSETS = re.compile(
+    r"ascii|utf-(8|16|32)\S*|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|euc_\w+|shift_jis\w*|iso2022_\w+"
+    r"|gb\w+|big5\w*|hz|johab|tis-620"
+)
+_CARRIERS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))  # of addresses of IPv4
 _TEXTS = ("application/json", "application/xml", "application/javascript", "application/x-yaml", "application/toml")
 
 
@@ -48,7 +62,7 @@ class WebFetch:
                 return ToolOutput(f"It is at {url} now, which is another host: fetch that.", failed=True)
         else:
             raise ToolError(f"more than {MAX_REDIRECTS} redirects")
-        text = await asyncio.to_thread(text_of, data, headers.get("content-type", ""))
+        text = await text_of(data, headers.get("content-type", ""))
         return ToolOutput(text if status < 400 else f"HTTP {status}\n{text}", failed=status >= 400)
 
 
@@ -64,6 +78,15 @@ def host_of(url: str) -> str:
     return host
 
 
+def port_of(url: str) -> int:
+    """Raises ToolError."""
+    parts = urlsplit(url)
+    try:
+        return parts.port or (443 if parts.scheme == "https" else 80)
+    except ValueError as error:
+        raise ToolError(f"{url!r:.200} has no port that exists") from error
+
+
 async def get(url: str, seconds: float, private: bool, proxy: str = "") -> tuple[int, Mapping[str, str], bytes]:
     """(status, headers, the body), without following where it leads. `private` addresses are asked where that is allowed.
 
@@ -71,11 +94,11 @@ async def get(url: str, seconds: float, private: bool, proxy: str = "") -> tuple
     """
     import httpx2
 
+    host, port = host_of(url), port_of(url)
     target, more, headers = url, {}, {"user-agent": f"agentic/{__version__}", "accept": "text/html, text/*, application/json"}
     parts = urlsplit(url)
-    host = host_of(url)
     if not proxy:  # a proxy looks the name up itself
-        address = await _address(host, parts.port or (443 if parts.scheme == "https" else 80), private)
+        address = await _address(host, port, private)
         shown = f"[{address}]" if ":" in address else address
         target = parts._replace(netloc=shown + (f":{parts.port}" if parts.port else "")).geturl()
         more = {"sni_hostname": host}
@@ -111,38 +134,50 @@ async def _address(host: str, port: int, private: bool) -> str:
 
 
 def _is_public(address: str) -> bool:
+    """Also of an address of IPv4 that is written within one of IPv6."""
     parsed = ipaddress.ip_address(address)
-    mapped = getattr(parsed, "ipv4_mapped", None) or getattr(parsed, "sixtofour", None)
-    return (mapped or parsed).is_global and not parsed.is_multicast
+    if isinstance(parsed, ipaddress.IPv6Address) and (within := _within(parsed)):
+        parsed = within
+    return parsed.is_global and not parsed.is_multicast
 
 
-def text_of(data: bytes, content_type: str) -> str:
-    """As a model reads it. Raises ToolError for what is no text."""
+def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    if any(address in network for network in _CARRIERS):
+        return last
+    return address.ipv4_mapped or address.sixtofour or (address.teredo[1] if address.teredo else None)
+
+
+async def text_of(data: bytes, content_type: str) -> str:
+    """As a model reads it. Raises ToolError."""
     kind, _, rest = content_type.partition(";")
     kind = kind.strip().lower() or "text/html"
-    charset = rest.partition("charset=")[2].strip(" \"'") or "utf-8"
     if not kind.startswith("text/") and kind not in _TEXTS and not kind.endswith(("+json", "+xml")):
         return f"({kind}, {len(data)} bytes, which cannot be shown here)"
-    try:
-        text = data.decode(charset, "replace")
-    except LookupError:
-        text = data.decode("utf-8", "replace")
-    return (_readable(text) if kind in ("text/html", "application/xhtml+xml") else text)[:MAX_TEXT]
+    text = data.decode(_charset(rest.partition("charset=")[2].strip(" \"'")), "replace")
+    return (await _readable(text) if kind in _HTML else text)[:MAX_TEXT]
 
 
-def _readable(page: str) -> str:
-    """The page's own text as Markdown, without what stands around it on every page."""
+def _charset(name: str) -> str:
+    """The one that is named, where pages are written in it; others that Python knows cost minutes, or raise errors of their own."""
     try:
-        from bs4 import BeautifulSoup
-        from markdownify import MarkdownConverter
-    except ImportError as error:
-        raise ToolError("what makes pages readable is not installed", pip_install("web")) from error
-    soup = BeautifulSoup(page, "html.parser")
-    title = soup.title.get_text(strip=True) if soup.title else ""
-    main = soup.find("main") or soup.find("article") or soup.body or soup
-    for element in main.find_all(_LEFT_OUT):
-        element.decompose()
-    text = MarkdownConverter(heading_style="ATX", strip=["img"]).convert_soup(main)
-    lines = [line.rstrip() for line in text.splitlines()]
-    kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
-    return "\n".join(filter(None, (f"# {title}" if title and f"# {title}" not in text else "", "\n".join(kept).strip())))
+        known = codecs.lookup(name).name
+    except (LookupError, ValueError):
+        return "utf-8"
+    return known if _CHARSETS.fullmatch(known) else "utf-8"
+
+
+async def _readable(page: str) -> str:
+    """As Markdown. What comes from the web is parsed in a process of its own, which ends when it takes too much."""
+    if not (find_spec("bs4") and find_spec("markdownify")):
+        raise ToolError("what makes pages readable is not installed", pip_install("web"))
+    words = (sys.executable, "-P", "-m", "plugins_builtin.web.page")
+    environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
+    try:
+        code, out, said = await outputs_of(words, page.encode("utf-8", "replace"), Path("/"), environment, SECONDS)
+    except (TimeoutError, OSError) as error:
+        raise ToolError(f"this page takes more than {SECONDS} s to read as text") from error
+    if code:
+        why = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
+        raise ToolError(f"this page cannot be read as text: {why or f'more than {SECONDS} s or too much memory'}")
+    return out.decode("utf-8")

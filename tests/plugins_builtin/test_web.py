@@ -1,5 +1,6 @@
 """Pages and searches: off until they are switched on, asked about by host, and nothing of this network unless it is allowed."""
 
+import asyncio
 import json
 import os
 import sys
@@ -12,6 +13,7 @@ from typing import Any
 
 import pytest
 
+from agentic import ToolError
 from agentic.testing import FakeVLLM, answer, tool_call
 from plugins_builtin.web.fetch import _is_public, text_of
 from tests.conftest import Agentic
@@ -40,6 +42,8 @@ class Site(BaseHTTPRequestHandler):
             "/data": ("application/json", b'{"a": 1}'),
             "/pdf": ("application/pdf", b"%PDF"),
             "/large": ("text/plain", b"x" * 6_000_000),
+            "/nested": ("text/html", b"<div>" * 3_000 + b"far inside"),
+            "/names": ("text/html; charset=punycode", b"plain words " * 30_000),
         }
         kind, body = bodies.get(path, ("text/plain", b"not here"))
         return self.give(200 if path in bodies else 404, kind, body)
@@ -81,6 +85,8 @@ def told(agentic: Agentic, server: FakeVLLM, tool: str, argument: dict[str, str]
         ("/pdf", "(application/pdf, 4 bytes, which cannot be shown here)"),
         ("/nothing", "HTTP 404\nnot here"),
         ("/large", "it is larger than 5 MB"),
+        ("/nested", "far inside"),
+        ("/names", "plain words"),
         ("/away", "It is at http://other.example/page now, which is another host: fetch that."),
         ("/loop", "more than 5 redirects"),
     ],
@@ -152,9 +158,32 @@ def test_what_is_public() -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "address", ["::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::", "2001:0:0:0:0:0:80ff:fffe"]
+)
+def test_a_private_address_within_one_of_ipv6_is_private(address: str) -> None:
+    assert not _is_public(address)
+
+
+def test_a_port_that_cannot_be(agentic: Agentic, server: FakeVLLM) -> None:
+    text = told(agentic, server, "web_fetch", {"url": "http://127.0.0.1:99999/"}, *ON, "-c", "permissions.allow=fetch(*)")
+    assert "has no port that exists" in text
+
+
+def test_a_page_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("plugins_builtin.web.fetch.SECONDS", 0.5)
+    with pytest.raises(ToolError, match=r"takes more than 0\.5 s to read as text"):
+        asyncio.run(text_of(b"<!--" * 100_000, "text/html"))
+
+
+@pytest.mark.parametrize("charset", ["punycode", "idna", "undefined", "unicode_escape", "hex", "a\0b"])
+def test_a_charset_that_no_page_is_written_in_counts_for_nothing(charset: str) -> None:
+    assert asyncio.run(text_of(b"plain " * 50_000, f"text/plain; charset={charset}")).startswith("plain plain")
+
+
 def test_a_page_in_another_encoding() -> None:
-    assert text_of("한국어".encode("euc-kr"), "text/plain; charset=euc-kr") == "한국어"
-    assert text_of(b"abc", "text/plain; charset=no-such") == "abc"
+    assert asyncio.run(text_of("한국어".encode("euc-kr"), "text/plain; charset=euc-kr")) == "한국어"
+    assert asyncio.run(text_of(b"abc", "text/plain; charset=no-such")) == "abc"
 
 
 def test_searching_with_the_users_server(agentic: Agentic, server: FakeVLLM, site: str) -> None:
