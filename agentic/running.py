@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentic.files import make_own, private
 from agentic.folders import state_folder
 
 FRESH_SECONDS = 5.0  # an older file is of a process that was killed, or has nothing in flight
@@ -37,9 +38,10 @@ class Board:
             return
         self._written = time.monotonic()
         with contextlib.suppress(OSError):
-            self._path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_own(self._path.parent)
             fresh = self._path.with_suffix(".new")
-            fresh.write_text(json.dumps(self._lanes))
+            with open(fresh, "w", opener=private) as file:
+                json.dump(self._lanes, file)
             fresh.replace(self._path)
 
     def remove(self) -> None:

@@ -98,6 +98,10 @@ class Jobs:
     def all(self) -> list[Job]:
         return list(self._jobs.values())
 
+    def run(self) -> bool:
+        """Whether one of them does."""
+        return any(job.code is None for job in self._jobs.values())
+
     def news(self) -> str:
         """Which ended since this was asked last, for the model; "" for none."""
         ended = [job for job in self._jobs.values() if job.code is not None and not job.was_told]

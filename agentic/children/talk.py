@@ -9,6 +9,7 @@ from pathlib import Path
 
 from agentic.children import Child, Children
 
+MAX_MESSAGE = 8 << 20  # bytes; one that is longer ends the talk
 ENDING_SECONDS = 0.5  # for a command to end by itself, once nobody talks to it any more
 KEPT = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 
@@ -24,11 +25,11 @@ class Talk:
 
 @asynccontextmanager
 async def talking(
-    children: Children, command: Sequence[str], env: Mapping[str, str], folder: Path, errors: int, most: int = 64 * 1024 * 1024
+    children: Children, command: Sequence[str], env: Mapping[str, str], folder: Path, errors: int
 ) -> AsyncIterator[Talk]:
     """Starts it with a few variables of ours and those of `env`; afterwards it is ended, with all that it started.
 
-    `errors` is the descriptor for its error output, `most` the bytes of one line. Raises ToolError.
+    `errors` is the descriptor for its error output; a longer line than MAX_MESSAGE raises ValueError in `reader`. Raises ToolError.
     """
     hears, to_child = os.pipe()
     from_child, says = os.pipe()
@@ -43,7 +44,7 @@ async def talking(
         os.close(hears)
         os.close(says)
     loop = asyncio.get_running_loop()
-    reader = asyncio.StreamReader(limit=most)
+    reader = asyncio.StreamReader(limit=MAX_MESSAGE)
     source, _ = await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), os.fdopen(from_child, "rb", buffering=0))
     transport, protocol = await loop.connect_write_pipe(asyncio.streams.FlowControlMixin, os.fdopen(to_child, "wb", buffering=0))
     try:

@@ -9,6 +9,7 @@ from agentic.config import Settings
 from agentic.config.edit import set_value, template, toml_text, unset_value
 from agentic.config.sources import PROJECT_FILE, find_project_file, user_file
 from agentic.errors import ConfigError
+from agentic.files import make_own, private
 from agentic.hooks.tools import Tool
 from agentic.plugins import host_of
 from agentic.plugins.doors import DOORS
@@ -55,9 +56,10 @@ def _selected_by_default(settings: Settings) -> dict[str, str]:
 def init(user: bool) -> None:
     """Writes a commented agentic.toml with every key and its default. For example: agentic config init --user"""
     path = user_file() if user else Path.cwd() / PROJECT_FILE
-    path.parent.mkdir(parents=True, exist_ok=True)
+    if user:
+        make_own(path.parent)
     try:
-        with open(path, "x", encoding="utf-8") as file:
+        with open(path, "x", encoding="utf-8", opener=private if user else None) as file:
             file.write(template(load_settings(Path.cwd())))
     except FileExistsError as error:
         raise ConfigError(f"{path} exists already", "change it with `agentic config set KEY VALUE`") from error

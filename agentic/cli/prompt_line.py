@@ -28,7 +28,7 @@ from agentic.cli.chat_commands import BLANK
 from agentic.cli.clipboard import pasted_picture, picture_at
 from agentic.cli.keys import Replies, pasted
 from agentic.errors import AgenticError
-from agentic.files import FileFinder
+from agentic.files import FileFinder, make_own
 from agentic.types import ImagePart
 
 MAX_COMPLETIONS = 50
@@ -248,7 +248,7 @@ def _complete(buffer: Buffer) -> None:
 
 def _history(path: Path) -> History:
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
+        make_own(path.parent)
         path.touch(0o600)
     except OSError:
         return InMemoryHistory()

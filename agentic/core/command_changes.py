@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shutil
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -12,6 +13,8 @@ from pathlib import Path
 from agentic.core.protected_entries import FILE, FOLDER, PRIVATE, ProtectedEntries
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError
+from agentic.files import make_own
+from agentic.folders import state_folder
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import SessionStore
 from agentic.sessions.snapshots import UNKNOWN, CommandChange, Snapshots, any_interrupted
@@ -34,10 +37,14 @@ class CommandChanges:
         safeguards: Safeguards,
         journal: Journal | None,
         events: Dispatcher,
+        lingers: Callable[[], bool] = lambda: False,
     ) -> None:
+        """`lingers`: whether something that a command started still runs."""
         self._safeguards = safeguards
         self._journal = journal
         self._events = events
+        self._lingers = lingers
+        self._is_late = self._late_may_change = False  # what lingers may have changed something since the last look
         self._space = workspace.view()
         self._space.grants = Grants()
         self._protected = ProtectedEntries(workspace.root, safeguards)
@@ -58,9 +65,10 @@ class CommandChanges:
                 await on_daemon_thread(self._snapshots.take)
 
     async def before(self) -> None:
-        """The folder as it is now can be brought back. What cannot is told, once."""
+        """The folder as it is now can be brought back. What cannot is told, once; what was changed late is put back before."""
         async with self._turn:
             try:
+                await self._put_back_late()
                 self._entries = await on_daemon_thread(self._protected.look)
                 await on_daemon_thread(partial(self._snapshots.take, self._journal.session_id if self._journal else ""))
             except OSError as error:
@@ -89,8 +97,50 @@ class CommandChanges:
                         told.append(Change(change.path, _kind(change)))
             if put_back:
                 await on_daemon_thread(self._snapshots.take)
-            self._snapshots.ended()
+            self._note_lingering(may_change_protected)
         return told, put_back
+
+    def _note_lingering(self, may_change_protected: bool) -> None:
+        lingers = self._lingers()
+        self._late_may_change = may_change_protected or (lingers and self._late_may_change)
+        self._is_late = lingers
+        if not lingers:
+            self._snapshots.ended()
+
+    async def settle(self) -> None:
+        """Nothing that commands started runs any more: what was changed since the last look is put back."""
+        async with self._turn:
+            try:
+                await self._put_back_late()
+            except OSError as error:
+                self._tell(f"what commands changed at last is not known: {error.strerror}")
+
+    async def _put_back_late(self) -> None:
+        """What is protected and was changed between two commands, while one lingered; it may be the user's work, and is kept.
+
+        What the agent's tools wrote meanwhile stays. Raises OSError.
+        """
+        if not self._is_late:
+            return
+        kept, own = LateChanges(self._space.root), self._journal.last if self._journal else {}
+        before, self._entries = self._entries, await on_daemon_thread(self._protected.look)
+        put_back: list[str] = []
+        if not self._late_may_change:
+            others = {path: kind for path, kind in self._entries.items() if not any(_holds(path, each) for each in own)}
+            put_back += await on_daemon_thread(partial(_restore, self._space.root, before, others, kept.take))
+            changes = self._snapshots.changes()
+            while batch := await on_daemon_thread(partial(_batch, changes)):
+                for change in batch:
+                    is_own = change.path in own and own[change.path] == change.after
+                    if change.known and not is_own and self._safeguards.protected(change.path):
+                        kept.take(change.path)
+                        put_back.append(self._put_back(change))
+        self._note_lingering(False)
+        if put_back:
+            self._events.warn(
+                f"{', '.join(put_back)}: protected, and changed while a command ran in the background,"
+                f" so it was put back as it was{kept.place}"
+            )
 
     def _put_back(self, change: CommandChange) -> str:
         """Its path, and why not where that failed: one that cannot be put back does not keep the others."""
@@ -111,6 +161,31 @@ class CommandChanges:
     def close(self) -> None:
         """Keeps for the next session what was learned."""
         self._snapshots.close()
+
+
+def _holds(folder: str, path: str) -> bool:
+    return path == folder or path.startswith(f"{folder}/")
+
+
+class LateChanges:
+    """Where what is put back late is kept as it was found: nobody knows whose work it is."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._folder = state_folder() / "put-back" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self.place = ""
+
+    def take(self, path: str) -> None:
+        """Copies what is there now, if anything is. Raises OSError."""
+        source, target = self._root / path, self._folder / path
+        if not os.path.lexists(source):
+            return
+        make_own(target.parent)
+        if source.is_dir() and not source.is_symlink():
+            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source, target, follow_symlinks=False)
+        self.place = f"; what was found there is in {self._folder}"
 
 
 def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safeguards], store: SessionStore) -> None:
@@ -138,13 +213,19 @@ def _files_of(entries: Mapping[str, str]) -> Iterator[str]:
     return (path for path, kind in entries.items() if kind in (FILE, PRIVATE))
 
 
-def _restore(root: Path, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Takes away links and folders with protected names that were not there, and makes links again; files are told otherwise."""
+def _restore(
+    root: Path, before: Mapping[str, str], now: Mapping[str, str], keep: Callable[[str], None] = lambda path: None
+) -> list[str]:
+    """Takes away links and folders with protected names that were not there, and makes links again; files are told otherwise.
+
+    `keep` is called with a path before it is taken away, which is left where that raises OSError.
+    """
     done: list[str] = []
     for path, kind in sorted(now.items()):
         if kind in (FILE, PRIVATE, before.get(path)) or any(path.startswith(f"{gone}/") for gone in done):
             continue
         with suppress(OSError):
+            keep(path)
             if kind == FOLDER:
                 shutil.rmtree(root / path)
             else:

@@ -219,7 +219,7 @@ async def open_services(
     tools = runtime.tools(memory, sub_agents.delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
     background = []
-    watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events)
+    watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events, jobs=jobs)
     if approver.mode == "all" or approver.can("execute"):
         background.append(asyncio.ensure_future(watcher(workspace).prepare()))
     try:
@@ -257,6 +257,7 @@ async def open_services(
         for task in background:
             task.cancel()
         for each in snapshots.values():
+            await each.settle()
             each.close()
         await sandbox.aclose()
 
@@ -297,11 +298,11 @@ async def _require_sandbox(sandbox: Sandbox) -> None:
 
 
 def _watcher(
-    known: dict[Path, CommandChanges], space: Workspace, safeguards: Safeguards, journal: Journal, events: Dispatcher
+    known: dict[Path, CommandChanges], space: Workspace, safeguards: Safeguards, journal: Journal, events: Dispatcher, jobs: Jobs
 ) -> CommandChanges:
     """Of each folder one: a sub-agent's worktree is another, whose changes are journaled when they are merged."""
     if space.root not in known:
-        known[space.root] = CommandChanges(space, cache_folder(), safeguards, None if known else journal, events)
+        known[space.root] = CommandChanges(space, cache_folder(), safeguards, None if known else journal, events, jobs.run)
     return known[space.root]
 
 

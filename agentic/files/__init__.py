@@ -3,7 +3,7 @@
 from agentic.files.beneath import Beneath, open_beneath, read_regular, require_regular
 from agentic.files.find import FileFinder
 from agentic.files.names import as_stored, shown, stored
-from agentic.files.replace import put, replace_file
+from agentic.files.replace import make_own, private, put, replace_file
 from agentic.files.walk import files_below, project_top
 
 __all__ = [
@@ -11,7 +11,9 @@ __all__ = [
     "FileFinder",
     "as_stored",
     "files_below",
+    "make_own",
     "open_beneath",
+    "private",
     "project_top",
     "put",
     "read_regular",

@@ -135,6 +135,11 @@ def replace_file(path: Path, data: bytes) -> None:
         put(folder, path.name, data, like, mode=0o600 if is_ours else None)
 
 
+def private(name: str, flags: int) -> int:
+    """An `opener` for `open`: a new file is the user's alone, whatever the umask."""
+    return os.open(name, flags, 0o600)
+
+
 def make_own(folder: Path) -> None:
     """Makes a folder that nobody else looks into, whatever the umask. Raises OSError."""
     for missing in reversed([each for each in (folder, *folder.parents) if not each.exists()]):

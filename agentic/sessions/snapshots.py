@@ -20,7 +20,7 @@ from itertools import chain, count
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
-from agentic.files import replace_file, shown
+from agentic.files import make_own, private, replace_file, shown
 from agentic.files.beneath import read_regular
 from agentic.files.walk import Folder, folders_below
 from agentic.files.watch import Watch
@@ -161,7 +161,7 @@ class Snapshots:
         """Takes up what the last session learned. Raises OSError."""
         if self._pack >= 0:
             return
-        self._all.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_own(self._all)
         _forget_old(self._all.parent)
         os.utime(self._all)
         self._folder, self._lock = _claimed(self._all)
@@ -195,7 +195,7 @@ class Snapshots:
 
     def _write_log(self) -> None:
         if self._log:
-            with open(self._folder / _INDEX, "a") as file:
+            with open(self._folder / _INDEX, "a", opener=private) as file:
                 file.write("".join(self._log))
             self._log.clear()
 
@@ -325,7 +325,7 @@ def _claimed(folder: Path) -> tuple[Path, int]:
     """(a folder in it that no other process uses, the lock that says so)"""
     interrupted = [path.parent for path in sorted(folder.glob(f"*/{_RUNNING}"))]
     for mine in chain(interrupted, (folder / str(number) for number in count())):
-        mine.mkdir(exist_ok=True, mode=0o700)
+        make_own(mine)
         lock = os.open(mine / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

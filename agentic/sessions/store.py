@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.errors import ConfigError
+from agentic.files import make_own
 from agentic.sessions.session import SUFFIX, Session, open_readonly, rows
 
 _LARGEST = 64 << 30  # a header may say anything
@@ -38,7 +39,7 @@ class SessionStore:
         """A fresh session; one in memory where the folder cannot be written."""
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         try:
-            self._folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_own(self._folder)
             return Session(self._folder / f"{name}{SUFFIX}", root)
         except (OSError, sqlite3.Error) as error:
             return Session.in_memory(f"no session is kept: {error}")

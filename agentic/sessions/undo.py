@@ -23,9 +23,11 @@ class Journal:
     def __init__(self, session: Session) -> None:
         self._session = session
         self.session_id = session.id
+        self.last: dict[str, str | None] = {}  # what the tools wrote last, by its fingerprint
 
     def __call__(self, path: str, before: bytes | None, after: bytes | None, mode: int | None = None) -> None:
-        self._keep(path, before, None if after is None else fingerprint(after), mode)
+        self.last[path] = None if after is None else fingerprint(after)
+        self._keep(path, before, self.last[path], mode)
 
     def command(self, change: CommandChange) -> None:
         """What a command did to a file."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agentic import AgenticError, ConfigError
+from agentic.files import make_own
 from agentic.folders import data_folder
 
 BLOCK = 1 << 20
@@ -104,7 +105,7 @@ def fetch(model: Model, progress: Progress) -> Path:
     path = model_path(model.name)
     if path.exists():
         return path
-    path.parent.mkdir(parents=True, exist_ok=True)
+    make_own(path.parent)
     part = path.with_suffix(".gguf.part")
     try:
         _fetch_from_anywhere(model, part, progress)

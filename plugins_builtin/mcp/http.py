@@ -1,12 +1,10 @@
 """A server over streamable HTTP, with OAuth where the user has logged in to it."""
 
 import json
-import os
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from hashlib import sha256
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -84,9 +82,6 @@ class Tokens:
         return kept if isinstance(kept, dict) else {}
 
     def _write(self) -> None:
-        if not self._path.exists():
-            Path(self._path.parent).mkdir(parents=True, exist_ok=True)
-            os.close(os.open(self._path, os.O_CREAT | os.O_WRONLY, 0o600))
         replace_file(self._path, json.dumps(self._kept).encode())
 
 

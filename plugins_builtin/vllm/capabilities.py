@@ -1,11 +1,11 @@
 """What an endpoint was found to do, kept per version of the server: `agentic doctor` finds it out, the transport uses it."""
 
 import json
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from agentic.files import replace_file
 from agentic.folders import state_folder
 
 
@@ -32,11 +32,7 @@ def known_capabilities(endpoint: str) -> Capabilities:
 
 def keep_capabilities(endpoint: str, found: Capabilities) -> None:
     """Raises OSError."""
-    path = _path()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    fresh = path.with_suffix(f".{os.getpid()}")
-    fresh.write_text(json.dumps(_read() | {endpoint: asdict(found)}, indent=1))
-    fresh.replace(path)
+    replace_file(_path(), json.dumps(_read() | {endpoint: asdict(found)}, indent=1).encode())
 
 
 def _flags() -> list[str]:

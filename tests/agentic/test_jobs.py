@@ -1,12 +1,21 @@
 """Commands in the background: up over turns, gone with the session."""
 
+import asyncio
 import re
 import signal
+from contextlib import closing
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
+from agentic.core.command_changes import CommandChanges
+from agentic.core.safeguards import Safeguard, Safeguards
+from agentic.sessions import Session
+from agentic.sessions.undo import Journal
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.workspace import Workspace
 from tests.conftest import PORTABLE, Agentic
 from tests.processes import sleepers
 from tests.terminal import Terminal, terminal
@@ -118,3 +127,60 @@ def test_a_job_needs_the_approval_that_a_command_needs(agentic: Agentic, server:
     done = agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "none", "--output", "jsonl")
     assert not (work / "PWN").exists() and not sleepers("4219")
     assert done.of_type("run_finished")[0]["status"] == "refused"
+
+
+LATE = (
+    "trap 'echo evil > conftest.py; mkdir .vscode; echo evil > .vscode/tasks.json; echo evil >> .envrc; ln -s /etc .idea; exit' TERM;"
+    " echo ready; while :; do sleep 0.05; done"
+)
+
+
+def test_what_a_job_changes_at_last_is_put_back_when_the_session_ends(
+    agentic: Agentic, server: FakeVLLM, work: Path, home: Path
+) -> None:
+    (work / ".envrc").write_text("export A=1\n")
+    server.script(run(LATE, background=True), answer("done"))
+    done = agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "all", "--no-sandbox", "--output", "jsonl")
+    assert sorted(path.name for path in work.iterdir()) == [".envrc"] and (work / ".envrc").read_text() == "export A=1\n"
+    (warned,) = [event["message"] for event in done.of_type("warning") if "put back" in event["message"]]
+    for name in ("conftest.py", ".vscode", ".envrc", ".idea"):
+        assert name in warned
+    found = {path.name: path for path in (home / ".local/state/agentic/put-back").rglob("*") if path.is_file()}
+    assert found["conftest.py"].read_text() == "evil\n" and found[".envrc"].read_text() == "export A=1\nevil\n"
+    assert found["tasks.json"].read_text() == "evil\n"
+
+
+def test_a_job_that_may_change_what_is_protected_may_do_so_at_last(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    server.script(run(LATE, background=True, access=["protected"]), answer("done"))
+    agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "all", "--no-sandbox")
+    assert (work / "conftest.py").read_text() == "evil\n"
+
+
+def test_what_the_tools_write_while_a_job_runs_stays_and_other_changes_go(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    root.mkdir()
+    running, warned = [True], list[str]()
+    space = Workspace(root)
+    safeguards = Safeguards([Safeguard("protected", "**/conftest.py"), Safeguard("protected", "**/.github/**")])
+    with closing(Session(tmp_path / "s.sqlite", root)) as session:
+        space.journal = journal = Journal(session)
+        events: Any = SimpleNamespace(warn=warned.append)
+        changes = CommandChanges(space, tmp_path / "cache", safeguards, journal, events, lambda: running[0])
+
+        async def between_two_commands() -> None:
+            await changes.before()
+            await changes.after(may_change_protected=False)
+            space.write(".github/workflows/ci.yml", b"mine")
+            (root / "conftest.py").write_text("evil")
+            (root / "a.py").write_text("anybody's")
+            running[0] = False
+            await changes.before()
+            await changes.after(may_change_protected=False)
+            (root / "conftest.py").write_text("the user's own")
+            await changes.settle()
+
+        asyncio.run(between_two_commands())
+        changes.close()
+    assert (root / ".github/workflows/ci.yml").read_text() == "mine" and (root / "a.py").exists()
+    assert (root / "conftest.py").read_text() == "the user's own"
+    assert len(warned) == 1 and warned[0].startswith("conftest.py: protected")
