@@ -19,6 +19,7 @@ TOOLS = [
     {"name": "hang", "description": "Takes for ever, and tells how far it is.", "inputSchema": {"type": "object"}},
     {"name": "grow", "description": "From now on there is one more tool.", "inputSchema": {"type": "object"}},
     {"name": "picture", "description": "Gives a picture.", "inputSchema": {"type": "object"}},
+    {"name": "flood", "description": "Never stops talking.", "inputSchema": {"type": "object"}},
     {"name": "environment", "description": "Tells its variables.", "inputSchema": {"type": "object"}},
 ]
 TOOLS += [
@@ -53,6 +54,8 @@ def call(name: str, arguments: dict[str, Any], token: Any) -> dict[str, Any]:
     if name == "hang":
         say({"method": "notifications/progress", "params": {"progressToken": token, "progress": 1, "total": 7, "message": "begun"}})
         return {}
+    if name == "flood":
+        return text("z" * 20_000_000)
     if name == "grow":
         TOOLS.append({"name": "late_one", "description": "Came late.", "inputSchema": {"type": "object"}})
         say({"method": "notifications/tools/list_changed"})

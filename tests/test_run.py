@@ -1,11 +1,14 @@
 """`agentic run` from outside: a scripted model, real files, real commands."""
 
+import fcntl
 import json
 import signal
 import subprocess
 import sys
+import termios
 import time
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -324,6 +327,29 @@ def test_ctrl_c_while_streaming_closes_the_request(server: FakeVLLM, env: dict[s
     assert process.returncode == 130
     assert "some" in json.loads(rest.splitlines()[-1])["result"]
     assert server.wait_for(lambda: server.running == 0)
+
+
+def waiting_in(pipe: IO[bytes] | None) -> int:
+    """The bytes that nobody read yet."""
+    assert pipe is not None
+    return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_ends_a_program_that_nobody_reads(
+    server: FakeVLLM, env: dict[str, str], work: Path, number: signal.Signals, code: int
+) -> None:
+    server.say(" ".join(map(str, range(60_000))))
+    command = [sys.executable, "-m", "agentic", "ask", "hi", "--endpoint", server.url]
+    process = subprocess.Popen(command, cwd=work, env=env, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)
+    assert process.stdout is not None
+    wait_until(lambda: waiting_in(process.stdout) > 61_000)  # it writes, and waits for a reader who never comes
+    process.send_signal(number)
+    try:
+        assert process.wait(20) == code
+    finally:
+        process.kill()
+        process.stdout.close()
 
 
 def test_of_several_attempts_the_best_stays(agentic: Agentic, server: FakeVLLM, work: Path) -> None:

@@ -4,9 +4,10 @@ import asyncio
 import os
 import signal
 import sys
+import threading
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
-from contextlib import asynccontextmanager
-from threading import Timer
+from contextlib import asynccontextmanager, suppress
 from typing import Any, TextIO
 
 import click
@@ -23,6 +24,8 @@ from agentic.plugins import host_of
 
 EXIT_CODES = {"done": 0, "unchecked": 0, "refused": 4, "interrupted": 130}
 READING_SECONDS = 2.0
+LEAVING_SECONDS = 5.0  # for commands and servers to end, and for what is left to be written
+STUCK_SECONDS = 0.8  # what is kept is on the disk by then: a loop that hears no signal is not waited for
 _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
@@ -47,7 +50,7 @@ def standard_input() -> str:
     """All of it. A pipe that another program handed on may never end, so what is waited for is said after a while."""
     if sys.stdin is None:
         return ""
-    waiting = Timer(
+    waiting = threading.Timer(
         READING_SECONDS, click.echo, ["reading the standard input until it ends (</dev/null for none) ..."], {"err": True}
     )
     waiting.daemon = True
@@ -95,23 +98,39 @@ async def interruptible(session: Coroutine[Any, Any, int], signals: Collection[s
 
 @asynccontextmanager
 async def _signals(task: "asyncio.Task[int]", signals: Collection[signal.Signals]) -> AsyncIterator[list[signal.Signals]]:
-    """Signals cancel the task; a second one ends the process."""
+    """Signals cancel the task; a second one ends the process, so does the first where it is not taken up, or does not end it."""
     loop = asyncio.get_running_loop()
     received: list[signal.Signals] = []
+    came, taken_up = threading.Event(), threading.Event()
 
-    def on_signal(number: signal.Signals) -> None:
-        if received:
-            os._exit(_SIGNALS[number])
-        received.append(number)
+    def stop() -> None:
+        taken_up.set()
         task.cancel()
 
-    for number in signals:
-        loop.add_signal_handler(number, on_signal, number)
+    def on_signal(number: int, frame: object) -> None:
+        if received:
+            os._exit(_SIGNALS[signal.Signals(number)])
+        received.append(signal.Signals(number))
+        with suppress(RuntimeError):  # the loop is closed: it ends anyway
+            loop.call_soon_threadsafe(stop)
+        came.set()
+
+    def leave() -> None:
+        came.wait()
+        if received:
+            if taken_up.wait(STUCK_SECONDS):
+                time.sleep(LEAVING_SECONDS)  # this thread ends with the process
+            os._exit(_SIGNALS[received[0]])
+
+    threading.Thread(target=leave, daemon=True).start()
+    before = {number: signal.signal(number, on_signal) for number in signals}
     try:
         yield received
     finally:
-        for number in signals:
-            loop.remove_signal_handler(number)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+        taken_up.set()
+        came.set()
 
 
 def asker(settings: Settings) -> Ask | None:

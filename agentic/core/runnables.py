@@ -6,6 +6,7 @@ from pathlib import Path
 from agentic.plugins import Host
 from agentic.trust import Runnable, Trust
 
+MAX_NAMED = 10
 Report = Callable[[str], None]
 
 
@@ -30,5 +31,7 @@ def left_out(host: Host, root: Path, report: Report) -> str:
     unknown = undecided(host, root, report)
     if not unknown:
         return ""
-    named = ", ".join(f"{each.kind} {each.name} ({each.file})" for each in unknown)
+    named = ", ".join(f"{each.kind} {each.name} ({each.file})" for each in unknown[:MAX_NAMED])
+    if len(unknown) > MAX_NAMED:
+        named += f" and {len(unknown) - MAX_NAMED:,} more"
     return f"not used, since this folder is not trusted with it: {named}; `agentic trust` shows what it would run, and asks"

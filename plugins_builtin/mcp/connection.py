@@ -82,7 +82,8 @@ class Connection:
         except MCPError as error:
             if error.code == CLOSED or self._task is None or self._task.done():
                 await self.close()
-                raise ToolError(f"the MCP server {self.name} ended during {what}; the next call starts it again") from error
+                why = f" ({self._said})" if self._said else ""
+                raise ToolError(f"the MCP server {self.name} ended during {what}{why}; the next call starts it again") from error
             why = "it took too long" if error.code == TIMED_OUT else error.message
             raise ToolError(f"{self.name}: {what} failed: {why}") from error
         except (ValueError, RuntimeError) as error:  # what is no answer of the protocol's

@@ -14,6 +14,7 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 from pydantic import AnyUrl
 
 from agentic import ToolError
+from agentic.children.talk import MAX_MESSAGE
 from agentic.files import read_regular, replace_file
 from agentic.folders import state_folder
 from plugins_builtin.mcp.definitions import Definition
@@ -32,12 +33,38 @@ async def speaking(
         answered(response.status_code)
 
     timeout = httpx2.Timeout(SECONDS, read=READ_SECONDS)
-    hooks = {"response": [look]}
+    hooks = {"response": [look, _bound]}
     async with (
         httpx2.AsyncClient(headers=dict(definition.headers), auth=auth, timeout=timeout, event_hooks=hooks) as client,
         streamable_http_client(definition.url, http_client=client) as streams,
     ):
         yield streams
+
+
+async def _bound(response: httpx2.Response) -> None:
+    """Its answer, or each event of it, is read up to MAX_MESSAGE."""
+    response.stream = _Bounded(response.stream, response.headers.get("content-type", "").startswith("text/event-stream"))
+
+
+class _Bounded(httpx2.AsyncByteStream):
+    """Raises httpx2.ReadError past the bound."""
+
+    def __init__(self, stream: Any, has_events: bool) -> None:
+        self._stream = stream
+        self._has_events = has_events
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        size = 0
+        async for piece in self._stream:
+            size += len(piece)
+            if size > MAX_MESSAGE:
+                raise httpx2.ReadError(f"a message of more than {MAX_MESSAGE >> 20} MB")
+            if self._has_events and (b"\n\n" in piece or b"\r\n\r\n" in piece):
+                size = 0
+            yield piece
+
+    async def aclose(self) -> None:
+        await self._stream.aclose()
 
 
 class Tokens:

@@ -1,6 +1,7 @@
 """A server that is a command: what it says and hears are lines of JSON."""
 
 import asyncio
+import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -12,7 +13,7 @@ from mcp.shared.message import SessionMessage
 
 from agentic import ToolError
 from agentic.children import Children
-from agentic.children.talk import ended, talking
+from agentic.children.talk import MAX_MESSAGE, ended, talking
 
 
 @asynccontextmanager
@@ -23,7 +24,10 @@ async def speaking(
     to_session, read = anyio.create_memory_object_stream[SessionMessage | Exception](0)
     write, from_session = anyio.create_memory_object_stream[SessionMessage](0)
     async with talking(children, command, env, folder, errors) as talk:
-        tasks = [asyncio.ensure_future(_hear(talk.reader, to_session)), asyncio.ensure_future(_say(talk.writer, from_session))]
+        tasks = [
+            asyncio.ensure_future(_hear(talk.reader, to_session, errors)),
+            asyncio.ensure_future(_say(talk.writer, from_session)),
+        ]
         try:
             yield read, write
         except Exception as error:
@@ -39,10 +43,10 @@ async def speaking(
                 stream.close()
 
 
-async def _hear(reader: asyncio.StreamReader, to_session: Any) -> None:
+async def _hear(reader: asyncio.StreamReader, to_session: Any, errors: int) -> None:
     """Until the server says no more: then whatever waits for an answer is told so."""
     async with to_session:
-        while line := await _line(reader):
+        while line := await _line(reader, errors):
             try:
                 item: Any = SessionMessage(mcp_types.jsonrpc_message_adapter.validate_json(line, by_name=False))
             except ValueError:  # a server that prints what is no message is borne
@@ -53,11 +57,12 @@ async def _hear(reader: asyncio.StreamReader, to_session: Any) -> None:
                 return
 
 
-async def _line(reader: asyncio.StreamReader) -> bytes:
-    """b"" at the end, also where a line is longer than any message."""
+async def _line(reader: asyncio.StreamReader, errors: int) -> bytes:
+    """b"" at the end, also where a line is longer than a message may be, which is told among its errors."""
     try:
         return await reader.readline()
     except ValueError:
+        os.write(errors, f"\na message of more than {MAX_MESSAGE >> 20} MB\n".encode())
         return b""
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from agentic.files import shown
 from agentic.files.beneath import FOLDER, Beneath, open_beneath
-from plugins_builtin.tools.search_files import MAX_LINE
+from plugins_builtin.tools.search_files import MAX_LINE, TOO_SLOW
 
 MAX_SECONDS = 20.0  # for one search: there are expressions that take longer than anybody lives
 _RG_ERROR = 2
@@ -60,7 +60,7 @@ class Search:
                 if not await _by_ripgrep(workspace, where, query, limit, found):
                     await _by_hand(workspace, where, query, limit, found)
         except TimeoutError:
-            found.append(f"(stopped after {MAX_SECONDS:g} s: make the expression simpler, or name a path)")
+            found.append(f"(stopped after {MAX_SECONDS:g} s: name a path)")
         if len(found) > limit:
             found[limit:] = [f"(stopped at {limit} lines)"]
         return ToolOutput("\n".join(found) or "(nothing found)")
@@ -112,6 +112,8 @@ async def _by_hand(workspace: Workspace, where: str, query: str, limit: int, fou
         async for line in lines:
             if isinstance(line, bytes):
                 found.append(line.decode("utf-8", "replace").rstrip("\n"))
+            elif line == TOO_SLOW:
+                found.append("(stopped: there is a line on which this expression takes too long; make it simpler)")
 
 
 async def _lines(words: tuple[str, ...], folder: str, stdin: bytes = b"") -> AsyncGenerator[bytes | int]:

@@ -3,7 +3,8 @@
 import asyncio
 import re
 import signal
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -150,22 +151,24 @@ def test_what_a_job_changes_at_last_is_put_back_when_the_session_ends(
     assert found["tasks.json"].read_text() == "evil\n"
 
 
-def test_a_job_that_may_change_what_is_protected_may_do_so_at_last(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
-    server.script(run(LATE, background=True, access=["protected"]), answer("done"))
-    agentic("run", "x", "--endpoint", server.url, *NATIVE, "--approve", "all", "--no-sandbox")
-    assert (work / "conftest.py").read_text() == "evil\n"
+@contextmanager
+def watching(root: Path, lingers: Callable[[], bool]) -> Iterator[tuple[Workspace, CommandChanges, list[str]]]:
+    """(a workspace, what watches over it, the warnings)"""
+    root.mkdir()
+    warned = list[str]()
+    space = Workspace(root)
+    safeguards = Safeguards([Safeguard("protected", f"**/{name}", "it runs") for name in ("conftest.py", ".github/**")])
+    with closing(Session(root.parent / "s.sqlite", root)) as session:
+        space.journal = journal = Journal(session)
+        events: Any = SimpleNamespace(warn=warned.append)
+        changes = CommandChanges(space, root.parent / "cache", safeguards, journal, events, lingers)
+        yield space, changes, warned
+        changes.close()
 
 
 def test_what_the_tools_write_while_a_job_runs_stays_and_other_changes_go(tmp_path: Path) -> None:
-    root = tmp_path / "work"
-    root.mkdir()
-    running, warned = [True], list[str]()
-    space = Workspace(root)
-    safeguards = Safeguards([Safeguard("protected", "**/conftest.py"), Safeguard("protected", "**/.github/**")])
-    with closing(Session(tmp_path / "s.sqlite", root)) as session:
-        space.journal = journal = Journal(session)
-        events: Any = SimpleNamespace(warn=warned.append)
-        changes = CommandChanges(space, tmp_path / "cache", safeguards, journal, events, lambda: running[0])
+    root, running = tmp_path / "work", [True]
+    with watching(root, lambda: running[0]) as (space, changes, warned):
 
         async def between_two_commands() -> None:
             await changes.before()
@@ -180,7 +183,21 @@ def test_what_the_tools_write_while_a_job_runs_stays_and_other_changes_go(tmp_pa
             await changes.settle()
 
         asyncio.run(between_two_commands())
-        changes.close()
     assert (root / ".github/workflows/ci.yml").read_text() == "mine" and (root / "a.py").exists()
     assert (root / "conftest.py").read_text() == "the user's own"
     assert len(warned) == 1 and warned[0].startswith("conftest.py: protected")
+
+
+def test_a_job_that_may_change_what_is_protected_may_do_so_at_last(tmp_path: Path) -> None:
+    root, running = tmp_path / "work", [True]
+    with watching(root, lambda: running[0]) as (_, changes, warned):
+
+        async def at_last() -> None:
+            await changes.before()
+            await changes.after(may_change_protected=True)
+            (root / "conftest.py").write_text("as was agreed")
+            running[0] = False
+            await changes.settle()
+
+        asyncio.run(at_last())
+    assert (root / "conftest.py").read_text() == "as was agreed" and not warned

@@ -159,12 +159,12 @@ def test_an_expression_that_never_ends_is_ended(
     agentic: Agentic, server: FakeVLLM, work: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (work / "a.txt").write_text("a" * 60 + "\n")
-    server.script(call("search", query="(a+)+$|(a|aa)+b"), answer("done"))
+    server.script(call("search", query="(a|aa)+b"), answer("done"))
     empty = work.parent / "bin"  # without ripgrep, which has no such expressions
     empty.mkdir()
     done = agentic("run", "find it", "--endpoint", server.url, *NATIVE, more={"PATH": str(empty)}, seconds=60)
     assert done.code == 0
-    assert "a.txt:1:" in results(server)[0] or "stopped after" in results(server)[0]
+    assert "(stopped: there is a line on which this expression takes too long" in results(server)[0]
 
 
 # H6: a project only tightens.

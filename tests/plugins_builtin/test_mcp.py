@@ -62,6 +62,13 @@ def test_tools_are_found_and_called(agentic: Agentic, server: FakeVLLM, own: Pat
     assert (home / "log").read_text().split("\n")[-2] == "ended"
 
 
+def test_a_message_has_a_bound(agentic: Agentic, server: FakeVLLM, own: Path, home: Path) -> None:
+    servers(home)
+    flood, echoed = run(agentic, server, call("flood"), call("echo", 1, text="hi"))
+    assert flood == "the MCP server test ended during flood (a message of more than 8 MB); the next call starts it again"
+    assert echoed == "echo: hi"
+
+
 def test_without_servers_nothing_of_it_stands_in_the_prompt(agentic: Agentic, server: FakeVLLM, own: Path) -> None:
     run(agentic, server)
     assert "find_tools" not in str(server.chats[0].json["tools"])
@@ -223,7 +230,7 @@ def test_prompts_and_resources_are_there_in_the_chat(
     with terminal(["--endpoint", server.url, "-c", "tools.protocol=native"], env, own) as shown:
         shown.until(lambda: "›" in shown.text)
         shown.type("/mcp\r")
-        shown.until(lambda: "7 tools, 1 prompts, 1 resources" in shown.text)
+        shown.until(lambda: "8 tools, 1 prompts, 1 resources" in shown.text)
         shown.type("/test:greet Ann\r")
         shown.until(lambda: "hello Ann" in shown.text)
         assert "Say hello to Ann." in server.chats[-1].json["messages"][-1]["content"]
@@ -264,8 +271,8 @@ def test_over_http_with_a_header_and_after_a_restart(agentic: Agentic, server: F
             home / ".config/agentic/mcp.json",
             {"mcpServers": {"test": {"type": "http", "url": f"http://127.0.0.1:{port}/mcp", "headers": {"X-Key": "${KEY:-abc}"}}}},
         )
-        found, told = run(agentic, server, find("header"), call("header"))
-        assert "test/header" in found and told == "abc"
+        found, told, flood = run(agentic, server, find("header"), call("header"), call("flood", 1))
+        assert "test/header" in found and told == "abc" and "z" * 100 not in flood
     finally:
         process.terminate()
         process.communicate()
@@ -282,6 +289,10 @@ server = MCPServer("http", log_level="ERROR")
 def header(context: Context) -> str:
     "Tells a header."
     return context.headers["x-key"]
+@server.tool()
+def flood() -> str:
+    "Never ends."
+    return "z" * 20_000_000
 sock = socket.socket(); sock.bind(("127.0.0.1", 0))
 print(sock.getsockname()[1], flush=True)
 import asyncio
