@@ -109,10 +109,14 @@ class Approver:
             proposals = tuple(proposal for each in judgements.values() for proposal in each.proposals)
             decision = strictest.decision if strictest.decision in ("ask", "deny") else ""
             merged = Judgement(decision, strictest.why, dangers, proposals)
+        doubts = tuple(doubt for each in judgements.values() for doubt in each.doubts)
         merged = self.permissions.with_tool(merged, tool.name)
-        question = Question(f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=merged.dangers, is_diff=True)
+        question = Question(
+            f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=(*merged.dangers, *doubts), is_diff=True
+        )
         question = replace(question, editable=_editable(edits))
-        return await self._decided(question, merged, self.free("write"), ruling, recovered)
+        free = self.free("write") and (self.mode == "all" or not doubts)
+        return await self._decided(question, merged, free, ruling, recovered)
 
     async def may_touch(self, wanted: NotGranted, outside: bool) -> str:
         """Empty where a tool may read or change this one path, else why not."""

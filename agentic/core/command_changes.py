@@ -4,13 +4,14 @@ import asyncio
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
+from pathlib import Path, PurePath
+from stat import S_IMODE, S_ISDIR, S_ISREG
 
-from agentic.core.protected_entries import FILE, FOLDER, PRIVATE, ProtectedEntries
+from agentic.core.protected_entries import FILE, FOLDER, MAX_BELOW, PRIVATE, ProtectedEntries
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError
 from agentic.files import make_own
@@ -24,7 +25,12 @@ from agentic.types import Change, ChangeKind
 from agentic.workspace import Grants, Workspace
 
 MAX_TOLD = 200  # changes of one command that a model's work counts
+MAX_NAMED = 20
 MAX_HELD = 16 << 20  # bytes of what was changed that are held at once
+
+
+async def _nothing() -> Collection[str]:
+    return ()
 
 
 class CommandChanges:
@@ -38,18 +44,23 @@ class CommandChanges:
         journal: Journal | None,
         events: Dispatcher,
         lingers: Callable[[], bool] = lambda: False,
+        held: Callable[[], Awaitable[Collection[str]]] = _nothing,
     ) -> None:
-        """`lingers`: whether something that a command started still runs."""
+        """`lingers`: whether something that a command started still runs; `held` are the entries that no command can change."""
         self._safeguards = safeguards
         self._journal = journal
         self._events = events
         self._lingers = lingers
+        self._hold = held
+        self._held: Collection[str] = ()
         self._is_late = self._late_may_change = False  # what lingers may have changed something since the last look
         self._space = workspace.view()
         self._space.grants = Grants()
+        self._space.restores = True
         self._protected = ProtectedEntries(workspace.root, safeguards)
         self._entries: dict[str, str] = {}
-        self._snapshots = Snapshots(workspace.root, cache, lambda: _files_of(self._entries))
+        self._were: Mapping[str, object] = {}  # the files in protected folders at the look before
+        self._snapshots = Snapshots(workspace.root, cache, lambda: _files_of(workspace.root, self._entries, self._protected))
         self._turn = asyncio.Lock()
         self._told = ""
 
@@ -69,7 +80,8 @@ class CommandChanges:
         async with self._turn:
             try:
                 await self._put_back_late()
-                self._entries = await on_daemon_thread(self._protected.look)
+                self._held = await self._hold()
+                self._entries = await self._look()
                 await on_daemon_thread(partial(self._snapshots.take, self._journal.session_id if self._journal else ""))
             except OSError as error:
                 self._tell(f"what commands change cannot be taken back: {error.strerror}")
@@ -82,13 +94,13 @@ class CommandChanges:
         told: list[Change] = []
         put_back: list[str] = []
         async with self._turn:
-            before, self._entries = self._entries, await on_daemon_thread(self._protected.look)
+            before, self._entries = self._entries, await self._look()
             if not may_change_protected:
                 put_back += await on_daemon_thread(partial(_restore, self._space.root, before, self._entries))
             changes = self._snapshots.changes()
             while batch := await on_daemon_thread(partial(_batch, changes)):
                 for change in batch:  # the session's file is this thread's
-                    if not may_change_protected and change.known and self._safeguards.protected(change.path):
+                    if not may_change_protected and self._is_protected(change.path):
                         put_back.append(self._put_back(change))
                         continue
                     if self._journal is not None:
@@ -123,7 +135,7 @@ class CommandChanges:
         if not self._is_late:
             return
         kept, own = LateChanges(self._space.root), self._journal.last if self._journal else {}
-        before, self._entries = self._entries, await on_daemon_thread(self._protected.look)
+        before, self._entries = self._entries, await self._look()
         put_back: list[str] = []
         if not self._late_may_change:
             others = {path: kind for path, kind in self._entries.items() if not any(_holds(path, each) for each in own)}
@@ -132,26 +144,49 @@ class CommandChanges:
             while batch := await on_daemon_thread(partial(_batch, changes)):
                 for change in batch:
                     is_own = change.path in own and own[change.path] == change.after
-                    if change.known and not is_own and self._safeguards.protected(change.path):
+                    if not is_own and self._is_protected(change.path):
                         kept.take(change.path)
                         put_back.append(self._put_back(change))
         self._note_lingering(False)
         if put_back:
             self._events.warn(
-                f"{', '.join(put_back)}: protected, and changed while a command ran in the background,"
+                f"{named(put_back)}: protected, and changed while a command ran in the background,"
                 f" so it was put back as it was{kept.place}"
             )
 
+    async def _look(self) -> dict[str, str]:
+        self._were = self._protected.files
+        found: dict[str, str] = await on_daemon_thread(partial(self._protected.look, self._held))
+        return found
+
+    @property
+    def unwatched(self) -> str:
+        """Why commands ask though they are held: what they do to all of that is not seen. "" for nothing."""
+        beyond = ", ".join(self._protected.beyond)
+        return f"{beyond} has more than {MAX_BELOW:,} entries, and what a command changes there is not seen" if beyond else ""
+
+    def _is_protected(self, path: str) -> bool:
+        return path in self._protected.files or path in self._were or bool(self._safeguards.protected(path))
+
     def _put_back(self, change: CommandChange) -> str:
         """Its path, and why not where that failed: one that cannot be put back does not keep the others."""
+        if not change.known:
+            return f"{change.path} (not put back: it is too large to be kept, so look at it)"
         try:
-            if change.before is not None:
-                self._space.write(change.path, change.before, change.mode)
-            elif self._space.exists(change.path):  # not with the folder that it was in
-                self._space.remove(change.path)
-        except AgenticError as error:
-            return f"{change.path} (not put back: {error})"
+            self._restore_file(change)
+        except AgenticError:
+            try:
+                _make_writable(self._space.root, change.path)
+                self._restore_file(change)
+            except (AgenticError, OSError) as error:
+                return f"{change.path} (not put back: {error})"
         return change.path
+
+    def _restore_file(self, change: CommandChange) -> None:
+        if change.before is not None:
+            self._space.write(change.path, change.before, change.mode)
+        elif self._space.exists(change.path):  # not with the folder that it was in
+            self._space.remove(change.path)
 
     def _tell(self, what: str) -> None:
         if what != self._told:
@@ -161,6 +196,20 @@ class CommandChanges:
     def close(self) -> None:
         """Keeps for the next session what was learned."""
         self._snapshots.close()
+
+
+def _make_writable(root: Path, path: str) -> None:
+    """The folders around it, which a command may have closed against us. Raises OSError."""
+    for folder in reversed([*PurePath(path).parents][:-1]):
+        info = os.lstat(root / folder)
+        if S_ISDIR(info.st_mode) and info.st_mode & 0o700 != 0o700:
+            os.chmod(root / folder, S_IMODE(info.st_mode) | 0o700)
+
+
+def named(paths: Sequence[str]) -> str:
+    """The first of them, and how many more there are."""
+    more = len(paths) - MAX_NAMED
+    return ", ".join(paths[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _holds(folder: str, path: str) -> bool:
@@ -195,7 +244,7 @@ def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safegu
     """
     if not any_interrupted(root, cache):
         return
-    snapshots = Snapshots(root, cache, lambda: _files_of(ProtectedEntries(root, safeguards()).look()))
+    snapshots = Snapshots(root, cache, lambda: _found(root, safeguards()))
     try:
         if name := snapshots.interrupted():
             with closing(store.open(name)[0]) as session:
@@ -209,8 +258,21 @@ def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safegu
         snapshots.close()
 
 
-def _files_of(entries: Mapping[str, str]) -> Iterator[str]:
-    return (path for path, kind in entries.items() if kind in (FILE, PRIVATE))
+def _found(root: Path, safeguards: Safeguards) -> Mapping[str, os.stat_result]:
+    protected = ProtectedEntries(root, safeguards)
+    return _files_of(root, protected.look(), protected)
+
+
+def _files_of(root: Path, entries: Mapping[str, str], protected: ProtectedEntries) -> Mapping[str, os.stat_result]:
+    """Those with protected or private names that are regular files, and what is in protected folders."""
+    found = dict(protected.files)
+    for path, kind in entries.items():
+        if kind in (FILE, PRIVATE) and path not in found:
+            with suppress(OSError):
+                info = os.lstat(root / path)
+                if S_ISREG(info.st_mode):
+                    found[path] = info
+    return found
 
 
 def _restore(

@@ -219,7 +219,8 @@ async def open_services(
     tools = runtime.tools(memory, sub_agents.delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
     background = []
-    watcher = partial(_watcher, snapshots, safeguards=safeguards, journal=journal, events=runtime.events, jobs=jobs)
+    watcher = partial(_watcher, snapshots, safeguards, journal, runtime.events, jobs, sandbox)
+    approver.permissions.unwatched = lambda: next(filter(None, (each.unwatched for each in snapshots.values())), "")
     if approver.mode == "all" or approver.can("execute"):
         background.append(asyncio.ensure_future(watcher(workspace).prepare()))
     try:
@@ -298,11 +299,19 @@ async def _require_sandbox(sandbox: Sandbox) -> None:
 
 
 def _watcher(
-    known: dict[Path, CommandChanges], space: Workspace, safeguards: Safeguards, journal: Journal, events: Dispatcher, jobs: Jobs
+    known: dict[Path, CommandChanges],
+    safeguards: Safeguards,
+    journal: Journal,
+    events: Dispatcher,
+    jobs: Jobs,
+    sandbox: Sandbox,
+    space: Workspace,
 ) -> CommandChanges:
     """Of each folder one: a sub-agent's worktree is another, whose changes are journaled when they are merged."""
     if space.root not in known:
-        known[space.root] = CommandChanges(space, cache_folder(), safeguards, None if known else journal, events, jobs.run)
+        held = partial(sandbox.held, space.root)
+        kept = None if known else journal
+        known[space.root] = CommandChanges(space, cache_folder(), safeguards, kept, events, jobs.run, held)
     return known[space.root]
 
 

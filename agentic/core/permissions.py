@@ -3,14 +3,14 @@
 import json
 import os
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from pathlib import Path, PurePath
 from typing import Literal
 
 from agentic.config import Settings
 from agentic.core.rules import STRICTNESS, Decision, Rule, Rules, exact, parse_rule, parse_table
-from agentic.core.safeguards import Safeguards
+from agentic.core.safeguards import ENVIRONMENT, Safeguards
 from agentic.errors import AgenticError, ConfigError
 from agentic.files import read_regular, replace_file
 from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
@@ -24,7 +24,7 @@ class Judgement:
     """What is to be done with a call, "" where nothing is said of it. `why` is for people.
 
     `dangers` and what is protected ask in every mode. `proposals` are the rules that would allow it from now on, `needs` what it
-    takes of a sandbox, `granted` what of that a rule gives.
+    takes of a sandbox, `granted` what of that a rule gives. `doubts` are why the mode `edits` is not word enough.
     """
 
     decision: Decision = ""
@@ -33,6 +33,7 @@ class Judgement:
     proposals: tuple[str, ...] = ()
     needs: frozenset[str] = frozenset()
     granted: frozenset[str] = frozenset()
+    doubts: tuple[str, ...] = ()
 
 
 class Permissions:
@@ -53,6 +54,7 @@ class Permissions:
         self._root = root
         self._store = store / "permissions.json"
         self._has_floor = has_floor
+        self.unwatched: Callable[[], str] = str
         self.rules.rules += self._remembered()
 
     def of_command(self, command: str) -> Judgement:
@@ -62,7 +64,7 @@ class Permissions:
         judged += [self.of_path("edit", self._inside(path)) for reading in readings for path in reading.writes]
         private = [said for reading in readings for said in self._private(reading)]
         found = [danger for reading in readings for danger in (*reading.dangers, *self._holding_keys(reading))]
-        dangers = (*found, *private) if self._has_floor else ()
+        dangers = tuple(filter(None, (*found, *private, self.unwatched()))) if self._has_floor else ()
         needs = frozenset().union(*(reading.needs for reading in readings))
         needs |= {"protected"} if any(each.dangers for each in judged) else frozenset()
         needs |= {"secrets"} if private else frozenset()
@@ -160,14 +162,17 @@ class Permissions:
         rule = self.rules.about(kind, path)
         if rule is not None and rule.decision == "deny":
             return _said(rule)
-        if kind == "edit" and not os.path.isabs(path) and (what := self._safeguards.protected(path)):
+        if kind == "edit" and not os.path.isabs(path) and (what := self.protected(path)):
             return Judgement("ask", f"{path} is protected: {what}", (f"{path}: {what}",))
         allowed = rule is not None and rule.decision == "allow"
         if os.path.isabs(path) and not allowed and self._safeguards.is_hidden(Path(path)):
             return Judgement("ask", f"{path} holds keys or passwords", proposals=(exact(kind, path),))
         if kind == "read" and not allowed and (what := self._safeguards.private(path)):
             return Judgement("ask", f"{path}: {what}", proposals=(exact("read", path),))
-        return _said(rule) if rule is not None else Judgement(proposals=(exact(kind, path),))
+        if rule is not None:
+            return _said(rule)
+        what = self._safeguards.asked(path) if kind == "edit" and not os.path.isabs(path) else ""
+        return Judgement(proposals=(exact(kind, path),), doubts=(f"{path}: {what}",) if what else ())
 
     def of_host(self, host: str) -> Judgement:
         """Of reading what a host has."""
@@ -189,8 +194,9 @@ class Permissions:
         return replace(judgement, decision=rule.decision, why=_said(rule).why)
 
     def protected(self, path: str) -> str:
-        """What would run or obey the file of that name, "" for any other."""
-        return self._safeguards.protected(path)
+        """What would run or obey the file of that name, "" for any other. All of an environment is run, wherever it lies."""
+        around = (os.path.join(self._root, folder, ENVIRONMENT) for folder in [*PurePath(path).parents][:-1])
+        return self._safeguards.protected(path) or ("it is run from there" if any(map(os.path.exists, around)) else "")
 
     def needs_word(self, path: str, access: str) -> str:
         """Why a file of the folder is not touched without the user's word: a workspace's `grants.needs_word`."""

@@ -3,15 +3,17 @@
 import os
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from stat import S_ISDIR
 
-from agentic.core.safeguards import Safeguards
+from agentic.core.safeguards import ENVIRONMENT, Safeguards
 from agentic.files.walk import VERSION_CONTROL
 
-MAX_BELOW = 500  # entries below one protected folder, the shallow ones: `.venv/bin`, the top of its packages
+MAX_BELOW = 100_000  # entries below one protected folder
+_PROGRAMS = ".bin"  # in a `node_modules`
 FILE, FOLDER, PRIVATE = "file", "folder", "private"
 _KEPT = {"objects", "refs", "logs", "lfs"}  # of a repository: what is not obeyed
 _HUGE = {"node_modules", "__pycache__"}  # nothing of what is in them is obeyed by those that obey names
@@ -34,13 +36,17 @@ class ProtectedEntries:
         self._root = root
         self._safeguards = safeguards
         self._seen: dict[str, _Seen] = {}
+        self.files: dict[str, os.stat_result] = {}
+        self.beyond: tuple[str, ...] = ()
 
-    def look(self) -> dict[str, str]:
+    def look(self, held: Collection[str] = ()) -> dict[str, str]:
         """By path from the root: "file", "folder", or "-> TARGET" of a link; "private" for files of secrets, protected or not.
 
         No link is followed; what is ignored is looked at, too. Folders in which nothing was made, renamed or removed since the
-        last look are not read again.
+        last look are not read again, environments that are `held` against every change not at all. Afterwards `files` has the
+        files below protected folders, `beyond` the folders that have more than MAX_BELOW entries.
         """
+        self.files, self.beyond = {}, ()
         found: dict[str, str] = {}
         seen: dict[str, _Seen] = {}
         waiting = deque([""])
@@ -52,7 +58,8 @@ class ProtectedEntries:
                 found.update(folder.named)
         self._seen = seen
         for path in [path for path, kind in found.items() if kind == FOLDER]:
-            found.update(self._below(path))
+            if path not in held or not (self._root / path / ENVIRONMENT).exists():
+                found.update(self._below(path))
         return found
 
     def _folder(self, path: str) -> _Seen:
@@ -62,12 +69,23 @@ class ProtectedEntries:
             return known
         named: dict[str, str] = {}
         folders = []
-        for entry in _inside(self._root, path):
+        entries = list(_inside(self._root, path))
+        if path and any(entry.name == ENVIRONMENT for entry in entries):
+            return _Seen(changed if changed < now - _TICK_NS else 0, {path.rstrip("/"): FOLDER}, ())
+        for entry in entries:
+            if entry.name == "node_modules" and (programs := self._programs(entry)):
+                named[programs] = FOLDER
             if self._safeguards.may_be_named(entry.name) and (kind := self._kind_of_named(entry, path + entry.name)):
                 named[path + entry.name] = kind
             elif entry.is_dir(follow_symlinks=False) and entry.name not in _HUGE:
                 folders.append(f"{path}{entry.name}/")
         return _Seen(changed if changed < now - _TICK_NS else 0, named, tuple(folders))
+
+    def _programs(self, modules: "os.DirEntry[str]") -> str:
+        """The folder of the programs that its packages bring, "" where there is none."""
+        path = os.path.join(os.path.relpath(modules.path, self._root), _PROGRAMS)
+        is_there = not modules.is_symlink() and S_ISDIR(_mode(self._root / path))
+        return path if is_there else ""
 
     def _kind_of_named(self, entry: "os.DirEntry[str]", path: str) -> str:
         """The kind of what is protected or private, "" for the rest."""
@@ -76,11 +94,14 @@ class ProtectedEntries:
         return _kind(entry) if self._safeguards.protected(path) else ""
 
     def _below(self, top: str) -> dict[str, str]:
-        """All that lies in a protected folder, up to MAX_BELOW; of version control, what it runs or obeys."""
+        """All that lies in a protected folder, up to about MAX_BELOW; of version control, what it runs or obeys."""
         found: dict[str, str] = {}
         waiting = deque([f"{top}/"])
         of_version_control = os.path.basename(top) in VERSION_CONTROL
-        while waiting and len(found) < MAX_BELOW:
+        while waiting:
+            if len(found) > MAX_BELOW:
+                self.beyond += (top,)
+                break
             folder = waiting.popleft()
             entries = list(_inside(self._root, folder))
             is_repository = of_version_control and folder != f"{top}/" and any(entry.name == "HEAD" for entry in entries)
@@ -90,15 +111,25 @@ class ProtectedEntries:
                     continue
                 if of_version_control and not self._safeguards.is_obeyed(path.removeprefix(f"{top}/")):
                     continue
-                found[path] = _kind(entry)
-                if found[path] == FOLDER:
+                found[path] = kind = _kind(entry)
+                if kind == FOLDER:
                     waiting.append(f"{path}/")
+                elif kind == FILE:
+                    with suppress(OSError):
+                        self.files[path] = entry.stat(follow_symlinks=False)
         return found
 
 
 def _inside(root: Path, folder: str) -> Iterator["os.DirEntry[str]"]:
     with suppress(OSError), os.scandir(os.path.join(root, folder)) as entries:
         yield from entries
+
+
+def _mode(path: Path) -> int:
+    try:
+        return os.lstat(path).st_mode
+    except OSError:
+        return 0
 
 
 def _kind(entry: "os.DirEntry[str]") -> str:

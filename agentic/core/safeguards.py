@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,6 +12,8 @@ from agentic.hooks.safeguards import Safeguard
 
 MASK = "[masked: {}]"
 MASKED = re.compile(rb"\[masked: [A-Za-z ]+\]")
+
+ENVIRONMENT = "pyvenv.cfg"  # a folder that holds one is an environment: all in it is run
 
 
 class _Names:
@@ -42,6 +44,7 @@ class Safeguards:
             if words[0] in VERSION_CONTROL and words[1:] not in ([], ["**"])
         }
         self._private = [each for each in found if each.kind == "private"]
+        self._asked = [each for each in found if each.kind == "asked"]
         self._names = _Names((*self._protected, *self._private))
         self._secrets = [(re.compile(each.pattern), each.why) for each in found if each.kind == "secret"]
         kept = [Path(os.path.expanduser(each.pattern)) for each in found if each.kind == "hidden"]
@@ -59,8 +62,11 @@ class Safeguards:
 
     def private(self, path: str) -> str:
         """What the file of that name holds, "" for any other."""
-        fitting = [each for each in self._private if fits(path, each.pattern.removeprefix("!"))]
-        return fitting[-1].why if fitting and not fitting[-1].pattern.startswith("!") else ""
+        return _last_of(self._private, path)
+
+    def asked(self, path: str) -> str:
+        """Why no mode allows changing the file of that name by itself, "" for any other."""
+        return _last_of(self._asked, path)
 
     def is_hidden(self, path: Path) -> bool:
         """Whether commands do not see it: it holds keys, passwords or somebody's private things."""
@@ -88,6 +94,11 @@ class Safeguards:
 
             text = pattern.sub(mask, text)
         return text, found
+
+
+def _last_of(safeguards: Sequence[Safeguard], path: str) -> str:
+    fitting = [each for each in safeguards if fits(path, each.pattern.removeprefix("!"))]
+    return fitting[-1].why if fitting and not fitting[-1].pattern.startswith("!") else ""
 
 
 def fits(path: str, pattern: str) -> bool:

@@ -191,6 +191,15 @@ class Sandbox:
             folder, writable, self.temporary, protected, hidden, network, settings.devices, _our_program(), allowed.hidden
         )
 
+    async def held(self, folder: Path) -> frozenset[str]:
+        """The protected entries of the folder that no command can change, whatever is put back afterwards; by their names in it."""
+        try:
+            await self.ready()
+        except AgenticError:  # told where the command is to start
+            return frozenset()
+        paths = self._safeguards.protected_paths(folder) if getattr(self._launcher, "keeps_protected", False) else ()
+        return frozenset(str(path.relative_to(folder)) for path in paths)
+
     def environment(self) -> dict[str, str]:
         """Of ours, what commands need: the user may add to it; nothing else goes, least of all a key."""
         names = _passed_on(tuple(os.environ), tuple(self._settings.environment), tuple(self._safeguards.variables))

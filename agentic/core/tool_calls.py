@@ -10,6 +10,7 @@ from typing import Any
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import difference
 from agentic.core.arguments import check, parse
+from agentic.core.command_changes import named
 from agentic.core.kinds import refused
 from agentic.core.questions import Edited
 from agentic.core.safeguards import MASKED
@@ -267,7 +268,7 @@ class ToolCaller:
             for change in changes:
                 self.work.changed(change)
             if put_back:
-                note = f"{', '.join(put_back)}: protected, so it was put back as it was before the command"
+                note = f"{named(put_back)}: protected, so it was put back as it was before the command"
                 output = replace(output, problems=(*output.problems, note))
         self._remember(tool, arguments, output)
         return output

@@ -42,6 +42,8 @@ class Launch:
 
 
 class CommandLauncher(Protocol):
+    """One with `keeps_protected = True` lets no command change what is `protected`: it need not be looked at afterwards."""
+
     @property
     def confines(self) -> bool:
         """Whether it holds the policy, as far as `gaps` does not say otherwise."""

@@ -6,7 +6,7 @@ from typing import Literal
 
 from agentic.hooks import hookspec
 
-Kind = Literal["protected", "private", "hidden", "variable", "secret"]
+Kind = Literal["protected", "asked", "private", "hidden", "variable", "secret"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +15,8 @@ class Safeguard:
 
     "protected": files that something runs or obeys, by path from the workspace's root; changing one is always asked about, also
     where it is not there yet, and commands cannot write it. `why` says what would run it.
+    "asked": files that something may obey: changing one is asked about where a mode would allow every edit; a later pattern that
+    begins with "!" takes files out again.
     "private": files that are only read after a question; a later pattern that begins with "!" takes files out again.
     "hidden": what commands do not see, from the root of the system or with `~/`.
     "variable": a name in the environment that commands get.

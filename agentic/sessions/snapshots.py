@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -42,7 +42,8 @@ UNKNOWN = "?"  # the fingerprint of what was too large to be kept
 
 @dataclass(slots=True)
 class Kept:
-    """A file: (time of its last change in ns, size, inode), where its content stands, and whether .gitignore leaves it out."""
+    """A file: (the time of its last change in ns that nobody can set, size, inode), where its content stands, and whether
+    .gitignore leaves it out."""
 
     stamp: Stamp
     offset: int
@@ -76,9 +77,9 @@ class _Missing:
 
 
 class Snapshots:
-    """Of one folder. Everything here blocks; one thread at a time. `extra` are further files to keep, from the root."""
+    """Of one folder. Everything here blocks; one thread at a time. `extra` are further files to keep, by path from the root."""
 
-    def __init__(self, root: Path, cache: Path, extra: Callable[[], Iterator[str]] = lambda: iter(())) -> None:
+    def __init__(self, root: Path, cache: Path, extra: Callable[[], Mapping[str, os.stat_result]] = dict) -> None:
         self._root = root
         self._all = self._folder = _place(root, cache)
         self._lock = -1
@@ -241,14 +242,18 @@ class Snapshots:
         self._by_folder[folder.path] = here
 
     def _look_at_extra(self) -> Iterator[CommandChange]:
-        now = set(self._extra())
-        for path in sorted(now | self._extra_known):
+        extra = self._extra()
+        for path in sorted(self._extra_known - extra.keys()):
             info = self._regular(path)
             if info is not None:
                 yield from self._seen(path, info, lambda: True)
-            elif path in self._kept:
+            elif path in self._kept or path in self._missing.paths:
                 yield from self._gone(path)
-        self._extra_known = now
+        for path, info in extra.items():
+            kept = self._kept.get(path)
+            if kept is None or kept.stamp != _stamp(info):
+                yield from self._seen(path, info, lambda: True)
+        self._extra_known = set(extra)
 
     def _regular(self, path: str) -> os.stat_result | None:
         try:
@@ -258,7 +263,7 @@ class Snapshots:
         return info if S_ISREG(info.st_mode) else None
 
     def _seen(self, path: str, info: os.stat_result, ignored: Callable[[], bool]) -> Iterator[CommandChange]:
-        kept, stamp = self._kept.get(path), (info.st_mtime_ns, info.st_size, info.st_ino)
+        kept, stamp = self._kept.get(path), _stamp(info)
         if stamp in (kept.stamp if kept else None, self._missing.paths.get(path)):
             return
         known = path not in self._missing.paths
@@ -305,6 +310,10 @@ class Snapshots:
 
     def _content(self, kept: Kept) -> bytes:
         return os.pread(self._pack, kept.stamp[1], kept.offset)
+
+
+def _stamp(info: os.stat_result) -> Stamp:
+    return info.st_ctime_ns, info.st_size, info.st_ino
 
 
 def any_interrupted(root: Path, cache: Path) -> bool:

@@ -9,6 +9,7 @@ PROTECTED = {
     " **/.git-hooks/**",
     "a shell runs it when somebody enters the folder": ".envrc **/.envrc .env .env.* **/.autoenv **/.mise.toml"
     " **/mise.toml **/.mise/** **/.config/mise/** **/.tool-versions",
+    "it stands where programs are looked for": "**/node_modules/.bin/**",
     "a Python of the project runs it at its start": ".venv/** venv/** **/pyvenv.cfg **/sitecustomize.py"
     " **/usercustomize.py **/*.pth",
     "pytest runs it with every test": "**/conftest.py",
@@ -28,6 +29,13 @@ PROTECTED = {
     " .config/fish/**",
     "a package manager obeys it": ".npmrc .yarnrc .yarnrc.yml .pnpmfile.cjs .cargo/config.toml .cargo/config pip.conf .pypirc"
     " .netrc .curlrc .wgetrc",
+}
+ASKED = {
+    "a program may run or obey it": "**/.* **/.*/**",
+    "nothing runs or obeys it": "!**/.gitignore !**/.gitkeep !**/.keep !**/.dockerignore !**/.prettierignore !**/.eslintignore"
+    " !**/.npmignore !**/.stylelintignore !**/.helmignore !**/.gcloudignore !**/.vercelignore !**/.rgignore"
+    " !**/.ignore !**/.nojekyll !**/.mailmap !**/.editorconfig !**/.env.example !**/.env.sample !**/.env.template"
+    " !**/.env.dist !**/.env.defaults !**/.changeset/*.md !**/.well-known/**",
 }
 PRIVATE = {
     "it may hold passwords and keys": ".env .env.* **/.env **/.env.* **/*.pem **/*.key **/id_rsa **/id_ed25519"

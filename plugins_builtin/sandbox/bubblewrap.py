@@ -26,7 +26,7 @@ _DEVICES = ("/dev/dri", "/dev/kfd")
 
 
 class Bubblewrap:
-    confines = True
+    confines = keeps_protected = True
     gaps = ("a new file with a protected name can be made: it is taken away after the command",)
 
     def __init__(self) -> None:

@@ -12,7 +12,7 @@ _DEVICES = ("/dev/null", "/dev/zero", "/dev/random", "/dev/urandom", "/dev/tty",
 
 
 class Seatbelt:
-    confines = True
+    confines = keeps_protected = True
     gaps = ("services of the system can be asked by Mach messages",)
 
     def wrap(self, argv: Sequence[str], policy: LaunchPolicy) -> Launch:

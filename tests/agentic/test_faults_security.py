@@ -852,3 +852,63 @@ def test_f18_the_same_reach_all_where_nothing_holds_them(agentic: Agentic, serve
     """So it is the sandbox that held them."""
     go(agentic, server, "all", _ways(waiting), "--no-sandbox")
     assert _reached(waiting) == ["http", "datagrams", "docker", "agent"]
+
+
+@pytest.mark.parametrize("mode", ["edits", "all"])
+@pytest.mark.parametrize("path", [".eslintrc.json", ".tekton/run.yaml", "web/.storybook/main.js", ".replit"])
+def test_the_mode_edits_asks_before_a_dotted_file_that_it_does_not_know(
+    agentic: Agentic, server: FakeVLLM, work: Path, path: str, mode: str
+) -> None:
+    go(agentic, server, mode, [("write_file", {"path": path, "content": "{}\n"})])
+    assert (work / path).exists() == (mode == "all")
+
+
+@pytest.mark.parametrize("path", [".gitignore", "docs/.gitkeep", ".editorconfig", "a.b/c.py"])
+def test_the_mode_edits_writes_dotted_files_that_nothing_obeys(agentic: Agentic, server: FakeVLLM, work: Path, path: str) -> None:
+    go(agentic, server, "edits", [("write_file", {"path": path, "content": "x\n"})])
+    assert (work / path).read_text() == "x\n"
+
+
+@pytest.mark.parametrize("path", ["envs/dev/lib/site.py", "envs/dev/bin/python", "web/node_modules/.bin/tsc"])
+def test_an_environment_is_known_by_what_it_holds(agentic: Agentic, server: FakeVLLM, work: Path, path: str) -> None:
+    environment(work)
+    go(agentic, server, "all", [("write_file", {"path": path, "content": "evil\n"})])
+    assert "evil" not in (work / path).read_text()
+
+
+def test_what_a_command_does_to_any_file_of_an_environment_is_put_back(
+    agentic: Agentic, server: FakeVLLM, work: Path, launcher: str
+) -> None:
+    environment(work)
+    package = work / "envs/dev/lib/p/q/r.py"
+    before = package.stat()
+    evil = (
+        "echo Y > envs/dev/lib/p/q/r.py; touch -d @1000000000 envs/dev/lib/p/q/r.py; echo evil > envs/dev/lib/new.py;"
+        " ln envs/dev/lib/site.py x; echo evil > x; rm envs/dev/bin/python; echo evil > web/node_modules/.bin/tsc;"
+        " chmod 444 web/node_modules/.bin/tsc; chmod 555 web/node_modules/.bin;"
+        " echo evil > envs/dev/large.so"
+    )
+    os.utime(package, (1_000_000_000, 1_000_000_000))
+    (work / "evil.sh").write_text(evil)
+    (text,) = go(agentic, server, "all", [("run", {"command": "sh evil.sh"})], *under(launcher))[1]
+    assert package.read_text() == "X\n" and before.st_size == 2
+    assert not (work / "envs/dev/lib/new.py").exists()
+    assert {path: (work / path).read_text() for path in ENVIRONMENT} == ENVIRONMENT
+    assert "envs/dev/large.so (not put back: it is too large to be kept, so look at it)" in text
+
+
+ENVIRONMENT = {
+    "envs/dev/pyvenv.cfg": "home = /usr\n",
+    "envs/dev/bin/python": "#!/bin/sh\n",
+    "envs/dev/lib/site.py": "ours\n",
+    "envs/dev/lib/p/q/r.py": "X\n",
+    "web/node_modules/.bin/tsc": "#!/bin/sh\n",
+}
+
+
+def environment(work: Path) -> None:
+    for path, text in ENVIRONMENT.items():
+        (work / path).parent.mkdir(parents=True, exist_ok=True)
+        (work / path).write_text(text)
+    (work / "envs/dev/large.so").write_bytes(bytes(2_000_000))
+    (work / ".gitignore").write_text("envs\n")
