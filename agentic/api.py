@@ -137,18 +137,22 @@ async def sandbox_status(settings: Settings, root: Path) -> Sandbox:
     return sandbox
 
 
-async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[str, str, "list[Probe]"]]:
-    """Each launcher that could hold commands here: (its name, why it does not, what was tried to get out of it)."""
+async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[str, bool, str, "list[Probe]"]]:
+    """Each launcher that could hold commands here, in a folder below the home folder and in the home folder itself.
+
+    (its name, whether in the home folder, why it does not, what was tried to get out of it)
+    """
     from agentic.core.probes import probe
 
     host = host_of(settings)
     safeguards = safeguards_of(host)
     for name in [settings.sandbox.launcher] if settings.sandbox.launcher else launchers_of(host):
-        try:
-            launcher = host.build(LAUNCHERS, name, bare_setup(settings, root))
-            yield name, "", await probe(name, launcher, safeguards)
-        except AgenticError as error:
-            yield name, str(error), []
+        for at_home in (False, True):
+            try:
+                launcher = host.build(LAUNCHERS, name, bare_setup(settings, root))
+                yield name, at_home, "", await probe(name, launcher, safeguards, at_home)
+            except AgenticError as error:
+                yield name, at_home, str(error), []
 
 
 async def announce_start(runtime: Runtime, session: Session, command: str, task: str) -> None:

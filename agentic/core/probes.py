@@ -36,11 +36,15 @@ class Probe:
     why: str = ""
 
 
-async def probe(name: str, launcher: CommandLauncher, safeguards: Safeguards) -> list[Probe]:
-    """Every way out, tried under this launcher; nothing at all where nothing can be run under it. Raises AgenticError."""
-    with _outside() as (given, hidden, work), _environment(given["canary"]):
+async def probe(name: str, launcher: CommandLauncher, safeguards: Safeguards, at_home: bool = False) -> list[Probe]:
+    """Every way out, tried under this launcher; nothing at all where nothing can be run under it.
+
+    The commands work in a folder below the home folder, `at_home` in the home folder itself. Raises AgenticError where the launcher
+    is not used there.
+    """
+    with _outside(at_home) as (given, hidden, work), _environment(given["canary"], work if at_home else Path.home()):
         known = [Safeguard("hidden", str(hidden)), *safeguards.records]
-        sandbox = Sandbox(schema.Sandbox(launcher=name), (), lambda wanted: launcher, Safeguards(known))
+        sandbox = Sandbox(schema.Sandbox(launcher=name), (), lambda wanted: launcher, Safeguards(known), folder=work)
         sandbox.conceal()
         try:
             await sandbox.ready()
@@ -69,14 +73,15 @@ async def _run(sandbox: Sandbox, words: list[str], work: Path) -> AsyncIterator[
 
 
 @contextmanager
-def _outside() -> Iterator[tuple[dict[str, Any], Path, Path]]:
+def _outside(at_home: bool) -> Iterator[tuple[dict[str, Any], Path, Path]]:
     """(what the probes are told, a hidden folder, a workspace), with servers that wait for them."""
     with ExitStack() as stack:
         # Not in the temporary folder, which a sandbox may replace as a whole.
         base = Path(tempfile.mkdtemp(prefix=".agentic-probes-", dir=Path.home())).resolve()
         stack.callback(shutil.rmtree, base, ignore_errors=True)
-        outside, hidden, work = (base / name for name in ("outside", "hidden", "work"))
-        for folder in (outside, hidden, work, work / ".git", work / ".git" / "hooks"):
+        outside, work = base / "outside", base / "work"
+        hidden = (work if at_home else base) / "hidden"
+        for folder in (outside, work, hidden, work / ".git", work / ".git" / "hooks"):
             folder.mkdir()
         for file, text in ((outside / "file", "before"), (outside / "victim", "x"), (hidden / "secret", "secret")):
             file.write_text(text)
@@ -134,10 +139,14 @@ def _answering(tcp: socket.socket, udp: socket.socket) -> Iterator[None]:
 
 
 @contextmanager
-def _environment(canary: str) -> Iterator[None]:
-    """As if a key stood in our own environment."""
+def _environment(canary: str, home: Path) -> Iterator[None]:
+    """As if a key stood in our own environment, and that were the home folder."""
+    before = {name: os.environ.get(name) for name in ("AGENTIC_PROBE_API_KEY", "PROBE_TOKEN", "HOME")}
     os.environ["AGENTIC_PROBE_API_KEY"] = os.environ["PROBE_TOKEN"] = canary
+    os.environ["HOME"] = str(home)
     try:
         yield
     finally:
-        del os.environ["AGENTIC_PROBE_API_KEY"], os.environ["PROBE_TOKEN"]
+        for name, value in before.items():
+            os.environ.pop(name, None)
+            os.environ.update({name: value} if value is not None else {})

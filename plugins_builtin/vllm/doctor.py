@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import stat
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -39,22 +40,35 @@ def doctor(root: Path, settings: Settings, form: str, sandbox: bool) -> int:
 
 async def _probe_sandbox(root: Path, settings: Settings, output: str) -> int:
     """0: something holds commands here; 1: nothing does."""
-    holds = False
-    async for name, why, probes in sandbox_report(settings, root):
-        is_used = bool(probes) and not holds
-        holds = holds or bool(probes)
-        if output == "jsonl":
-            for each in probes:
-                click.echo(json.dumps({"launcher": name, "probe": each.name, "open": each.is_open, "why": each.why}))
-            continue
-        closed = sum(not each.is_open for each in probes)
-        said = f"does not work here: {why}" if why else f"holds {closed} of {len(probes)} ways out"
-        click.echo(sanitize(f"{name}: {said}{' (in use)' if is_used else ''}"))
+    used, table = "", []
+    async for name, at_home, why, probes in sandbox_report(settings, root):
+        used = used or (name if probes and not at_home else "")
+        open_ones = [each.name for each in probes if each.is_open]
+        held = f"holds {len(probes) - len(open_ones)} of {len(probes)} ways out"
+        place = "the home folder itself" if at_home else "a folder below the home folder"
+        table.append((name, place, f"is not used: {why}" if why else held, open_ones))
+        if output == "plain" and not at_home:
+            click.echo(f"{name}:")
         for each in probes:
-            click.echo(sanitize(f"  {'OPEN' if each.is_open else 'held':<6}{each.name}{f'  ({each.why})' if each.why else ''}"))
-    if not holds:
+            found = {"launcher": name, "at_home": at_home, "probe": each.name, "open": each.is_open, "why": each.why}
+            if output == "jsonl":
+                click.echo(json.dumps(found))
+            elif not at_home:
+                click.echo(sanitize(f"  {'OPEN' if each.is_open else 'held':<6}{each.name}{f'  ({each.why})' if each.why else ''}"))
+    if output == "plain":
+        for line in _promised(table, used):
+            click.echo(sanitize(line))
+    if not used:
         click.echo("no sandbox works here: every command is asked about", err=True)
-    return 0 if holds else 1
+    return 0 if used else 1
+
+
+def _promised(table: Iterable[tuple[str, str, str, Sequence[str]]], used: str) -> Iterator[str]:
+    """What is promised on this machine, as `docs/security.md` has it for all."""
+    yield f"as uid {os.getuid()}:"
+    for name, place, said, open_ones in table:
+        yield f"{name}{' (in use)' if name == used else ''}, in {place}: {said}"
+        yield from (f"  open: {each}" for each in open_ones)
 
 
 async def _examine(root: Path, settings: Settings, output: str) -> int:

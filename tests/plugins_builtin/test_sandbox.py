@@ -1,22 +1,22 @@
 """The sandbox, tried for real under each launcher that works here; what commands leave behind; taking back what they did."""
 
 import asyncio
+import json
 import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from agentic.core.probes import probe
-from agentic.core.runtime import safeguards_of
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import PROBE_SECONDS, Sandbox, Unconfined
 from agentic.errors import ToolError
-from agentic.plugins import Host
-from agentic.testing import Answer, FakeVLLM, ForkServer, answer, make_setup, settings_with, tool_call
+from agentic.testing import Answer, FakeVLLM, ForkServer, answer, settings_with, tool_call
 from plugins_builtin.sandbox.bubblewrap import _bounded
 from tests.conftest import Agentic, Done, put
 from tests.launchers import require_launcher
@@ -58,12 +58,47 @@ def results(server: FakeVLLM) -> list[str]:
     return [message["content"] for message in server.chats[-1].json["messages"] if message["role"] == "tool"]
 
 
-def test_no_way_out_is_open_that_is_not_named(launcher: str) -> None:
-    host = Host()
-    built = host.build("agentic_command_launchers", launcher, lambda *more: make_setup())
-    found = asyncio.run(probe(launcher, built, safeguards_of(host)))
+PROBING = """
+import asyncio, json, os, sys
+from agentic.core.probes import probe
+from agentic.core.runtime import safeguards_of
+from agentic.errors import ConfigError
+from agentic.plugins import Host
+from agentic.testing import make_setup
+name, at_home = sys.argv[1], sys.argv[2] == "itself"
+host = Host()
+launcher = host.build("agentic_command_launchers", name, lambda *more: make_setup())
+try:
+    found = asyncio.run(probe(name, launcher, safeguards_of(host), at_home))
+except ConfigError as error:
+    sys.exit(str(error))
+print(json.dumps([(each.name, each.is_open) for each in found]))
+"""
+NOBODY = 65534
+
+
+@pytest.mark.parametrize("folder", ["below", "itself"])
+@pytest.mark.parametrize("uid", [os.getuid(), NOBODY])
+def test_no_way_out_is_open_that_is_not_named(
+    launcher: str, uid: int, folder: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """As root and as nobody, in a folder of the home folder and in the home folder: the table of docs/security.md."""
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as home:
+        os.chown(home, uid, -1)
+        as_user: dict[str, Any] = {"user": uid, "extra_groups": []} if uid != os.getuid() else {}
+        command = [sys.executable, "-c", PROBING, launcher, folder]
+        environment = {"PATH": os.environ["PATH"], "HOME": home, "PYTHONPATH": str(Path(__file__).parents[2])}
+        try:
+            done = subprocess.run(command, env=environment, cwd="/", capture_output=True, text=True, **as_user)
+        except PermissionError:
+            pytest.skip(f"uid {uid} cannot start {sys.executable}, or we cannot become it")
+    if (launcher, folder) == ("landlock", "itself"):  # what is granted cannot be hidden in parts
+        assert done.returncode == 1 and "Landlock cannot hide" in done.stderr
+        return
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
     assert len(found) >= 39
-    assert {each.name for each in found if each.is_open} <= NAMED[launcher]
+    assert {name for name, is_open in found if is_open} <= NAMED[launcher]
 
 
 def test_commands_work_in_it(agentic: Agentic, server: FakeVLLM, work: Path, launcher: str) -> None:
