@@ -10,7 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
-from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,7 @@ from agentic.files import files_below, project_top, read_regular, replace_file
 from agentic.folders import state_folder
 
 MAX_BYTES = 100_000_000  # of what was decided, and of all that one thing is bound to
-MAX_FILES = 20_000  # of a project that a command is bound to as a whole
+MAX_FILES = 20_000  # of a project that a command is bound to as a whole; of more, size and times stand for the content
 _PLAIN_WORD = re.compile(r"[\w./@:+,=%-]+")
 _INTERPRETERS = frozenset(
     {"sh", "bash", "dash", "zsh", "python", "python3", "node", "nodejs", "ruby", "perl", "php", "deno", "bun"}
@@ -63,7 +62,7 @@ def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: 
 
 
 def _all(top: Path) -> Iterator[Path]:
-    return (top / path for path in islice(files_below(top), MAX_FILES))
+    return (top / path for path in files_below(top))
 
 
 def _state_of(top: Path) -> bytes:
@@ -88,8 +87,8 @@ def _whole(top: Path, state: bytes) -> bytes:
 
 def _add_all(made: Any, paths: Iterable[Path], top: Path) -> None:
     budget = MAX_BYTES
-    for path in dict.fromkeys(paths):
-        budget -= _add(made, path, os.path.relpath(path, top), budget)
+    for number, path in enumerate(dict.fromkeys(paths)):
+        budget -= _add(made, path, os.path.relpath(path, top), budget if number < MAX_FILES else -1)
 
 
 def _add(made: Any, path: Path, name: str, budget: int) -> int:

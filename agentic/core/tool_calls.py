@@ -27,6 +27,8 @@ from agentic.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 
 PROGRESS_SECONDS = 0.1
 MAX_PROGRESS = 4_000  # characters
+PATHS = {"path", "paths", "file", "files", "filename", "file_path", "filepath", "folder", "directory", "dir"}
+"""What tools call the argument that is a path."""
 MAX_GRANTS = 8  # paths that one call may ask for
 
 
@@ -228,6 +230,8 @@ class ToolCaller:
         for _ in range(MAX_GRANTS):
             started = time.monotonic()
             try:
+                if tool.spec.effect == "read":
+                    _require_granted(arguments, space)
                 return await tool.run(arguments, space)
             except NotGranted as wanted:
                 if why := await self._approver.may_touch(wanted, isinstance(wanted, OutsideWorkspace)):
@@ -290,3 +294,16 @@ class ToolCaller:
             work.changed(change)
         if tool.spec.effect == "write" and output.failed and not output.changes:
             work.write_failed = True
+
+
+def _require_granted(arguments: Mapping[str, Any], space: Workspace) -> None:
+    """Raises NotGranted for a path that needs a word, also where the tool would open it past the workspace."""
+    for name in PATHS & arguments.keys():
+        values = arguments[name] if isinstance(arguments[name], list) else [arguments[name]]
+        for value in values:
+            try:
+                space.relative(str(value))
+            except NotGranted:
+                raise
+            except ToolError:  # it is no path: the tool knows what it is
+                continue

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentic.testing import FakeVLLM, answer, tool_call
-from tests.conftest import Agentic
+from tests.conftest import Agentic, put
 
 HEAD = """\
 import asyncio, sys, time
@@ -410,3 +410,19 @@ def test_a_late_tool_that_fails_is_its_plugins(agentic: Agentic, server: FakeVLL
     done = agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
     assert NAMED in done.err and "ZeroDivisionError" in done.err and "-c plugins.disabled=faulty" in done.err
     assert "went on" in done.out
+
+
+@pytest.mark.parametrize("given", ["../secret.txt", "~/.ssh/id", "{home}/elsewhere", ".env"])
+def test_a_path_is_judged_before_a_tool_opens_it_past_the_workspace(
+    agentic: Agentic, server: FakeVLLM, install: Install, work: Path, home: Path, given: str
+) -> None:
+    for path in (work.parent / "secret.txt", home / ".ssh/id", home / "elsewhere", work / ".env"):
+        put(path, "SECRET=canary")
+    spec = "spec = ToolSpec('peek', 'Peeks.', {'type': 'object', 'properties': {'path': {'type': 'string'}}}, 'read')\n"
+    body = "import os\n    return ToolOutput(open(os.path.expanduser(arguments['path'])).read())"
+    more = install(method("agentic_tools", f"{spec}{RUN}{body}", "peek"))
+    call = tool_call("peek", {"path": given.format(home=home)})
+    server.script(answer(tool_calls=call), answer("went on"))
+    agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
+    (told,) = [message["content"] for message in server.chats[-1].json["messages"] if message["role"] == "tool"]
+    assert "canary" not in told and "nobody can give" in told
