@@ -211,6 +211,7 @@ async def open_services(
     sandbox = runtime.sandbox(safeguards)
     approver.sandbox, approver.remember = sandbox, Remember(settings)
     approver.permissions = permissions_of(settings, runtime.host, runtime.root, safeguards)
+    sandbox.denied = approver.permissions.rules.denied_programs
     workspace.temporary = sandbox.temporary
     workspace.grants.needs_word = approver.permissions.needs_word
     sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}

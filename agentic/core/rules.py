@@ -37,6 +37,9 @@ _OTHERS = {
 }
 
 
+_PROGRAM = re.compile(r"([\w.+-]+) \*")
+
+
 @dataclass(frozen=True, slots=True)
 class Rule:
     """`kind` is run, edit, read, fetch, mcp, network, protected, secrets or a tool's name; `origin` is where the rule stands."""
@@ -136,6 +139,11 @@ class Rules:
     def has(self, kind: str, decisions: Sequence[Decision]) -> bool:
         """Whether there is any rule of that kind that decides so."""
         return any(rule.kind == kind and rule.decision in decisions for rule in self)
+
+    def denied_programs(self) -> tuple[str, ...]:
+        """Those that are denied with whatever words: `run(NAME *)`."""
+        denied = (_PROGRAM.fullmatch(rule.pattern) for rule in self.rules if (rule.decision, rule.kind) == ("deny", "run"))
+        return tuple(dict.fromkeys(match[1] for match in denied if match))
 
     def may_forbid(self, program: str) -> bool:
         """Whether some rule asks about, or denies, this program with certain words."""

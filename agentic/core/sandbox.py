@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
 from dataclasses import dataclass
 from fnmatch import translate
@@ -59,7 +59,7 @@ class Sandbox:
     """Opened once, for the first command; `name` is the launcher that holds commands, "" for none, `gaps` what it leaves open.
 
     `announce` is called when it is open. `folder` is where commands will work: a launcher that cannot hold them there is not used.
-    `temporary` is where commands may write besides the workspace: we see it under the same
+    Files of `denied` programs are hidden. `temporary` is where commands may write besides the workspace: we see it under the same
     name as they do.
     """
 
@@ -82,6 +82,7 @@ class Sandbox:
         self._launcher: CommandLauncher = Unconfined()
         self.temporary = new_folder()
         self._opening: asyncio.Task[None] | None = None
+        self.denied: Callable[[], Iterable[str]] = tuple
         self.name = ""
         self.refused: dict[str, str] = {}
 
@@ -185,6 +186,7 @@ class Sandbox:
         settings = self._settings
         writable = (folder, *(Path(path).expanduser() for path in settings.writable), *allowed.writable)
         hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
+        hidden += tuple(_files_of(self.denied(), writable))
         protected = () if allowed.protected else self._safeguards.protected_paths(folder)
         network = settings.network or allowed.network
         return LaunchPolicy(
@@ -242,3 +244,17 @@ def _passed_on(names: Sequence[str], mine: Sequence[str], usual: Sequence[str]) 
 def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
     """Matches a name that fits one of them. One expression compiles faster than each by itself."""
     return re.compile("|".join(map(translate, globs)) or "(?!)")
+
+
+def _files_of(programs: Iterable[str], writable: Sequence[Path]) -> Iterator[Path]:
+    """Where programs are that rules deny: a command does not find them, whatever starts them.
+
+    Not what commands need to run at all, nor a file that is several programs, nor one that a command could write itself.
+    """
+    needed = {os.path.realpath(path) for path in ("/bin/sh", "/bin/bash", "/usr/bin/env", sys.executable)}
+    for folder in os.get_exec_path():
+        for name in programs:
+            path = os.path.realpath(os.path.join(folder, name))
+            is_own = any(Path(path).is_relative_to(os.path.realpath(each)) for each in writable)
+            if os.path.isfile(path) and name in os.path.basename(path) and path not in needed and not is_own:
+                yield Path(path)

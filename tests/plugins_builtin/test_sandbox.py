@@ -125,6 +125,29 @@ def test_what_it_may_not_do_it_cannot(agentic: Agentic, server: FakeVLLM, work: 
     assert not (work / "conftest.py").exists()
 
 
+def test_a_program_that_a_rule_denies_is_not_found_by_a_script(
+    agentic: Agentic, server: FakeVLLM, work: Path, launcher: str
+) -> None:
+    (work / "all.sh").write_text(
+        "#!/bin/sh\ntac all.sh && echo RAN; /usr/bin/tac all.sh && echo RAN; cat all.sh > copied; echo end\n"
+    )
+    (work / "all.sh").chmod(0o755)
+    server.script(call("./all.sh"), answer("done"))
+    run(
+        agentic,
+        server,
+        "-c",
+        f"sandbox.launcher={launcher}",
+        "-c",
+        "permissions.deny=run(tac *)",
+        "-c",
+        "permissions.allow=run(./all.sh)",
+    )
+    assert (work / "copied").exists(), results(server)
+    assert "RAN" not in results(server)[0].replace("echo RAN", "")
+    assert "\nend\n" in results(server)[0], results(server)
+
+
 def test_protected_files_that_a_program_changes_are_put_back(agentic: Agentic, server: FakeVLLM, work: Path, launcher: str) -> None:
     """Nothing of it stands in the command line, so nobody was asked."""
     (work / ".envrc").write_text("mine\n")
