@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from functools import cache, lru_cache
 from typing import Any
 
-from agentic import AgenticError, ChatRequest, Message, ModelOutputError, ToolCallDelta, ToolSpec
+from agentic import AgenticError, ChatRequest, Message, ToolSpec
 from agentic.extras import pip_install
 
 _ANSWER_START = 2  # <|start|>assistant
@@ -26,7 +26,7 @@ def count(request: ChatRequest) -> int:
     final = max((i for i, message in enumerate(messages) if _is_final(message)), default=-1)
     total = _preamble_tokens(instructions, _Tools(request.tools), request.effort) + _ANSWER_START
     for number, message in enumerate(messages):
-        total += _message_tokens(message, names.get(message.tool_call_id, ""), number > final)
+        total += _message_tokens(message, f"functions.{names.get(message.tool_call_id, '')}", number > final)
     return total
 
 
@@ -65,18 +65,16 @@ def _preamble_tokens(instructions: str | None, tools: _Tools, effort: str) -> in
             developer = developer.with_function_tools(described)
         parts.append(harmony.Message.from_role_and_content(harmony.Role.DEVELOPER, developer))
     conversation = harmony.Conversation.from_messages(parts)  # the system message tells of the developer's tools
-    return len(_encoding().render_conversation(conversation))
+    return len(encoding().render_conversation(conversation))
 
 
 @lru_cache(maxsize=8192)
 def _message_tokens(message: Message, answers: str, keeps_reasoning: bool) -> int:
-    encoding = _encoding()
-    total = sum(len(encoding.render(part)) for part in _parts(message, answers, keeps_reasoning))
+    known = encoding()
+    total = sum(len(known.render(part)) for part in _parts(message, answers, keeps_reasoning))
     for call in message.tool_calls:  # the header that vLLM rewrites harmony's own to
         header = f"<|start|>assistant to=functions.{call.name}<|channel|>commentary json<|message|>"
-        total += (
-            len(encoding.encode(header, allowed_special="all")) + len(encoding.encode(call.arguments, disallowed_special=())) + 1
-        )
+        total += len(known.encode(header, allowed_special="all")) + len(known.encode(call.arguments, disallowed_special=())) + 1
     return total
 
 
@@ -85,7 +83,7 @@ def _parts(message: Message, answers: str, keeps_reasoning: bool) -> Iterator[An
     harmony = _harmony()
     make = harmony.Message.from_role_and_content
     if message.role == "tool":
-        author = harmony.Author.new(harmony.Role.TOOL, f"functions.{answers}")
+        author = harmony.Author.new(harmony.Role.TOOL, answers)
         made = harmony.Message.from_author_and_content(author, message.text)
         yield made.with_channel("commentary").with_recipient("assistant")
     elif message.role == "assistant":
@@ -111,8 +109,8 @@ def _harmony() -> Any:
 
 
 @cache
-def _encoding() -> Any:
-    """Its vocabulary is part of the package: nothing is fetched."""
+def encoding() -> Any:
+    """Its vocabulary is part of the package: nothing is fetched. Raises AgenticError without the oss-harmony package."""
     harmony = _harmony()
     return harmony.load_harmony_encoding(harmony.HarmonyEncodingName.HARMONY_GPT_OSS)
 
@@ -126,47 +124,16 @@ def available() -> bool:
     return True
 
 
-class Reader:
-    """Sorts an answer's tokens into text, reasoning and tool calls. `before` are those that were delivered already.
+def message_ids(message: Message, answers: str) -> list[int]:
+    """The tokens of a user's, tool's or later system message; `answers` is the author of a tool's, as `functions.run`."""
+    return [token for part in _parts(message, answers, True) for token in encoding().render(part)]
 
-    Raises ModelOutputError for tokens that are not harmony.
-    """
 
-    def __init__(self, before: Sequence[int]) -> None:
-        self._parser = _harmony().StreamableParser(_encoding(), role=_harmony().Role.ASSISTANT)
-        self._calls = 0
-        self.called = False
-        self._recipient = ""
-        self.feed(before)
-
-    def feed(self, tokens: Sequence[int]) -> tuple[str, str, tuple[ToolCallDelta, ...]]:
-        """(text, reasoning, pieces of calls)."""
-        text = reasoning = ""
-        pieces: list[ToolCallDelta] = []
-        for token in tokens:
-            try:
-                self._parser.process(token)
-            except Exception as error:  # of its own, with no base that could be named
-                raise ModelOutputError(f"the model's answer is not harmony: {error}") from error
-            piece = self._parser.last_content_delta or ""
-            recipient = self._parser.current_recipient or ""
-            if recipient.startswith("functions."):
-                pieces.append(self._piece(recipient, piece))
-            elif self._parser.current_channel == "analysis":
-                reasoning += piece
-            elif self._parser.current_channel:
-                text += piece
-            self._recipient = recipient
-        return text, reasoning, tuple(pieces)
-
-    def _piece(self, recipient: str, arguments: str) -> ToolCallDelta:
-        begins = recipient != self._recipient
-        self._calls += begins
-        self.called = True
-        name = recipient.removeprefix("functions.") if begins else ""
-        return ToolCallDelta(self._calls - 1, f"call_resumed_{self._calls}" if begins else "", name, arguments)
+def answer_start() -> list[int]:
+    """The tokens behind which an answer begins."""
+    return list(encoding().encode("<|start|>assistant", allowed_special="all"))
 
 
 def text_of(tokens: Sequence[int]) -> str:
     """Raises AgenticError without the oss-harmony package."""
-    return str(_encoding().decode(list(tokens)))
+    return str(encoding().decode(list(tokens)))

@@ -12,8 +12,8 @@ from typing import Any, Protocol
 from agentic import ChatRequest, Delta, EndpointInfo, PartialAnswer, RequestRejected, Usage
 from agentic.wire import ChunkDecoder, sampling_fields
 from plugins_builtin.vllm import harmony
-
-HARMONY_ENDS = [200002, 200012]  # <|return|>, <|call|>
+from plugins_builtin.vllm.harmony_reader import STOPS
+from plugins_builtin.vllm.harmony_stream import HarmonyDecoder
 
 
 class Decoder(Protocol):
@@ -27,9 +27,12 @@ class Decoder(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ResumePlan:
+    """`whole` is the end of an answer whose tokens all came: there is nothing to ask for."""
+
     path: str
     body: Mapping[str, Any]
     decoder: Decoder
+    whole: Delta | None = None
 
 
 def resumed(
@@ -48,7 +51,10 @@ def resumed(
         if not harmony.available():
             return None
         raw.pop("reasoning_effort", None)
-        return ResumePlan("/completions", raw | {"stop_token_ids": HARMONY_ENDS}, HarmonyResumeDecoder(ids, received))
+        if received.token_ids[-1] in STOPS:  # only the last word of the stream is missing
+            decoder = HarmonyResumeDecoder(ids, received)
+            return ResumePlan("", {}, decoder, decoder.ended())
+        return ResumePlan("/completions", raw | {"stop_token_ids": list(STOPS)}, HarmonyResumeDecoder(ids, received))
     if received.reasoning and not received.text:
         return None  # the rest of the reasoning could not be told from the answer
     if not request.tools:
@@ -57,14 +63,12 @@ def resumed(
     return ResumePlan("/chat/completions", chat, ResumeDecoder(ids, received))
 
 
-class ResumeDecoder(ChunkDecoder):
+class _Resuming(ChunkDecoder):
     """The chunks of the rest, counted as one answer with what was received."""
 
-    def __init__(self, ids: list[int], received: PartialAnswer) -> None:
-        super().__init__()
-        self._ids = tuple(ids)
-        self._received = received
-        self._begun = False
+    _ids: tuple[int, ...]
+    _received: PartialAnswer
+    _begun = False
 
     def feed(self, chunk: object) -> Delta | None:
         delta = super().feed(chunk)
@@ -74,26 +78,37 @@ class ResumeDecoder(ChunkDecoder):
             self._begun = True
             if delta.prompt_ids and delta.prompt_ids != self._ids:
                 raise RequestRejected("the server began the answer anew instead of going on with it")
-            delta = replace(delta, void_calls=True)
+            delta = self._first(delta)
         if delta.usage is not None:
             given = delta.usage
             usage = Usage(len(self._received.prompt_ids), self._received.shown + given.completion_tokens, given.cached_tokens)
             delta = replace(delta, usage=usage)
         return replace(delta, prompt_ids=()) if delta.prompt_ids else delta
 
+    def _first(self, delta: Delta) -> Delta:
+        return delta
 
-class HarmonyResumeDecoder(ResumeDecoder):
-    """gpt-oss's rest: raw tokens, sorted into reasoning, text and calls here."""
+
+class ResumeDecoder(_Resuming):
+    """An unfinished call is asked for again."""
 
     def __init__(self, ids: list[int], received: PartialAnswer) -> None:
-        super().__init__(ids, received)
-        self._reader = harmony.Reader(received.token_ids[: received.shown])
+        super().__init__()
+        self._ids, self._received = tuple(ids), received
 
-    def feed(self, chunk: object) -> Delta | None:
-        delta = super().feed(chunk)
-        if delta is None:
-            return None
-        text, reasoning, calls = self._reader.feed(delta.token_ids)
-        finish = "tool_calls" if delta.finish_reason == "stop" and self._reader.called else delta.finish_reason
-        self.finish_reason = finish or self.finish_reason
-        return replace(delta, text=text, reasoning=reasoning, tool_calls=calls, finish_reason=finish)
+    def _first(self, delta: Delta) -> Delta:
+        return replace(delta, void_calls=True)
+
+
+class HarmonyResumeDecoder(_Resuming, HarmonyDecoder):
+    """gpt-oss's rest: raw tokens, read behind those that were delivered."""
+
+    def __init__(self, ids: list[int], received: PartialAnswer) -> None:
+        HarmonyDecoder.__init__(self, received.token_ids[: received.shown])
+        self._ids, self._received = tuple(ids), received
+
+    def ended(self) -> Delta:
+        """The end of an answer whose tokens all came."""
+        self.finish_reason = "tool_calls" if self.reader.calls else "stop"
+        usage = Usage(len(self._received.prompt_ids), self._received.shown)
+        return Delta(finish_reason=self.finish_reason, usage=usage, by_ids=True)

@@ -14,6 +14,7 @@ from agentic import (
     AgenticError,
     Answer,
     ChatRequest,
+    ContextOverflow,
     Delta,
     EndpointInfo,
     EndpointLoad,
@@ -29,6 +30,8 @@ from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_bod
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
 from plugins_builtin.vllm.connection import Connection, Response
+from plugins_builtin.vllm.exact import ExactPrompts
+from plugins_builtin.vllm.harmony_stream import HarmonyDecoder
 from plugins_builtin.vllm.http import MAX_BODY_BYTES, Http
 from plugins_builtin.vllm.metrics import read_metrics
 from plugins_builtin.vllm.models import chosen, listed, window_of
@@ -59,6 +62,8 @@ class VllmTransport:
         self._llama_cpp: set[str] = set()
         self._bases: dict[str, str] = {}
         self._refusals = Refusals(settings.stream)
+        self._exact = ExactPrompts()
+        self._versions: dict[str, str] = {}
         self._counter = ConversationCounter(self._tokenize)
         self.follow(settings)
         self._http = Http(
@@ -82,7 +87,9 @@ class VllmTransport:
         if endpoint not in self._known:
             info = self._choose_model(endpoint, *await self._models(endpoint))
             self._can[endpoint] = known = known_capabilities(endpoint)
-            if known.version and known.version != await self.version(endpoint):
+            if known.version or self._gpt_oss[endpoint]:
+                self._versions[endpoint] = await self.version(endpoint)
+            if known.version and known.version != self._versions[endpoint]:
                 self._can[endpoint] = Capabilities()
             self._known[endpoint] = info
         return self._known[endpoint]
@@ -164,7 +171,8 @@ class VllmTransport:
     async def count_tokens(self, request: ChatRequest, endpoint: str) -> TokenCount:
         await self.probe(endpoint)
         if self._gpt_oss[endpoint]:
-            return TokenCount(harmony.count(request), "harmony")
+            ids = self._exact.ids(request, self._made_by(endpoint))
+            return TokenCount(harmony.count(request) if ids is None else len(ids), "harmony")
         return TokenCount(await self._counter.count(request, endpoint), "/tokenize")
 
     async def _tokenize(self, request: ChatRequest, endpoint: str) -> int:
@@ -210,13 +218,56 @@ class VllmTransport:
             raise RequestRejected(f"{endpoint}: the batch route gave no answers ({error})", status=404) from error
 
     async def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
+        await self.probe(endpoint)
+        if not (self._gpt_oss[endpoint] and request.token_ids and harmony.available()):
+            async with aclosing(self._streamed(request, endpoint, ChunkDecoder())) as pieces:
+                async for delta in pieces:
+                    yield delta
+            return
+        by, begun = self._made_by(endpoint), False
+        ids = self._exact.ids(request, by)
+        try:
+            async with aclosing(self._read_by_ids(request, endpoint, ids)) as pieces:
+                async for delta in pieces:
+                    begun = begun or not delta.prefilled
+                    yield delta
+        except RequestRejected as error:
+            if begun or ids is None or isinstance(error, ContextOverflow):
+                raise
+            self._exact.switch_off(by, f"the server refuses ids ({error})")
+            async with aclosing(self._read_by_ids(request, endpoint, None)) as pieces:
+                async for delta in pieces:
+                    yield delta
+
+    async def _read_by_ids(self, request: ChatRequest, endpoint: str, ids: list[int] | None) -> AsyncGenerator[Delta, None]:
+        """gpt-oss's answer, read from its tokens; its prompt goes as `ids` where they are known."""
+        by, decoder = self._made_by(endpoint), HarmonyDecoder()
+        more = {"kv_transfer_params": {"prompt_token_ids": ids}} if ids is not None else {}
+        prompt: tuple[int, ...] = ()
+        async with aclosing(self._streamed(request, endpoint, decoder, more)) as pieces:
+            async for delta in pieces:
+                if delta.prompt_ids:
+                    prompt = delta.prompt_ids
+                    self._exact.compare(request, by, prompt, ids)
+                yield delta
+        if decoder.finish_reason != "length":
+            self._exact.keep(request, by, prompt, decoder.made, decoder.reader)
+
+    def _made_by(self, endpoint: str) -> tuple[str, str]:
+        """What ids of this endpoint are good for."""
+        return self._known[endpoint].model, self._versions.get(endpoint, "")
+
+    async def _streamed(
+        self, request: ChatRequest, endpoint: str, decoder: Decoder, fields: Mapping[str, Any] = MappingProxyType({})
+    ) -> AsyncGenerator[Delta, None]:
         info = await self.probe(endpoint)
         patience = self._patience(request, endpoint)
         started = asyncio.get_running_loop().time()
-        body = self._encoded(request, info)
+        body = self._encoded(request, info) | dict(fields)
         waited = 0.0
-        path, decoder, more = "/chat/completions", ChunkDecoder(), request.headers
-        async with aclosing(self.deltas(endpoint, path, body, patience, decoder, request.session, more)) as pieces:
+        async with aclosing(
+            self.deltas(endpoint, "/chat/completions", body, patience, decoder, request.session, request.headers)
+        ) as pieces:
             async for delta in pieces:
                 if not delta.prefilled:
                     waited = waited or asyncio.get_running_loop().time() - started
@@ -229,6 +280,8 @@ class VllmTransport:
         way = resumed(request, received, info, self._encoded(request, info), self._gpt_oss[endpoint])
         if way is None:
             return None
+        if way.whole is not None:
+            return _alone(way.whole)
         patience = self._patience(request, endpoint)
         return self.deltas(endpoint, way.path, way.body, patience, way.decoder, request.session, request.headers)
 
@@ -352,6 +405,10 @@ class VllmTransport:
 
     async def aclose(self) -> None:
         await self._http.aclose()
+
+
+async def _alone(delta: Delta) -> AsyncGenerator[Delta, None]:
+    yield delta
 
 
 def _is_stream(response: Response) -> bool:

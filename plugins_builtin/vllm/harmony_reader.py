@@ -1,0 +1,157 @@
+"""The one reader of harmony: an answer's tokens as thoughts, text and calls, whether they are streamed, gone on with, or cut.
+
+It reads as vLLM does where that is strict (`vllm/parser/harmony.py`), and beyond it where that loses: calls of `container`,
+`python` and `browser`, a recipient in both places, messages without an end.
+"""
+
+import re
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import Any, Literal
+
+from agentic import ToolCallDelta
+from plugins_builtin.vllm.harmony import encoding
+
+RETURN, CONSTRAIN, CHANNEL, START, END, MESSAGE, CALL = 200002, 200003, 200005, 200006, 200007, 200008, 200012
+_END_OF_TEXT = 199999
+STOPS = (RETURN, CALL)
+"""Behind which the model says no more."""
+_CLOSING = frozenset([END, CALL, RETURN, _END_OF_TEXT])
+_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
+_RECIPIENT = re.compile(r"to=([^\s<]+)")
+_ROLE = re.compile(r"\s*([\w.-]*)")
+_HEADER = re.compile(r"\s*(?:assistant)?\s*(?:to=\S*)?\s*")
+_LONGEST = 4  # tokens that one character may be spread over
+Kind = Literal["thought", "text", "call", "hidden"]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What stands before a message. `recipient` is whom it calls, "" for nobody; a final ends the turn."""
+
+    kind: Kind
+    recipient: str = ""
+    is_final: bool = False
+
+
+@lru_cache(maxsize=256)
+def read_header(header: str) -> Header:
+    """Of the text between two messages, marks included: `<|channel|>commentary to=functions.run <|constrain|>json`."""
+    role = _ROLE.match(header)
+    if role is not None and role[1] not in ("", "assistant", "to"):
+        return Header("hidden")  # an author that is not the model: what a tool might have said
+    channel = _CHANNEL.search(header)
+    recipients = _RECIPIENT.findall(header)
+    recipient = next((each for each in recipients if each != "assistant"), "")
+    if recipient and recipient != "user":
+        return Header("call", recipient)
+    if recipients and not recipient:
+        return Header("hidden")
+    if channel is not None and channel[1] == "analysis":
+        return Header("thought")
+    return Header("text", is_final=channel is None or channel[1] != "commentary")
+
+
+@dataclass(slots=True)
+class Piece:
+    """What some tokens add to an answer."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: list[ToolCallDelta] = field(default_factory=list)
+
+
+class HarmonyReader:
+    """`feed` it tokens in any portions. `text`, `reasoning` and `calls`, (id, recipient), are what came so far.
+
+    `ended_by` is the mark that closed the last message, 0 within one. Raises AgenticError without the oss-harmony package.
+    """
+
+    def __init__(self) -> None:
+        self._decode: Any = encoding().decode_utf8
+        self._lossy: Any = encoding().decode
+        self._header: list[int] | None = []  # None within a message
+        self._now = Header("hidden")
+        self._waiting: list[int] = []  # the tokens of a character that is not whole
+        self._said: set[Kind] = set()
+        self._begins = False  # nothing of this message was said yet
+        self.calls: list[tuple[str, str]] = []
+        self.text = self.reasoning = ""
+        self.has_final = False
+        self.ended_by = 0
+
+    def feed(self, tokens: Sequence[int]) -> Piece:
+        """What they add."""
+        piece = Piece()
+        for token in tokens:
+            if token in _CLOSING or token == START or (token == CHANNEL and self._header is None):
+                self._close(token, piece)
+            elif self._header is None:
+                self._say(self._character(token), piece)
+            elif token == MESSAGE:
+                self._open(read_header(self._lossy(self._header)), piece)
+            else:
+                self.ended_by = 0
+                self._header.append(token)
+        return self._told(piece)
+
+    def end(self) -> Piece:
+        """What is left when the answer is over: a text that stands in no message is one."""
+        piece = Piece()
+        self._close(END, piece)
+        return self._told(piece)
+
+    def _told(self, piece: Piece) -> Piece:
+        self.text += piece.text
+        self.reasoning += piece.reasoning
+        return piece
+
+    def _open(self, header: Header, piece: Piece) -> None:
+        self._now, self._header, self._begins = header, None, True
+        self.has_final = self.has_final or header.is_final
+        if header.kind == "call":
+            id_ = f"call_{secrets.token_hex(8)}"
+            self.calls.append((id_, header.recipient))
+            piece.calls.append(ToolCallDelta(len(self.calls) - 1, id_, header.recipient.removeprefix("functions."), ""))
+
+    def _close(self, token: int, piece: Piece) -> None:
+        if self._header is None and self._waiting:
+            self._say(self._lossy(self._waiting), piece)
+            self._waiting = []
+        if self._header and CHANNEL not in self._header and CONSTRAIN not in self._header:
+            stray = self._lossy(self._header)
+            if not _HEADER.fullmatch(stray):
+                self._open(Header("text", is_final=True), piece)
+                self._say(stray, piece)
+        self._header = [CHANNEL] if token == CHANNEL else []
+        self.ended_by = token if token in _CLOSING else 0
+
+    def _character(self, token: int) -> str:
+        """ "" as long as a character is not whole."""
+        self._waiting.append(token)
+        try:
+            text = str(self._decode(self._waiting))
+        except Exception:  # of its own, with no base that could be named
+            if len(self._waiting) < _LONGEST:
+                return ""
+            text = str(self._lossy(self._waiting))
+        self._waiting = []
+        return text
+
+    def _say(self, said: str, piece: Piece) -> None:
+        kind = self._now.kind
+        if not said or kind == "hidden":
+            return
+        if kind == "call":
+            piece.calls.append(ToolCallDelta(len(self.calls) - 1, "", "", said))
+            return
+        if self._begins and kind in self._said:  # messages of a kind are told apart by a line's end
+            said = f"\n{said}"
+        self._begins = False
+        self._said.add(kind)
+        if kind == "thought":
+            piece.reasoning += said
+        else:
+            piece.text += said
