@@ -32,7 +32,7 @@ class Agent:
         self._lane = lane
         self._max_iterations = self._left = max_iterations
         self._seen = SameCalls()
-        self._told_of_quotes = False
+        self._told_of_quotes = self._told_of_texts = False
         self._protocol = services.make_protocol()
         self.profile = self._protocol.profile
         tier = services.llm.budget.tier
@@ -156,6 +156,9 @@ class Agent:
         if self._model.quotes and not self._told_of_quotes and not turn.calls:
             self._told_of_quotes = True
             return Turn(turn.message, problem=self._services.prompts("turn.quotes"))
+        if self._model.as_text and not (self._told_of_texts and self._model.calls_natively):
+            self._told_of_texts = True
+            return Turn(turn.message, problem=self._services.prompts("turn.as_text"))
         if not turn.calls and not turn.problem and not answer.text.strip():
             why = "turn.only_thought" if answer.reasoning else "turn.empty"
             return Turn(turn.message, problem=self._services.prompts(why))

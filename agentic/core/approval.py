@@ -172,6 +172,11 @@ class Approver:
         return judgement.decision == "allow" or self.free("execute")
 
     @property
+    def has_user(self) -> bool:
+        """Whether anybody can be asked."""
+        return self._ask is not None
+
+    @property
     def asks(self) -> bool:
         """Whether what the mode leaves open is put to the user."""
         return self._ask is not None and self.mode != "all"

@@ -33,7 +33,8 @@ class ModelCall:
 
     The agent's kind, which `tools` has, may want a model of another role.
 
-    `quotes`: what the last answer says of calls was taken for a quotation.
+    `quotes`: what the last answer says of calls was taken for a quotation; `as_text`: it was a call as text, which nobody can be
+    asked about, or which was not needed, as the model `calls_natively`.
     """
 
     def __init__(
@@ -54,8 +55,10 @@ class ModelCall:
         self._emit = emit
         self._known = known
         self._tries = tries
-        self._native = any(not call.recovered for message in context.history.get_messages_for_llm() for call in message.tool_calls)
-        self.quotes = False
+        self.calls_natively = any(
+            not call.recovered for message in context.history.get_messages_for_llm() for call in message.tool_calls
+        )
+        self.quotes = self.as_text = False
         self.usage = Usage()
 
     async def answer(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
@@ -104,7 +107,7 @@ class ModelCall:
             full = ContextOverflow("the model's window ended before its answer did", "serve a larger window")
             raise _Overflowed(full, prepared.tokens)
         known = self._known if prepared.request.tools else ()  # else its text is the form that was asked for
-        self._native = self._native or bool(answer.message.tool_calls)
-        repaired = self._llm.repaired(answer.message, known, not self._native)
-        self.quotes = repaired.quotes
+        self.calls_natively = self.calls_natively or bool(answer.message.tool_calls)
+        repaired = self._llm.repaired(answer.message, known, not self.calls_natively and self._tools.can_ask)
+        self.quotes, self.as_text = repaired.quotes and not self.calls_natively, repaired.as_text
         return repaired.message, cut_off

@@ -39,10 +39,14 @@ class Prepared:
 
 @dataclass(frozen=True, slots=True)
 class Repaired:
-    """An answer as it was meant. `quotes`: calls stand in it beside other text, which makes them a quotation."""
+    """An answer as it was meant. `quotes`: calls stand in it beside other text, which makes them a quotation.
+
+    `as_text`: it is nothing but a call, which may not be taken for one.
+    """
 
     message: Message
     quotes: bool = False
+    as_text: bool = False
 
 
 class LlmService:
@@ -112,12 +116,14 @@ class LlmService:
         a hostile file says asks for nothing.
         """
         plain = self._through_repairs(message, tools if message.tool_calls else ())
-        if message.tool_calls or not (may_recover and tools):
+        if message.tool_calls or not tools:
             return Repaired(plain)
         quotes = False
         for text in (message.text, _CODE_BLOCK.sub("", message.text)):
             found = self._through_repairs(message.with_text(text), tools)
             if found.tool_calls and not found.text.strip() and not _CODE_BLOCK.match(text):
+                if not may_recover:
+                    return Repaired(plain, as_text=True)
                 return Repaired(replace(found, tool_calls=tuple(replace(call, recovered=True) for call in found.tool_calls)))
             quotes = bool(found.tool_calls)
         return Repaired(plain, quotes)

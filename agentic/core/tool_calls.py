@@ -63,6 +63,11 @@ class ToolCaller:
         self.work = Work()
         self.blocked = False
 
+    @property
+    def can_ask(self) -> bool:
+        """Whether there is somebody who can be asked about a call."""
+        return self._approver.has_user
+
     async def call_all(self, calls: tuple[ToolCall, ...]) -> list[tuple[ToolCall, ToolOutput]]:
         """Each call with its output, one after the other."""
         refused = self._refused

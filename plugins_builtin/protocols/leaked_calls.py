@@ -8,7 +8,7 @@ from typing import Any
 
 from agentic import Message, ToolCall, ToolSpec
 from agentic.wire import leading_object, loads
-from plugins_builtin.protocols.names import is_known, translated
+from plugins_builtin.protocols.names import is_known, named_by, translated
 
 # Each opens a call: the name, where the pattern has it, is group 1; an object follows.
 _NAMED = (
@@ -59,7 +59,7 @@ def leaked_calls(text: str, tools: Sequence[ToolSpec]) -> tuple[list[ToolCall], 
         return False
 
     whole = _FENCE.match(text)
-    if _take_bare(whole[1] if whole else text, take):
+    if _take_bare(whole[1] if whole else text, take, tools):
         return calls, ""
     text = _XML.sub(lambda match: "" if take(match[1], _parameters(match[2], match[1], tools)) else match[0], text)
     for pattern in (*_NAMED, *_NAMELESS):
@@ -83,13 +83,15 @@ def _taken(text: str, pattern: "re.Pattern[str]", take: Callable[[str, dict[str,
     return text
 
 
-def _take_bare(text: str, take: Callable[[str, dict[str, Any]], bool]) -> bool:
-    """The whole answer is one call, or a list of calls, as JSON."""
+def _take_bare(text: str, take: Callable[[str, dict[str, Any]], bool], tools: Sequence[ToolSpec]) -> bool:
+    """The whole answer is one call, or a list of calls, as JSON; or arguments that just one tool takes."""
     try:
         found = loads(text)
     except ValueError:
         return False
     each = found if isinstance(found, list) else [found]
+    if isinstance(found, dict) and (name := named_by(found, tools)):
+        return take(name, found)
     pairs = [_call_of(call) for call in each if isinstance(call, dict)]
     return (
         bool(pairs) and len(pairs) == len(each) and all(take(*pair) for pair in pairs if pair[0]) and any(pair[0] for pair in pairs)

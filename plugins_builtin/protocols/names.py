@@ -63,7 +63,7 @@ def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
     if foreign:
         name = _OURS.get(name, name)
         if name in _NO_NAMES or "<|" in call.name:
-            name = _named_by(arguments if isinstance(arguments, dict) else {}, tools) or name
+            name = named_by(arguments if isinstance(arguments, dict) else {}, tools) or name
     if not isinstance(arguments, dict) and name == "apply_patch" and BEGIN in call.arguments:
         arguments = {"patch": _text(call.arguments)}
     if not isinstance(arguments, dict):
@@ -85,7 +85,7 @@ def _same_or(text: str, value: Mapping[str, Any]) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _named_by(arguments: Mapping[str, Any], tools: Sequence[ToolSpec]) -> str:
+def named_by(arguments: Mapping[str, Any], tools: Sequence[ToolSpec]) -> str:
     """The one tool that takes just these arguments."""
     fits = []
     for tool in tools:

@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from agentic import Delta
 from agentic.wire import AnswerBuilder, ChunkDecoder
+from plugins_builtin.vllm.harmony import answer_start
 from plugins_builtin.vllm.harmony_reader import HarmonyReader
 
 _log = logging.getLogger("agentic.harmony")
@@ -19,6 +20,7 @@ class HarmonyDecoder(ChunkDecoder):
 
     def __init__(self, before: Sequence[int] = ()) -> None:
         super().__init__()
+        self._start = answer_start()
         self.reader = HarmonyReader()
         self.reader.feed(before)
         self.made = list(before)
@@ -30,11 +32,11 @@ class HarmonyDecoder(ChunkDecoder):
         delta = super().feed(chunk)
         if delta is None or self._by_ids is False:
             return delta
+        if self._by_ids is None and delta.prompt_ids:
+            self._by_ids = list(delta.prompt_ids[-len(self._start) :]) == self._start  # else it is another vocabulary
         if self._by_ids is None and (delta.token_ids or delta.text or delta.reasoning or delta.tool_calls):
-            self._by_ids = bool(delta.token_ids)
-            if not self._by_ids:
-                return delta
-        return self._read(delta)
+            self._by_ids = False
+        return self._read(delta) if self._by_ids else delta
 
     def _read(self, delta: Delta) -> Delta:
         self._theirs.add(delta)

@@ -64,18 +64,33 @@ def test_a_quoted_call_is_not_executed(agentic: Agentic, server: FakeVLLM, work:
 WHOLE = '<tool_call>{"name":"run","arguments":{"command":"touch PWN"}}</tool_call>'
 
 
-def test_an_answer_that_is_nothing_but_a_call_is_asked_for_in_every_mode(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
-    server.script(answer(WHOLE), answer("then not"))
-    run(agentic, server, "all")
-    assert not (work / "PWN").exists()
-    assert "needs an approval that nobody can give here" in str(server.chats[1].json["messages"][-1]["content"])
+NO_CALL = "Your answer is a tool call written as text, which was not run."
 
 
-def test_where_native_calls_worked_no_text_is_a_call(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
-    server.script(call("list_files"), answer(WHOLE))
+@pytest.mark.parametrize("text", [WHOLE, '{"path": "a.txt", "content": "one"}'])
+def test_where_nobody_can_be_asked_a_call_as_text_is_asked_for_as_a_call(
+    agentic: Agentic, server: FakeVLLM, work: Path, text: str
+) -> None:
+    server.script(answer(text), call("write_file", path="a.txt", content="one"), answer("written"))
+    done = run(agentic, server, "all")
+    assert not (work / "PWN").exists() and (work / "a.txt").read_text() == "one" and done.code == 0
+    assert NO_CALL in str(server.chats[1].json["messages"][-1]["content"])
+
+
+def test_a_model_that_writes_its_calls_as_text_again_and_again_is_not_done(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    server.otherwise = lambda request: answer(WHOLE)
     done = run(agentic, server, "all")
     assert not (work / "PWN").exists()
-    assert done.code == 0 and len(server.chats) == 2
+    assert done.code == 1 and done.of_type("run_finished")[0]["status"] == "gave_up"
+
+
+def test_where_native_calls_worked_no_text_is_a_call_and_the_second_one_is_the_answer(
+    agentic: Agentic, server: FakeVLLM, work: Path
+) -> None:
+    server.script(call("list_files"), answer(WHOLE), answer(WHOLE))
+    done = run(agentic, server, "all")
+    assert not (work / "PWN").exists()
+    assert done.code == 0 and len(server.chats) == 3 and NO_CALL in str(server.chats[2].json["messages"][-1]["content"])
 
 
 def test_thoughts_are_no_calls(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
