@@ -73,7 +73,10 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
         if said.content:
             history.add(said)
     if status == "done" and not said.text.strip():
-        raise ModelOutputError("the model gave no answer" + (", it only thought" if said.reasoning else ""), "ask again")
+        only = ", it only thought" if said.reasoning else ""
+        raise ModelOutputError(
+            f"the model gave no answer{only}{f': {cut}' if cut else ''}", "llm.max_tokens" if cut else "ask again"
+        )
     if cut and status == "done":
         await runtime.events.emit(Warned(message=cut))
         status = "limit"

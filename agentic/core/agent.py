@@ -8,6 +8,7 @@ from agentic.core.agent_services import AgentServices
 from agentic.core.arguments import note
 from agentic.core.context import Context
 from agentic.core.model_call import RETRY_TEMPERATURE, ModelCall
+from agentic.core.nudges import Nudges
 from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.repetition import MAX_SAME, SameCalls
 from agentic.core.tool_calls import ToolCaller
@@ -32,7 +33,6 @@ class Agent:
         self._lane = lane
         self._max_iterations = self._left = max_iterations
         self._seen = SameCalls()
-        self._told_of_quotes = self._told_of_texts = False
         self._protocol = services.make_protocol()
         self.profile = self._protocol.profile
         tier = services.llm.budget.tier
@@ -44,6 +44,7 @@ class Agent:
         )
         known = [tool.spec for tool in services.toolbox.all.values()]
         self._model = ModelCall(services.llm, self.context, lane, self._emit, known, self.profile.unreadable, self.tools)
+        self._nudges = Nudges(self._model, services.prompts)
         self.openings = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered, services.masked)
         self.has_to_end: Callable[[], bool] = lambda: False
         self.task = ""
@@ -138,6 +139,8 @@ class Agent:
             if stuck := self._stuck(done):
                 await self._emit(Warned(message=stuck))
                 return "refused" if self.tools.blocked else "gave_up", stuck
+            if why := self._nudges.gave_up:
+                return "limit", why
             self.answers["unreadable" if turn.problem else "readable"] += 1
             unreadable = unreadable + 1 if turn.problem else 0
             if unreadable == self.profile.unreadable:
@@ -153,16 +156,8 @@ class Agent:
     async def _ask_model(self) -> Turn:
         answer, cut_off = await self._model.answer(self.request, self._temperature)
         turn = self._protocol.read(answer, self.specs, cut_off)
-        if self._model.quotes and not self._told_of_quotes and not turn.calls:
-            self._told_of_quotes = True
-            return Turn(turn.message, problem=self._services.prompts("turn.quotes"))
-        if self._model.as_text and not (self._told_of_texts and self._model.calls_natively):
-            self._told_of_texts = True
-            return Turn(turn.message, problem=self._services.prompts("turn.as_text"))
-        if not turn.calls and not turn.problem and not answer.text.strip():
-            why = "turn.only_thought" if answer.reasoning else "turn.empty"
-            return Turn(turn.message, problem=self._services.prompts(why))
-        return turn
+        problem = self._nudges.about(answer, turn, cut_off)
+        return Turn(turn.message, problem=problem) if problem else turn
 
     async def _remember(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> None:
         """The results, as the protocol tells them, with notes of what they are results of."""

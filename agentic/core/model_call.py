@@ -59,6 +59,7 @@ class ModelCall:
             not call.recovered for message in context.history.get_messages_for_llm() for call in message.tool_calls
         )
         self.quotes = self.as_text = False
+        self.made = 0  # tokens of the last answer
         self.usage = Usage()
 
     async def answer(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
@@ -103,6 +104,7 @@ class ModelCall:
             raise
         cut_off = answer.finish_reason == "length"
         self.usage += answer.usage or Usage()
+        self.made = answer.usage.completion_tokens if answer.usage else prepared.request.max_tokens or 0
         if cut_off and answer.usage and answer.usage.completion_tokens < (prepared.request.max_tokens or 0):
             full = ContextOverflow("the model's window ended before its answer did", "serve a larger window")
             raise _Overflowed(full, prepared.tokens)

@@ -103,6 +103,11 @@ def warms(request: Request) -> bool:
     return b'"max_tokens":1,' in request.body or b'"max_tokens":1}' in request.body
 
 
+def is_canary(request: Request) -> bool:
+    """A question that a client asks by itself, once a version: whether calls are held to their schemas."""
+    return b"Call the tool report with number 1." in request.body
+
+
 def _words(text: str) -> list[str]:
     return text.replace(" ", " \0").split("\0") if text else []
 

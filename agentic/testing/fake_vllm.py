@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from agentic.testing import token_ids
-from agentic.testing.answers import Answer, Fault, Filled, Request, answer, count_tokens, error, json_answer, warms
+from agentic.testing.answers import Answer, Fault, Filled, Request, answer, count_tokens, error, is_canary, json_answer, warms
 
 
 class FakeVLLM:
@@ -21,8 +21,9 @@ class FakeVLLM:
 
     `requests` holds what came; `running` says how many chat requests are being answered now, `most_running` how many at most.
     `queue_limit` is `--max-num-queued-reqs`. `missing` are paths that this server does not have, `pages` further answers by path,
-    as JSON; `resumes` False is one that ignores token numbers. `accepted` counts connections. `idle_seconds` is when one without
-    requests is closed, 0 for never.
+    as JSON; `resumes` False is one that ignores token numbers, `tells_of_itself` one whose script also answers what clients ask by
+    themselves about what it can do. `accepted` counts connections. `idle_seconds` is when one without requests is closed, 0 for
+    never.
     """
 
     def __init__(
@@ -46,6 +47,7 @@ class FakeVLLM:
         self.most_running = 0
         self.accepted = 0
         self.version = "0.32.0"
+        self.tells_of_itself = False
         self.metrics: dict[str, int] = {}
         self.requests: list[Request] = []
         self.running = 0
@@ -77,8 +79,9 @@ class FakeVLLM:
 
     @property
     def chats(self) -> list[Request]:
-        """The chat requests that came, those apart that only warm the cache."""
-        return [request for request in self.requests_to("/v1/chat/completions") if not warms(request)]
+        """The chat requests that came, those apart that only warm the cache or ask what the server can do."""
+        every = self.requests_to("/v1/chat/completions")
+        return [each for each in every if not warms(each) and (self.tells_of_itself or not is_canary(each))]
 
     def requests_to(self, path: str) -> list[Request]:
         return [request for request in self.requests if request.path == path]
@@ -189,7 +192,7 @@ class FakeVLLM:
         if count > self.window:
             limit = f"This model's maximum context length is {self.window} tokens. However, your prompt contains at least"
             return error(400, f"{limit} {self.window + 1} input tokens", param="input_tokens")
-        if warms(request):
+        if warms(request) or (is_canary(request) and not self.tells_of_itself):
             scripted = answer("ok")
         else:
             scripted = self._script.popleft() if self._script else self.otherwise(request)

@@ -21,6 +21,7 @@ from plugins_builtin.vllm.capabilities import Capabilities
 from plugins_builtin.vllm.connection import Response
 from plugins_builtin.vllm.routers import router_of, servers_behind
 from plugins_builtin.vllm.serve import tool_parser
+from plugins_builtin.vllm.strict import SCHEMA, holds_calls
 from plugins_builtin.vllm.transport import VllmTransport
 
 CANARY_SECONDS = 120.0
@@ -37,12 +38,6 @@ BATCH = 4
 GAIN = 1.5  # times one request's tokens a second that four at once must bring
 CROWD, CROWD_TOKENS = 12, 1800
 _WORD = "the quick brown fox jumps over the lazy dog and runs through the field "
-_REPORT = {
-    "type": "object",
-    "properties": {"number": {"type": "integer", "enum": [4721]}},
-    "required": ["number"],
-    "additionalProperties": False,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,7 +193,7 @@ class Examination:
         parser = tool_parser(self._info.model)
         remedy = f"--enable-auto-tool-choice --tool-call-parser {parser}"
         try:
-            reply = await self._ask("Call the tool report with number 4721.", tools=[_tool("report", _REPORT)], max_tokens=256)
+            reply = await self._ask("Call the tool report with number 4721.", tools=[_tool("report", SCHEMA)], max_tokens=256)
         except AgenticError as error:
             return Finding("tool calls", False, f"refused: {error}", remedy)
         if "report" in reply.calls:
@@ -216,7 +211,7 @@ class Examination:
         return Finding("reasoning", True, "in a field of its own" if reply.reasoning else "none: this model does not show any")
 
     async def _schema(self) -> Finding:
-        schema = {"type": "json_schema", "json_schema": {"name": "answer", "schema": _REPORT, "strict": True}}
+        schema = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
         reply = await self._ask("Say hello in French.", response_format=schema, max_tokens=200)
         try:
             held = json.loads(reply.text) == {"number": 4721}
@@ -228,14 +223,11 @@ class Examination:
 
     async def _strict(self) -> Finding:
         try:
-            reply = await self._ask(
-                "Call the tool report with number 1.", tools=[_tool("report", _REPORT, strict=True)], max_tokens=256
-            )
+            held = await holds_calls(self._transport, self._endpoint)
         except AgenticError as error:
             return Finding("strict tools", None, f"not taken ({error})")
-        if not reply.calls:
+        if held is None:
             return Finding("strict tools", None, "this model made no call that could tell")
-        held = '"report"' in reply.calls and "4721" in reply.calls
         self.can = replace(self.can, strict=held)
         return Finding(
             "strict tools", held or None, "calls are held to their schema" if held else "calls are not held to their schema"
@@ -421,6 +413,5 @@ def _note(reply: Reply, delta: Delta) -> None:
         reply.sizes.append(len(delta.token_ids))
 
 
-def _tool(name: str, parameters: Mapping[str, Any], strict: bool = False) -> dict[str, Any]:
-    function: dict[str, Any] = {"name": name, "description": "Reports a number.", "parameters": parameters}
-    return {"type": "function", "function": function | ({"strict": True} if strict else {})}
+def _tool(name: str, parameters: Mapping[str, Any]) -> dict[str, Any]:
+    return {"type": "function", "function": {"name": name, "description": "Reports a number.", "parameters": parameters}}

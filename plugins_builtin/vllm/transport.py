@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import aclosing
@@ -28,7 +29,7 @@ from agentic.config.schema import Llm
 from agentic.errors import Loading
 from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, error_from_text, loads, usage_of
 from plugins_builtin.vllm import harmony
-from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
+from plugins_builtin.vllm.capabilities import Capabilities, keep_capabilities, known_capabilities
 from plugins_builtin.vllm.connection import Connection, Response
 from plugins_builtin.vllm.exact import ExactPrompts
 from plugins_builtin.vllm.harmony_stream import HarmonyDecoder
@@ -39,8 +40,10 @@ from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.prefill import FirstChunk
 from plugins_builtin.vllm.refusals import Refusals
 from plugins_builtin.vllm.resume import Decoder, resumed
+from plugins_builtin.vllm.strict import holds_calls
 from plugins_builtin.vllm.tokenize import ConversationCounter
 
+_log = logging.getLogger("agentic.vllm")
 ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the server's load
 MAX_ERROR_BYTES = 64 * 1024
 BYTES_A_TOKEN = 4
@@ -64,6 +67,7 @@ class VllmTransport:
         self._refusals = Refusals(settings.stream)
         self._exact = ExactPrompts()
         self._versions: dict[str, str] = {}
+        self._learning: dict[str, asyncio.Task[None]] = {}
         self._counter = ConversationCounter(self._tokenize)
         self.follow(settings)
         self._http = Http(
@@ -192,7 +196,8 @@ class VllmTransport:
         can = self._can[info.url]
         if not can.priority and request.priority:  # a server that does not schedule by it may refuse it
             request = replace(request, priority=0)
-        body = encode_request(request, info.model, can.strict)
+        # What gpt-oss was trained to call needs no grammar, which would forbid it, where its tokens tell all.
+        body = encode_request(request, info.model, can.strict and not self._reads_ids(request, info.url))
         return body | {"return_progress": True} if info.url in self._llama_cpp else body
 
     async def load(self, endpoint: str) -> EndpointLoad:
@@ -219,10 +224,12 @@ class VllmTransport:
 
     async def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
         await self.probe(endpoint)
-        if not (self._gpt_oss[endpoint] and request.token_ids and harmony.available()):
+        if not self._reads_ids(request, endpoint):
             async with aclosing(self._streamed(request, endpoint, ChunkDecoder())) as pieces:
                 async for delta in pieces:
                     yield delta
+            if request.tools and endpoint not in self._learning and not self._can[endpoint].version:
+                self._learning[endpoint] = asyncio.ensure_future(self._learn_strict(endpoint))
             return
         by, begun = self._made_by(endpoint), False
         ids = self._exact.ids(request, by)
@@ -252,6 +259,23 @@ class VllmTransport:
                 yield delta
         if decoder.finish_reason != "length":
             self._exact.keep(request, by, prompt, decoder.made, decoder.reader)
+
+    def _reads_ids(self, request: ChatRequest, endpoint: str) -> bool:
+        """Whether the answer is read from its tokens here: then nothing is lost, whatever gpt-oss calls."""
+        return self._gpt_oss[endpoint] and request.token_ids and harmony.available()
+
+    async def _learn_strict(self, endpoint: str) -> None:
+        """Whether the server holds calls to their schemas: asked once a version, behind a run's first answer, and kept."""
+        try:
+            self._versions[endpoint] = self._versions.get(endpoint) or await self.version(endpoint)
+            if not self._versions[endpoint]:
+                return
+            held = await holds_calls(self, endpoint)
+            if held is not None:
+                self._can[endpoint] = Capabilities(self._versions[endpoint], strict=held)
+                keep_capabilities(endpoint, self._can[endpoint])
+        except (AgenticError, OSError) as error:
+            _log.info("%s: whether it takes strict tools is not known: %s", endpoint, error)
 
     def _made_by(self, endpoint: str) -> tuple[str, str]:
         """What ids of this endpoint are good for."""
@@ -404,6 +428,9 @@ class VllmTransport:
         return await self._http.survives_idle(f"{endpoint.removesuffix('/v1')}/health", seconds)
 
     async def aclose(self) -> None:
+        for task in self._learning.values():
+            task.cancel()
+        await asyncio.gather(*self._learning.values(), return_exceptions=True)
         await self._http.aclose()
 
 

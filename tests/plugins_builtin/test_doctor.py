@@ -124,6 +124,7 @@ def test_two_good_servers_are_green_and_what_they_can_is_used(agentic: Agentic, 
 
     flags = Flags()
     server.otherwise, second_server.otherwise = respond, Flags().respond
+    server.tells_of_itself = second_server.tells_of_itself = True
     for each in (server, second_server):
         each.metrics = {"prefix_cache_queries_total": 1, "prefix_cache_hits_total": 1}
     both = ("--endpoint", server.url, "--endpoint", second_server.url)
@@ -154,6 +155,7 @@ def test_two_good_servers_are_green_and_what_they_can_is_used(agentic: Agentic, 
 def test_a_version_that_loses_calls_of_gpt_oss_is_named(model: str, version: str, ok: bool | None) -> None:
     with FakeVLLM(model=model) as server:
         server.version, server.otherwise = version, Flags().respond
+        server.tells_of_itself = True
         found = finding(server, "gpt-oss parsing")
     assert found.ok is ok
     assert ("vllm#42454" in found.text) == (ok is False)
@@ -166,6 +168,7 @@ def test_a_version_that_loses_calls_of_gpt_oss_is_named(model: str, version: str
 def test_the_known_faults_of_a_version_are_told(version: str, numbers: set[int]) -> None:
     with FakeVLLM(model="gpt-oss-20b") as server:
         server.version, server.otherwise = version, Flags().respond
+        server.tells_of_itself = True
         text = finding(server, "gpt-oss parsing").text
     assert set(map(int, re.findall(r"vllm#(\d+)", text))) == numbers
 
@@ -185,6 +188,7 @@ def test_the_known_faults_of_a_version_are_told(version: str, numbers: set[int])
 def test_a_router_is_known_by_what_only_it_answers(path: str, page: Any, name: str) -> None:
     with FakeVLLM() as server:
         server.pages[path], server.otherwise = page, Flags().respond
+        server.tells_of_itself = True
         found = finding(server, "router")
     assert found.text.startswith(name or "none that shows") and found.ok is (True if name else None)
 
@@ -193,6 +197,7 @@ def test_each_flag_that_was_left_out_is_named(agentic: Agentic) -> None:
     flags = Flags(tools=False, schema=False, details=False, metrics=False, caching=False, priority=False, interval=10)
     with FakeVLLM(idle_seconds=5.0, missing=["/v1/chat/completions/batch"]) as server:
         server.otherwise = flags.respond
+        server.tells_of_itself = True
         with ThreadPoolExecutor() as pool:
             both = pool.map(lambda output: agentic("doctor", "--endpoint", server.url, "--output", output), ("jsonl", "plain"))
             done, plain = next(both), next(both).out
