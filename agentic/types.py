@@ -221,7 +221,7 @@ class Delta:
     `void_calls` says it of the tool calls alone: another endpoint goes on, and asks for an unfinished call again. `prompt_ids` and
     `token_ids` are the numbers of the prompt's and of this piece's tokens, where the request wanted them. `prefilled` comes before
     an answer's first token: (tokens of the prompt that are computed, of how many; 0 where the server does not say).
-    `thought_as` is as in `Message`. `by_ids` says that this was read from the token ids: it can be gone on with behind any of them.
+    `thought_as` is as in `Message`. `by_ids` says that this was read from the token ids: pieces of calls can be gone on with, too.
     """
 
     text: str = ""
@@ -250,7 +250,7 @@ class Answer:
 @dataclass(slots=True)
 class PartialAnswer:
     """What came of an answer before its stream broke: `shown` of the `token_ids` make the text and reasoning that was delivered,
-    all of them where the answer is read from its ids."""
+    and the calls where it is read from its ids."""
 
     prompt_ids: tuple[int, ...] = ()
     token_ids: list[int] = field(default_factory=list)
@@ -265,7 +265,7 @@ class PartialAnswer:
         self.size += len(delta.text) + len(delta.reasoning) + len(delta.tool_calls)
         self.reasoning = self.reasoning or bool(delta.reasoning)
         self.text = self.text or bool(delta.text)
-        if delta.text or delta.reasoning or delta.by_ids:
+        if delta.text or delta.reasoning or (delta.by_ids and delta.tool_calls):
             self.shown = len(self.token_ids)
 
     def go_on(self) -> None:

@@ -22,8 +22,8 @@ class FakeVLLM:
     `requests` holds what came; `running` says how many chat requests are being answered now, `most_running` how many at most.
     `queue_limit` is `--max-num-queued-reqs`. `missing` are paths that this server does not have, `pages` further answers by path,
     as JSON; `resumes` False is one that ignores token numbers, `tells_of_itself` one whose script also answers what clients ask by
-    themselves about what it can do. `accepted` counts connections. `idle_seconds` is when one without requests is closed, 0 for
-    never.
+    themselves about what it can do; where it `numbers_tokens` they have numbers of its own, else the script's. `accepted` counts
+    connections. `idle_seconds` is when one without requests is closed, 0 for never.
     """
 
     def __init__(
@@ -48,6 +48,7 @@ class FakeVLLM:
         self.accepted = 0
         self.version = "0.32.0"
         self.tells_of_itself = False
+        self.numbers_tokens = True
         self.metrics: dict[str, int] = {}
         self.requests: list[Request] = []
         self.running = 0
@@ -199,7 +200,7 @@ class FakeVLLM:
         body = request.json
         known = b'"prompt_tokens": %d,' % count, b'"completion_tokens": %d,' % (body.get("max_tokens") or 1)
         pieces = Filled(scripted.pieces, known)
-        if body.get("return_token_ids") and scripted.status == 200:
+        if body.get("return_token_ids") and scripted.status == 200 and self.numbers_tokens:
             given = token_ids.resumes_at(body) if self.resumes else []
             prompt, words = token_ids.split(given or range(count))
             sent = token_ids.numbered(pieces, given or prompt, len(words), request.path == "/v1/completions")

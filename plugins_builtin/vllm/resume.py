@@ -51,10 +51,10 @@ def resumed(
         if not harmony.available():
             return None
         raw.pop("reasoning_effort", None)
+        decoder = HarmonyResumeDecoder(ids, received)
         if received.token_ids[-1] in STOPS:  # only the last word of the stream is missing
-            decoder = HarmonyResumeDecoder(ids, received)
             return ResumePlan("", {}, decoder, decoder.ended())
-        return ResumePlan("/completions", raw | {"stop_token_ids": list(STOPS)}, HarmonyResumeDecoder(ids, received))
+        return ResumePlan("/completions", raw | {"stop_token_ids": list(STOPS)}, decoder)
     if received.reasoning and not received.text:
         return None  # the rest of the reasoning could not be told from the answer
     if not request.tools:
@@ -110,5 +110,5 @@ class HarmonyResumeDecoder(_Resuming, HarmonyDecoder):
     def ended(self) -> Delta:
         """The end of an answer whose tokens all came."""
         self.finish_reason = "tool_calls" if self.reader.calls else "stop"
-        usage = Usage(len(self._received.prompt_ids), self._received.shown)
+        usage = Usage(len(self._received.prompt_ids), len(self._received.token_ids))
         return Delta(finish_reason=self.finish_reason, usage=usage, by_ids=True)
