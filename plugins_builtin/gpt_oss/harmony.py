@@ -1,6 +1,7 @@
 """Native tool calls, as gpt-oss was trained to make them."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from agentic import (
     Asks,
@@ -46,7 +47,10 @@ class Harmony:
         return self._native.request(request, tools)
 
     def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
-        return self._native.read(answer, tools, cut_off)
+        turn = self._native.read(answer, tools, cut_off)
+        if not turn.message.tool_calls:
+            return turn
+        return replace(turn, message=replace(turn.message, tool_calls=answer.tool_calls))  # its format takes arguments of any kind
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
         return self._native.results(done)

@@ -4,6 +4,7 @@ import json
 import shlex
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import count
 from typing import Any
 
 from agentic import ToolCall, ToolSpec
@@ -18,12 +19,15 @@ _NAMES = {
     "write_file": "create_file write file_write save_file",
     "edit_file": "str_replace str_replace_editor edit replace replace_in_file",
     "apply_patch": "applypatch apply-patch patch",
+    "web_search": "browser.search search_web",
+    "web_fetch": "browser.open open_url fetch_url",
 }
 _OURS = {alias: name for name, aliases in _NAMES.items() for alias in aliases.split()}
 _ARGUMENTS = {
     "command": ("cmd", "commands", "script", "code"),
     "path": ("file_path", "filePath", "filename", "file", "dir", "directory", "target_file"),
     "query": ("pattern", "regex", "q"),
+    "url": ("id", "link", "uri"),
     "content": ("contents", "text", "file_text"),
     "old": ("old_string", "oldString", "old_str", "search"),
     "new": ("new_string", "newString", "new_str", "replace"),
@@ -31,6 +35,7 @@ _ARGUMENTS = {
     "line_end": ("end_line", "end"),
     "patch": ("input", "patchText", "patch_text", "diff", "command"),
 }
+_INTERPRETERS = {"python", "python3", "ipython", "code_interpreter"}
 _NO_NAMES = {"", "assistant", "analysis", "commentary", "final", "functions", "json", "code"}
 
 
@@ -60,6 +65,10 @@ def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
         arguments = lenient_object(call.arguments)
     name = clean_name(call.name)
     foreign = name not in by_name
+    if foreign and name in _INTERPRETERS and (runs := next((tool for tool in tools if tool.runs), None)) is not None:
+        code = arguments.get("code") if isinstance(arguments, dict) else None
+        script = _script(code if isinstance(code, str) else call.arguments)
+        return replace(call, name=runs.name, arguments=json.dumps({runs.runs: script}, ensure_ascii=False))
     if foreign:
         name = _OURS.get(name, name)
         if name in _NO_NAMES or "<|" in call.name:
@@ -110,6 +119,12 @@ def _fitted(arguments: Mapping[str, Any], properties: Mapping[str, Any], foreign
     if foreign and isinstance(fitted.get("command"), str) and isinstance(arguments.get("workdir"), str):
         fitted["command"] = f"cd {shlex.quote(arguments['workdir'])} && {fitted['command']}"
     return fitted if foreign else {**arguments, **fitted}
+
+
+def _script(code: str) -> str:
+    """A line that has Python run it."""
+    mark = next(mark for number in count() if (mark := f"PYTHON{number or ''}") not in code)
+    return f"python3 - <<'{mark}'\n{code.rstrip()}\n{mark}"
 
 
 def _text(written: str) -> str:

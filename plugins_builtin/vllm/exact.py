@@ -48,13 +48,14 @@ class _Turn:
 class ExactPrompts:
     """Of one process. Nothing is kept of a server that answered to other ids than it was sent, or renders otherwise than we do."""
 
-    def __init__(self) -> None:
+    def __init__(self, is_on: bool = True) -> None:
+        self._is_on = is_on
         self._turns: OrderedDict[str, deque[_Turn]] = OrderedDict()
         self._off: dict[Fingerprint, str] = {}
 
     def ids(self, request: ChatRequest, by: Fingerprint) -> list[int] | None:
         """The whole prompt, None where it has to go as messages."""
-        if by in self._off or not request.session:
+        if not self._is_on or by in self._off or not request.session:
             return None
         for turn in reversed(self._turns.get(request.session, ())):
             if turn.by == by and turn.goes_on_in(request):
@@ -88,6 +89,10 @@ class ExactPrompts:
         rest = _rendered(request.messages[len(request.messages) - count :], names) if count else None
         if rest is not None and list(prompt[-len(rest) :]) != rest:
             self.switch_off(by, "the server renders a tool's result or the user's words otherwise than this does")
+
+    def why_not(self, by: Fingerprint) -> str:
+        """Why prompts go to it as messages, "" where they need not."""
+        return self._off.get(by, "") if self._is_on else "llm.vllm.exact_prompts is off"
 
     def switch_off(self, by: Fingerprint, why: str) -> None:
         """From now on that server gets messages."""

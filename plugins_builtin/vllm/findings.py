@@ -5,7 +5,6 @@ Each check is a canary: it fails where the server only pretends, for vLLM takes 
 
 import asyncio
 import json
-import re
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -13,12 +12,13 @@ from dataclasses import dataclass, field, replace
 from itertools import pairwise
 from typing import Any
 
-from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointLoad, EndpointUnavailable, Message, Usage
+from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointLoad, EndpointUnavailable, Message, ToolSpec, Usage
 from agentic.errors import Unreachable
-from agentic.wire import ChunkDecoder
+from agentic.wire import AnswerBuilder, ChunkDecoder
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities
 from plugins_builtin.vllm.connection import Response
+from plugins_builtin.vllm.harmony_stream import differences
 from plugins_builtin.vllm.routers import router_of, servers_behind
 from plugins_builtin.vllm.serve import tool_parser
 from plugins_builtin.vllm.strict import SCHEMA, holds_calls
@@ -27,16 +27,10 @@ from plugins_builtin.vllm.transport import VllmTransport
 CANARY_SECONDS = 120.0
 IDLE_SECONDS = 6.5  # vLLM's own limit is 5
 STREAM_TOKENS = 32
-# From which version until which one what was wrong, and where that is told. Pull request 42454 (May 2026) lifted gpt-oss from
-# 49.5 to 56.8 in multi-turn tool calls (BFCL); 0.32 is the first in which it was seen.
-GPT_OSS_FAULTS: tuple[tuple[tuple[int, ...], tuple[int, ...], str, int], ...] = (
-    ((0,), (0, 10, 2), "streamed tool calls end in an error of its Harmony parser", 22519),
-    ((0, 23), (0, 24), "streamed answers end in an error of its reasoning parser at times", 46464),
-    ((0,), (0, 32), "it may lose tool calls written a little wrong", 42454),
-)
 BATCH = 4
 GAIN = 1.5  # times one request's tokens a second that four at once must bring
 CROWD, CROWD_TOKENS = 12, 1800
+_REPORT = ToolSpec("report", "Reports a number.", SCHEMA)
 _WORD = "the quick brown fox jumps over the lazy dog and runs through the field "
 
 
@@ -108,13 +102,13 @@ class Examination:
             return [*common, self._prefix_cache, self._chunks, self._batching]
         return [
             self._router,
-            self._gpt_oss_parsing,
             *common[1:5],
             self._strict,
             self._batch_route,
             self._usage_details,
             self._metrics_of_requests,
             self._prefix_cache,
+            self._second_turn,
             self._retention,
             self._date,
             self._chunks,
@@ -170,18 +164,6 @@ class Examination:
         seen = f"{servers} servers' /metrics come in turn" if servers > 1 else ""
         advice = "let it go by X-Session-ID or by the prompt's prefix (docs/routers.md)"
         return Finding("router", True, "; ".join(part for part in (name or "unknown", seen, advice) if part))
-
-    async def _gpt_oss_parsing(self) -> Finding:
-        name = "gpt-oss parsing"
-        if not harmony.is_gpt_oss(self._info.model):
-            return Finding(name, None, "matters for gpt-oss only")
-        version = tuple(int(part) for part in re.findall(r"\d+", self.can.version)[:3])
-        if not version:
-            return Finding(name, None, "the version is not known")
-        known = [f"{what} (vllm#{number})" for since, until, what, number in GPT_OSS_FAULTS if since <= version < until]
-        if known:
-            return Finding(name, False, f"vLLM {self.can.version}: {'; '.join(known)}", "pip install -U vllm")
-        return Finding(name, True, "tolerates what gpt-oss really writes")
 
     async def _window(self) -> Finding:
         window, model = self._info.window, self._info.model
@@ -274,6 +256,34 @@ class Examination:
         if cached > 0:
             return Finding("prefix cache", True, text)
         return Finding("prefix cache", False, text, "--enable-prefix-caching (and no --no-enable-prefix-caching)")
+
+    async def _second_turn(self) -> Finding:
+        """What a run's second step finds in the cache, of all that was computed: gpt-oss's goes on in ids where they are taken."""
+        name, words = "second turn", secrets.token_hex(4) + " " + _WORD * 40
+        session = f"doctor-{secrets.token_hex(4)}"
+        messages = (Message("system", words), Message("user", "Call the tool report with number 4721."))
+        first = ChatRequest(messages, (_REPORT,), max_tokens=256, temperature=0.0, session=session, token_ids=True)
+        one, answer = await self._turn(first)
+        if not answer.tool_calls:
+            return Finding(name, None, "this model made no call that could tell")
+        results = [Message("tool", "reported", tool_call_id=call.id) for call in answer.tool_calls]
+        second, _ = await self._turn(replace(first, messages=(*messages, answer, *results)))
+        if second.cached_tokens is None:
+            return Finding(name, None, "the server does not say what was cached", "--enable-prompt-tokens-details")
+        load = await self._load()
+        block = load.block if load and load.block else 16
+        possible = (one.prompt_tokens + one.completion_tokens - 1) // block * block
+        way, why = self._transport.way_of_prompts(self._endpoint)
+        said = f"{second.cached_tokens} of {possible} tokens that were computed come from the cache, the prompt goes {way}"
+        kinds = ", ".join(sorted(differences))
+        lost = f"; its own parser lost {kinds}, read from the tokens here" if kinds else ""
+        return Finding(name, second.cached_tokens >= possible - block or None, f"{said}{lost}", why)
+
+    async def _turn(self, request: ChatRequest) -> tuple[Usage, Message]:
+        making = AnswerBuilder()
+        async for delta in self._transport.stream(request, self._endpoint):
+            making.add(delta)
+        return making.usage or Usage(), making.message()
 
     async def _retention(self) -> Finding:
         if not harmony.is_gpt_oss(self._info.model):

@@ -10,3 +10,6 @@ class VllmOptions(Section):
     )
     prefix_cache_size: int = setting(1024, "tokens of the common prefix that stay stable", "select", minimum=1)
     common_prefixes: tuple[str, ...] = setting(("system_prompt", "workflow_context"), "what the prompt keeps stable", "select")
+    exact_prompts: bool = setting(
+        True, "whether gpt-oss's next prompt goes as the ids of the last one and its answer, so that nothing is computed twice"
+    )

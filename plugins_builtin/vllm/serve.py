@@ -128,9 +128,14 @@ def instance(endpoint: str, model: str, place: Place | None, settings: Settings)
     else:
         add("as llm.vllm.enable_prefix_caching says", "--no-enable-prefix-caching")
     add("the model's tool calls come back parsed", "--enable-auto-tool-choice", "--tool-call-parser", tool_parser(model))
+    if gpt_oss:
+        add("no grammar forbids what it was trained to call: it is read from the tokens", "--tool-strict-level", "auto")
+    else:
+        add("calls are held to their tools' names and schemas", "--tool-strict-level", "function")
     add("every token is sent as it is made", "--stream-interval", "1")
     add("answers say how much of their prompt was cached", "--enable-prompt-tokens-details")
     add("answers say how long they waited and how fast they were", "--enable-per-request-metrics")
+    add("an answer names the request that it is of, as the server's log does", "--enable-request-id-headers")
     add("an urgent request overtakes sub-agents and batches", "--scheduling-policy", "priority")
     add("a full server says so at once instead of letting clients wait", "--max-num-queued-reqs", "256")
     add("what is asked twice a second stays out of the log", "--disable-access-log-for-endpoints", "/health,/metrics,/load")

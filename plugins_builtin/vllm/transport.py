@@ -27,6 +27,7 @@ from agentic import (
 )
 from agentic.config.schema import Llm
 from agentic.errors import Loading
+from agentic.extras import pip_install
 from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, error_from_text, loads, usage_of
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities, keep_capabilities, known_capabilities
@@ -65,7 +66,7 @@ class VllmTransport:
         self._llama_cpp: set[str] = set()
         self._bases: dict[str, str] = {}
         self._refusals = Refusals(settings.stream)
-        self._exact = ExactPrompts()
+        self._exact = ExactPrompts(options.exact_prompts)
         self._versions: dict[str, str] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
         self._counter = ConversationCounter(self._tokenize)
@@ -276,6 +277,15 @@ class VllmTransport:
                 keep_capabilities(endpoint, self._can[endpoint])
         except (AgenticError, OSError) as error:
             _log.info("%s: whether it takes strict tools is not known: %s", endpoint, error)
+
+    def way_of_prompts(self, endpoint: str) -> tuple[str, str]:
+        """(how the prompts of a conversation go to it, for people; what is in the way of ids, "" for nothing)"""
+        if not self._gpt_oss[endpoint]:
+            return "in messages", ""
+        if not harmony.available():
+            return "in messages", pip_install("gpt-oss")
+        why = self._exact.why_not(self._made_by(endpoint))
+        return ("in messages", why) if why else ("in ids", "")
 
     def _made_by(self, endpoint: str) -> tuple[str, str]:
         """What ids of this endpoint are good for."""

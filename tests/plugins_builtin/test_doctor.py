@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-import re
 import signal
 import subprocess
 import sys
@@ -146,31 +145,6 @@ def test_two_good_servers_are_green_and_what_they_can_is_used(agentic: Agentic, 
     agentic("ask", "hi", *both)
     body = next(each for each in (server, second_server) if each.chats).chats[0].json
     assert "priority" not in body
-
-
-@pytest.mark.parametrize(
-    ("model", "version", "ok"),
-    [("openai/gpt-oss-120b", "0.19.1", False), ("openai/gpt-oss-120b", "0.32.0", True), ("qwen3-coder", "0.19.1", None)],
-)
-def test_a_version_that_loses_calls_of_gpt_oss_is_named(model: str, version: str, ok: bool | None) -> None:
-    with FakeVLLM(model=model) as server:
-        server.version, server.otherwise = version, Flags().respond
-        server.tells_of_itself = True
-        found = finding(server, "gpt-oss parsing")
-    assert found.ok is ok
-    assert ("vllm#42454" in found.text) == (ok is False)
-
-
-@pytest.mark.parametrize(
-    ("version", "numbers"),
-    [("0.9.2", {22519, 42454}), ("0.10.2", {42454}), ("0.23.0", {46464, 42454}), ("0.24.1", {42454}), ("0.33.0", set())],
-)
-def test_the_known_faults_of_a_version_are_told(version: str, numbers: set[int]) -> None:
-    with FakeVLLM(model="gpt-oss-20b") as server:
-        server.version, server.otherwise = version, Flags().respond
-        server.tells_of_itself = True
-        text = finding(server, "gpt-oss parsing").text
-    assert set(map(int, re.findall(r"vllm#(\d+)", text))) == numbers
 
 
 @pytest.mark.parametrize(
