@@ -231,10 +231,19 @@ class LateChanges:
             return
         make_own(target.parent)
         if source.is_dir() and not source.is_symlink():
-            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True)
+            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copy)
         else:
-            shutil.copy2(source, target, follow_symlinks=False)
+            _copy(source, target)
+        for folder, _, _ in os.walk(target):
+            os.chmod(folder, 0o700)
         self.place = f"; what was found there is in {self._folder}"
+
+
+def _copy(source: str | Path, target: str | Path) -> None:
+    """A file's content as the user's alone, or a link as it is."""
+    shutil.copyfile(source, target, follow_symlinks=False)
+    if not os.path.islink(target):
+        os.chmod(target, 0o600)
 
 
 def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safeguards], store: SessionStore) -> None:

@@ -149,6 +149,9 @@ def test_what_a_job_changes_at_last_is_put_back_when_the_session_ends(
     found = {path.name: path for path in (home / ".local/state/agentic/put-back").rglob("*") if path.is_file()}
     assert found["conftest.py"].read_text() == "evil\n" and found[".envrc"].read_text() == "export A=1\nevil\n"
     assert found["tasks.json"].read_text() == "evil\n"
+    assert {
+        path.stat().st_mode & 0o077 for path in (home / ".local/state/agentic/put-back").rglob("*") if not path.is_symlink()
+    } == {0}
 
 
 @contextmanager
@@ -166,7 +169,8 @@ def watching(root: Path, lingers: Callable[[], bool]) -> Iterator[tuple[Workspac
         changes.close()
 
 
-def test_what_the_tools_write_while_a_job_runs_stays_and_other_changes_go(tmp_path: Path) -> None:
+def test_what_the_tools_write_while_a_job_runs_stays_and_other_changes_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     root, running = tmp_path / "work", [True]
     with watching(root, lambda: running[0]) as (space, changes, warned):
 
