@@ -74,9 +74,8 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
             history.add(said)
     if status == "done" and not said.text.strip():
         only = ", it only thought" if said.reasoning else ""
-        raise ModelOutputError(
-            f"the model gave no answer{only}{f': {cut}' if cut else ''}", "llm.max_tokens" if cut else "ask again"
-        )
+        remedy = "give it more with llm.max_tokens" if cut else "ask again"
+        raise ModelOutputError(f"the model gave no answer{only}" + (f": {cut}" if cut else ""), remedy)
     if cut and status == "done":
         await runtime.events.emit(Warned(message=cut))
         status = "limit"

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 
 from agentic.core.repetition import Repetition
 from agentic.hooks.protocol import Turn
-from agentic.testing import FakeVLLM, answer, tool_call
+from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.testing.in_process import make_setup
-from agentic.types import Message, ToolCall
+from agentic.types import Message, ToolCall, ToolSpec
 from agentic.wire import lenient_object
 from plugins_builtin.gpt_oss.channels import Channels
 from plugins_builtin.protocols.leaked_calls import LeakedCalls
+from plugins_builtin.protocols.names import translated
 from plugins_builtin.protocols.native import Native
 from plugins_builtin.tools.apply_patch import ApplyPatch
 from plugins_builtin.tools.edit import EditFile
@@ -162,3 +163,49 @@ def test_objects_stay_what_they_are_and_half_strings_are_not_made_whole(value: d
         assert found is None or all(found[name] == value[name] for name in list(found)[:-1])
         if found and isinstance(last := list(found.values())[-1], str):
             assert last in value.values()
+
+
+# An answer that its limit cut is not the last one.
+NATIVE_RUN = ("-c", "tools.protocol=native", "--output", "jsonl")
+
+
+@pytest.mark.parametrize("cut", [answer("The first half of", finish="length"), answer("", "I think that", finish="length")])
+def test_an_answer_that_its_limit_cut_goes_on(agentic: Agentic, server: FakeVLLM, cut: Answer) -> None:
+    server.script(cut, answer("the second half."))
+    done = agentic("run", "say it", "--endpoint", server.url, *NATIVE_RUN, "-c", "llm.max_tokens=12")
+    assert done.code == 0 and done.of_type("run_finished")[0]["result"] == "the second half."
+    assert "cut off by its limit of 12 tokens" in server.chats[1].json["messages"][-1]["content"]
+
+
+def test_a_run_whose_answers_are_cut_again_and_again_is_not_done(agentic: Agentic, server: FakeVLLM) -> None:
+    server.otherwise = lambda request: answer("Half of it, number", finish="length")
+    done = agentic("run", "say it", "--endpoint", server.url, *NATIVE_RUN, "-c", "llm.max_tokens=12")
+    (finished,) = done.of_type("run_finished")
+    assert done.code == 1 and finished["status"] == "limit" and len(server.chats) == 3
+    assert finished["result"] == "the answer was cut by its limit of 12 tokens (llm.max_tokens)"
+
+
+def test_ask_says_that_thoughts_were_cut(agentic: Agentic, server: FakeVLLM) -> None:
+    server.script(answer("", "I think that", finish="length"))
+    done = agentic("ask", "say it", "--endpoint", server.url, "-c", "llm.max_tokens=12")
+    assert done.code == 1 and "the answer was cut by its limit" in done.err and "give it more with llm.max_tokens" in done.err
+
+
+RUN = ToolSpec("run", "Runs.", {"type": "object", "properties": {"command": {"type": "string"}}}, runs="command")
+SEARCH = ToolSpec("web_search", "Searches.", {"type": "object", "properties": {"query": {"type": "string"}}}, "read")
+FETCH = ToolSpec("web_fetch", "Reads.", {"type": "object", "properties": {"url": {"type": "string"}}}, "read")
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "tool", "meant"),
+    [
+        ("python", "print(1)", "run", {"command": "python3 - <<'PYTHON'\nprint(1)\nPYTHON"}),
+        ("functions.python", '{"code": "print(1)"}', "run", {"command": "python3 - <<'PYTHON'\nprint(1)\nPYTHON"}),
+        ("python", "x = '''\nPYTHON\n'''", "run", {"command": "python3 - <<'PYTHON1'\nx = '''\nPYTHON\n'''\nPYTHON1"}),
+        ("browser.search", '{"query": "x", "topn": 5}', "web_search", {"query": "x"}),
+        ("browser.open", '{"id": "https://a.example/"}', "web_fetch", {"url": "https://a.example/"}),
+    ],
+)
+def test_what_gpt_oss_was_trained_to_call_is_what_we_have(name: str, arguments: str, tool: str, meant: dict[str, str]) -> None:
+    made = translated(ToolCall("1", name, arguments), (RUN, SEARCH, FETCH))
+    assert (made.name, json.loads(made.arguments)) == (tool, meant)
