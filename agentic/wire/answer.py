@@ -70,10 +70,24 @@ class ChunkDecoder:
             raise RequestRejected("the server withheld the answer (finish_reason 'content_filter')", "ask in other words")
         ids, prompt_ids = _ids(choice.get("token_ids")), _ids(chunk.get("prompt_token_ids") or choice.get("prompt_token_ids"))
         if text or reasoning or calls or finish or usage or ids or prompt_ids:
-            return Delta(text, reasoning, calls, finish, usage, prompt_ids=prompt_ids, token_ids=ids, thought_as=name)
+            return self.made(text, reasoning, calls, finish, usage, prompt_ids, ids, name)
         if far := _progress(chunk.get("prompt_progress")):
             return Delta(prefilled=far)
         return None
+
+    def made(
+        self,
+        text: str,
+        reasoning: str,
+        calls: tuple[ToolCallDelta, ...],
+        finish: str,
+        usage: Usage | None,
+        prompt_ids: tuple[int, ...],
+        ids: tuple[int, ...],
+        thought_as: str,
+    ) -> Delta:
+        """The delta of what a chunk carries. A decoder that reads token ids makes another one of it."""
+        return Delta(text, reasoning, calls, finish, usage, False, False, prompt_ids, ids, None, thought_as)
 
     def end(self, done: bool = False) -> Delta | None:
         """The bytes are over; `done`: the server said [DONE]. Raises StreamBroken unless the answer was finished.

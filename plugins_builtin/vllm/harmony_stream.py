@@ -3,10 +3,9 @@
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import replace
 
-from agentic import Delta
-from agentic.wire import AnswerBuilder, ChunkDecoder
+from agentic import Delta, ToolCallDelta, Usage
+from agentic.wire import ChunkDecoder
 from plugins_builtin.vllm.harmony import answer_start
 from plugins_builtin.vllm.harmony_reader import HarmonyReader
 
@@ -20,49 +19,59 @@ class HarmonyDecoder(ChunkDecoder):
 
     def __init__(self, before: Sequence[int] = ()) -> None:
         super().__init__()
-        self._start = answer_start()
+        self._start = tuple(answer_start())
         self.reader = HarmonyReader()
         self.reader.feed(before)
-        self.made = list(before)
+        self.made_ids = list(before)
         self._by_ids: bool | None = True if before else None
-        self._theirs = AnswerBuilder()
+        self._theirs: list[tuple[str, str, tuple[ToolCallDelta, ...]]] = []
         self._resumes = bool(before)
 
-    def feed(self, chunk: object) -> Delta | None:
-        delta = super().feed(chunk)
-        if delta is None or self._by_ids is False:
-            return delta
-        if self._by_ids is None and delta.prompt_ids:
-            self._by_ids = list(delta.prompt_ids[-len(self._start) :]) == self._start  # else it is another vocabulary
-        if self._by_ids is None and (delta.token_ids or delta.text or delta.reasoning or delta.tool_calls):
-            self._by_ids = False
-        return self._read(delta) if self._by_ids else delta
+    def made(
+        self,
+        text: str,
+        reasoning: str,
+        calls: tuple[ToolCallDelta, ...],
+        finish: str,
+        usage: Usage | None,
+        prompt_ids: tuple[int, ...],
+        ids: tuple[int, ...],
+        thought_as: str,
+    ) -> Delta:
+        """What the tokens say, in place of what the server made of them."""
+        if self._by_ids is None:
+            if prompt_ids:
+                self._by_ids = prompt_ids[-len(self._start) :] == self._start  # else it is another vocabulary
+            elif text or reasoning or calls or ids:
+                self._by_ids = False
+        if not self._by_ids:
+            return super().made(text, reasoning, calls, finish, usage, prompt_ids, ids, thought_as)
+        self._theirs.append((text, reasoning, calls))
+        self.made_ids += ids
+        piece = self.reader.feed(ids)
+        said = piece.text
+        if finish:
+            finish = self._finished(finish)
+            said += self.reader.end().text if finish != "length" else ""
+            self.finish_reason = finish
+            if not self._resumes:
+                self._compare()
+        return Delta(said, piece.reasoning, tuple(piece.calls), finish, usage, False, False, prompt_ids, ids, None, "", True)
 
-    def _read(self, delta: Delta) -> Delta:
-        self._theirs.add(delta)
-        self.made += delta.token_ids
-        piece = self.reader.feed(delta.token_ids)
-        finish = delta.finish_reason
-        if finish and finish != "length":
-            rest = self.reader.end()
-            piece.text += rest.text
-            finish = "tool_calls" if self.reader.calls else "stop"
-        self.finish_reason = finish or self.finish_reason
-        calls = tuple(piece.calls)
-        read = replace(delta, text=piece.text, reasoning=piece.reasoning, tool_calls=calls, finish_reason=finish, by_ids=True)
-        if finish and not self._resumes:
-            self._compare()
-        return read
+    def _finished(self, finish: str) -> str:
+        return finish if finish == "length" else "tool_calls" if self.reader.calls else "stop"
 
     def _compare(self) -> None:
         """The server's own reading beside ours: what it lost is told in the log."""
-        theirs, ours = self._theirs.message(), self.reader
-        named = [call.name for call in theirs.tool_calls], [each.removeprefix("functions.") for _, each in ours.calls]
+        text = "".join(each[0] for each in self._theirs)
+        thoughts = "".join(each[1] for each in self._theirs)
+        named = [piece.name for each in self._theirs for piece in each[2] if piece.name]
+        ours = [recipient.removeprefix("functions.") for _, recipient in self.reader.calls]
         lost = [
-            *(["calls"] if named[0] != named[1] else []),
-            *(["text"] if "".join(theirs.text.split()) != "".join(ours.text.split()) else []),
-            *(["thoughts"] if "".join(theirs.reasoning.split()) != "".join(ours.reasoning.split()) else []),
+            *(["calls"] if named != ours else []),
+            *(["text"] if "".join(text.split()) != "".join(self.reader.text.split()) else []),
+            *(["thoughts"] if "".join(thoughts.split()) != "".join(self.reader.reasoning.split()) else []),
         ]
         for each in lost:
             differences[each] += 1
-            _log.info("the server's own reading of this answer differs in its %s: %r, by its tokens %r", each, *named)
+            _log.info("the server's own reading of this answer differs in its %s: %r, by its tokens %r", each, named, ours)

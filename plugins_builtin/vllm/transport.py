@@ -259,7 +259,7 @@ class VllmTransport:
                     self._exact.compare(request, by, prompt, ids)
                 yield delta
         if decoder.finish_reason != "length":
-            self._exact.keep(request, by, prompt, decoder.made, decoder.reader)
+            self._exact.keep(request, by, prompt, decoder.made_ids, decoder.reader)
 
     def _reads_ids(self, request: ChatRequest, endpoint: str) -> bool:
         """Whether the answer is read from its tokens here: then nothing is lost, whatever gpt-oss calls."""
