@@ -5,6 +5,7 @@ generated token is computed twice, thoughts and calls stay where and as they wer
 """
 
 import logging
+from array import array
 from collections import OrderedDict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,8 +27,8 @@ class _Turn:
 
     request: ChatRequest
     by: Fingerprint
-    prompt: tuple[int, ...]
-    made: tuple[int, ...]
+    prompt: "array[int]"
+    made: "array[int]"
     calls: tuple[tuple[str, str], ...]
     said: tuple[str, str]
 
@@ -69,7 +70,8 @@ class ExactPrompts:
         if by in self._off or not request.session or not prompt or not is_whole:
             return
         tokens = (*made[:-1], END) if made[-1] == RETURN else tuple(made)
-        turn = _Turn(request, by, tuple(prompt), tokens, tuple(reader.calls), (reader.text.strip(), reader.reasoning.strip()))
+        said = reader.text.strip(), reader.reasoning.strip()
+        turn = _Turn(request, by, array("I", prompt), array("I", tokens), tuple(reader.calls), said)
         turns = self._turns.setdefault(request.session, deque(maxlen=MAX_TURNS))
         turns.append(turn)
         self._turns.move_to_end(request.session)
