@@ -71,7 +71,7 @@ class Workspace:
     `claim(path)` is asked before a file is changed and may raise ToolError; `journal(path, before, after, mode)` is told of every
     change before it happens, None being no file, `mode` that of the one before. `written` are the files that were written,
     `originals` what those that changed held before, `changes` counts what was changed. `temporary` is a folder that commands may
-    write to, too. One that `restores` replaces files that are read-only or have other names, too.
+    write to, too.
     """
 
     def __init__(self, root: Path) -> None:
@@ -82,7 +82,6 @@ class Workspace:
         self.claim: Callable[[str], None] = lambda path: None
         self.journal: Callable[[str, bytes | None, bytes | None, int | None], None] = lambda path, before, after, mode: None
         self.grants = Grants()
-        self.restores = False
         self.temporary = Path(tempfile.gettempdir())
         self._seen: dict[str, str] = {}
 
@@ -270,7 +269,7 @@ class Workspace:
             except FileNotFoundToolError:
                 return None
         try:
-            _replaceable(name, os.fstat(descriptor), self.restores)
+            _replaceable(name, os.fstat(descriptor))
             return _regular(name, descriptor, MAX_FILE_BYTES)[1]
         finally:
             os.close(descriptor)
@@ -471,9 +470,7 @@ def _regular(name: str, descriptor: int, most: int) -> tuple[os.stat_result, byt
         raise ToolError(f"{name} {error.strerror}") from error
 
 
-def _replaceable(name: str, info: os.stat_result, restores: bool) -> None:
-    if restores:
-        return
+def _replaceable(name: str, info: os.stat_result) -> None:
     if not info.st_mode & 0o222:
         raise ToolError(f"{name} is read-only")
     if info.st_nlink > 1:  # replacing it would part the names, writing into it can leave half of both after a kill

@@ -2,20 +2,19 @@
 
 import asyncio
 import os
-import shutil
 import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
-from pathlib import Path, PurePath
-from stat import S_IMODE, S_ISDIR, S_ISREG
+from pathlib import Path
+from stat import S_ISREG
 
 from agentic.core.protected_entries import FILE, FOLDER, MAX_BELOW, PRIVATE, ProtectedEntries
+from agentic.core.put_back import PutBack
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError
-from agentic.files import make_own
-from agentic.folders import state_folder
+from agentic.files.walk import VERSION_CONTROL
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import SessionStore
 from agentic.sessions.snapshots import UNKNOWN, CommandChange, Snapshots, any_interrupted
@@ -26,6 +25,7 @@ from agentic.workspace import Grants, Workspace
 
 MAX_TOLD = 200  # changes of one command that a model's work counts
 MAX_NAMED = 20
+CLOCK_NS = 20_000_000  # by which the time that files get may be behind
 MAX_HELD = 16 << 20  # bytes of what was changed that are held at once
 
 
@@ -56,9 +56,10 @@ class CommandChanges:
         self._is_late = self._late_may_change = False  # what lingers may have changed something since the last look
         self._space = workspace.view()
         self._space.grants = Grants()
-        self._space.restores = True
         self._protected = ProtectedEntries(workspace.root, safeguards)
         self._entries: dict[str, str] = {}
+        self._inodes: dict[str, int] = {}
+        self._began = 0
         self._were: Mapping[str, object] = {}  # the files in protected folders at the look before
         self._snapshots = Snapshots(workspace.root, cache, lambda: _files_of(workspace.root, self._entries, self._protected))
         self._turn = asyncio.Lock()
@@ -81,36 +82,60 @@ class CommandChanges:
             try:
                 await self._put_back_late()
                 self._held = await self._hold()
-                self._entries = await self._look()
+                self._entries, self._inodes = await self._look(), self._protected.inodes
                 await on_daemon_thread(partial(self._snapshots.take, self._journal.session_id if self._journal else ""))
             except OSError as error:
                 self._tell(f"what commands change cannot be taken back: {error.strerror}")
                 return
+            finally:
+                self._began = time.time_ns() - CLOCK_NS
             if left_out := self._snapshots.left_out():
                 self._tell(f"what commands do to these cannot be taken back: {left_out}")
 
-    async def after(self, may_change_protected: bool) -> tuple[list[Change], list[str]]:
-        """(what was changed, which protected files were put back)"""
+    async def after(self, may_change_protected: bool) -> tuple[list[Change], str]:
+        """(what was changed, a line that says which protected files were put back, "" for none)"""
         told: list[Change] = []
-        put_back: list[str] = []
         async with self._turn:
-            before, self._entries = self._entries, await self._look()
-            if not may_change_protected:
-                put_back += await on_daemon_thread(partial(_restore, self._space.root, before, self._entries))
+            back = PutBack(self._space.root, self._began)
+            before, inodes = await self._look_again()
+            put_back = [] if may_change_protected else await self._take_away(back, before, inodes)
             changes = self._snapshots.changes()
             while batch := await on_daemon_thread(partial(_batch, changes)):
                 for change in batch:  # the session's file is this thread's
                     if not may_change_protected and self._is_protected(change.path):
-                        put_back.append(self._put_back(change))
+                        put_back.append(_put_back(back, change))
                         continue
                     if self._journal is not None:
                         self._journal.command(change)
                     if not change.ignored and len(told) < MAX_TOLD:
                         told.append(Change(change.path, _kind(change)))
-            if put_back:
-                await on_daemon_thread(self._snapshots.take)
-            self._note_lingering(may_change_protected)
-        return told, put_back
+            await self._end(back, before, put_back, may_change_protected)
+        note = f"{named(put_back)}: protected, so it was put back as it was before the command{back.place}" if put_back else ""
+        return told, note
+
+    async def _look_again(self) -> tuple[dict[str, str], dict[str, int]]:
+        """What was there at the look before, and its folders' inodes."""
+        before, inodes = self._entries, self._inodes
+        self._entries = await self._look()
+        self._entries = self._protected.without_new_environments(before, self._entries)
+        self._inodes = self._protected.inodes
+        return before, inodes
+
+    async def _take_away(
+        self, back: PutBack, before: Mapping[str, str], inodes: Mapping[str, int], own: Collection[str] = (), keep: bool = False
+    ) -> list[str]:
+        now = {path: kind for path, kind in self._entries.items() if not any(_holds(path, each) for each in own)}
+        work = partial(_taken_away, back, before, now, inodes, self._protected.inodes, keep)
+        taken: list[str] = await on_daemon_thread(work)
+        return taken
+
+    async def _end(self, back: PutBack, before: Mapping[str, str], put_back: list[str], may_change_protected: bool) -> None:
+        if not may_change_protected:
+            put_back += await on_daemon_thread(partial(_made_again, back, before, self._entries))
+        if put_back:
+            self._entries, self._inodes = await self._look(), self._protected.inodes
+            await on_daemon_thread(self._snapshots.take)
+        self._note_lingering(may_change_protected)
 
     def _note_lingering(self, may_change_protected: bool) -> None:
         lingers = self._lingers()
@@ -134,24 +159,25 @@ class CommandChanges:
         """
         if not self._is_late:
             return
-        kept, own = LateChanges(self._space.root), self._journal.last if self._journal else {}
-        before, self._entries = self._entries, await self._look()
+        back, own = PutBack(self._space.root, self._began), self._journal.last if self._journal else {}
+        before, inodes = await self._look_again()
         put_back: list[str] = []
-        if not self._late_may_change:
-            others = {path: kind for path, kind in self._entries.items() if not any(_holds(path, each) for each in own)}
-            put_back += await on_daemon_thread(partial(_restore, self._space.root, before, others, kept.take))
+        may_change = self._late_may_change
+        if not may_change:
+            put_back += await self._take_away(back, before, inodes, own, keep=True)
             changes = self._snapshots.changes()
             while batch := await on_daemon_thread(partial(_batch, changes)):
                 for change in batch:
                     is_own = change.path in own and own[change.path] == change.after
                     if not is_own and self._is_protected(change.path):
-                        kept.take(change.path)
-                        put_back.append(self._put_back(change))
-        self._note_lingering(False)
+                        back.keep(change.path)
+                        put_back.append(_put_back(back, change))
+        await self._end(back, before, put_back, may_change)
+        self._late_may_change = self._is_late and may_change
         if put_back:
             self._events.warn(
                 f"{named(put_back)}: protected, and changed while a command ran in the background,"
-                f" so it was put back as it was{kept.place}"
+                f" so it was put back as it was{back.place}"
             )
 
     async def _look(self) -> dict[str, str]:
@@ -168,26 +194,6 @@ class CommandChanges:
     def _is_protected(self, path: str) -> bool:
         return path in self._protected.files or path in self._were or bool(self._safeguards.protected(path))
 
-    def _put_back(self, change: CommandChange) -> str:
-        """Its path, and why not where that failed: one that cannot be put back does not keep the others."""
-        if not change.known:
-            return f"{change.path} (not put back: it is too large to be kept, so look at it)"
-        try:
-            self._restore_file(change)
-        except AgenticError:
-            try:
-                _make_writable(self._space.root, change.path)
-                self._restore_file(change)
-            except (AgenticError, OSError) as error:
-                return f"{change.path} (not put back: {error})"
-        return change.path
-
-    def _restore_file(self, change: CommandChange) -> None:
-        if change.before is not None:
-            self._space.write(change.path, change.before, change.mode)
-        elif self._space.exists(change.path):  # not with the folder that it was in
-            self._space.remove(change.path)
-
     def _tell(self, what: str) -> None:
         if what != self._told:
             self._told = what
@@ -198,14 +204,6 @@ class CommandChanges:
         self._snapshots.close()
 
 
-def _make_writable(root: Path, path: str) -> None:
-    """The folders around it, which a command may have closed against us. Raises OSError."""
-    for folder in reversed([*PurePath(path).parents][:-1]):
-        info = os.lstat(root / folder)
-        if S_ISDIR(info.st_mode) and info.st_mode & 0o700 != 0o700:
-            os.chmod(root / folder, S_IMODE(info.st_mode) | 0o700)
-
-
 def named(paths: Sequence[str]) -> str:
     """The first of them, and how many more there are."""
     more = len(paths) - MAX_NAMED
@@ -214,36 +212,6 @@ def named(paths: Sequence[str]) -> str:
 
 def _holds(folder: str, path: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
-
-
-class LateChanges:
-    """Where what is put back late is kept as it was found: nobody knows whose work it is."""
-
-    def __init__(self, root: Path) -> None:
-        self._root = root
-        self._folder = state_folder() / "put-back" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
-        self.place = ""
-
-    def take(self, path: str) -> None:
-        """Copies what is there now, if anything is. Raises OSError."""
-        source, target = self._root / path, self._folder / path
-        if not os.path.lexists(source):
-            return
-        make_own(target.parent)
-        if source.is_dir() and not source.is_symlink():
-            shutil.copytree(source, target, symlinks=True, dirs_exist_ok=True, copy_function=_copy)
-        else:
-            _copy(source, target)
-        for folder, _, _ in os.walk(target):
-            os.chmod(folder, 0o700)
-        self.place = f"; what was found there is in {self._folder}"
-
-
-def _copy(source: str | Path, target: str | Path) -> None:
-    """A file's content as the user's alone, or a link as it is."""
-    shutil.copyfile(source, target, follow_symlinks=False)
-    if not os.path.islink(target):
-        os.chmod(target, 0o600)
 
 
 def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safeguards], store: SessionStore) -> None:
@@ -284,31 +252,55 @@ def _files_of(root: Path, entries: Mapping[str, str], protected: ProtectedEntrie
     return found
 
 
-def _restore(
-    root: Path, before: Mapping[str, str], now: Mapping[str, str], keep: Callable[[str], None] = lambda path: None
+def _taken_away(
+    back: PutBack, before: Mapping[str, str], now: Mapping[str, str], were: Mapping[str, int], are: Mapping[str, int], keep: bool
 ) -> list[str]:
-    """Takes away links and folders with protected names that were not there, and makes links again; files are told otherwise.
-
-    `keep` is called with a path before it is taken away, which is left where that raises OSError.
-    """
+    """Links and folders with protected names that were not there: moved back where they were moved here, else removed."""
     done: list[str] = []
+    gone = {inode: path for path, inode in were.items() if path not in now}
     for path, kind in sorted(now.items()):
-        if kind in (FILE, PRIVATE, before.get(path)) or any(path.startswith(f"{gone}/") for gone in done):
+        if kind in (FILE, PRIVATE, before.get(path)) or any(_holds(each, path) for each in done):
             continue
-        with suppress(OSError):
-            keep(path)
-            if kind == FOLDER:
-                shutil.rmtree(root / path)
+        try:
+            if kind == FOLDER and are.get(path) in gone:
+                back.move(path, gone[are[path]])
             else:
-                os.unlink(root / path)
+                if keep:
+                    back.keep(path)
+                back.remove(path)
             done.append(path)
+        except OSError as error:
+            done.append(f"{path} (not put back: {error.strerror})")
+    return done
+
+
+def _made_again(back: PutBack, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Links that are gone or lead elsewhere; what cannot be made again is named."""
+    done: list[str] = []
     for path, kind in before.items():
         if kind not in (FILE, PRIVATE, FOLDER, now.get(path)):
-            with suppress(OSError):
-                Path(root / path).unlink(missing_ok=True)
-                os.symlink(kind.removeprefix("-> "), root / path)
+            try:
+                back.link(path, kind.removeprefix("-> "))
                 done.append(path)
-    return list(dict.fromkeys(done))
+            except OSError as error:
+                done.append(f"{path} (not put back: {error.strerror})")
+        elif kind == FOLDER and path not in now and os.path.basename(path) in VERSION_CONTROL and not back.has(f"{path}/objects"):
+            done.append(f"{path} (deleted: its history cannot be put back)")
+    return done
+
+
+def _put_back(back: PutBack, change: CommandChange) -> str:
+    """Its path, and why not where that failed: one that cannot be put back does not keep the others."""
+    if not change.known:
+        return f"{change.path} (not put back: it is too large to be kept, so look at it)"
+    try:
+        if change.before is not None:
+            back.write(change.path, change.before, change.mode)
+        else:
+            back.remove(change.path)
+    except (OSError, ValueError) as error:
+        return f"{change.path} (not put back: {getattr(error, 'strerror', None) or error})"
+    return change.path
 
 
 def _batch(changes: Iterator[CommandChange]) -> list[CommandChange]:

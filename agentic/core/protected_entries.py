@@ -3,7 +3,7 @@
 import os
 import time
 from collections import deque
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ class ProtectedEntries:
         self._safeguards = safeguards
         self._seen: dict[str, _Seen] = {}
         self.files: dict[str, os.stat_result] = {}
+        self.inodes: dict[str, int] = {}
         self.beyond: tuple[str, ...] = ()
 
     def look(self, held: Collection[str] = ()) -> dict[str, str]:
@@ -57,10 +58,27 @@ class ProtectedEntries:
                 waiting.extend(folder.folders)
                 found.update(folder.named)
         self._seen = seen
+        self.inodes = {}
         for path in [path for path, kind in found.items() if kind == FOLDER]:
+            with suppress(OSError):
+                self.inodes[path] = os.lstat(self._root / path).st_ino
             if path not in held or not (self._root / path / ENVIRONMENT).exists():
                 found.update(self._below(path))
         return found
+
+    def without_new_environments(self, before: Mapping[str, str], now: dict[str, str]) -> dict[str, str]:
+        """What was found, but of a folder that is one only since a command made its `pyvenv.cfg` this file alone."""
+        made = [
+            path for path, kind in now.items() if kind == FOLDER and path not in before and not self._safeguards.protected(path)
+        ]
+        for top in made:
+            marker = f"{top}/{ENVIRONMENT}"
+            for path in [path for path in now if path == top or path.startswith(f"{top}/")]:
+                if path != marker:
+                    del now[path]
+                    self.files.pop(path, None)
+            self.inodes.pop(top, None)
+        return now
 
     def _folder(self, path: str) -> _Seen:
         known, now = self._seen.get(path), time.time_ns()

@@ -10,7 +10,6 @@ from typing import Any
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import difference
 from agentic.core.arguments import check, parse
-from agentic.core.command_changes import named
 from agentic.core.kinds import refused
 from agentic.core.questions import Edited
 from agentic.core.safeguards import MASKED
@@ -272,12 +271,15 @@ class ToolCaller:
         else:
             await self._snapshots.before()
             ALLOWED.set(replace(NOTHING, hidden=self._snapshots.private))
-            arguments, output = await self._run(call, tool, arguments)
-            changes, put_back = await self._snapshots.after(ALLOWED.get().protected)
+            try:
+                arguments, output = await self._run(call, tool, arguments)
+            except BaseException:  # the command is over, and may have changed as much
+                await self._snapshots.after(ALLOWED.get().protected)
+                raise
+            changes, note = await self._snapshots.after(ALLOWED.get().protected)
             for change in changes:
                 self.work.changed(change)
-            if put_back:
-                note = f"{named(put_back)}: protected, so it was put back as it was before the command"
+            if note:
                 output = replace(output, problems=(*output.problems, note))
         self._remember(tool, arguments, output)
         return output
@@ -285,8 +287,10 @@ class ToolCaller:
     async def _guarded(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
         """A command that is not the model's own: what it does can be taken back, and counts as nobody's work."""
         await self._snapshots.before()
-        _, output = await self._run(call, tool, arguments)
-        await self._snapshots.after(ALLOWED.get().protected)
+        try:
+            _, output = await self._run(call, tool, arguments)
+        finally:
+            await self._snapshots.after(ALLOWED.get().protected)
         return output
 
     def _remember(self, tool: Tool, arguments: Mapping[str, Any], output: ToolOutput) -> None:
