@@ -61,7 +61,9 @@ class CommandChanges:
         self._inodes: dict[str, int] = {}
         self._began = 0
         self._were: Mapping[str, object] = {}  # the files in protected folders at the look before
-        self._snapshots = Snapshots(workspace.root, cache, lambda: _files_of(workspace.root, self._entries, self._protected))
+        self._snapshots = Snapshots(
+            workspace.root, cache, lambda: _files_of(workspace.root, self._entries, self._protected), self._is_protected
+        )
         self._turn = asyncio.Lock()
         self._told = ""
 
@@ -188,6 +190,8 @@ class CommandChanges:
     @property
     def unwatched(self) -> str:
         """Why commands ask though they are held: what they do to all of that is not seen. "" for nothing."""
+        if self._snapshots.is_full((*self._entries, *self._protected.files)):
+            return "there is no room to keep the protected files, so what a command does to them could not be put back"
         beyond = ", ".join(self._protected.beyond)
         return f"{beyond} has more than {MAX_BELOW:,} entries, and what a command changes there is not seen" if beyond else ""
 

@@ -257,4 +257,13 @@ def _files_of(programs: Iterable[str], writable: Sequence[Path]) -> Iterator[Pat
             path = os.path.realpath(os.path.join(folder, name))
             is_own = any(Path(path).is_relative_to(os.path.realpath(each)) for each in writable)
             if os.path.isfile(path) and name in os.path.basename(path) and path not in needed and not is_own:
-                yield Path(path)
+                yield from _names_of(path)
+
+
+def _names_of(path: str) -> Iterator[Path]:
+    """The file's, and its other names in the same folder: perl and perl5.36.0 are one."""
+    info = os.stat(path)
+    yield Path(path)
+    if info.st_nlink > 1:
+        with os.scandir(os.path.dirname(path)) as entries:
+            yield from (Path(entry.path) for entry in entries if entry.inode() == info.st_ino and entry.path != path)

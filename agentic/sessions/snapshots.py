@@ -12,7 +12,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -77,9 +77,19 @@ class _Missing:
 
 
 class Snapshots:
-    """Of one folder. Everything here blocks; one thread at a time. `extra` are further files to keep, by path from the root."""
+    """Of one folder. Everything here blocks; one thread at a time. `extra` are further files to keep, by path from the root.
 
-    def __init__(self, root: Path, cache: Path, extra: Callable[[], Mapping[str, os.stat_result]] = dict) -> None:
+    Of a file whose path `minds_mode` another mode is a change, too.
+    """
+
+    def __init__(
+        self,
+        root: Path,
+        cache: Path,
+        extra: Callable[[], Mapping[str, os.stat_result]] = dict,
+        minds_mode: Callable[[str], object] = lambda path: False,
+    ) -> None:
+        self._minds_mode = minds_mode
         self._root = root
         self._all = self._folder = _place(root, cache)
         self._lock = -1
@@ -128,6 +138,13 @@ class Snapshots:
         self._tells = True
         if self._pack >= 0:
             yield from self._update()
+
+    def is_full(self, paths: Iterable[str]) -> bool:
+        """Whether one of these is not kept for want of room."""
+        missing = self._missing
+        if not (missing.many or missing.size):
+            return False
+        return any(path in missing.paths and missing.paths[path][1] < MAX_IGNORED_BYTES for path in paths)
 
     def left_out(self) -> str:
         """What cannot be brought back, "" for nothing."""
@@ -270,7 +287,8 @@ class Snapshots:
         before = self._content(kept) if kept is not None and self._tells else None
         is_ignored = kept.ignored if kept is not None else ignored()
         after = self._keep(path, stamp, is_ignored, S_IMODE(info.st_mode))
-        if self._tells and (before is None or before != after):
+        has_mode = kept is None or kept.mode == S_IMODE(info.st_mode) or not self._minds_mode(path)
+        if self._tells and (before is None or before != after or not has_mode):
             name = fingerprint(after) if after is not None else UNKNOWN
             yield CommandChange(shown(path), before, name, is_ignored, known, kept.mode if kept else None)
 

@@ -18,8 +18,9 @@ _LOOSE = re.compile(r"<\|(?:start|end|return|message|channel|constrain)\|>(?:ass
 
 
 _CALL = re.compile(
-    r"(?:<\|start\|>)?\s*(?:assistant)?\s*(?:<\|channel\|>)?\s*(?:commentary|analysis|final)?\s*to=([\w.-]+)\s*"
-    r"(?:<\|channel\|>\s*(?:commentary|analysis)\s*)?(?:<\|constrain\|>)?\s*(?:json|code)?\s*(?:<\|message\|>)?\s*(?=\{)"
+    r"(?:<\|start\|>\s{0,4})?(?:assistant\s{0,4})?(?:<\|channel\|>\s{0,4})?(?:(?:commentary|analysis|final)\s{0,4})?"
+    r"to=([\w.-]+)\s{0,4}(?:<\|channel\|>\s{0,4}(?:commentary|analysis)\s{0,4})?(?:<\|constrain\|>\s{0,4})?"
+    r"(?:(?:json|code)\s{0,4})?(?:<\|message\|>\s{0,4})?(?=\{)"
 )
 _AFTER = re.compile(r"\s*(?:<\|call\|>|<\|end\|>|\s)*")
 _NAMESPACES = ("functions.", "container.", "repo_browser.")

@@ -21,8 +21,11 @@ STOPS = (RETURN, CALL)
 _CLOSING = frozenset([END, CALL, RETURN, _END_OF_TEXT])
 _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 _RECIPIENT = re.compile(r"to=([^\s<]+)")
-_ROLE = re.compile(r"\s*([\w.-]*)")
-_HEADER = re.compile(r"\s*(?:assistant)?\s*(?:to=\S*)?\s*")
+_AUTHOR = re.compile(r"\s*(?:user|system|developer|tool|functions|[\w-]+\.[\w.-]+)\b(?!=)")
+_HEADER = re.compile(r"(?:assistant)?(?:\s?to=\S*)?")
+_CALL_START = re.compile(r"(?=[{\[])")
+_MARKS = range(199_998, 201_089)
+"""All ids that are no text; of those that stand in messages only the ones above mean something."""
 _LONGEST = 4  # tokens that one character may be spread over
 Kind = Literal["thought", "text", "call", "hidden"]
 
@@ -39,9 +42,9 @@ class Header:
 @lru_cache(maxsize=256)
 def read_header(header: str) -> Header:
     """Of the text between two messages, marks included: `<|channel|>commentary to=functions.run <|constrain|>json`."""
-    role = _ROLE.match(header)
-    if role is not None and role[1] not in ("", "assistant", "to"):
-        return Header("hidden")  # an author that is not the model: what a tool might have said
+    author = _AUTHOR.match(header)
+    if author is not None:
+        return Header("hidden")  # what a tool might have said
     channel = _CHANNEL.search(header)
     recipients = _RECIPIENT.findall(header)
     recipient = next((each for each in recipients if each != "assistant"), "")
