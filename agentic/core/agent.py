@@ -84,6 +84,7 @@ class Agent:
         if self._lane is not Lane.SUB_AGENT:
             self._services.calls.left = self._max_iterations
         self._seen.clear()
+        self._nudges.begin()
         self.tools.begin()
         self._temperature = None
         self.context.history.session.append("turn", {"task": task}, self._name)

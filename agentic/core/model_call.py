@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Literal
 
 from agentic.core.context import Context
 from agentic.core.roles import SUB_AGENT
@@ -58,7 +59,8 @@ class ModelCall:
         self.calls_natively = any(
             not call.recovered for message in context.history.get_messages_for_llm() for call in message.tool_calls
         )
-        self.quotes = self.as_text = False
+        self.quotes = False
+        self.as_text: Literal["", "call", "arguments"] = ""
         self.made = 0  # tokens of the last answer
         self.usage = Usage()
 

@@ -18,6 +18,11 @@ class Nudges:
         self._told: set[str] = set()
         self.cut = 0
 
+    def begin(self) -> None:
+        """A new task."""
+        self._told.clear()
+        self.cut = 0
+
     def about(self, answer: Message, turn: Turn, cut_off: bool) -> str:
         """What the model is told instead of taking its answer for the last one, "" where it may be."""
         self.cut = self.cut + 1 if cut_off and not turn.calls else 0
@@ -25,7 +30,8 @@ class Nudges:
             return ""
         if self._model.quotes and self._is_first("turn.quotes"):
             return self._prompts("turn.quotes")
-        if self._model.as_text and (self._is_first("turn.as_text") or not self._model.calls_natively):
+        insists = self._model.as_text == "call" and not self._model.calls_natively
+        if self._model.as_text and (self._is_first("turn.as_text") or insists):
             return self._prompts("turn.as_text")
         if cut_off:
             return self._prompts("turn.cut", tokens=f"{self._model.made:,}")

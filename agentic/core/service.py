@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequen
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
 from agentic.config import Settings
 from agentic.core.budget import Budget
@@ -20,7 +20,7 @@ from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpec
-from agentic.wire import AnswerBuilder
+from agentic.wire import AnswerBuilder, loads
 
 KEEP_SECONDS = 1.0
 Emit = Callable[[Event], Awaitable[None]]
@@ -41,12 +41,20 @@ class Prepared:
 class Repaired:
     """An answer as it was meant. `quotes`: calls stand in it beside other text, which makes them a quotation.
 
-    `as_text`: it is nothing but a call, which may not be taken for one.
+    `as_text`: it is nothing but a "call", or the "arguments" of one, which may not be taken for one.
     """
 
     message: Message
     quotes: bool = False
-    as_text: bool = False
+    as_text: Literal["", "call", "arguments"] = ""
+
+
+def _is_same(text: str, arguments: str) -> bool:
+    """Whether the text says just these arguments, and no tool's name."""
+    try:
+        return bool(loads(text) == loads(arguments))
+    except ValueError:
+        return False
 
 
 class LlmService:
@@ -123,7 +131,7 @@ class LlmService:
             found = self._through_repairs(message.with_text(text), tools)
             if found.tool_calls and not found.text.strip() and not _CODE_BLOCK.match(text):
                 if not may_recover:
-                    return Repaired(plain, as_text=True)
+                    return Repaired(plain, as_text="arguments" if _is_same(text, found.tool_calls[0].arguments) else "call")
                 return Repaired(replace(found, tool_calls=tuple(replace(call, recovered=True) for call in found.tool_calls)))
             quotes = bool(found.tool_calls)
         return Repaired(plain, quotes)

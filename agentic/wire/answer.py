@@ -13,6 +13,7 @@ from agentic.wire.json_text import loads
 MAX_CALLS = 64  # tool calls in one answer
 MAX_CHARACTERS = 16_000_000  # of one answer, its thoughts and the arguments of its calls
 _MAX_COUNT = 1 << 53
+_MAX_ID = 1 << 31
 _BROKEN_ENDINGS = {"abort", "error", "network_error", "failed", "cancelled", "server_error"}
 _ENDINGS = {
     **dict.fromkeys(["model_length", "max_tokens", "MAX_TOKENS"], "length"),
@@ -160,7 +161,7 @@ def _legacy_call(function: object) -> list[dict[str, Any]]:
 
 
 def _ids(value: object) -> tuple[int, ...]:
-    if not isinstance(value, list) or not all(type(number) is int for number in value):
+    if not isinstance(value, list) or not all(type(number) is int and 0 <= number < _MAX_ID for number in value):
         return ()
     return tuple(value)
 

@@ -37,13 +37,18 @@ class _Turn:
         count = len(self.request.messages)
         if len(request.messages) <= count or request.messages[:count] != self.request.messages:
             return False
-        same = request.tools == self.request.tools and request.effort == self.request.effort
+        same = _made_of(request) == _made_of(self.request)
         return same and self._is_answer(request.messages[count])
 
     def _is_answer(self, message: Message) -> bool:
         if message.role != "assistant" or [call.id for call in message.tool_calls] != [id_ for id_, _ in self.calls]:
             return False
         return bool(self.calls) or (message.text.strip(), message.reasoning.strip()) == self.said
+
+
+def _made_of(request: ChatRequest) -> tuple[object, ...]:
+    """What else a prompt depends on."""
+    return request.tools, request.effort, request.model, request.response_format, request.extra
 
 
 class ExactPrompts:
@@ -66,7 +71,7 @@ class ExactPrompts:
 
     def keep(self, request: ChatRequest, by: Fingerprint, prompt: Sequence[int], made: list[int], reader: HarmonyReader) -> None:
         """A whole answer, behind which the next request may go on; not behind a final: harmony drops the thoughts before it."""
-        is_whole = bool(made) and made[-1] in (CALL, END, RETURN) and not reader.has_final
+        is_whole = bool(made) and made[-1] in (CALL, END, RETURN) and not (reader.has_final or reader.has_hidden)
         if by in self._off or not request.session or not prompt or not is_whole:
             return
         tokens = (*made[:-1], END) if made[-1] == RETURN else tuple(made)

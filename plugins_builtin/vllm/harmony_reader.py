@@ -23,9 +23,10 @@ _CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
 _RECIPIENT = re.compile(r"to=([^\s<]+)")
 _AUTHOR = re.compile(r"\s*(?:user|system|developer|tool|functions|[\w-]+\.[\w.-]+)\b(?!=)")
 _HEADER = re.compile(r"(?:assistant)?(?:\s?to=\S*)?")
-_CALL_START = re.compile(r"(?=[{\[])")
-_MARKS = range(199_998, 201_089)
-"""All ids that are no text; of those that stand in messages only the ones above mean something."""
+_LEAD = re.compile(r"\s?(?:assistant)?(?:\s?to=\S*)?")
+_UNCLOSED = re.compile(r"to=([\w.-]+)\s?(?:<\|constrain\|>)?\s?(?:json|code)?\s?(?=[{\[])")
+_BARE = ("final", "analysis", "commentary")
+_FIRST_MARK = 199_998  # ids from here on are no text
 _LONGEST = 4  # tokens that one character may be spread over
 Kind = Literal["thought", "text", "call", "hidden"]
 
@@ -40,21 +41,24 @@ class Header:
 
 
 @lru_cache(maxsize=256)
-def read_header(header: str) -> Header:
-    """Of the text between two messages, marks included: `<|channel|>commentary to=functions.run <|constrain|>json`."""
-    author = _AUTHOR.match(header)
-    if author is not None:
+def read_header(header: str, is_first: bool = True) -> Header:
+    """Of the text between two messages, marks included: `<|channel|>commentary to=functions.run <|constrain|>json`.
+
+    The first message is the model's, whatever its header says.
+    """
+    if not is_first and _AUTHOR.match(header):
         return Header("hidden")  # what a tool might have said
     channel = _CHANNEL.search(header)
+    word = channel[1] if channel is not None else header.strip() if header.strip() in _BARE else "final"
     recipients = _RECIPIENT.findall(header)
     recipient = next((each for each in recipients if each != "assistant"), "")
     if recipient and recipient != "user":
         return Header("call", recipient)
     if recipients and not recipient:
         return Header("hidden")
-    if channel is not None and channel[1] == "analysis":
+    if word == "analysis":
         return Header("thought")
-    return Header("text", is_final=channel is None or channel[1] != "commentary")
+    return Header("text", is_final=word != "commentary")
 
 
 @dataclass(slots=True)
@@ -82,7 +86,8 @@ class HarmonyReader:
         self._begins = False  # nothing of this message was said yet
         self.calls: list[tuple[str, str]] = []
         self.text = self.reasoning = ""
-        self.has_final = False
+        self.has_final = self.has_hidden = False
+        self._is_first = True
         self.ended_by = 0
 
     def feed(self, tokens: Sequence[int]) -> Piece:
@@ -92,9 +97,10 @@ class HarmonyReader:
             if token in _CLOSING or token == START or (token == CHANNEL and self._header is None):
                 self._close(token, piece)
             elif self._header is None:
-                self._say(self._character(token), piece)
+                if token < _FIRST_MARK:
+                    self._say(self._character(token), piece)
             elif token == MESSAGE:
-                self._open(read_header(self._lossy(self._header)), piece)
+                self._begin(self._any(self._header), piece)
             else:
                 self.ended_by = 0
                 self._header.append(token)
@@ -111,9 +117,21 @@ class HarmonyReader:
         self.reasoning += piece.reasoning
         return piece
 
+    def _begin(self, header: str, piece: Piece) -> None:
+        """A message behind its header; what stands before the header's first mark is said, too."""
+        lead, mark, _ = header.partition("<|")
+        stray = lead[len(match[0]) :] if (match := _LEAD.match(lead)) else lead
+        read = read_header(header, self._is_first)
+        if stray.strip() and read.kind != "hidden" and stray.strip() not in _BARE:
+            self._open(Header("text", is_final=True), piece)
+            self._say(stray, piece)
+            read = read_header(mark + header.partition("<|")[2])
+        self._open(read, piece)
+
     def _open(self, header: Header, piece: Piece) -> None:
-        self._now, self._header, self._begins = header, None, True
+        self._now, self._header, self._begins, self._is_first = header, None, True, False
         self.has_final = self.has_final or header.is_final
+        self.has_hidden = self.has_hidden or header.kind == "hidden"
         if header.kind == "call":
             id_ = f"call_{secrets.token_hex(8)}"
             self.calls.append((id_, header.recipient))
@@ -121,15 +139,31 @@ class HarmonyReader:
 
     def _close(self, token: int, piece: Piece) -> None:
         if self._header is None and self._waiting:
-            self._say(self._lossy(self._waiting), piece)
+            self._say(self._any(self._waiting), piece)
             self._waiting = []
-        if self._header and CHANNEL not in self._header and CONSTRAIN not in self._header:
-            stray = self._lossy(self._header)
-            if not _HEADER.fullmatch(stray):
-                self._open(Header("text", is_final=True), piece)
-                self._say(stray, piece)
+        if self._header:
+            self._without_message(self._any(self._header), piece)
         self._header = [CHANNEL] if token == CHANNEL else []
         self.ended_by = token if token in _CLOSING else 0
+
+    def _without_message(self, header: str, piece: Piece) -> None:
+        """A header that no message followed: what it has beside a header's words is one."""
+        if (call := _UNCLOSED.search(header)) is not None:
+            self._open(Header("call", call[1]), piece)
+            self._say(header[call.end() :], piece)
+            return
+        channel = _CHANNEL.search(header)
+        said = header[channel.end() :] if channel is not None else header
+        if "<|" not in said and not _HEADER.fullmatch(said.strip()):
+            self._open(read_header(header[: channel.end()]) if channel is not None else Header("text", is_final=True), piece)
+            self._say(said.strip() if channel is not None else said, piece)
+
+    def _any(self, tokens: Sequence[int]) -> str:
+        """Their text, also of numbers that are no tokens."""
+        try:
+            return str(self._lossy(tokens))
+        except Exception:  # of its own, with no base that could be named
+            return "\ufffd"
 
     def _character(self, token: int) -> str:
         """ "" as long as a character is not whole."""
@@ -139,7 +173,7 @@ class HarmonyReader:
         except Exception:  # of its own, with no base that could be named
             if len(self._waiting) < _LONGEST:
                 return ""
-            text = str(self._lossy(self._waiting))
+            text = self._any(self._waiting)
         self._waiting = []
         return text
 

@@ -44,6 +44,8 @@ class HarmonyDecoder(ChunkDecoder):
                 self._by_ids = prompt_ids[-len(self._start) :] == self._start  # else it is another vocabulary
             elif text or reasoning or calls or ids:
                 self._by_ids = False
+        if self._by_ids and not ids and (text or reasoning or calls):
+            self._by_ids = False  # they stop here: from now on it is what the server reads
         if not self._by_ids:
             return super().made(text, reasoning, calls, finish, usage, prompt_ids, ids, thought_as)
         self._theirs.append((text, reasoning, calls))
@@ -57,6 +59,11 @@ class HarmonyDecoder(ChunkDecoder):
             if not self._resumes:
                 self._compare()
         return Delta(said, piece.reasoning, tuple(piece.calls), finish, usage, False, False, prompt_ids, ids, None, "", True)
+
+    @property
+    def reads_ids(self) -> bool:
+        """Whether all of the answer came with its ids so far."""
+        return self._by_ids is True
 
     def _finished(self, finish: str) -> str:
         return finish if finish == "length" else "tool_calls" if self.reader.calls else "stop"

@@ -60,15 +60,21 @@ def resumed(
     if not request.tools:
         return ResumePlan("/completions", raw, ResumeDecoder(ids, received))
     chat = body | sampling | {"kv_transfer_params": {"prompt_token_ids": ids}}
-    return ResumePlan("/chat/completions", chat, ResumeDecoder(ids, received))
+    return ResumePlan("/chat/completions", chat, ResumeDecoder(ids, received, has_to_echo=True))
 
 
 class _Resuming(ChunkDecoder):
     """The chunks of the rest, counted as one answer with what was received."""
 
     _ids: tuple[int, ...]
-    _received: PartialAnswer
+    _prompt = _shown = _made = 0
+    _has_to_echo = False
     _begun = False
+
+    def _goes_on(self, ids: list[int], received: PartialAnswer) -> None:
+        """Numbers, for what was received goes on growing."""
+        self._ids, self._prompt = tuple(ids), len(received.prompt_ids)
+        self._shown, self._made = received.shown, len(received.token_ids)
 
     def feed(self, chunk: object) -> Delta | None:
         delta = super().feed(chunk)
@@ -76,12 +82,12 @@ class _Resuming(ChunkDecoder):
             return None
         if not self._begun:
             self._begun = True
-            if delta.prompt_ids and delta.prompt_ids != self._ids:
+            if delta.prompt_ids != self._ids and (delta.prompt_ids or self._has_to_echo):
                 raise RequestRejected("the server began the answer anew instead of going on with it")
             delta = self._first(delta)
         if delta.usage is not None:
             given = delta.usage
-            usage = Usage(len(self._received.prompt_ids), self._received.shown + given.completion_tokens, given.cached_tokens)
+            usage = Usage(self._prompt, self._shown + given.completion_tokens, given.cached_tokens)
             delta = replace(delta, usage=usage)
         return replace(delta, prompt_ids=()) if delta.prompt_ids else delta
 
@@ -92,9 +98,10 @@ class _Resuming(ChunkDecoder):
 class ResumeDecoder(_Resuming):
     """An unfinished call is asked for again."""
 
-    def __init__(self, ids: list[int], received: PartialAnswer) -> None:
+    def __init__(self, ids: list[int], received: PartialAnswer, has_to_echo: bool = False) -> None:
         super().__init__()
-        self._ids, self._received = tuple(ids), received
+        self._goes_on(ids, received)
+        self._has_to_echo = has_to_echo
 
     def _first(self, delta: Delta) -> Delta:
         return replace(delta, void_calls=True)
@@ -105,10 +112,10 @@ class HarmonyResumeDecoder(_Resuming, HarmonyDecoder):
 
     def __init__(self, ids: list[int], received: PartialAnswer) -> None:
         HarmonyDecoder.__init__(self, received.token_ids[: received.shown])
-        self._ids, self._received = tuple(ids), received
+        self._goes_on(ids, received)
 
     def ended(self) -> Delta:
         """The end of an answer whose tokens all came."""
         self.finish_reason = "tool_calls" if self.reader.calls else "stop"
-        usage = Usage(len(self._received.prompt_ids), len(self._received.token_ids))
+        usage = Usage(self._prompt, self._made)
         return Delta(finish_reason=self.finish_reason, usage=usage, by_ids=True)

@@ -5,7 +5,7 @@ import json
 import logging
 import secrets
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
@@ -49,6 +49,7 @@ ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the 
 MAX_ERROR_BYTES = 64 * 1024
 BYTES_A_TOKEN = 4
 LOADING_SECONDS = 1.0  # between two looks at a server that loads its model
+_REFUSED = (400, 422)  # what servers say to a field that they do not take
 _TOKEN = "x-session-token"  # a router's own word for where a conversation is, to be said again
 PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
@@ -240,12 +241,12 @@ class VllmTransport:
                     begun = begun or not delta.prefilled
                     yield delta
         except RequestRejected as error:
-            if begun or ids is None or isinstance(error, ContextOverflow):
+            if begun or ids is None or isinstance(error, ContextOverflow) or error.status not in _REFUSED:
                 raise
-            self._exact.switch_off(by, f"the server refuses ids ({error})")
             async with aclosing(self._read_by_ids(request, endpoint, None)) as pieces:
                 async for delta in pieces:
                     yield delta
+            self._exact.switch_off(by, f"the server refuses ids ({error})")
 
     async def _read_by_ids(self, request: ChatRequest, endpoint: str, ids: list[int] | None) -> AsyncGenerator[Delta, None]:
         """gpt-oss's answer, read from its tokens; its prompt goes as `ids` where they are known."""
@@ -258,7 +259,7 @@ class VllmTransport:
                     prompt = delta.prompt_ids
                     self._exact.compare(request, by, prompt, ids)
                 yield delta
-        if decoder.finish_reason != "length":
+        if decoder.finish_reason != "length" and decoder.reads_ids:
             self._exact.keep(request, by, prompt, decoder.made_ids, decoder.reader)
 
     def _reads_ids(self, request: ChatRequest, endpoint: str) -> bool:
@@ -271,12 +272,14 @@ class VllmTransport:
             self._versions[endpoint] = self._versions.get(endpoint) or await self.version(endpoint)
             if not self._versions[endpoint]:
                 return
-            held = await holds_calls(self, endpoint)
-            if held is not None:
-                self._can[endpoint] = Capabilities(self._versions[endpoint], strict=held)
-                keep_capabilities(endpoint, self._can[endpoint])
-        except (AgenticError, OSError) as error:
+            held = bool(await holds_calls(self, endpoint))
+        except RequestRejected:
+            held = False
+        except AgenticError as error:
             _log.info("%s: whether it takes strict tools is not known: %s", endpoint, error)
+            return
+        with suppress(OSError):  # for the next run: a template may show the word, and the prompt of this one stays as it is
+            keep_capabilities(endpoint, Capabilities(self._versions[endpoint], strict=held))
 
     def way_of_prompts(self, endpoint: str) -> tuple[str, str]:
         """(how the prompts of a conversation go to it, for people; what is in the way of ids, "" for nothing)"""

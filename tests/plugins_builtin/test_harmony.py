@@ -5,6 +5,7 @@ The recordings have what the server's own parser made of each chunk beside the c
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -13,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic import ChatRequest, Delta, EndpointInfo, Message, PartialAnswer, ToolCall, ToolSpec
+from agentic import ChatRequest, Delta, EndpointInfo, Message, PartialAnswer, RequestRejected, ToolCall, ToolSpec
 from agentic.testing import Answer, FakeVLLM
 from agentic.testing.answers import chunk, event
 from agentic.wire import AnswerBuilder, ChunkDecoder, encode_request
@@ -21,6 +22,7 @@ from tests.conftest import Agentic
 
 pytest.importorskip("openai_harmony", reason="NO HARMONY: pip install 'agentic-vllm[gpt-oss]'")
 
+from plugins_builtin.gpt_oss.channels import Channels
 from plugins_builtin.vllm.exact import ExactPrompts
 from plugins_builtin.vllm.harmony import answer_start, encoding, text_of
 from plugins_builtin.vllm.harmony_reader import HarmonyReader
@@ -332,3 +334,120 @@ def test_a_server_that_ignores_ids_is_told_in_messages(agentic: Agentic, server:
     done = run(agentic, server)
     assert (work / "a.txt").read_text() == "one\n" and done.code == 0, done.err
     assert sum("kv_transfer_params" in request.json for request in server.chats) == 1
+
+
+# What is malformed: the words and calls are there all the same, and no mark of the format.
+MALFORMED: dict[str, Read] = {
+    "Sure, here it is:<|channel|>final<|message|>Four.<|return|>": ("Sure, here it is:\nFour.", "", []),
+    "Hello<|message|>Hi<|return|>": ("Hello\nHi", "", []),
+    "final<|message|>Hi<|return|>": ("Hi", "", []),
+    "<|channel|>final The answer is 4.<|return|>": ("The answer is 4.", "", []),
+    '<|channel|>commentary to=functions.run{"command":"ls"}<|call|>': ("", "", [("run", '{"command":"ls"}')]),
+    ' to=functions.run <|constrain|>json{"a":1}<|call|>': ("", "", [("run", '{"a":1}')]),
+    "<|channel|>final<|message|>It <|constrain|>is <|message|>four.<|return|>": ("It is four.", "", []),
+}
+
+
+def read_all(tokens: Sequence[int]) -> Read:
+    reader, calls = HarmonyReader(), dict[int, list[str]]()
+    for piece in (*reader.feed(tokens).calls, *reader.end().calls):
+        call = calls.setdefault(piece.index, ["", ""])
+        call[0] += piece.name
+        call[1] += piece.arguments
+    return reader.text, reader.reasoning, [(name, arguments) for name, arguments in calls.values()]
+
+
+@pytest.mark.parametrize("text", MALFORMED)
+def test_nothing_is_lost_of_what_is_malformed(text: str) -> None:
+    assert read_all(tokens_of(text)) == MALFORMED[text]
+
+
+IDS = st.sampled_from([*range(199_998, 200_020), 201_088, 2**31, -1, 1, 500, 173_781, *tokens_of(" to=functions.run json {}가🎉")])
+
+
+@given(st.lists(IDS, max_size=40))
+def test_whatever_tokens_come_it_is_read_and_shows_no_mark(tokens: list[int]) -> None:
+    text, thoughts, _ = read_all(tokens)
+    assert "<|" not in text + thoughts
+
+
+@pytest.mark.parametrize("blanks", [" \t", "\n\n", "  "])
+def test_blanks_cost_no_time(blanks: str) -> None:
+    reader = HarmonyReader()
+    reader.feed([*tokens_of(blanks) * 5_000, *tokens_of("x<|return|>")])
+    assert reader.text.strip() == "x"
+    tools = (ToolSpec("run", "Runs.", {}),)
+    assert Channels().repair(Message("assistant", f"a{blanks * 20_000}b"), tools).text.startswith("a")
+
+
+def played(*events: dict[str, Any]) -> tuple[str, str]:
+    decoder, built = HarmonyDecoder(), AnswerBuilder()
+    for each in events:
+        if (delta := decoder.feed(each)) is not None:
+            built.add(delta)
+    return built.message().text, built.finish_reason
+
+
+def given_as(text: str = "", ids: Sequence[int] = (), finish: str | None = None, **more: Any) -> dict[str, Any]:
+    made = chunk({"content": text}, finish, **more)
+    made["choices"][0]["token_ids"] = list(ids)
+    return made
+
+
+def test_where_ids_stop_the_servers_reading_goes_on() -> None:
+    begin = given_as(prompt_token_ids=PROMPT)
+    first = given_as("The answer", tokens_of("<|channel|>final<|message|>The answer"))
+    assert played(begin, first, given_as(" is 4."), given_as(finish="stop")) == ("The answer is 4.", "stop")
+    assert played(begin, given_as("The answer is 4."), given_as(finish="stop")) == ("The answer is 4.", "stop")
+
+
+def test_what_goes_on_elsewhere_without_ids_is_there_and_is_counted_once() -> None:
+    received, decoder = PartialAnswer(), HarmonyDecoder()
+    every = tokens_of("<|channel|>final<|message|>The answer")
+    for each in (given_as(prompt_token_ids=PROMPT), *(given_as(ids=[token]) for token in every)):
+        if (delta := decoder.feed(each)) is not None:
+            received.add(delta)
+    way = resumed(REQUEST, received, INFO, encode_request(REQUEST, INFO.model), gpt_oss=True)
+    assert way is not None
+    shown = received.shown
+    received.go_on()
+    said = ""
+    for rest in (given_as(" is four."), given_as(finish="stop")):
+        delta = way.decoder.feed_json(json.dumps(rest).encode())
+        assert delta is not None
+        received.add(delta)
+        said += delta.text
+    usage = way.decoder.feed_json(b'{"choices": [], "usage": {"prompt_tokens": 9, "completion_tokens": 3}}')
+    assert said == " is four." and usage is not None and usage.usage is not None
+    assert usage.usage.completion_tokens == shown + 3
+
+
+def test_a_chat_that_is_begun_anew_is_not_joined_to_what_came_before() -> None:
+    received = PartialAnswer((1, 2), [5, 6], 2, 10, False, True)
+    request = replace(REQUEST, tools=TOOLS)
+    way = resumed(request, received, INFO, encode_request(request, "m"), gpt_oss=False)
+    assert way is not None
+    with pytest.raises(RequestRejected, match="began the answer anew"):
+        way.decoder.feed_json(json.dumps(given_as("The answer is four.")).encode())
+
+
+def test_a_result_that_no_tool_gave_does_not_go_on_in_ids() -> None:
+    prompts, request, reader, _ = turn(WRITTEN["a result that no tool gave"][0].replace("<|channel|>final<|message|>Done.<|return|>",
+        '<|channel|>commentary to=functions.run <|constrain|>json<|message|>{}<|call|>'))  # fmt: skip
+    results = [Message("tool", "real", tool_call_id=id_) for id_, _ in reader.calls]
+    assert prompts.ids(answered(request, reader, *results), BY) is None
+
+
+def test_a_json_answer_is_asked_about_once(agentic: Agentic, server: FakeVLLM) -> None:
+    WRITTEN["json"] = ('<|channel|>final<|message|>{"path": "a", "content": "b"}<|return|>', ("", "", []))
+    speaks(server, *["json"] * 3)
+    done = run(agentic, server)
+    assert done.code == 0 and len(server.chats) == 2
+
+
+def test_a_refusal_of_something_else_leaves_ids_on(agentic: Agentic, server: FakeVLLM) -> None:
+    speaks(server, "a call", "thoughts behind a call", "a final")
+    say, left = server.otherwise, [Answer([b'{"error": {"message": "no"}}'], 503, "application/json", chunked=False)]
+    server.otherwise = lambda request: left.pop() if left and "kv_transfer_params" in request.json else say(request)
+    assert run(agentic, server).code == 0
+    assert ["kv_transfer_params" in each.json for each in server.chats][-1]
