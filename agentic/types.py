@@ -238,6 +238,10 @@ class Delta:
     by_ids: bool = False
 
 
+ANNOUNCED = "announced"
+"""The `finish_reason` of an answer that only says what will be done, in a format that tells that from a final one."""
+
+
 @dataclass(frozen=True)
 class Answer:
     """A whole answer; `usage` where the server told."""

@@ -12,7 +12,7 @@ from agentic.core.tool_calls import ToolCaller
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
 from agentic.hooks.batching import Lane
-from agentic.types import ChatRequest, Message, ToolSpec, Usage
+from agentic.types import ANNOUNCED, ChatRequest, Message, ToolSpec, Usage
 from agentic.wire import AnswerBuilder
 
 RETRY_TEMPERATURE = 0.7
@@ -59,7 +59,7 @@ class ModelCall:
         self.calls_natively = any(
             not call.recovered for message in context.history.get_messages_for_llm() for call in message.tool_calls
         )
-        self.quotes = False
+        self.quotes = self.announces = False
         self.as_text: Literal["", "call", "arguments"] = ""
         self.made = 0  # tokens of the last answer
         self.usage = Usage()
@@ -104,7 +104,7 @@ class ModelCall:
             if making.message().content:  # what the user has seen stays in the history
                 self._context.history.add(Message("assistant", making.message().content))
             raise
-        cut_off = answer.finish_reason == "length"
+        cut_off, self.announces = answer.finish_reason == "length", answer.finish_reason == ANNOUNCED
         self.usage += answer.usage or Usage()
         self.made = answer.usage.completion_tokens if answer.usage else prepared.request.max_tokens or 0
         if cut_off and answer.usage and answer.usage.completion_tokens < (prepared.request.max_tokens or 0):

@@ -35,6 +35,8 @@ class Nudges:
             return self._prompts("turn.as_text")
         if cut_off:
             return self._prompts("turn.cut", tokens=f"{self._model.made:,}")
+        if self._model.announces and self._is_first("announced"):
+            return self._prompts("turn.only_thought")
         if not answer.text.strip():
             return self._prompts("turn.only_thought" if answer.reasoning else "turn.empty")
         return ""

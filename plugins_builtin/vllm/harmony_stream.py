@@ -5,6 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from agentic import Delta, ToolCallDelta, Usage
+from agentic.types import ANNOUNCED
 from agentic.wire import ChunkDecoder
 from plugins_builtin.vllm.harmony import answer_start
 from plugins_builtin.vllm.harmony_reader import HarmonyReader
@@ -66,7 +67,9 @@ class HarmonyDecoder(ChunkDecoder):
         return self._by_ids is True
 
     def _finished(self, finish: str) -> str:
-        return finish if finish == "length" else "tool_calls" if self.reader.calls else "stop"
+        if finish == "length" or self.reader.calls:
+            return finish if finish == "length" else "tool_calls"
+        return "stop" if self.reader.has_final or not self.reader.text else ANNOUNCED
 
     def _compare(self) -> None:
         """The server's own reading beside ours: what it lost is told in the log."""

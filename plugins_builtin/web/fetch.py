@@ -28,7 +28,11 @@ _CHARSETS = re.compile(
     r"ascii|utf-(8|16|32)\S*|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|euc_\w+|shift_jis\w*|iso2022_\w+"
     r"|gb\w+|big5\w*|hz|johab|tis-620"
 )
-_CARRIERS = tuple(map(ipaddress.IPv6Network, ("::/96", "64:ff9b::/96", "64:ff9b:1::/48")))  # of addresses of IPv4
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+_MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
+_CARRIERS = tuple(
+    map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))
+)  # of addresses of IPv4
 _TEXTS = ("application/json", "application/xml", "application/javascript", "application/x-yaml", "application/toml")
 
 
@@ -138,7 +142,7 @@ def _is_public(address: str) -> bool:
     parsed = ipaddress.ip_address(address)
     if isinstance(parsed, ipaddress.IPv6Address) and (within := _within(parsed)):
         parsed = within
-    return parsed.is_global and not parsed.is_multicast
+    return parsed.is_global and not (parsed.is_multicast or getattr(parsed, "is_site_local", False))
 
 
 def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
@@ -154,8 +158,16 @@ async def text_of(data: bytes, content_type: str) -> str:
     kind = kind.strip().lower() or "text/html"
     if not kind.startswith("text/") and kind not in _TEXTS and not kind.endswith(("+json", "+xml")):
         return f"({kind}, {len(data)} bytes, which cannot be shown here)"
-    text = data.decode(_charset(rest.partition("charset=")[2].strip(" \"'")), "replace")
-    return (await _readable(text) if kind in _HTML else text)[:MAX_TEXT]
+    named = _CHARSET.search(rest)
+    charset = _charset(named[1]) if named else ""
+    text = await _readable(data, charset) if kind in _HTML else _decoded(data, charset)
+    return text[:MAX_TEXT]
+
+
+def _decoded(data: bytes, charset: str) -> str:
+    """By its byte order mark, else by what it says."""
+    marked = next((name for mark, name in _MARKS.items() if data.startswith(mark)), "")
+    return data.decode(marked or charset or "utf-8", "replace")
 
 
 def _charset(name: str) -> str:
@@ -163,18 +175,18 @@ def _charset(name: str) -> str:
     try:
         known = codecs.lookup(name).name
     except (LookupError, ValueError):
-        return "utf-8"
-    return known if _CHARSETS.fullmatch(known) else "utf-8"
+        return ""
+    return known if _CHARSETS.fullmatch(known) else ""
 
 
-async def _readable(page: str) -> str:
+async def _readable(page: bytes, charset: str) -> str:
     """As Markdown. What comes from the web is parsed in a process of its own, which ends when it takes too much."""
     if not (find_spec("bs4") and find_spec("markdownify")):
         raise ToolError("what makes pages readable is not installed", pip_install("web"))
-    words = (sys.executable, "-P", "-m", "plugins_builtin.web.page")
+    words = (sys.executable, "-P", "-m", "plugins_builtin.web.page", charset)
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     try:
-        code, out, said = await outputs_of(words, page.encode("utf-8", "replace"), Path("/"), environment, SECONDS)
+        code, out, said = await outputs_of(words, page, Path("/"), environment, SECONDS)
     except (TimeoutError, OSError) as error:
         raise ToolError(f"this page takes more than {SECONDS} s to read as text") from error
     if code:

@@ -3,6 +3,7 @@
 import resource
 import sys
 import threading
+from typing import Any
 
 SECONDS = 10
 MEMORY = 1 << 30
@@ -20,7 +21,7 @@ def main() -> None:
 
     def work() -> None:
         try:
-            text = readable(sys.stdin.buffer.read().decode("utf-8", "replace"))
+            text = readable(sys.stdin.buffer.read(), sys.argv[1])
             sys.stdout.buffer.write(text.encode("utf-8", "replace"))
         except (RecursionError, MemoryError, ValueError, AssertionError) as error:  # what the parser raises at markup
             failed.append(error)
@@ -32,20 +33,30 @@ def main() -> None:
         sys.exit(f"{type(failed[0]).__name__}: {failed[0]}")
 
 
-def readable(page: str) -> str:
-    """The page's own text as Markdown, without what stands around it on every page."""
+def readable(page: bytes, charset: str) -> str:
+    """The page's own text as Markdown, without what stands around it on every page. `charset` is what the server says, or ""."""
     from bs4 import BeautifulSoup
-    from markdownify import MarkdownConverter
 
-    soup = BeautifulSoup(page, "html.parser")
+    soup = BeautifulSoup(page, "html.parser", from_encoding=charset or None)
     title = soup.title.get_text(strip=True) if soup.title else ""
-    main = soup.find("main") or soup.find("article") or soup.body or soup
+    main = next((found for name in ("main", "article", "body") if (found := soup.find(name)) and found.get_text(strip=True)), soup)
+    whole = main.get_text("\n", strip=True)
     for element in main.find_all(_LEFT_OUT):
         element.decompose()
-    text = MarkdownConverter(heading_style="ATX", strip=["img"]).convert_soup(main)
+    text = _markdown(main) or whole  # where all of the page is in what is left out elsewhere
     lines = [line.rstrip() for line in text.splitlines()]
     kept = [line for number, line in enumerate(lines) if line or (number and lines[number - 1])]
     return "\n".join(filter(None, (f"# {title}" if title and f"# {title}" not in text else "", "\n".join(kept).strip())))
+
+
+def _markdown(main: Any) -> str:
+    """Its bare text where the converter fails at it."""
+    from markdownify import MarkdownConverter
+
+    try:
+        return str(MarkdownConverter(heading_style="ATX", strip=["img"]).convert_soup(main)).strip()
+    except (RecursionError, ValueError, AttributeError):
+        return str(main.get_text("\n", strip=True))
 
 
 if __name__ == "__main__":

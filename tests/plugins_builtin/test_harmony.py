@@ -451,3 +451,14 @@ def test_a_refusal_of_something_else_leaves_ids_on(agentic: Agentic, server: Fak
     server.otherwise = lambda request: left.pop() if left and "kv_transfer_params" in request.json else say(request)
     assert run(agentic, server).code == 0
     assert ["kv_transfer_params" in each.json for each in server.chats][-1]
+
+
+def test_an_announcement_is_no_answer(agentic: Agentic, server: FakeVLLM) -> None:
+    WRITTEN["announced"] = (
+        "<|channel|>commentary<|message|>I will now write it.<|end|><|return|>",
+        ("I will now write it.", "", []),
+    )
+    speaks(server, "announced", "a call", "a final")
+    done = run(agentic, server)
+    assert done.code == 0 and len(server.chats) == 3
+    assert "Now call a tool" in server.chats[1].json["messages"][-1]["content"]

@@ -159,7 +159,16 @@ def test_what_is_public() -> None:
 
 
 @pytest.mark.parametrize(
-    "address", ["::127.0.0.1", "64:ff9b::7f00:1", "64:ff9b:1::a00:1", "2002:7f00:1::", "2001:0:0:0:0:0:80ff:fffe"]
+    "address",
+    [
+        "::127.0.0.1",
+        "64:ff9b::7f00:1",
+        "64:ff9b:1::a00:1",
+        "2002:7f00:1::",
+        "2001:0:0:0:0:0:80ff:fffe",
+        "fec0::1",
+        "::ffff:0:127.0.0.1",
+    ],
 )
 def test_a_private_address_within_one_of_ipv6_is_private(address: str) -> None:
     assert not _is_public(address)
@@ -184,6 +193,23 @@ def test_a_charset_that_no_page_is_written_in_counts_for_nothing(charset: str) -
 def test_a_page_in_another_encoding() -> None:
     assert asyncio.run(text_of("한국어".encode("euc-kr"), "text/plain; charset=euc-kr")) == "한국어"
     assert asyncio.run(text_of(b"abc", "text/plain; charset=no-such")) == "abc"
+
+
+@pytest.mark.parametrize(
+    ("page", "kind", "said"),
+    [
+        ("<p>café</p>".encode("latin-1"), "text/html; charset=ISO-8859-1; q=1", "café"),
+        ("<p>café</p>".encode("latin-1"), "text/html; Charset=ISO-8859-1", "café"),
+        ("<meta charset='windows-1251'><p>привет</p>".encode("cp1251"), "text/html", "привет"),
+        ("<p>привет</p>".encode("utf-16"), "text/html", "привет"),
+        ("привет".encode("utf-16"), "text/plain", "привет"),
+        (b"<ol start='\xc2\xb2'><li>one</li></ol>", "text/html", "one"),
+        (b"<main></main><p>beside it</p>", "text/html", "beside it"),
+        (b"<form><p>all of it</p></form>", "text/html", "all of it"),
+    ],
+)
+def test_a_page_is_read_as_it_is_written(page: bytes, kind: str, said: str) -> None:
+    assert said in asyncio.run(text_of(page, kind))
 
 
 def test_searching_with_the_users_server(agentic: Agentic, server: FakeVLLM, site: str) -> None:
