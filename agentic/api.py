@@ -93,7 +93,8 @@ async def open_session(
 @asynccontextmanager
 async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[Session]:
     store = session_store()
-    take_up_interrupted(root, cache_folder(), partial(safeguards_of, runtime.host), store)
+    if cut_off := take_up_interrupted(root, cache_folder(), partial(safeguards_of, runtime.host), store):
+        runtime.events.warn(cut_off)
     session, notice = store.open(store.latest(root) if resume == LATEST else resume) if resume else (store.new(root), "")
     try:
         session.tell_faults(runtime.events.warn)

@@ -218,25 +218,33 @@ def _holds(folder: str, path: str) -> bool:
     return path == folder or path.startswith(f"{folder}/")
 
 
-def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safeguards], store: SessionStore) -> None:
+def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safeguards], store: SessionStore) -> str:
     """Tells the session whose command was cut off by a kill what has changed since it began, so that it can be taken back.
 
-    The user may have changed it since: it counts as changed by others, and is taken back after a question only.
+    The user may have changed it since: it counts as changed by others, and is taken back after a question only. What is protected
+    among it is named for the user, "" for nothing.
     """
     if not any_interrupted(root, cache):
-        return
-    snapshots = Snapshots(root, cache, lambda: _found(root, safeguards()))
+        return ""
+    known, protected = safeguards(), list[str]()
+    snapshots = Snapshots(root, cache, lambda: _found(root, known))
+    name = ""
     try:
         if name := snapshots.interrupted():
             with closing(store.open(name)[0]) as session:
                 journal = Journal(session)
                 for change in snapshots.changes():
+                    protected += [change.path] if known.protected(change.path) else []
                     journal.command(replace(change, after=change.after and UNKNOWN))
             snapshots.ended()
     except (AgenticError, OSError):
-        return  # it is no more, or another process goes on with it and does this
+        pass  # it is no more, or another process goes on with it and does this
     finally:
         snapshots.close()
+    if not protected:
+        return ""
+    remedy = f"`agentic sessions undo {name}` takes it back"
+    return f"a command was cut off by a kill, and what is protected changed since: {named(protected)}; {remedy}"
 
 
 def _found(root: Path, safeguards: Safeguards) -> Mapping[str, os.stat_result]:

@@ -18,7 +18,7 @@ from agentic.core.runtime import safeguards_of
 from agentic.plugins import Host
 from agentic.testing import FakeVLLM, answer, tool_call
 from agentic.workspace import Workspace
-from tests.conftest import put
+from tests.conftest import Agentic, put
 from tests.test_run import wait_until
 
 Tree = Mapping[str, str]
@@ -157,22 +157,25 @@ def test_a_deleted_history_is_named(tmp_path: Path) -> None:
     assert ".git (deleted: its history cannot be put back)" in after(root, shell(root, "rm -r .git"))
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -9)])
 def test_what_an_interrupted_command_changed_is_put_back(
-    server: FakeVLLM, env: dict[str, str], work: Path, number: signal.Signals, code: int
+    agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: Path, number: signal.Signals, code: int
 ) -> None:
     put(work / ".envrc", "mine\n")
-    line = "echo evil > .envrc; mkdir .vscode; echo evil > .vscode/tasks.json; touch ready; sleep 100"
+    put(work / "x.sh", "echo evil > .envrc; mkdir .vscode; echo evil > .vscode/tasks.json; touch ready; sleep 100")
     server.script(answer(tool_calls=tool_call("run", {"command": f"sh x.sh # {number}"})))
-    put(work / "x.sh", line)
-    command = [sys.executable, "-m", "agentic", "run", "x", "--endpoint", server.url, "--approve", "all", "--no-sandbox"]
-    process = subprocess.Popen(
-        [*command, "-c", "tools.protocol=native"], cwd=work, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    )
+    more = ("--endpoint", server.url, "--approve", "all", "--no-sandbox", "-c", "tools.protocol=native")
+    command = [sys.executable, "-m", "agentic", "run", "x", *more]
+    process = subprocess.Popen(command, cwd=work, env=env, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         wait_until((work / "ready").exists)
         process.send_signal(number)
         assert process.wait(20) == code
     finally:
         process.kill()
+    if number == signal.SIGKILL:  # nobody was there to do it: the next one names it
+        server.say("ok")
+        said = agentic("run", "x", *more).err
+        assert "a command was cut off by a kill" in said and ".envrc" in said and ".vscode/tasks.json" in said
+        return
     assert (work / ".envrc").read_text() == "mine\n" and not (work / ".vscode").exists()
