@@ -221,7 +221,10 @@ def test_ctrl_c_ends_all_and_leaves_nothing_running(server: FakeVLLM, env: dict[
     command = [sys.executable, "-m", "agentic", "run", TASK, "--endpoint", server.url, *NATIVE]
     process = subprocess.Popen(command, cwd=work, env=env, stdout=subprocess.PIPE, text=True)
     try:
-        assert server.wait_for(lambda: server.running == 2 and len(server.chats) >= 7, 30)
+        assert process.stdout is not None
+        ended = (line for line in process.stdout if json.loads(line)["type"] == "sub_agent_finished")
+        assert [next(ended) for _ in range(2)]  # frontend and database; the others never end
+        assert server.wait_for(lambda: server.running == 2, 30)
         process.send_signal(signal.SIGINT)
         out, _ = process.communicate(timeout=10)
     finally:
