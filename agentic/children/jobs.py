@@ -98,8 +98,8 @@ class Jobs:
     def all(self) -> list[Job]:
         return list(self._jobs.values())
 
-    def run(self) -> bool:
-        """Whether one of them does."""
+    def any_runs(self) -> bool:
+        """Whether at least one job has not ended."""
         return any(job.code is None for job in self._jobs.values())
 
     def news(self) -> str:

@@ -173,13 +173,13 @@ class Approver:
 
     @property
     def has_user(self) -> bool:
-        """Whether anybody can be asked."""
+        """Whether there is a user who answers questions."""
         return self._ask is not None
 
     @property
     def asks(self) -> bool:
         """Whether what the mode leaves open is put to the user."""
-        return self._ask is not None and self.mode != "all"
+        return self.has_user and self.mode != "all"
 
     def can(self, effect: Effect) -> bool:
         """Whether such a call could be approved at all."""

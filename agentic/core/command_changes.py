@@ -3,10 +3,11 @@
 import asyncio
 import os
 import time
-from collections.abc import Awaitable, Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 
@@ -58,7 +59,6 @@ class CommandChanges:
         self._space.grants = Grants()
         self._protected = ProtectedEntries(workspace.root, safeguards)
         self._entries: dict[str, str] = {}
-        self._inodes: dict[str, int] = {}
         self._began = 0
         self._were: Mapping[str, object] = {}  # the files in protected folders at the look before
         self._snapshots = Snapshots(
@@ -84,7 +84,7 @@ class CommandChanges:
             try:
                 await self._put_back_late()
                 self._held = await self._hold()
-                self._entries, self._inodes = await self._look(), self._protected.inodes
+                await self._look()
                 await on_daemon_thread(partial(self._snapshots.take, self._journal.session_id if self._journal else ""))
             except OSError as error:
                 self._tell(f"what commands change cannot be taken back: {error.strerror}")
@@ -101,26 +101,30 @@ class CommandChanges:
             back = PutBack(self._space.root, self._began)
             before, inodes = await self._look_again()
             put_back = [] if may_change_protected else await self._take_away(back, before, inodes)
-            changes = self._snapshots.changes()
-            while batch := await on_daemon_thread(partial(_batch, changes)):
-                for change in batch:  # the session's file is this thread's
-                    if not may_change_protected and self._is_protected(change.path):
-                        put_back.append(_put_back(back, change))
-                        continue
-                    if self._journal is not None:
-                        self._journal.command(change)
-                    if not change.ignored and len(told) < MAX_TOLD:
-                        told.append(Change(change.path, _kind(change)))
+            async for change in self._changes():  # the session's file is this thread's
+                if not may_change_protected and self._is_protected(change.path):
+                    put_back.append(_put_back(back, change))
+                    continue
+                if self._journal is not None:
+                    self._journal.command(change)
+                if not change.ignored and len(told) < MAX_TOLD:
+                    told.append(Change(change.path, _kind(change)))
             await self._end(back, before, put_back, may_change_protected)
         note = f"{named(put_back)}: protected, so it was put back as it was before the command{back.place}" if put_back else ""
         return told, note
 
+    async def _changes(self) -> AsyncIterator[CommandChange]:
+        """What has changed since the last look at the files, a batch at a time."""
+        changes = self._snapshots.changes()
+        while batch := await on_daemon_thread(partial(_batch, changes)):
+            for change in batch:
+                yield change
+
     async def _look_again(self) -> tuple[dict[str, str], dict[str, int]]:
-        """What was there at the look before, and its folders' inodes."""
-        before, inodes = self._entries, self._inodes
-        self._entries = await self._look()
+        """Looks; returns what the look before had found, and the inodes of its folders."""
+        before, inodes = self._entries, self._protected.inodes
+        await self._look()
         self._entries = self._protected.without_new_environments(before, self._entries)
-        self._inodes = self._protected.inodes
         return before, inodes
 
     async def _take_away(
@@ -135,7 +139,7 @@ class CommandChanges:
         if not may_change_protected:
             put_back += await on_daemon_thread(partial(_made_again, back, before, self._entries))
         if put_back:
-            self._entries, self._inodes = await self._look(), self._protected.inodes
+            await self._look()
             await on_daemon_thread(self._snapshots.take)
         self._note_lingering(may_change_protected)
 
@@ -155,9 +159,9 @@ class CommandChanges:
                 self._tell(f"what commands changed at last is not known: {error.strerror}")
 
     async def _put_back_late(self) -> None:
-        """What is protected and was changed between two commands, while one lingered; it may be the user's work, and is kept.
+        """Puts back what is protected and was changed between two commands, while one lingered. Raises OSError.
 
-        What the agent's tools wrote meanwhile stays. Raises OSError.
+        A copy of what it finds is kept, as it may be the user's work. What the agent's tools wrote meanwhile stays.
         """
         if not self._is_late:
             return
@@ -167,13 +171,11 @@ class CommandChanges:
         may_change = self._late_may_change
         if not may_change:
             put_back += await self._take_away(back, before, inodes, own, keep=True)
-            changes = self._snapshots.changes()
-            while batch := await on_daemon_thread(partial(_batch, changes)):
-                for change in batch:
-                    is_own = change.path in own and own[change.path] == change.after
-                    if not is_own and self._is_protected(change.path):
-                        back.keep(change.path)
-                        put_back.append(_put_back(back, change))
+            async for change in self._changes():
+                is_own = change.path in own and own[change.path] == change.after
+                if not is_own and self._is_protected(change.path):
+                    back.keep(change.path)
+                    put_back.append(_put_back(back, change))
         await self._end(back, before, put_back, may_change)
         self._late_may_change = self._is_late and may_change
         if put_back:
@@ -182,15 +184,14 @@ class CommandChanges:
                 f" so it was put back as it was{back.place}"
             )
 
-    async def _look(self) -> dict[str, str]:
+    async def _look(self) -> None:
         self._were = self._protected.files
-        found: dict[str, str] = await on_daemon_thread(partial(self._protected.look, self._held))
-        return found
+        self._entries = await on_daemon_thread(partial(self._protected.look, self._held))
 
     @property
     def unwatched(self) -> str:
         """Why commands ask though they are held: what they do to all of that is not seen. "" for nothing."""
-        if self._snapshots.is_full((*self._entries, *self._protected.files)):
+        if self._snapshots.is_full(chain(self._entries, self._protected.files)):
             return "there is no room to keep the protected files, so what a command does to them could not be put back"
         beyond = ", ".join(self._protected.beyond)
         return f"{beyond} has more than {MAX_BELOW:,} entries, and what a command changes there is not seen" if beyond else ""
@@ -229,7 +230,7 @@ def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safegu
     known, protected = safeguards(), list[str]()
     snapshots = Snapshots(root, cache, lambda: _found(root, known))
     name = ""
-    try:
+    with closing(snapshots), suppress(AgenticError, OSError):  # it is no more, or another process goes on with it and does this
         if name := snapshots.interrupted():
             with closing(store.open(name)[0]) as session:
                 journal = Journal(session)
@@ -237,10 +238,6 @@ def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safegu
                     protected += [change.path] if known.protected(change.path) else []
                     journal.command(replace(change, after=change.after and UNKNOWN))
             snapshots.ended()
-    except (AgenticError, OSError):
-        pass  # it is no more, or another process goes on with it and does this
-    finally:
-        snapshots.close()
     if not protected:
         return ""
     remedy = f"`agentic sessions undo {name}` takes it back"
@@ -273,16 +270,12 @@ def _taken_away(
     for path, kind in sorted(now.items()):
         if kind in (FILE, PRIVATE, before.get(path)) or any(_holds(each, path) for each in done):
             continue
-        try:
-            if kind == FOLDER and are.get(path) in gone:
-                back.move(path, gone[are[path]])
-            else:
-                if keep:
-                    back.keep(path)
-                back.remove(path)
-            done.append(path)
-        except OSError as error:
-            done.append(f"{path} (not put back: {error.strerror})")
+        if kind == FOLDER and are.get(path) in gone:
+            done.append(_tried(path, partial(back.move, path, gone[are[path]])))
+            continue
+        if keep:
+            back.keep(path)
+        done.append(_tried(path, partial(back.remove, path)))
     return done
 
 
@@ -291,28 +284,27 @@ def _made_again(back: PutBack, before: Mapping[str, str], now: Mapping[str, str]
     done: list[str] = []
     for path, kind in before.items():
         if kind not in (FILE, PRIVATE, FOLDER, now.get(path)):
-            try:
-                back.link(path, kind.removeprefix("-> "))
-                done.append(path)
-            except OSError as error:
-                done.append(f"{path} (not put back: {error.strerror})")
+            done.append(_tried(path, partial(back.link, path, kind.removeprefix("-> "))))
         elif kind == FOLDER and path not in now and os.path.basename(path) in VERSION_CONTROL and not back.has(f"{path}/objects"):
             done.append(f"{path} (deleted: its history cannot be put back)")
     return done
 
 
 def _put_back(back: PutBack, change: CommandChange) -> str:
-    """Its path, and why not where that failed: one that cannot be put back does not keep the others."""
     if not change.known:
         return f"{change.path} (not put back: it is too large to be kept, so look at it)"
+    if change.before is None:
+        return _tried(change.path, partial(back.remove, change.path))
+    return _tried(change.path, partial(back.write, change.path, change.before, change.mode))
+
+
+def _tried(path: str, work: Callable[[], object]) -> str:
+    """The path, and why not where `work` failed: one that cannot be put back does not keep the others."""
     try:
-        if change.before is not None:
-            back.write(change.path, change.before, change.mode)
-        else:
-            back.remove(change.path)
+        work()
     except (OSError, ValueError) as error:
-        return f"{change.path} (not put back: {getattr(error, 'strerror', None) or error})"
-    return change.path
+        return f"{path} (not put back: {getattr(error, 'strerror', None) or error})"
+    return path
 
 
 def _batch(changes: Iterator[CommandChange]) -> list[CommandChange]:

@@ -312,7 +312,7 @@ def _watcher(
     if space.root not in known:
         held = partial(sandbox.held, space.root)
         kept = None if known else journal
-        known[space.root] = CommandChanges(space, cache_folder(), safeguards, kept, events, jobs.run, held)
+        known[space.root] = CommandChanges(space, cache_folder(), safeguards, kept, events, jobs.any_runs, held)
     return known[space.root]
 
 

@@ -7,16 +7,15 @@ from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from stat import S_ISDIR
 
 from agentic.core.safeguards import ENVIRONMENT, Safeguards
 from agentic.files.walk import VERSION_CONTROL
 
 MAX_BELOW = 100_000  # entries below one protected folder
-_PROGRAMS = ".bin"  # in a `node_modules`
+_MODULES, _PROGRAMS = "node_modules", ".bin"
 FILE, FOLDER, PRIVATE = "file", "folder", "private"
 _KEPT = {"objects", "refs", "logs", "lfs"}  # of a repository: what is not obeyed
-_HUGE = {"node_modules", "__pycache__"}  # nothing of what is in them is obeyed by those that obey names
+_HUGE = {_MODULES, "__pycache__"}  # nothing of what is in them is obeyed by those that obey names
 _TICK_NS = 100_000_000  # a folder that changed just now may change again without another time
 
 
@@ -91,19 +90,18 @@ class ProtectedEntries:
         if path and any(entry.name == ENVIRONMENT for entry in entries):
             return _Seen(changed if changed < now - _TICK_NS else 0, {path.rstrip("/"): FOLDER}, ())
         for entry in entries:
-            if entry.name == "node_modules" and (programs := self._programs(entry)):
-                named[programs] = FOLDER
+            if entry.name == _MODULES and self._has_programs(entry):
+                named[f"{path}{_MODULES}/{_PROGRAMS}"] = FOLDER
             if self._safeguards.may_be_named(entry.name) and (kind := self._kind_of_named(entry, path + entry.name)):
                 named[path + entry.name] = kind
             elif entry.is_dir(follow_symlinks=False) and entry.name not in _HUGE:
                 folders.append(f"{path}{entry.name}/")
         return _Seen(changed if changed < now - _TICK_NS else 0, named, tuple(folders))
 
-    def _programs(self, modules: "os.DirEntry[str]") -> str:
-        """The folder of the programs that its packages bring, "" where there is none."""
-        path = os.path.join(os.path.relpath(modules.path, self._root), _PROGRAMS)
-        is_there = not modules.is_symlink() and S_ISDIR(_mode(self._root / path))
-        return path if is_there else ""
+    def _has_programs(self, modules: "os.DirEntry[str]") -> bool:
+        """Whether it is a folder with the programs that its packages bring, and neither is a link."""
+        programs = Path(modules.path, _PROGRAMS)
+        return modules.is_dir(follow_symlinks=False) and programs.is_dir() and not programs.is_symlink()
 
     def _kind_of_named(self, entry: "os.DirEntry[str]", path: str) -> str:
         """The kind of what is protected or private, "" for the rest."""
@@ -141,13 +139,6 @@ class ProtectedEntries:
 def _inside(root: Path, folder: str) -> Iterator["os.DirEntry[str]"]:
     with suppress(OSError), os.scandir(os.path.join(root, folder)) as entries:
         yield from entries
-
-
-def _mode(path: Path) -> int:
-    try:
-        return os.lstat(path).st_mode
-    except OSError:
-        return 0
 
 
 def _kind(entry: "os.DirEntry[str]") -> str:

@@ -1,6 +1,6 @@
 """The OpenAI-compatible chat codec: requests out, events in, errors by kind. Any transport may reuse it."""
 
-from agentic.wire.answer import AnswerBuilder, ChunkDecoder, usage_of
+from agentic.wire.answer import AnswerBuilder, Carried, ChunkDecoder, usage_of
 from agentic.wire.errors import error_from_body, error_from_text
 from agentic.wire.json_text import leading_object, lenient_object, loads, refuse_constant
 from agentic.wire.request import encode_request, sampling_fields
@@ -8,6 +8,7 @@ from agentic.wire.sse import SseParser
 
 __all__ = [
     "AnswerBuilder",
+    "Carried",
     "ChunkDecoder",
     "SseParser",
     "encode_request",

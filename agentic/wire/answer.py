@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 from agentic.errors import ModelOutputError, RequestRejected, StreamBroken
 from agentic.types import Answer, Delta, Message, ToolCall, ToolCallDelta, Usage
@@ -20,6 +20,19 @@ _ENDINGS = {
     **dict.fromkeys(["end_turn", "eos", "eos_token"], "stop"),
 }
 _THOUGHTS = {"reasoning": "", "reasoning_content": "reasoning_content", "thinking": "thinking"}  # as a field is called, and kept
+
+
+class Carried(NamedTuple):
+    """What a chunk carries, as in `Delta`; `ids` are the piece's own."""
+
+    text: str
+    reasoning: str
+    calls: tuple[ToolCallDelta, ...]
+    finish: str
+    usage: Usage | None
+    prompt_ids: tuple[int, ...]
+    ids: tuple[int, ...]
+    thought_as: str
 
 
 class ChunkDecoder:
@@ -71,23 +84,14 @@ class ChunkDecoder:
             raise RequestRejected("the server withheld the answer (finish_reason 'content_filter')", "ask in other words")
         ids, prompt_ids = _ids(choice.get("token_ids")), _ids(chunk.get("prompt_token_ids") or choice.get("prompt_token_ids"))
         if text or reasoning or calls or finish or usage or ids or prompt_ids:
-            return self.made(text, reasoning, calls, finish, usage, prompt_ids, ids, name)
+            return self.made(Carried(text, reasoning, calls, finish, usage, prompt_ids, ids, name))
         if far := _progress(chunk.get("prompt_progress")):
             return Delta(prefilled=far)
         return None
 
-    def made(
-        self,
-        text: str,
-        reasoning: str,
-        calls: tuple[ToolCallDelta, ...],
-        finish: str,
-        usage: Usage | None,
-        prompt_ids: tuple[int, ...],
-        ids: tuple[int, ...],
-        thought_as: str,
-    ) -> Delta:
+    def made(self, carried: Carried) -> Delta:
         """The delta of what a chunk carries. A decoder that reads token ids makes another one of it."""
+        text, reasoning, calls, finish, usage, prompt_ids, ids, thought_as = carried
         return Delta(text, reasoning, calls, finish, usage, False, False, prompt_ids, ids, None, thought_as)
 
     def end(self, done: bool = False) -> Delta | None:

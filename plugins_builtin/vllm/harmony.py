@@ -124,9 +124,16 @@ def available() -> bool:
     return True
 
 
-def message_ids(message: Message, answers: str) -> list[int]:
+def error_class() -> type[Exception]:
+    """What the package raises for tokens that are no text."""
+    found: type[Exception] = _harmony().HarmonyError
+    return found
+
+
+@lru_cache(maxsize=64)
+def message_ids(message: Message, answers: str) -> tuple[int, ...]:
     """The tokens of a user's, tool's or later system message; `answers` is the author of a tool's, as `functions.run`."""
-    return [token for part in _parts(message, answers, True) for token in encoding().render(part)]
+    return tuple(token for part in _parts(message, answers, True) for token in encoding().render(part))
 
 
 def answer_start() -> list[int]:

@@ -6,13 +6,13 @@ It reads as vLLM does where that is strict (`vllm/parser/harmony.py`), and beyon
 
 import re
 import secrets
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Literal
 
 from agentic import ToolCallDelta
-from plugins_builtin.vllm.harmony import encoding
+from plugins_builtin.vllm.harmony import encoding, error_class
 
 RETURN, CONSTRAIN, CHANNEL, START, END, MESSAGE, CALL = 200002, 200003, 200005, 200006, 200007, 200008, 200012
 _END_OF_TEXT = 199999
@@ -77,8 +77,9 @@ class HarmonyReader:
     """
 
     def __init__(self) -> None:
-        self._decode: Any = encoding().decode_utf8
-        self._lossy: Any = encoding().decode
+        self._decode: Callable[[Sequence[int]], str] = encoding().decode_utf8
+        self._lossy: Callable[[Sequence[int]], str] = encoding().decode
+        self._error = error_class()
         self._header: list[int] | None = []  # None within a message
         self._now = Header("hidden")
         self._waiting: list[int] = []  # the tokens of a character that is not whole
@@ -161,16 +162,16 @@ class HarmonyReader:
     def _any(self, tokens: Sequence[int]) -> str:
         """Their text, also of numbers that are no tokens."""
         try:
-            return str(self._lossy(tokens))
-        except Exception:  # of its own, with no base that could be named
+            return self._lossy(tokens)
+        except (self._error, OverflowError):
             return "\ufffd"
 
     def _character(self, token: int) -> str:
         """ "" as long as a character is not whole."""
         self._waiting.append(token)
         try:
-            text = str(self._decode(self._waiting))
-        except Exception:  # of its own, with no base that could be named
+            text = self._decode(self._waiting)
+        except (self._error, OverflowError):
             if len(self._waiting) < _LONGEST:
                 return ""
             text = self._any(self._waiting)

@@ -4,9 +4,9 @@ import logging
 from collections import Counter
 from collections.abc import Sequence
 
-from agentic import Delta, ToolCallDelta, Usage
+from agentic import Delta, ToolCallDelta
 from agentic.types import ANNOUNCED
-from agentic.wire import ChunkDecoder
+from agentic.wire import Carried, ChunkDecoder
 from plugins_builtin.vllm.harmony import answer_start
 from plugins_builtin.vllm.harmony_reader import HarmonyReader
 
@@ -28,18 +28,9 @@ class HarmonyDecoder(ChunkDecoder):
         self._theirs: list[tuple[str, str, tuple[ToolCallDelta, ...]]] = []
         self._resumes = bool(before)
 
-    def made(
-        self,
-        text: str,
-        reasoning: str,
-        calls: tuple[ToolCallDelta, ...],
-        finish: str,
-        usage: Usage | None,
-        prompt_ids: tuple[int, ...],
-        ids: tuple[int, ...],
-        thought_as: str,
-    ) -> Delta:
+    def made(self, carried: Carried) -> Delta:
         """What the tokens say, in place of what the server made of them."""
+        text, reasoning, calls, finish, usage, prompt_ids, ids, _ = carried
         if self._by_ids is None:
             if prompt_ids:
                 self._by_ids = prompt_ids[-len(self._start) :] == self._start  # else it is another vocabulary
@@ -48,7 +39,7 @@ class HarmonyDecoder(ChunkDecoder):
         if self._by_ids and not ids and (text or reasoning or calls):
             self._by_ids = False  # they stop here: from now on it is what the server reads
         if not self._by_ids:
-            return super().made(text, reasoning, calls, finish, usage, prompt_ids, ids, thought_as)
+            return super().made(carried)
         self._theirs.append((text, reasoning, calls))
         self.made_ids += ids
         piece = self.reader.feed(ids)
