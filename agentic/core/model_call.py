@@ -107,7 +107,7 @@ class ModelCall:
         cut_off, self.announces = answer.finish_reason == "length", answer.finish_reason == ANNOUNCED
         self.usage += answer.usage or Usage()
         self.made = answer.usage.completion_tokens if answer.usage else prepared.request.max_tokens or 0
-        if cut_off and answer.usage and answer.usage.completion_tokens < (prepared.request.max_tokens or 0):
+        if cut_off and answer.usage and self._fills_window(answer.usage, prepared.request.max_tokens or 0):
             full = ContextOverflow("the model's window ended before its answer did", "serve a larger window")
             raise _Overflowed(full, prepared.tokens)
         known = self._known if prepared.request.tools else ()  # else its text is the form that was asked for
@@ -115,3 +115,7 @@ class ModelCall:
         repaired = self._llm.repaired(answer.message, known, not self.calls_natively and self._tools.can_ask)
         self.quotes, self.as_text = repaired.quotes and not self.calls_natively, repaired.as_text
         return repaired.message, cut_off
+
+    def _fills_window(self, usage: Usage, asked: int) -> bool:
+        """Tells a window that ended early from a server's own limit of an answer, which a short conversation meets, too."""
+        return usage.completion_tokens < asked and usage.prompt_tokens + usage.completion_tokens > self._llm.budget.window // 2

@@ -49,4 +49,8 @@ class Nudges:
     @property
     def gave_up(self) -> str:
         """Why no more of them is of use, "" while they are."""
-        return f"the answer was cut by its limit of {self._model.made:,} tokens (llm.max_tokens)" if self.cut >= MAX_CUT else ""
+        return (
+            f"the answer was cut by its limit of {self._model.made:,} tokens (llm.max_tokens, or the server's own)"
+            if self.cut >= MAX_CUT
+            else ""
+        )

@@ -9,7 +9,7 @@ from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, cast
 
 from agentic import (
     AgenticError,
@@ -40,7 +40,7 @@ from plugins_builtin.vllm.models import chosen, listed, window_of
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.prefill import FirstChunk
 from plugins_builtin.vllm.refusals import Refusals
-from plugins_builtin.vllm.resume import Decoder, resumed
+from plugins_builtin.vllm.resume import Decoder, HarmonyResumeDecoder, ResumePlan, resumed
 from plugins_builtin.vllm.strict import holds_calls
 from plugins_builtin.vllm.tokenize import ConversationCounter
 
@@ -250,17 +250,33 @@ class VllmTransport:
 
     async def _read_by_ids(self, request: ChatRequest, endpoint: str, ids: list[int] | None) -> AsyncGenerator[Delta, None]:
         """gpt-oss's answer, read from its tokens; its prompt goes as `ids` where they are known."""
-        by, decoder = self._made_by(endpoint), HarmonyDecoder()
+        by, decoder, received = self._made_by(endpoint), HarmonyDecoder(), PartialAnswer()
         more = {"kv_transfer_params": {"prompt_token_ids": ids}} if ids is not None else {}
-        prompt: tuple[int, ...] = ()
-        async with aclosing(self._streamed(request, endpoint, decoder, more)) as pieces:
-            async for delta in pieces:
-                if delta.prompt_ids:
-                    prompt = delta.prompt_ids
-                    self._exact.compare(request, by, prompt, ids)
-                yield delta
+        pieces = self._streamed(request, endpoint, decoder, more)
+        while True:
+            rest, before = cast(ResumePlan | None, None), len(received.token_ids)
+            async with aclosing(pieces):
+                async for delta in pieces:
+                    if delta.prompt_ids:
+                        self._exact.compare(request, by, delta.prompt_ids, ids)
+                    received.add(delta)
+                    if delta.finish_reason == "length" and decoder.reads_ids and len(received.token_ids) > before:
+                        rest = self._rest(request, received, endpoint)
+                    yield replace(delta, finish_reason="", usage=None) if rest is not None else delta
+            if rest is None:
+                break
+            decoder = cast(HarmonyResumeDecoder, rest.decoder)
+            pieces = self._deltas_of(rest, request, endpoint)
         if decoder.finish_reason != "length" and decoder.reads_ids:
-            self._exact.keep(request, by, prompt, decoder.made_ids, decoder.reader)
+            self._exact.keep(request, by, received.prompt_ids, decoder.made_ids, decoder.reader)
+
+    def _rest(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> ResumePlan | None:
+        """How an answer goes on that a limit of the server's own cut, below what was asked for; None where it was no such limit."""
+        info = self._known[endpoint]
+        if len(received.token_ids) >= min(request.max_tokens or info.window, info.window - len(received.prompt_ids)):
+            return None
+        whole = replace(received, shown=len(received.token_ids))
+        return resumed(request, whole, info, self._encoded(request, info), gpt_oss=True)
 
     def _reads_ids(self, request: ChatRequest, endpoint: str) -> bool:
         """Whether the answer is read from its tokens here: then nothing is lost, whatever gpt-oss calls."""
@@ -319,6 +335,9 @@ class VllmTransport:
             return None
         if way.whole is not None:
             return _alone(way.whole)
+        return self._deltas_of(way, request, endpoint)
+
+    def _deltas_of(self, way: ResumePlan, request: ChatRequest, endpoint: str) -> AsyncGenerator[Delta, None]:
         patience = self._patience(request, endpoint)
         return self.deltas(endpoint, way.path, way.body, patience, way.decoder, request.session, request.headers)
 

@@ -182,7 +182,7 @@ def test_a_run_whose_answers_are_cut_again_and_again_is_not_done(agentic: Agenti
     done = agentic("run", "say it", "--endpoint", server.url, *NATIVE_RUN, "-c", "llm.max_tokens=12")
     (finished,) = done.of_type("run_finished")
     assert done.code == 1 and finished["status"] == "limit" and len(server.chats) == 3
-    assert finished["result"] == "the answer was cut by its limit of 12 tokens (llm.max_tokens)"
+    assert finished["result"] == "the answer was cut by its limit of 12 tokens (llm.max_tokens, or the server's own)"
 
 
 def test_ask_says_that_thoughts_were_cut(agentic: Agentic, server: FakeVLLM) -> None:

@@ -462,3 +462,29 @@ def test_an_announcement_is_no_answer(agentic: Agentic, server: FakeVLLM) -> Non
     done = run(agentic, server)
     assert done.code == 0 and len(server.chats) == 3
     assert "Now call a tool" in server.chats[1].json["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize("limit", [1, 5, 17])
+def test_what_a_limit_of_the_server_cut_goes_on_in_ids(agentic: Agentic, server: FakeVLLM, work: Path, limit: int) -> None:
+    server.model, server.numbers_tokens = "gpt-oss-120b", False
+    left = [tokens_of(WRITTEN[name][0]) for name in ("a call", "a final")]
+    made, prompt, rest = list[int](), list[int](), list[int]()
+
+    def say(request: Any) -> Answer:
+        raw = request.path == "/v1/completions"
+        if not raw:
+            rest[:], made[:] = left.pop(0), []
+            prompt[:] = (request.json.get("kv_transfer_params") or {"prompt_token_ids": PROMPT})["prompt_token_ids"]
+        assert not raw or request.json["prompt"] == [*prompt, *made]
+        now, finish = rest[:limit], "length" if len(rest) > limit else "stop"
+        made.extend(now)
+        del rest[:limit]
+        begin = [] if raw else [event(chunk({"role": "assistant", "content": ""}, prompt_token_ids=list(prompt)))]
+        piece = chunk({}, finish)
+        piece["choices"][0] = {"index": 0, "token_ids": now, "finish_reason": finish} | ({"text": ""} if raw else {"delta": {}})
+        return Answer([*begin, event(piece), b"data: [DONE]\n\n"])
+
+    server.otherwise = say
+    done = run(agentic, server)
+    assert (work / "a.txt").read_text() == "one\n" and done.code == 0, done.err
+    assert done.of_type("run_finished")[0]["result"] == "Done."
