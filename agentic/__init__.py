@@ -4,6 +4,21 @@ TYPE_CHECKING = False  # as type checkers know it; `typing` itself costs a quart
 
 __version__ = "0.1.0"
 
+
+class _OldNames:
+    """Finds modules by the names that they had (`agentic.moved`); nothing is imported before one is asked for."""
+
+    @staticmethod
+    def find_spec(name: str, path: object = None, target: object = None) -> object:
+        if not name.startswith("agentic.") or name == "agentic.moved":
+            return None
+        from agentic.moved import find_spec
+
+        return find_spec(name)
+
+
+__import__("sys").meta_path.insert(0, _OldNames)
+
 if TYPE_CHECKING:
     from typing import Any
 
@@ -23,7 +38,6 @@ if TYPE_CHECKING:
         TrustError,
     )
     from agentic.events import Event
-    from agentic.files import files_below
     from agentic.hooks import Options, Provider, Setup, hookimpl
     from agentic.hooks.agents import AgentKind
     from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
@@ -53,6 +67,8 @@ if TYPE_CHECKING:
         Transport,
     )
     from agentic.hooks.trust import RunnableFinder
+    from agentic.lib.files import files_below
+    from agentic.lib.workspace import Workspace
     from agentic.types import (
         Answer,
         Change,
@@ -77,7 +93,6 @@ if TYPE_CHECKING:
         Usage,
         recall_id,
     )
-    from agentic.workspace import Workspace
 
 _HOMES = {
     "agentic.api": "Answered Question run run_sync",
@@ -85,7 +100,7 @@ _HOMES = {
     "agentic.errors": "AgenticError ConfigError ContextOverflow EndpointUnavailable ModelOutputError Overloaded PluginError"
     " RequestRejected StreamBroken ToolError TrustError",
     "agentic.events": "Event",
-    "agentic.files": "files_below",
+    "agentic.lib.files": "files_below",
     "agentic.hooks": "Options Provider Setup hookimpl",
     "agentic.hooks.agents": "AgentKind",
     "agentic.hooks.batching": "Batcher BatcherSetup Closes Lane Routes Warms Watches",
@@ -109,7 +124,7 @@ _HOMES = {
     "agentic.hooks.trust": "RunnableFinder",
     "agentic.types": "Answer Change ChatRequest Complexity Delta EndpointInfo EndpointLoad ImagePart Message Outcome PartialAnswer"
     " Plan Subtask TextPart TokenCount ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
-    "agentic.workspace": "Workspace",
+    "agentic.lib.workspace": "Workspace",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 

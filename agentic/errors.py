@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from agentic.sanitize import hide_logins
+from agentic.lib.sanitize import hide_logins
 
 
 class AgenticError(Exception):

@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from agentic.errors import ConfigError
-from agentic.files import files_below, project_top, read_regular, replace_file
 from agentic.folders import state_folder
+from agentic.lib.files import files_below, project_top, read_regular, replace_file
 
 MAX_BYTES = 100_000_000  # of what was decided, and of all that one thing is bound to
 MAX_FILES = 20_000  # of a project that a command is bound to as a whole; of more, size and times stand for the content

@@ -10,7 +10,7 @@ import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agentic.files import FileFinder
+from agentic.lib.files import FileFinder
 
 FOLDERS, FILES = 400, 250
 ASKED = ("file_17", "m399s2", "zzz")  # in many names, in a few by some letters, in none

@@ -25,16 +25,16 @@ from pathlib import Path
 import httpx2
 
 from agentic.api import load_settings, open_run
-from agentic.children.jobs import Jobs
 from agentic.core.context import Context
 from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.runtime import Runtime, safeguards_of
 from agentic.events import ContextTrimmed, Event
+from agentic.lib.children.jobs import Jobs
+from agentic.lib.wire import AnswerBuilder
+from agentic.lib.wire.request import encode_message
+from agentic.lib.workspace import Workspace
 from agentic.sessions import ConversationHistory, SessionStore
 from agentic.types import ChatRequest, Message, ToolNote, Usage
-from agentic.wire import AnswerBuilder
-from agentic.wire.request import encode_message
-from agentic.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]
 BLOCK = 32

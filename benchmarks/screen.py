@@ -17,7 +17,7 @@ from rich.live import Live
 from rich.markdown import Markdown
 
 from agentic.events import Event, LlmChunk, SubAgentStarted
-from agentic.palette import palette_for
+from agentic.lib.palette import palette_for
 from plugins_builtin.screen import lanes, rich_screen, status
 
 SECONDS, REFRESH = 20.0, 10

@@ -25,9 +25,9 @@ from typing import Any
 
 from agentic.events import Event
 from agentic.hooks.batching import Batcher, Lane
+from agentic.lib.wire import AnswerBuilder
 from agentic.testing import FakeVLLM, answer, settings_with
 from agentic.types import ChatRequest, Delta, EndpointInfo, Message, Usage
-from agentic.wire import AnswerBuilder
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.batching.direct import Direct
 from plugins_builtin.vllm.options import VllmOptions

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 from agentic import Addition, AgenticError, ChatCommand, PromptSection, Setup, Workspace, hookimpl
-from agentic.files import project_top, read_regular
-from agentic.files.text import decode
 from agentic.folders import config_folder
 from agentic.hooks.chat import Chat
+from agentic.lib.files import project_top, read_regular
+from agentic.lib.files.text import decode
 from agentic.once import OncePerSession
 
 FILES = ("AGENTS.md", "CLAUDE.md")

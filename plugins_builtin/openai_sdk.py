@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from agentic import ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Provider, Setup, Transport, hookimpl
-from agentic.wire import ChunkDecoder, encode_request, error_from_body
+from agentic.lib.wire import ChunkDecoder, encode_request, error_from_body
 
 if TYPE_CHECKING:
     from openai import AsyncOpenAI

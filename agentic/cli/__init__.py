@@ -102,7 +102,7 @@ def main() -> None:
 
 def _leave(code: int) -> None:
     """Ends with that code. An engine's thread that goes on would find no interpreter any more, and crash."""
-    threads = sys.modules.get("agentic.threads")
+    threads = sys.modules.get("agentic.lib.threads")
     if threads is not None and threads.running():
         atexit._run_exitfuncs()
         for stream in (sys.stdout, sys.stderr):

@@ -16,9 +16,9 @@ from agentic.core.runtime import Runtime
 from agentic.errors import ConfigError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
 from agentic.hooks.batching import Lane
+from agentic.lib.wire import AnswerBuilder
 from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.types import ChatRequest, Outcome
-from agentic.wire import AnswerBuilder
 
 _ABOUT_TOOLS = ("approve", "no_sandbox", "no_floor", "max_iterations", "agent", "sub_agents")
 ASK_RETRY_SECONDS = 20.0  # somebody waits for one answer

@@ -3,7 +3,7 @@
 import time
 from collections.abc import Callable
 
-from agentic.sanitize import sanitize
+from agentic.lib.sanitize import sanitize
 
 LONG_SECONDS = 20.0  # a wait after which somebody looks elsewhere, where the terminal does not tell
 TELL_FOCUS, TELL_NO_FOCUS = "\x1b[?1004h", "\x1b[?1004l"

@@ -28,14 +28,14 @@ from agentic.core.approval import Approver
 from agentic.core.conversation import Conversation
 from agentic.core.questions import Answered, Question
 from agentic.core.runtime import Runtime
-from agentic.diff import difference
 from agentic.errors import AgenticError, ConfigError
 from agentic.events import EndpointSeen, Event, Idle, Typed, Unfolded, UserSaid
 from agentic.folders import state_folder
 from agentic.hooks.batching import Watches
-from agentic.sanitize import sanitize
+from agentic.lib.diff import difference
+from agentic.lib.sanitize import sanitize
+from agentic.lib.workspace import FileNotFoundToolError
 from agentic.sessions import Session
-from agentic.workspace import FileNotFoundToolError
 
 if TYPE_CHECKING:
     from agentic.cli.prompt_line import Prompt

@@ -12,16 +12,16 @@ from typing import TYPE_CHECKING
 from agentic import api
 from agentic.config import Settings, schema
 from agentic.core.questions import Question
-from agentic.diff import difference, painted
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.chat import ChatCommand
+from agentic.lib.diff import difference, painted
+from agentic.lib.sanitize import hide_logins
+from agentic.lib.workspace import Workspace
 from agentic.plugins.guard import FAULTS
 from agentic.plugins.isolation import describe
-from agentic.sanitize import hide_logins
 from agentic.sessions import Session
 from agentic.sessions.export import FORMATS, format_of
 from agentic.sessions.undo import ChangedSince, changed_files, last_turn, redo, turn_before, undo
-from agentic.workspace import Workspace
 
 if TYPE_CHECKING:
     from agentic.cli.chat import Chat

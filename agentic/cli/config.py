@@ -9,11 +9,11 @@ from agentic.config import Settings
 from agentic.config.edit import set_value, template, toml_text, unset_value
 from agentic.config.sources import PROJECT_FILE, find_project_file, user_file
 from agentic.errors import ConfigError
-from agentic.files import make_own, private
 from agentic.hooks.tools import Tool
+from agentic.lib.files import make_own, private
+from agentic.lib.sanitize import hide_logins, sanitize
 from agentic.plugins import host_of
 from agentic.plugins.doors import DOORS
-from agentic.sanitize import hide_logins, sanitize
 
 _USER = click.option("--user", is_flag=True, help="The user's own file instead of the project's.")
 

@@ -22,7 +22,7 @@ from agentic.config.edit import set_value, unset_value
 from agentic.config.sources import user_file
 from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.transport import Found
-from agentic.sanitize import sanitize
+from agentic.lib.sanitize import sanitize
 
 LISTEN_SECONDS = 0.2
 MAX_SHOWN = 12

@@ -14,7 +14,7 @@ from click.shell_completion import CompletionItem
 
 from agentic.cli import COMMANDS, HIDDEN, help_text, summaries, unwritable
 from agentic.errors import AgenticError, ConfigError, PluginError
-from agentic.sanitize import hide_logins, sanitize
+from agentic.lib.sanitize import hide_logins, sanitize
 
 _FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 

@@ -10,8 +10,8 @@ from agentic.commands import list_output
 from agentic.config import Settings
 from agentic.core.permissions import Judgement, Permissions
 from agentic.core.runtime import permissions_of, safeguards_of
+from agentic.lib.sanitize import sanitize
 from agentic.plugins import host_of
-from agentic.sanitize import sanitize
 
 _DECISIONS = {"": "as the mode says (--approve)", "allow": "allowed", "ask": "asked", "deny": "denied"}
 _PAIRS = click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable).")

@@ -13,10 +13,10 @@ import click
 from agentic.cli import scaffold
 from agentic.commands import list_output, present_host
 from agentic.errors import ConfigError, PluginError
+from agentic.lib.sanitize import sanitize
 from agentic.plugins import Host, PluginStatus
 from agentic.plugins.doors import DOORS
 from agentic.plugins.host import Offer
-from agentic.sanitize import sanitize
 
 
 @click.group("plugins", invoke_without_command=True)

@@ -28,7 +28,7 @@ from agentic.cli.chat_commands import BLANK
 from agentic.cli.clipboard import pasted_picture, picture_at
 from agentic.cli.keys import Replies, pasted
 from agentic.errors import AgenticError
-from agentic.files import FileFinder, make_own
+from agentic.lib.files import FileFinder, make_own
 from agentic.types import ImagePart
 
 MAX_COMPLETIONS = 50

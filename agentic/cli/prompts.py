@@ -13,10 +13,10 @@ from agentic.core.approval import Approver
 from agentic.core.runtime import Runtime
 from agentic.core.tokens import upper_estimate
 from agentic.errors import ConfigError
+from agentic.lib.sanitize import sanitize
+from agentic.lib.wire.request import encode_tool
 from agentic.plugins.prompts import Prompts
-from agentic.sanitize import sanitize
 from agentic.sessions import Session
-from agentic.wire.request import encode_tool
 
 
 @click.group("prompts", invoke_without_command=True)

@@ -12,10 +12,10 @@ from tempfile import TemporaryDirectory
 from agentic.cli import keyboard
 from agentic.core.questions import Answered, Question, Reply
 from agentic.core.rules import parse_rule
-from agentic.diff import painted
 from agentic.errors import AgenticError
-from agentic.palette import PLAIN, RESET, Palette
-from agentic.sanitize import sanitize
+from agentic.lib.diff import painted
+from agentic.lib.palette import PLAIN, RESET, Palette
+from agentic.lib.sanitize import sanitize
 
 MAX_BLANKS = 16  # in a row; more are told as a number
 _SCOPES: Mapping[str, Reply] = {"s": "session", "p": "project", "u": "user"}

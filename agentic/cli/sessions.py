@@ -17,14 +17,14 @@ from agentic.core.command_changes import take_up_interrupted
 from agentic.core.runtime import safeguards_of
 from agentic.errors import ConfigError
 from agentic.folders import cache_folder
+from agentic.lib.sanitize import sanitize
+from agentic.lib.workspace import Workspace
 from agentic.plugins import host_of
-from agentic.sanitize import sanitize
 from agentic.sessions import Session
 from agentic.sessions.export import FORMATS, as_markdown
 from agentic.sessions.undo import ChangedSince, last_turn
 from agentic.sessions.undo import redo as do_over
 from agentic.sessions.undo import undo as take_back
-from agentic.workspace import Workspace
 
 
 @click.group("sessions", invoke_without_command=True)

@@ -19,7 +19,7 @@ from agentic.cli.questions import Asker, agreed
 from agentic.config import Settings
 from agentic.core.questions import Ask
 from agentic.events import Event, RunFinished
-from agentic.palette import Palette, palette_for
+from agentic.lib.palette import Palette, palette_for
 from agentic.plugins import host_of
 
 EXIT_CODES = {"done": 0, "unchecked": 0, "refused": 4, "interrupted": 130}

@@ -16,8 +16,8 @@ from agentic.core.runnables import runnables_of
 from agentic.core.runtime import bare_setup
 from agentic.errors import ConfigError
 from agentic.hooks.command_readers import CommandReader
+from agentic.lib.sanitize import sanitize
 from agentic.plugins import host_of
-from agentic.sanitize import sanitize
 from agentic.trust import Runnable, Trust
 
 MAX_ASKED = 20  # things that one question is about

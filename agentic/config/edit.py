@@ -10,7 +10,7 @@ from agentic.config.schema import KEYS
 from agentic.config.section import Scope, plain
 from agentic.config.sources import read_toml
 from agentic.errors import ConfigError
-from agentic.files import replace_file
+from agentic.lib.files import replace_file
 
 _SCOPES: dict[Scope, str] = {
     "user": "only in the user's own file",

@@ -10,7 +10,7 @@ from agentic.config.options import PluginSection
 from agentic.config.schema import KEYS, PLUGIN_PREFIX, SECTIONS
 from agentic.config.section import Key, plain
 from agentic.errors import ConfigError, PluginError
-from agentic.sanitize import hide_login
+from agentic.lib.sanitize import hide_login
 
 _ALIASES = {"AGENTIC_LOG": "log.file"}
 _URLS, _TABLES, _LOGINS = "llm.endpoints", "llm.endpoint", "llm.logins"

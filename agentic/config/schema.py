@@ -8,7 +8,7 @@ from urllib.parse import unquote
 
 from agentic.config.section import Key, Section, setting
 from agentic.errors import ConfigError
-from agentic.palette import THEMES
+from agentic.lib.palette import THEMES
 
 PLUGIN_PREFIX = "plugin."
 

@@ -10,8 +10,8 @@ from typing import Any
 from agentic.config.layers import Layer, Settings
 from agentic.config.schema import KEYS
 from agentic.errors import ConfigError
-from agentic.files import read_regular
 from agentic.folders import config_folder
+from agentic.lib.files import read_regular
 
 PROJECT_FILE = "agentic.toml"
 MAX_BYTES = 5_000_000  # of a TOML file

@@ -7,9 +7,9 @@ from typing import Any
 
 from agentic.core.runtime import Runtime
 from agentic.events import WorkflowEvent
-from agentic.files import replace_file
 from agentic.folders import state_folder
 from agentic.hooks.protocol import ToolProtocol
+from agentic.lib.files import replace_file
 from agentic.sessions import Session
 from agentic.types import Answer, ChatRequest, EndpointInfo
 

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from agentic.children.jobs import Jobs
 from agentic.core.approval import Approver
 from agentic.core.call_budget import CallBudget
 from agentic.core.command_changes import CommandChanges
@@ -14,9 +13,10 @@ from agentic.core.toolbox import Toolbox
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.context import ContextStrategy
 from agentic.hooks.protocol import ToolProtocol
+from agentic.lib.children.jobs import Jobs
+from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.prompts import Prompts
-from agentic.workspace import Workspace
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from agentic import diff
 from agentic.core.permissions import Judgement, Permissions, Remember, Scope
 from agentic.core.questions import Answered, Ask, Edited, Place, Question, Turns, answered
 from agentic.core.rules import STRICTNESS, exact
@@ -23,8 +22,9 @@ from agentic.core.sandbox import NOTHING, Allowed, Sandbox
 from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.tools import CALLER
+from agentic.lib import diff
+from agentic.lib.workspace import Edit, NotGranted
 from agentic.types import Effect, ToolSpec
-from agentic.workspace import Edit, NotGranted
 
 if TYPE_CHECKING:
     from agentic.plugins.dispatcher import Ruling

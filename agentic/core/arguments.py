@@ -6,8 +6,8 @@ from typing import Any
 
 from agentic.core.schemas import UncheckableError, problems, whole_numbers
 from agentic.errors import ToolError
+from agentic.lib.wire import loads, refuse_constant
 from agentic.types import ToolCall, ToolNote, ToolOutput
-from agentic.wire import loads, refuse_constant
 
 MAX_NOTE = 120
 _MAIN = ("command", "path", "query", "key", "id")

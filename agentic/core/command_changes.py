@@ -15,14 +15,14 @@ from agentic.core.protected_entries import FILE, FOLDER, MAX_BELOW, PRIVATE, Pro
 from agentic.core.put_back import PutBack
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError
-from agentic.files.walk import VERSION_CONTROL
+from agentic.lib.files.walk import VERSION_CONTROL
+from agentic.lib.threads import on_daemon_thread
+from agentic.lib.workspace import Grants, Workspace
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import SessionStore
 from agentic.sessions.snapshots import UNKNOWN, CommandChange, Snapshots, any_interrupted
 from agentic.sessions.undo import Journal
-from agentic.threads import on_daemon_thread
 from agentic.types import Change, ChangeKind
-from agentic.workspace import Grants, Workspace
 
 MAX_TOLD = 200  # changes of one command that a model's work counts
 MAX_NAMED = 20

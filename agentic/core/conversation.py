@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from agentic.children.jobs import Jobs
 from agentic.core.adapters import HOOK, Record, protocol_of
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
@@ -38,12 +37,13 @@ from agentic.folders import cache_folder
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Closes
 from agentic.hooks.runner import Runner, RunnerSetup
+from agentic.lib.children.jobs import Jobs
+from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
 from agentic.sessions.undo import Journal
 from agentic.types import ChatRequest, ImagePart, Message, Outcome
-from agentic.workspace import Workspace
 
 MAX_CALLS = 1_000
 TOKENS_A_CALL = 131  # of window: 1,000 calls at 131k

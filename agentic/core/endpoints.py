@@ -11,7 +11,7 @@ from agentic.config.schema import Endpoint
 from agentic.core.roles import with_roles
 from agentic.errors import ConfigError
 from agentic.hooks.transport import FollowsEndpoints
-from agentic.threads import on_daemon_thread
+from agentic.lib.threads import on_daemon_thread
 
 LOOK_SECONDS = 30.0
 _log = logging.getLogger("agentic.endpoints")

@@ -13,8 +13,8 @@ from types import TracebackType
 from typing import IO, Any
 
 from agentic.errors import AgenticError, ConfigError
+from agentic.lib.wire import loads
 from agentic.types import ChatRequest, Message, Role
-from agentic.wire import loads
 
 _ROLES: dict[object, Role] = {"system": "system", "developer": "system", "user": "user", "assistant": "assistant"}
 """(as it stands there: as it is sent); templates of most models know no developer."""

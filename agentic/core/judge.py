@@ -12,10 +12,10 @@ from itertools import islice
 
 from agentic.core.agent import Agent
 from agentic.core.proofs import NOT_PERMITTED, Finding, Proofs
-from agentic.files import files_below
 from agentic.hooks.checks import Failure
+from agentic.lib.files import files_below
+from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
-from agentic.workspace import Workspace
 
 MAX_ROUNDS = 4
 MAX_FAILURES = 6

@@ -12,8 +12,8 @@ from agentic.core.tool_calls import ToolCaller
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
 from agentic.hooks.batching import Lane
+from agentic.lib.wire import AnswerBuilder
 from agentic.types import ANNOUNCED, ChatRequest, Message, ToolSpec, Usage
-from agentic.wire import AnswerBuilder
 
 RETRY_TEMPERATURE = 0.7
 Make = Callable[[Sequence[Message], float | None], ChatRequest]

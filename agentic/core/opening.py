@@ -11,11 +11,11 @@ from typing import Any
 
 from agentic.core import mentions
 from agentic.errors import AgenticError
-from agentic.files import files_below, read_regular
 from agentic.hooks.protocol import ToolProtocol
+from agentic.lib.files import files_below, read_regular
+from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
 from agentic.types import ImagePart, Message, TextPart, ToolSpec
-from agentic.workspace import Workspace
 
 MAX_NAMES = 60
 MAX_FILE_BYTES = 8_000

@@ -12,8 +12,8 @@ from agentic.config import Settings
 from agentic.core.rules import STRICTNESS, Decision, Rule, Rules, exact, parse_rule, parse_table
 from agentic.core.safeguards import ENVIRONMENT, Safeguards
 from agentic.errors import AgenticError, ConfigError
-from agentic.files import read_regular, replace_file
 from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
+from agentic.lib.files import read_regular, replace_file
 
 MAX_BYTES = 1_000_000  # of what was remembered
 Scope = Literal["session", "project", "user"]

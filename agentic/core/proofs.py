@@ -9,10 +9,10 @@ from functools import partial
 from agentic.core.approval import Approver
 from agentic.errors import AgenticError, PluginError
 from agentic.hooks.checks import HIDES, Check, Checker, CheckResult, Failure
+from agentic.lib.threads import on_daemon_thread
+from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.threads import on_daemon_thread
 from agentic.types import Change, ToolOutput
-from agentic.workspace import Workspace
 
 RunCommand = Callable[[str, str], Awaitable[ToolOutput]]
 """(the whole line, the check's own command in it): what it gave."""

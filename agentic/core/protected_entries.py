@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.core.safeguards import ENVIRONMENT, Safeguards
-from agentic.files.walk import VERSION_CONTROL
+from agentic.lib.files.walk import VERSION_CONTROL
 
 MAX_BELOW = 100_000  # entries below one protected folder
 _MODULES, _PROGRAMS = "node_modules", ".bin"

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
-from agentic.children.jobs import Jobs
 from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.endpoints import Endpoints
@@ -31,14 +30,15 @@ from agentic.hooks.chat import ChatCommand
 from agentic.hooks.screen import Renderer, RendererSetup
 from agentic.hooks.tools import Memory, Tool, ToolSetup
 from agentic.hooks.transport import Found, Transport
-from agentic.palette import PLAIN, Palette
+from agentic.lib.children.jobs import Jobs
+from agentic.lib.palette import PLAIN, Palette
+from agentic.lib.threads import on_daemon_thread
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import FAULTS
 from agentic.plugins.host import Offer
 from agentic.plugins.isolation import Failure, call_limited, describe
 from agentic.plugins.prompts import Prompts
-from agentic.threads import on_daemon_thread
 from agentic.types import EndpointInfo, Outcome, Plan, ToolSpec
 
 LAUNCHERS = "agentic_command_launchers"

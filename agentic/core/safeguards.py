@@ -6,9 +6,9 @@ from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
 
-from agentic.files.walk import VERSION_CONTROL
 from agentic.folders import config_folder, state_folder
 from agentic.hooks.safeguards import Safeguard
+from agentic.lib.files.walk import VERSION_CONTROL
 
 MASK = "[masked: {}]"
 MASKED = re.compile(rb"\[masked: [A-Za-z ]+\]")

@@ -11,13 +11,13 @@ from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path
 
-from agentic.children import Child, Children
 from agentic.config import schema
 from agentic.core.conceal import close_memory, conceal, conceal_arguments
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
-from agentic.temporary import new_folder, remove
+from agentic.lib.children import Child, Children
+from agentic.lib.temporary import new_folder, remove
 
 PROBE_SECONDS = 10.0
 _KEY = re.compile("KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)

@@ -8,7 +8,7 @@ from threading import local
 from typing import Any
 from urllib.parse import unquote
 
-from agentic.expressions import matches
+from agentic.lib.expressions import matches
 
 MAX_STEPS = 50_000  # keywords that are looked at in one check
 MAX_BRANCHES = 200

@@ -18,9 +18,9 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, Requ
 from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
+from agentic.lib.wire import AnswerBuilder, loads
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpec
-from agentic.wire import AnswerBuilder, loads
 
 KEEP_SECONDS = 1.0
 Emit = Callable[[Event], Awaitable[None]]

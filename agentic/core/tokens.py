@@ -7,8 +7,8 @@ from functools import lru_cache
 
 from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks.transport import CountsTokens, Transport
+from agentic.lib.wire.request import encode_tool
 from agentic.types import ChatRequest, Message, ToolSpec
-from agentic.wire.request import encode_tool
 
 MAX_FAILURES = 3
 TOKENS_PER_IMAGE = 2_048  # what vision models make of a large picture; a server's own count of text tells nothing of it

@@ -20,9 +20,9 @@ from agentic.errors import AgenticError, PluginError, ToolError
 from agentic.events import ToolCalled, ToolProgress, ToolResult
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.tools import CALLER, PROGRESS, Tool
+from agentic.lib.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 from agentic.plugins.dispatcher import Ruling
 from agentic.types import ToolCall, ToolOutput
-from agentic.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 
 PROGRESS_SECONDS = 0.1
 MAX_PROGRESS = 4_000  # characters

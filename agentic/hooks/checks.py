@@ -8,7 +8,7 @@ from agentic.hooks import Provider, hookspec
 from agentic.types import Change, ToolOutput
 
 if TYPE_CHECKING:
-    from agentic.workspace import Workspace
+    from agentic.lib.workspace import Workspace
 
 Authority = Literal["proof", "hint"]
 State = Literal["passes", "fails", "cannot_run"]

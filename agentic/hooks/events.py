@@ -9,8 +9,8 @@ from typing import Any, Literal, get_args
 
 from agentic.events import Event
 from agentic.hooks import Setup, hookspec
+from agentic.lib.workspace import Workspace
 from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
-from agentic.workspace import Workspace
 
 Decision = Literal["allow", "ask", "deny"]
 

@@ -6,7 +6,7 @@ from typing import Protocol, TextIO
 
 from agentic.events import Event
 from agentic.hooks import Provider, Setup, hookspec
-from agentic.palette import PLAIN, Palette
+from agentic.lib.palette import PLAIN, Palette
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,9 +10,9 @@ from agentic.hooks import Provider, Setup, hookspec
 from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
-    from agentic.children import Child
-    from agentic.children.jobs import Jobs
-    from agentic.workspace import Workspace
+    from agentic.lib.children import Child
+    from agentic.lib.children.jobs import Jobs
+    from agentic.lib.workspace import Workspace
 
 
 CALLER: ContextVar[str] = ContextVar("caller", default="main")

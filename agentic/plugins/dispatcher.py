@@ -17,12 +17,12 @@ from agentic.events import Event, Warned
 from agentic.hooks import Setup
 from agentic.hooks.events import Addition, Verdict
 from agentic.hooks.screen import Renderer
+from agentic.lib.threads import on_daemon_thread
+from agentic.lib.workspace import Workspace
 from agentic.plugins.guard import FAULTS, PluginFault, conforms
 from agentic.plugins.host import Host, Implementation
 from agentic.plugins.isolation import describe
-from agentic.threads import on_daemon_thread
 from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
-from agentic.workspace import Workspace
 
 HOOK_SECONDS = 5.0  # where a plugin does not say `agentic_hook_seconds`
 MAX_FAULTS = 3

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from html import escape
 from typing import Any
 
-from agentic.diff import numbered
+from agentic.lib.diff import numbered
 from agentic.sessions.messages import from_record
 from agentic.sessions.session import Record, Session
 

@@ -20,11 +20,11 @@ from itertools import chain, count
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
 
-from agentic.files import make_own, private, replace_file, shown
-from agentic.files.beneath import read_regular
-from agentic.files.walk import Folder, folders_below
-from agentic.files.watch import Watch
-from agentic.workspace import fingerprint
+from agentic.lib.files import make_own, private, replace_file, shown
+from agentic.lib.files.beneath import read_regular
+from agentic.lib.files.walk import Folder, folders_below
+from agentic.lib.files.watch import Watch
+from agentic.lib.workspace import fingerprint
 
 MAX_FILES = 50_000
 MAX_FILE_BYTES = 16 << 20

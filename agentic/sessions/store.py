@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.errors import ConfigError
-from agentic.files import make_own
+from agentic.lib.files import make_own
 from agentic.sessions.session import SUFFIX, Session, open_readonly, rows
 
 _LARGEST = 64 << 30  # a header may say anything

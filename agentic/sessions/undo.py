@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from agentic.errors import AgenticError
+from agentic.lib.workspace import FileNotFoundToolError, Grants, Workspace, fingerprint
 from agentic.sessions.session import Session
 from agentic.sessions.snapshots import CommandChange
-from agentic.workspace import FileNotFoundToolError, Grants, Workspace, fingerprint
 
 
 class ChangedSince(AgenticError):

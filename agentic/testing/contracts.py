@@ -13,9 +13,9 @@ from agentic.hooks.batching import Batcher
 from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Tool
 from agentic.hooks.transport import Transport
+from agentic.lib.workspace import Workspace
 from agentic.plugins.guard import Guard, contract_of, problem_with, problem_with_spec
 from agentic.types import Answer, ChatRequest, Delta, EndpointInfo, Message, ToolOutput
-from agentic.workspace import Workspace
 
 T = TypeVar("T")
 _HI = ChatRequest((Message("user", "say hi"),), max_tokens=20)

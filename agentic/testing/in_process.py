@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from agentic.children import Child, Children
-from agentic.children.jobs import Jobs
 from agentic.config import Settings
 from agentic.config.layers import Layer
 from agentic.config.options import PluginSection
 from agentic.errors import ConfigError, ModelOutputError, ToolError
 from agentic.events import Event
 from agentic.hooks import Setup
+from agentic.lib.children import Child, Children
+from agentic.lib.children.jobs import Jobs
 from agentic.plugins import Host
 from agentic.plugins.prompts import Prompts
 from agentic.types import Message, Outcome, Plan, ToolSpec

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from agentic.children.once import outputs_of
-from agentic.files import read_regular
+from agentic.lib.children.once import outputs_of
+from agentic.lib.files import read_regular
 
 SECONDS = 10.0
 QUIET = {"RUSTUP_AUTO_INSTALL": "0", "GOTOOLCHAIN": "local", "GOPROXY": "off"}  # nothing is downloaded

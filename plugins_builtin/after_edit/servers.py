@@ -11,10 +11,10 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
-from agentic.children import Children
-from agentic.children.talk import Talk, talking
 from agentic.errors import ToolError
 from agentic.events import Event, Warned
+from agentic.lib.children import Children
+from agentic.lib.children.talk import Talk, talking
 from plugins_builtin.after_edit.formatters import QUIET, installed
 
 START_SECONDS, ANSWER_SECONDS, QUIET_SECONDS = 20.0, 8.0, 0.4

@@ -9,7 +9,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Mappin
 from agentic import Answer, ChatRequest, Delta, EndpointInfo, EndpointUnavailable, Lane, Overloaded, RequestRejected, Transport
 from agentic.errors import cause_at, none_answered
 from agentic.events import Event, Failover, Retrying
-from agentic.wire import AnswerBuilder
+from agentic.lib.wire import AnswerBuilder
 
 _log = logging.getLogger("agentic.batching")
 FIRST_PAUSE_SECONDS, MAX_PAUSE_SECONDS = 0.25, 5.0

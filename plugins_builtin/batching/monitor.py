@@ -6,7 +6,7 @@ from typing import Any
 
 from agentic import AgenticError, ReportsLoad, Transport
 from agentic.events import EndpointSeen
-from agentic.running import Board
+from agentic.lib.running import Board
 from plugins_builtin.batching.endpoint import Endpoint
 from plugins_builtin.batching.slots import Slots
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from agentic import AgenticError, Workspace
-from agentic.files import project_top, read_regular
-from agentic.files.text import decode
+from agentic.lib.files import project_top, read_regular
+from agentic.lib.files.text import decode
 
 MAX_BYTES = 200_000  # of one file
 MAX_FILES = 200  # of one folder

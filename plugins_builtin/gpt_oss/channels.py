@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentic import Message, ToolCall, ToolSpec
-from agentic.wire import leading_object
+from agentic.lib.wire import leading_object
 
 _MARKED = re.compile(
     r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*(analysis|commentary|final)\s*<\|message\|>(.*?)"

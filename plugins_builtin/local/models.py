@@ -12,8 +12,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agentic import AgenticError, ConfigError
-from agentic.files import make_own
 from agentic.folders import data_folder
+from agentic.lib.files import make_own
 
 BLOCK = 1 << 20
 Progress = Callable[[int], None]

@@ -10,8 +10,8 @@ from typing import Any
 
 from agentic import AgenticError, ChatRequest, ConfigError, Delta, EndpointInfo, EndpointUnavailable, TokenCount
 from agentic.extras import pip_install
-from agentic.threads import on_daemon_thread
-from agentic.wire import ChunkDecoder, encode_request
+from agentic.lib.threads import on_daemon_thread
+from agentic.lib.wire import ChunkDecoder, encode_request
 from plugins_builtin.local.models import MODELS, fetch_with_bar, require_gguf, resolve
 from plugins_builtin.local.options import LocalOptions
 

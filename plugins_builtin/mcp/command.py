@@ -11,9 +11,9 @@ import click
 
 from agentic import AgenticError, ConfigError, Settings
 from agentic.api import load_settings
-from agentic.children import Children
 from agentic.commands import common_options, list_output
-from agentic.sanitize import sanitize
+from agentic.lib.children import Children
+from agentic.lib.sanitize import sanitize
 from plugins_builtin.mcp.connection import Connection, sdk
 from plugins_builtin.mcp.definitions import (
     NAME,

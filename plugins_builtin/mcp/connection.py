@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import IO, Any
 
 from agentic import AgenticError, ConfigError, ToolError, __version__
-from agentic.children import Children
 from agentic.extras import pip_install
-from agentic.threads import on_daemon_thread
+from agentic.lib.children import Children
+from agentic.lib.threads import on_daemon_thread
 from plugins_builtin.mcp.definitions import Definition
 from plugins_builtin.mcp.manifests import Manifest, keep, kept
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from agentic import ConfigError
-from agentic.files import project_top, read_regular, replace_file
 from agentic.folders import config_folder
+from agentic.lib.files import project_top, read_regular, replace_file
 from agentic.trust import Runnable, Trust, digest_of
 
 PROJECT = (".mcp.json", ".agents/mcp.json")

@@ -14,9 +14,9 @@ from mcp.shared.auth import OAuthClientInformationFull, OAuthClientMetadata, OAu
 from pydantic import AnyUrl
 
 from agentic import ToolError
-from agentic.children.talk import MAX_MESSAGE
-from agentic.files import read_regular, replace_file
 from agentic.folders import state_folder
+from agentic.lib.children.talk import MAX_MESSAGE
+from agentic.lib.files import read_regular, replace_file
 from plugins_builtin.mcp.definitions import Definition
 
 MAX_BYTES = 1_000_000

@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agentic.files import read_regular, replace_file
 from agentic.folders import cache_folder
+from agentic.lib.files import read_regular, replace_file
 
 MAX_BYTES = 20_000_000
 FRESH_SECONDS = 24 * 3600.0

@@ -12,8 +12,8 @@ import mcp_types
 from mcp.shared.message import SessionMessage
 
 from agentic import ToolError
-from agentic.children import Children
-from agentic.children.talk import MAX_MESSAGE, ended, talking
+from agentic.lib.children import Children
+from agentic.lib.children.talk import MAX_MESSAGE, ended, talking
 
 
 @asynccontextmanager

@@ -9,9 +9,9 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 from agentic import AgenticError, Setup, Tool, ToolOutput, ToolSpec, Workspace
-from agentic.children import Children
 from agentic.events import Warned
 from agentic.hooks.tools import PROGRESS
+from agentic.lib.children import Children
 from plugins_builtin.mcp.connection import Connection
 from plugins_builtin.mcp.definitions import usable
 

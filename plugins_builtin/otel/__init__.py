@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary
 
 from agentic import ChatRequest, Options, Section, Setup, hookimpl, setting
 from agentic.events import Event
-from agentic.threads import on_daemon_thread
+from agentic.lib.threads import on_daemon_thread
 
 VARIABLE = "OTEL_EXPORTER_OTLP_ENDPOINT"
 _recorders: "WeakKeyDictionary[Callable[..., Any], asyncio.Future[Any]]" = WeakKeyDictionary()

@@ -17,7 +17,7 @@ from agentic import (
     ToolSpec,
     Turn,
 )
-from agentic.wire import lenient_object
+from agentic.lib.wire import lenient_object
 
 _FINISH = "finish"
 

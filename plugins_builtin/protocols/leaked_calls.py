@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from agentic import Message, ToolCall, ToolSpec
-from agentic.wire import leading_object, loads
+from agentic.lib.wire import leading_object, loads
 from plugins_builtin.protocols.names import is_known, named_by, translated
 
 # Each opens a call: the name, where the pattern has it, is group 1; an object follows.

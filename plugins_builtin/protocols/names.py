@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any
 
 from agentic import ToolCall, ToolSpec
-from agentic.wire import lenient_object, loads
+from agentic.lib.wire import lenient_object, loads
 from plugins_builtin.protocols.patches import BEGIN, patch_in, with_line_ends
 
 _NAMES = {

@@ -16,7 +16,7 @@ from agentic import (
     ToolSpec,
     Turn,
 )
-from agentic.wire import lenient_object, loads
+from agentic.lib.wire import lenient_object, loads
 from plugins_builtin.protocols.names import clean_name
 
 _WORD = {"type": "object", "properties": {"word": {"type": "string"}}, "required": ["word"]}

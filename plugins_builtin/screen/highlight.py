@@ -6,7 +6,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any
 
-from agentic.palette import Palette
+from agentic.lib.palette import Palette
 
 _ROLES = {
     "Keyword": "keyword",

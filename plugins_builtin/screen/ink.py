@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from rich.cells import cell_len
 
-from agentic.palette import PLAIN, RESET, Palette
+from agentic.lib.palette import PLAIN, RESET, Palette
 from plugins_builtin.screen.highlight import Highlighter
 from plugins_builtin.screen.tables import is_table, table
 

@@ -4,7 +4,7 @@ import sys
 from typing import TextIO
 
 from agentic.events import ApprovalAsked, ComplexityEstimated, Event, Failover, LlmChunk, RunFinished, RunStarted, Warned
-from agentic.sanitize import sanitize
+from agentic.lib.sanitize import sanitize
 from plugins_builtin.screen.questions import Questions
 from plugins_builtin.screen.words import describe, one_line, speaker
 

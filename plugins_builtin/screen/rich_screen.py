@@ -11,7 +11,6 @@ from rich.cells import cell_len, set_cell_size
 from rich.console import Console
 from rich.text import Text
 
-from agentic.diff import painted
 from agentic.events import (
     ApprovalAnswered,
     ApprovalAsked,
@@ -37,8 +36,9 @@ from agentic.events import (
     UserSaid,
     Warned,
 )
-from agentic.palette import PLAIN, RESET, Palette
-from agentic.sanitize import sanitize
+from agentic.lib.diff import painted
+from agentic.lib.palette import PLAIN, RESET, Palette
+from agentic.lib.sanitize import sanitize
 from plugins_builtin.screen.ink import Ink
 from plugins_builtin.screen.lanes import Lanes
 from plugins_builtin.screen.questions import Questions

@@ -20,7 +20,7 @@ from agentic.events import (
     Warned,
     WorkflowEvent,
 )
-from agentic.sanitize import sanitize
+from agentic.lib.sanitize import sanitize
 
 MAX_LINE = 160
 

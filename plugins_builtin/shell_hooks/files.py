@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentic.expressions import matches
-from agentic.files import project_top, read_regular
 from agentic.folders import config_folder
+from agentic.lib.expressions import matches
+from agentic.lib.files import project_top, read_regular
 from agentic.trust import Runnable, Trust, digest_of
 
 PROJECT = (

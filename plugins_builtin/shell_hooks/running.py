@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from agentic import Setup, ToolOutput
-from agentic.children.once import outputs_of
 from agentic.events import Warned
-from agentic.files import project_top
 from agentic.hooks.events import Decision
+from agentic.lib.children.once import outputs_of
+from agentic.lib.files import project_top
 from agentic.trust import PROJECT_VARIABLES
 from plugins_builtin.shell_hooks.files import Hook
 

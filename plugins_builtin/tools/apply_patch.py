@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from agentic.files.text import Text, decode
+from agentic.lib.files.text import Text, decode
 from plugins_builtin.tools.patch_format import Hunk, Section, parse
 
 

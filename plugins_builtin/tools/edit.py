@@ -6,7 +6,7 @@ from difflib import SequenceMatcher
 from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from agentic.files.text import decode
+from agentic.lib.files.text import decode
 
 MAX_COMPARED = 20_000  # lines, and characters of one: looking for what is nearest takes its time
 NEAREST_LINES = 12

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
-from agentic.files.text import decode
+from agentic.lib.files.text import decode
 
 LEAST_CHARACTERS = 24_000
 CHARACTERS_A_TOKEN = 4

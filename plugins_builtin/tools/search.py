@@ -11,8 +11,8 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from agentic.files import shown
-from agentic.files.beneath import FOLDER, Beneath, open_beneath
+from agentic.lib.files import shown
+from agentic.lib.files.beneath import FOLDER, Beneath, open_beneath
 from plugins_builtin.tools.search_files import MAX_LINE, TOO_SLOW
 
 MAX_SECONDS = 20.0  # for one search: there are expressions that take longer than anybody lives

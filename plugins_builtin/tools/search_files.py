@@ -7,8 +7,8 @@ from itertools import islice
 from pathlib import Path
 
 from agentic import AgenticError, Workspace
-from agentic.expressions import matches
-from agentic.files.text import decode
+from agentic.lib.expressions import matches
+from agentic.lib.files.text import decode
 
 MAX_LINE = 200
 TOO_SLOW = 3  # the exit code where the expression would not end on a line

@@ -9,10 +9,10 @@ from dataclasses import replace
 from typing import Any
 
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
-from agentic.children import Child
-from agentic.children.pipe import reading
-from agentic.files.text import regional
 from agentic.hooks.tools import PROGRESS
+from agentic.lib.children import Child
+from agentic.lib.children.pipe import reading
+from agentic.lib.files.text import regional
 
 LEAST_BYTES = 2_000  # of an output that are kept
 BYTES_A_TOKEN = 4

@@ -5,8 +5,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from agentic.files import replace_file
 from agentic.folders import state_folder
+from agentic.lib.files import replace_file
 
 
 @dataclass(frozen=True, slots=True)

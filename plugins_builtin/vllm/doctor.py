@@ -16,7 +16,7 @@ from agentic.commands import model_options
 from agentic.config import Settings
 from agentic.errors import AgenticError
 from agentic.folders import config_folder, state_folder
-from agentic.sanitize import sanitize
+from agentic.lib.sanitize import sanitize
 from plugins_builtin.vllm.capabilities import keep_capabilities
 from plugins_builtin.vllm.findings import Examination, Finding
 from plugins_builtin.vllm.transport import VllmTransport

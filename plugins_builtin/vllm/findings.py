@@ -14,7 +14,7 @@ from typing import Any
 
 from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointLoad, EndpointUnavailable, Message, ToolSpec, Usage
 from agentic.errors import Unreachable
-from agentic.wire import AnswerBuilder, ChunkDecoder
+from agentic.lib.wire import AnswerBuilder, ChunkDecoder
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities
 from plugins_builtin.vllm.connection import Response

@@ -7,7 +7,7 @@ from typing import Any
 
 from agentic import AgenticError, Settings
 from agentic.hooks.transport import Found
-from agentic.wire import loads
+from agentic.lib.wire import loads
 from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.models import chats, listed
 

@@ -5,8 +5,8 @@ from collections import Counter
 from collections.abc import Sequence
 
 from agentic import Delta, ToolCallDelta
+from agentic.lib.wire import Carried, ChunkDecoder
 from agentic.types import ANNOUNCED
-from agentic.wire import Carried, ChunkDecoder
 from plugins_builtin.vllm.harmony import answer_start
 from plugins_builtin.vllm.harmony_reader import HarmonyReader
 

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentic import RequestRejected
-from agentic.wire import loads
+from agentic.lib.wire import loads
 
 MAX_WINDOW = 1 << 31  # tokens; a number beyond it is a mistake
 _WINDOWS = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from agentic import ChatRequest, Delta, EndpointInfo, PartialAnswer, RequestRejected, Usage
-from agentic.wire import ChunkDecoder, sampling_fields
+from agentic.lib.wire import ChunkDecoder, sampling_fields
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.harmony_reader import STOPS
 from plugins_builtin.vllm.harmony_stream import HarmonyDecoder

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any
 
-from agentic.wire import AnswerBuilder, ChunkDecoder
+from agentic.lib.wire import AnswerBuilder, ChunkDecoder
 
 if TYPE_CHECKING:
     from plugins_builtin.vllm.transport import VllmTransport

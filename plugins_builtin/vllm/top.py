@@ -14,9 +14,9 @@ import click
 
 from agentic import AgenticError, EndpointLoad, Settings
 from agentic.commands import model_options
-from agentic.palette import Palette, palette_for
-from agentic.running import Work, running
-from agentic.sanitize import sanitize
+from agentic.lib.palette import Palette, palette_for
+from agentic.lib.running import Work, running
+from agentic.lib.sanitize import sanitize
 from plugins_builtin.vllm.transport import VllmTransport
 
 if TYPE_CHECKING:

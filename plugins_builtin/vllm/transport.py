@@ -28,7 +28,7 @@ from agentic import (
 from agentic.config.schema import Llm
 from agentic.errors import Loading
 from agentic.extras import pip_install
-from agentic.wire import ChunkDecoder, SseParser, encode_request, error_from_body, error_from_text, loads, usage_of
+from agentic.lib.wire import ChunkDecoder, SseParser, encode_request, error_from_body, error_from_text, loads, usage_of
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities, keep_capabilities, known_capabilities
 from plugins_builtin.vllm.connection import Connection, Response

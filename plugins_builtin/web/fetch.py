@@ -15,8 +15,8 @@ from typing import Any
 from urllib.parse import urljoin, urlsplit
 
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, __version__
-from agentic.children.once import outputs_of
 from agentic.extras import pip_install
+from agentic.lib.children.once import outputs_of
 from plugins_builtin.web.page import SECONDS
 
 MAX_BYTES = 5_000_000

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from agentic.cli.questions import shown, visible
 from agentic.core.approval import difference
 from agentic.core.questions import Question
+from agentic.lib.workspace import Edit
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
-from agentic.workspace import Edit
 from tests.terminal import terminal
 
 

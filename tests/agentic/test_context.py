@@ -22,13 +22,13 @@ from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks import Setup
 from agentic.hooks.protocol import ToolProtocol
 from agentic.hooks.tools import ToolSetup
+from agentic.lib.wire.request import encode_tool
+from agentic.lib.workspace import Workspace
 from agentic.plugins import Host
 from agentic.plugins.prompts import Prompts
 from agentic.testing import FakeVLLM, answer, error, make_setup, tool_call
 from agentic.testing.answers import Request, count_tokens
 from agentic.types import ChatRequest, Delta, EndpointInfo, Message, TokenCount, ToolCall, ToolSpec
-from agentic.wire.request import encode_tool
-from agentic.workspace import Workspace
 from plugins_builtin.gpt_oss.vocabulary import tokens_for
 from plugins_builtin.instructions import agentic_prompt_sections
 from plugins_builtin.tools.apply_patch import ApplyPatch

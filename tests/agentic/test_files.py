@@ -9,8 +9,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from agentic.files import FileFinder, files_below
-from agentic.files.find import matching
+from agentic.lib.files import FileFinder, files_below
+from agentic.lib.files.find import matching
 
 NAMES = ["a", "b.py", "c.log", "build", "src"]
 PATTERNS = ["*.log", "build/", "/a", "!c.log", "src/*.py", "**/b.py", "a/", "# a", "", "src/**", "!src/b.py", "[ab]*", "b.p?"]
@@ -89,6 +89,6 @@ def test_no_pattern_of_a_repository_keeps_a_listing_from_ending(tmp_path: Path) 
     (folder / "file").touch()
     lines = ["*a" * 16 + "b", "**/a/" * 20 + "b", *(f"name{number}" for number in range(100_000)), "late"]
     (tmp_path / ".gitignore").write_text("\n".join(lines))
-    code = "from agentic.files import files_below; from pathlib import Path; print('a' * 200 in list(files_below(Path('.'))))"
+    code = "from agentic.lib.files import files_below; from pathlib import Path; print('a' * 200 in list(files_below(Path('.'))))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout == "True\n", done.stderr

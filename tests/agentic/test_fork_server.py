@@ -233,7 +233,7 @@ def test_a_thread_that_never_comes_back_keeps_nothing_from_ending() -> None:
     """An engine computes on, in code that calls Python back: the interpreter must not be taken apart under it."""
     code = (
         "import asyncio, time, agentic.cli\n"
-        "from agentic.threads import on_daemon_thread\n"
+        "from agentic.lib.threads import on_daemon_thread\n"
         "async def main():\n"
         "    asyncio.ensure_future(on_daemon_thread(lambda: time.sleep(1000)))\n"
         "    await asyncio.sleep(0)\n"

@@ -17,13 +17,13 @@ import pytest
 
 from agentic.config.sources import file_layer
 from agentic.errors import AgenticError
+from agentic.lib.wire.answer import AnswerBuilder, ChunkDecoder
+from agentic.lib.wire.sse import SseParser
 from agentic.sessions import ConversationHistory, SessionStore
 from agentic.sessions.export import as_markdown
 from agentic.testing import answer, tool_call
 from agentic.testing.in_process import make_setup
 from agentic.types import Message, ToolCall
-from agentic.wire.answer import AnswerBuilder, ChunkDecoder
-from agentic.wire.sse import SseParser
 from plugins_builtin.protocols.leaked_calls import leaked_calls
 from plugins_builtin.small_models.fenced import Fenced
 from plugins_builtin.tools.apply_patch import parse, updated

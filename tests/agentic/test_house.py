@@ -16,41 +16,22 @@ from agentic.plugins import Host
 from agentic.plugins.doors import DOORS
 
 ROOT = Path(__file__).parents[2]
-GROUND = {
-    "children",
-    "extras",
-    "types",
-    "events",
-    "diff",
-    "errors",
-    "expressions",
-    "files",
-    "folders",
-    "palette",
-    "running",
-    "sanitize",
-    "temporary",
-    "threads",
-    "trust",
-    "logs",
-    "once",
-}
+GROUND = {"extras", "types", "events", "errors", "folders", "lib", "trust", "logs", "once"}
 # Who a part of the host may import, besides itself.
-_BELOW_CORE = GROUND | {"wire", "workspace", "hooks", "config", "plugins", "sessions"}
+_BELOW_CORE = GROUND | {"hooks", "config", "plugins", "sessions"}
 MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
-    "wire": GROUND,
-    "workspace": GROUND,
+    "lib": {"types", "errors", "folders"},
     "config": GROUND,
-    "hooks": GROUND | {"workspace", "config"},
-    "plugins": GROUND | {"workspace", "config", "hooks"},
-    "sessions": GROUND | {"workspace"},
-    "testing": GROUND | {"workspace", "config", "hooks", "plugins", "api", "cli"},
+    "hooks": GROUND | {"config"},
+    "plugins": GROUND | {"config", "hooks"},
+    "sessions": GROUND,
+    "testing": GROUND | {"config", "hooks", "plugins", "api", "cli"},
     "core": _BELOW_CORE,
     "api": _BELOW_CORE | {"core"},
     "commands": GROUND | {"api", "config", "plugins"},
     "cli": _BELOW_CORE | {"core", "api", "commands"},
 }
-PUBLIC = GROUND | {"wire", "workspace", "hooks", "config", "api", "commands"}
+PUBLIC = GROUND | {"hooks", "config", "api", "commands"}
 
 
 def test_each_test_that_the_security_page_names_is_there() -> None:
@@ -277,3 +258,11 @@ def test_no_page_installs_a_distribution_of_that_name_from_an_index() -> None:
             r"install .*(?<![\w./-])agentic(-vllm)?(?![\w/-])[\['\"` ]*", each[1].partition("#")[0].partition("in agentic's")[0]
         )
     ] == []
+
+
+@pytest.mark.parametrize("name", ["files", "files.walk", "wire", "workspace", "children.jobs", "sanitize"])
+def test_a_module_that_moved_is_found_by_its_old_name(name: str) -> None:
+    sys.modules.pop(f"agentic.{name}", None)
+    with pytest.warns(DeprecationWarning, match="is agentic.lib"):
+        old = import_module(f"agentic.{name}")
+    assert old is import_module(f"agentic.lib.{name}") and old.__spec__.name == f"agentic.lib.{name}"

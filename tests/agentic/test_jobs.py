@@ -13,10 +13,10 @@ import pytest
 
 from agentic.core.command_changes import CommandChanges
 from agentic.core.safeguards import Safeguard, Safeguards
+from agentic.lib.workspace import Workspace
 from agentic.sessions import Session
 from agentic.sessions.undo import Journal
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
-from agentic.workspace import Workspace
 from tests.conftest import PORTABLE, Agentic
 from tests.processes import sleepers
 from tests.terminal import Terminal, terminal

@@ -15,9 +15,9 @@ import pytest
 
 from agentic.core.command_changes import CommandChanges
 from agentic.core.runtime import safeguards_of
+from agentic.lib.workspace import Workspace
 from agentic.plugins import Host
 from agentic.testing import FakeVLLM, answer, tool_call
-from agentic.workspace import Workspace
 from tests.conftest import Agentic, put
 from tests.test_run import wait_until
 

@@ -10,10 +10,10 @@ from hypothesis import strategies as st
 
 from agentic.core.repetition import Repetition
 from agentic.hooks.protocol import Turn
+from agentic.lib.wire import lenient_object
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.testing.in_process import make_setup
 from agentic.types import Message, ToolCall, ToolSpec
-from agentic.wire import lenient_object
 from plugins_builtin.gpt_oss.channels import Channels
 from plugins_builtin.protocols.leaked_calls import LeakedCalls
 from plugins_builtin.protocols.names import translated

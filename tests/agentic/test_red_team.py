@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from agentic.errors import AgenticError, ToolError
+from agentic.lib.workspace import OutsideWorkspace, Workspace
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
-from agentic.workspace import OutsideWorkspace, Workspace
 from tests.conftest import PORTABLE, Agentic, Done, put
 from tests.launchers import require_launcher
 from tests.processes import sleepers
@@ -377,7 +377,7 @@ def test_m2_a_path_that_was_granted_for_reading_is_not_granted_for_writing(work:
 
 def test_m3_data_without_an_end_is_cut_off() -> None:
     from agentic.errors import StreamBroken
-    from agentic.wire import SseParser
+    from agentic.lib.wire import SseParser
 
     parser = SseParser()
     with pytest.raises(StreamBroken):
@@ -459,7 +459,7 @@ def test_m13_a_file_system_without_links_gets_new_files_too(work: Path, monkeypa
     def forbidden(*arguments: object, **more: object) -> None:
         raise PermissionError(1, "Operation not permitted")
 
-    monkeypatch.setattr("agentic.files.replace._NAMELESS", 0)
+    monkeypatch.setattr("agentic.lib.files.replace._NAMELESS", 0)
     monkeypatch.setattr(os, "link", forbidden)
     space = Workspace(work)
     assert space.write("new", b"x")
@@ -494,7 +494,7 @@ def test_odd_models_are_one_clear_line(agentic: Agentic, server: FakeVLLM, model
 
 
 def test_usage_of_hundreds_of_digits_is_no_usage() -> None:
-    from agentic.wire import usage_of
+    from agentic.lib.wire import usage_of
 
     assert usage_of({"prompt_tokens": 10**400, "completion_tokens": -3}) is not None
     assert usage_of({"prompt_tokens": 10**400}).prompt_tokens == 0  # type: ignore[union-attr]
@@ -502,7 +502,7 @@ def test_usage_of_hundreds_of_digits_is_no_usage() -> None:
 
 def test_a_kill_in_the_middle_of_a_write_leaves_no_litter(work: Path) -> None:
     code = (
-        "import os, sys, signal; from pathlib import Path; from agentic.workspace import Workspace\n"
+        "import os, sys, signal; from pathlib import Path; from agentic.lib.workspace import Workspace\n"
         "os.fsync = lambda descriptor: os.kill(os.getpid(), signal.SIGKILL)\n"
         "Workspace(Path(sys.argv[1])).write('a', b'new')"
     )

@@ -16,9 +16,9 @@ import pytest
 
 from agentic import AgenticError, ConfigError, ToolError, __version__, run, sub_agent
 from agentic.core.approval import Approver
-from agentic.core.git import git
 from agentic.core.sub_agents.elsewhere import refuse_unfit
 from agentic.core.sub_agents.trees import Trees, unpack
+from agentic.lib.git import git
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.process import ProcessRunner
 from tests.children import NATIVE, PARTS, TASK, Model, part, split

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.errors import AgenticError, ContextOverflow, StreamBroken
+from agentic.lib.wire import error_from_body
 from agentic.testing import Answer, FakeVLLM
-from agentic.wire import error_from_body
 from tests.agentic.test_dialects import CALLED, DONE, STOP, A, B, calls, chunk, cut, event, piece, read
 from tests.conftest import Agentic
 

@@ -5,12 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
-from agentic.temporary import PREFIX, YOUNG, _clear, _is_left
+from agentic.lib.temporary import PREFIX, YOUNG, _clear, _is_left
 
 
 def test_what_a_killed_process_left_in_the_temporary_folder_goes_with_the_next_start(tmp_path: Path) -> None:
     """And nothing that somebody still holds, that is young, or that is not ours."""
-    code = "import os; from agentic.temporary import new_folder; print(new_folder(), flush=True); input()"
+    code = "import os; from agentic.lib.temporary import new_folder; print(new_folder(), flush=True); input()"
     others = (tmp_path / f"{PREFIX}link", tmp_path / "mine")
     others[1].mkdir()
     others[0].symlink_to(others[1])

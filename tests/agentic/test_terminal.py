@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from agentic.cli.background import Background, read_answer
 from agentic.core.questions import Turns
-from agentic.diff import difference, numbered
-from agentic.palette import PLAIN, RESET, palette_for
+from agentic.lib.diff import difference, numbered
+from agentic.lib.palette import PLAIN, RESET, palette_for
 
 UTF = "utf-8"
 

@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.errors import AgenticError, ToolError
-from agentic.files import beneath, open_beneath
-from agentic.workspace import OutsideWorkspace, Workspace
+from agentic.lib.files import beneath, open_beneath
+from agentic.lib.workspace import OutsideWorkspace, Workspace
 
 
 @pytest.fixture(params=["openat2", "walk"])

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from agentic import ChatRequest, ContextOverflow, Delta, EndpointLoad, Lane, Message, ToolSpec, types
 from agentic.events import EndpointSeen, Event, Failover
+from agentic.lib.wire import AnswerBuilder
 from agentic.testing import Answer, FakeVLLM, answer, error, settings_with, tool_call
-from agentic.wire import AnswerBuilder
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.batching.endpoint import Endpoint
 from plugins_builtin.batching.limit import STAGE_SECONDS, Limit

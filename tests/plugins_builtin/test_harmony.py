@@ -15,9 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic import ChatRequest, Delta, EndpointInfo, Message, PartialAnswer, RequestRejected, ToolCall, ToolSpec
+from agentic.lib.wire import AnswerBuilder, ChunkDecoder, encode_request
 from agentic.testing import Answer, FakeVLLM
 from agentic.testing.answers import chunk, event
-from agentic.wire import AnswerBuilder, ChunkDecoder, encode_request
 from tests.conftest import Agentic
 
 pytest.importorskip("openai_harmony", reason="NO HARMONY: pip install 'agentic-vllm[gpt-oss]'")

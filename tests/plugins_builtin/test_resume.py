@@ -5,7 +5,7 @@ import json
 import pytest
 
 from agentic import ChatRequest, EndpointInfo, Message, PartialAnswer
-from agentic.wire import AnswerBuilder, encode_request
+from agentic.lib.wire import AnswerBuilder, encode_request
 from plugins_builtin.vllm.resume import resumed
 
 harmony = pytest.importorskip("openai_harmony", reason="NO HARMONY: pip install 'agentic-vllm[gpt-oss]'")

@@ -17,10 +17,10 @@ import pytest
 from agentic import ChatRequest, Message
 from agentic.errors import EndpointUnavailable
 from agentic.events import Event, Failover, Retrying
+from agentic.lib.wire import AnswerBuilder
 from agentic.testing import Answer, FakeVLLM, answer, error, tool_call
 from agentic.testing.answers import chunk, event
 from agentic.testing.in_process import settings_with
-from agentic.wire import AnswerBuilder
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.batching.direct import Direct
 from plugins_builtin.vllm.options import VllmOptions

@@ -31,8 +31,8 @@ from agentic.events import (
     Unfolded,
     UsageReported,
 )
-from agentic.palette import palette_for
-from agentic.sanitize import sanitize
+from agentic.lib.palette import palette_for
+from agentic.lib.sanitize import sanitize
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
 from plugins_builtin.screen.highlight import Highlighter
 from plugins_builtin.screen.ink import Ink

@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic import ToolError, ToolOutput, ToolSetup, Workspace
-from agentic.files.text import decode
+from agentic.lib.files.text import decode
 from agentic.testing import make_setup, settings_with
 from plugins_builtin.syntax import agentic_after_tool
 from plugins_builtin.tools.edit import EditFile, replace

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from rich.cells import cell_len
 
 from agentic import EndpointLoad
-from agentic.palette import PLAIN
+from agentic.lib.palette import PLAIN
 from agentic.testing import FakeVLLM, answer
 from plugins_builtin.vllm.top import Server, panel, spark
 from tests.conftest import Agentic

@@ -13,8 +13,8 @@ import pytest
 
 from agentic import Answer, ChatRequest, EndpointInfo, Lane, Message, ToolSpec
 from agentic.events import Event, Failover
+from agentic.lib.wire import AnswerBuilder
 from agentic.testing import settings_with
-from agentic.wire import AnswerBuilder
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.transport import VllmTransport

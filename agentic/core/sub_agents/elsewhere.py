@@ -18,7 +18,6 @@ from agentic.config.layers import variable_of
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import Approver
-from agentic.core.git import top_of
 from agentic.core.sub_agents.member import out_of_time
 from agentic.core.sub_agents.merging import Check, Merging
 from agentic.core.sub_agents.trees import Trees
@@ -27,6 +26,7 @@ from agentic.events import LlmRequest, SandboxReady, read_event
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Lane
 from agentic.hooks.runner import Part, Runner
+from agentic.lib.git import top_of
 from agentic.sessions import ConversationHistory
 from agentic.sessions.messages import from_record, to_record
 from agentic.trust import Trust

@@ -11,8 +11,8 @@ from agentic.core.agent_services import AgentServices
 from agentic.core.sub_agents.briefing import MAX_SHOWN
 from agentic.core.sub_agents.leases import is_folder
 from agentic.errors import AgenticError
+from agentic.lib.workspace import Workspace
 from agentic.types import Subtask
-from agentic.workspace import Workspace
 
 _log = logging.getLogger("agentic.sub_agents")
 REPORT_AT = 0.8  # of a sub-agent's time, from when on its next turn is the last

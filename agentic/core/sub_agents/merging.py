@@ -6,9 +6,9 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from agentic.core.git import git
 from agentic.errors import AgenticError, ToolError
-from agentic.workspace import FileNotFoundToolError, Workspace
+from agentic.lib.git import git
+from agentic.lib.workspace import FileNotFoundToolError, Workspace
 
 Check = Callable[[], Awaitable[str]]
 """Runs what shows whether the whole works: "" where it does or nothing can be said, else what fails."""

@@ -24,9 +24,9 @@ from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Lane
 from agentic.hooks.runner import Part
+from agentic.lib.temporary import new_folder, remove
 from agentic.sessions import ConversationHistory, Session
 from agentic.sessions.messages import from_record
-from agentic.temporary import new_folder, remove
 from agentic.types import Outcome, Subtask
 
 Tell = Callable[[Mapping[str, Any]], None]

@@ -19,9 +19,9 @@ from agentic.errors import AgenticError, ToolError
 from agentic.events import SubAgentFinished, SubAgentStarted, Warned
 from agentic.hooks.batching import Lane
 from agentic.hooks.runner import Runner
+from agentic.lib.workspace import Workspace
 from agentic.sessions import ConversationHistory
 from agentic.types import Change, Outcome, Plan, Subtask
-from agentic.workspace import Workspace
 
 LEAST_CALLS = 2  # to do something, and to report
 _NONE: Mapping[str, Change] = MappingProxyType({})

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
-from agentic.core.git import git, top_of
 from agentic.core.sub_agents.merging import Check, Merging, Sides
 from agentic.errors import ToolError
-from agentic.threads import on_daemon_thread
-from agentic.workspace import Workspace
+from agentic.lib.git import git, top_of
+from agentic.lib.threads import on_daemon_thread
+from agentic.lib.workspace import Workspace
 
 _HOME = "agentic-"  # what the folders of our worktrees begin with
 

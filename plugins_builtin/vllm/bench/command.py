@@ -15,7 +15,7 @@ from agentic import AgenticError, ConfigError, EndpointInfo, Settings
 from agentic.commands import model_options
 from agentic.config.edit import set_value
 from agentic.config.sources import user_file
-from agentic.sanitize import sanitize
+from agentic.lib.sanitize import sanitize
 from plugins_builtin.vllm.bench.advice import Advice, advice
 from plugins_builtin.vllm.bench.load import Step
 from plugins_builtin.vllm.bench.page import page

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from agentic import ConfigError
-from agentic.files import replace_file
 from agentic.folders import state_folder
+from agentic.lib.files import replace_file
 from plugins_builtin.vllm.bench.load import Step
 
 

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from agentic.expressions import ends
-from agentic.files.beneath import FOLDER, Beneath, open_beneath, read_regular
-from agentic.files.names import shown, stored
+from agentic.lib.expressions import ends
+from agentic.lib.files.beneath import FOLDER, Beneath, open_beneath, read_regular
+from agentic.lib.files.names import shown, stored
 
 MAX_RULES_BYTES = 1_000_000  # of one .gitignore
 MAX_RULES = 2_000  # lines of one: each is asked about each entry

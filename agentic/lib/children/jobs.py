@@ -6,8 +6,8 @@ import time
 from collections.abc import Awaitable, Callable
 from contextlib import ExitStack, suppress
 
-from agentic.children import Child
-from agentic.children.pipe import reading
+from agentic.lib.children import Child
+from agentic.lib.children.pipe import reading
 
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
 MAX_BYTES = 64_000  # of what a job gave out that are kept

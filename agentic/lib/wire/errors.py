@@ -16,8 +16,8 @@ from agentic.errors import (
     StreamBroken,
     TransportError,
 )
-from agentic.wire.json_text import loads
-from agentic.wire.overflow import limit_in, named_limit, overflows
+from agentic.lib.wire.json_text import loads
+from agentic.lib.wire.overflow import limit_in, named_limit, overflows
 
 _UNREADABLE = re.compile(
     r"openai_\w+|unexpected tokens? .*(header|expecting start token|remaining)|Unterminated string", re.IGNORECASE

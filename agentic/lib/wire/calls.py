@@ -9,8 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from agentic.lib.wire.json_text import loads
 from agentic.types import ToolCallDelta
-from agentic.wire.json_text import loads
 
 _MAX_INDEX = 1 << 53
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentic.children import Child, Children
+from agentic.lib.children import Child, Children
 
 MAX_MESSAGE = 8 << 20  # bytes; one that is longer ends the talk
 ENDING_SECONDS = 0.5  # for a command to end by itself, once nobody talks to it any more

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from agentic.errors import ModelOutputError, RequestRejected, StreamBroken
+from agentic.lib.wire.calls import CallNumbers
+from agentic.lib.wire.errors import error_from_chunk, is_error
+from agentic.lib.wire.json_text import loads
 from agentic.types import Answer, Delta, Message, ToolCall, ToolCallDelta, Usage
-from agentic.wire.calls import CallNumbers
-from agentic.wire.errors import error_from_chunk, is_error
-from agentic.wire.json_text import loads
 
 MAX_CALLS = 64  # tool calls in one answer
 MAX_CHARACTERS = 16_000_000  # of one answer, its thoughts and the arguments of its calls

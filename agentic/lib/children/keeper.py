@@ -1,8 +1,8 @@
 """A program beside a session: it starts the session's commands and makes sure that none outlives it, whatever happens to us.
 
-It talks with `agentic.children.Children` over the socket that is its standard input, a JSON object a line. It imports nothing but
-the standard library, and what a launcher wants called in the child. Each command gets a warden of its own, to which everything
-falls that the command leaves behind, whatever session, group or environment that has.
+It talks with `agentic.lib.children.Children` over the socket that is its standard input, a JSON object a line. It imports nothing
+but the standard library, and what a launcher wants called in the child. Each command gets a warden of its own, to which
+everything falls that the command leaves behind, whatever session, group or environment that has.
 """
 
 import ctypes

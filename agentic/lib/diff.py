@@ -4,8 +4,8 @@ import difflib
 import re
 from collections.abc import Callable, Iterator
 
-from agentic.palette import Palette
-from agentic.sanitize import sanitize
+from agentic.lib.palette import Palette
+from agentic.lib.sanitize import sanitize
 
 MAX_LINES = 20_000  # of both texts together
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")

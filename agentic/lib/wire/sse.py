@@ -7,7 +7,7 @@ its blank line; and what is seen besides: `event: error` and an `error:` field, 
 import json
 
 from agentic.errors import StreamBroken
-from agentic.wire.json_text import loads
+from agentic.lib.wire.json_text import loads
 
 MAX_EVENT_BYTES = 8 * 1024 * 1024
 MAX_STRAY_BYTES = 4096

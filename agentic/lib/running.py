@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentic.files import make_own, private
 from agentic.folders import state_folder
+from agentic.lib.files import make_own, private
 
 FRESH_SECONDS = 5.0  # an older file is of a process that was killed, or has nothing in flight
 _PAUSE = 0.4  # between two writings

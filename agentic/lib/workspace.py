@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Literal
 
 from agentic.errors import AgenticError, ToolError
-from agentic.files import as_stored, open_beneath, put, require_regular, shown, stored
-from agentic.files.beneath import FOLDER, read_all
-from agentic.files.walk import files_below
+from agentic.lib.files import as_stored, open_beneath, put, require_regular, shown, stored
+from agentic.lib.files.beneath import FOLDER, read_all
+from agentic.lib.files.walk import files_below
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 Access = Literal["read", "write"]

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from itertools import chain, islice
 from pathlib import Path
 
-from agentic.files.walk import files_below
+from agentic.lib.files.walk import files_below
 
 FRESH_SECONDS = 5.0  # so old a list is looked over again
 MAX_FILES = 500_000

@@ -1,10 +1,10 @@
 """The OpenAI-compatible chat codec: requests out, events in, errors by kind. Any transport may reuse it."""
 
-from agentic.wire.answer import AnswerBuilder, Carried, ChunkDecoder, usage_of
-from agentic.wire.errors import error_from_body, error_from_text
-from agentic.wire.json_text import leading_object, lenient_object, loads, refuse_constant
-from agentic.wire.request import encode_request, sampling_fields
-from agentic.wire.sse import SseParser
+from agentic.lib.wire.answer import AnswerBuilder, Carried, ChunkDecoder, usage_of
+from agentic.lib.wire.errors import error_from_body, error_from_text
+from agentic.lib.wire.json_text import leading_object, lenient_object, loads, refuse_constant
+from agentic.lib.wire.request import encode_request, sampling_fields
+from agentic.lib.wire.sse import SseParser
 
 __all__ = [
     "AnswerBuilder",

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from agentic.files.beneath import Beneath
 from agentic.folders import own_folders
+from agentic.lib.files.beneath import Beneath
 
 _NO_LINKS = (errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK)  # FAT, sshfs, some mounts
 _NAMELESS = getattr(os, "O_TMPFILE", 0)

@@ -1,10 +1,10 @@
 """Files beneath a folder: opened without following what leads out, listed without what .gitignore leaves out."""
 
-from agentic.files.beneath import Beneath, open_beneath, read_regular, require_regular
-from agentic.files.find import FileFinder
-from agentic.files.names import as_stored, shown, stored
-from agentic.files.replace import make_own, private, put, replace_file
-from agentic.files.walk import files_below, project_top
+from agentic.lib.files.beneath import Beneath, open_beneath, read_regular, require_regular
+from agentic.lib.files.find import FileFinder
+from agentic.lib.files.names import as_stored, shown, stored
+from agentic.lib.files.replace import make_own, private, put, replace_file
+from agentic.lib.files.walk import files_below, project_top
 
 __all__ = [
     "Beneath",
