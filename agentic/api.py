@@ -20,9 +20,12 @@ from agentic.core import runnables
 from agentic.core.approval import Approver
 from agentic.core.command_changes import take_up_interrupted
 from agentic.core.questions import Answered as Answered
-from agentic.core.questions import Ask, Reply
+from agentic.core.questions import Ask as Ask
 from agentic.core.questions import Question as Question
-from agentic.core.runtime import LAUNCHERS, Runtime, bare_setup, find_servers, launchers_of, open_runtime, safeguards_of
+from agentic.core.questions import Reply as Reply
+from agentic.core.rules import parse_rule as parse_rule
+from agentic.core.runtime import LAUNCHERS, bare_setup, find_servers, launchers_of, open_runtime, safeguards_of
+from agentic.core.runtime import Runtime as Runtime
 from agentic.core.runtime import Screen as Screen
 from agentic.core.sandbox import Sandbox
 from agentic.errors import AgenticError

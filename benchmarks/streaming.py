@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from agentic.cli.loop import run
+from agentic.lib.loop import run
 from agentic.testing import FakeVLLM, answer, settings_with
 from agentic.testing.answers import chunk, event
 from agentic.types import ChatRequest, Message

@@ -9,7 +9,6 @@ COMMANDS = {
     "run": ("agentic.cli.run", "does a task in this folder: edits files, runs commands, checks the outcome"),
     "chat": ("agentic.cli.chat", "a conversation with tools; `agentic` alone starts it in a terminal"),
     "ask": ("agentic.cli.ask", "one streamed answer, no tools; standard input is appended to the prompt"),
-    "batch": ("agentic.cli.batch", "answers each line of a JSONL file; goes on where a kill stopped it"),
     "init": ("agentic.cli.first_run", "finds the servers that run here, and writes down which one to use"),
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),

@@ -8,8 +8,8 @@ import click
 
 from agentic import api
 from agentic.cli.first_run import settled
-from agentic.cli.start import run_to_end, screen_of, standard_input
 from agentic.commands import RunCommand, common_options, session_options
+from agentic.commands.start import run_to_end, screen_of, standard_input
 from agentic.config import Settings
 from agentic.core.context import Context
 from agentic.core.runtime import Runtime

@@ -13,16 +13,13 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from agentic import api
-from agentic.cli.attention import Attention
 from agentic.cli.chat_commands import Commands, Reopen, told
 from agentic.cli.first_run import settled
-from agentic.cli.keys import TELL_NO_PASTES, TELL_PASTES
-from agentic.cli.loop import run
-from agentic.cli.questions import Asker
-from agentic.cli.start import background_of, interruptible, palette_of, screen_of
 from agentic.cli.trust import ask_once
 from agentic.cli.typeahead import Typeahead
 from agentic.commands import RunCommand, common_options, session_options
+from agentic.commands.questions import Asker
+from agentic.commands.start import background_of, interruptible, palette_of, screen_of
 from agentic.config import Settings
 from agentic.core.approval import Approver
 from agentic.core.conversation import Conversation
@@ -33,7 +30,10 @@ from agentic.events import EndpointSeen, Event, Idle, Typed, Unfolded, UserSaid
 from agentic.folders import state_folder
 from agentic.hooks.batching import Watches
 from agentic.lib.diff import difference
+from agentic.lib.loop import run
 from agentic.lib.sanitize import sanitize
+from agentic.lib.terminal.attention import Attention
+from agentic.lib.terminal.keys import TELL_NO_PASTES, TELL_PASTES
 from agentic.lib.workspace import FileNotFoundToolError
 from agentic.sessions import Session
 

@@ -14,9 +14,9 @@ from urllib.parse import urlsplit
 import click
 
 from agentic import api
-from agentic.cli.questions import agreed, picked
-from agentic.cli.start import can_ask
 from agentic.commands import RunCommand, model_options, present_host, transport_flags
+from agentic.commands.questions import agreed, picked
+from agentic.commands.start import can_ask
 from agentic.config import Settings
 from agentic.config.edit import set_value, unset_value
 from agentic.config.sources import user_file

@@ -81,7 +81,7 @@ class PluginCommand(click.Command):
 
     def make_context(self, *given: Any, **named: Any) -> click.Context:
         context = self._command.make_context(*given, **named)
-        context.command = self  # which click invokes
+        context.command = PluginCommand(context.command, self._fault)  # which click invokes; it may be another one than this
         return context
 
     def invoke(self, ctx: click.Context) -> Any:

@@ -23,12 +23,12 @@ from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import create_output
 
-from agentic.cli.attention import FOCUS, NO_FOCUS
 from agentic.cli.chat_commands import BLANK
 from agentic.cli.clipboard import pasted_picture, picture_at
-from agentic.cli.keys import Replies, pasted
 from agentic.errors import AgenticError
 from agentic.lib.files import FileFinder, make_own
+from agentic.lib.terminal.attention import FOCUS, NO_FOCUS
+from agentic.lib.terminal.keys import Replies, pasted
 from agentic.types import ImagePart
 
 MAX_COMPLETIONS = 50

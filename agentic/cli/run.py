@@ -9,9 +9,9 @@ import click
 
 from agentic import api
 from agentic.cli.first_run import settled
-from agentic.cli.start import asker, run_to_end, screen_of, standard_input
 from agentic.cli.trust import ask_once
 from agentic.commands import RunCommand, common_options, session_options
+from agentic.commands.start import asker, run_to_end, screen_of, standard_input
 from agentic.config import Settings
 from agentic.errors import ConfigError
 

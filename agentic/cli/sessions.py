@@ -10,9 +10,9 @@ from pathlib import Path
 import click
 
 from agentic.api import load_settings, session_store
-from agentic.cli.questions import agreed
-from agentic.cli.start import can_ask
 from agentic.commands import list_output
+from agentic.commands.questions import agreed
+from agentic.commands.start import can_ask
 from agentic.core.command_changes import take_up_interrupted
 from agentic.core.runtime import safeguards_of
 from agentic.errors import ConfigError

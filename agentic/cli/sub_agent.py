@@ -12,12 +12,12 @@ from typing import Any
 import click
 
 from agentic.api import open_run, with_plugins
-from agentic.cli.loop import run
-from agentic.cli.start import interruptible
+from agentic.commands.start import interruptible
 from agentic.core.sub_agents.remote import Copy, carry_out, copy_of, open_copy, read_part, settings_of, told
 from agentic.errors import AgenticError
 from agentic.events import Event
 from agentic.hooks.runner import Part
+from agentic.lib.loop import run
 from agentic.plugins import host_of
 from agentic.trust import Trust
 from agentic.types import Outcome

@@ -8,9 +8,9 @@ from pathlib import Path
 import click
 
 from agentic.api import load_settings, undecided
-from agentic.cli.questions import agreed
-from agentic.cli.start import can_ask
 from agentic.commands import list_output
+from agentic.commands.questions import agreed
+from agentic.commands.start import can_ask
 from agentic.config import Settings
 from agentic.core.runnables import runnables_of
 from agentic.core.runtime import bare_setup

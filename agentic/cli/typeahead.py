@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-from agentic.cli import keyboard
-from agentic.cli.attention import FOCUS, NO_FOCUS
-from agentic.cli.keys import ESCAPE_SECONDS, Keys, Paste, Replies
+from agentic.lib.terminal import keyboard
+from agentic.lib.terminal.attention import FOCUS, NO_FOCUS
+from agentic.lib.terminal.keys import ESCAPE_SECONDS, Keys, Paste, Replies
 
 _ERASERS = {"\x15": r".*$", "\x17": r"\S*\s*$", "\x7f": r".$", "\b": r".$"}
 MAX_SHOWN = 400  # characters of what was typed

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.cli.questions import shown, visible
+from agentic.commands.questions import shown, visible
 from agentic.core.approval import difference
 from agentic.core.questions import Question
 from agentic.lib.workspace import Edit

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agentic.cli.attention import LONG_SECONDS, TELL_FOCUS, TELL_NO_FOCUS, Attention
 from agentic.cli.typeahead import Typeahead
+from agentic.lib.terminal.attention import LONG_SECONDS, TELL_FOCUS, TELL_NO_FOCUS, Attention
 
 
 @pytest.fixture
@@ -19,7 +19,7 @@ def test_who_looks_elsewhere_is_called(
     written: list[str], monkeypatch: pytest.MonkeyPatch, has_focus: bool | None, waited: float, called: bool
 ) -> None:
     now = [100.0]
-    monkeypatch.setattr("agentic.cli.attention.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("agentic.lib.terminal.attention.time.monotonic", lambda: now[0])
     attention = Attention(written.append)
     attention.begin()
     attention.has_focus = has_focus

@@ -13,9 +13,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.core.jobs import Results, Shard, ShardLines, read_job
 from agentic.errors import AgenticError
 from agentic.testing import Answer, FakeVLLM, Request, answer
+from plugins_builtin.batch.jobs import Results, Shard, ShardLines, read_job
 from tests.conftest import Agentic
 
 

@@ -11,8 +11,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.cli.keys import Keys, Replies
 from agentic.cli.typeahead import Typeahead
+from agentic.lib.terminal.keys import Keys, Replies
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from tests.conftest import Agentic
 from tests.terminal import Terminal, terminal

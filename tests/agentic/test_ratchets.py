@@ -21,8 +21,8 @@ _PARTICIPLE = re.compile(
 
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
-    "lines of the host": 18886,
-    "lines of the core": 8067,
+    "lines of the host": 17877,
+    "lines of the core": 7713,
     "files of more than 300 lines": 22,
     "constructors with more than 6 parameters": 9,
     "docstrings that begin with a riddle": 618,

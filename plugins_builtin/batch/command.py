@@ -11,17 +11,16 @@ from typing import Any
 
 import click
 
-from agentic.api import Screen, open_run
-from agentic.cli.loop import run
-from agentic.cli.start import interruptible
+from agentic.api import Runtime, Screen, open_run
 from agentic.commands import RunCommand, model_options
+from agentic.commands.start import interruptible
 from agentic.config import Settings
-from agentic.core.jobs import CUSTOM_ID, Labels, Results, Shard, ShardLines, check_readable, label_of, read_job
-from agentic.core.jobs import merge as merged
-from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.batching import Lane
+from agentic.lib.loop import run
 from agentic.types import Answer
+from plugins_builtin.batch.jobs import CUSTOM_ID, Labels, Results, Shard, ShardLines, check_readable, label_of, read_job
+from plugins_builtin.batch.jobs import merge as merged
 
 AHEAD = 4  # times as many lines as can be in flight may be done before an earlier one is: all that is kept in memory
 

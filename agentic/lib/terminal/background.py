@@ -8,7 +8,7 @@ import sys
 import time
 from dataclasses import dataclass
 
-from agentic.cli import keyboard
+from agentic.lib.terminal import keyboard
 
 ANSWER_SECONDS = 0.15
 # The second question is one that every terminal answers: what does not know the first is not waited for.

@@ -9,13 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agentic.cli import keyboard
-from agentic.core.questions import Answered, Question, Reply
-from agentic.core.rules import parse_rule
+from agentic.api import Answered, Question, Reply, parse_rule
 from agentic.errors import AgenticError
 from agentic.lib.diff import painted
 from agentic.lib.palette import PLAIN, RESET, Palette
 from agentic.lib.sanitize import sanitize
+from agentic.lib.terminal import keyboard
 
 MAX_BLANKS = 16  # in a row; more are told as a number
 _SCOPES: Mapping[str, Reply] = {"s": "session", "p": "project", "u": "user"}

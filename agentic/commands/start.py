@@ -12,14 +12,13 @@ from typing import Any, TextIO
 
 import click
 
-from agentic.api import Screen
-from agentic.cli.background import Background, background
-from agentic.cli.loop import run
-from agentic.cli.questions import Asker, agreed
+from agentic.api import Ask, Screen
+from agentic.commands.questions import Asker, agreed
 from agentic.config import Settings
-from agentic.core.questions import Ask
 from agentic.events import Event, RunFinished
+from agentic.lib.loop import run
 from agentic.lib.palette import Palette, palette_for
+from agentic.lib.terminal.background import Background, background
 from agentic.plugins import host_of
 
 EXIT_CODES = {"done": 0, "unchecked": 0, "refused": 4, "interrupted": 130}

@@ -11,7 +11,7 @@ import tty
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 
-from agentic.cli.keys import ESCAPE_SECONDS, Keys, Paste
+from agentic.lib.terminal.keys import ESCAPE_SECONDS, Keys, Paste
 
 MAX_BYTES = 4096  # that are read at once
 QUIET_SECONDS = 0.3  # nobody can have read a question by then: what is typed was meant for something else
