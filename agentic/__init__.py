@@ -5,12 +5,15 @@ TYPE_CHECKING = False  # as type checkers know it; `typing` itself costs a quart
 __version__ = "0.1.0"
 
 
+_IN_LIB = frozenset("children diff expressions files palette running sanitize temporary threads wire workspace".split())  # noqa: SIM905
+
+
 class _OldNames:
     """Finds modules by the names that they had (`agentic.moved`); nothing is imported before one is asked for."""
 
     @staticmethod
     def find_spec(name: str, path: object = None, target: object = None) -> object:
-        if not name.startswith("agentic.") or name == "agentic.moved":
+        if not name.startswith("agentic.") or name.split(".")[1] not in _IN_LIB:
             return None
         from agentic.moved import find_spec
 

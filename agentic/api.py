@@ -169,7 +169,12 @@ async def announce_start(runtime: Runtime, session: Session, command: str, task:
 
 async def carry_out(runtime: Runtime, session: Session, command: str, task: str, work: Awaitable[Outcome]) -> None:
     """Does `work` between its `run_started` and its `run_finished`, which comes however it ends. Raises what it raises."""
-    await announce_start(runtime, session, command, task)
+    try:
+        await announce_start(runtime, session, command, task)
+    except BaseException:
+        if asyncio.iscoroutine(work):
+            work.close()
+        raise
     try:
         outcome = await work
     except asyncio.CancelledError:

@@ -1,8 +1,13 @@
 """What can go wrong, in the words a user reads: one line of cause (the message) and one of remedy."""
 
+import errno
 from collections.abc import Mapping
 
 from agentic.lib.sanitize import hide_logins
+
+TYPE_CHECKING = False  # `typing` itself costs a quarter of what `agentic --version` takes
+if TYPE_CHECKING:
+    from typing import TypeGuard
 
 
 class AgenticError(Exception):
@@ -122,3 +127,11 @@ class PluginError(AgenticError):
     """A plugin failed; the message names it."""
 
     exit_code = 2
+
+
+_FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
+
+
+def is_of_output(error: BaseException) -> "TypeGuard[OSError]":
+    """Whether the error is about our own output, which is full or gone. An error about a file would have its name."""
+    return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in _FULL and not error.filename)

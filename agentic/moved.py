@@ -6,8 +6,9 @@ from importlib.abc import Loader
 from importlib.machinery import ModuleSpec
 from types import ModuleType
 
-_TO_LIB = "children diff expressions files palette running sanitize temporary threads wire workspace"
-_NEW = {f"agentic.{name}": f"agentic.lib.{name}" for name in _TO_LIB.split()}
+import agentic
+
+_NEW = {f"agentic.{name}": f"agentic.lib.{name}" for name in agentic._IN_LIB}
 
 
 class _Alias(Loader):

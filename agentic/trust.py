@@ -8,7 +8,6 @@ import stat
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -16,9 +15,12 @@ from typing import Any
 from agentic.errors import ConfigError
 from agentic.folders import state_folder
 from agentic.lib.files import files_below, project_top, read_regular, replace_file
+from agentic.lib.record import record
 
 MAX_BYTES = 100_000_000  # of what was decided, and of all that one thing is bound to
 MAX_FILES = 20_000  # of a project that a command is bound to as a whole; of more, size and times stand for the content
+MAX_NAMED, MAX_SCRIPT_BYTES = 200, 1_000_000  # files that a script names, directly or by others; of one that is read for names
+_NAME = re.compile(r"[\w.][\w./-]{0,200}")
 _PLAIN_WORD = re.compile(r"[\w./@:+,=%-]+")
 _INTERPRETERS = frozenset(
     {"sh", "bash", "dash", "zsh", "python", "python3", "node", "nodejs", "ruby", "perl", "php", "deno", "bun"}
@@ -32,7 +34,7 @@ _ELSEWHERE = frozenset(_SYSTEMS.split())
 PROJECT_VARIABLES = ("CLAUDE_PROJECT_DIR", "AGENTIC_PROJECT_DIR")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Runnable:
     """Something of a project's that would run: its `kind` ("MCP server") and `name`, the file that it stands in, and for people
     what `runs`. `digest` is of all that decides what it does (`digest_of`): what is changed is not trusted any more."""
@@ -56,7 +58,7 @@ def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: 
         if (found := _files_named(command, root.resolve(), top)) is None:
             made.update(_whole(top, _state_of(top)))
         else:
-            named += found
+            named += _with_what_they_name(found, root.resolve(), top)
     _add_all(made, named, top)
     return made.hexdigest()
 
@@ -117,10 +119,57 @@ def _files_named(command: str, root: Path, top: Path) -> list[Path] | None:
     found = [place for word in words for place in _places(word, root, top) if place.is_file()]
     program = os.path.basename(words[0])
     is_ours = bool(_places(words[0], root, top)) and "/" in words[0]
+    if program in _ELSEWHERE and _reaches_in(program, words[1:], root, top):
+        return None
+    if program in ("npx", "bunx"):
+        found += _installed(words[1:], root, top)
     if is_ours or program in _ELSEWHERE:
         return found if found or not is_ours else None
     of_a_file = program in _INTERPRETERS and any(place.is_file() for word in words[1:2] for place in _places(word, root, top))
     return found if of_a_file else None
+
+
+def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list[Path]:
+    """Scripts, and the project's files that their text names: what they source, import or start, as far as it can be read."""
+    found = dict.fromkeys(scripts)
+    waiting = list(found)
+    while waiting and len(found) < MAX_NAMED:
+        script = waiting.pop()
+        try:
+            text = read_regular(script, MAX_SCRIPT_BYTES).decode("utf-8", "replace")
+        except (OSError, ValueError):
+            continue
+        words = set(_NAME.findall(text))
+        names = words | {f"{word.replace('.', '/')}{end}" for word in words for end in (".py", "/__init__.py", ".js", ".sh")}
+        places = [Path(os.path.normpath(folder / name)) for name in names for folder in (script.parent, root, top)]
+        inside = [place for place in dict.fromkeys(places) if place.is_relative_to(top) and place != top]
+        packages = [place for place in inside if place.is_dir() and place not in script.parents]
+        inside += [each for place in packages for each in sorted(place.glob(f"*{script.suffix}"))[:MAX_NAMED]]
+        new = [place for place in inside if place not in found and place.is_file()]
+        found |= dict.fromkeys(new)
+        waiting += new
+    return sorted(found)
+
+
+def _reaches_in(program: str, words: Sequence[str], root: Path, top: Path) -> bool:
+    """Whether a program from elsewhere may run what the project has: a folder of it, a file in a container."""
+    if program in ("docker", "podman") and words[:1] not in (["run"], ["exec"], ["pull"], ["ps"]):
+        return True
+    pieces = {piece for word in words for piece in (word, *re.split(r"[=:,]", word)) if piece and not piece.startswith("-")}
+    return any(place.is_dir() for piece in pieces for place in _places(piece, root, top))
+
+
+def _installed(words: Sequence[str], root: Path, top: Path) -> list[Path]:
+    """What is installed in the project of the packages and programs that are named."""
+    names = [
+        name for word in words if re.fullmatch(r"@?[\w-][\w./-]*", word) and ".." not in word for name in (word, f".bin/{word}")
+    ]
+    places = {folder / "node_modules" / name for folder in (root, top) for name in names}
+    folders = [place for place in sorted(places) if place.is_dir()]
+    return [
+        *(place for place in sorted(places) if place.is_file()),
+        *(each for place in folders for each in sorted(place.rglob("*"))),
+    ]
 
 
 def _places(word: str, root: Path, top: Path) -> list[Path]:

@@ -6,12 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
+from agentic.lib.record import record
+
 Role = Literal["system", "user", "assistant", "tool"]
 Effect = Literal["read", "write", "execute"]
 LATEST = "latest"  # in place of a session's id: the newest one of the folder
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ToolCall:
     """A call that the model asked for; `arguments` is its JSON text, byte for byte (re-serialising it costs cached prefix).
 
@@ -24,7 +26,7 @@ class ToolCall:
     recovered: bool = False
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ToolNote:
     """What a tool call came to, in a few words: `did` is "run make test" or "edit_file a.py"."""
 
@@ -33,12 +35,12 @@ class ToolNote:
     exit_code: int | None = None
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TextPart:
     text: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ImagePart:
     """A picture's bytes as they are in its file."""
 
@@ -49,7 +51,7 @@ class ImagePart:
 Content = str | tuple[TextPart | ImagePart, ...]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Message:
     """`notes` say which tool results a message carries, whatever the tool protocol; they are never sent.
 
@@ -94,7 +96,7 @@ def recall_id(text: str) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ToolSpec:
     """A tool as the model sees it; `parameters` is a JSON schema of type object.
 
@@ -131,7 +133,7 @@ class ToolSpec:
 ChangeKind = Literal["created", "updated", "deleted", "unchanged"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Change:
     """What a tool did to a file; "unchanged" where it already was as wanted."""
 
@@ -139,7 +141,7 @@ class Change:
     kind: ChangeKind = "updated"
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ToolOutput:
     """What a tool gave back. `exit_code` is set by tools that ran a command, `changes` by those that wrote files.
 
@@ -158,7 +160,7 @@ class ToolOutput:
         return "\n".join((self.text, *self.problems))
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ChatRequest:
     """One request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server.
 
@@ -197,7 +199,7 @@ class ToolCallDelta:
     arguments: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Usage:
     """Tokens as the server counted them; `cached_tokens` is None where it does not tell."""
 
@@ -242,7 +244,7 @@ ANNOUNCED = "announced"
 """The `finish_reason` of an answer that only says what will be done, in a format that tells that from a final one."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Answer:
     """A whole answer; `usage` where the server told."""
 
@@ -251,7 +253,7 @@ class Answer:
     usage: Usage | None = None
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class PartialAnswer:
     """What came of an answer before its stream broke: `shown` of the `token_ids` make the text and reasoning that was delivered,
     and the calls where it is read from its ids."""
@@ -277,7 +279,7 @@ class PartialAnswer:
         del self.token_ids[self.shown :]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class EndpointInfo:
     """What an endpoint serves; `window` in tokens, 0 where it does not tell. `served` are all the models that it lists."""
 
@@ -287,7 +289,7 @@ class EndpointInfo:
     served: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class EndpointLoad:
     """What an endpoint says of itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens).
 
@@ -309,7 +311,7 @@ class EndpointLoad:
     first_token_seconds: float = 0.0
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class TokenCount:
     """A prompt's exact length in tokens, and how that was found out ("/tokenize", a vocabulary's name)."""
 
@@ -317,7 +319,7 @@ class TokenCount:
     method: str
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Complexity:
     """`score` from 0 (trivial) to 1; `separable` where the `parts` can be built independently. `shared_files` speak against it."""
 
@@ -338,7 +340,7 @@ MAX_DELEGATED = 16
 Isolation = Literal["", "worktree"]
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Subtask:
     """One agent's part of a task; `reads` and `writes` are paths, `done_check` is how to see that it is done.
 
@@ -396,7 +398,7 @@ class Subtask:
         return f"{self.title}: {self.objective}" if self.objective else self.title
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Plan:
     """`check` is a shell command that shows whether the whole works, "" for the folder's own tests.
 
@@ -440,7 +442,7 @@ class Plan:
         return found
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Outcome:
     """How an agent ended. `status`: done, unchecked (nothing could show whether it is right), limit, timeout, gave_up, refused (it
     needed an approval), interrupted, failed (by an error), or skipped (what it depends on was not done).

@@ -8,7 +8,7 @@ from agentic.testing import ForkServer
 PORTABLE = not hasattr(os, "O_PATH")
 """Whether nothing of Linux's own is here: macOS, or `tests/portable`. No sandbox of ours works then."""
 
-IMPORTED_LATE = ["jsonschema", "platformdirs.unix", "pyflakes.checker", "rich.ansi", "tomlkit", "tree_sitter_bash"]
+IMPORTED_LATE = ["jsonschema", "pyflakes.checker", "rich.ansi", "tomlkit", "tree_sitter_bash"]
 """What commands import when they need it, and what takes long."""
 
 

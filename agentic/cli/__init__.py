@@ -72,14 +72,24 @@ def _merged(more: dict[str, str]) -> dict[str, str]:
 def _from_plugins() -> tuple[dict[str, str], dict[str, str], str]:
     """(commands, flags of transports, names of renderers) that plugins bring; nothing where they cannot be asked."""
     try:
-        from agentic.commands import present_host, transport_flags
+        from agentic.index import rows
 
-        host = present_host()
-        commands = {name: offer.record.summary for name, offer in host.offers("agentic_commands").items()}
-        flags = {f"{offer.record.flag} [VALUE]": offer.record.summary for offer in transport_flags().values()}
-        return commands, flags, ", ".join(host.offers("agentic_renderers"))
+        found = rows(_asked)
     except Exception:  # --help works whatever is installed
         return {}, {}, "a renderer"
+    kinds = {kind: {name: summary for each, name, summary in found if each == kind} for kind in ("command", "flag", "renderer")}
+    return kinds["command"], kinds["flag"], ", ".join(kinds["renderer"])
+
+
+def _asked() -> tuple[list[tuple[str, str, str]], list[str]]:
+    """(what the plugins themselves say that they bring, the files of their code)"""
+    from agentic.commands import present_host, transport_flags
+
+    host = present_host()
+    found = [("command", name, offer.record.summary) for name, offer in host.offers("agentic_commands").items()]
+    found += [("flag", f"{offer.record.flag} [VALUE]", offer.record.summary) for offer in transport_flags().values()]
+    found += [("renderer", name, offer.record.summary) for name, offer in host.offers("agentic_renderers").items()]
+    return found, host.sources()
 
 
 def main() -> None:
@@ -115,7 +125,10 @@ def unwritable(error: OSError) -> int:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     if isinstance(error, BrokenPipeError):
         return 141
-    print(f"agentic: the output cannot be written: {error.strerror}", file=sys.stderr)
+    try:
+        print(f"agentic: the output cannot be written: {error.strerror}", file=sys.stderr, flush=True)
+    except OSError:  # nor can that
+        os.dup2(sys.stdout.fileno(), sys.stderr.fileno())
     return 1
 
 

@@ -3,7 +3,6 @@
 import base64
 import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from itertools import islice
 from pathlib import Path
@@ -15,6 +14,7 @@ from agentic.core.questions import Question
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.chat import ChatCommand
 from agentic.lib.diff import difference, painted
+from agentic.lib.record import record
 from agentic.lib.sanitize import hide_logins
 from agentic.lib.workspace import Workspace
 from agentic.plugins.guard import FAULTS
@@ -50,7 +50,7 @@ class Reopen(Exception):
         self.resume = resume
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Entry:
     """`run(argument)`; `choices` are what the argument may be."""
 
@@ -292,13 +292,13 @@ class Commands:
     async def _agents(self, rest: str) -> None:
         titles: dict[str, str] = {}
         ends: dict[str, str] = {}
-        for record in self._session.records("event"):
-            match record.data.get("type"):
+        for entry in self._session.records("event"):
+            match entry.data.get("type"):
                 case "sub_agent_started":
-                    titles[record.agent] = str(record.data.get("title") or record.data.get("task"))
+                    titles[entry.agent] = str(entry.data.get("title") or entry.data.get("task"))
                 case "sub_agent_finished":
-                    files = ", ".join(map(str, record.data.get("files") or ()))
-                    ends[record.agent] = f"{record.data.get('status')}" + (f" ({files})" if files else "")
+                    files = ", ".join(map(str, entry.data.get("files") or ()))
+                    ends[entry.agent] = f"{entry.data.get('status')}" + (f" ({files})" if files else "")
         lines = [f"{title}: {ends.get(agent, 'not finished')}" for agent, title in titles.items()]
         self._chat.say("\n".join(lines) or "this session had no sub-agents")
 

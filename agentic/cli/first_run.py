@@ -7,7 +7,6 @@ import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -22,6 +21,7 @@ from agentic.config.edit import set_value, unset_value
 from agentic.config.sources import user_file
 from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.transport import Found
+from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
 
 LISTEN_SECONDS = 0.2
@@ -53,7 +53,7 @@ def _listens(url: str) -> bool:
     return True
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Choice:
     """Servers of one model, which are used together. `model` is "" where they serve no other: what they serve may change."""
 

@@ -1,27 +1,19 @@
 """Commands by name, and errors as a user reads them."""
 
-import errno
 import os
 import sys
 from collections.abc import Callable
 from functools import partial
 from importlib import import_module
 from io import TextIOWrapper
-from typing import Any, TypeGuard
+from typing import Any
 
 import click
 from click.shell_completion import CompletionItem
 
 from agentic.cli import COMMANDS, HIDDEN, help_text, summaries, unwritable
-from agentic.errors import AgenticError, ConfigError, PluginError
+from agentic.errors import AgenticError, ConfigError, PluginError, is_of_output
 from agentic.lib.sanitize import hide_logins, sanitize
-
-_FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
-
-
-def is_of_output(error: Exception) -> TypeGuard[OSError]:
-    """Whether the error is about our own output, which is full or gone. An error about a file would have its name."""
-    return isinstance(error, OSError) and error.errno in _FULL and not error.filename
 
 
 class LazyGroup(click.Group):

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 
+from agentic import index
 from agentic.cli import scaffold
 from agentic.commands import list_output, present_host
 from agentic.errors import ConfigError, PluginError
@@ -21,12 +22,15 @@ from agentic.plugins.host import Offer
 
 @click.group("plugins", invoke_without_command=True)
 @list_output
+@click.option("--rescan", is_flag=True, help="Forget what earlier starts found: --help and completion look anew.")
 @click.pass_context
-def command(context: click.Context, output: str) -> None:
+def command(context: click.Context, output: str, rescan: bool) -> None:
     """Lists the plugins with their state and hooks; shows, makes, installs and removes them.
 
     For example: agentic plugins show vllm
     """
+    if rescan:
+        index.forget()
     if context.invoked_subcommand is None:
         _print_list(output)
 

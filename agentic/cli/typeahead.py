@@ -9,8 +9,9 @@ import termios
 import tty
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from agentic.lib.record import record
 from agentic.lib.terminal import keyboard
 from agentic.lib.terminal.attention import FOCUS, NO_FOCUS
 from agentic.lib.terminal.keys import ESCAPE_SECONDS, Keys, Paste, Replies
@@ -22,7 +23,7 @@ _SHOW_ALL = "\x0f"  # Ctrl-O
 _DELIVERED_LATER = ("\x1b\r", "\x1b\n")  # Alt-Enter
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Typeahead:
     """Reads the keyboard while a turn runs.
 

@@ -5,7 +5,6 @@ import os
 import re
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -13,6 +12,7 @@ from agentic.api import Answered, Question, Reply, parse_rule
 from agentic.errors import AgenticError
 from agentic.lib.diff import painted
 from agentic.lib.palette import PLAIN, RESET, Palette
+from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal import keyboard
 
@@ -20,7 +20,7 @@ MAX_BLANKS = 16  # in a row; more are told as a number
 _SCOPES: Mapping[str, Reply] = {"s": "session", "p": "project", "u": "user"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Asker:
     """Asks on stderr. What was typed before a question could be read is given to `typed`: it was meant for something else."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from agentic.config import schema
@@ -10,13 +10,14 @@ from agentic.config.options import PluginSection
 from agentic.config.schema import KEYS, PLUGIN_PREFIX, SECTIONS
 from agentic.config.section import Key, plain
 from agentic.errors import ConfigError, PluginError
+from agentic.lib.record import record
 from agentic.lib.sanitize import hide_login
 
 _ALIASES = {"AGENTIC_LOG": "log.file"}
 _URLS, _TABLES, _LOGINS = "llm.endpoints", "llm.endpoint", "llm.logins"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Layer:
     """Values by dotted key. `origin` is where they stand; an untrusted layer only selects and tightens.
 

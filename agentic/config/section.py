@@ -7,10 +7,10 @@ The host's own sections and a plugin's are the same kind of class.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, ClassVar, Literal, NoReturn, TypeVar
 
 from agentic.errors import ConfigError
+from agentic.lib.record import record
 
 Scope = Literal["user", "select", "lower", "higher", "more", "fewer", "tighten"]
 """Who may set a key. user: the user alone. select: a project too. The others: a project too, where that is stricter: a lower
@@ -19,7 +19,7 @@ entries. tighten: the old word for one of these; it does not say which, and lets
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Key:
     """One setting. `kind` is the type of its values; a default of None stands for "not set".
 

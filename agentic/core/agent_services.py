@@ -1,7 +1,7 @@
 """What the agents of a session share."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentic.core.approval import Approver
 from agentic.core.call_budget import CallBudget
@@ -14,12 +14,13 @@ from agentic.hooks.agents import AgentKind
 from agentic.hooks.context import ContextStrategy
 from agentic.hooks.protocol import ToolProtocol
 from agentic.lib.children.jobs import Jobs
+from agentic.lib.record import record
 from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.prompts import Prompts
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AgentServices:
     """What an agent works with; sub-agents share all of it. Each agent makes a `protocol` of its own.
 

@@ -1,9 +1,9 @@
 """How many model calls are left."""
 
-from dataclasses import dataclass
+from agentic.lib.record import record
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class CallBudget:
     """Model calls that the agents of one task may still make together. The agent and each of the `sub_agents` keep one."""
 

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -26,7 +25,6 @@ from agentic.types import Change, ChangeKind
 
 MAX_TOLD = 200  # changes of one command that a model's work counts
 MAX_NAMED = 20
-CLOCK_NS = 20_000_000  # by which the time that files get may be behind
 MAX_HELD = 16 << 20  # bytes of what was changed that are held at once
 
 
@@ -44,22 +42,23 @@ class CommandChanges:
         safeguards: Safeguards,
         journal: Journal | None,
         events: Dispatcher,
-        lingers: Callable[[], bool] = lambda: False,
+        lingers: Callable[[], frozenset[int]] = frozenset,
         held: Callable[[], Awaitable[Collection[str]]] = _nothing,
     ) -> None:
-        """`lingers`: whether something that a command started still runs; `held` are the entries that no command can change."""
+        """`lingers`: the numbers of what commands started and still runs; `held` are the entries that no command can change."""
         self._safeguards = safeguards
         self._journal = journal
         self._events = events
         self._lingers = lingers
         self._hold = held
         self._held: Collection[str] = ()
-        self._is_late = self._late_may_change = False  # what lingers may have changed something since the last look
+        self._late = frozenset[int]()  # what lingered at the last look, and may have changed something since
+        self._late_may_change = False
+        self._broken = ""
         self._space = workspace.view()
         self._space.grants = Grants()
         self._protected = ProtectedEntries(workspace.root, safeguards)
         self._entries: dict[str, str] = {}
-        self._began = 0
         self._were: Mapping[str, object] = {}  # the files in protected folders at the look before
         self._snapshots = Snapshots(
             workspace.root, cache, lambda: _files_of(workspace.root, self._entries, self._protected), self._is_protected
@@ -75,8 +74,10 @@ class CommandChanges:
     async def prepare(self) -> None:
         """Remembers the folder for the first time, so that the first command need not wait for it."""
         async with self._turn:
-            with suppress(OSError):  # told where a command is to run
+            try:
                 await on_daemon_thread(self._snapshots.take)
+            except OSError as error:  # told where a command is to run
+                self._broken = error.strerror or str(error)
 
     async def before(self) -> None:
         """The folder as it is now can be brought back. What cannot is told, once; what was changed late is put back before."""
@@ -84,34 +85,74 @@ class CommandChanges:
             try:
                 await self._put_back_late()
                 self._held = await self._hold()
-                await self._look()
-                await on_daemon_thread(partial(self._snapshots.take, self._journal.session_id if self._journal else ""))
+                if not self._snapshots.holds:
+                    await self._look()
+                stands = {path: kind for path, kind in self._entries.items() if kind not in (FILE, PRIVATE)}
+                session = self._journal.session_id if self._journal else ""
+                await on_daemon_thread(partial(self._snapshots.take, session, stands))
+                self._broken = ""
             except OSError as error:
-                self._tell(f"what commands change cannot be taken back: {error.strerror}")
+                self._broken = error.strerror or str(error)
+                self._tell(f"what commands change cannot be taken back: {self._broken}")
                 return
-            finally:
-                self._began = time.time_ns() - CLOCK_NS
             if left_out := self._snapshots.left_out():
                 self._tell(f"what commands do to these cannot be taken back: {left_out}")
 
     async def after(self, may_change_protected: bool) -> tuple[list[Change], str]:
         """(what was changed, a line that says which protected files were put back, "" for none)"""
-        told: list[Change] = []
         async with self._turn:
-            back = PutBack(self._space.root, self._began)
-            before, inodes = await self._look_again()
-            put_back = [] if may_change_protected else await self._take_away(back, before, inodes)
-            async for change in self._changes():  # the session's file is this thread's
-                if not may_change_protected and self._is_protected(change.path):
-                    put_back.append(_put_back(back, change))
-                    continue
-                if self._journal is not None:
-                    self._journal.command(change)
-                if not change.ignored and len(told) < MAX_TOLD:
-                    told.append(Change(change.path, _kind(change)))
-            await self._end(back, before, put_back, may_change_protected)
+            back = PutBack(self._space.root)
+            others = bool(self._late) and not self._late_may_change  # what they change could not be told from what this one did
+            try:
+                put_back, changes = await self._compare(back, may_change_protected and not others, self._journal)
+            except OSError as error:
+                self._tell(f"what the command changed is not known, and nothing of it was put back: {error.strerror or error}")
+                return [], ""
         note = f"{named(put_back)}: protected, so it was put back as it was before the command{back.place}" if put_back else ""
-        return told, note
+        if note and may_change_protected:
+            note += " (a command in the background goes on, and may have done it: stop it before you do it over)"
+        if back.keeps:  # it may be the user's own work, done meanwhile
+            self._events.warn(note)
+        return changes, note
+
+    async def _compare(self, back: PutBack, may_change: bool, journal: Journal | None) -> tuple[list[str], list[Change]]:
+        """(what is protected and was put back, what else was changed) What the agent's tools wrote stays. Raises OSError."""
+        own = self._journal.last if self._journal else {}
+        self._snapshots.own, self._snapshots.holds = own, not may_change
+        before, inodes = self._entries, self._protected.inodes
+        await self._look()
+        self._entries = self._protected.without_new_environments(before, self._entries)
+        put_back = [] if may_change else await self._take_away(back, before, inodes, own)
+        told: list[Change] = []
+        async for change in self._changes():  # the session's file is this thread's
+            if not may_change and self._is_protected(change.path):
+                if own.get(change.path, "") != change.after:
+                    put_back.append(_put_back(back, change))
+                continue
+            if journal is not None:
+                journal.command(change)
+            if not change.ignored and len(told) < MAX_TOLD:
+                told.append(Change(change.path, _kind(change)))
+        if not may_change:
+            put_back += await on_daemon_thread(partial(_made_again, back, before, self._entries))
+        await self._begin_anew(before, inodes, may_change, bool(put_back))
+        return put_back, told
+
+    async def _begin_anew(self, before: dict[str, str], inodes: dict[str, int], may_change: bool, put_back: bool) -> None:
+        """What is there now is what commands are held to; while something lingers that may not change it, what was there before."""
+        lingers = self._lingers()
+        if new := lingers - self._late:
+            self._late_may_change = may_change and (self._late_may_change or new == lingers)
+        self._late, self._late_may_change = lingers, self._late_may_change and bool(lingers)
+        self._snapshots.holds = bool(lingers) and not self._late_may_change
+        if self._snapshots.holds:
+            self._entries, self._protected.inodes = before, inodes
+        elif put_back:
+            await self._look()
+        if put_back:
+            await on_daemon_thread(self._snapshots.take)
+        if not lingers:
+            self._snapshots.ended()
 
     async def _changes(self) -> AsyncIterator[CommandChange]:
         """What has changed since the last look at the files, a batch at a time."""
@@ -120,35 +161,12 @@ class CommandChanges:
             for change in batch:
                 yield change
 
-    async def _look_again(self) -> tuple[dict[str, str], dict[str, int]]:
-        """Looks; returns what the look before had found, and the inodes of its folders."""
-        before, inodes = self._entries, self._protected.inodes
-        await self._look()
-        self._entries = self._protected.without_new_environments(before, self._entries)
-        return before, inodes
-
     async def _take_away(
-        self, back: PutBack, before: Mapping[str, str], inodes: Mapping[str, int], own: Collection[str] = (), keep: bool = False
+        self, back: PutBack, before: Mapping[str, str], inodes: Mapping[str, int], own: Collection[str]
     ) -> list[str]:
         now = {path: kind for path, kind in self._entries.items() if not any(_holds(path, each) for each in own)}
-        work = partial(_taken_away, back, before, now, inodes, self._protected.inodes, keep)
-        taken: list[str] = await on_daemon_thread(work)
+        taken: list[str] = await on_daemon_thread(partial(_taken_away, back, before, now, inodes, self._protected.inodes))
         return taken
-
-    async def _end(self, back: PutBack, before: Mapping[str, str], put_back: list[str], may_change_protected: bool) -> None:
-        if not may_change_protected:
-            put_back += await on_daemon_thread(partial(_made_again, back, before, self._entries))
-        if put_back:
-            await self._look()
-            await on_daemon_thread(self._snapshots.take)
-        self._note_lingering(may_change_protected)
-
-    def _note_lingering(self, may_change_protected: bool) -> None:
-        lingers = self._lingers()
-        self._late_may_change = may_change_protected or (lingers and self._late_may_change)
-        self._is_late = lingers
-        if not lingers:
-            self._snapshots.ended()
 
     async def settle(self) -> None:
         """Nothing that commands started runs any more: what was changed since the last look is put back."""
@@ -159,25 +177,11 @@ class CommandChanges:
                 self._tell(f"what commands changed at last is not known: {error.strerror}")
 
     async def _put_back_late(self) -> None:
-        """Puts back what is protected and was changed between two commands, while one lingered. Raises OSError.
-
-        A copy of what it finds is kept, as it may be the user's work. What the agent's tools wrote meanwhile stays.
-        """
-        if not self._is_late:
+        """Puts back what is protected and was changed between two commands, while one lingered. Raises OSError."""
+        if not self._late:
             return
-        back, own = PutBack(self._space.root, self._began), self._journal.last if self._journal else {}
-        before, inodes = await self._look_again()
-        put_back: list[str] = []
-        may_change = self._late_may_change
-        if not may_change:
-            put_back += await self._take_away(back, before, inodes, own, keep=True)
-            async for change in self._changes():
-                is_own = change.path in own and own[change.path] == change.after
-                if not is_own and self._is_protected(change.path):
-                    back.keep(change.path)
-                    put_back.append(_put_back(back, change))
-        await self._end(back, before, put_back, may_change)
-        self._late_may_change = self._is_late and may_change
+        back = PutBack(self._space.root)
+        put_back, _ = await self._compare(back, self._late_may_change, None)
         if put_back:
             self._events.warn(
                 f"{named(put_back)}: protected, and changed while a command ran in the background,"
@@ -191,13 +195,16 @@ class CommandChanges:
     @property
     def unwatched(self) -> str:
         """Why commands ask though they are held: what they do to all of that is not seen. "" for nothing."""
+        if self._broken:
+            return f"what a command changes cannot be kept ({self._broken}), so protected files could not be put back"
         if self._snapshots.is_full(chain(self._entries, self._protected.files)):
             return "there is no room to keep the protected files, so what a command does to them could not be put back"
         beyond = ", ".join(self._protected.beyond)
         return f"{beyond} has more than {MAX_BELOW:,} entries, and what a command changes there is not seen" if beyond else ""
 
     def _is_protected(self, path: str) -> bool:
-        return path in self._protected.files or path in self._were or bool(self._safeguards.protected(path))
+        has_place = path in self._protected.files or path in self._were or self._entries.get(path) == FILE
+        return has_place or bool(self._safeguards.protected(path))
 
     def _tell(self, what: str) -> None:
         if what != self._told:
@@ -227,26 +234,27 @@ def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safegu
     """
     if not any_interrupted(root, cache):
         return ""
-    known, protected = safeguards(), list[str]()
-    snapshots = Snapshots(root, cache, lambda: _found(root, known))
-    name = ""
+    known, changed, name = safeguards(), list[str](), ""
+    protected = ProtectedEntries(root, known)
+    entries = protected.look()
+    snapshots = Snapshots(root, cache, lambda: _files_of(root, entries, protected))
     with closing(snapshots), suppress(AgenticError, OSError):  # it is no more, or another process goes on with it and does this
-        if name := snapshots.interrupted():
+        name, stood = snapshots.interrupted()
+        if name:
             with closing(store.open(name)[0]) as session:
                 journal = Journal(session)
                 for change in snapshots.changes():
-                    protected += [change.path] if known.protected(change.path) else []
+                    is_protected = change.path in entries or change.path in protected.files or known.protected(change.path)
+                    changed += [change.path] if is_protected else []
                     journal.command(replace(change, after=change.after and UNKNOWN))
+            now = {path: kind for path, kind in entries.items() if kind not in (FILE, PRIVATE)}
+            changed += [f"{path} (look at it: `undo` does not know it)" for path, kind in now.items() if stood.get(path) != kind]
+            changed += [f"{path} (is gone)" for path in stood if path not in entries]
             snapshots.ended()
-    if not protected:
+    if not changed:
         return ""
-    remedy = f"`agentic sessions undo {name}` takes it back"
-    return f"a command was cut off by a kill, and what is protected changed since: {named(protected)}; {remedy}"
-
-
-def _found(root: Path, safeguards: Safeguards) -> Mapping[str, os.stat_result]:
-    protected = ProtectedEntries(root, safeguards)
-    return _files_of(root, protected.look(), protected)
+    remedy = f"`agentic sessions undo {name}` takes back what files had in them"
+    return f"a command was cut off by a kill, and what is protected changed since: {named(changed)}; {remedy}"
 
 
 def _files_of(root: Path, entries: Mapping[str, str], protected: ProtectedEntries) -> Mapping[str, os.stat_result]:
@@ -262,7 +270,7 @@ def _files_of(root: Path, entries: Mapping[str, str], protected: ProtectedEntrie
 
 
 def _taken_away(
-    back: PutBack, before: Mapping[str, str], now: Mapping[str, str], were: Mapping[str, int], are: Mapping[str, int], keep: bool
+    back: PutBack, before: Mapping[str, str], now: Mapping[str, str], were: Mapping[str, int], are: Mapping[str, int]
 ) -> list[str]:
     """Links and folders with protected names that were not there: moved back where they were moved here, else removed."""
     done: list[str] = []
@@ -273,8 +281,6 @@ def _taken_away(
         if kind == FOLDER and are.get(path) in gone:
             done.append(_tried(path, partial(back.move, path, gone[are[path]])))
             continue
-        if keep:
-            back.keep(path)
         done.append(_tried(path, partial(back.remove, path)))
     return done
 
@@ -302,7 +308,7 @@ def _tried(path: str, work: Callable[[], object]) -> str:
     """The path, and why not where `work` failed: one that cannot be put back does not keep the others."""
     try:
         work()
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         return f"{path} (not put back: {getattr(error, 'strerror', None) or error})"
     return path
 

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, nullcontext
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,6 +37,7 @@ from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Closes
 from agentic.hooks.runner import Runner, RunnerSetup
 from agentic.lib.children.jobs import Jobs
+from agentic.lib.record import record
 from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, ConversationHistory, Session, name_session
@@ -49,7 +49,7 @@ MAX_CALLS = 1_000
 TOKENS_A_CALL = 131  # of window: 1,000 calls at 131k
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SessionMemory:
     """What tools may know of the session."""
 
@@ -312,7 +312,7 @@ def _watcher(
     if space.root not in known:
         held = partial(sandbox.held, space.root)
         kept = None if known else journal
-        known[space.root] = CommandChanges(space, cache_folder(), safeguards, kept, events, jobs.any_runs, held)
+        known[space.root] = CommandChanges(space, cache_folder(), safeguards, kept, events, jobs.running, held)
     return known[space.root]
 
 

@@ -7,13 +7,13 @@ import mimetypes
 import os
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 
 from agentic.core.agent import Agent
 from agentic.core.proofs import NOT_PERMITTED, Finding, Proofs
 from agentic.hooks.checks import Failure
 from agentic.lib.files import files_below
+from agentic.lib.record import record
 from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
 
@@ -26,7 +26,7 @@ MAX_COMMAND = 60  # characters of a command that is told as it is
 _FILE = re.compile(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """`status` is done, unchecked or gave_up; `note` one sentence for the user. `word` is what the model is told, "" for nothing.
 

@@ -4,7 +4,7 @@ import json
 import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
 
@@ -14,12 +14,13 @@ from agentic.core.safeguards import ENVIRONMENT, Safeguards
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
 from agentic.lib.files import read_regular, replace_file
+from agentic.lib.record import record
 
 MAX_BYTES = 1_000_000  # of what was remembered
 Scope = Literal["session", "project", "user"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Judgement:
     """What is to be done with a call, "" where nothing is said of it. `why` is for people.
 

@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
 from agentic.hooks.launcher import CommandLauncher
 from agentic.hooks.safeguards import Safeguard
+from agentic.lib.record import record
 
 SECONDS = 30.0
 MAX_ADDRESS = 100  # bytes of a unix socket
@@ -27,7 +27,7 @@ _PROGRAM = Path(__file__).with_name("probe_program.py")
 LEFT_BEHIND = "leave a process behind"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Probe:
     """A way out by name. `why` it is closed is the system's own word."""
 

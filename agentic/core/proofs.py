@@ -3,12 +3,13 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 
 from agentic.core.approval import Approver
 from agentic.errors import AgenticError, PluginError
 from agentic.hooks.checks import HIDES, Check, Checker, CheckResult, Failure
+from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
@@ -21,7 +22,7 @@ MAX_SHOWN = 1_500  # characters of an output that the model has not asked for
 _CANNOT_RUN = (None, 124, 126, 127)  # refused, it never ended, it is no program, there is no such program
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finding:
     """A check with what it shows. `counts` are the failures that the task answers for, `old` those that were there before."""
 

@@ -3,23 +3,26 @@
 import os
 import time
 from collections import deque
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+from stat import S_IMODE
 
 from agentic.core.safeguards import ENVIRONMENT, Safeguards
 from agentic.lib.files.walk import VERSION_CONTROL
+from agentic.lib.record import record
 
 MAX_BELOW = 100_000  # entries below one protected folder
 _MODULES, _PROGRAMS = "node_modules", ".bin"
 FILE, FOLDER, PRIVATE = "file", "folder", "private"
+_HEAD = "HEAD"
+_REPOSITORY = {_HEAD, "objects", "refs"}  # by which git knows one
 _KEPT = {"objects", "refs", "logs", "lfs"}  # of a repository: what is not obeyed
 _HUGE = {_MODULES, "__pycache__"}  # nothing of what is in them is obeyed by those that obey names
 _TICK_NS = 100_000_000  # a folder that changed just now may change again without another time
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Seen:
     """A folder's time of change, its entries with protected or private names, and the folders in it."""
 
@@ -38,13 +41,16 @@ class ProtectedEntries:
         self.files: dict[str, os.stat_result] = {}
         self.inodes: dict[str, int] = {}
         self.beyond: tuple[str, ...] = ()
+        self._closed = set[str]()
+        self._has_looked = False
 
     def look(self, held: Collection[str] = ()) -> dict[str, str]:
         """By path from the root: "file", "folder", or "-> TARGET" of a link; "private" for files of secrets, protected or not.
 
         No link is followed; what is ignored is looked at, too. Folders in which nothing was made, renamed or removed since the
         last look are not read again, environments that are `held` against every change not at all. Afterwards `files` has the
-        files below protected folders, `beyond` the folders that have more than MAX_BELOW entries.
+        files below protected folders, `beyond` the folders that have more than MAX_BELOW entries. A folder that was closed against
+        us since the last look is opened again.
         """
         self.files, self.beyond = {}, ()
         found: dict[str, str] = {}
@@ -63,17 +69,18 @@ class ProtectedEntries:
                 self.inodes[path] = os.lstat(self._root / path).st_ino
             if path not in held or not (self._root / path / ENVIRONMENT).exists():
                 found.update(self._below(path))
+        self._has_looked = True
         return found
 
     def without_new_environments(self, before: Mapping[str, str], now: dict[str, str]) -> dict[str, str]:
-        """What was found, but of a folder that is one only since a command made its `pyvenv.cfg` this file alone."""
+        """What was found; of a folder that a command made an environment or a repository, the file alone by which it is one."""
         made = [
             path for path, kind in now.items() if kind == FOLDER and path not in before and not self._safeguards.protected(path)
         ]
         for top in made:
-            marker = f"{top}/{ENVIRONMENT}"
+            markers = (f"{top}/{ENVIRONMENT}", f"{top}/{_HEAD}")
             for path in [path for path in now if path == top or path.startswith(f"{top}/")]:
-                if path != marker:
+                if path not in markers:
                     del now[path]
                     self.files.pop(path, None)
             self.inodes.pop(top, None)
@@ -86,10 +93,14 @@ class ProtectedEntries:
             return known
         named: dict[str, str] = {}
         folders = []
-        entries = list(_inside(self._root, path))
-        if path and any(entry.name == ENVIRONMENT for entry in entries):
+        entries = self._inside(path)
+        is_repository = _is_repository(entries)
+        if path and (is_repository or any(entry.name == ENVIRONMENT for entry in entries)):
             return _Seen(changed if changed < now - _TICK_NS else 0, {path.rstrip("/"): FOLDER}, ())
         for entry in entries:
+            if is_repository and (entry.name == _HEAD or self._safeguards.is_obeyed(entry.name)):
+                named[path + entry.name] = _kind(entry)
+                continue
             if entry.name == _MODULES and self._has_programs(entry):
                 named[f"{path}{_MODULES}/{_PROGRAMS}"] = FOLDER
             if self._safeguards.may_be_named(entry.name) and (kind := self._kind_of_named(entry, path + entry.name)):
@@ -97,6 +108,25 @@ class ProtectedEntries:
             elif entry.is_dir(follow_symlinks=False) and entry.name not in _HUGE:
                 folders.append(f"{path}{entry.name}/")
         return _Seen(changed if changed < now - _TICK_NS else 0, named, tuple(folders))
+
+    def _inside(self, folder: str) -> "list[os.DirEntry[str]]":
+        """What is in a folder; nothing where it is closed against us, and was before."""
+        place = os.path.join(self._root, folder)
+        for _ in range(2):
+            try:
+                with os.scandir(place) as entries:
+                    found = list(entries)
+                if os.access(place, os.X_OK):
+                    self._closed.discard(folder)
+                    return found
+            except PermissionError:
+                pass
+            except OSError:
+                return []
+            if not self._has_looked or folder in self._closed or not _opened(place):
+                break
+        self._closed.add(folder)
+        return []
 
     def _has_programs(self, modules: "os.DirEntry[str]") -> bool:
         """Whether it is a folder with the programs that its packages bring, and neither is a link."""
@@ -114,12 +144,16 @@ class ProtectedEntries:
         found: dict[str, str] = {}
         waiting = deque([f"{top}/"])
         of_version_control = os.path.basename(top) in VERSION_CONTROL
+        if not of_version_control and _is_repository(self._inside(f"{top}/")):  # a bare one
+            of_version_control, found[f"{top}/{_HEAD}"] = True, FILE
+            with suppress(OSError):
+                self.files[f"{top}/{_HEAD}"] = os.lstat(self._root / top / _HEAD)
         while waiting:
             if len(found) > MAX_BELOW:
                 self.beyond += (top,)
                 break
             folder = waiting.popleft()
-            entries = list(_inside(self._root, folder))
+            entries = self._inside(folder)
             is_repository = of_version_control and folder != f"{top}/" and any(entry.name == "HEAD" for entry in entries)
             for entry in entries:
                 path = folder + entry.name
@@ -136,9 +170,22 @@ class ProtectedEntries:
         return found
 
 
-def _inside(root: Path, folder: str) -> Iterator["os.DirEntry[str]"]:
-    with suppress(OSError), os.scandir(os.path.join(root, folder)) as entries:
-        yield from entries
+def _opened(place: str) -> bool:
+    """Opens a folder of ours that a command closed."""
+    try:
+        closed = os.open(place, os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            os.chmod(f"/proc/self/fd/{closed}", S_IMODE(os.fstat(closed).st_mode) | 0o700)
+        finally:
+            os.close(closed)
+    except OSError:
+        return False
+    return True
+
+
+def _is_repository(entries: "Collection[os.DirEntry[str]]") -> bool:
+    """Whether git takes a folder with these for a repository, whatever its name is."""
+    return {entry.name for entry in entries if entry.name in _REPOSITORY} == _REPOSITORY
 
 
 def _kind(entry: "os.DirEntry[str]") -> str:

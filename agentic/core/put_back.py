@@ -1,43 +1,45 @@
 """Putting protected entries back as they were: beneath the folder and through no link, whatever a command left there.
 
-What is older than the command is not taken away but kept aside: it may be the user's own, under another name.
+Nothing is deleted: what was found there is kept aside, as it may be the user's own work, made there meanwhile or moved there.
 """
 
+import errno
 import os
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from stat import S_IMODE, S_ISDIR
+from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
 
 from agentic.folders import state_folder
 from agentic.lib.files import make_own, put, stored
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = 0o700
+MAX_ENTRIES, MAX_BYTES, MAX_DEPTH = 5_000, 64 << 20, 100  # of what is copied to another file system
 
 
 class PutBack:
-    """Of one folder, once. `began` is when the command did, in ns. Everything raises OSError."""
+    """Of one folder, once. Everything raises OSError."""
 
-    def __init__(self, root: Path, began: int) -> None:
+    def __init__(self, root: Path) -> None:
         self._root = root
-        self._began = began
         self._aside = state_folder() / "put-back" / f"{time.strftime('%Y%m%d-%H%M%S')}-{os.getpid()}"
+        self._kept_here = ""
         self.keeps = False
 
     @property
     def place(self) -> str:
         """Where what was found is kept, for people; "" where nothing is."""
-        return f"; what was found there is in {self._aside}" if self.keeps else ""
+        here = f" and {self._root / self._kept_here}" if self._kept_here else ""
+        return f"; what was found there is in {self._aside}{here}" if self.keeps else ""
 
     def write(self, path: str, data: bytes, mode: int | None) -> None:
         """The file as it was, in folders as they were."""
         with self._parent(path, make=True) as (folder, name):
             owner = _owner(folder, name)
-            if _is_folder(folder, name):
-                self._take_aside(folder, name, path)
+            self._remove(folder, name, path)
             put(folder, name, data, mode=mode)
             if os.geteuid() == 0:
                 os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
@@ -62,38 +64,48 @@ class PutBack:
         """Whether there is anything."""
         return os.path.lexists(self._root / path)
 
-    def keep(self, path: str) -> None:
-        """A copy of what is there, where nobody knows whose it is."""
-        with suppress(OSError), self._parent(path, make=False) as (folder, name):
-            self._copy(folder, name, path)
-
     def _remove(self, folder: int, name: str, path: str) -> None:
+        """Out of the way. Links and empty folders hold nothing that could be lost."""
         try:
             info = os.stat(name, dir_fd=folder, follow_symlinks=False)
         except FileNotFoundError:
             return
-        if not S_ISDIR(info.st_mode):
-            if info.st_mtime_ns < self._began and not os.path.islink(f"/proc/self/fd/{folder}/{name}"):
-                self._copy(folder, name, path)
+        if S_ISLNK(info.st_mode):
             os.unlink(name, dir_fd=folder)
-        elif _is_new(folder, name, self._began):
-            shutil.rmtree(name, dir_fd=folder)
-        else:
-            self._take_aside(folder, name, path)
+            return
+        if S_ISDIR(info.st_mode):
+            with suppress(OSError):
+                os.rmdir(name, dir_fd=folder)
+                return
+        self._take_aside(folder, name, path)
 
     def _take_aside(self, folder: int, name: str, path: str) -> None:
         target = self._place_of(path)
         try:
             os.rename(name, target, src_dir_fd=folder)
-        except OSError:  # another file system
-            self._copy(folder, name, path)
-            if _is_folder(folder, name):
-                shutil.rmtree(name, dir_fd=folder)
-            else:
-                os.unlink(name, dir_fd=folder)
+        except OSError as error:
+            if error.errno != errno.EXDEV:
+                raise
+            self._carry(folder, name, path, target)
+        else:
+            _make_private(target)
 
-    def _copy(self, folder: int, name: str, path: str) -> None:
-        source, target = f"/proc/self/fd/{folder}/{name}", self._place_of(path)
+    def _carry(self, folder: int, name: str, path: str, target: Path) -> None:
+        """To another file system. What is too much for that is kept in the folder, under a name that nothing obeys."""
+        if not _is_small(folder, name):
+            self._kept_here = self._kept_here or f".put-back-{self._aside.name}"
+            place = os.path.join(self._root, self._kept_here)
+            make_own(Path(place))
+            os.rename(name, os.path.join(place, f"{len(os.listdir(place))}-{os.path.basename(path)}"), src_dir_fd=folder)
+            return
+        self._copy(folder, name, path, target)
+        if _is_folder(folder, name):
+            shutil.rmtree(name, dir_fd=folder)
+        else:
+            os.unlink(name, dir_fd=folder)
+
+    def _copy(self, folder: int, name: str, path: str, target: Path) -> None:
+        source = f"/proc/self/fd/{folder}/{name}"
         if _is_folder(folder, name):
             inside = os.open(name, _FOLDER, dir_fd=folder)
             try:
@@ -176,14 +188,33 @@ def _is_folder(folder: int, name: str) -> bool:
         return False
 
 
-def _is_new(folder: int, name: str, began: int) -> bool:
-    """Whether all that lies in it was made or changed since."""
-    for _, folders, files, inside in os.fwalk(name, dir_fd=folder):
-        for each in (*folders, *files):
-            info = os.stat(each, dir_fd=inside, follow_symlinks=False)
-            if info.st_ctime_ns < began or (info.st_mtime_ns < began and not S_ISDIR(info.st_mode)):
-                return False
+def _is_small(folder: int, name: str) -> bool:
+    """Whether it is quickly copied."""
+    entries = size = 0
+    waiting = [os.path.join(f"/proc/self/fd/{folder}", name)]
+    while waiting:
+        path = waiting.pop()
+        info = os.lstat(path)
+        entries, size = entries + 1, size + info.st_size
+        if entries > MAX_ENTRIES or size > MAX_BYTES or path.count("/") > MAX_DEPTH:
+            return False
+        if S_ISDIR(info.st_mode):
+            waiting += [os.path.join(path, each) for each in os.listdir(path)]
     return True
+
+
+def _make_private(top: Path) -> None:
+    """What is kept is the user's alone. A file that has another name elsewhere stays as it is: so does its mode there."""
+    waiting, left = [str(top)], MAX_ENTRIES
+    while waiting and left:
+        path, left = waiting.pop(), left - 1
+        with suppress(OSError):
+            info = os.lstat(path)
+            if S_ISDIR(info.st_mode):
+                os.chmod(path, _OPEN)
+                waiting += [os.path.join(path, each) for each in os.listdir(path)]
+            elif S_ISREG(info.st_mode) and info.st_nlink == 1:
+                os.chmod(path, 0o600)
 
 
 def _private_copy(source: str, target: str) -> None:

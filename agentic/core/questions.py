@@ -3,13 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from agentic.lib.record import record
 
 Reply = Literal["no", "once", "session", "project", "user"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Question:
     """`what` an `agent` wants to do, in one line, and `body` all of it, byte for byte: a command, a diff, a call's arguments.
 
@@ -34,7 +36,7 @@ class Question:
     own: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answered:
     """A `reply` with more: the user's `word` to the model, the `rules` that an always adds in place of the proposals,
     the `editable` texts as the user changed them, or `first`: which of those who wait (from 1) is to be asked before."""
@@ -102,7 +104,7 @@ class Turns:
             self._places[0].turn.set()
 
 
-@dataclass(eq=False, slots=True)
+@record(eq=False, slots=True)
 class Place:
     """One of those who wait."""
 

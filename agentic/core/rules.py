@@ -9,7 +9,6 @@ patterns with what to do. Over all rules: deny > ask > allow.
 import os
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -17,6 +16,7 @@ from typing import Any, Literal
 
 from agentic.core.safeguards import fits
 from agentic.errors import ConfigError
+from agentic.lib.record import record
 
 Decision = Literal["allow", "ask", "deny", ""]
 # Of the parts of a whole: where nothing is said of one, the whole is not allowed.
@@ -40,7 +40,7 @@ _OTHERS = {
 _PROGRAM = re.compile(r"([\w.+-]+) \*")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Rule:
     """`kind` is run, edit, read, fetch, mcp, network, protected, secrets or a tool's name; `origin` is where the rule stands."""
 
@@ -63,7 +63,7 @@ class Rule:
         return bool(_expression(self.pattern, "fetch" if kind == "fetch" else "").fullmatch(subject))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Table:
     """Patterns of one kind with what to do, as opencode has them: the last that matches counts."""
 

@@ -6,7 +6,6 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -32,6 +31,7 @@ from agentic.hooks.tools import Memory, Tool, ToolSetup
 from agentic.hooks.transport import Found, Transport
 from agentic.lib.children.jobs import Jobs
 from agentic.lib.palette import PLAIN, Palette
+from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
@@ -51,7 +51,7 @@ def _no_provider(name: str) -> Any:
     raise ConfigError(f"there is no provider {name!r} here: this hook offers none")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Runtime:
     """What a command works with while it runs; `setup(plugin)` is what the plugin's code gets."""
 
@@ -206,7 +206,7 @@ def _setup(
     return kind(settings=settings, root=root, emit=emit, provider=provider, prompt=prompts, section=section, **more)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Screen:
     """A renderer by name, where it writes, in which colours; "" is none. `own` is one of the caller's, in place of it.
 

@@ -6,7 +6,6 @@ import re
 import sys
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from fnmatch import translate
 from functools import lru_cache
 from pathlib import Path
@@ -17,6 +16,7 @@ from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
 from agentic.lib.children import Child, Children
+from agentic.lib.record import record
 from agentic.lib.temporary import new_folder, remove
 
 PROBE_SECONDS = 10.0
@@ -25,7 +25,7 @@ _GIB = 1 << 30
 _PROBE = 'echo in > "$1" && ! { echo out > "$2"; } 2>/dev/null && ! cat "$3" >/dev/null 2>&1'
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Allowed:
     """What a command may do beyond the policy: the user's own word, or a rule's. Nor does it see the files that are `hidden`."""
 

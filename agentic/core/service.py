@@ -5,7 +5,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, cast
 
@@ -18,6 +18,7 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, Requ
 from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
+from agentic.lib.record import record
 from agentic.lib.wire import AnswerBuilder, loads
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpec
@@ -28,7 +29,7 @@ _CODE_BLOCK = re.compile(r"^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MUL
 _log = logging.getLogger("agentic.llm")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Prepared:
     """A request as it will be sent. `stages` are what the host and each plugin that changed it made of it, `tokens` its length."""
 
@@ -37,7 +38,7 @@ class Prepared:
     stages: tuple[tuple[str, ChatRequest], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Repaired:
     """An answer as it was meant. `quotes`: calls stand in it beside other text, which makes them a quotation.
 

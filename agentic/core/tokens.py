@@ -2,11 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from functools import lru_cache
 
 from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks.transport import CountsTokens, Transport
+from agentic.lib.record import record
 from agentic.lib.wire.request import encode_tool
 from agentic.types import ChatRequest, Message, ToolSpec
 
@@ -20,7 +20,7 @@ _PLAUSIBLE = 0.5  # a server that reports less of what was counted exactly leave
 _PIECES = re.compile(r"[A-Za-z]{1,4}|[0-9]|[!-/:-@\[-`{-~]|\s{2,}|\n|[\x00-\x08\x0e-\x1b\x7f]")
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Known:
     """The last prompt of a conversation whose length the server told."""
 

@@ -1,13 +1,14 @@
 """What an agent's calls really did: files changed and commands run, in order. Verdicts rest on this, never on the model's word."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 
+from agentic.lib.record import record
 from agentic.types import Change, Outcome, ToolOutput
 
 MAX_COMMAND = 80  # characters of one that is named in a summary
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Work:
     """`ran` holds what was run since the last change. `undone` are delegated parts that came to nothing, with their files.
 

@@ -4,11 +4,12 @@ Provider hooks are sync, called once, and return named records; event hooks (`ev
 """
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import pluggy
+
+from agentic.lib.record import record
 
 if TYPE_CHECKING:
     from agentic.config import Settings
@@ -22,7 +23,7 @@ hookimpl = pluggy.HookimplMarker(PROJECT)
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class Setup:
     """What a plugin's code may use. Some hooks add to it: their `Setup` has a name of its own.
 
@@ -44,7 +45,7 @@ class Setup:
         return self.settings.section(self.section)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Provider(Generic[T]):
     """A named implementation. `factory(setup)` runs on the event loop's thread, only when `name` is selected.
 
@@ -68,7 +69,7 @@ class Provider(Generic[T]):
     cost: "Callable[[Settings], str] | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Options:
     """A plugin's own settings. `model` is "module:Class" of an `agentic.Section` or a pydantic model, imported when needed.
 

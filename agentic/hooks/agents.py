@@ -1,13 +1,13 @@
 """Kinds of agents: what a sub-agent, or the main one, is told to be, and what it may do."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.hooks import hookspec
+from agentic.lib.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class AgentKind:
     """`text` is what an agent of that kind reads before its task; `summary` is what others read who may hand it one.
 

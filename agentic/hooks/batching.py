@@ -1,17 +1,17 @@
 """Which request goes where, and when."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 from enum import Enum
 from typing import Protocol, runtime_checkable
 
 from agentic.events import EndpointSeen
 from agentic.hooks import Provider, Setup, hookspec
 from agentic.hooks.transport import Transport
+from agentic.lib.record import record
 from agentic.types import Answer, ChatRequest, Delta, EndpointInfo
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class BatcherSetup(Setup):
     """`transport` is the selected one."""
 

@@ -1,13 +1,13 @@
 """Slash commands of the chat."""
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from agentic.config import Settings
 from agentic.events import EndpointSeen, Event
 from agentic.hooks import hookspec
+from agentic.lib.record import record
 
 
 class Chat(Protocol):
@@ -40,7 +40,7 @@ class Chat(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChatCommand:
     """`/NAME ARGUMENT`. `complete(argument)` gives what the argument may go on as, `more(root)` a folder's commands besides."""
 

@@ -1,10 +1,10 @@
 """What shows whether the work is right: tests, compilers, linters, and what can be read off the files alone."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from agentic.hooks import Provider, hookspec
+from agentic.lib.record import record
 from agentic.types import Change, ToolOutput
 
 if TYPE_CHECKING:
@@ -16,7 +16,7 @@ HIDES = 100
 """The weight of a failure that hides others: of a file that cannot be imported, of a check that cannot be run any more."""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Check:
     """Something that can be looked at: `name` is the same before and after a change, `what` is for people ("the tests").
 
@@ -36,7 +36,7 @@ class Check:
     also: str = ""
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Failure:
     """One thing that fails: `name` is stable between two runs, `message` says what is wrong in a few lines.
 
@@ -52,7 +52,7 @@ class Failure:
     weight: int = 1
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class CheckResult:
     """`why` says what is missing where it "cannot_run" here: no runner, no dependency, no tests, no time.
 

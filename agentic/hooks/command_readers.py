@@ -1,14 +1,14 @@
 """What understands a command line: which programs it would start, whatever they are wrapped in."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from agentic.hooks import Provider, hookspec
+from agentic.lib.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class SimpleCommand:
     """One program with its words, as it would be started. A `wrapper` starts another one, which is judged for itself.
 
@@ -24,7 +24,7 @@ class SimpleCommand:
     unknown: bool = False
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CommandReading:
     """What is known of a command line.
 

@@ -1,12 +1,12 @@
 """Further commands of the command line."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from agentic.hooks import hookspec
+from agentic.lib.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Command:
     """A command `agentic NAME`; `target` is "module:attribute" of a click command, imported when it is called.
 

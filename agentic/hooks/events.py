@@ -4,18 +4,18 @@ The timeout is five seconds, or what the plugin says in `agentic_hook_seconds`: 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
 from agentic.events import Event
 from agentic.hooks import Setup, hookspec
+from agentic.lib.record import record
 from agentic.lib.workspace import Workspace
 from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
 
 Decision = Literal["allow", "ask", "deny"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Verdict:
     """A gate's word on a tool call. Over all plugins: deny > ask > allow; None is no opinion.
 
@@ -32,7 +32,7 @@ class Verdict:
             raise ValueError(f"a verdict is one of {', '.join(get_args(Decision))}, not {self.decision!r}")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Addition:
     """What a plugin adds to a task: `text`, which the model reads behind it. `refused` says why the task is not begun at all."""
 

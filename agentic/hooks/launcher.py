@@ -1,14 +1,15 @@
 """What starts the commands that tools run: a sandbox, a container, a remote machine."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any, Protocol
 
 from agentic.hooks import Provider, hookspec
+from agentic.lib.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class LaunchPolicy:
     """What a command may do. It works in `folder` and reads the system, but nothing of what is `hidden`.
 
@@ -28,7 +29,7 @@ class LaunchPolicy:
     private: tuple[Path, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Launch:
     """How a command is started. `inputs` are files for it: where `argv` has `{name}`, the number of the open file stands.
 

@@ -1,14 +1,14 @@
 """What models are told: templates by name, and sections of the system message."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
 
 from agentic.hooks import Setup, hookspec
+from agentic.lib.record import record
 
 TIERS = ("nano", "small", "full")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PromptSection:
     """A piece of the system message. `text(setup)` is asked once per session, and its answer frozen: the prefix cache rests on it.
 
@@ -29,7 +29,7 @@ class PromptSection:
             raise ValueError(f"the tokens of {self.name!r} are {self.tokens!r}, and have to be sizes for {', '.join(TIERS)}")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class PromptTemplate:
     """A text that models read, by the name of its purpose. `$word` stands for what the host puts in.
 

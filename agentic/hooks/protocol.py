@@ -1,14 +1,14 @@
 """How a model is asked for tool calls, and what is true of a model: chosen once, by probing and by how it went since."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol
 
 from agentic.hooks import Provider, hookspec
+from agentic.lib.record import record
 from agentic.types import Answer, ChatRequest, EndpointInfo, Message, ToolCall, ToolOutput, ToolSpec
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class ModelProfile:
     """What the host does differently for a model; the defaults are for one that can hold a conversation with tools.
 
@@ -33,7 +33,7 @@ class ModelProfile:
     instead_of: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Turn:
     """What an answer asks for. No calls and no problem: it is the final word.
 
@@ -95,7 +95,7 @@ class OutputRepair(Protocol):
         ...
 
 
-@dataclass(frozen=True)
+@record(frozen=True)
 class Vocabulary:
     """Counts a text's tokens as some models do, for estimates. `tokens_for(model)` gives the counting function.
 

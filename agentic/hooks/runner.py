@@ -6,11 +6,11 @@ import os
 import signal
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from agentic.errors import AgenticError
 from agentic.hooks import Provider, Setup, hookspec
+from agentic.lib.record import record
 
 Part = Mapping[str, Any]
 """One part of a plan as JSON has it: what `agentic sub-agent` reads. `docs/plugins/runner.md` names its fields."""
@@ -18,7 +18,7 @@ MAX_RECORD = 512 * 1024 * 1024  # bytes of one line: the last one holds the patc
 ENDING_SECONDS = 2.0  # from the signal to the end of a command that is not wanted any more
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RunnerSetup(Setup):
     """`secrets` are the values of the variables that a part names under `secrets`, as far as they are known here."""
 

@@ -1,15 +1,15 @@
 """What has to be kept safe, as far as it depends on the tools that people use: names, folders, variables, the looks of secrets."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Literal
 
 from agentic.hooks import hookspec
+from agentic.lib.record import record
 
 Kind = Literal["protected", "asked", "private", "hidden", "variable", "secret"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Safeguard:
     """One `pattern` of a kind. Patterns of paths and names have `*` and `?`, and `**` for any folders between.
 

@@ -1,15 +1,15 @@
 """What the user sees."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Protocol, TextIO
 
 from agentic.events import Event
 from agentic.hooks import Provider, Setup, hookspec
 from agentic.lib.palette import PLAIN, Palette
+from agentic.lib.record import record
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class RendererSetup(Setup):
     """`stdout` is the real one: `sys.stdout` is redirected while plugins run. `palette` are the colours that it is to have."""
 

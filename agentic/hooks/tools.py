@@ -2,11 +2,11 @@
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, Setup, hookspec
+from agentic.lib.record import record
 from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class Memory(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@record(frozen=True, slots=True, kw_only=True)
 class ToolSetup(Setup):
     """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output)`
     starts a command as the user wants commands started: confined, with the little of the environment that it needs, and both its

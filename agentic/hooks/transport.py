@@ -1,15 +1,15 @@
 """Where the wire is swapped."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 from agentic.config.schema import Llm
 from agentic.hooks import Provider, hookspec
+from agentic.lib.record import record
 from agentic.types import Answer, ChatRequest, Delta, EndpointInfo, EndpointLoad, PartialAnswer, TokenCount
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Found:
     """A server that runs on this machine: what it is, where, a model that it serves, its window in tokens (0: not known)."""
 

@@ -1,14 +1,14 @@
 """What a project's files would run, told before any of it runs."""
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.hooks import hookspec
+from agentic.lib.record import record
 from agentic.trust import Runnable
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RunnableFinder:
     """`find(root)` reads what a project brings of that kind that would run, and runs nothing. The plugin asks
     `agentic.trust.Trust(root).has(runnable)` before it uses one."""

@@ -2,13 +2,15 @@
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
+
+from agentic.lib.record import record
 
 RESET = "\x1b[0m"
 THEMES = ("auto", "dark", "light", "colorblind", "mono")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Palette:
     """What to write before a piece of text, "" for nothing; `RESET` ends it. `ascii`: the output has no other characters."""
 

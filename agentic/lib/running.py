@@ -5,17 +5,17 @@ import json
 import os
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.folders import state_folder
 from agentic.lib.files import make_own, private
+from agentic.lib.record import record
 
 FRESH_SECONDS = 5.0  # an older file is of a process that was killed, or has nothing in flight
 _PAUSE = 0.4  # between two writings
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Work:
     """Of one process: requests in flight by endpoint and lane."""
 

@@ -6,6 +6,7 @@ import shutil
 import stat
 import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
 
 PREFIX = "agentic-held-"
@@ -21,7 +22,8 @@ def new_folder() -> Path:
         _clear(tempfile.gettempdir(), YOUNG)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()
     _held[folder] = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    fcntl.flock(_held[folder], fcntl.LOCK_SH)
+    with suppress(OSError):  # a file system without locks: after a kill it is cleared by hand
+        fcntl.flock(_held[folder], fcntl.LOCK_SH)
     return folder
 
 

@@ -7,7 +7,7 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Literal
 
@@ -15,6 +15,7 @@ from agentic.errors import AgenticError, ToolError
 from agentic.lib.files import as_stored, open_beneath, put, require_regular, shown, stored
 from agentic.lib.files.beneath import FOLDER, read_all
 from agentic.lib.files.walk import files_below
+from agentic.lib.record import record
 
 MAX_FILE_BYTES = 50 * 1024 * 1024
 Access = Literal["read", "write"]
@@ -40,7 +41,7 @@ class FileNotFoundToolError(ToolError):
     """There is no such file."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class FileContent:
     """A file's bytes and the fingerprint that a later write holds it to; a missing file has no fingerprint."""
 
@@ -48,7 +49,7 @@ class FileContent:
     fingerprint: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Edit:
     """What a file holds and what it is to hold; None is no file. `mode` is that of a new one, None for the usual."""
 
@@ -57,7 +58,7 @@ class Edit:
     mode: int | None = None
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Grants:
     """What the user allowed beside the root: (path, access). `ask` are paths that need a word although they are beneath it."""
 

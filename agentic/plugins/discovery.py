@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import distributions
 from importlib.util import module_from_spec, spec_from_file_location
@@ -12,12 +11,13 @@ from typing import Any
 from agentic.extras import DISTRIBUTION
 from agentic.folders import config_folder
 from agentic.hooks import PROJECT
+from agentic.lib.record import record
 from agentic.plugins.status import PluginStatus
 
 OWN_FOLDER = "your plugins folder"
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Candidate:
     """An entry point in the group `agentic`, or a file in the user's own folder; imported where status.state is "loaded"."""
 

@@ -8,7 +8,6 @@ import inspect
 import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any
 
@@ -17,6 +16,7 @@ from agentic.events import Event, Warned
 from agentic.hooks import Setup
 from agentic.hooks.events import Addition, Verdict
 from agentic.hooks.screen import Renderer
+from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
 from agentic.plugins.guard import FAULTS, PluginFault, conforms
@@ -31,7 +31,7 @@ CLOSING_SECONDS = 1.0  # for all observers together, once a run is over
 _STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Ruling:
     """What all gates together say of a call: `plugin` gave the `decision`; `granted`: no question is needed; `changed_by` is who
     changed the arguments last."""

@@ -1,7 +1,6 @@
 """All doors in one table: what each hook takes, what it has to be like, and which setting selects it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
@@ -26,12 +25,13 @@ from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Announces, Tool, ToolSource
 from agentic.hooks.transport import CachesPrefixes, CountsTokens, FollowsEndpoints, ReportsLoad, Resumes, SendsBatches, Transport
 from agentic.hooks.trust import RunnableFinder
+from agentic.lib.record import record
 
 TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"  # what OpenAI-compatible servers take for a function's name
 COMMAND_NAME = r"[a-z][a-z0-9-]*"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Door:
     """`protocol` is what a provider's factory has to make, `optional` what the product may be able to do besides.
 

@@ -14,13 +14,14 @@ from dataclasses import is_dataclass
 from functools import cache, partial
 from typing import Any, Union, get_args, get_origin
 
-from agentic.errors import AgenticError, ModelOutputError, PluginError, ToolError, TransportError
+from agentic.errors import AgenticError, ModelOutputError, PluginError, ToolError, TransportError, is_of_output
 from agentic.plugins.isolation import describe
 from agentic.types import Delta, ToolSpec
 
 _LANGUAGE = (TransportError, ModelOutputError, ToolError)  # of what a server, a model or a tool did, whoever tells
 _log = logging.getLogger("agentic.plugins")
 logging.getLogger("agentic").addHandler(logging.NullHandler())  # silent until `start_logging`, also before a run
+_WRITES = ("handle", "close")  # of a renderer: an output that is full or gone is nobody's fault
 FAULTS = (Exception, SystemExit, KeyboardInterrupt)  # whatever a plugin may raise without ending anything but its own call
 
 
@@ -118,6 +119,8 @@ class Guard:
 
     def _fault_or_raise(self, name: str, error: BaseException) -> PluginFault:
         """The fault that an error is. An AgenticError is none, but where something stands in for a plugin that gives up."""
+        if name in _WRITES and is_of_output(error):
+            raise error
         gives_up = self._stand_in is not None and not isinstance(error, (*_LANGUAGE, PluginFault))
         if isinstance(error, AgenticError) and not gives_up:
             raise error

@@ -1,9 +1,10 @@
 """The plugin host: loads what discovery found, and is the one place that speaks to pluggy."""
 
 import re
+import sys
 import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -15,6 +16,7 @@ from agentic.config.schema import PLUGIN_PREFIX, SECTIONS
 from agentic.errors import AgenticError, ConfigError, PluginError
 from agentic.extras import DISTRIBUTION
 from agentic.hooks import PROJECT, Options, Setup
+from agentic.lib.record import record
 from agentic.plugins.discovery import OWN_FOLDER, Candidate, discover
 from agentic.plugins.doors import DOORS, GUARDING, Door, specifications
 from agentic.plugins.guard import FAULTS, Guard, PluginFault, conforms, contract_of, problem_with, problem_with_spec
@@ -26,7 +28,7 @@ MakeSetup = Callable[[str, Callable[[str], Any]], Setup]
 """A plugin's setup, from its name and what its `Setup.provider` is to be."""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Offer:
     """A record of a plugin's; `replaced` is the offer of the same name whose place it takes."""
 
@@ -35,7 +37,7 @@ class Offer:
     replaced: "Offer | None" = None
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Implementation:
     """An event hook of a plugin's: the function and the names of the arguments that it wants."""
 
@@ -44,7 +46,7 @@ class Implementation:
     arguments: tuple[str, ...]
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Host:
     """Plugins, loaded once. `statuses` lists every plugin found, the broken and the disabled too.
 
@@ -89,6 +91,7 @@ class Host:
             self.manager.register(plugin, status.name)
             self.manager.check_pending()
             self._refuse_ordering(status.name)
+            self._refuse_unmarked(plugin, status.name)
         except (Failure, *FAULTS) as error:
             self.fail(status.name, describe(error))
         status.load_ms = round((time.perf_counter() - started) * 1000, 1)
@@ -103,6 +106,15 @@ class Host:
                 options = ("wrapper", "hookwrapper", "tryfirst", "trylast")
                 if implementation.plugin_name == name and (used := [each for each in options if getattr(implementation, each)]):
                     raise Failure(f"{caller.name}: hookimpl({used[0]}=True) has no effect here: plugins are called by name")
+
+    def _refuse_unmarked(self, plugin: Any, name: str) -> None:
+        """A hook that lacks its mark is never called, and may be there to guard; so may a plugin that has none."""
+        marked = {caller.name for caller in self.manager.get_hookcallers(plugin) or []}
+        if not marked:
+            raise Failure("it has no hook: does @hookimpl stand before each?")
+        for hook in vars(self.manager.hook).keys() - marked:
+            if hasattr(plugin, hook) and not hasattr(getattr(plugin, hook), f"{PROJECT}_spec"):
+                raise Failure(f"{hook} of {name} lacks its @hookimpl")
 
     def _respect_project(self, status: PluginStatus) -> None:
         if not {status.name, status.distribution} & set(self.disabled_by_project):
@@ -135,6 +147,14 @@ class Host:
     def plugin(self, name: str) -> Any:
         """The registered plugin object."""
         return self.manager.get_plugin(name)
+
+    def sources(self) -> list[str]:
+        """The files of the loaded plugins' code, as far as it is imported."""
+        roots = {str(getattr(self.manager.get_plugin(name), "__name__", "")) for name in self._by_name}
+        modules = [
+            module for name, module in sorted(sys.modules.items()) if any(f"{name}.".startswith(f"{root}.") for root in roots)
+        ]
+        return [str(module.__file__) for module in modules if getattr(module, "__file__", None)]
 
     def owner(self, plugin: str) -> str:
         """A plugin as messages name it."""

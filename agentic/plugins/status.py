@@ -1,12 +1,14 @@
 """What became of each plugin."""
 
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Literal
+
+from agentic.lib.record import record
 
 State = Literal["loaded", "disabled", "broken", "unsupported", "duplicate"]
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class PluginStatus:
     """One plugin as `agentic plugins` shows it; `load_ms` is the time its import took."""
 

@@ -1,15 +1,15 @@
 """Values that a session's agents share."""
 
 import time
-from dataclasses import dataclass
 
 from agentic.errors import ToolError
+from agentic.lib.record import record
 from agentic.sessions.session import Session
 
 MAX_KEY, MAX_VALUE, MAX_ENTRIES = 60, 1_000, 32
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Entry:
     key: str
     value: str
@@ -24,8 +24,8 @@ class Blackboard:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._entries: dict[str, Entry] = {}
-        for record in session.records("shared"):
-            self._set(str(record.data.get("key")), str(record.data.get("value")), record.agent, record.time)
+        for each in session.records("shared"):
+            self._set(str(each.data.get("key")), str(each.data.get("value")), each.agent, each.time)
 
     def share(self, key: str, value: str, by: str = "main") -> None:
         """Raises ToolError for what is too large. An empty value takes the key away."""

@@ -7,12 +7,12 @@ import os
 import sqlite3
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from agentic.errors import ConfigError
+from agentic.lib.record import record
 from agentic.types import recall_id
 
 SUFFIX = ".db"
@@ -26,7 +26,7 @@ CREATE TABLE IF NOT EXISTS facts (name TEXT PRIMARY KEY, value TEXT);
 """
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Record:
     """`kind`: message, amended, view (a trim's outcome), turn, event, file (a write), undone, redone, shared.
 

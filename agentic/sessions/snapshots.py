@@ -14,16 +14,18 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import partial
 from itertools import chain, count
 from pathlib import Path
 from stat import S_IMODE, S_ISREG
+from types import MappingProxyType
 
 from agentic.lib.files import make_own, private, replace_file, shown
 from agentic.lib.files.beneath import read_regular
 from agentic.lib.files.walk import Folder, folders_below
 from agentic.lib.files.watch import Watch
+from agentic.lib.record import record
 from agentic.lib.workspace import fingerprint
 
 MAX_FILES = 50_000
@@ -40,7 +42,7 @@ Stamp = tuple[int, int, int]
 UNKNOWN = "?"  # the fingerprint of what was too large to be kept
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Kept:
     """A file: (the time of its last change in ns that nobody can set, size, inode), where its content stands, and whether
     .gitignore leaves it out."""
@@ -51,7 +53,7 @@ class Kept:
     mode: int
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class CommandChange:
     """What became of a file: its content before and the fingerprint of the one after; None is no file.
 
@@ -66,7 +68,7 @@ class CommandChange:
     mode: int | None = None
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Missing:
     """Files whose content is not kept, and why."""
 
@@ -79,7 +81,8 @@ class _Missing:
 class Snapshots:
     """Of one folder. Everything here blocks; one thread at a time. `extra` are further files to keep, by path from the root.
 
-    Of a file whose path `minds_mode` another mode is a change, too.
+    Of a file whose path `minds_mode` another mode is a change, too. While it `holds`, such files are compared with what they were
+    before, again and again, and what they are now is not taken over, but for what has the fingerprint that is its `own`.
     """
 
     def __init__(
@@ -106,11 +109,15 @@ class Snapshots:
         self._has_looked = False
         self._working = threading.Lock()
         self._ends = False
+        self._told = set[str]()  # of what it holds
+        self.holds = False
+        self.own: Mapping[str, str | None] = {}
 
-    def take(self, command_of: str = "") -> None:
+    def take(self, command_of: str = "", stands: Mapping[str, str] = MappingProxyType({})) -> None:
         """The folder as it is now is what can be brought back. Raises OSError where nothing can be kept.
 
-        With the name of a session a command of its begins now, which `interrupted` tells of until `ended`.
+        With the name of a session a command of its begins now, which `interrupted` tells of until `ended`, and of what `stands`
+        there.
         """
         with self._working:
             self.open()
@@ -118,24 +125,30 @@ class Snapshots:
             deque(self._update(), maxlen=0)
             self._write_log()
             if command_of:
-                (self._folder / _RUNNING).write_text(command_of)
+                (self._folder / _RUNNING).write_text(json.dumps([command_of, dict(stands)]))
 
     def ended(self) -> None:
         """The command ended, and what it did is known."""
         self._write_log()
         (self._folder / _RUNNING).unlink(missing_ok=True)
 
-    def interrupted(self) -> str:
-        """The session whose command ran when its process was killed, "" for none: `changes` are what was done since it began."""
+    def interrupted(self) -> tuple[str, dict[str, str]]:
+        """(the session whose command ran when its process was killed, "" for none, what stood there): `changes` are what was done
+        since it began."""
         self.open()
+        return self._running()
+
+    def _running(self) -> tuple[str, dict[str, str]]:
         try:
-            return (self._folder / _RUNNING).read_text()
-        except OSError:
-            return ""
+            name, stands = json.loads((self._folder / _RUNNING).read_text())
+        except (OSError, ValueError):
+            return "", {}
+        return str(name), dict(stands)
 
     def changes(self) -> Iterator[CommandChange]:
         """What has changed since `take`, one after the other; at the end it is taken again."""
         self._tells = True
+        self._told.clear()
         if self._pack >= 0:
             yield from self._update()
 
@@ -188,7 +201,7 @@ class Snapshots:
         self._end = os.lseek(self._pack, 0, os.SEEK_END)
         self._read_index()
         used = sum(kept.stamp[1] for kept in self._kept.values())
-        if self._end > 2 * used + _CHUNK and not self.interrupted():  # mostly of what is no more
+        if self._end > 2 * used + _CHUNK and not self._running()[0]:  # mostly of what is no more
             self._kept, self._missing, self._end = {}, _Missing(), 0
             self._by_folder.clear()
             (self._folder / _INDEX).unlink(missing_ok=True)
@@ -228,8 +241,12 @@ class Snapshots:
                     seen.add(folder.path)
                     yield from self._look(folder)
             for path in [path for path in self._by_folder if path not in seen and (touched is None or not self._is_there(path))]:
-                for name in sorted(self._by_folder.pop(path)):
-                    yield from self._gone(name)
+                names = self._by_folder.pop(path)
+                for name in sorted(names):
+                    if self._regular(name) is None:  # else it is only not walked
+                        yield from self._gone(name)
+                if held := {name for name in names if name in self._kept}:
+                    self._by_folder[path] = held
         yield from self._look_at_extra()
 
     def _is_there(self, folder: str) -> bool:
@@ -256,7 +273,7 @@ class Snapshots:
                 yield from self._seen(path, info, partial(folder.ignores, entry.name))
         for path in sorted(known - here):
             yield from self._gone(path)
-        self._by_folder[folder.path] = here
+        self._by_folder[folder.path] = here | {path for path in known - here if path in self._kept}
 
     def _look_at_extra(self) -> Iterator[CommandChange]:
         extra = self._extra()
@@ -270,7 +287,10 @@ class Snapshots:
             kept = self._kept.get(path)
             if kept is None or kept.stamp != _stamp(info):
                 yield from self._seen(path, info, lambda: True)
-        self._extra_known = set(extra)
+        self._extra_known = {path for path in self._extra_known if self._is_held(path)} | set(extra)
+
+    def _is_held(self, path: str) -> bool:
+        return self.holds and bool(self._minds_mode(path))
 
     def _regular(self, path: str) -> os.stat_result | None:
         try:
@@ -283,6 +303,9 @@ class Snapshots:
         kept, stamp = self._kept.get(path), _stamp(info)
         if stamp in (kept.stamp if kept else None, self._missing.paths.get(path)):
             return
+        if self._is_held(path):
+            yield from self._compared(path, kept, info)
+            return
         known = path not in self._missing.paths
         before = self._content(kept) if kept is not None and self._tells else None
         is_ignored = kept.ignored if kept is not None else ignored()
@@ -292,7 +315,29 @@ class Snapshots:
             name = fingerprint(after) if after is not None else UNKNOWN
             yield CommandChange(shown(path), before, name, is_ignored, known, kept.mode if kept else None)
 
+    def _compared(self, path: str, kept: Kept | None, info: os.stat_result) -> Iterator[CommandChange]:
+        """What became of a file that is held to what it was."""
+        if not self._tells or path in self._told:
+            return
+        self._told.add(path)
+        try:
+            now = read_regular(self._root / path, MAX_FILE_BYTES, follow=False)
+        except OSError:
+            now = None
+        before, mode = self._content(kept) if kept is not None else None, S_IMODE(info.st_mode)
+        if now is None or now != before or (kept is not None and kept.mode != mode):
+            name = fingerprint(now) if now is not None else UNKNOWN
+            if now is not None and self.own.get(shown(path)) == name:
+                self._store(path, _stamp(info), now, True, mode)
+            known = path not in self._missing.paths
+            yield CommandChange(shown(path), before, name, True, known, kept.mode if kept else None)
+
     def _gone(self, path: str) -> Iterator[CommandChange]:
+        if self._is_held(path):
+            if self._tells and path not in self._told and (kept := self._kept.get(path)) is not None:
+                self._told.add(path)
+                yield CommandChange(shown(path), self._content(kept), None, kept.ignored, True, kept.mode)
+            return
         kept = self._kept.pop(path, None)
         known = self._missing.paths.pop(path, None) is None
         self._log.append(_line(path))
@@ -319,12 +364,16 @@ class Snapshots:
             missing.paths[path] = stamp
             self._log.append(_line(path, stamp, _NOT_KEPT, ignored))
             return None
-        missing.paths.pop(path, None)
+        self._store(path, stamp, data, ignored, mode)
+        return data
+
+    def _store(self, path: str, stamp: Stamp, data: bytes, ignored: bool, mode: int) -> None:
+        stamp = (stamp[0], len(data), stamp[2])
+        self._missing.paths.pop(path, None)
         os.pwrite(self._pack, data, self._end)
         self._kept[path] = Kept(stamp, self._end, ignored, mode)
         self._log.append(_line(path, stamp, self._end, ignored, mode))
-        self._end += size
-        return data
+        self._end += len(data)
 
     def _content(self, kept: Kept) -> bytes:
         return os.pread(self._pack, kept.stamp[1], kept.offset)

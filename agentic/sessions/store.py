@@ -7,17 +7,17 @@ import sqlite3
 import time
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.errors import ConfigError
 from agentic.lib.files import make_own
+from agentic.lib.record import record
 from agentic.sessions.session import SUFFIX, Session, open_readonly, rows
 
 _LARGEST = 64 << 30  # a header may say anything
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Summary:
     """A session as the list shows it. `state`: "" or what is wrong with it. `changed` in seconds since the epoch."""
 

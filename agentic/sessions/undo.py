@@ -1,9 +1,9 @@
 """Taking back what a session's tools and commands did to the files, from the pre-images that it keeps; and doing it again."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from agentic.errors import AgenticError
+from agentic.lib.record import record
 from agentic.lib.workspace import FileNotFoundToolError, Grants, Workspace, fingerprint
 from agentic.sessions.session import Session
 from agentic.sessions.snapshots import CommandChange
@@ -39,7 +39,7 @@ class Journal:
         self._session.append("file", {"path": path, "before": kept, "after": after, "mode": mode})
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Change:
     before: str | None
     after: str | None
@@ -47,7 +47,7 @@ class _Change:
 
 
 def undo(session: Session, workspace: Workspace, since: int = 0, force: bool = False) -> list[str]:
-    """The files that were taken back to what they were before record `since`; what they are now is kept for `redo`.
+    """The files that were taken back to what they were before entry `since`; what they are now is kept for `redo`.
 
     Raises ChangedSince, and touches nothing, when one of them changed since the session wrote it, unless `force` is given.
     """
@@ -63,8 +63,8 @@ def undo(session: Session, workspace: Workspace, since: int = 0, force: bool = F
 def redo(session: Session, workspace: Workspace, force: bool = False) -> list[str]:
     """Does the newest undo over, as long as nothing was written since. Raises ChangedSince as `undo` does."""
     undone = None
-    for record in session.records("undone", "redone", "file"):
-        undone = record if record.kind == "undone" else None
+    for entry in session.records("undone", "redone", "file"):
+        undone = entry if entry.kind == "undone" else None
     if undone is None:
         return []
     files = undone.data.get("files")
@@ -115,10 +115,10 @@ def changed_files(session: Session, workspace: Workspace) -> dict[str, tuple[byt
 
 
 def last_turn(session: Session, count: int = 1) -> int:
-    """The record number of the newest turn but `count` - 1 that wrote anything which is still there; 0 where none did."""
+    """The entry number of the newest turn but `count` - 1 that wrote anything which is still there; 0 where none did."""
     undone = _undone(session)
-    writes = [record.seq for record in session.records("file") if record.seq not in undone]
-    turns = [record.seq for record in session.records("turn") if record.agent == "main"]
+    writes = [entry.seq for entry in session.records("file") if entry.seq not in undone]
+    turns = [entry.seq for entry in session.records("turn") if entry.agent == "main"]
     writing = [
         turn for turn, end in zip(turns, [*turns[1:], float("inf")], strict=True) if any(turn < write < end for write in writes)
     ]
@@ -126,8 +126,8 @@ def last_turn(session: Session, count: int = 1) -> int:
 
 
 def turn_before(session: Session, count: int) -> int:
-    """The record number at which the last `count` turns began; 0 where there were not so many."""
-    turns = [record.seq for record in session.records("turn") if record.agent == "main"]
+    """The entry number at which the last `count` turns began; 0 where there were not so many."""
+    turns = [entry.seq for entry in session.records("turn") if entry.agent == "main"]
     return turns[-count] if 0 < count <= len(turns) else 0
 
 
@@ -135,11 +135,11 @@ def _changes(session: Session, since: int) -> tuple[dict[str, _Change], list[int
     undone = _undone(session)
     changes: dict[str, _Change] = {}
     seen = []
-    for record in session.records("file", after=since):
-        path, before, after, mode = (record.data.get(name) for name in ("path", "before", "after", "mode"))
-        if record.seq in undone or not isinstance(path, str) or not isinstance(after, str | None):
+    for entry in session.records("file", after=since):
+        path, before, after, mode = (entry.data.get(name) for name in ("path", "before", "after", "mode"))
+        if entry.seq in undone or not isinstance(path, str) or not isinstance(after, str | None):
             continue
-        seen.append(record.seq)
+        seen.append(entry.seq)
         known = changes.setdefault(
             path, _Change(before if isinstance(before, str) else None, after, mode if isinstance(mode, int) else None)
         )
@@ -149,11 +149,11 @@ def _changes(session: Session, since: int) -> tuple[dict[str, _Change], list[int
 
 def _undone(session: Session) -> set[int]:
     taken: dict[int, set[int]] = {}
-    for record in session.records("undone", "redone"):
-        if record.kind == "undone":
-            taken[record.seq] = {seq for seq in record.data.get("seqs", ()) if isinstance(seq, int)}
+    for entry in session.records("undone", "redone"):
+        if entry.kind == "undone":
+            taken[entry.seq] = {seq for seq in entry.data.get("seqs", ()) if isinstance(seq, int)}
         else:
-            taken.pop(record.data.get("undone", 0), None)
+            taken.pop(entry.data.get("undone", 0), None)
     return set().union(*taken.values())
 
 

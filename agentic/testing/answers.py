@@ -2,15 +2,17 @@
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Literal
+
+from agentic.lib.record import record
 
 Fault = Literal["", "reset", "close", "stall"]
 UNKNOWN = -1
 _UNKNOWN = b'"prompt_tokens": -1,', b'"completion_tokens": -1,'
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Request:
     """What a client sent."""
 
@@ -24,7 +26,7 @@ class Request:
         return json.loads(self.body)
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Answer:
     """One scripted HTTP answer. After `fault_after` pieces of the body comes the fault: reset, close or stall.
 

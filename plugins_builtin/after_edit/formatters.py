@@ -6,19 +6,19 @@ import shlex
 import shutil
 import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from agentic.lib.children.once import outputs_of
 from agentic.lib.files import read_regular
+from agentic.lib.record import record
 
 SECONDS = 10.0
 QUIET = {"RUSTUP_AUTO_INSTALL": "0", "GOTOOLCHAIN": "local", "GOPROXY": "off"}  # nothing is downloaded
 _EDITION = re.compile(rb'^\s*edition\s*=\s*"(\d{4})"', re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Formatter:
     """`words` with {path} and {root}; one `of_user` is used as it was named, in the project's folder.
 

@@ -6,7 +6,7 @@ import os
 import shlex
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from agentic.errors import ToolError
 from agentic.events import Event, Warned
 from agentic.lib.children import Children
 from agentic.lib.children.talk import Talk, talking
+from agentic.lib.record import record
 from plugins_builtin.after_edit.formatters import QUIET, installed
 
 START_SECONDS, ANSWER_SECONDS, QUIET_SECONDS = 20.0, 8.0, 0.4
@@ -34,7 +35,7 @@ _LANGUAGES = {".py": "python", ".pyi": "python", ".rs": "rust", ".ts": "typescri
 _OPEN: "dict[tuple[int, Path, str], Server]" = {}
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Document:
     """A file as the server has it: `said` is what it said of that version, None until it says anything."""
 

@@ -140,6 +140,8 @@ async def _run(root: Path, settings: Settings, source: Path, target: Path, shard
         _progress(os.fstat(file.fileno()).st_size // shard.of) as advance,
     ):
         lines = ShardLines(file, shard)
+        if results.unlocked:
+            print(results.unlocked, file=sys.stderr)
         try:
             if not results.check_against(lines, advance):
                 async with open_run(root, settings, Screen(stdout=sys.stderr)) as runtime:

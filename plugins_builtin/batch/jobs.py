@@ -7,12 +7,13 @@ import os
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from types import TracebackType
 from typing import IO, Any
 
 from agentic.errors import AgenticError, ConfigError
+from agentic.lib.record import record
 from agentic.lib.wire import loads
 from agentic.types import ChatRequest, Message, Role
 
@@ -32,7 +33,10 @@ _ROUTES = re.compile(r"(?:https?://[^/?#\s]+)?/(?:v1/)?chat/completions/?")
 _SAME = {"max_completion_tokens": "max_tokens"}
 
 
-@dataclass(frozen=True, slots=True)
+_BEGIN = b'{"line": '
+
+
+@record(frozen=True, slots=True)
 class Job:
     """A line's request, and its `id` or `custom_id` if it has one, as a result repeats it."""
 
@@ -153,7 +157,7 @@ def _of(line: Mapping[str, Any], name: str, kind: type | tuple[type, ...]) -> An
     return value
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Shard:
     """Every `of`-th line of an input, from line `part` on: what one of several processes, or machines, does of it."""
 
@@ -213,19 +217,22 @@ def check_readable(lines: ShardLines, name: str) -> Job | None:
 class Results:
     """OUT.jsonl, in the order of the input, and beside it a journal of what was done out of order. One process at a time.
 
-    Memory and journal hold what is ahead of the first line that is not done yet; both are empty again when that one is. Of a
-    `shard` only its lines are in it, with the numbers that they have in the whole input.
+    `unlocked` is a warning where the file system has no locks. Memory and journal hold what is ahead of the first line that is
+    not done yet; both are empty again when that one is. Of a `shard` only its lines are in it, numbered as in the whole input.
     """
 
-    def __init__(self, path: Path, shard: Shard = Shard()) -> None:
+    def __init__(self, path: Path, shard: Shard | None = None) -> None:
         self._path = path
-        self._shard = shard
+        self._shard = shard or Shard()
         self._ahead: dict[int, bytes] = {}
         self.done = 0
         self.failed = 0
+        self.unlocked = ""
 
     def __enter__(self) -> "Results":
-        """Raises ConfigError where the files cannot be written, or another process writes them."""
+        """Raises ConfigError where the files cannot be written, hold something else, or another process writes them."""
+        _require_file(self._path)
+        _require_file(self._path.with_name(self._path.name + ".journal"))
         try:
             self._file: IO[bytes] = self._path.open("a+b")
             self._journal: IO[bytes] = self._path.with_name(self._path.name + ".journal").open("a+b")
@@ -233,13 +240,22 @@ class Results:
             raise ConfigError(f"{self._path} cannot be written: {error.strerror}") from error
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            self._journal.close()
-            self._file.close()
+        except BlockingIOError as error:
+            self._close()
             raise ConfigError(f"another process is writing {self._path}", "wait for it, or name another file with -o") from error
-        for raw in _whole_lines(self._journal):
-            self._ahead[self._shard.number(_line_of(raw))] = raw
+        except OSError as error:
+            self.unlocked = f"{self._path} cannot be locked ({error.strerror}): let no other process write it"
+        try:
+            for raw in _whole_lines(self._journal):
+                self._ahead[self._shard.number(_line_of(raw))] = raw
+        except ConfigError:
+            self._close()
+            raise
         return self
+
+    def _close(self) -> None:
+        self._journal.close()
+        self._file.close()
 
     def check_against(self, lines: ShardLines, advance: Callable[[int], None]) -> bool:
         """Reads past what is done; True when that is all of it. Raises ConfigError where it was another input's."""
@@ -302,8 +318,7 @@ class Results:
 
     def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
         empty = os.fstat(self._journal.fileno()).st_size == 0
-        self._journal.close()
-        self._file.close()
+        self._close()
         if empty:
             self._path.with_name(self._path.name + ".journal").unlink(missing_ok=True)
 
@@ -322,24 +337,47 @@ def merge(parts: Sequence[Path], target: Path) -> int:
         if line != number:
             what = "is not there" if line > number else "is there twice" if line > 0 else "is no result"
             raise ConfigError(f"line {number if line > 0 else ''} {what} ({path})".replace("  ", " "), "name every part, each once")
-    with ExitStack() as stack, target.open("wb") as out:
+    _require_file(target)
+    if target.exists():
+        with target.open("rb") as file:
+            _require_results(file.readline(), target.name)
+    with ExitStack() as stack, NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:
+        fresh = Path(out.name)
+        stack.callback(fresh.unlink, missing_ok=True)
         files = {path: stack.enter_context(path.open("rb")) for path in parts}
         for _, path, place in found:
             files[path].seek(place)
             out.write(files[path].readline())
+        out.flush()
+        fresh.chmod(target.stat().st_mode & 0o777 if target.exists() else 0o600)
+        fresh.replace(target)
     return len(found)
 
 
 def _whole_lines(file: IO[bytes]) -> Iterable[bytes]:
-    """Lines from the start; a torn last one, from a kill, is cut off."""
+    """Lines from the start; a torn last one of ours, from a kill, is cut off. Raises ConfigError for a file that is not ours."""
     file.seek(0)
     end = 0
     for raw in file:
-        if not raw.endswith(b"\n") or not _line_of(raw):
+        _require_results(raw, file.name)
+        if not raw.endswith(b"\n"):
             os.ftruncate(file.fileno(), end)
             return
         end += len(raw)
         yield raw
+
+
+def _require_results(raw: bytes, name: str) -> None:
+    """Raises ConfigError for a line that is neither a result nor, as the last one, the beginning of one."""
+    is_torn = not raw.endswith(b"\n") and (raw.startswith(_BEGIN) or _BEGIN.startswith(raw))
+    if not is_torn and not _line_of(raw):
+        raise ConfigError(f"{name} holds something else than results, and stays as it is", "name another file with -o")
+
+
+def _require_file(path: Path) -> None:
+    """Raises ConfigError for what cannot be gone on with after a kill: a device, a pipe."""
+    if path.name == "-" or (path.exists() and not path.is_file()):
+        raise ConfigError(f"-o {path}: results are kept in a file, so that a kill loses nothing", "name a file")
 
 
 def _line_of(raw: bytes) -> int:

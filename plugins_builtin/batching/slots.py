@@ -6,14 +6,15 @@ import math
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache, partial
 
 from agentic import ChatRequest, EndpointUnavailable, Lane, PartialAnswer
+from agentic.lib.record import record
 from plugins_builtin.batching.endpoint import URGENCY, Cost, Endpoint
 
 
-@dataclass(slots=True, eq=False)
+@record(slots=True, eq=False)
 class PendingRequest:
     """A request on its way. `home_until` is how long it waits for the endpoint that has its prefix; `cost` is of its present slot.
 

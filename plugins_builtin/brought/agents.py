@@ -2,12 +2,12 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from agentic import AgentKind
+from agentic.lib.record import record
 from plugins_builtin.brought.texts import MAX_FILES, TEXTS, Text, folders, read
 
 PROJECT = (".agents/agents", ".claude/agents", ".opencode/agents", ".opencode/agent")
@@ -68,7 +68,7 @@ PLAN = AgentKind(
 )
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Found:
     """A definition: the kind that it makes, or the `fault` that keeps it from being used; `unsupported` does nothing here."""
 

@@ -3,13 +3,13 @@
 import re
 import shlex
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from agentic import ChatCommand
 from agentic.hooks.chat import Chat
+from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
 from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
 
@@ -25,7 +25,7 @@ _FILLED = re.compile(
 _NAME = re.compile(r"[\w.:-]+")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Command:
     """`top` is that of the project that it is of, None for the user's own."""
 

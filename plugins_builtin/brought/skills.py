@@ -3,13 +3,14 @@
 import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from agentic import ChatCommand, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, files_below
 from agentic.hooks.chat import Chat
+from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
 from plugins_builtin.brought.texts import MAX_FILES, TEXTS, Text, folders, read
 
@@ -30,7 +31,7 @@ _KNOWN = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Skill:
     """`fault` says why it cannot be used, "" where it can."""
 

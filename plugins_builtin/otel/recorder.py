@@ -2,7 +2,7 @@
 
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -28,6 +28,7 @@ from agentic.events import (
     UsageReported,
     Warned,
 )
+from agentic.lib.record import record
 from plugins_builtin.otel.export import exports_to
 
 _UNSENT = ("count", "warm-up", "probe")  # purposes of requests that are no part of a task
@@ -35,7 +36,7 @@ _FAILED = ("failed", "gave_up", "timeout", "limit")
 _propagator = TraceContextTextMapPropagator()
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Asked:
     """A request that waits for its answer; `began` in seconds since the epoch."""
 

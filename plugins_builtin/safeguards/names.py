@@ -5,10 +5,16 @@ PROTECTED = {
     " .git/modules/**"
     " .git/worktrees/** .git/rebase-merge/** .git/rebase-apply/** .git/sequencer/** .git/objects/info/**"
     " .git/branches/** .git/remotes/**"
-    " .git .git/** **/.git **/.git/** .gitmodules .gitattributes **/.gitattributes **/.husky/** **/.githooks/**"
-    " **/.git-hooks/**",
+    " .git .git/** **/.git **/.git/** .gitmodules .gitattributes **/.gitattributes"
+    " .hg **/.hg/** .jj **/.jj/** .svn/hooks/** **/.gitconfig",
+    "git may run it": "**/*hooks/applypatch-msg **/*hooks/pre-applypatch **/*hooks/post-applypatch **/*hooks/pre-commit"
+    " **/*hooks/pre-merge-commit **/*hooks/prepare-commit-msg **/*hooks/commit-msg **/*hooks/post-commit **/*hooks/pre-rebase"
+    " **/*hooks/post-checkout **/*hooks/post-merge **/*hooks/pre-push **/*hooks/post-rewrite **/*hooks/pre-auto-gc"
+    " **/*hooks/fsmonitor* **/*hooks/pre-receive **/*hooks/update **/*hooks/post-receive **/*hooks/post-update"
+    " **/*hooks/reference-transaction **/*hooks/push-to-checkout **/*hooks/sendemail-validate **/*hooks/post-index-change"
+    " **/.*hooks/** **/.husky/**",
     "a shell runs it when somebody enters the folder": ".envrc **/.envrc .env .env.* **/.autoenv **/.mise.toml"
-    " **/mise.toml **/.mise/** **/.config/mise/** **/.tool-versions",
+    " **/mise.toml **/.mise/** **/.config/mise/** **/.tool-versions **/.direnvrc **/.gdbinit **/.lldbinit",
     "it stands where programs are looked for": "**/node_modules/.bin/**",
     "a Python of the project runs it at its start": ".venv/** venv/** **/pyvenv.cfg **/sitecustomize.py"
     " **/usercustomize.py **/*.pth",
@@ -24,11 +30,17 @@ PROTECTED = {
     " **/.nvim.lua **/.exrc"
     " **/.vimrc **/.dir-locals.el **/*.code-workspace **/.fleet/**",
     "the project's CI runs it": ".github/** .gitlab-ci.yml .gitlab/** .circleci/** .travis.yml azure-pipelines.yml Jenkinsfile"
-    " .buildkite/** .drone.yml .woodpecker* .pre-commit-config.yaml .ci/** bitbucket-pipelines.yml",
+    " .buildkite/** .drone.yml .woodpecker* .pre-commit-config.yaml .ci/** bitbucket-pipelines.yml"
+    " **/appveyor.yml **/.appveyor.yml **/cloudbuild.y*ml **/buildspec.y*ml **/Jenkinsfile* **/.gitlab-ci*.y*ml **/lefthook*.y*ml"
+    " **/.lefthook*.y*ml **/wercker.yml **/codemagic.yaml **/.semaphore/** **/.teamcity/** **/netlify.toml **/vercel.json"
+    " **/render.yaml **/fly.toml **/.platform.app.yaml **/app.json **/Procfile",
     "a shell runs it at its start": ".bashrc .bash_profile .bash_login .bash_logout .profile .zshrc .zshenv .zprofile .zlogin"
     " .config/fish/**",
-    "a package manager obeys it": ".npmrc .yarnrc .yarnrc.yml .pnpmfile.cjs .cargo/config.toml .cargo/config pip.conf .pypirc"
-    " .netrc .curlrc .wgetrc",
+    "a package manager or a build obeys it": "**/.npmrc **/.yarnrc **/.yarnrc.yml **/.yarn/plugins/** **/.yarn/releases/**"
+    " **/.pnpmfile.cjs **/.pnp.*cjs **/.cargo/config.toml **/.cargo/config **/pip.conf **/.pypirc **/.netrc **/.curlrc **/.wgetrc"
+    " **/.mvn/** **/.bazelrc **/.bazeliskrc **/.buckconfig **/.condarc **/.gemrc **/.bundle/config **/.rspec **/.pylintrc"
+    " **/gradlew **/gradlew.bat **/gradle/wrapper/** **/mvnw **/mvnw.cmd **/init.gradle*",
+    "a task runner runs it": "**/Justfile **/.justfile **/Taskfile.y*ml **/Taskfile.dist.y*ml **/.taskrc.y*ml",
 }
 ASKED = {
     "a program may run or obey it": "**/.* **/.*/**",

@@ -7,8 +7,9 @@ program goes on and can say so.
 import errno
 import platform
 import struct
-from dataclasses import dataclass
 from functools import lru_cache
+
+from agentic.lib.record import record
 
 _LOAD, _EQUAL, _AT_LEAST, _ANY_BIT, _RETURN = 0x20, 0x15, 0x35, 0x45, 0x06
 _ALLOW, _KILL, _ERRNO = 0x7FFF0000, 0x80000000, 0x00050000
@@ -46,7 +47,7 @@ _OF_PROCESSES = (
 _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64": (1, 0xC00000B7)}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Rule:
     """One call; its answer where the `offset`ted argument compares so with one of the values, whatever it is without values."""
 

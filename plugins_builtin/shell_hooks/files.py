@@ -2,13 +2,13 @@
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentic.folders import config_folder
 from agentic.lib.expressions import matches
 from agentic.lib.files import project_top, read_regular
+from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
 
 PROJECT = (
@@ -35,7 +35,7 @@ MAX_SECONDS = 600.0
 SECONDS = 60.0  # where a hook does not say
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Hook:
     """`matcher` is an expression for the tool's name, "" for all. `fault` says why it is not used, "" where it is."""
 

@@ -4,7 +4,7 @@ import asyncio
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from agentic import Setup, ToolOutput
@@ -12,6 +12,7 @@ from agentic.events import Warned
 from agentic.hooks.events import Decision
 from agentic.lib.children.once import outputs_of
 from agentic.lib.files import project_top
+from agentic.lib.record import record
 from agentic.trust import PROJECT_VARIABLES
 from plugins_builtin.shell_hooks.files import Hook
 
@@ -22,7 +23,7 @@ _STRICTNESS: Mapping[str, int] = {"": 0, "allow": 1, "ask": 2, "deny": 3}
 _DECISIONS: Mapping[str, Decision] = {"allow": "allow", "ask": "ask", "deny": "deny", "approve": "allow", "block": "deny"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Answer:
     """What hooks say, one or all together. `context` is for the model, `updated` are a call's arguments as a hook wants them."""
 

@@ -7,6 +7,7 @@ options do not. Words before it that are no options are names of files, tests, b
 
 import re
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from plugins_builtin.shell_reader.scripts import awk_is_good, sed_is_good
@@ -18,18 +19,29 @@ _LONG = r"--[a-z][\w-]*(=.*)?"
 _PLAIN_TEXT = """
 ls dir vdir cat tac head tail wc nl od hexdump strings echo pwd cd pushd popd dirs mkdir rmdir touch cp mv rm ln chmod chown
 chgrp du df stat file basename dirname realpath readlink mktemp which type whereis uname arch nproc whoami id groups logname tty
-uptime free ps pgrep kill pkill killall sleep seq yes true false : expr factor cal date diff cmp comm cut paste tr uniq
-rev fold fmt column expand unexpand join pr shuf tee md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum
-base32 base64 basenc xxd iconv jq gzip gunzip zcat bzip2 bunzip2 bzcat xz unxz xzcat zstd unzstd zstdcat unzip zipinfo grep
-egrep fgrep zgrep tree lscpu lsblk lsmem lsusb lspci lsmod nvidia-smi numastat vmstat iostat mpstat ss netstat ping dig host
-nslookup exit return break continue shift wait jobs umask sync clear locale getent getconf dmesg hostname w who last truncate
-shred dd useradd userdel usermod passwd groupadd umount mkfifo curl dos2unix unix2dos rustfmt gofmt clang-format shellcheck
-hadolint yamllint jsonlint actionlint black isort autopep8 yapf bandit vulture radon tidy cloc tokei scc shutdown reboot halt
+uptime free ps pgrep kill pkill killall sleep seq yes true false : expr factor cal  diff cmp comm cut paste tr uniq
+rev fold fmt column expand unexpand join pr  tee md5sum sha1sum sha224sum sha256sum sha384sum sha512sum b2sum cksum sum
+base32  basenc  iconv jq gzip gunzip zcat bzip2 bunzip2 bzcat xz unxz xzcat zstd unzstd zstdcat  zipinfo grep
+egrep fgrep zgrep  lscpu lsblk lsmem lsusb lspci lsmod nvidia-smi numastat vmstat iostat mpstat ss netstat ping dig host
+nslookup exit return break continue shift   umask sync clear locale getent getconf dmesg  w who last truncate
+shred dd useradd userdel usermod passwd groupadd umount mkfifo  dos2unix unix2dos rustfmt gofmt clang-format shellcheck
+hadolint yamllint jsonlint   isort autopep8 yapf bandit vulture radon tidy  tokei scc shutdown reboot halt
 poweroff crontab iptables mkfs.ext4
 """
 _PLAIN = frozenset(_PLAIN_TEXT.split())
 # (program: its good options). A word of its own that is an option's value is a name like others.
 _BY_OPTIONS: Mapping[str, str] = {
+    "wait": r"-[nf]", "jobs": r"-[lpnrs]+", "shuf": r"-[erz]+|-n\d*|-i\S*|--(echo|repeat|head-count=\d+|input-range=\S+)",
+    "curl": r"-[sSfLkIviGgj46#]+|-[XHAum]|--(silent|show-error|fail|fail-with-body|location|head|request(=\w+)?|header(=.*)?"
+        r"|max-time(=\d+)?|connect-timeout(=\d+)?|retry(=\d+)?|compressed|insecure|user-agent(=.*)?|include|verbose|version|help"
+        r"|http1\.1|http2|get|progress-bar|no-progress-meter)",
+    "unzip": r"-[lptvZqz]+|--help", "base64": r"-[dDi]|-w\d*|--(decode|wrap=\d+|ignore-garbage|help|version)",
+    "xxd": r"-[apbciue]+|-[lscg]\d*|-ps", "tree": r"-[adfilpughsDrtcCJX]+|-[LIP]\S*"
+        r"|--(dirsfirst|noreport|charset=\S+|gitignore|prune|du|si|help|version)",
+    "date": r"-[uRI]+|-I\w+|-d.*|-r|--(date=.*|utc|iso-8601(=\w+)?|rfc-3339=\w+|reference=\S+|help|version)",
+    "hostname": r"-[fidsAI]+", "black": r"-[qvlhS]+|--(check|diff|quiet|verbose|version|help|line-length(=\d+)?|color|fast|safe)",
+    "cloc": r"--(by-file|quiet|json|csv|md|exclude-dir=[\w,./-]+|version|help)",
+    "actionlint": r"-(no-color|color|oneline|verbose|version|help)",
     "sort": r"-[bdfgiMhnrRsVuzmcC]+|-k\S*|-t.{0,2}|-S\d+[KMG%]?|--(reverse|unique|numeric-sort|human-numeric-sort"
         r"|version-sort|stable|check"
             r"|merge|ignore-case|key=\S+|field-separator=.+|parallel=\d+|zero-terminated|help|version)",
@@ -72,7 +84,9 @@ _BY_OPTIONS: Mapping[str, str] = {
             r"|check-untyped-defs|disallow-untyped-defs|namespace-packages|explicit-package-bases|install-types|non-interactive"
             r"|follow-imports=\w+|warn-\S+|no-warn-\S+|show-traceback|exclude(=.*)?|package|module|no-color-output"
                 r"|hide-error-context)",
-    "pyright": _LONG, "basedpyright": _LONG,
+    **dict.fromkeys(["pyright", "basedpyright"],
+                    r"-[pwh]|--(outputjson|stats|version|help|verbose|level(=\w+)?|pythonversion(=\S+)?"
+        r"|watch|project(=\S+)?|warnings)"),
     "ruff": r"-[neqsvh]+|--(fix|no-fix|unsafe-fixes|diff|check|select(=\S+)?|ignore(=\S+)?|extend-select(=\S+)?"
         r"|output-format(=\w+)?|show-fixes"
             r"|statistics|quiet|exit-zero|line-length(=\d+)?|target-version(=\w+)?|no-cache|exclude(=\S+)?|preview"
@@ -125,18 +139,17 @@ _BY_OPTIONS: Mapping[str, str] = {
     "rsync": r"-[avzrlptgohnPuqcxHAXS]+|--(archive|verbose|compress|recursive|dry-run|progress|exclude(=.*)?"
         r"|include(=.*)?|stats|human-readable"
              r"|update|checksum|partial|info=\S+|no-\S+|times|perms|links|size-only|existing|ignore-existing|version|help)",
-    "openssl": r"-(text|noout|in|enddate|subject|issuer|fingerprint|sha256|md5|hex|base64|d|dates|connect|servername"
-        r"|showcerts)",
     "sqlite3": r"-(header|csv|json|line|column|readonly|version|help|box|table|markdown)|--version",
     "locust": r"--headless|-f|--version", "uvicorn": r"--(host|port|reload|workers|version|help)(=\S+)?",
         "gunicorn": r"--version|-b|-w",
     "flask": r"--(debug|version|help|host(=\S+)?|port(=\d+)?|reload)", "alembic": r"--(sql|version|help|verbose)",
     "mkdocs": r"--(strict|clean|quiet|verbose|version|help)|-[sqv]", "sphinx-build": r"-[bWnEaqvj]|--version|--keep-going",
+    **dict.fromkeys(["venv", "virtualenv"], r"--(system-site-packages|clear|upgrade|without-pip|upgrade-deps|prompt=\S+)"),
     "vllm": r"--version|--help", "huggingface-cli": _LONG, "hf": _LONG, "twine": r"--(version|help|strict)",
     "gradlew": r"-[qsixm]|--(info|stacktrace|console=\w+|no-daemon|offline|tests|version|help|parallel|continue"
         r"|rerun-tasks|daemon|scan)",
     "mvnw": r"-[qBeXUo]+|-D(skipTests|test=[\w#,*]+|skipITs)(=true)?|--(version|batch-mode|quiet|offline|help)|-pl|-am",
-    "manage.py": _LONG + r"|-[vn]\d?", "configure": r"--(prefix|enable|disable|with|without)[\w-]*(=[\w./-]*)?|--help",
+    "configure": r"--(prefix|enable|disable|with|without)[\w-]*(=[\w./-]*)?|--help",
 }  # fmt: skip
 _BY_OPTIONS = {
     **_BY_OPTIONS,
@@ -149,14 +162,14 @@ _BY_OPTIONS = {
 }
 # Python's modules that start nothing but what the project has: (module: as which program its words are read).
 _MODULES: Mapping[str, str] = {
-    **{name: name for name in ("pytest", "mypy", "ruff", "flake8", "pylint", "pip", "tox", "nox", "flask", "uvicorn",
+    **{name: name for name in ("black", "venv", "virtualenv", "pytest", "mypy",
+        "ruff", "flake8", "pylint", "pip", "tox", "nox", "flask", "uvicorn",
         "alembic", "mkdocs")},
     **dict.fromkeys(
-        ["unittest", "json.tool", "compileall", "py_compile", "doctest", "http.server", "venv", "build", "black",
-            "isort", "calendar",
+        ["unittest", "json.tool", "compileall", "py_compile", "doctest", "http.server", "build", "isort", "calendar",
          "ensurepip", "site", "sysconfig", "platform", "tabnanny", "zipfile", "tarfile", "tokenize", "dis", "ast",
              "pyflakes", "bandit",
-         "virtualenv", "autopep8", "this", "inspect", "pydoc"],
+         "autopep8", "this", "inspect", "pydoc"],
         "ls",
     ),
 }  # fmt: skip
@@ -259,9 +272,12 @@ _BY_COMMANDS: Mapping[str, tuple[str, str]] = {
                      r"|frozen-lockfile|no-audit|no-fund|depth(=\d+)?|json|global|long|version|help|prefer-offline"
                          r"|dry-run|watch|ci|coverage|force|filter(=\S+)?"
                      r"|recursive|all|yes|parseable|quiet|verbose|fix|run|watchAll=false|immutable|access(=\w+)?)|-r|-v|--")),
+    "manage.py": ("test migrate makemigrations check showmigrations collectstatic runserver sqlmigrate findstatic diffsettings",
+                  r"-[vn]\d?|--(noinput|no-input|verbosity(=\d)?|settings=[\w.]+|keepdb|parallel(=\d+)?|failfast|dry-run|check|plan"
+                  r"|fake|help|version|traceback|merge|empty|name(=\w+)?|noreload)"),
     "uv": ("sync lock add remove pip venv tree version python cache build export tool init",
            r"-[qvrUne]|--(dev|all-extras|frozen|locked|upgrade|quiet|verbose|no-dev|extra(=\S+)?|group(=\S+)?|version"
-               r"|help|python(=[\d.]+)?|no-cache|system|dry-run|editable|seed)"),
+               r"|help|python=[\d.]+|no-cache|system|dry-run|editable|seed)"),
     "poetry": ("install add remove update lock show check build version env config export init publish",
                r"-[qvnGD]+|--(no-root|with(=\S+)?|without(=\S+)?|only(=\S+)?|no-interaction|dev|tree|sync|version"
                    r"|help|group(=\S+)?|dry-run|latest|outdated|list)"),
@@ -280,6 +296,9 @@ _BY_COMMANDS: Mapping[str, tuple[str, str]] = {
         r"|title|body|repo|web|head|base|label|author)(=.*)?"),
     "kubectl": ("get describe logs apply delete version explain top rollout scale create",
                 r"-[noAfwlc]|--(namespace|all-namespaces|output|selector|watch|tail|follow|since|container|context)(=\S+)?"),
+    "openssl": ("x509 version rand dgst verify s_client asn1parse base64 sha256 sha512 md5 crl",
+                r"-(text|noout|in|enddate|subject|issuer|fingerprint|sha256|md5|hex|base64|d|dates|connect|servername"
+        r"|showcerts)"),
     "terraform": ("plan apply fmt validate init show output destroy version", r"-(no-color|auto-approve|input=false"
         r"|upgrade|check|recursive)"),
     "docker": ("ps images logs inspect version info pull stop start rm rmi network volume stats top port diff history tag",
@@ -291,6 +310,9 @@ _BY_COMMANDS: Mapping[str, tuple[str, str]] = {
     "hatch": ("version build env test fmt", r"--(version|help)"), "pdm": ("install add remove update lock list sync",
         r"--(version|help|dev|no-self)|-[dG]"),
 }  # fmt: skip
+# Of some commands' own commands these start nothing.
+_SECOND = {"uv tool": "list dir", "uv python": "list find dir", "poetry env": "info list", "gh run": "list view",
+           "gh workflow": "list view", "gh auth": "status", "rustup toolchain": "list", "conda env": "list"}  # fmt: skip
 _COVERAGE = {"report", "html", "xml", "json", "combine", "erase", "annotate", "debug", "lcov"}
 
 
@@ -302,13 +324,11 @@ def unknown(name: str, words: Words, root: Path) -> str:
     if name in _PLAIN:
         return ""
     if name in _BY_OPTIONS:
-        return _odd_option(name, options, _BY_OPTIONS[name])
+        given = next((word for word in words if word.startswith("@")), "")  # many read further options from such a file
+        return f"what is in {given[1:40]} is not shown" if given else _odd_option(name, options, _BY_OPTIONS[name])
     if name in _BY_COMMANDS:
         commands, good = _BY_COMMANDS[name]
-        first = next((word for word in words if not word.startswith("-")), "")
-        return _odd_option(name, options, good) or (
-            "" if not first or first in commands.split() else f"`{name} {first}` may start others"
-        )
+        return _odd_option(name, options, good) or _odd_command(name, words, commands)
     if name == "git":
         return _git(words)
     return f"what `{name}` starts is not known"
@@ -326,6 +346,19 @@ def is_known(name: str) -> bool:
 def _odd_option(name: str, options: Words, good: str) -> str:
     odd = next((word for word in options if not re.fullmatch(good, word, re.DOTALL)), "")
     return f"the option {odd[:40]} of `{name}` is not known to be harmless" if odd else ""
+
+
+def _odd_command(name: str, words: Words, commands: str) -> str:
+    """What its first word is, which an option's value before it could be taken for."""
+    first, second = (*words, "", "")[:2]
+    if first.startswith("-"):
+        return f"which of its words `{name}` takes for a command is not known" if second else ""
+    if name == "gh" and "--" in words:
+        return "what `gh` hands on to git is not known"
+    if first and first not in commands.split():
+        return f"`{name} {first[:40]}` may start others"
+    good = _SECOND.get(f"{name} {first}")
+    return "" if good is None or second in good.split() else f"`{name} {first} {second[:40]}` may start others"
 
 
 def _git(words: Words) -> str:
@@ -366,9 +399,14 @@ def _python(words: Words, root: Path) -> str:
             place += 1
         else:
             return f"Python's option {word[:40]} is given code, or not known"
-    if any(word.startswith(("/dev/", "/proc/")) for word in words[place : place + 1]):
+    if any(is_input(word) for word in words[place : place + 1]):
         return "Python runs what is written into it"
     return ""  # a file of the project, with whatever words it takes
+
+
+def is_input(word: str) -> bool:
+    """Whether a file's name may stand for what is written into a program."""
+    return word == "-" or bool(re.search(r"(?:^/|\.\.).*(?:^|/)(?:dev|proc)(?:/|$)|^/+(?:dev|proc)/", word))
 
 
 def _module(words: Words, root: Path) -> str:
@@ -462,7 +500,20 @@ def _tar(words: Words, root: Path) -> str:
 def _test(words: Words, root: Path) -> str:
     """Shells calculate what they compare as numbers, and look into what they are asked about: both can start commands."""
     odd = any(re.search(r"\[.*(?:\$|`)", word, re.DOTALL) for word in words)
-    return "it has a test that shells read in different ways" if odd else ""
+    looks = any(before in ("-v", "-R") and not re.fullmatch(r"\w+", word) for before, word in pairwise(words))
+    return "it has a test that shells read in different ways" if odd or looks else ""
+
+
+_OF_SQLITE = re.compile(r"\.(?:tables|schema|headers|mode|indexes|databases|width|timer|nullvalue|separator)(?:\s+[\w ,]*)?;?")
+_OF_SQL = re.compile(r"edit\s*\(|load_extension|writefile|readfile|fts3_tokenizer|attach|vacuum\s+into", re.IGNORECASE)
+
+
+def _sqlite(words: Words, root: Path) -> str:
+    """A line that begins with a dot is a command of the program's own, in any abbreviation."""
+    lines = [line.strip() for word in words for line in word.splitlines()]
+    if any(line.startswith(".") and not _OF_SQLITE.fullmatch(line) for line in lines) or any(map(_OF_SQL.search, words)):
+        return "`sqlite3` starts a program or writes a file"
+    return _odd_option("sqlite3", [word for word in words if word.startswith("-")], _BY_OPTIONS["sqlite3"])
 
 
 def _printf(words: Words, root: Path) -> str:
@@ -477,6 +528,7 @@ _CHECKED: Mapping[str, Callable[[Words, Path], str]] = {
     "tar": _tar,
     "test": _test,
     "[": _test,
+    "sqlite3": _sqlite,
     "printf": _printf,
     **dict.fromkeys(["sed", "gsed"], _sed),
     **dict.fromkeys(["awk", "gawk", "mawk", "nawk"], _awk),

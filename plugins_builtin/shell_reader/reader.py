@@ -194,8 +194,8 @@ class _Reading:
         for danger in dangers.of(known, Path(self._folder), self._root):
             self._dangers[danger] = None
         self._inner(inner, depth)
-        if name == "cd":
-            target = known[1] if len(known) > 1 else "~"
+        if name in ("cd", "pushd"):
+            target = next((word for word in known[1:] if not word.startswith(("-", "+"))), "~" if name == "cd" else ".")
             self._folder = os.path.normpath(os.path.join(self._folder, os.path.expanduser(target)))
 
     def _is_stranger(self, name: str, path: str, inner: Inner) -> bool:
@@ -254,6 +254,12 @@ def _odd(node: "Node") -> str:
         return "it has a part that may run what a variable holds"
     if node.type == "test_command" and re.search(r"[|&;<>`\n]|\$\(|\( |\bif\b", source):
         return "it has a test that shells read in different ways"
+    if node.type == "test_command" and _calculates_names(source):
+        return "it has a test that calculates what a variable holds"
+    if node.type == "array" and "[" in source:
+        return "it has a part that may run what a variable holds"
+    if node.type == "heredoc_start" and not re.fullmatch(r"""-?(?:\w+|'\w+'|"\w+"|\\\w+)""", source):
+        return "it has a text whose end shells see in different places"
     if node.type == "compound_statement" and source.startswith("(("):  # sh starts what bash calculates
         return "it has a part that shells read in different ways"
     if node.type == "command_substitution" and source.startswith("`") and "\\" in source:
@@ -261,6 +267,19 @@ def _odd(node: "Node") -> str:
     if node.type in _TEXTS and re.search(r"(?<!\\)(?:`|\$\()", source):
         return "it has a part that shells read in different ways"
     return ""
+
+
+_COMPARES = re.compile(r"""(?<!\S)(\S+)\s+-(?:eq|ne|lt|gt|le|ge)\s+(\S+)""")
+_NUMBER = re.compile(r"""-?\d+|"?\$(?:[?#$!]|\{#\w+\})"?""")
+
+
+def _calculates_names(source: str) -> bool:
+    """Whether a test compares as numbers what it does not show, or asks for a variable that it does not name: bash runs both."""
+    if re.search(r"(?<!\S)-[vR]\s+(?!\w+(?:\s|$))", source):
+        return True
+    if not source.startswith("[["):
+        return False
+    return any(not _NUMBER.fullmatch(each) for pair in _COMPARES.findall(source) for each in pair)
 
 
 def _source(node: "Node") -> str:

@@ -4,11 +4,12 @@ import re
 
 _ADDRESS = r"(?:\d+(?:~\d+)?|\$|/(?:[^/\\\n]|\\.)*/I?)"
 _SED = re.compile(
-    rf"\s*(?:{_ADDRESS}(?:\s*,\s*(?:[+~]?\d+|{_ADDRESS}))?)?\s*!?\s*"
-    r"(?:(?P<block>[{}])|(?P<plain>[pdDPnNhHgGxl=]|q\d*|Q\d*)(?=\s*(?:[;\n}]|$))|(?P<text>[aic])(?:\\\n|\\?\s*)[^\n]*"
-    r"|(?P<label>[bt:])\s*\w*(?=\s*(?:[;\n}]|$))|(?P<change>[sy])(?P<mark>[^\w\s\\;]))"
+    rf"[ \t]*(?:{_ADDRESS}(?:[ \t]*,[ \t]*(?:[+~]?\d+|{_ADDRESS}))?)?[ \t]*!?[ \t]*"
+    r"(?:(?P<block>[{}])|(?P<plain>[pdDPnNhHgGxl=]|q\d*|Q\d*)(?=[ \t]*(?:[;\n}]|$))"
+    r"|(?P<text>[aic])(?:\\\n|\\?[ \t]*(?=[^\s\\]))[^\n]*"
+    r"|(?P<label>[bt:])[ \t]*\w*(?=[ \t]*(?:[;\n}]|$))|(?P<change>[sy])(?P<mark>[^\w\s\\;]))"
 )
-_FLAGS = re.compile(r"(?:[gpiIM]|\d+)*(?=\s*(?:[;\n}]|$))")
+_FLAGS = re.compile(r"(?:[gpiIM]|\d+)*(?=[ \t]*(?:[;\n}]|$))")
 
 
 def sed_is_good(script: str) -> bool:

@@ -2,14 +2,14 @@
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
+from agentic.lib.record import record
 from plugins_builtin.shell_reader.tables import GOOD_VARIABLES, INTERPRETERS, SHELLS
 
 Words = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Inner:
     """`commands` and command `lines` that it starts. `transparent`: it adds nothing of its own. `why` it cannot be told.
 
@@ -32,9 +32,26 @@ def inner_of(words: Words, in_pipe: bool) -> Inner:
         return _READERS[name](rest)
     if name in _WRAPPERS:
         return _wrapped(name, rest, *_WRAPPERS[name])
-    if name in INTERPRETERS and (in_pipe or not rest) and not any(not word.startswith("-") for word in rest):
+    if name in INTERPRETERS and (not rest or (in_pipe and _runs_its_input(name, rest))):
         return Inner(why=f"`{name}` runs what is written into it")
     return Inner(is_known=False)
+
+
+_FILTERS = {"sed", "awk", "gawk", "mawk"}
+_SCRIPT = re.compile(r"(?!-)(?:[\w@%+=,.-]+/)*[\w@%+=,.-]+\.(?:py|pl|rb|[cm]?js|ts|php|lua|[rR]|jl|tcl)")
+
+
+def _runs_its_input(name: str, rest: Words) -> bool:
+    """What is written into a program with a script or a module is data, unless it goes on to ask for more."""
+    if name in _FILTERS:
+        return not any(not word.startswith("-") for word in rest)
+    if any(re.fullmatch(r"-\w*[is]\w*|--interactive", word) for word in rest):
+        return True
+    first = next((place for place, word in enumerate(rest) if not word.startswith("-") or word == "-"), len(rest))
+    if name.startswith(("python", "pypy")) and "-m" in rest[: first + 1]:
+        return False
+    script = rest[first] if first < len(rest) else ""
+    return not _SCRIPT.fullmatch(script) or ".." in script.split("/")
 
 
 # (options that stand alone, options that a value follows, words before the command, whether it adds nothing of its own).
@@ -58,8 +75,8 @@ _WRAPPERS: Mapping[str, tuple[str, str, int, bool]] = {
     "builtin": ("", "", 0, True),
     "exec": ("-c -l", "-a", 0, True),
     "coproc": ("", "", 0, True),
-    "strace": ("-f -ff -c -C -q -t -tt -r -T -y -v", "-e -o -p -s", 0, True),
-    "ltrace": ("-f -c -S", "-e -o -p -s", 0, True),
+    "strace": ("-f -ff -c -C -q -t -tt -r -T -y -v", "-e -p -s", 0, True),
+    "ltrace": ("-f -c -S", "-e -p -s", 0, True),
     "catchsegv": ("", "", 0, True),
     "xvfb-run": ("-a --auto-servernum", "-n -s -e -f --server-num --server-args", 0, True),
     "caffeinate": ("-d -i -m -s -u", "-t -w", 0, True),
@@ -173,17 +190,21 @@ def _command(rest: Words) -> Inner:
 
 
 def _su(rest: Words) -> Inner:
-    for place, word in enumerate(rest):
-        if word in ("-c", "--command") and place + 1 < len(rest):
-            return Inner(lines=(rest[place + 1],))
-    return Inner(why="`su` opens a shell of another user")
+    """`su [-] [USER] -c LINE`, and nothing else: of two lines the last one is run."""
+    lines = [rest[place + 1] for place, word in enumerate(rest[:-1]) if word in ("-c", "--command")]
+    options = [word for word in rest if word.startswith("-") and word not in ("-", "-l", "--login")]
+    if len(lines) == 1 and len(options) == 1:
+        return Inner(lines=(lines[0],))
+    return Inner(why="which command `su` starts is not known" if lines else "`su` opens a shell of another user")
 
 
 def _script(rest: Words) -> Inner:
-    for place, word in enumerate(rest):
-        if word.startswith("-") and not word.startswith("--") and word.endswith("c") and place + 1 < len(rest):
-            return Inner(lines=(rest[place + 1],), transparent=True)
-    return Inner(why="`script` opens a shell")
+    """`script -q -c LINE [FILE]`, and nothing else."""
+    places = [place for place, word in enumerate(rest[:-1]) if re.fullmatch(r"-[qefa]*c", word)]
+    options = [word for word in rest if word.startswith("-") and not re.fullmatch(r"-[qefa]+", word)]
+    if len(places) == 1 and len(options) == 1:
+        return Inner(lines=(rest[places[0] + 1],), transparent=True)
+    return Inner(why="which command `script` starts is not known" if options else "`script` opens a shell")
 
 
 def _runner(name: str, rest: Words) -> Inner:
@@ -193,6 +214,8 @@ def _runner(name: str, rest: Words) -> Inner:
     inner = rest[1:]
     if not inner or inner[0].startswith("-"):
         return Inner(why=f"what `{name} run` starts is not known")
+    if any(re.search(r"[&|;<>$`]", word) for word in inner):  # some of them hand the words on to a shell
+        return Inner(why=f"`{name} run` may start more than one program")
     return Inner((inner,), transparent=True)
 
 

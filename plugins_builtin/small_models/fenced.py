@@ -6,7 +6,7 @@ What small models do best: code inside JSON strings costs them quality and twice
 import json
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from agentic import (
     Asks,
@@ -20,6 +20,7 @@ from agentic import (
     ToolSpec,
     Turn,
 )
+from agentic.lib.record import record
 
 SHELLS = {"bash", "sh", "shell", "console", "zsh"}
 OUTPUTS = {"", "text", "plaintext", "output", "txt", "log", "diff"}
@@ -28,7 +29,7 @@ _PATH = re.compile(r"(?:[\w.@+-]+/)*(?:[\w@+-][\w.@+-]*\.[A-Za-z0-9_]+|\.[A-Za-z
 _NOT_A_PATH_ENDING = (".", ":")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Block:
     """A fenced block: the path named for it ("" for none), its info word, its content, whether it was closed."""
 

@@ -7,9 +7,10 @@ it are left out, and a difference as `diff -u` and git write it is read as the p
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from agentic import ToolError
+from agentic.lib.record import record
 
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
 _ADD, _DELETE, _UPDATE, _MOVE = "*** Add File: ", "*** Delete File: ", "*** Update File: ", "*** Move to: "
@@ -22,7 +23,7 @@ _NOTHING = "/dev/null"
 _OF_GIT = ("diff ", "index ", "new file mode", "deleted file mode", "old mode", "new mode", "similarity ", "\\ No newline")
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Hunk:
     """`old` are the lines that are looked for behind the `anchor`; `pieces` are (place in `old`, lines taken out, lines put in)."""
 
@@ -32,7 +33,7 @@ class Hunk:
     at_end: bool = False
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Section:
     """What happens to one file: `added` are a new file's lines, `hunks` an old one's changes, neither deletes it."""
 

@@ -1,15 +1,16 @@
 """What an endpoint was found to do, kept per version of the server: `agentic doctor` finds it out, the transport uses it."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from agentic.folders import state_folder
 from agentic.lib.files import replace_file
+from agentic.lib.record import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Capabilities:
     """`version` is the server's when this was found out, "" where nothing is known."""
 
@@ -36,7 +37,7 @@ def keep_capabilities(endpoint: str, found: Capabilities) -> None:
 
 
 def _flags() -> list[str]:
-    return [name for name in Capabilities.__slots__ if name != "version"]
+    return [each.name for each in fields(Capabilities) if each.name != "version"]
 
 
 def _path() -> Path:

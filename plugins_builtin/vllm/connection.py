@@ -3,11 +3,12 @@
 import asyncio
 import math
 import ssl
-from dataclasses import dataclass, field
+from dataclasses import field
 
 import httptools
 
 from agentic import EndpointUnavailable
+from agentic.lib.record import record
 
 KEEPALIVE_SECONDS = 4.0  # vLLM closes idle connections after 5 s
 MAX_HEAD_BYTES = 64 * 1024
@@ -20,7 +21,7 @@ class Stale(EndpointUnavailable):
     """A kept connection had died unseen: no byte of an answer came, so the request may be sent once more."""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Response:
     """A response's head, and its body where it was read whole."""
 

@@ -8,9 +8,9 @@ import logging
 from array import array
 from collections import OrderedDict, deque
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agentic import ChatRequest, Message
+from agentic.lib.record import record
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.harmony_reader import CALL, END, RETURN, HarmonyReader
 
@@ -21,7 +21,7 @@ Fingerprint = tuple[str, str]
 """What made the ids: (model, version of the server)."""
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Turn:
     """A request and its whole answer. `calls` are (id, recipient); `said` is (text, thoughts) where there are none."""
 

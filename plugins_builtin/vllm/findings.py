@@ -8,12 +8,13 @@ import json
 import secrets
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from itertools import pairwise
 from typing import Any
 
 from agentic import AgenticError, ChatRequest, Delta, EndpointInfo, EndpointLoad, EndpointUnavailable, Message, ToolSpec, Usage
 from agentic.errors import Unreachable
+from agentic.lib.record import record
 from agentic.lib.wire import AnswerBuilder, ChunkDecoder
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.capabilities import Capabilities
@@ -34,7 +35,7 @@ _REPORT = ToolSpec("report", "Reports a number.", SCHEMA)
 _WORD = "the quick brown fox jumps over the lazy dog and runs through the field "
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Finding:
     """`ok` None: of no consequence, or not to be found out. `remedy` is the line that mends it."""
 
@@ -44,7 +45,7 @@ class Finding:
     remedy: str = ""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Reply:
     """A streamed answer with what only a doctor wants to know."""
 

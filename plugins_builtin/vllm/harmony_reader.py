@@ -7,11 +7,12 @@ It reads as vLLM does where that is strict (`vllm/parser/harmony.py`), and beyon
 import re
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import lru_cache
 from typing import Literal
 
 from agentic import ToolCallDelta
+from agentic.lib.record import record
 from plugins_builtin.vllm.harmony import encoding, error_class
 
 RETURN, CONSTRAIN, CHANNEL, START, END, MESSAGE, CALL = 200002, 200003, 200005, 200006, 200007, 200008, 200012
@@ -31,7 +32,7 @@ _LONGEST = 4  # tokens that one character may be spread over
 Kind = Literal["thought", "text", "call", "hidden"]
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Header:
     """What stands before a message. `recipient` is whom it calls, "" for nobody; a final ends the turn."""
 
@@ -61,7 +62,7 @@ def read_header(header: str, is_first: bool = True) -> Header:
     return Header("text", is_final=word != "commentary")
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Piece:
     """What some tokens add to an answer."""
 

@@ -3,7 +3,8 @@
 import re
 import shutil
 import subprocess
-from dataclasses import dataclass
+
+from agentic.lib.record import record
 
 GIB = 1024**3
 OVERHEAD_GIB = 3.0  # activations, CUDA graphs and the like, for each instance
@@ -12,7 +13,7 @@ UTILIZATION = 0.92
 SHARED_UTILIZATION = 0.95
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Weights:
     """`kv_kib` for each token, `fixed_mib` for each sequence (sliding windows)."""
 
@@ -24,13 +25,13 @@ class Weights:
 KNOWN = {"gpt-oss-120b": Weights(60.8, 36, 4.5), "gpt-oss-20b": Weights(12.8, 24, 3.0)}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Card:
     name: str
     gib: float
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Place:
     """Where an instance runs: cards by number (several: tensor parallel), its share of their memory, what that means in words."""
 

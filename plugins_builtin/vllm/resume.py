@@ -6,10 +6,11 @@ and a decode server), so that its tool parser reads what follows. gpt-oss needs 
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from agentic import ChatRequest, Delta, EndpointInfo, PartialAnswer, RequestRejected, Usage
+from agentic.lib.record import record
 from agentic.lib.wire import ChunkDecoder, sampling_fields
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.harmony_reader import STOPS
@@ -25,7 +26,7 @@ class Decoder(Protocol):
     def end(self, done: bool = False) -> Delta | None: ...
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ResumePlan:
     """`whole` is the end of an answer whose tokens all came: there is nothing to ask for."""
 

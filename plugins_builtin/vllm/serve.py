@@ -5,7 +5,6 @@ import os
 import shlex
 import signal
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -14,6 +13,7 @@ import click
 from agentic import AgenticError, ConfigError
 from agentic.api import load_settings
 from agentic.config import Settings
+from agentic.lib.record import record
 from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.memory import Card, Place, cards_here, placed
 
@@ -44,7 +44,7 @@ def tool_parser(model: str) -> str:
     return next((parser for name, parser in _PARSERS.items() if name in model.lower()), "hermes")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Instance:
     """One server: environment, words, and the reason for each of them that needs one."""
 

@@ -1,15 +1,15 @@
 """Exact lengths through the server's `/tokenize`: a conversation's whole prompt once, then only the messages that it adds."""
 
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
 
 from agentic import ChatRequest, Message
+from agentic.lib.record import record
 
 Ask = Callable[[ChatRequest, str], Awaitable[int]]
 """One call: the tokens of a prompt, by the tokenizer behind an endpoint."""
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Counted:
     request: ChatRequest
     tokens: int

@@ -6,7 +6,7 @@ import sys
 import time
 from collections import deque
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,6 +15,7 @@ import click
 from agentic import AgenticError, EndpointLoad, Settings
 from agentic.commands import model_options
 from agentic.lib.palette import Palette, palette_for
+from agentic.lib.record import record
 from agentic.lib.running import Work, running
 from agentic.lib.sanitize import sanitize
 from plugins_builtin.vllm.transport import VllmTransport
@@ -27,7 +28,7 @@ SAMPLES = 60  # of each line
 BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 
 
-@dataclass
+@record
 class Server:
     """One endpoint as it was seen last: numbers a second are differences of two looks."""
 

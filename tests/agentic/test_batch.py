@@ -1,5 +1,6 @@
 """`agentic batch`: every line answered once, in order, whatever happens in between."""
 
+import errno
 import json
 import os
 import signal
@@ -190,6 +191,39 @@ def test_results_of_another_input_are_not_mixed_in(agentic: Agentic, server: Fak
     assert done.code == 2
     assert "of another input" in done.err
     assert out.read_bytes() == before
+
+
+@pytest.mark.parametrize(
+    "held", ["my notes\nmore\n", '{"a": 1}\n{"b": 2}\n', "no newline", "\x00\x01\xff\n", '[{"line": 1}]', "{}\n"]
+)
+@pytest.mark.parametrize("command", ["batch", "merge"])
+def test_a_file_of_the_users_is_never_written_over(
+    agentic: Agentic, server: FakeVLLM, work: Path, out: Path, held: str, command: str
+) -> None:
+    write(work / "in.jsonl", {"prompt": "a"})
+    out.write_bytes(held.encode("latin-1"))
+    (work / "part.jsonl").write_text('{"line": 1, "text": "ok", "input": ""}\n')
+    arguments = ("batch", "merge", "part.jsonl") if command == "merge" else ("batch", "in.jsonl", "--endpoint", server.url)
+    done = agentic(*arguments, "-o", str(out))
+    assert done.code == 2 and "holds something else than results" in done.err and "name another file" in done.err
+    assert out.read_bytes() == held.encode("latin-1") and not server.chats
+
+
+@pytest.mark.parametrize("target", ["/dev/full", "/dev/stdout", "/dev/zero", "-"])
+def test_results_go_to_a_file_alone(agentic: Agentic, server: FakeVLLM, work: Path, target: str) -> None:
+    write(work / "in.jsonl", {"prompt": "a"})
+    done = agentic("batch", "in.jsonl", "--endpoint", server.url, "-o", target)
+    assert done.code == 2 and "results are kept in a file" in done.err and not (work / "-").exists()
+
+
+def test_a_file_system_without_locks_is_told(work: Path, out: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_locks(file: object, kind: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr("fcntl.flock", no_locks)
+    with Results(out) as results:
+        assert "cannot be locked (No locks available)" in results.unlocked
+    assert out.exists()
 
 
 def test_two_processes_do_not_share_a_file(work: Path, out: Path) -> None:

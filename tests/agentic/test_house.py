@@ -16,7 +16,7 @@ from agentic.plugins import Host
 from agentic.plugins.doors import DOORS
 
 ROOT = Path(__file__).parents[2]
-GROUND = {"extras", "types", "events", "errors", "folders", "lib", "trust", "logs", "once"}
+GROUND = {"extras", "index", "types", "events", "errors", "folders", "lib", "trust", "logs", "once"}
 # Who a part of the host may import, besides itself.
 _BELOW_CORE = GROUND | {"hooks", "config", "plugins", "sessions"}
 MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {

@@ -98,8 +98,8 @@ def test_unmet_requirements_are_seen_before_the_import(
 
 
 def test_a_duplicate_plugin_name(agentic: Agentic, install: Install, more: dict[str, str]) -> None:
-    install(IMPL, distribution="agentic-one")
-    install(IMPL, distribution="agentic-two")
+    install(IMPL + "@hookimpl\ndef agentic_tools():\n    return []\n", distribution="agentic-one")
+    install(IMPL + "@hookimpl\ndef agentic_tools():\n    return []\n", distribution="agentic-two")
     first, second = status(agentic, more)
     assert (first["state"], second["state"]) == ("loaded", "duplicate")
     assert "agentic-one" in str(second["error"])

@@ -155,7 +155,7 @@ def test_what_a_job_changes_at_last_is_put_back_when_the_session_ends(
 
 
 @contextmanager
-def watching(root: Path, lingers: Callable[[], bool]) -> Iterator[tuple[Workspace, CommandChanges, list[str]]]:
+def watching(root: Path, lingers: Callable[[], frozenset[int]]) -> Iterator[tuple[Workspace, CommandChanges, list[str]]]:
     """(a workspace, what watches over it, the warnings)"""
     root.mkdir()
     warned = list[str]()
@@ -171,7 +171,7 @@ def watching(root: Path, lingers: Callable[[], bool]) -> Iterator[tuple[Workspac
 
 def test_what_the_tools_write_while_a_job_runs_stays_and_other_changes_go(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    root, running = tmp_path / "work", [True]
+    root, running = tmp_path / "work", [frozenset({1})]
     with watching(root, lambda: running[0]) as (space, changes, warned):
 
         async def between_two_commands() -> None:
@@ -180,7 +180,7 @@ def test_what_the_tools_write_while_a_job_runs_stays_and_other_changes_go(tmp_pa
             space.write(".github/workflows/ci.yml", b"mine")
             (root / "conftest.py").write_text("evil")
             (root / "a.py").write_text("anybody's")
-            running[0] = False
+            running[0] = frozenset()
             await changes.before()
             await changes.after(may_change_protected=False)
             (root / "conftest.py").write_text("the user's own")
@@ -193,14 +193,14 @@ def test_what_the_tools_write_while_a_job_runs_stays_and_other_changes_go(tmp_pa
 
 
 def test_a_job_that_may_change_what_is_protected_may_do_so_at_last(tmp_path: Path) -> None:
-    root, running = tmp_path / "work", [True]
+    root, running = tmp_path / "work", [frozenset({1})]
     with watching(root, lambda: running[0]) as (_, changes, warned):
 
         async def at_last() -> None:
             await changes.before()
             await changes.after(may_change_protected=True)
             (root / "conftest.py").write_text("as was agreed")
-            running[0] = False
+            running[0] = frozenset()
             await changes.settle()
 
         asyncio.run(at_last())

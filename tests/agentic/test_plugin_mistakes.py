@@ -59,6 +59,16 @@ R, L = ("--output", "mine"), ("-c", "sandbox.launcher=mine", "--no-sandbox")
 
 BROKEN = {
     "a module that cannot be imported": ("import no_such_module\n", "no_such_module"),
+    "a hook without its mark": (
+        "async def agentic_before_tool(call, arguments, tool, agent, setup):\n    return None\n",
+        "it has no hook: does @hookimpl stand before each?",
+    ),
+    "a hook without its mark, beside another": (
+        "async def agentic_before_tool(call, arguments, tool, agent, setup):\n    return None\n"
+        "@hookimpl\ndef agentic_tools():\n    return []\n",
+        "agentic_before_tool of faulty lacks its @hookimpl",
+    ),
+    "nothing in it": ("", "it has no hook"),
     "a syntax error": ("def broken(:\n", "SyntaxError"),
     "an exit on import": ("sys.exit(7)\n", "SystemExit: 7"),
     "an interrupt on import": ("raise KeyboardInterrupt\n", "KeyboardInterrupt"),
@@ -287,6 +297,9 @@ MISSPELT = (
     "an argument of a provider hook",
     "an order of its own",
     "a wrapper",
+    "a hook without its mark",
+    "a hook without its mark, beside another",
+    "nothing in it",
 )
 
 

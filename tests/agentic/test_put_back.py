@@ -1,6 +1,7 @@
 """What a command leaves in protected places is put back: through no link, and nothing that was there before it is lost."""
 
 import asyncio
+import errno
 import os
 import shutil
 import signal
@@ -13,10 +14,12 @@ from typing import Any
 
 import pytest
 
-from agentic.core.command_changes import CommandChanges
+from agentic.core.command_changes import CommandChanges, take_up_interrupted
 from agentic.core.runtime import safeguards_of
 from agentic.lib.workspace import Workspace
 from agentic.plugins import Host
+from agentic.sessions import SessionStore
+from agentic.sessions.undo import Journal
 from agentic.testing import FakeVLLM, answer, tool_call
 from tests.conftest import Agentic, put
 from tests.test_run import wait_until
@@ -135,15 +138,15 @@ def test_a_folder_that_flips_to_a_link_lets_nothing_out(tmp_path: Path) -> None:
     async def watched() -> None:
         await changes.before()
         flip()
-        look = changes._look_again  # between the look and the putting back
+        look = changes._look  # between the look and the putting back
 
-        async def look_and_flip() -> Any:
-            found = await look()
-            shutil.rmtree(root / "real")
-            (root / "real").symlink_to(precious)
-            return found
+        async def look_and_flip() -> None:
+            await look()
+            if not (root / "real").is_symlink():
+                shutil.rmtree(root / "real")
+                (root / "real").symlink_to(precious)
 
-        changes._look_again = look_and_flip  # type: ignore[method-assign]
+        changes._look = look_and_flip  # type: ignore[method-assign]
         await changes.after(may_change_protected=False)
 
     asyncio.run(watched())
@@ -179,3 +182,191 @@ def test_what_an_interrupted_command_changed_is_put_back(
         assert "a command was cut off by a kill" in said and ".envrc" in said and ".vscode/tasks.json" in said
         return
     assert (work / ".envrc").read_text() == "mine\n" and not (work / ".vscode").exists()
+
+
+def watching(
+    root: Path, lingers: Callable[[], frozenset[int]] = frozenset, journal: Any = None
+) -> tuple[CommandChanges, list[str]]:
+    warned = list[str]()
+    events: Any = SimpleNamespace(warn=warned.append)
+    return CommandChanges(Workspace(root), root.parent / "cache", safeguards_of(Host()), journal, events, lingers), warned
+
+
+def kept_in(state: Path) -> dict[str, str]:
+    """What was put aside, by its path in the folder."""
+    place = state / "agentic/put-back"
+    return {"/".join(path.relative_to(place).parts[1:]): path.read_text() for path in place.rglob("*") if path.is_file()}
+
+
+def test_what_the_user_did_meanwhile_is_kept_and_told(tmp_path: Path, state: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {"AGENTS.md": "old\n", ".git/config": "[core]\n"})
+    changes, warned = watching(root)
+
+    async def watched() -> str:
+        await changes.before()
+        put(root / "AGENTS.md", "mine\n")
+        put(root / ".vscode/settings.json", "{}")
+        put(root / ".git/worktrees/wt/index", "staged")
+        return (await changes.after(may_change_protected=False))[1]
+
+    said = asyncio.run(watched())
+    changes.close()
+    assert (root / "AGENTS.md").read_text() == "old\n" and not (root / ".vscode").exists()
+    assert kept_in(state) == {"AGENTS.md": "mine\n", ".vscode/settings.json": "{}", ".git/worktrees/wt/index": "staged"}
+    assert warned == [said] and "what was found there is in" in said
+
+
+@pytest.mark.parametrize("where", ["sub/", ""])
+def test_a_repository_is_one_whatever_it_is_called(tmp_path: Path, where: str) -> None:
+    root = tmp_path / "work"
+    make(root, {"a.py": "x"})
+    evil = "[core]\nworktree=.\nfsmonitor=touch PWN\n"
+    made = {f"{where}HEAD": "ref: refs/heads/main\n", f"{where}config": evil, f"{where}objects/x": "", f"{where}refs/x": ""}
+    assert f"{where}HEAD" in after(root, lambda: make(root, made))
+    assert not (root / where / "HEAD").exists()
+
+
+def test_a_bare_repository_of_the_users_keeps_what_git_obeys(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {"r.git/HEAD": "ref\n", "r.git/config": "[core]\n", "r.git/objects/x": "o", "r.git/refs/x": "r"})
+    after(
+        root, shell(root, "echo evil > r.git/config; mkdir r.git/hooks; echo evil > r.git/hooks/update; echo o2 > r.git/objects/x")
+    )
+    assert tree_of(root) == {"r.git/HEAD": "ref\n", "r.git/config": "[core]\n", "r.git/objects/x": "o2\n", "r.git/refs/x": "r"}
+
+
+def test_a_tree_of_any_depth_is_put_aside(tmp_path: Path, state: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {".git/config": "mine"})
+
+    def deep() -> None:
+        here = os.getcwd()
+        try:
+            os.chdir(root)
+            for name in (".vscode", *["d"] * 1_500):
+                os.mkdir(name)
+                os.chdir(name)
+        finally:
+            os.chdir(here)
+        put(root / ".git/config", "evil")
+        put(root / ".envrc", "evil")
+
+    after(root, deep)
+    assert tree_of(root) == {".git/config": "mine"}
+    subprocess.run(["rm", "-rf", str(state)], check=True)  # too deep for the one that clears up
+
+
+def test_what_is_too_much_for_another_file_system_stays_in_the_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root, rename = tmp_path / "work", os.rename
+    make(root, {"a.py": "x"})
+
+    def elsewhere(source: Any, target: Any, **named: Any) -> None:
+        if str(tmp_path / "state") in str(target):
+            raise OSError(errno.EXDEV, "Invalid cross-device link")
+        rename(source, target, **named)
+
+    monkeypatch.setattr("os.rename", elsewhere)
+    monkeypatch.setattr("agentic.core.put_back.MAX_ENTRIES", 3)
+    said = after(root, lambda: make(root, {".vscode/a/b/c/d": "1", ".envrc": "2"}))
+    found = tree_of(root)
+    assert sorted(found.values()) == ["1", "x"] and not (root / ".vscode").exists() and not (root / ".envrc").exists()
+    assert f"{root}/.put-back-" in said
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads closed folders")
+@pytest.mark.parametrize("where", ["src", "."])
+def test_a_folder_that_a_command_closes_is_looked_into(tmp_path: Path, where: str) -> None:
+    root = tmp_path / "work"
+    make(root, {"src/a.py": "x"})
+    after(root, shell(root, f"echo evil > {where}/.envrc; chmod 311 {where}"))
+    assert tree_of(root) == {"src/a.py": "x"}
+
+
+JOB = frozenset({1})
+
+
+def test_what_goes_on_in_the_background_never_becomes_what_was_there(tmp_path: Path) -> None:
+    root, running = tmp_path / "work", [frozenset[int]()]
+    make(root, {".git/hooks/update": "mine", "conftest.py": "mine"})
+    changes, _ = watching(root, lambda: running[0])
+
+    def writes() -> None:
+        put(root / ".git/hooks/update", "evil")
+        put(root / "conftest.py", "evil")
+        put(root / ".envrc", "evil")
+        (root / ".vscode").mkdir(exist_ok=True)
+
+    async def watched() -> None:
+        await changes.before()
+        running[0], take = JOB, changes._snapshots.take
+
+        def take_while_it_writes(*given: Any) -> None:
+            writes()
+            take(*given)
+
+        changes._snapshots.take = take_while_it_writes  # type: ignore[method-assign]
+        for _ in range(3):
+            writes()
+            await changes.after(may_change_protected=False)
+            await changes.before()
+        running[0] = frozenset()
+        changes._snapshots.take = take  # type: ignore[method-assign]
+        await changes.settle()
+
+    asyncio.run(watched())
+    changes.close()
+    assert tree_of(root) == {".git/hooks/update": "mine", "conftest.py": "mine"} and not (root / ".vscode").exists()
+
+
+def test_an_allowed_command_frees_no_other_one_in_the_background(tmp_path: Path) -> None:
+    root, running = tmp_path / "work", [frozenset[int]()]
+    make(root, {".git/hooks/update": "mine"})
+    changes, _ = watching(root, lambda: running[0])
+
+    async def watched() -> str:
+        await changes.before()
+        running[0] = JOB
+        await changes.after(may_change_protected=False)
+        await changes.before()
+        put(root / ".git/hooks/update", "evil")
+        said = (await changes.after(may_change_protected=True))[1]
+        put(root / ".envrc", "evil")
+        running[0] = frozenset()
+        await changes.settle()
+        return said
+
+    assert "a command in the background goes on" in asyncio.run(watched())
+    changes.close()
+    assert tree_of(root) == {".git/hooks/update": "mine"}
+
+
+def test_after_a_kill_what_changed_is_named_and_nothing_else(tmp_path: Path) -> None:
+    root, cache = tmp_path / "work", tmp_path / "cache"
+    make(root, {".git/config": "mine", ".git/hooks/x.sample": "s", "env/pyvenv.cfg": "", "env/bin/activate": "mine", "b.py": "b"})
+    store = SessionStore(tmp_path / "sessions")
+    session, _ = store.new(root), ""
+    changes, _ = watching(root, journal=Journal(session))
+    asyncio.run(changes.before())
+    put(root / "env/bin/activate", "evil")
+    (root / ".envrc").symlink_to("evil")
+    changes.close()
+    session.close()
+    said = take_up_interrupted(root, cache, lambda: safeguards_of(Host()), store)
+    assert "changed since: env/bin/activate, .envrc (look at it: `undo` does not know it); `agentic sessions undo" in said
+
+
+def test_where_nothing_can_be_kept_commands_ask_and_nothing_breaks(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {"AGENTS.md": "mine"})
+    (tmp_path / "cache").write_text("a file")
+    changes, warned = watching(root)
+
+    async def watched() -> tuple[list[Any], str]:
+        await changes.prepare()
+        await changes.before()
+        put(root / "AGENTS.md", "evil")
+        return await changes.after(may_change_protected=False)
+
+    assert asyncio.run(watched())[0] == [] and "could not be put back" in changes.unwatched
+    assert any("cannot be taken back" in line for line in warned)

@@ -270,3 +270,28 @@ def test_trust_without_a_terminal_lists_and_asks_nothing(hostile: Path, env: dic
         [sys.executable, "-m", "agentic", "trust"], cwd=hostile, env=env, stdin=subprocess.DEVNULL, capture_output=True, text=True
     )
     assert done.returncode == 0 and "not decided" in done.stdout and canaries(hostile) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "path"),
+    [
+        ("npx --no mytool", "node_modules/.bin/mytool"), ("npx -y ./srv", "srv/i.js"), ("uvx --from ./pkg tool", "pkg/m.py"),
+        ("uvx --from=./pkg tool", "pkg/m.py"), ("pipx run --spec ./pkg tool", "pkg/m.py"), ("bunx ./pkg", "pkg/m.py"),
+        ("docker compose up", "docker-compose.yml"), ("docker build .", "Dockerfile"), ("docker run -v ./srv:/w img", "srv/i.js"),
+        ("./x.sh", "lib.sh"), ("sh x.sh", "lib.sh"), ("python3 hook.py", "helper.py"), ("python3 hook.py", "pkg/m.py"),
+        ("npx later", "node_modules/.bin/later"),
+    ],
+)  # fmt: skip
+def test_trust_is_bound_to_what_a_command_reaches(tmp_path: Path, command: str, path: str) -> None:
+    files = {
+        "node_modules/.bin/mytool": "1", "srv/i.js": "1", "pkg/m.py": "1", "docker-compose.yml": "1", "Dockerfile": "1",
+        "x.sh": "#!/bin/sh\n. ./lib.sh\n", "lib.sh": "true\n", "hook.py": "import helper\n", "helper.py": "from pkg import m\n",
+        "README": "1",
+    }  # fmt: skip
+    for name, text in files.items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text)
+    before = digest_of(tmp_path, {"command": command}, [command])
+    assert digest_of(tmp_path, {"command": command}, [command]) == before
+    (tmp_path / path).write_text("evil")
+    assert digest_of(tmp_path, {"command": command}, [command]) != before

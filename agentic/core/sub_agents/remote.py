@@ -4,7 +4,7 @@ import json
 from base64 import b64decode, b64encode
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -24,6 +24,7 @@ from agentic.errors import AgenticError, ConfigError
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Lane
 from agentic.hooks.runner import Part
+from agentic.lib.record import record
 from agentic.lib.temporary import new_folder, remove
 from agentic.sessions import ConversationHistory, Session
 from agentic.sessions.messages import from_record
@@ -68,7 +69,7 @@ def settings_of(part: Part, environment: Mapping[str, str]) -> Settings:
     return Settings([Layer("the part", values), Layer("the part", endpoints)])
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Copy:
     """The folder as the part has it: `root` is what the agent works in, below a repository of its own."""
 

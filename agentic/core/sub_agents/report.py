@@ -1,16 +1,16 @@
 """From structured outcomes one result: what was done by whom, what was not and why, what is open, and whether it paid."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from agentic.core.work import Work
+from agentic.lib.record import record
 from agentic.types import Outcome, Subtask, Usage
 
 MAX_EVIDENCE = 3
 STATUS_WORDS = {"skipped": "not begun", "timeout": "out of time", "limit": "out of turns", "gave_up": "gave up"}
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class PartResult:
     """A subtask with what came of it; `seconds` of its own agent's work, `touched` the files that it meant to change."""
 

@@ -9,20 +9,20 @@ import shutil
 import tempfile
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from types import MappingProxyType
 
 from agentic.core.sub_agents.merging import Check, Merging, Sides
 from agentic.errors import ToolError
 from agentic.lib.git import git, top_of
+from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
 
 _HOME = "agentic-"  # what the folders of our worktrees begin with
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Tree:
     """`base` are the names of git's blobs that the folder's files were copied from."""
 

@@ -98,9 +98,9 @@ class Jobs:
     def all(self) -> list[Job]:
         return list(self._jobs.values())
 
-    def any_runs(self) -> bool:
-        """Whether at least one job has not ended."""
-        return any(job.code is None for job in self._jobs.values())
+    def running(self) -> frozenset[int]:
+        """The numbers of those that have not ended."""
+        return frozenset(job.number for job in self._jobs.values() if job.code is None)
 
     def news(self) -> str:
         """Which ended since this was asked last, for the model; "" for none."""

@@ -4,17 +4,17 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 from agentic.lib.children import Child, Children
+from agentic.lib.record import record
 
 MAX_MESSAGE = 8 << 20  # bytes; one that is longer ends the talk
 ENDING_SECONDS = 0.5  # for a command to end by itself, once nobody talks to it any more
 KEPT = ("HOME", "LOGNAME", "PATH", "SHELL", "TERM", "USER", "LANG", "LC_ALL", "TMPDIR", "XDG_CACHE_HOME", "XDG_CONFIG_HOME")
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Talk:
     """`reader` has what the command says, `writer` what it hears."""
 

@@ -30,7 +30,7 @@ def put(
     """
     beside = f".{name[:200]}.agentic-{os.getpid()}"
     _sweep(folder, beside)
-    descriptor, nameless = _temporary(folder, beside)
+    descriptor, nameless = _temporary(folder, beside, may_link=os.link not in _fails)
     try:
         with open(descriptor, "wb", closefd=False) as file:
             file.write(data)
@@ -42,7 +42,14 @@ def put(
         if not still():
             raise OSError(errno.ESTALE, "changed in the meantime; nothing was changed")
         if nameless:
-            _link_open(descriptor, name if exclusive else beside, folder)
+            try:
+                _link_open(descriptor, name if exclusive else beside, folder)
+            except OSError as error:
+                if error.errno not in _NO_LINKS:
+                    raise
+                _fails.add(os.link)  # a system that allows no links: files get their name first
+                put(folder, name, data, like, exclusive, source, still, mode)
+                return
         if exclusive and not nameless:
             _name_new(beside, name, folder)
         elif not exclusive:
@@ -55,9 +62,12 @@ def put(
             os.unlink(beside, dir_fd=folder)
 
 
-def _temporary(folder: int, beside: str) -> tuple[int, bool]:
+_fails = set[Callable[..., None]]()  # what this system was found not to allow
+
+
+def _temporary(folder: int, beside: str, may_link: bool) -> tuple[int, bool]:
     """(descriptor, whether the file has no name yet: a kill leaves nothing of it then)"""
-    if _NAMELESS and os.access("/proc/self/fd", os.X_OK):
+    if may_link and _NAMELESS and os.access("/proc/self/fd", os.X_OK):
         with suppress(OSError):  # the file system knows no such files
             return os.open(".", os.O_WRONLY | _NAMELESS | os.O_CLOEXEC, 0o666, dir_fd=folder), True
     return os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666, dir_fd=folder), False

@@ -3,9 +3,9 @@
 import codecs
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 
 from agentic.errors import ToolError
+from agentic.lib.record import record
 
 _MARKS = {
     codecs.BOM_UTF8: "utf-8",
@@ -42,7 +42,7 @@ _REGIONAL: dict[str, Callable[[list[str]], bool]] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Text:
     """A file's text with how it was stored; `encode` gives the very bytes back for the very text."""
 

@@ -3,13 +3,13 @@
 import os
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from agentic.lib.expressions import ends
 from agentic.lib.files.beneath import FOLDER, Beneath, open_beneath, read_regular
 from agentic.lib.files.names import shown, stored
+from agentic.lib.record import record
 
 MAX_RULES_BYTES = 1_000_000  # of one .gitignore
 MAX_RULES = 2_000  # lines of one: each is asked about each entry
@@ -31,7 +31,7 @@ def files_below(root: Path, folder: str = ".") -> Iterator[str]:
         yield from (shown(each.path + entry.name) for entry in each.files if not each.ignores(entry.name))
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Folder:
     """An open folder: `path` from the root with a slash behind it, "" for the root; its files and links to files, sorted."""
 

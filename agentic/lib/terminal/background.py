@@ -6,8 +6,8 @@ import re
 import select
 import sys
 import time
-from dataclasses import dataclass
 
+from agentic.lib.record import record
 from agentic.lib.terminal import keyboard
 
 ANSWER_SECONDS = 0.15
@@ -18,7 +18,7 @@ _ATTRIBUTES = re.compile(rb"\x1b\[\?[0-9;]*c")
 _LIGHT = 0.5
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Background:
     """`is_light`, None where that is unknown; `typed` are keys that the user pressed meanwhile."""
 

@@ -4,7 +4,9 @@ import codecs
 import re
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
+
+from agentic.lib.record import record
 
 TELL_PASTES, TELL_NO_PASTES = "\x1b[?2004h", "\x1b[?2004l"
 HELD_SECONDS = 0.5  # what belongs together has come together by then
@@ -25,7 +27,7 @@ _SHIFT, _ALT, _CTRL = 1, 2, 4
 _PLAIN_CODES = (9, 13, 27, 127)
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Replies:
     """Takes a terminal's replies out of what is typed, wherever the chunks break; nothing in a paste is one.
 
@@ -99,7 +101,7 @@ class Paste(str):
     __slots__ = ()
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Keys:
     """Keys and pastes out of the bytes that a terminal sends."""
 

@@ -6,16 +6,16 @@ name with each piece, send the id late, or make a new id for each piece.
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
+from agentic.lib.record import record
 from agentic.lib.wire.json_text import loads
 from agentic.types import ToolCallDelta
 
 _MAX_INDEX = 1 << 53
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class _Open:
     """A call as far as it came. `number` is its own among the answer's calls, `index` the server's."""
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from agentic.errors import (
@@ -16,6 +16,7 @@ from agentic.errors import (
     StreamBroken,
     TransportError,
 )
+from agentic.lib.record import record
 from agentic.lib.wire.json_text import loads
 from agentic.lib.wire.overflow import limit_in, named_limit, overflows
 
@@ -53,7 +54,7 @@ _REFUSED = (
 _REFUSING_CODES = {"unknown_parameter", "unsupported_parameter", "invalid_parameter", "unsupported_value", "extra_forbidden"}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class _Said:
     """What an error body says, whoever wrote it."""
 

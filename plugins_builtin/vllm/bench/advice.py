@@ -1,8 +1,8 @@
 """From what was measured to what to set, here and on the servers' command lines."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
+from agentic.lib.record import record
 from plugins_builtin.vllm.bench.load import Step
 
 ENOUGH = 0.9  # of the most tokens a second
@@ -11,7 +11,7 @@ LEVELS = 2  # of requests in flight, to say which is better
 FULL, SLOW_SECONDS, FEW_CACHED = 0.95, 3.0, 0.3
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Advice:
     """`settings` by key, with the reason; `flags` of `vllm serve` in the same way."""
 

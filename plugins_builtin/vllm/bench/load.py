@@ -5,17 +5,18 @@ import itertools
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from statistics import median, quantiles
 
 from agentic import AgenticError, Usage
+from agentic.lib.record import record
 from plugins_builtin.vllm.bench.shapes import Client
 from plugins_builtin.vllm.transport import VllmTransport
 
 LOOK_SECONDS = 0.25  # between two looks at /metrics
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Step:
     """One level of a sweep. `concurrency` is of all `endpoints` together; times are in seconds; `cached` is a share of prompts.
 
@@ -40,7 +41,7 @@ class Step:
     preemptions: int
 
 
-@dataclass(slots=True)
+@record(slots=True)
 class Seen:
     """What came of requests so far."""
 

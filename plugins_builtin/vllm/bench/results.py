@@ -3,17 +3,18 @@
 import json
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
 
 from agentic import ConfigError
 from agentic.folders import state_folder
 from agentic.lib.files import replace_file
+from agentic.lib.record import record
 from plugins_builtin.vllm.bench.load import Step
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Result:
     """`servers` has each endpoint's model, version and what it tells of its flags; `when` in seconds since the epoch."""
 
