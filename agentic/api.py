@@ -16,18 +16,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentic.config import Settings, load
-from agentic.core import runnables
-from agentic.core.approval import Approver
-from agentic.core.command_changes import take_up_interrupted
 from agentic.core.questions import Answered as Answered
 from agentic.core.questions import Ask as Ask
 from agentic.core.questions import Question as Question
 from agentic.core.questions import Reply as Reply
-from agentic.core.rules import parse_rule as parse_rule
-from agentic.core.runtime import LAUNCHERS, bare_setup, find_servers, launchers_of, open_runtime, safeguards_of
 from agentic.core.runtime import Runtime as Runtime
 from agentic.core.runtime import Screen as Screen
-from agentic.core.sandbox import Sandbox
+from agentic.core.runtime import bare_setup, find_servers, open_runtime
 from agentic.errors import AgenticError
 from agentic.events import Event, RunFinished, RunStarted
 from agentic.folders import cache_folder, state_folder
@@ -35,12 +30,13 @@ from agentic.hooks.transport import Found
 from agentic.logs import start_logging
 from agentic.plugins import host_of
 from agentic.sessions import Session, SessionStore
-from agentic.trust import Runnable
 from agentic.types import LATEST, Outcome
 
 if TYPE_CHECKING:
     from agentic.core.conversation import Conversation
     from agentic.core.probes import Probe
+    from agentic.core.sandbox import Sandbox
+    from agentic.trust import Runnable
 
 MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
 Approve = Callable[[Question], bool | Reply | Answered | Awaitable[bool | Reply | Answered]]
@@ -89,15 +85,28 @@ async def open_session(
     """
     if has_tools:
         host_of(settings).require_guards()
-    async with open_run(root, settings, screen, sink) as runtime, _session(runtime, root, resume) as session:
-        yield runtime, session
+    async with open_run(root, settings, screen, sink) as runtime:
+        if has_tools:
+            _look_around(runtime, root)
+        async with _session(runtime, root, resume) as session:
+            yield runtime, session
+
+
+def _look_around(runtime: Runtime, root: Path) -> None:
+    """Says what of the folder is not used, and what a command did that a kill cut off."""
+    from agentic.core.command_changes import take_up_interrupted
+    from agentic.core.guards import safeguards_of
+    from agentic.core.runnables import left_out
+
+    if unused := left_out(runtime.host, root, runtime.events.warn):
+        runtime.events.warn(unused)
+    if cut_off := take_up_interrupted(root, cache_folder(), partial(safeguards_of, runtime.host), session_store()):
+        runtime.events.warn(cut_off)
 
 
 @asynccontextmanager
 async def _session(runtime: Runtime, root: Path, resume: str) -> AsyncIterator[Session]:
     store = session_store()
-    if cut_off := take_up_interrupted(root, cache_folder(), partial(safeguards_of, runtime.host), store):
-        runtime.events.warn(cut_off)
     session, notice = store.open(store.latest(root) if resume == LATEST else resume) if resume else (store.new(root), "")
     try:
         session.tell_faults(runtime.events.warn)
@@ -119,6 +128,13 @@ def _began_elsewhere(session: Session, root: Path) -> str:
     return f"session {session.id} began in {before}; it goes on in {here}" if before and before != here else ""
 
 
+def check_rule(text: str) -> None:
+    """Raises ConfigError for what is no rule of `[permissions]`."""
+    from agentic.core.rules import parse_rule
+
+    parse_rule("allow", text, "this")
+
+
 async def found_servers(settings: Settings) -> list[Found]:
     """The servers that run on this machine, as far as the installed transports know any."""
     return await find_servers(settings, host_of(settings))
@@ -129,8 +145,11 @@ def session_store() -> SessionStore:
     return SessionStore(state_folder() / "sessions")
 
 
-async def sandbox_status(settings: Settings, root: Path) -> Sandbox:
+async def sandbox_status(settings: Settings, root: Path) -> "Sandbox":
     """What holds commands here, opened and closed again. Raises ConfigError where one is required and none works."""
+    from agentic.core.guards import LAUNCHERS, launchers_of, safeguards_of
+    from agentic.core.sandbox import Sandbox
+
     host = host_of(settings)
     make = partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, root))
     sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host), folder=root)
@@ -146,6 +165,7 @@ async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[
 
     (its name, whether in the home folder, why it does not, what was tried to get out of it)
     """
+    from agentic.core.guards import LAUNCHERS, launchers_of, safeguards_of
     from agentic.core.probes import probe
 
     host = host_of(settings)
@@ -209,6 +229,7 @@ async def run(
     folder, found = _resolved(root, settings)
 
     async def work(runtime: Runtime, session: Session) -> None:
+        from agentic.core.approval import Approver
         from agentic.core.conversation import Conversation
 
         approver = Approver(found.approval.mode or ("ask" if approve else "none"), _asking(approve), runtime.events.emit)
@@ -227,6 +248,7 @@ async def open_conversation(
 
     Raises AgenticError.
     """
+    from agentic.core.approval import Approver
     from agentic.core.conversation import Conversation
 
     async with open_session(root, settings, resume, screen) as (runtime, session):
@@ -240,8 +262,10 @@ async def turn(conversation: "Conversation", task: str, command: str = "chat") -
     await carry_out(conversation.runtime, conversation.session, command, task, conversation.work(task))
 
 
-def undecided(root: Path, settings: Settings) -> list[Runnable]:
+def undecided(root: Path, settings: Settings) -> "list[Runnable]":
     """What the folder brings that would run, and the user has said no word about: `agentic.trust.Trust(root).decide` keeps one."""
+    from agentic.core import runnables
+
     return runnables.undecided(host_of(settings), root)
 
 

@@ -1,12 +1,11 @@
 """The distribution on the package index, and how its optional parts are installed."""
 
-import json
-
 DISTRIBUTION = "agentic-vllm"  # `agentic` on the index is somebody else's
 
 
 def pip_install(extra: str) -> str:
     """The command that adds an extra, from where agentic itself came: "pip install 'agentic-vllm[local]'", or a checkout's path."""
+    import json
     from importlib.metadata import PackageNotFoundError, distribution
     from urllib.parse import unquote, urlsplit
 

@@ -8,6 +8,7 @@ import os
 import sys
 import zlib
 from contextlib import suppress
+from itertools import chain
 
 from agentic.folders import place
 
@@ -22,13 +23,21 @@ MOST = 20  # remembered starts
 
 def rows(find: "Callable[[], tuple[Rows, Iterable[str]]]") -> "Rows":
     """(kind, name, summary) of each command, flag and renderer of a plugin. `find` asks them, and names the files of their code."""
-    stamp = f"{sys.version}\n{_stamp(_installed())}\n{_variables()}"
-    path = os.path.join(place("XDG_STATE_HOME"), "index", f"{zlib.crc32(stamp.encode('utf-8', 'surrogatepass')):08x}")
+    return _read("offers", "\n".join([sys.version, _stamp(chain(_installed(), _configured())), _variables()]), find)
+
+
+def entry_points(find: "Callable[[], Rows]") -> "Rows":
+    """(name, "module:attribute", what is known of its distribution) of each installed plugin; `find` looks into all metadata."""
+    return _read("plugins", "\n".join([sys.version, _stamp(_installed())]), lambda: (find(), ()))
+
+
+def _read(topic: str, stamp: str, find: "Callable[[], tuple[Rows, Iterable[str]]]") -> "Rows":
+    path = os.path.join(place("XDG_STATE_HOME"), "index", f"{topic}-{zlib.crc32(stamp.encode('utf-8', 'surrogatepass')):08x}")
     with suppress(OSError, ValueError):
         with open(path, encoding="utf-8") as file:
             known, files, offered = file.read().split("\0\0")
         if known == stamp and _stamp(line.rpartition(" ")[0].rpartition(" ")[0] for line in files.split("\n")) == files:
-            return [_row(line) for line in offered.split("\n")]
+            return [_row(line) for line in offered.split("\n") if line]
     found, sources = find()
     _keep(path, "\0\0".join([stamp, _stamp(sources), "\n".join("\0".join(row) for row in found)]))
     return found
@@ -60,11 +69,15 @@ def _keep(path: str, text: str) -> None:
 
 
 def _installed() -> "Iterator[str]":
-    """The files that say which plugins there are, and which of them are switched off."""
+    """The files that say which plugins there are."""
     for folder in dict.fromkeys(sys.path):
         with suppress(OSError):
             names = sorted(name for name in os.listdir(folder or ".") if name.endswith((".dist-info", ".egg-info")))
             yield from (os.path.join(folder, name, "entry_points.txt") for name in names)
+
+
+def _configured() -> "Iterator[str]":
+    """The user's own plugins, and the files that say which plugins are switched off."""
     own = place("XDG_CONFIG_HOME")
     with suppress(OSError):
         yield from (os.path.join(own, "plugins", name) for name in sorted(os.listdir(os.path.join(own, "plugins"))))

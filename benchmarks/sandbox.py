@@ -12,8 +12,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agentic.config import schema
+from agentic.core.guards import safeguards_of
 from agentic.core.protected_entries import ProtectedEntries
-from agentic.core.runtime import safeguards_of
 from agentic.core.sandbox import Sandbox
 from agentic.errors import AgenticError
 from agentic.plugins import Host

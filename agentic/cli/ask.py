@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from agentic import api
-from agentic.cli.first_run import settled
+from agentic.cli.before import settled
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.commands.start import run_to_end, screen_of, standard_input
 from agentic.config import Settings

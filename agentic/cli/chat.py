@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 import click
 
 from agentic import api
+from agentic.cli.before import ask_once, settled
 from agentic.cli.chat_commands import Commands, Reopen, told
-from agentic.cli.first_run import settled
-from agentic.cli.trust import ask_once
 from agentic.cli.typeahead import Typeahead
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.commands.questions import Asker

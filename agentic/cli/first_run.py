@@ -28,11 +28,10 @@ LISTEN_SECONDS = 0.2
 MAX_SHOWN = 12
 
 
-def settled(settings: Settings) -> Settings:
-    """The settings, with the servers that the user chooses where none is named and none of the usual ones runs."""
+def with_servers(settings: Settings) -> Settings:
+    """The settings, with the servers that the user chooses where none of the usual ones runs."""
     llm = settings.llm
-    named = settings.origins["llm.endpoints"] != "default" or llm.transport != "auto"
-    if named or not can_ask() or any(map(_listens, llm.endpoints)):
+    if any(map(_listens, llm.endpoints)):
         return settings
     choices = _choices(asyncio.run(api.found_servers(settings)))
     chosen = _chosen(choices, f"Nothing answers at {' or '.join(llm.endpoints)}, but here") if choices else None

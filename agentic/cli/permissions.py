@@ -8,8 +8,8 @@ import click
 from agentic.api import load_settings
 from agentic.commands import list_output
 from agentic.config import Settings
+from agentic.core.guards import permissions_of, safeguards_of
 from agentic.core.permissions import Judgement, Permissions
-from agentic.core.runtime import permissions_of, safeguards_of
 from agentic.lib.sanitize import sanitize
 from agentic.plugins import host_of
 

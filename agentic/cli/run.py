@@ -8,8 +8,7 @@ from typing import Any
 import click
 
 from agentic import api
-from agentic.cli.first_run import settled
-from agentic.cli.trust import ask_once
+from agentic.cli.before import ask_once, settled
 from agentic.commands import RunCommand, common_options, session_options
 from agentic.commands.start import asker, run_to_end, screen_of, standard_input
 from agentic.config import Settings

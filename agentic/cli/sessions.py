@@ -14,7 +14,7 @@ from agentic.commands import list_output
 from agentic.commands.questions import agreed
 from agentic.commands.start import can_ask
 from agentic.core.command_changes import take_up_interrupted
-from agentic.core.runtime import safeguards_of
+from agentic.core.guards import safeguards_of
 from agentic.errors import ConfigError
 from agentic.folders import cache_folder
 from agentic.lib.sanitize import sanitize

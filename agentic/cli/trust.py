@@ -80,9 +80,9 @@ def rm(names: tuple[str, ...], folder: Path) -> None:
     click.echo(f"forgotten: {count}")
 
 
-def ask_once(root: Path, settings: Settings) -> None:
-    """In a terminal: asks about what this folder brings and nobody was asked about yet; before a run begins."""
-    if can_ask() and (unknown := undecided(root, settings)):
+def ask_about(root: Path, settings: Settings) -> None:
+    """Asks about what this folder brings and nobody was asked about yet."""
+    if unknown := undecided(root, settings):
         _ask(root, unknown)
 
 

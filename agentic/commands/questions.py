@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agentic.api import Answered, Question, Reply, parse_rule
+from agentic.api import Answered, Question, Reply, check_rule
 from agentic.errors import AgenticError
 from agentic.lib.diff import painted
 from agentic.lib.palette import PLAIN, RESET, Palette
@@ -141,7 +141,7 @@ async def _rule(proposal: str) -> str | None:
     text: str | None = proposal
     while text := await keyboard.line("  always (edit, then Enter): ", text or ""):
         try:
-            parse_rule("allow", text, "this")
+            check_rule(text)
             return text
         except AgenticError as error:
             _print(f"  {error.with_remedy}")

@@ -8,18 +8,19 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
-from typing import Any, TextIO
+from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
 from agentic.api import Ask, Screen
-from agentic.commands.questions import Asker, agreed
 from agentic.config import Settings
 from agentic.events import Event, RunFinished
 from agentic.lib.loop import run
 from agentic.lib.palette import Palette, palette_for
-from agentic.lib.terminal.background import Background, background
 from agentic.plugins import host_of
+
+if TYPE_CHECKING:
+    from agentic.lib.terminal.background import Background
 
 EXIT_CODES = {"done": 0, "unchecked": 0, "refused": 4, "interrupted": 130}
 READING_SECONDS = 2.0
@@ -38,7 +39,11 @@ def screen_of(settings: Settings, stdout: TextIO) -> Screen:
 
 def _confirm(question: str) -> bool:
     """No, where nobody can be asked."""
-    return can_ask() and agreed(question)
+    if not can_ask():
+        return False
+    from agentic.commands.questions import agreed
+
+    return agreed(question)
 
 
 def can_ask() -> bool:
@@ -134,7 +139,11 @@ async def _signals(task: "asyncio.Task[int]", signals: Collection[signal.Signals
 
 def asker(settings: Settings) -> Ask | None:
     """How to ask the user, on the terminal, whatever the renderer; None without one."""
-    return Asker(palette_of(settings, sys.stderr)) if can_ask() else None
+    if not can_ask():
+        return None
+    from agentic.commands.questions import Asker
+
+    return Asker(palette_of(settings, sys.stderr))
 
 
 def palette_of(settings: Settings, stream: TextIO) -> Palette:
@@ -143,6 +152,8 @@ def palette_of(settings: Settings, stream: TextIO) -> Palette:
     return palette_for(theme, stream.encoding or "", background_of(settings).is_light if theme == "auto" else None)
 
 
-def background_of(settings: Settings) -> Background:
+def background_of(settings: Settings) -> "Background":
     """The terminal's, where the theme depends on it: else the terminal is not asked."""
+    from agentic.lib.terminal.background import Background, background
+
     return background() if settings.ui.theme == "auto" else Background()

@@ -14,13 +14,14 @@ from agentic.core.agent_services import AgentServices
 from agentic.core.approval import Approver
 from agentic.core.call_budget import CallBudget
 from agentic.core.command_changes import CommandChanges
+from agentic.core.guards import permissions_of, safeguards_of, sandbox_of, tools_of
 from agentic.core.judge import Judge
 from agentic.core.kinds import kind_named, kinds_of
 from agentic.core.opening import system_message
 from agentic.core.permissions import Remember
 from agentic.core.proofs import Proofs
 from agentic.core.roles import SMALL
-from agentic.core.runtime import Runtime, permissions_of, safeguards_of
+from agentic.core.runtime import Runtime
 from agentic.core.safeguards import Safeguards
 from agentic.core.sandbox import Sandbox
 from agentic.core.schemas import UncheckableError, problems
@@ -208,7 +209,7 @@ async def open_services(
     toolbox = Toolbox(runtime.events)
     jobs = Jobs()
     safeguards = safeguards_of(runtime.host)
-    sandbox = runtime.sandbox(safeguards)
+    sandbox = sandbox_of(runtime, safeguards)
     approver.sandbox, approver.remember = sandbox, Remember(settings)
     approver.permissions = permissions_of(settings, runtime.host, runtime.root, safeguards)
     sandbox.denied = approver.permissions.rules.denied_programs
@@ -217,7 +218,7 @@ async def open_services(
     sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}
     about = ", ".join(about_of(name, source) for name, source in sources.items()) if late_about is None else late_about
     memory = SessionMemory(session, blackboard)
-    tools = runtime.tools(memory, sub_agents.delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
+    tools = tools_of(runtime, memory, sub_agents.delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
     background = []
     watcher = partial(_watcher, snapshots, safeguards, journal, runtime.events, jobs, sandbox)

@@ -2,9 +2,8 @@
 
 import asyncio
 import logging
-import os
 import secrets
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -13,23 +12,16 @@ from typing import Any, TextIO
 from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.endpoints import Endpoints
-from agentic.core.permissions import Permissions, rules_of
-from agentic.core.runnables import left_out
-from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import Sandbox
 from agentic.core.service import LlmService
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answered
-from agentic.events import Event, SandboxReady
+from agentic.events import Event
 from agentic.extras import DISTRIBUTION
-from agentic.folders import state_folder
 from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.chat import ChatCommand
 from agentic.hooks.screen import Renderer, RendererSetup
-from agentic.hooks.tools import Memory, Tool, ToolSetup
 from agentic.hooks.transport import Found, Transport
-from agentic.lib.children.jobs import Jobs
 from agentic.lib.palette import PLAIN, Palette
 from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
@@ -39,9 +31,8 @@ from agentic.plugins.guard import FAULTS
 from agentic.plugins.host import Offer
 from agentic.plugins.isolation import Failure, call_limited, describe
 from agentic.plugins.prompts import Prompts
-from agentic.types import EndpointInfo, Outcome, Plan, ToolSpec
+from agentic.types import EndpointInfo
 
-LAUNCHERS = "agentic_command_launchers"
 PATIENT_SECONDS, AGAIN_SECONDS = 10.0, 5.0  # until it is told that the first answer takes its time, and told again
 AUTO_SECONDS = 1.0  # an endpoint that takes longer does not answer, as far as `auto` goes
 _log = logging.getLogger("agentic.run")
@@ -73,33 +64,6 @@ class Runtime:
         """The object that `name`, or the hook's default, makes."""
         return self.host.build(hook, name, self.setup)
 
-    def tools(
-        self,
-        memory: Memory,
-        delegate: Callable[[Plan], Awaitable[Outcome]],
-        late_tools: Callable[[str], Awaitable[list[ToolSpec]]],
-        late_about: str,
-        sandbox: Sandbox,
-        jobs: Jobs,
-        ask: Callable[[str, Sequence[str]], Awaitable[str]],
-    ) -> dict[str, Tool]:
-        """The enabled tools by name; those that find or call late tools only where there can be any."""
-        names = self.settings.tools.enabled or list(self.host.offers("agentic_tools"))
-        setup = partial(
-            self.setup,
-            kind=ToolSetup,
-            memory=memory,
-            delegate=delegate,
-            start=sandbox.start,
-            late_tools=late_tools,
-            late_about=late_about,
-            jobs=jobs,
-            ask=ask,
-            result_tokens=self.llm.budget.result,
-        )
-        tools = {name: self.host.build("agentic_tools", name, setup) for name in names}
-        return {name: tool for name, tool in tools.items() if late_about or not (tool.spec.finds or tool.spec.calls)}
-
     def chat_commands(self) -> dict[str, tuple[str, ChatCommand]]:
         """(plugin, slash command) by name. Those of the folder come last: none of them takes another's name."""
         hook = "agentic_chat_commands"
@@ -115,47 +79,6 @@ class Runtime:
     def every(self, hook: str) -> dict[str, Any]:
         """What all providers of a hook make, in the order of their names; one that cannot be made costs a warning."""
         return _every(self.host, self.events, hook, self.setup)
-
-    def sandbox(self, safeguards: Safeguards) -> Sandbox:
-        """Starts the session's commands; nothing of it runs before the first one."""
-        sandbox = Sandbox(
-            self.settings.sandbox,
-            launchers_of(self.host),
-            partial(self.build, LAUNCHERS),
-            safeguards,
-            self._announce_sandbox,
-            self.root,
-        )
-        sandbox.conceal()
-        return sandbox
-
-    async def _announce_sandbox(self, sandbox: Sandbox) -> None:
-        await self.events.emit(SandboxReady(name=sandbox.name, gaps=tuple(sandbox.gaps)))
-        if os.geteuid() == 0 and not sandbox.confines:
-            self.events.warn("this is root, and nothing holds commands: they can change the whole system")
-
-
-def safeguards_of(host: Host) -> Safeguards:
-    """What all plugins say has to be kept safe."""
-    return Safeguards(offer.record for offer in host.offers("agentic_safeguards").values())
-
-
-def permissions_of(settings: Settings, host: Host, root: Path, safeguards: Safeguards) -> Permissions:
-    """What the user's rules and the safeguards allow. Raises ConfigError for a rule that is none, PluginError."""
-    readers = {
-        name: host.build("agentic_command_readers", name, bare_setup(settings, root))
-        for name in host.offers("agentic_command_readers")
-    }
-    rules = rules_of(settings)
-    sources = {offer.plugin for offer in host.offers("agentic_tool_sources").values()}
-    rules.check(host.offers("agentic_tools"), all(host.distribution(plugin) == DISTRIBUTION for plugin in sources))
-    return Permissions(rules, readers, safeguards, root.resolve(), state_folder(), settings.permissions.floor)
-
-
-def launchers_of(host: Host) -> list[str]:
-    """The names of those that are tried where the user names none, the strongest first."""
-    automatic = {name: offer.record.automatic for name, offer in host.offers(LAUNCHERS).items() if offer.record.automatic}
-    return sorted(automatic, key=lambda name: automatic[name])
 
 
 def bare_setup(settings: Settings, root: Path) -> Callable[..., Any]:
@@ -252,9 +175,8 @@ async def open_runtime(
     transport: Transport | None = None
     batcher: Batcher | None = None
     try:
-        for line in (*settings.ignored, *host.notices(), left_out(host, root, events.warn)):
-            if line:
-                events.warn(line)
+        for line in (*settings.ignored, *host.notices()):
+            events.warn(line)
         make_setup = partial(_setup, await endpoints.look(), host, root, emit, prompts)
         transport, choice = await _transport(settings, host, make_setup, screen.confirm)
         batcher = host.build(

@@ -4,13 +4,15 @@ The timeout is five seconds, or what the plugin says in `agentic_hook_seconds`: 
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from agentic.events import Event
 from agentic.hooks import Setup, hookspec
 from agentic.lib.record import record
-from agentic.lib.workspace import Workspace
 from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
+
+if TYPE_CHECKING:
+    from agentic.lib.workspace import Workspace
 
 Decision = Literal["allow", "ask", "deny"]
 
@@ -89,7 +91,7 @@ async def agentic_after_tool(
     tool: ToolSpec,
     output: ToolOutput,
     agent: str,
-    workspace: Workspace,
+    workspace: "Workspace",
     setup: Setup,
 ) -> ToolOutput | None:
     """May return a changed output, which the model reads; None leaves it as it is, and so does a failure.

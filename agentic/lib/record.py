@@ -12,7 +12,7 @@ takes 1 to 2 µs instead of 0.5; what is made for each token stays a dataclass.
 
 import dataclasses
 from dataclasses import MISSING
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 __all__ = ["record"]
 
@@ -24,16 +24,17 @@ else:
         """Makes a class with annotated fields a record."""
 
         def make(cls: type) -> type:
-            cls.__doc__ = cls.__doc__ or ""  # else `dataclasses` derives one from the signature
-            dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=kw_only)(cls)
-            every = dataclasses.fields(cls)
-            taken = [each for each in every if each.init]
-            cls._names = frozenset(each.name for each in taken)
-            cls._places = tuple(each.name for each in taken if not each.kw_only)
-            cls._made = tuple((each.name, each.default_factory) for each in every if each.default_factory is not MISSING)
-            cls._defaults = {each.name: each.default for each in every if each.default is not MISSING}
-            have = cls._defaults.keys() | {name for name, _ in cls._made}
-            cls._required = tuple(each.name for each in taken if each.name not in have)
+            plan, given = _planned(cls, kw_only)
+            taken = [name for name, each in plan.items() if each.init]
+            cls._plan, cls._names = plan, frozenset(taken)
+            cls._places = cls.__match_args__ = tuple(name for name in taken if not plan[name].kw_only)
+            cls._made = tuple((name, each.default_factory) for name, each in plan.items() if each.default_factory is not MISSING)
+            cls._defaults = {name: each.default for name, each in plan.items() if each.default is not MISSING}
+            have = cls._defaults.keys() | dict(cls._made)
+            cls._required = tuple(name for name in taken if name not in have)
+            cls._compared = tuple(name for name, each in plan.items() if each.compare)
+            cls._shown = tuple(name for name, each in plan.items() if each.repr)
+            cls.__dataclass_fields__ = _Fields(given, kw_only)
             cls.__init__ = _initialise
             if "__repr__" not in vars(cls):
                 cls.__repr__ = _represent
@@ -44,6 +45,56 @@ else:
             return cls
 
         return make if cls is None else make(cls)
+
+
+class _Plan(NamedTuple):
+    """Of a field."""
+
+    default: Any
+    default_factory: Any = MISSING
+    init: bool = True
+    repr: bool = True
+    compare: bool = True
+    kw_only: bool = False
+
+
+def _planned(cls: Any, kw_only: bool) -> tuple[dict[str, _Plan], dict[str, Any]]:
+    """(the fields, those of its bases first, what its own were declared with)"""
+    plan: dict[str, _Plan] = {}
+    for base in reversed(cls.__mro__[1:]):
+        plan |= vars(base).get("_plan", {})
+    given = {}
+    for name, kind in vars(cls).get("__annotations__", {}).items():
+        if "ClassVar" in (kind if isinstance(kind, str) else repr(kind)):
+            continue
+        value = vars(cls).get(name, MISSING)
+        given[name] = value
+        if isinstance(value, dataclasses.Field):
+            by_name = kw_only if value.kw_only is MISSING else value.kw_only
+            plan[name] = _Plan(value.default, value.default_factory, value.init, value.repr, bool(value.compare), by_name)
+            if value.default is MISSING:
+                delattr(cls, name)
+            else:
+                setattr(cls, name, value.default)
+        else:
+            plan[name] = _Plan(value, kw_only=kw_only)
+    return plan, given
+
+
+class _Fields:
+    """`__dataclass_fields__`, by which a record is a dataclass to others: made when it is asked for, which is seldom."""
+
+    def __init__(self, given: dict[str, Any], kw_only: bool) -> None:
+        self._given, self._kw_only = given, kw_only
+
+    def __get__(self, instance: object, owner: type) -> Any:
+        cls: Any = next(each for each in owner.__mro__ if vars(each).get("__dataclass_fields__") is self)
+        for name, value in self._given.items():
+            if value is not MISSING:
+                setattr(cls, name, value)
+        cls.__doc__ = cls.__doc__ or ""  # else `dataclasses` derives one from the signature
+        dataclasses.dataclass(init=False, repr=False, eq=False, kw_only=self._kw_only, match_args=False)(cls)
+        return cls.__dataclass_fields__
 
 
 def _initialise(self: Any, *values: Any, **named: Any) -> None:
@@ -70,7 +121,7 @@ def _initialise(self: Any, *values: Any, **named: Any) -> None:
 
 
 def _values(self: Any) -> tuple[Any, ...]:
-    return tuple(getattr(self, name) for name, each in self.__dataclass_fields__.items() if each.compare)
+    return tuple(getattr(self, name) for name in self._compared)
 
 
 def _equals(self: Any, other: object) -> Any:
@@ -82,7 +133,7 @@ def _hash(self: Any) -> int:
 
 
 def _represent(self: Any) -> str:
-    shown = (f"{name}={getattr(self, name)!r}" for name, each in self.__dataclass_fields__.items() if each.repr)
+    shown = (f"{name}={getattr(self, name)!r}" for name in self._shown)
     return f"{type(self).__qualname__}({', '.join(shown)})"
 
 

@@ -4,6 +4,7 @@ import re
 
 # Printable by their category, and nothing is seen of them: fillers, variation selectors, controls of one script, empty Braille.
 _BLANK = "\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U00013430-\U0001343f\U000e0100-\U000e01ef"
+_FIRST_BLANK = _BLANK[0]
 _UNSAFE = (
     "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # C0 but tab and newline, DEL, C1
     "\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"  # invisible, bidirectional
@@ -19,7 +20,7 @@ def sanitize(text: str) -> str:
 
     A zero-width joiner or a variation selector that is part of an emoji stays too.
     """
-    if text.isascii() and text.replace("\n", "").replace("\t", "").isprintable():
+    if max(text, default="") < _FIRST_BLANK and text.replace("\n", "").replace("\t", "").isprintable():
         return text  # the patterns below take milliseconds to compile, so that waits until they are needed
     return re.sub(f"(?P<emoji>{_EMOJI})|{_UNSAFE}", _spell_out, text)
 

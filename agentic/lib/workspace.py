@@ -4,7 +4,6 @@ import errno
 import hashlib
 import os
 import stat
-import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
@@ -83,6 +82,8 @@ class Workspace:
         self.claim: Callable[[str], None] = lambda path: None
         self.journal: Callable[[str, bytes | None, bytes | None, int | None], None] = lambda path, before, after, mode: None
         self.grants = Grants()
+        import tempfile  # which is half of what importing this module takes
+
         self.temporary = Path(tempfile.gettempdir())
         self._seen: dict[str, str] = {}
 

@@ -3,11 +3,12 @@
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from importlib.metadata import distributions
+from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from typing import Any
 
+from agentic import index
 from agentic.extras import DISTRIBUTION
 from agentic.folders import config_folder
 from agentic.hooks import PROJECT
@@ -52,23 +53,42 @@ def discover(disabled: Collection[str]) -> list[Candidate]:
 
 
 def _candidates() -> Iterator[Candidate]:
-    seen = set()
+    for name, target, distribution in index.entry_points(_entry_points):
+        owner, version, *requires = distribution.split("\t")
+        yield Candidate(partial(_load_target, target), requires, PluginStatus(name, owner, version))
+    for path in sorted(user_folder().glob("*.py")):
+        candidate = Candidate(partial(_load_file, path), (), PluginStatus(path.stem, OWN_FOLDER, ""))
+        if not _is_only_ours(path):
+            candidate.status.state, candidate.status.error = "unsupported", f"others may write {path}: chmod go-w it"
+        yield candidate
+
+
+def _entry_points() -> list[tuple[str, str, str]]:
+    """(name, target, distribution with its version and what it requires, tabs between) of all that is installed."""
+    from importlib.metadata import distributions
+
+    found, seen = [], set()
     for distribution in distributions():
-        entry_points = [point for point in distribution.entry_points if point.group == PROJECT]
-        if not entry_points:
+        points = [point for point in distribution.entry_points if point.group == PROJECT]
+        if not points:
             continue
         name, version = distribution.name, distribution.version  # each parses the metadata anew
         if name in seen:  # a distribution may stand on the path twice
             continue
         seen.add(name)
         requires = () if name == DISTRIBUTION else distribution.requires or ()
-        for point in entry_points:
-            yield Candidate(point.load, requires, PluginStatus(point.name, name, version))
-    for path in sorted(user_folder().glob("*.py")):
-        candidate = Candidate(partial(_load_file, path), (), PluginStatus(path.stem, OWN_FOLDER, ""))
-        if not _is_only_ours(path):
-            candidate.status.state, candidate.status.error = "unsupported", f"others may write {path}: chmod go-w it"
-        yield candidate
+        about = "\t".join(" ".join(each.split()) for each in (name, version, *requires))
+        found += [(point.name, point.value, about) for point in points]
+    return found
+
+
+def _load_target(target: str) -> Any:
+    """What an entry point names: "module" or "module:attribute"."""
+    module, _, attribute = target.partition("[")[0].strip().partition(":")
+    found = import_module(module.strip())
+    for name in filter(None, attribute.strip().split(".")):
+        found = getattr(found, name)
+    return found
 
 
 def user_folder() -> Path:

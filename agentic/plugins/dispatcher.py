@@ -9,7 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agentic.errors import AgenticError
 from agentic.events import Event, Warned
@@ -18,11 +18,13 @@ from agentic.hooks.events import Addition, Verdict
 from agentic.hooks.screen import Renderer
 from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
-from agentic.lib.workspace import Workspace
 from agentic.plugins.guard import FAULTS, PluginFault, conforms
 from agentic.plugins.host import Host, Implementation
 from agentic.plugins.isolation import describe
 from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
+
+if TYPE_CHECKING:
+    from agentic.lib.workspace import Workspace
 
 HOOK_SECONDS = 5.0  # where a plugin does not say `agentic_hook_seconds`
 MAX_FAULTS = 3
@@ -165,7 +167,7 @@ class Dispatcher:
         tool: ToolSpec,
         output: ToolOutput,
         agent: str,
-        workspace: Workspace,
+        workspace: "Workspace",
     ) -> ToolOutput:
         """The output as the plugins leave it; one that fails leaves it as it was."""
         given = {"call": call, "arguments": arguments, "tool": tool, "agent": agent, "workspace": workspace}

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, S
 from dataclasses import field
 from functools import partial
 from pathlib import Path
+from types import ModuleType
 from typing import Any, TypeVar
 
 import pluggy
@@ -26,6 +27,15 @@ from agentic.plugins.status import PluginStatus
 
 MakeSetup = Callable[[str, Callable[[str], Any]], Setup]
 """A plugin's setup, from its name and what its `Setup.provider` is to be."""
+
+
+class _Manager(pluggy.PluginManager):
+    """Looks at the marked functions of a module alone: at each of its other names pluggy looks slowly."""
+
+    def parse_hookimpl_opts(self, plugin: Any, name: str) -> Any:
+        if isinstance(plugin, ModuleType) and not hasattr(vars(plugin).get(name), f"{PROJECT}_impl"):
+            return None
+        return super().parse_hookimpl_opts(plugin, name)
 
 
 @record(slots=True)
@@ -58,7 +68,7 @@ class Host:
     statuses: list[PluginStatus] = field(default_factory=list)
     report: Callable[[str], None] | None = None
     _untold: list[str] = field(default_factory=list)
-    manager: pluggy.PluginManager = field(default_factory=lambda: pluggy.PluginManager(PROJECT))
+    manager: pluggy.PluginManager = field(default_factory=lambda: _Manager(PROJECT))
     _by_name: dict[str, PluginStatus] = field(default_factory=dict)
     _offers: dict[str, dict[str, Offer]] = field(default_factory=dict)
     _sections: dict[str, PluginSection] | None = None

@@ -9,7 +9,6 @@ from typing import Any
 
 from agentic import ToolCall, ToolSpec
 from agentic.lib.wire import lenient_object, loads
-from plugins_builtin.protocols.patches import BEGIN, patch_in, with_line_ends
 
 _NAMES = {
     "run": "exec exec_command run_command execute_command execute_bash bash sh shell local_shell terminal cmd",
@@ -73,13 +72,13 @@ def translated(call: ToolCall, tools: Sequence[ToolSpec]) -> ToolCall:
         name = _OURS.get(name, name)
         if name in _NO_NAMES or "<|" in call.name:
             name = named_by(arguments if isinstance(arguments, dict) else {}, tools) or name
-    if not isinstance(arguments, dict) and name == "apply_patch" and BEGIN in call.arguments:
+    if not isinstance(arguments, dict) and name == "apply_patch" and "*** Begin Patch" in call.arguments:
         arguments = {"patch": _text(call.arguments)}
     if not isinstance(arguments, dict):
         return replace(call, name=name)
     if name in by_name:
         arguments = _fitted(arguments, by_name[name].parameters.get("properties", {}), foreign)
-        if by_name[name].runs and "apply_patch" in by_name and (patch := patch_in(str(arguments.get(by_name[name].runs, "")))):
+        if by_name[name].runs and "apply_patch" in by_name and (patch := _patch_in(str(arguments.get(by_name[name].runs, "")))):
             return replace(call, name="apply_patch", arguments=json.dumps({"patch": patch}, ensure_ascii=False))
     return replace(call, name=name, arguments=_same_or(call.arguments, arguments))
 
@@ -136,8 +135,16 @@ def _text(written: str) -> str:
     return value if isinstance(value, str) else written
 
 
+def _patch_in(command: str) -> str:
+    from plugins_builtin.protocols.patches import patch_in  # which has many patterns, and few runs need it
+
+    return patch_in(command)
+
+
 def _patch(given: str | list[Any]) -> str:
     """A patch that came as lines, as words of a command line, as a command, or on one line."""
+    from plugins_builtin.protocols.patches import BEGIN, patch_in, with_line_ends
+
     if isinstance(given, list):
         given = "\n".join(map(str, given)) if str(given[0]).startswith(BEGIN) else str(given[-1])
     if given.startswith(BEGIN):

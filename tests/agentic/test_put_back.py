@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agentic.core.command_changes import CommandChanges, take_up_interrupted
-from agentic.core.runtime import safeguards_of
+from agentic.core.guards import safeguards_of
 from agentic.lib.workspace import Workspace
 from agentic.plugins import Host
 from agentic.sessions import SessionStore

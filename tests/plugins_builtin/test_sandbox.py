@@ -61,7 +61,7 @@ def results(server: FakeVLLM) -> list[str]:
 PROBING = """
 import asyncio, json, os, sys
 from agentic.core.probes import probe
-from agentic.core.runtime import safeguards_of
+from agentic.core.guards import safeguards_of
 from agentic.errors import ConfigError
 from agentic.plugins import Host
 from agentic.testing import make_setup

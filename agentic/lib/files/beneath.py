@@ -4,13 +4,14 @@ By openat2(2) with RESOLVE_BENEATH where the kernel has it, else part by part. C
 loses against a link that changes in between (measured: 300 escapes in 6 s).
 """
 
-import ctypes
 import errno
 import os
 import stat
 import struct
 import sys
+from functools import cache
 from types import TracebackType
+from typing import Any
 
 OPEN = os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY
 """Flags for what a repository may have put in a file's place: a FIFO does not block, a terminal does not become ours."""
@@ -80,7 +81,11 @@ def read_all(descriptor: int, size: int) -> bytes:
     return b"".join(pieces)
 
 
-_LIBC = ctypes.CDLL(None, use_errno=True)
+@cache
+def _libc() -> Any:
+    import ctypes  # which is loaded where the first file is opened
+
+    return ctypes.CDLL(None, use_errno=True)
 
 
 def _openat2(root: int, name: str, flags: int) -> int:
@@ -88,9 +93,11 @@ def _openat2(root: int, name: str, flags: int) -> int:
         raise OSError(errno.ENOSYS, "no openat2 on this system")
     how = struct.pack("QQQ", flags, 0, _BENEATH)
     for _ in range(64):  # EAGAIN: something was renamed on the way
-        descriptor: int = _LIBC.syscall(_OPENAT2, root, os.fsencode(name), how, len(how))
+        descriptor: int = _libc().syscall(_OPENAT2, root, os.fsencode(name), how, len(how))
         if descriptor >= 0:
             return descriptor
+        import ctypes
+
         code = ctypes.get_errno()
         if code != errno.EAGAIN:
             break
