@@ -28,13 +28,15 @@ from agentic.events import Event, RunFinished, RunStarted
 from agentic.folders import cache_folder, state_folder
 from agentic.hooks.transport import Found
 from agentic.logs import start_logging
-from agentic.plugins import host_of
+from agentic.plugins import Host, host_of
 from agentic.sessions import Session, SessionStore
 from agentic.types import LATEST, Outcome
 
 if TYPE_CHECKING:
+    from agentic.core.approval import Approval
     from agentic.core.conversation import Conversation
     from agentic.core.probes import Probe
+    from agentic.core.safeguards import Safeguards
     from agentic.core.sandbox import Sandbox
     from agentic.trust import Runnable
 
@@ -92,15 +94,24 @@ async def open_session(
             yield runtime, session
 
 
-def _look_around(runtime: Runtime, root: Path) -> None:
-    """Says what of the folder is not used, and what a command did that a kill cut off."""
+def take_up(root: Path, host: Host | None = None) -> str:
+    """Has the session know what its command did that a kill cut off here; a line that names what is protected of it."""
     from agentic.core.command_changes import take_up_interrupted
     from agentic.core.guards import safeguards_of
+
+    def known() -> "Safeguards":
+        return safeguards_of(host or host_of(load_settings(root)))
+
+    return take_up_interrupted(root, cache_folder(), known, session_store())
+
+
+def _look_around(runtime: Runtime, root: Path) -> None:
+    """Says which things of the folder are not used, and what a command did that a kill cut off."""
     from agentic.core.runnables import left_out
 
     if unused := left_out(runtime.host, root, runtime.events.warn):
         runtime.events.warn(unused)
-    if cut_off := take_up_interrupted(root, cache_folder(), partial(safeguards_of, runtime.host), session_store()):
+    if cut_off := take_up(root, runtime.host):
         runtime.events.warn(cut_off)
 
 
@@ -148,11 +159,11 @@ def session_store() -> SessionStore:
 async def sandbox_status(settings: Settings, root: Path) -> "Sandbox":
     """What holds commands here, opened and closed again. Raises ConfigError where one is required and none works."""
     from agentic.core.guards import LAUNCHERS, launchers_of, safeguards_of
-    from agentic.core.sandbox import Sandbox
+    from agentic.core.sandbox import Launchers, Sandbox
 
     host = host_of(settings)
-    make = partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, root))
-    sandbox = Sandbox(settings.sandbox, launchers_of(host), make, safeguards_of(host), folder=root)
+    launchers = Launchers(launchers_of(host), partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, root)))
+    sandbox = Sandbox(settings.sandbox, launchers, safeguards_of(host), folder=root)
     try:
         await sandbox.ready()
     finally:
@@ -229,11 +240,9 @@ async def run(
     folder, found = _resolved(root, settings)
 
     async def work(runtime: Runtime, session: Session) -> None:
-        from agentic.core.approval import Approver
         from agentic.core.conversation import Conversation
 
-        approver = Approver(found.approval.mode or ("ask" if approve else "none"), _asking(approve), runtime.events.emit)
-        async with Conversation.open(runtime, session, approver) as conversation:
+        async with Conversation.open(runtime, session, _approval(found, approve)) as conversation:
             await carry_out(runtime, session, "run", task, _worked(conversation, task, schema))
 
     async for event in stream(folder, found, work, resume, screen):
@@ -248,13 +257,13 @@ async def open_conversation(
 
     Raises AgenticError.
     """
-    from agentic.core.approval import Approver
     from agentic.core.conversation import Conversation
 
-    async with open_session(root, settings, resume, screen) as (runtime, session):
-        approver = Approver(settings.approval.mode or ("ask" if approve else "none"), _asking(approve), runtime.events.emit)
-        async with Conversation.open(runtime, session, approver) as conversation:
-            yield conversation
+    async with (
+        open_session(root, settings, resume, screen) as (runtime, session),
+        Conversation.open(runtime, session, _approval(settings, approve)) as conversation,
+    ):
+        yield conversation
 
 
 async def turn(conversation: "Conversation", task: str, command: str = "chat") -> None:
@@ -332,6 +341,12 @@ async def _drained(events: "asyncio.Queue[Event | None]", task: "asyncio.Task[No
         await asyncio.wait([task, reader], return_when=asyncio.FIRST_COMPLETED)
         reader.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+def _approval(settings: Settings, approve: Approve | None) -> "Approval":
+    from agentic.core.approval import Approval
+
+    return Approval(settings.approval.mode or ("ask" if approve else "none"), _asking(approve))
 
 
 def _asking(approve: Approve | None) -> Ask | None:

@@ -14,7 +14,7 @@ from pathlib import Path
 from agentic.config import schema
 from agentic.core.guards import safeguards_of
 from agentic.core.protected_entries import ProtectedEntries
-from agentic.core.sandbox import Sandbox
+from agentic.core.sandbox import Launchers, Sandbox
 from agentic.errors import AgenticError
 from agentic.plugins import Host
 from agentic.sessions.snapshots import Snapshots
@@ -48,8 +48,7 @@ async def starts(name: str) -> list[float]:
     settings = schema.Sandbox(launcher=name) if name else schema.Sandbox(mode="off")
     sandbox = Sandbox(
         settings,
-        (),
-        lambda wanted: host.build("agentic_command_launchers", wanted, lambda *more: make_setup()),
+        Launchers((), lambda wanted: host.build("agentic_command_launchers", wanted, lambda *more: make_setup())),
         safeguards_of(host),
     )
     null = os.open(os.devnull, os.O_WRONLY)

@@ -15,7 +15,6 @@ COMMANDS = {
     "prompts": ("agentic.cli.prompts", "the texts that models read; show prints what the model in use is told"),
     "permissions": ("agentic.cli.permissions", "shows the rules; test says what would become of a command"),
     "trust": ("agentic.cli.trust", "what this folder brings that would run, and whether it may"),
-    "sessions": ("agentic.cli.sessions", "lists, shows, exports, removes sessions; undo takes back what they wrote"),
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
 COMPLETE = "_AGENTIC_COMPLETE"  # the variable by which a shell asks what may follow

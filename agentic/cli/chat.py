@@ -20,7 +20,7 @@ from agentic.commands import RunCommand, common_options, session_options
 from agentic.commands.questions import Asker
 from agentic.commands.start import background_of, interruptible, palette_of, screen_of
 from agentic.config import Settings
-from agentic.core.approval import Approver
+from agentic.core.approval import Approval
 from agentic.core.conversation import Conversation
 from agentic.core.questions import Answered, Question
 from agentic.core.runtime import Runtime
@@ -75,7 +75,7 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
             async with api.open_session(root, settings, resume, screen) as (runtime, session):
                 chat = Chat(runtime, session, stdout, typed)
                 typed = b""
-                async with Conversation.open(runtime, session, chat.approver) as conversation:
+                async with Conversation.open(runtime, session, chat.approval) as conversation:
                     good = settings, session.id
                     first, task = task, ""
                     await chat.loop(conversation, first)
@@ -105,10 +105,14 @@ class Chat:
         self._typeahead = Typeahead(self._show_typed, self.stop, self._unfold, self._looks)
         self.palette = palette_of(self.settings, sys.stderr)
         self._ask_user = Asker(self.palette, self._typeahead.feed)
-        self.approver = Approver(self.settings.approval.mode or "ask", self.answer, runtime.events.emit)
+        self.approval = Approval(self.settings.approval.mode or "ask", self.answer)
         self.commands = Commands(self)
         if typed:
             self._typeahead.feed(typed)
+
+    @property
+    def session_id(self) -> str:
+        return self.session.id
 
     def say(self, text: str) -> None:
         """Shows a text to the user."""
@@ -269,9 +273,7 @@ class Chat:
     def _steer(self) -> str:
         """What the user said since, for the agent's next step."""
         if said := self._typeahead.take_lines():
-            event = UserSaid(text=said)
-            self.runtime.events.show(event)
-            self.runtime.events.journal(event)
+            self.runtime.events.note(UserSaid(text=said))
         return said
 
     async def answer(self, question: Question) -> Answered:

@@ -5,7 +5,6 @@ import re
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from difflib import get_close_matches
 from itertools import islice
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentic import api
@@ -19,8 +18,6 @@ from agentic.lib.sanitize import hide_logins
 from agentic.lib.workspace import Workspace
 from agentic.plugins.guard import FAULTS
 from agentic.plugins.isolation import describe
-from agentic.sessions import Session
-from agentic.sessions.export import FORMATS, format_of
 from agentic.sessions.undo import ChangedSince, changed_files, last_turn, redo, turn_before, undo
 
 if TYPE_CHECKING:
@@ -92,7 +89,6 @@ class Commands:
             "/sessions": Entry(session, "[WORDS] lists this folder's sessions, or those that have the words", self._sessions),
             "/resume": Entry(session, "[ID] goes on with a session (without ID: lists them)", self._resume, self._ids),
             "/rename": Entry(session, "NAME names this session", self._rename),
-            "/export": Entry(session, "[FILE] writes this session as .html, .md or .jsonl", self._export),
             "/quit": Entry(session, "leaves (as Ctrl-D does)", self._quit),
         }
         self._plugins: dict[str, tuple[str, ChatCommand]] = {}
@@ -211,7 +207,7 @@ class Commands:
             raise ConfigError("this session changed nothing that could be reviewed")
         room = self._runtime.llm.budget.prompt  # in tokens, so about a quarter of it as text
         changes = mine if len(mine) <= room else f"{mine[:room]}\n(and more: read {', '.join(changed)})"
-        with self._chat.approver.reading_only():
+        with self._chat.conversation.approver.reading_only():
             await self._chat.turn(self._runtime.prompts("chat.review", what=what or "correctness", changes=changes))
 
     async def _copy(self, rest: str) -> None:
@@ -261,11 +257,11 @@ class Commands:
             raise ConfigError(f"there is no mode {mode!r}", f"choose from {', '.join(MODES)}")
         if mode:
             await self._chat.conversation.approve(mode)
-        self._chat.say(f"approval: {self._chat.approver.mode}")
+        self._chat.say(f"approval: {self._chat.conversation.approver.mode}")
 
     async def _permissions(self, rest: str) -> None:
-        rules = [f"{rule.decision:<6} {rule}  # {rule.origin}" for rule in self._chat.approver.permissions.rules]
-        mode = self._chat.approver.mode
+        rules = [f"{rule.decision:<6} {rule}  # {rule.origin}" for rule in self._chat.conversation.approver.permissions.rules]
+        mode = self._chat.conversation.approver.mode
         self._chat.say("\n".join([*rules, f"else   as the mode says: {mode}"]))
 
     def _changes(self) -> dict[str, tuple[bytes | None, bytes | None]]:
@@ -372,27 +368,12 @@ class Commands:
         self._session.set_metadata("title", name)
         self._chat.say(f"this session is called {name!r} now")
 
-    async def _export(self, name: str) -> None:
-        self._chat.say(f"written: {_exported(self._session, self._chat.root, name)}")
-
 
 def _listed(files: Sequence[str]) -> str:
     """Their names, those of caches and the like last; many are counted."""
     found = sorted(files, key=lambda path: path.startswith("."))
     more = f" and {len(found) - MAX_FILES} more" if len(found) > MAX_FILES else ""
     return ", ".join(found[:MAX_FILES]) + more
-
-
-def _exported(session: Session, root: Path, name: str) -> Path:
-    """The new file. Raises ConfigError."""
-    path = root / Path(name or f"agentic-{session.id}.html").expanduser()
-    parts = FORMATS[format_of(path)](session)
-    try:
-        with path.open("x", encoding="utf-8") as file:
-            file.writelines(f"{part}\n" for part in parts)
-    except OSError as error:
-        raise ConfigError(f"{path} cannot be written: {error.strerror}", "/export FILE, with another name") from error
-    return path
 
 
 def told(error: AgenticError) -> str:

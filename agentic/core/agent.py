@@ -43,6 +43,7 @@ class Agent:
             services.strategy, services.llm, history, self._emit, recalls.spec.name if recalls else "", services.debug
         )
         known = [tool.spec for tool in services.toolbox.all.values()]
+        self.context.news += [services.jobs.news] if lane is not Lane.SUB_AGENT else []
         self._model = ModelCall(services.llm, self.context, lane, self._emit, known, self.profile.unreadable, self.tools)
         self._nudges = Nudges(self._model, services.prompts)
         self.openings = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered, services.masked)

@@ -23,6 +23,7 @@ from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.tools import CALLER
 from agentic.lib import diff
+from agentic.lib.record import record
 from agentic.lib.workspace import Edit, NotGranted
 from agentic.types import Effect, ToolSpec
 
@@ -37,6 +38,19 @@ _ALLOWED: dict[str, set[Effect]] = {
 }
 
 
+@record(frozen=True, slots=True)
+class Approval:
+    """An approval mode (`--approve`), and whoever answers what it leaves open; with nobody to ask the answer is no."""
+
+    mode: str
+    ask: Ask | None = None
+
+    @property
+    def asks(self) -> bool:
+        """True where questions are put to a user."""
+        return self.ask is not None and self.mode not in ("all", "none")
+
+
 class Approver:
     """Decides on tool calls. One question at a time; with nobody to ask (`ask` None) the answer is no.
 
@@ -46,15 +60,22 @@ class Approver:
     `sandbox` are the session's, `remember` adds rules to the user's own file.
     """
 
-    def __init__(self, mode: str, ask: Ask | None, emit: Callable[[Event], Awaitable[None]]) -> None:
-        self.mode = mode
+    def __init__(
+        self,
+        approval: Approval,
+        emit: Callable[[Event], Awaitable[None]],
+        permissions: Permissions,
+        sandbox: Sandbox,
+        remember: Remember,
+    ) -> None:
+        self.mode = approval.mode
         self._emit = emit
-        self._user = ask
+        self._user = approval.ask
         self._turns = Turns()
         self.limits: dict[str, asyncio.Timeout] = {}
-        self.permissions: Permissions
-        self.sandbox: Sandbox
-        self.remember: Remember
+        self.permissions = permissions
+        self.sandbox = sandbox
+        self.remember = remember
 
     async def may_call(self, tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
         """Empty where a call that neither runs a command nor shows its changes may run with the ruling's arguments, or why not."""
@@ -178,8 +199,8 @@ class Approver:
 
     @property
     def asks(self) -> bool:
-        """Whether what the mode leaves open is put to the user."""
-        return self.has_user and self.mode != "all"
+        """True where what the mode leaves open is put to the user."""
+        return Approval(self.mode, self._user).asks
 
     def can(self, effect: Effect) -> bool:
         """Whether such a call could be approved at all."""

@@ -16,7 +16,7 @@ from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError
 from agentic.lib.files.walk import VERSION_CONTROL
 from agentic.lib.threads import on_daemon_thread
-from agentic.lib.workspace import Grants, Workspace
+from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import SessionStore
 from agentic.sessions.snapshots import UNKNOWN, CommandChange, Snapshots, any_interrupted
@@ -55,8 +55,7 @@ class CommandChanges:
         self._late = frozenset[int]()  # what lingered at the last look, and may have changed something since
         self._late_may_change = False
         self._broken = ""
-        self._space = workspace.view()
-        self._space.grants = Grants()
+        self._space = Workspace(workspace.root, temporary=workspace.temporary)
         self._protected = ProtectedEntries(workspace.root, safeguards)
         self._entries: dict[str, str] = {}
         self._were: Mapping[str, object] = {}  # the files in protected folders at the look before

@@ -1,7 +1,7 @@
 """What holds a session's tools: safeguards, permissions, the sandbox that its commands run in."""
 
 import os
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from agentic.config import Settings
 from agentic.core.permissions import Permissions, rules_of
 from agentic.core.runtime import Runtime, bare_setup
 from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import Sandbox
+from agentic.core.sandbox import Launchers, Sandbox
 from agentic.events import SandboxReady
 from agentic.extras import DISTRIBUTION
 from agentic.folders import state_folder
@@ -26,8 +26,13 @@ def safeguards_of(host: Host) -> Safeguards:
     return Safeguards(offer.record for offer in host.offers("agentic_safeguards").values())
 
 
-def permissions_of(settings: Settings, host: Host, root: Path, safeguards: Safeguards) -> Permissions:
-    """What the user's rules and the safeguards allow. Raises ConfigError for a rule that is none, PluginError."""
+def permissions_of(
+    settings: Settings, host: Host, root: Path, safeguards: Safeguards, unwatched: Callable[[], str] = str
+) -> Permissions:
+    """The user's rules and the safeguards. `unwatched` says why commands ask though they are held, "" for no reason.
+
+    Raises ConfigError for a rule that is none, PluginError.
+    """
     readers = {
         name: host.build("agentic_command_readers", name, bare_setup(settings, root))
         for name in host.offers("agentic_command_readers")
@@ -35,7 +40,8 @@ def permissions_of(settings: Settings, host: Host, root: Path, safeguards: Safeg
     rules = rules_of(settings)
     sources = {offer.plugin for offer in host.offers("agentic_tool_sources").values()}
     rules.check(host.offers("agentic_tools"), all(host.distribution(plugin) == DISTRIBUTION for plugin in sources))
-    return Permissions(rules, readers, safeguards, root.resolve(), state_folder(), settings.permissions.floor)
+    floor = unwatched if settings.permissions.floor else None
+    return Permissions(rules, readers, safeguards, root.resolve(), state_folder(), floor)
 
 
 def launchers_of(host: Host) -> list[str]:
@@ -44,7 +50,7 @@ def launchers_of(host: Host) -> list[str]:
     return sorted(automatic, key=lambda name: automatic[name])
 
 
-def sandbox_of(runtime: Runtime, safeguards: Safeguards) -> Sandbox:
+def sandbox_of(runtime: Runtime, safeguards: Safeguards, denied: Callable[[], Iterable[str]] = tuple) -> Sandbox:
     """Starts the session's commands; nothing of it runs before the first one."""
 
     async def announce(sandbox: Sandbox) -> None:
@@ -52,8 +58,8 @@ def sandbox_of(runtime: Runtime, safeguards: Safeguards) -> Sandbox:
         if os.geteuid() == 0 and not sandbox.confines:
             runtime.events.warn("this is root, and nothing holds commands: they can change the whole system")
 
-    build = partial(runtime.build, LAUNCHERS)
-    sandbox = Sandbox(runtime.settings.sandbox, launchers_of(runtime.host), build, safeguards, announce, runtime.root)
+    launchers = Launchers(launchers_of(runtime.host), partial(runtime.build, LAUNCHERS))
+    sandbox = Sandbox(runtime.settings.sandbox, launchers, safeguards, announce, runtime.root, denied)
     sandbox.conceal()
     return sandbox
 

@@ -38,7 +38,10 @@ class Judgement:
 
 
 class Permissions:
-    """Of one run in `root`. `store` is a folder of the user's, where what is always allowed in a project is kept."""
+    """The rules of one run in `root`. `store` is a folder of the user's, where what is always allowed in a project is kept.
+
+    `floor` gives a further reason to ask about any command, "" for none; None where the user wants no floor.
+    """
 
     def __init__(
         self,
@@ -47,15 +50,14 @@ class Permissions:
         safeguards: Safeguards,
         root: Path,
         store: Path,
-        has_floor: bool = True,
+        floor: Callable[[], str] | None = str,
     ) -> None:
         self.rules = rules
         self._readers = readers
         self._safeguards = safeguards
         self._root = root
         self._store = store / "permissions.json"
-        self._has_floor = has_floor
-        self.unwatched: Callable[[], str] = str
+        self._floor = floor
         self.rules.rules += self._remembered()
 
     def of_command(self, command: str) -> Judgement:
@@ -65,7 +67,7 @@ class Permissions:
         judged += [self.of_path("edit", self._inside(path)) for reading in readings for path in reading.writes]
         private = [said for reading in readings for said in self._private(reading)]
         found = [danger for reading in readings for danger in (*reading.dangers, *self._holding_keys(reading))]
-        dangers = tuple(filter(None, (*found, *private, self.unwatched()))) if self._has_floor else ()
+        dangers = tuple(filter(None, (*found, *private, self._floor()))) if self._floor is not None else ()
         needs = frozenset().union(*(reading.needs for reading in readings))
         needs |= {"protected"} if any(each.dangers for each in judged) else frozenset()
         needs |= {"secrets"} if private else frozenset()

@@ -16,7 +16,7 @@ from typing import Any
 
 from agentic.config import schema
 from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import Sandbox
+from agentic.core.sandbox import Launchers, Sandbox
 from agentic.hooks.launcher import CommandLauncher
 from agentic.hooks.safeguards import Safeguard
 from agentic.lib.record import record
@@ -44,7 +44,7 @@ async def probe(name: str, launcher: CommandLauncher, safeguards: Safeguards, at
     """
     with _outside(at_home) as (given, hidden, work), _environment(given["canary"], work if at_home else Path.home()):
         known = [Safeguard("hidden", str(hidden)), *safeguards.records]
-        sandbox = Sandbox(schema.Sandbox(launcher=name), (), lambda wanted: launcher, Safeguards(known), folder=work)
+        sandbox = Sandbox(schema.Sandbox(launcher=name), Launchers((), lambda wanted: launcher), Safeguards(known), folder=work)
         sandbox.conceal()
         try:
             await sandbox.ready()

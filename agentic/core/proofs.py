@@ -45,7 +45,14 @@ class Finding:
 class Proofs:
     """Of one session. `run_command` runs what checkers ask for, as tools do; nothing else is ever run here."""
 
-    def __init__(self, checkers: Mapping[str, Checker], workspace: Workspace, approver: Approver, events: Dispatcher) -> None:
+    def __init__(
+        self,
+        checkers: Mapping[str, Checker],
+        workspace: Workspace,
+        approver: Approver,
+        events: Dispatcher,
+        run_command: RunCommand,
+    ) -> None:
         self._checkers = checkers
         self._workspace = workspace
         self._approver = approver
@@ -54,7 +61,7 @@ class Proofs:
         self._task = ""
         self._before: dict[str, CheckResult] | None = None
         self._found: list[tuple[Check, CheckResult]] = []
-        self.run_command: RunCommand | None = None
+        self._run_command = run_command
 
     def begin(self, task: str) -> None:
         """A new task: what is there now is what was there before it."""
@@ -80,8 +87,8 @@ class Proofs:
         """
         async with self._turn:
             findings = [self._finding(*each) for each in await self._results(changes, may_ask, ran or {})]
-            if plan_check and self._is_permitted(plan_check, may_ask) and self.run_command is not None:
-                output = await self.run_command(plan_check, plan_check)
+            if plan_check and self._is_permitted(plan_check, may_ask):
+                output = await self._run_command(plan_check, plan_check)
                 if output.failed and output.exit_code not in _CANNOT_RUN:
                     check = Check("plan", f"The plan's check ({plan_check}) fails", plan_check, "hint")
                     failure = Failure("plan", output.text[-MAX_SHOWN:])
@@ -132,9 +139,9 @@ class Proofs:
         command = f"{check.command} {check.extra}".strip()
         if not self._approver.is_free(command) and (passed := self._passed(check, ran)):
             return passed
-        if not self._is_permitted(command, may_ask) or self.run_command is None:
+        if not self._is_permitted(command, may_ask):
             return None
-        output = await self.run_command(command, check.command)
+        output = await self._run_command(command, check.command)
         return None if output.exit_code is None else output  # None: it was refused
 
     def _passed(self, check: Check, ran: Mapping[str, ToolOutput]) -> ToolOutput | None:

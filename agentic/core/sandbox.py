@@ -55,6 +55,14 @@ async def _unannounced(sandbox: "Sandbox") -> None:
     """Tells nobody."""
 
 
+@record(frozen=True, slots=True)
+class Launchers:
+    """The names that are tried where the user names none, the strongest first, and what makes one of a name."""
+
+    automatic: Sequence[str]
+    build: Callable[[str], CommandLauncher]
+
+
 class Sandbox:
     """Opened once, for the first command; `name` is the launcher that holds commands, "" for none, `gaps` what it leaves open.
 
@@ -66,23 +74,22 @@ class Sandbox:
     def __init__(
         self,
         settings: schema.Sandbox,
-        automatic: Sequence[str],
-        build: Callable[[str], CommandLauncher],
+        launchers: Launchers,
         safeguards: Safeguards,
         announce: Callable[["Sandbox"], Awaitable[None]] = _unannounced,
         folder: Path | None = None,
+        denied: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._settings = settings
         self._folder = folder
-        self._automatic = automatic
-        self._build = build
+        self._launchers = launchers
         self._safeguards = safeguards
         self._announce = announce
+        self._denied = denied
         self._children = Children()
         self._launcher: CommandLauncher = Unconfined()
         self.temporary = new_folder()
         self._opening: asyncio.Task[None] | None = None
-        self.denied: Callable[[], Iterable[str]] = tuple
         self.name = ""
         self.refused: dict[str, str] = {}
 
@@ -122,9 +129,9 @@ class Sandbox:
     async def _choose(self) -> None:
         if self._settings.mode == "off" and not self._settings.launcher:
             return
-        for name in [self._settings.launcher] if self._settings.launcher else self._automatic:
+        for name in [self._settings.launcher] if self._settings.launcher else self._launchers.automatic:
             try:
-                launcher = self._build(name)
+                launcher = self._launchers.build(name)
                 why = await self._problem(launcher)
             except AgenticError as error:
                 why = str(error)
@@ -186,7 +193,7 @@ class Sandbox:
         settings = self._settings
         writable = (folder, *(Path(path).expanduser() for path in settings.writable), *allowed.writable)
         hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
-        hidden += tuple(_files_of(self.denied(), writable))
+        hidden += tuple(_files_of(self._denied(), writable))
         protected = () if allowed.protected else self._safeguards.protected_paths(folder)
         network = settings.network or allowed.network
         return LaunchPolicy(

@@ -5,6 +5,7 @@ import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
+from copy import copy
 from dataclasses import replace
 from functools import partial
 from typing import Any, Literal, cast
@@ -61,7 +62,7 @@ def _is_same(text: str, arguments: str) -> bool:
 class LlmService:
     """Applies the configured defaults, has the plugins look at each request, counts, sends, tells and accounts.
 
-    `profile` is the model's, once it is known.
+    `profile` is the model's, where it is known (`of`).
     """
 
     def __init__(
@@ -85,6 +86,12 @@ class LlmService:
         self.counter = counter
         self.profile = ModelProfile()
         self._repairs = repairs
+
+    def of(self, profile: ModelProfile) -> "LlmService":
+        """The same for a model of that profile."""
+        other = copy(self)
+        other.profile = profile
+        return other
 
     async def prepare(self, request: ChatRequest, exact: bool = True) -> Prepared:
         """`exact`: counted by the server where it can; else estimated, never under, which costs no call. Raises PluginFault."""

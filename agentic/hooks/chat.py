@@ -19,6 +19,11 @@ class Chat(Protocol):
     @property
     def settings(self) -> Settings: ...
 
+    @property
+    def session_id(self) -> str:
+        """By which `agentic.api.session_store` reads the session."""
+        ...
+
     def say(self, text: str) -> None:
         """Shows a text to the user; control characters are spelled out."""
         ...

@@ -65,6 +65,15 @@ class Grants:
     needs_word: Callable[[str, Access], str] = lambda path, access: ""
 
 
+Journal = Callable[[str, bytes | None, bytes | None, int | None], None]
+
+
+def _temporary() -> Path:
+    import tempfile  # which is half of what importing this module takes
+
+    return Path(tempfile.gettempdir())
+
+
 class Workspace:
     """Files beneath `root`. Paths are as the model gives them: relative to the root, or absolute; names that are no text, spelled.
 
@@ -74,24 +83,22 @@ class Workspace:
     write to, too.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(
+        self, root: Path, journal: Journal | None = None, grants: Grants | None = None, temporary: Path | None = None
+    ) -> None:
         self.root = root.resolve()
         self.written: dict[str, None] = {}
         self.originals: dict[str, bytes | None] = {}
         self.changes = 0
         self.claim: Callable[[str], None] = lambda path: None
-        self.journal: Callable[[str, bytes | None, bytes | None, int | None], None] = lambda path, before, after, mode: None
-        self.grants = Grants()
-        import tempfile  # which is half of what importing this module takes
-
-        self.temporary = Path(tempfile.gettempdir())
+        self.journal: Journal = journal or (lambda path, before, after, mode: None)
+        self.grants = grants or Grants()
+        self.temporary = temporary or _temporary()
         self._seen: dict[str, str] = {}
 
     def view(self, root: Path | None = None) -> "Workspace":
         """The same folder, or a copy of it, as another agent sees it: what it read and wrote is its own. No claim, no journal."""
-        other = Workspace(root or self.root)
-        other.grants, other.temporary = self.grants, self.temporary
-        return other
+        return Workspace(root or self.root, None, self.grants, self.temporary)
 
     def stage(self) -> "Stage":
         """The same files; what is changed there is kept back until `commit`."""
@@ -385,8 +392,8 @@ class Stage(Workspace):
     """A workspace whose changes wait: `edits` by path. Reading sees them."""
 
     def __init__(self, space: Workspace) -> None:
-        super().__init__(space.root)
-        self.claim, self.grants, self.temporary = space.claim, space.grants, space.temporary
+        super().__init__(space.root, None, space.grants, space.temporary)
+        self.claim = space.claim
         self._seen = dict(space._seen)
         self._space = space
         self.edits: dict[str, Edit] = {}

@@ -7,7 +7,8 @@ import asyncio
 import inspect
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from contextlib import contextmanager
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
@@ -65,7 +66,7 @@ class Dispatcher:
         self._may_grant = may_grant
         self._sink = sink
         self._faults = Counter[tuple[str, str]]()
-        self.journal: Callable[[Event], None] = lambda event: None
+        self._journal: Callable[[Event], None] = lambda event: None
         self.on_screen: Callable[[Callable[[], None]], None] = lambda draw: draw()
         self._observers = [Observer(self, each) for each in host.implementations("agentic_on_event")]
         host.report = self.warn
@@ -78,13 +79,22 @@ class Dispatcher:
         event.run = event.run or self._run
         event.time = event.time or time.time()
         if not event.transient:
-            self.journal(event)
+            self._journal(event)
         self.show(event)
         for observer in self._observers:
             if observer.wants_chunks or not event.transient:
                 observer.put(event)
         if self._sink is not None:
             await self._sink(event)
+
+    @contextmanager
+    def kept_by(self, journal: Callable[[Event], None]) -> Iterator[None]:
+        """Meanwhile `journal` gets every event that is not transient."""
+        before, self._journal = self._journal, journal
+        try:
+            yield
+        finally:
+            self._journal = before
 
     def forget_observers(self) -> None:
         """None sees what happens here: it is passed on to where they do."""
@@ -96,8 +106,11 @@ class Dispatcher:
 
     def warn(self, message: str) -> None:
         """To the screen and the session; not to observers, whose faults it may tell of."""
-        event = Warned(message=message, run=self._run, time=time.time())
-        self.journal(event)
+        self.note(Warned(message=message, run=self._run, time=time.time()))
+
+    def note(self, event: Event) -> None:
+        """Keeps an event and shows it, without telling observers."""
+        self._journal(event)
         self.show(event)
 
     def owner(self, plugin: str) -> str:

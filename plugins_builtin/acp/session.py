@@ -271,6 +271,10 @@ class EditorSession:
 
     # ---- what a slash command may do (`agentic.Chat`)
 
+    @property
+    def session_id(self) -> str:
+        return str(self._conversation.session.id)
+
     def say(self, text: str) -> None:
         self._events.put_nowait(update_agent_message_text(f"{text}\n"))
 

@@ -20,11 +20,11 @@ from agentic.errors import AgenticError
 from agentic.lib.wire.answer import AnswerBuilder, ChunkDecoder
 from agentic.lib.wire.sse import SseParser
 from agentic.sessions import ConversationHistory, SessionStore
-from agentic.sessions.export import as_markdown
 from agentic.testing import answer, tool_call
 from agentic.testing.in_process import make_setup
 from agentic.types import Message, ToolCall
 from plugins_builtin.protocols.leaked_calls import leaked_calls
+from plugins_builtin.sessions.export import as_markdown
 from plugins_builtin.small_models.fenced import Fenced
 from plugins_builtin.tools.apply_patch import parse, updated
 from plugins_builtin.vllm.connection import Connection

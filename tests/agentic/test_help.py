@@ -121,4 +121,4 @@ def test_a_rescan_forgets_what_was_found(agentic: Agentic, home: Path) -> None:
     agentic("--help")
     assert list((home / ".local/state/agentic/index").iterdir())
     agentic("plugins", "--rescan")
-    assert not list((home / ".local/state/agentic/index").iterdir())
+    assert not list((home / ".local/state/agentic/index").glob("offers-*"))

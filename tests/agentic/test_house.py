@@ -31,7 +31,7 @@ MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "commands": GROUND | {"api", "config", "plugins"},
     "cli": _BELOW_CORE | {"core", "api", "commands"},
 }
-PUBLIC = GROUND | {"hooks", "config", "api", "commands"}
+PUBLIC = GROUND | {"hooks", "config", "sessions", "api", "commands"}
 
 
 def test_each_test_that_the_security_page_names_is_there() -> None:
@@ -111,6 +111,7 @@ def test_the_host_names_no_plugin() -> None:
     }  # of the configuration
     words = {
         "run",
+        "sessions",
         "init",
         "local",
         "instructions",

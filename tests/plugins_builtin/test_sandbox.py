@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import PROBE_SECONDS, Sandbox, Unconfined
+from agentic.core.sandbox import PROBE_SECONDS, Launchers, Sandbox, Unconfined
 from agentic.errors import ToolError
 from agentic.testing import Answer, FakeVLLM, ForkServer, answer, settings_with, tool_call
 from plugins_builtin.sandbox.bubblewrap import _bounded
@@ -231,7 +231,7 @@ def test_it_is_opened_for_the_first_command_and_announced_once(agentic: Agentic,
 
 
 def test_a_command_that_is_cancelled_while_it_opens_keeps_it_from_no_other(tmp_path: Path) -> None:
-    sandbox = Sandbox(settings_with({"sandbox.mode": "off"}).sandbox, (), lambda name: Unconfined(), Safeguards([]))
+    sandbox = Sandbox(settings_with({"sandbox.mode": "off"}).sandbox, Launchers((), lambda name: Unconfined()), Safeguards([]))
 
     async def two() -> int:
         with open(os.devnull, "w") as null:

@@ -18,25 +18,28 @@ from agentic.types import Outcome, Plan, Subtask
 
 
 class SubAgents:
-    """Carries plans out for one agent. `make_fan_out` runs when the first plan is there; `runner` None is this process."""
+    """Carries plans out for `parent`. `make_fan_out` runs when the first plan is there; `runner` None is this process."""
 
-    def __init__(self, settings: Settings, make_fan_out: Callable[[], FanOut]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        make_fan_out: Callable[[], FanOut],
+        parent: Agent,
+        services: AgentServices,
+        runner: Runner | None = None,
+    ) -> None:
         self._settings = settings
         self._make_fan_out = make_fan_out
-        self._family: tuple[Agent, AgentServices] | None = None
+        self._parent = parent
+        self._services = services
+        self._runner = runner
         self._team: Team | None = None
-        self.runner: Runner | None = None
-
-    def belong_to(self, parent: Agent, services: AgentServices) -> None:
-        """Binds the parent agent and the services they share; to be called before `carry_out`."""
-        self._family = parent, services
 
     async def carry_out(self, plan: Plan, task: str) -> Outcome:
         """One result of all parts. Raises CancelledError only; `so_far` has what was done by then."""
-        assert self._family is not None
-        parent, services = self._family
+        parent, services = self._parent, self._services
         await services.events.emit(PlanMade(subtasks=tuple(map(_shown, plan.subtasks))))
-        self._team = team = Team(plan, task, parent, services, self._settings, self.runner)
+        self._team = team = Team(plan, task, parent, services, self._settings, self._runner)
         try:
             await team.isolate()
             outcomes: Sequence[Outcome] = await self._make_fan_out().run(plan, team.spawn)
@@ -57,12 +60,11 @@ class SubAgents:
 
     async def delegate(self, plan: Plan) -> Outcome:
         """The same for an agent in the middle of its work. Raises ToolError for a sub-agent: one level is all there is."""
-        assert self._family is not None
         if CALLER.get() != "main":
-            raise ToolError("you are a sub-agent and cannot start others: do your part yourself")
+            await refuse(plan)
         if not self._settings.sub_agents.enabled:
             raise ToolError("sub-agents are switched off here: do it yourself")
-        parent, services = self._family
+        parent, services = self._parent, self._services
         try:
             for name in filter(None, (each.agent for each in plan.subtasks)):
                 kind_named(name, services.kinds)
@@ -72,6 +74,11 @@ class SubAgents:
         outcome = await self.carry_out(plan, parent.task)
         parent.tools.work.delegated(outcome)
         return outcome
+
+
+async def refuse(plan: Plan) -> Outcome:
+    """The answer to a sub-agent that delegates. Raises ToolError."""
+    raise ToolError("you are a sub-agent and cannot start others: do your part yourself")
 
 
 def _shown(subtask: Subtask) -> dict[str, Any]:

@@ -13,10 +13,11 @@ from agentic import __version__
 from agentic.config import Settings
 from agentic.config.layers import Layer
 from agentic.core.agent import Agent
-from agentic.core.approval import Approver
+from agentic.core.approval import Approval
 from agentic.core.call_budget import CallBudget
-from agentic.core.conversation import open_services
 from agentic.core.runtime import Runtime
+from agentic.core.session import open_services
+from agentic.core.sub_agents.delegation import refuse
 from agentic.core.sub_agents.member import work
 from agentic.core.sub_agents.report import outcome_of
 from agentic.core.sub_agents.trees import Trees, unpack
@@ -28,7 +29,7 @@ from agentic.lib.record import record
 from agentic.lib.temporary import new_folder, remove
 from agentic.sessions import ConversationHistory, Session
 from agentic.sessions.messages import from_record
-from agentic.types import Outcome, Subtask
+from agentic.types import Outcome, Subtask, ToolOutput
 
 Tell = Callable[[Mapping[str, Any]], None]
 """Passes a record on."""
@@ -138,17 +139,22 @@ def _session_of(part: Part) -> _Session:
 async def carry_out(runtime: Runtime, part: Part, trees: Trees, tell: Tell) -> None:
     """Does the part in `runtime`'s folder and tells what happens; the last record is its outcome. Raises AgenticError."""
     session, subtask = _session_of(part), Subtask(**{**part["subtask"], **_tuples(part["subtask"])})
-    before = await trees.now()
-    approver = Approver(part["approval"], None, runtime.events.emit)
+    before, approval = await trees.now(), Approval(part["approval"])
     system, opening = [message for each in part["messages"] if (message := from_record(each)) is not None]
     try:
-        async with open_services(runtime, session, approver, part["late"]) as (services, _, blackboard):
-            history = ConversationHistory(session, blackboard, part["agent"])
+
+        async def run_command(command: str, check: str = "") -> ToolOutput:
+            return await agent.tools.run_command(command, check)
+
+        async with open_services(runtime, session, approval, refuse, run_command, part["late"]) as (
+            services,
+            board,
+        ):
+            history = ConversationHistory(session, board, part["agent"])
             history.add(system)
             services = replace(services, calls=CallBudget(part["calls"]))
             agent = Agent(services, history, part["calls"], Lane(part["lane"]))
             _require_alike(part, services.llm.budget.tier, [spec.name for spec in agent.specs])
-            services.proofs.run_command = agent.tools.run_command
             agent.tools.kind = _kind_of(part)
 
             def begin() -> None:

@@ -3,12 +3,14 @@
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
 from pathlib import Path
 
+from agentic.api import session_store
 from agentic.errors import ConfigError
 from agentic.sessions.messages import from_record
-from agentic.sessions.page import as_html
 from agentic.sessions.session import Record, Session
+from plugins_builtin.sessions.page import as_html
 
 
 def format_of(path: Path) -> str:
@@ -71,3 +73,16 @@ FORMATS: Mapping[str, Callable[[Session], Iterator[str]]] = {
     "markdown": as_markdown,
     "html": as_html,
 }
+
+
+def written(name: str, root: Path, target: str) -> Path:
+    """The new file with the session of that name. Raises ConfigError."""
+    path = root / Path(target or f"agentic-{name}.html").expanduser()
+    form = FORMATS[format_of(path)]
+    with closing(session_store().read(name)) as session:
+        try:
+            with path.open("x", encoding="utf-8") as file:
+                file.writelines(f"{part}\n" for part in form(session))
+        except OSError as error:
+            raise ConfigError(f"{path} cannot be written: {error.strerror}", "/export FILE, with another name") from error
+    return path

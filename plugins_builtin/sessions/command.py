@@ -9,22 +9,18 @@ from pathlib import Path
 
 import click
 
-from agentic.api import load_settings, session_store
+from agentic.api import session_store, take_up
 from agentic.commands import list_output
 from agentic.commands.questions import agreed
 from agentic.commands.start import can_ask
-from agentic.core.command_changes import take_up_interrupted
-from agentic.core.guards import safeguards_of
 from agentic.errors import ConfigError
-from agentic.folders import cache_folder
 from agentic.lib.sanitize import sanitize
 from agentic.lib.workspace import Workspace
-from agentic.plugins import host_of
 from agentic.sessions import Session
-from agentic.sessions.export import FORMATS, as_markdown
 from agentic.sessions.undo import ChangedSince, last_turn
 from agentic.sessions.undo import redo as do_over
 from agentic.sessions.undo import undo as take_back
+from plugins_builtin.sessions.export import FORMATS, as_markdown
 
 
 @click.group("sessions", invoke_without_command=True)
@@ -98,7 +94,9 @@ def undo(name: str, turns: int | None, yes: bool) -> None:
     For example: agentic sessions undo --turns 1
     """
     name = name or session_store().latest(Path.cwd())
-    _take_up_interrupted(name)
+    with closing(session_store().read(name)) as session:
+        root = _workspace(session).root
+    take_up(root)
     with closing(_opened(name)) as session:
         since = last_turn(session, turns) if turns else 0
         files = _confirmed(yes, lambda force: take_back(session, _workspace(session), since, force))
@@ -123,12 +121,6 @@ def _read(name: str) -> Session:
 def _opened(name: str) -> Session:
     store = session_store()
     return store.open(name or store.latest(Path.cwd()))[0]
-
-
-def _take_up_interrupted(name: str) -> None:
-    with closing(session_store().read(name)) as session:
-        root = _workspace(session).root
-    take_up_interrupted(root, cache_folder(), lambda: safeguards_of(host_of(load_settings(root))), session_store())
 
 
 def _workspace(session: Session) -> Workspace:

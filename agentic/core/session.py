@@ -1,0 +1,171 @@
+"""A session's parts, built in the order of what each needs: policy, sandbox, approver, workspace, tools, services."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from agentic.core.adapters import HOOK, protocol_of
+from agentic.core.agent_services import AgentServices
+from agentic.core.approval import Approval, Approver
+from agentic.core.call_budget import CallBudget
+from agentic.core.command_changes import CommandChanges
+from agentic.core.guards import permissions_of, safeguards_of, sandbox_of, tools_of
+from agentic.core.kinds import kinds_of
+from agentic.core.permissions import Remember
+from agentic.core.proofs import Proofs, RunCommand
+from agentic.core.runtime import Runtime
+from agentic.core.safeguards import Safeguards
+from agentic.core.sandbox import Sandbox
+from agentic.core.sections import covered_files, frozen_sections
+from agentic.core.toolbox import Toolbox, about_of
+from agentic.errors import TrustError
+from agentic.folders import cache_folder
+from agentic.lib.children.jobs import Jobs
+from agentic.lib.record import record
+from agentic.lib.workspace import Grants, Workspace
+from agentic.plugins.dispatcher import Dispatcher
+from agentic.sessions import Blackboard, Session
+from agentic.sessions.undo import Journal
+from agentic.types import Outcome, Plan
+
+MAX_CALLS = 1_000
+TOKENS_A_CALL = 131  # of window: 1,000 calls at 131k
+Delegate = Callable[[Plan], Awaitable[Outcome]]
+
+
+@record(frozen=True, slots=True)
+class SessionMemory:
+    """What tools may know of the session."""
+
+    session: Session
+    blackboard: Blackboard
+
+    def share(self, key: str, value: str, by: str) -> None:
+        self.blackboard.share(key, value, by)
+
+    def recall(self, name: str) -> str | None:
+        content = self.session.content(name)
+        return content.decode("utf-8", "replace") if content is not None else None
+
+
+@asynccontextmanager
+async def open_services(
+    runtime: Runtime,
+    session: Session,
+    approval: Approval,
+    delegate: Delegate,
+    run_command: RunCommand,
+    late_about: str | None = None,
+) -> AsyncIterator[tuple[AgentServices, Blackboard]]:
+    """Builds what the agents of `session` work with, in the order of what each needs; each is whole when it is made.
+
+    `delegate` carries out plans, `run_command` is the main agent's: both are called when that agent is there. `late_about` is what
+    the model is told that late tools are about, None for what those here are. Raises AgenticError as `Conversation.open`.
+    """
+    settings = runtime.settings
+    blackboard, journal, jobs, toolbox = Blackboard(session), Journal(session), Jobs(), Toolbox(runtime.events)
+    snapshots: dict[Path, CommandChanges] = {}
+
+    def unwatched() -> str:
+        return next(filter(None, (each.unwatched for each in snapshots.values())), "")
+
+    safeguards = safeguards_of(runtime.host)
+    permissions = permissions_of(settings, runtime.host, runtime.root, safeguards, unwatched)
+    sandbox = sandbox_of(runtime, safeguards, permissions.rules.denied_programs)
+    approver = Approver(approval, runtime.events.emit, permissions, sandbox, Remember(settings))
+    workspace = Workspace(runtime.root, journal, Grants(needs_word=permissions.needs_word), sandbox.temporary)
+    sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}
+    about = ", ".join(about_of(name, source) for name, source in sources.items()) if late_about is None else late_about
+    memory = SessionMemory(session, blackboard)
+    tools = tools_of(runtime, memory, delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
+    toolbox.open(tools, sources, about)
+    background = []
+    watcher = partial(_watcher, snapshots, safeguards, journal, runtime.events, jobs, sandbox)
+    if approver.mode == "all" or approver.can("execute"):
+        background.append(asyncio.ensure_future(watcher(workspace).prepare()))
+    try:
+        if approver.mode == "all":
+            await require_sandbox(sandbox)
+        protocol = await protocol_of(runtime, session)
+        profile = runtime.build(HOOK, protocol).profile
+        toolbox.list_for(profile, settings.tools.enabled, runtime.llm.budget.tier == "full")
+        services = AgentServices(
+            llm=runtime.llm.of(profile),
+            events=runtime.events,
+            protocol=protocol,
+            make_protocol=lambda: runtime.build(HOOK, protocol),
+            toolbox=toolbox,
+            strategy=runtime.build("agentic_context_strategies", settings.context.strategy),
+            approver=approver,
+            workspace=workspace,
+            calls=CallBudget(limits_of(runtime)[0]),
+            prompts=runtime.prompts,
+            proofs=Proofs(runtime.every("agentic_checkers"), workspace, approver, runtime.events, run_command),
+            snapshots=watcher,
+            instructions=frozen_sections(runtime, session),
+            jobs=jobs,
+            covered=covered_files(runtime),
+            effort=_frozen(session, "effort", settings.llm.reasoning_effort),
+            debug=settings.ui.debug,
+            safeguards=safeguards if settings.tools.mask_secrets else None,
+            kinds=kinds_of(runtime.host, runtime.root, runtime.events.warn),
+        )
+        yield services, blackboard
+    finally:
+        await toolbox.aclose()
+        await jobs.aclose()
+        for task in background:
+            task.cancel()
+        for each in snapshots.values():
+            await each.settle()
+            each.close()
+        await sandbox.aclose()
+
+
+async def require_sandbox(sandbox: Sandbox) -> None:
+    """For a mode in which nobody looks at commands. Raises TrustError."""
+    await sandbox.ready()
+    if not (sandbox.confines or sandbox.is_off):
+        tried = "; ".join(f"{name}: {why}" for name, why in sandbox.refused.items()) or "no plugin offers one"
+        raise TrustError(
+            f"--approve all needs a sandbox, and none works here ({tried})", "--no-sandbox, if nothing has to hold them"
+        )
+
+
+def _watcher(
+    known: dict[Path, CommandChanges],
+    safeguards: Safeguards,
+    journal: Journal,
+    events: Dispatcher,
+    jobs: Jobs,
+    sandbox: Sandbox,
+    space: Workspace,
+) -> CommandChanges:
+    """Of each folder one: a sub-agent's worktree is another, whose changes are journaled when they are merged."""
+    if space.root not in known:
+        held = partial(sandbox.held, space.root)
+        kept = None if known else journal
+        known[space.root] = CommandChanges(space, cache_folder(), safeguards, kept, events, jobs.running, held)
+    return known[space.root]
+
+
+def _frozen(session: Session, name: str, now: Any) -> str:
+    """The session's value; `now`'s, where it has none yet."""
+    if not session.has_metadata(f"frozen:{name}"):
+        session.set_metadata(f"frozen:{name}", str(now))
+    return session.metadata(f"frozen:{name}")
+
+
+def limits_of(runtime: Runtime) -> tuple[int, float]:
+    """(model calls, seconds) of a run: what is set, else what the window lets a model do."""
+    settings, origins = runtime.settings.workflow, runtime.settings.origins
+    calls, seconds = settings.max_iterations, float(settings.timeout_seconds)
+    large = min(MAX_CALLS, runtime.llm.budget.window // TOKENS_A_CALL)
+    if origins["workflow.max_iterations"] == "default" and large > calls:
+        if origins["workflow.timeout_seconds"] == "default":
+            seconds *= large / calls
+        calls = large
+    return calls, seconds
