@@ -33,7 +33,7 @@ from agentic.sessions import Session, SessionStore
 from agentic.types import LATEST, Outcome
 
 if TYPE_CHECKING:
-    from agentic.core.approval import Approval
+    from agentic.core.approval import ApprovalMode
     from agentic.core.conversation import Conversation
     from agentic.core.probes import Probe
     from agentic.core.safeguards import Safeguards
@@ -343,10 +343,10 @@ async def _drained(events: "asyncio.Queue[Event | None]", task: "asyncio.Task[No
     await asyncio.gather(task, return_exceptions=True)
 
 
-def _approval(settings: Settings, approve: Approve | None) -> "Approval":
-    from agentic.core.approval import Approval
+def _approval(settings: Settings, approve: Approve | None) -> "ApprovalMode":
+    from agentic.core.approval import ApprovalMode
 
-    return Approval(settings.approval.mode or ("ask" if approve else "none"), _asking(approve))
+    return ApprovalMode(settings.approval.mode or ("ask" if approve else "none"), _asking(approve))
 
 
 def _asking(approve: Approve | None) -> Ask | None:

@@ -73,14 +73,14 @@ def _from_plugins() -> tuple[dict[str, str], dict[str, str], str]:
     try:
         from agentic.index import rows
 
-        found = rows(_asked)
+        found = rows(_offered)
     except Exception:  # --help works whatever is installed
         return {}, {}, "a renderer"
     kinds = {kind: {name: summary for each, name, summary in found if each == kind} for kind in ("command", "flag", "renderer")}
     return kinds["command"], kinds["flag"], ", ".join(kinds["renderer"])
 
 
-def _asked() -> tuple[list[tuple[str, str, str]], list[str]]:
+def _offered() -> tuple[list[tuple[str, str, str]], list[str]]:
     """(what the plugins themselves say that they bring, the files of their code)"""
     from agentic.commands import present_host, transport_flags
 

@@ -20,7 +20,7 @@ from agentic.commands import RunCommand, common_options, session_options
 from agentic.commands.questions import Asker
 from agentic.commands.start import background_of, interruptible, palette_of, screen_of
 from agentic.config import Settings
-from agentic.core.approval import Approval
+from agentic.core.approval import ApprovalMode
 from agentic.core.conversation import Conversation
 from agentic.core.questions import Answered, Question
 from agentic.core.runtime import Runtime
@@ -105,7 +105,7 @@ class Chat:
         self._typeahead = Typeahead(self._show_typed, self.stop, self._unfold, self._looks)
         self.palette = palette_of(self.settings, sys.stderr)
         self._ask_user = Asker(self.palette, self._typeahead.feed)
-        self.approval = Approval(self.settings.approval.mode or "ask", self.answer)
+        self.approval = ApprovalMode(self.settings.approval.mode or "ask", self.answer)
         self.commands = Commands(self)
         if typed:
             self._typeahead.feed(typed)

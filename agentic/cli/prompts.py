@@ -9,7 +9,7 @@ import click
 from agentic import api
 from agentic.commands import RunCommand, list_output, model_options, present_host
 from agentic.config import Settings
-from agentic.core.approval import Approval
+from agentic.core.approval import ApprovalMode
 from agentic.core.runtime import Runtime
 from agentic.core.tokens import upper_estimate
 from agentic.errors import ConfigError
@@ -66,7 +66,7 @@ async def _show_opening(root: Path, settings: Settings) -> None:
 async def _print_opening(runtime: Runtime, session: Session) -> None:
     from agentic.core.conversation import Conversation
 
-    async with Conversation.open(runtime, session, Approval("none")) as conversation:
+    async with Conversation.open(runtime, session, ApprovalMode("none")) as conversation:
         request = conversation.agent.opening()
         system, tools = request.messages[0].text, "".join(f"{json.dumps(encode_tool(tool))}\n" for tool in request.tools)
         whole = (await runtime.llm.prepare(request)).tokens

@@ -139,7 +139,7 @@ def _settings_of(given: dict[str, Any]) -> dict[str, Any]:
         "workflow.max_iterations": given.pop("max_iterations", None),
         "workflow.agent": given.pop("agent", None),
         "sub_agents.enabled": sub_agents,
-        "sub_agents.complexity_threshold": 0.0 if sub_agents else None,
+        "sub_agents.always": sub_agents or None,
     }
     return {key: value for key, value in found.items() if value is not None}
 

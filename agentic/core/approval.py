@@ -39,7 +39,7 @@ _ALLOWED: dict[str, set[Effect]] = {
 
 
 @record(frozen=True, slots=True)
-class Approval:
+class ApprovalMode:
     """An approval mode (`--approve`), and whoever answers what it leaves open; with nobody to ask the answer is no."""
 
     mode: str
@@ -62,7 +62,7 @@ class Approver:
 
     def __init__(
         self,
-        approval: Approval,
+        approval: ApprovalMode,
         emit: Callable[[Event], Awaitable[None]],
         permissions: Permissions,
         sandbox: Sandbox,
@@ -200,7 +200,7 @@ class Approver:
     @property
     def asks(self) -> bool:
         """True where what the mode leaves open is put to the user."""
-        return Approval(self.mode, self._user).asks
+        return ApprovalMode(self.mode, self._user).asks
 
     def can(self, effect: Effect) -> bool:
         """Whether such a call could be approved at all."""

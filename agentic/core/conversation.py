@@ -9,7 +9,7 @@ from typing import Any, cast
 from agentic.core.adapters import Record
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
-from agentic.core.approval import Approval, Approver
+from agentic.core.approval import ApprovalMode, Approver
 from agentic.core.judge import Judge
 from agentic.core.kinds import kind_named
 from agentic.core.opening import system_message
@@ -63,7 +63,7 @@ class Conversation:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, runtime: Runtime, session: Session, approval: Approval) -> "AsyncIterator[Conversation]":
+    async def open(cls, runtime: Runtime, session: Session, approval: ApprovalMode) -> "AsyncIterator[Conversation]":
         """Goes on where `session` stopped, or begins it. Raises AgenticError when the model cannot be asked."""
         settings, runner = runtime.settings, runner_of(runtime, approval)
 
@@ -183,7 +183,7 @@ def _violation(text: str, schema: Mapping[str, Any]) -> str:
     return str(found[0].message) if found else ""
 
 
-def runner_of(runtime: Runtime, approval: Approval) -> Runner | None:
+def runner_of(runtime: Runtime, approval: ApprovalMode) -> Runner | None:
     """Where parts of plans run, None for here. Raises ConfigError where they cannot run there."""
     settings = runtime.settings
     name = settings.sub_agents.runner

@@ -9,7 +9,7 @@ from typing import Any
 
 from agentic.core.adapters import HOOK, protocol_of
 from agentic.core.agent_services import AgentServices
-from agentic.core.approval import Approval, Approver
+from agentic.core.approval import ApprovalMode, Approver
 from agentic.core.call_budget import CallBudget
 from agentic.core.command_changes import CommandChanges
 from agentic.core.guards import permissions_of, safeguards_of, sandbox_of, tools_of
@@ -55,7 +55,7 @@ class SessionMemory:
 async def open_services(
     runtime: Runtime,
     session: Session,
-    approval: Approval,
+    approval: ApprovalMode,
     delegate: Delegate,
     run_command: RunCommand,
     late_about: str | None = None,

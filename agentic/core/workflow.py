@@ -17,7 +17,7 @@ from agentic.errors import ContextOverflow, ModelOutputError, PluginError, Reque
 from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
-from agentic.types import Complexity, Message, Outcome, Plan
+from agentic.types import Message, Outcome, Plan
 
 DONE = "done"
 TRIES = 2  # of one agent, before a task whose parts are separable is split after all
@@ -51,7 +51,7 @@ class Workflow:
         self._sub_agents = sub_agents
         self._agent = agent
         self._judge = judge
-        self._complexity: Complexity | None = None
+        self._is_new, self._separable = True, False
         self._whole: Outcome | None = None  # what sub-agents made of it
         self._failures = 0
         self._sent_on = 0  # times that a plugin did not let it end
@@ -94,25 +94,25 @@ class Workflow:
 
     async def _plan(self) -> str:
         """Free: the model plans as it goes. A task that comes back from `reflect` has its next step in the history already."""
-        if self._complexity is not None:
+        if not self._is_new:
             return "execute"
         failing = await self._judge.opening()
         self._agent.start(self._task, failing.word, failing.files)
         return "check_complexity"
 
     async def _check_complexity(self) -> str:
-        threshold = self._settings.sub_agents.complexity_threshold
-        if threshold > 0 or not self._settings.sub_agents.enabled:
-            found = await self._estimator.estimate(self._task, self._small)
-        else:
-            found = Complexity(1.0, True, ("the user wants it split (sub_agents.complexity_threshold = 0)",))
-        self._complexity = found
-        await self._services.events.emit(ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons))
-        return "spawn_sub_agents" if self._may_split() and found.score > threshold else "execute"
+        self._is_new, settings, emit = False, self._settings.sub_agents, self._services.events.emit
+        if settings.enabled and (settings.always or settings.complexity_threshold == 0):
+            self._separable = True
+            await emit(ComplexityEstimated(score=1.0, separable=True, reasons=("the user wants it split",)))
+            return "spawn_sub_agents"
+        found = await self._estimator.estimate(self._task, self._small)
+        self._separable = found.separable
+        await emit(ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons))
+        return "spawn_sub_agents" if self._may_split() and found.score > settings.complexity_threshold else "execute"
 
     def _may_split(self) -> bool:
-        separable = self._complexity is not None and self._complexity.separable
-        return bool(self._settings.sub_agents.enabled and separable and self._whole is None)
+        return self._settings.sub_agents.enabled and self._separable and self._whole is None
 
     async def _execute(self) -> str:
         self._status, self._result = await self._agent.run()
@@ -121,7 +121,7 @@ class Workflow:
     async def _spawn_sub_agents(self) -> str:
         plan = await self._usable_plan()
         if plan is None:
-            self._complexity = Complexity(0.0, separable=False)  # it is not tried again
+            self._separable = False  # it is not tried again
             return "execute"
         await self._services.proofs.before_change()
         self._whole = await self._sub_agents.carry_out(plan, self._task)

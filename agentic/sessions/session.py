@@ -45,38 +45,42 @@ class Session:
 
     _tell: Callable[[str], None] | None = None
 
-    def __init__(self, path: Path, root: Path | None = None) -> None:
-        """Opens or creates. Raises ConfigError when another process has it open, sqlite3.DatabaseError when it is damaged."""
+    def __init__(self, database: sqlite3.Connection, path: Path = Path(), fault: str = "", lock: int = -1) -> None:
         self.path = path
         self.id = path.name.removesuffix(SUFFIX)
-        self.fault = ""
-        self._lock = _lock(path)
+        self.fault = fault
+        self._database = database
+        self._lock = lock
+
+    @classmethod
+    def at(cls, path: Path, root: Path | None = None) -> "Session":
+        """Opens a session, or creates one of the folder `root`.
+
+        Raises ConfigError when another process has it open, sqlite3.DatabaseError when it is damaged.
+        """
+        lock = _lock(path)
         try:
-            self._database = connect(path)
+            session = cls(connect(path), path, lock=lock)
             if root is not None:
-                self.set_metadata("version", VERSION)
-                self.set_metadata("root", os.path.realpath(root))
-                self.set_metadata("created", str(time.time()))
+                session.set_metadata("version", VERSION)
+                session.set_metadata("root", os.path.realpath(root))
+                session.set_metadata("created", str(time.time()))
         except BaseException:
-            os.close(self._lock)
+            os.close(lock)
             raise
+        return session
 
     @classmethod
     def for_reading(cls, path: Path) -> "Session":
-        """Beside whoever writes it. Raises sqlite3.DatabaseError when it is damaged."""
-        session = object.__new__(cls)
-        session.path, session.id, session.fault, session._lock = path, path.name.removesuffix(SUFFIX), "", -1
-        session._database = open_readonly(path)
-        return session
+        """Opens a session that another process may write. Raises sqlite3.DatabaseError when it is damaged."""
+        return cls(open_readonly(path), path)
 
     @classmethod
     def in_memory(cls, why: str) -> "Session":
-        """For a place where nothing can be kept; `why` is its fault."""
-        session = object.__new__(cls)
-        session.path, session.id, session.fault, session._lock = Path(), "", why, -1
-        session._database = sqlite3.connect(":memory:", isolation_level=None)
-        session._database.executescript(_SCHEMA)
-        return session
+        """Makes one for a place where nothing can be kept; `why` is its fault."""
+        database = sqlite3.connect(":memory:", isolation_level=None)
+        database.executescript(_SCHEMA)
+        return cls(database, fault=why)
 
     def append(self, kind: str, data: Mapping[str, Any], agent: str = "main") -> int:
         """The record's number."""

@@ -40,7 +40,7 @@ class SessionStore:
         name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         try:
             make_own(self._folder)
-            return Session(self._folder / f"{name}{SUFFIX}", root)
+            return Session.at(self._folder / f"{name}{SUFFIX}", root)
         except (OSError, sqlite3.Error) as error:
             return Session.in_memory(f"no session is kept: {error}")
 
@@ -109,7 +109,7 @@ class SessionStore:
         """The id of what was removed. Raises ConfigError for one in use."""
         path = self._find(name)
         with contextlib.suppress(sqlite3.DatabaseError):
-            Session(path).close()  # raises when it is in use
+            Session.at(path).close()  # raises when it is in use
         for leftover in self._folder.glob(f"{path.stem}.*"):
             leftover.unlink(missing_ok=True)
         return path.stem
@@ -134,13 +134,13 @@ class SessionStore:
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{path}{ending}", f"{aside}{ending}")
         _fill_up(aside)
-        session = Session(path)
+        session = Session.at(path)
         return session, sum(_salvage(aside, session, order) for order in ("", " DESC"))
 
 
 def _sound(path: Path) -> Session:
     """Raises sqlite3.DatabaseError where what a conversation begins with cannot be read."""
-    session = Session(path)
+    session = Session.at(path)
     try:
         session.all_metadata()
         view = session.last("view")

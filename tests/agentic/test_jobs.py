@@ -161,7 +161,7 @@ def watching(root: Path, lingers: Callable[[], frozenset[int]]) -> Iterator[tupl
     warned = list[str]()
     space = Workspace(root)
     safeguards = Safeguards([Safeguard("protected", f"**/{name}", "it runs") for name in ("conftest.py", ".github/**")])
-    with closing(Session(root.parent / "s.sqlite", root)) as session:
+    with closing(Session.at(root.parent / "s.sqlite", root)) as session:
         space.journal = journal = Journal(session)
         events: Any = SimpleNamespace(warn=warned.append)
         changes = CommandChanges(space, root.parent / "cache", safeguards, journal, events, lingers)

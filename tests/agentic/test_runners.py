@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from agentic import AgenticError, ConfigError, ToolError, __version__, run, sub_agent
-from agentic.core.approval import Approval
+from agentic.core.approval import ApprovalMode
 from agentic.core.sub_agents.elsewhere import refuse_unfit
 from agentic.core.sub_agents.trees import Trees, unpack
 from agentic.lib.git import git
@@ -233,7 +233,7 @@ def test_an_endpoint_that_parts_cannot_reach_is_refused(endpoint: str, elsewhere
             self.elsewhere = elsewhere
 
     try:
-        refuse_unfit(Runner(), "mine", (endpoint,), Approval("all"))  # type: ignore[arg-type]
+        refuse_unfit(Runner(), "mine", (endpoint,), ApprovalMode("all"))  # type: ignore[arg-type]
     except ConfigError as error:
         assert why and why in str(error)
     else:

@@ -17,7 +17,7 @@ from agentic.config import Settings
 from agentic.config.layers import variable_of
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
-from agentic.core.approval import Approval
+from agentic.core.approval import ApprovalMode
 from agentic.core.sub_agents.member import out_of_time
 from agentic.core.sub_agents.merging import Check, Merging
 from agentic.core.sub_agents.trees import Trees
@@ -38,7 +38,7 @@ _OF_THIS_MACHINE = ("log.file", "ui.renderer")
 _HERE = ("localhost", "0.0.0.0", "::1", "::")
 
 
-def refuse_unfit(runner: Runner, name: str, endpoints: Sequence[str], approval: Approval) -> None:
+def refuse_unfit(runner: Runner, name: str, endpoints: Sequence[str], approval: ApprovalMode) -> None:
     """Raises ConfigError where parts cannot run there: nobody can be asked, or the model is out of reach."""
     if approval.asks:
         why = f"sub_agents.runner = {name!r}: a sub-agent there cannot ask, and --approve {approval.mode} does"

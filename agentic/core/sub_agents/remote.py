@@ -13,7 +13,7 @@ from agentic import __version__
 from agentic.config import Settings
 from agentic.config.layers import Layer
 from agentic.core.agent import Agent
-from agentic.core.approval import Approval
+from agentic.core.approval import ApprovalMode
 from agentic.core.call_budget import CallBudget
 from agentic.core.runtime import Runtime
 from agentic.core.session import open_services
@@ -139,7 +139,7 @@ def _session_of(part: Part) -> _Session:
 async def carry_out(runtime: Runtime, part: Part, trees: Trees, tell: Tell) -> None:
     """Does the part in `runtime`'s folder and tells what happens; the last record is its outcome. Raises AgenticError."""
     session, subtask = _session_of(part), Subtask(**{**part["subtask"], **_tuples(part["subtask"])})
-    before, approval = await trees.now(), Approval(part["approval"])
+    before, approval = await trees.now(), ApprovalMode(part["approval"])
     system, opening = [message for each in part["messages"] if (message := from_record(each)) is not None]
     try:
 
