@@ -59,7 +59,10 @@ def _row(line: str) -> tuple[str, str, str]:
 def _keep(path: str, text: str) -> None:
     with suppress(OSError, UnicodeError):
         folder = os.path.dirname(path)
-        os.makedirs(folder, 0o700, exist_ok=True)
+        os.makedirs(os.path.dirname(place("XDG_STATE_HOME")), exist_ok=True)
+        for own in (place("XDG_STATE_HOME"), folder):
+            with suppress(FileExistsError):
+                os.mkdir(own, 0o700)
         if len(os.listdir(folder)) >= MOST:
             forget()
         fresh = f"{path}.{os.getpid()}"

@@ -19,8 +19,14 @@ from agentic.lib.record import record
 
 MAX_BYTES = 100_000_000  # of what was decided, and of all that one thing is bound to
 MAX_FILES = 20_000  # of a project that a command is bound to as a whole; of more, size and times stand for the content
+_ENDS = (".py", "/__init__.py", ".js", ".cjs", ".mjs", ".ts", "/index.js", ".sh", ".rb", ".pl", ".pm", ".php")
 MAX_NAMED, MAX_SCRIPT_BYTES = 200, 1_000_000  # files that a script names, directly or by others; of one that is read for names
 _NAME = re.compile(r"[\w.][\w./-]{0,200}")
+_REACHES = re.compile(  # what a script starts or loads by another name than a file's
+    r"\b(?:make|just|task|npm|npx|pnpm|yarn|bun|bunx|uv|uvx|poetry|pdm|hatch|tox|nox|cargo|go run|docker|podman)\b"
+    r"|\b(?:cd|pushd|eval|exec)\b"
+    r"|sys\.path|PYTHONPATH|importlib|runpy|__import__|import_module|from \.\.|require\((?![\"']\.{0,2}/)|import\((?![\"']\.)"
+)
 _PLAIN_WORD = re.compile(r"[\w./@:+,=%-]+")
 _INTERPRETERS = frozenset(
     {"sh", "bash", "dash", "zsh", "python", "python3", "node", "nodejs", "ruby", "perl", "php", "deno", "bun"}
@@ -55,10 +61,12 @@ def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: 
     top = project_top(root.resolve())
     named = list(files)
     for command in commands:
-        if (found := _files_named(command, root.resolve(), top)) is None:
+        found = _files_named(command, root.resolve(), top)
+        reached = None if found is None else _with_what_they_name(found, root.resolve(), top)
+        if reached is None:
             made.update(_whole(top, _state_of(top)))
         else:
-            named += _with_what_they_name(found, root.resolve(), top)
+            named += reached
     _add_all(made, named, top)
     return made.hexdigest()
 
@@ -129,8 +137,8 @@ def _files_named(command: str, root: Path, top: Path) -> list[Path] | None:
     return found if of_a_file else None
 
 
-def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list[Path]:
-    """Scripts, and the project's files that their text names: what they source, import or start, as far as it can be read."""
+def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list[Path] | None:
+    """Scripts, and the project's files that their text names, to source, import or start them; None where it cannot be told."""
     found = dict.fromkeys(scripts)
     waiting = list(found)
     while waiting and len(found) < MAX_NAMED:
@@ -139,8 +147,11 @@ def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list
             text = read_regular(script, MAX_SCRIPT_BYTES).decode("utf-8", "replace")
         except (OSError, ValueError):
             continue
+        if _REACHES.search(text):
+            return None
         words = set(_NAME.findall(text))
-        names = words | {f"{word.replace('.', '/')}{end}" for word in words for end in (".py", "/__init__.py", ".js", ".sh")}
+        stems = words | {word.replace(".", "/") for word in words}
+        names = words | {f"{stem}{end}" for stem in stems for end in _ENDS}
         places = [Path(os.path.normpath(folder / name)) for name in names for folder in (script.parent, root, top)]
         inside = [place for place in dict.fromkeys(places) if place.is_relative_to(top) and place != top]
         packages = [place for place in inside if place.is_dir() and place not in script.parents]
@@ -156,6 +167,8 @@ def _reaches_in(program: str, words: Sequence[str], root: Path, top: Path) -> bo
     if program in ("docker", "podman") and words[:1] not in (["run"], ["exec"], ["pull"], ["ps"]):
         return True
     pieces = {piece for word in words for piece in (word, *re.split(r"[=:,]", word)) if piece and not piece.startswith("-")}
+    if program in ("docker", "podman") and any(place.is_file() for piece in pieces for place in _places(piece, root, top)):
+        return True
     return any(place.is_dir() for piece in pieces for place in _places(piece, root, top))
 
 

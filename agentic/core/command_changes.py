@@ -25,6 +25,9 @@ from agentic.types import Change, ChangeKind
 
 MAX_TOLD = 200  # changes of one command that a model's work counts
 MAX_NAMED = 20
+ROUNDS = 4  # of moving back
+AGAIN = -1  # stands for a job that goes on, where something was not put back
+NOT_DONE = " (not put back: "
 MAX_HELD = 16 << 20  # bytes of what was changed that are held at once
 
 
@@ -54,6 +57,8 @@ class CommandChanges:
         self._held: Collection[str] = ()
         self._late = frozenset[int]()  # what lingered at the last look, and may have changed something since
         self._late_may_change = False
+        self._active = 0  # commands that go on, of agents that work in one folder
+        self._own_before: Mapping[str, str | None] = {}  # what the tools had written when the last comparison began
         self._broken = ""
         self._space = Workspace(workspace.root, temporary=workspace.temporary)
         self._protected = ProtectedEntries(workspace.root, safeguards)
@@ -84,24 +89,28 @@ class CommandChanges:
             try:
                 await self._put_back_late()
                 self._held = await self._hold()
+                self._snapshots.holds = self._snapshots.holds or bool(self._active)
                 if not self._snapshots.holds:
                     await self._look()
+                    self._own_before = self._own()
                 stands = {path: kind for path, kind in self._entries.items() if kind not in (FILE, PRIVATE)}
                 session = self._journal.session_id if self._journal else ""
                 await on_daemon_thread(partial(self._snapshots.take, session, stands))
                 self._broken = ""
+                if left_out := self._snapshots.left_out():
+                    self._tell(f"what commands do to these cannot be taken back: {left_out}")
             except OSError as error:
                 self._broken = error.strerror or str(error)
                 self._tell(f"what commands change cannot be taken back: {self._broken}")
-                return
-            if left_out := self._snapshots.left_out():
-                self._tell(f"what commands do to these cannot be taken back: {left_out}")
+            self._active += 1
 
     async def after(self, may_change_protected: bool) -> tuple[list[Change], str]:
         """(what was changed, a line that says which protected files were put back, "" for none)"""
         async with self._turn:
             back = PutBack(self._space.root)
-            others = bool(self._late) and not self._late_may_change  # what they change could not be told from what this one did
+            self._active -= 1
+            lingers = bool(self._late) and not self._late_may_change
+            others = lingers or bool(self._active)  # what they change could not be told from what this one did
             try:
                 put_back, changes = await self._compare(back, may_change_protected and not others, self._journal)
             except OSError as error:
@@ -116,17 +125,25 @@ class CommandChanges:
 
     async def _compare(self, back: PutBack, may_change: bool, journal: Journal | None) -> tuple[list[str], list[Change]]:
         """(what is protected and was put back, what else was changed) What the agent's tools wrote stays. Raises OSError."""
-        own = self._journal.last if self._journal else {}
+        now = self._own()
+        own = {path: mark for path, mark in now.items() if self._own_before.get(path, "") != mark}
         self._snapshots.own, self._snapshots.holds = own, not may_change
         before, inodes = self._entries, self._protected.inodes
-        await self._look()
-        self._entries = self._protected.without_new_environments(before, self._entries)
-        put_back = [] if may_change else await self._take_away(back, before, inodes, own)
+        put_back: list[str] = []
+        for _ in range(ROUNDS):  # what is moved back may bring more
+            await self._look()
+            self._entries = self._protected.without_new_environments(before, self._entries)
+            taken = [] if may_change else await self._take_away(back, before, inodes, own)
+            put_back += taken
+            if not taken:
+                break
         told: list[Change] = []
         async for change in self._changes():  # the session's file is this thread's
             if not may_change and self._is_protected(change.path):
                 if own.get(change.path, "") != change.after:
                     put_back.append(_put_back(back, change))
+                    if put_back[-1] != change.path and journal is not None:
+                        journal.command(change)  # `undo` may do it later
                 continue
             if journal is not None:
                 journal.command(change)
@@ -134,23 +151,35 @@ class CommandChanges:
                 told.append(Change(change.path, _kind(change)))
         if not may_change:
             put_back += await on_daemon_thread(partial(_made_again, back, before, self._entries))
-        await self._begin_anew(before, inodes, may_change, bool(put_back))
+        put_back = list(dict.fromkeys(put_back))
+        failed = any(NOT_DONE in each for each in put_back)
+        await self._begin_anew(before, inodes, may_change, bool(put_back), failed)
         return put_back, told
 
-    async def _begin_anew(self, before: dict[str, str], inodes: dict[str, int], may_change: bool, put_back: bool) -> None:
-        """What is there now is what commands are held to; while something lingers that may not change it, what was there before."""
-        lingers = self._lingers()
+    def _own(self) -> dict[str, str | None]:
+        return dict(self._journal.last) if self._journal is not None else {}
+
+    async def _begin_anew(
+        self, before: dict[str, str], inodes: dict[str, int], may_change: bool, put_back: bool, failed: bool
+    ) -> None:
+        """Holds commands to what is there now; to what was there before, while one goes on that may not change it.
+
+        So it does where something could not be put back: the next command tries it again.
+        """
+        lingers = self._lingers() | ({AGAIN} if failed else frozenset())
         if new := lingers - self._late:
             self._late_may_change = may_change and (self._late_may_change or new == lingers)
         self._late, self._late_may_change = lingers, self._late_may_change and bool(lingers)
-        self._snapshots.holds = bool(lingers) and not self._late_may_change
+        self._snapshots.holds = bool(self._active) or (bool(lingers) and not self._late_may_change)
+        if not self._snapshots.holds:
+            self._own_before = self._own()
         if self._snapshots.holds:
             self._entries, self._protected.inodes = before, inodes
         elif put_back:
             await self._look()
         if put_back:
             await on_daemon_thread(self._snapshots.take)
-        if not lingers:
+        if not lingers and not self._active:
             self._snapshots.ended()
 
     async def _changes(self) -> AsyncIterator[CommandChange]:
@@ -194,6 +223,8 @@ class CommandChanges:
     @property
     def unwatched(self) -> str:
         """Why commands ask though they are held: what they do to all of that is not seen. "" for nothing."""
+        if AGAIN in self._late:
+            return "what a command changed in protected files could not be put back"
         if self._broken:
             return f"what a command changes cannot be kept ({self._broken}), so protected files could not be put back"
         if self._snapshots.is_full(chain(self._entries, self._protected.files)):
@@ -297,7 +328,7 @@ def _made_again(back: PutBack, before: Mapping[str, str], now: Mapping[str, str]
 
 def _put_back(back: PutBack, change: CommandChange) -> str:
     if not change.known:
-        return f"{change.path} (not put back: it is too large to be kept, so look at it)"
+        return f"{change.path}{NOT_DONE}it is too large to be kept, so look at it)"
     if change.before is None:
         return _tried(change.path, partial(back.remove, change.path))
     return _tried(change.path, partial(back.write, change.path, change.before, change.mode))
@@ -308,7 +339,7 @@ def _tried(path: str, work: Callable[[], object]) -> str:
     try:
         work()
     except (OSError, ValueError, RecursionError) as error:
-        return f"{path} (not put back: {getattr(error, 'strerror', None) or error})"
+        return f"{path}{NOT_DONE}{getattr(error, 'strerror', None) or error})"
     return path
 
 

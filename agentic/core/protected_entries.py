@@ -80,7 +80,7 @@ class ProtectedEntries:
         for top in made:
             markers = (f"{top}/{ENVIRONMENT}", f"{top}/{_HEAD}")
             for path in [path for path in now if path == top or path.startswith(f"{top}/")]:
-                if path not in markers:
+                if path not in markers and not self._safeguards.protected(path):
                     del now[path]
                     self.files.pop(path, None)
             self.inodes.pop(top, None)
@@ -144,7 +144,8 @@ class ProtectedEntries:
         found: dict[str, str] = {}
         waiting = deque([f"{top}/"])
         of_version_control = os.path.basename(top) in VERSION_CONTROL
-        if not of_version_control and _is_repository(self._inside(f"{top}/")):  # a bare one
+        is_bare = not of_version_control and _is_repository(self._inside(f"{top}/"))
+        if is_bare:
             of_version_control, found[f"{top}/{_HEAD}"] = True, FILE
             with suppress(OSError):
                 self.files[f"{top}/{_HEAD}"] = os.lstat(self._root / top / _HEAD)
@@ -159,7 +160,10 @@ class ProtectedEntries:
                 path = folder + entry.name
                 if is_repository and entry.name in _KEPT:
                     continue
-                if of_version_control and not self._safeguards.is_obeyed(path.removeprefix(f"{top}/")):
+                is_obeyed = not of_version_control or self._safeguards.is_obeyed(path.removeprefix(f"{top}/"))
+                if not is_obeyed and not (is_bare and self._safeguards.protected(path)):
+                    if is_bare and entry.name not in _KEPT and entry.is_dir(follow_symlinks=False):
+                        waiting.append(f"{path}/")  # it may have been made around other things
                     continue
                 found[path] = kind = _kind(entry)
                 if kind == FOLDER:

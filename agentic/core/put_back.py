@@ -14,6 +14,7 @@ from stat import S_IMODE, S_ISDIR, S_ISLNK, S_ISREG
 
 from agentic.folders import state_folder
 from agentic.lib.files import make_own, put, stored
+from agentic.lib.files.beneath import Beneath
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = 0o700
@@ -39,8 +40,17 @@ class PutBack:
         """The file as it was, in folders as they were."""
         with self._parent(path, make=True) as (folder, name):
             owner = _owner(folder, name)
-            self._remove(folder, name, path)
-            put(folder, name, data, mode=mode)
+            if _links(folder, name) > 1:  # another name of it may lie outside
+                self._copy(folder, name, path, self._place_of(path))
+                _overwrite(folder, name, data)
+                return
+
+            def out_of_the_way() -> bool:
+                """When the new content is on the disk: a full one leaves all as it is."""
+                self._remove(folder, name, path)
+                return True
+
+            put(folder, name, data, mode=mode, still=out_of_the_way)
             if os.geteuid() == 0:
                 os.chown(name, *owner, dir_fd=folder, follow_symlinks=False)
 
@@ -91,18 +101,22 @@ class PutBack:
             _make_private(target)
 
     def _carry(self, folder: int, name: str, path: str, target: Path) -> None:
-        """To another file system. What is too much for that is kept in the folder, under a name that nothing obeys."""
-        if not _is_small(folder, name):
-            self._kept_here = self._kept_here or f".put-back-{self._aside.name}"
-            place = os.path.join(self._root, self._kept_here)
-            make_own(Path(place))
-            os.rename(name, os.path.join(place, f"{len(os.listdir(place))}-{os.path.basename(path)}"), src_dir_fd=folder)
-            return
-        self._copy(folder, name, path, target)
-        if _is_folder(folder, name):
-            shutil.rmtree(name, dir_fd=folder)
-        else:
-            os.unlink(name, dir_fd=folder)
+        """To another file system: out of the way first, under a name that nothing obeys, where what is too large to copy stays."""
+        self._kept_here = self._kept_here or f".put-back-{self._aside.name}"
+        place = os.path.join(self._root, self._kept_here)
+        make_own(Path(place))
+        inside = f"{len(os.listdir(place))}-{os.path.basename(path)}"
+        os.rename(name, os.path.join(place, inside), src_dir_fd=folder)
+        with suppress(OSError, RecursionError), Beneath(place) as moved:
+            if not _is_small(moved, inside):
+                return
+            self._copy(moved, inside, path, target)
+            if _is_folder(moved, inside):
+                shutil.rmtree(inside, dir_fd=moved)
+            else:
+                os.unlink(inside, dir_fd=moved)
+            os.rmdir(place)  # where it is empty
+            self._kept_here = ""
 
     def _copy(self, folder: int, name: str, path: str, target: Path) -> None:
         source = f"/proc/self/fd/{folder}/{name}"
@@ -179,6 +193,23 @@ def _owner(folder: int, name: str) -> tuple[int, int]:
     except OSError:
         info = os.fstat(folder)
     return info.st_uid, info.st_gid
+
+
+def _links(folder: int, name: str) -> int:
+    """How many names a file has; 0 where there is none."""
+    try:
+        info = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except OSError:
+        return 0
+    return info.st_nlink if S_ISREG(info.st_mode) else 0
+
+
+def _overwrite(folder: int, name: str, data: bytes) -> None:
+    with open(os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=folder), "wb") as file:
+        file.write(data)
+        file.flush()
+        file.truncate()
+        os.fsync(file.fileno())
 
 
 def _is_folder(folder: int, name: str) -> bool:

@@ -38,6 +38,9 @@ class _Manager(pluggy.PluginManager):
         return super().parse_hookimpl_opts(plugin, name)
 
 
+_ATTRIBUTES = (f"{PROJECT}_hook_seconds", f"{PROJECT}_wants_chunks")  # a plugin's, beside its hooks
+
+
 @record(slots=True)
 class Offer:
     """A record of a plugin's; `replaced` is the offer of the same name whose place it takes."""
@@ -122,8 +125,10 @@ class Host:
         marked = {caller.name for caller in self.manager.get_hookcallers(plugin) or []}
         if not marked:
             raise Failure("it has no hook: does @hookimpl stand before each?")
-        for hook in vars(self.manager.hook).keys() - marked:
-            if hasattr(plugin, hook) and not hasattr(getattr(plugin, hook), f"{PROJECT}_spec"):
+        for hook in [each for each in dir(plugin) if each.startswith(f"{PROJECT}_") and each not in (*marked, *_ATTRIBUTES)]:
+            value = getattr(plugin, hook)
+            is_theirs = getattr(value, "__module__", "") == getattr(plugin, "__name__", None)
+            if (callable(value) and is_theirs) or hook in vars(self.manager.hook):
                 raise Failure(f"{hook} of {name} lacks its @hookimpl")
 
     def _respect_project(self, status: PluginStatus) -> None:

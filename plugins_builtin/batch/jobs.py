@@ -340,7 +340,8 @@ def merge(parts: Sequence[Path], target: Path) -> int:
     _require_file(target)
     if target.exists():
         with target.open("rb") as file:
-            _require_results(file.readline(), target.name)
+            for raw in file:
+                _require_results(raw, target.name)
     with ExitStack() as stack, NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:
         fresh = Path(out.name)
         stack.callback(fresh.unlink, missing_ok=True)
@@ -369,9 +370,27 @@ def _whole_lines(file: IO[bytes]) -> Iterable[bytes]:
 
 def _require_results(raw: bytes, name: str) -> None:
     """Raises ConfigError for a line that is neither a result nor, as the last one, the beginning of one."""
-    is_torn = not raw.endswith(b"\n") and (raw.startswith(_BEGIN) or _BEGIN.startswith(raw))
-    if not is_torn and not _line_of(raw):
+    if not (_is_result(raw) or _is_torn(raw)):
         raise ConfigError(f"{name} holds something else than results, and stays as it is", "name another file with -o")
+
+
+def _is_result(raw: bytes) -> bool:
+    try:
+        found = json.loads(raw)
+    except ValueError:
+        return False
+    return isinstance(found, dict) and type(found.get("line")) is int and isinstance(found.get("input"), str)
+
+
+def _is_torn(raw: bytes) -> bool:
+    """True for a line that a kill cut: it begins as ours do, has no end, and is no JSON yet."""
+    if raw.endswith(b"\n") or not (raw.startswith(_BEGIN) or _BEGIN.startswith(raw)):
+        return False
+    try:
+        json.loads(raw)
+    except ValueError:
+        return True
+    return False
 
 
 def _require_file(path: Path) -> None:

@@ -124,14 +124,15 @@ _BY_OPTIONS: Mapping[str, str] = {
                         r"|-std=[\w+]+|-[IDLl]\S+|-g\d?|-pedantic|-pthread"
                     r"|-fPIC|-fsanitize=\w+|-march=\w+|-M[MD]*|--version|--help|-shared|-static"),
     "rustc": r"-o|-O|--(edition(=\d+)?|version|help|explain|test|crate-type(=\w+)?)",
-    "cmake": r"-[BSGjN]|-j\d+|-D[\w:]+=[\w./ -]*|--(build|target|parallel|config|version|help|install|prefix"
+    "cmake": r"-[BSjN]|-G|-j\d+|-D(CMAKE_BUILD_TYPE|BUILD_\w+|ENABLE_\w+|WITH_\w+)(:\w+)?=[\w.]*"
+        r"|--(build|target|parallel|config|version|help|install|prefix"
         r"|clean-first|verbose|preset(=\S+)?)",
     "ctest": r"-[VRjENQ]|-j\d+|--(output-on-failure|verbose|parallel|test-dir|rerun-failed|version|help|stop-on-failure)",
     "ninja": r"-[Cjvknt]|-j\d+|--(version|help|verbose|quiet)",
     "man": r"-[kf]|--help|--version",
-    "node": r"--(test|test-reporter(=\w+)?|test-name-pattern(=.*)?|watch|check|version|help|no-warnings"
+    "node": r"--(test|test-reporter=(spec|tap|dot|junit)|test-name-pattern=.*|watch|check|version|help|no-warnings"
         r"|trace-warnings|enable-source-maps"
-            r"|max-old-space-size=\d+|env-file=\S+|experimental-[\w-]+)|-[vhc]",
+            r"|max-old-space-size=\d+|experimental-(strip-types|test-coverage|vm-modules))|-[vhc]",
     "ruby": r"-[vwch]|--version|--help", "perl": r"-[vcwT]|--version|--help", "php": r"-[lvmi]|--version|--help",
     "lua": r"-v", "Rscript": r"--(vanilla|version|help)", "julia": r"--(version|help|project(=\S+)?)|-t\d+",
     "java": r"-version|--version|-jar|-Xm[sx]\w+|-D[\w.]+=[\w./-]*", "javac": r"-d|-version|--version|-Xlint\S*",
@@ -324,6 +325,8 @@ def unknown(name: str, words: Words, root: Path) -> str:
     if name in _PLAIN:
         return ""
     if name in _BY_OPTIONS:
+        if why := _odd_words(name, words):
+            return why
         given = next((word for word in words if word.startswith("@")), "")  # many read further options from such a file
         return f"what is in {given[1:40]} is not shown" if given else _odd_option(name, options, _BY_OPTIONS[name])
     if name in _BY_COMMANDS:
@@ -348,6 +351,18 @@ def _odd_option(name: str, options: Words, good: str) -> str:
     return f"the option {odd[:40]} of `{name}` is not known to be harmless" if odd else ""
 
 
+def _odd_words(name: str, words: Words) -> str:
+    """Why a word that is no option may start another program, "" where none does."""
+    if name in ("uvicorn", "gunicorn") and any(not re.fullmatch(r"[\w.:/-]+", word) for word in words):
+        return f"`{name}` runs what it is given"
+    if name == "flask" and not {"run", "routes"} & set(words[:1]):
+        return "`flask` may open a shell"
+    return f"`{name}` may start another program" if name in ("tox", "nox") and {"exec", "e"} & set(words) else ""
+
+
+_SCRIPTS = "test tests build lint start dev format fmt typecheck type-check check watch serve preview coverage e2e docs clean"
+
+
 def _odd_command(name: str, words: Words, commands: str) -> str:
     """What its first word is, which an option's value before it could be taken for."""
     first, second = (*words, "", "")[:2]
@@ -357,6 +372,8 @@ def _odd_command(name: str, words: Words, commands: str) -> str:
         return "what `gh` hands on to git is not known"
     if first and first not in commands.split():
         return f"`{name} {first[:40]}` may start others"
+    if name in ("yarn", "bun") and first == "run" and second.partition(":")[0] not in _SCRIPTS.split():
+        return f"`{name} run` may start any program that is installed"
     good = _SECOND.get(f"{name} {first}")
     return "" if good is None or second in good.split() else f"`{name} {first} {second[:40]}` may start others"
 
@@ -505,7 +522,7 @@ def _test(words: Words, root: Path) -> str:
 
 
 _OF_SQLITE = re.compile(r"\.(?:tables|schema|headers|mode|indexes|databases|width|timer|nullvalue|separator)(?:\s+[\w ,]*)?;?")
-_OF_SQL = re.compile(r"edit\s*\(|load_extension|writefile|readfile|fts3_tokenizer|attach|vacuum\s+into", re.IGNORECASE)
+_OF_SQL = re.compile(r"\b(?:edit|load_extension|writefile|readfile|fts3_tokenizer|attach|vacuum)\b", re.IGNORECASE)
 
 
 def _sqlite(words: Words, root: Path) -> str:

@@ -194,7 +194,17 @@ def test_results_of_another_input_are_not_mixed_in(agentic: Agentic, server: Fak
 
 
 @pytest.mark.parametrize(
-    "held", ["my notes\nmore\n", '{"a": 1}\n{"b": 2}\n', "no newline", "\x00\x01\xff\n", '[{"line": 1}]', "{}\n"]
+    "held",
+    [
+        "my notes\nmore\n",
+        '{"a": 1}\n{"b": 2}\n',
+        "no newline",
+        "\x00\x01\xff\n",
+        '[{"line": 1}]',
+        "{}\n",
+        '{"line": 1, "note": "mine"}',
+        '{"line": 1, "a": 2}\n',
+    ],
 )
 @pytest.mark.parametrize("command", ["batch", "merge"])
 def test_a_file_of_the_users_is_never_written_over(

@@ -68,6 +68,11 @@ BROKEN = {
         "@hookimpl\ndef agentic_tools():\n    return []\n",
         "agentic_before_tool of faulty lacks its @hookimpl",
     ),
+    "a hook without its mark, misspelt, beside another": (
+        "async def agentic_befor_tool(call, arguments, tool, agent, setup):\n    return None\n"
+        "@hookimpl\ndef agentic_tools():\n    return []\n",
+        "agentic_befor_tool of faulty lacks its @hookimpl",
+    ),
     "nothing in it": ("", "it has no hook"),
     "a syntax error": ("def broken(:\n", "SyntaxError"),
     "an exit on import": ("sys.exit(7)\n", "SystemExit: 7"),
@@ -299,6 +304,7 @@ MISSPELT = (
     "a wrapper",
     "a hook without its mark",
     "a hook without its mark, beside another",
+    "a hook without its mark, misspelt, beside another",
     "nothing in it",
 )
 

@@ -370,3 +370,97 @@ def test_where_nothing_can_be_kept_commands_ask_and_nothing_breaks(tmp_path: Pat
 
     assert asyncio.run(watched())[0] == [] and "could not be put back" in changes.unwatched
     assert any("cannot be taken back" in line for line in warned)
+
+
+def test_a_folder_that_comes_back_brings_nothing_new(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {".git/config": "mine", ".git/HEAD": "ref", ".gitignore": ".vscode\n", ".vscode/a": "1"})
+    after(
+        root, shell(root, "mv .git .idea; mkdir -p .idea/hooks; echo evil > .idea/hooks/pre-commit; ln -s x .idea/config.worktree")
+    )
+    assert tree_of(root) == {".git/config": "mine", ".git/HEAD": "ref", ".gitignore": ".vscode\n", ".vscode/a": "1"}
+    after(root, shell(root, "mv .vscode .idea; echo evil > .idea/tasks.json"))
+    assert ".vscode/tasks.json" not in tree_of(root) and not (root / ".idea").exists()
+
+
+@pytest.mark.parametrize("made", ["touch src/pyvenv.cfg", "mkdir src/objects src/refs; echo ref > src/HEAD"])
+@pytest.mark.parametrize("ignored", ["", "src\n"])
+def test_an_environment_made_around_them_covers_no_names(tmp_path: Path, made: str, ignored: str) -> None:
+    root = tmp_path / "work"
+    make(root, {"src/a.py": "x", ".gitignore": ignored})
+    evil = "mkdir -p src/.git/hooks src/.vscode; echo e > src/.git/config; ln -s e src/.envrc; echo e > src/.vscode/tasks.json"
+    after(root, shell(root, f"{made}; {evil}; echo e > src/conftest.py"))
+    found = {path: text for path, text in tree_of(root).items() if not path.startswith(("src/objects", "src/refs"))}
+    assert found == {"src/a.py": "x", ".gitignore": ignored}
+
+
+@pytest.mark.parametrize("allowed", [False, True])
+def test_two_commands_at_once_are_each_held_to_what_was_there(tmp_path: Path, allowed: bool) -> None:
+    root = tmp_path / "work"
+    make(root, {".git/config": "mine"})
+    changes, _ = watching(root)
+
+    async def watched() -> None:
+        await changes.before()
+        put(root / ".git/hooks/pre-commit", "evil")
+        (root / ".envrc").symlink_to("evil")
+        await changes.before()  # of another agent's command
+        put(root / ".git/config", "evil")
+        await changes.after(may_change_protected=allowed)
+        put(root / ".git/config", "evil")
+        await changes.after(may_change_protected=False)
+
+    asyncio.run(watched())
+    changes.close()
+    assert tree_of(root) == {".git/config": "mine"}
+
+
+def test_what_cannot_be_put_back_stays_and_is_tried_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = tmp_path / "work"
+    make(root, {".envrc": "mine", "a.py": "x"})
+    changes, _ = watching(root)
+
+    def full(*given: Any, **named: Any) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    async def watched() -> str:
+        await changes.before()
+        put(root / ".envrc", "evil")
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr("agentic.core.put_back.put", full)
+            said = (await changes.after(may_change_protected=False))[1]
+        assert (root / ".envrc").read_text() == "evil" and "could not be put back" in changes.unwatched
+        await changes.before()
+        return said
+
+    assert ".envrc (not put back: No space left on device)" in asyncio.run(watched())
+    changes.close()
+    assert (root / ".envrc").read_text() == "mine" and changes.unwatched == ""
+
+
+def test_the_users_edit_outlives_what_a_tool_wrote_before(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {"a.py": "x"})
+    journal = Journal(SessionStore(tmp_path / "sessions").new(root))
+    space = Workspace(root, journal)
+    changes, _ = watching(root, journal=journal)
+
+    async def watched() -> None:
+        space.write(".envrc", b"tool")
+        put(root / ".envrc", "user")
+        await changes.before()
+        put(root / ".envrc", "tool")
+        await changes.after(may_change_protected=False)
+
+    asyncio.run(watched())
+    changes.close()
+    assert (root / ".envrc").read_text() == "user"
+
+
+def test_a_file_with_another_name_elsewhere_is_put_back_there_too(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {".venv/pyvenv.cfg": "", ".venv/lib/a.py": "mine\n"})
+    (tmp_path / "cache.py").hardlink_to(root / ".venv/lib/a.py")
+    after(root, shell(root, "echo evil >> .venv/lib/a.py"))
+    assert (root / ".venv/lib/a.py").read_text() == "mine\n" == (tmp_path / "cache.py").read_text()
+    assert (root / ".venv/lib/a.py").stat().st_nlink == 2

@@ -279,14 +279,17 @@ def test_trust_without_a_terminal_lists_and_asks_nothing(hostile: Path, env: dic
         ("uvx --from=./pkg tool", "pkg/m.py"), ("pipx run --spec ./pkg tool", "pkg/m.py"), ("bunx ./pkg", "pkg/m.py"),
         ("docker compose up", "docker-compose.yml"), ("docker build .", "Dockerfile"), ("docker run -v ./srv:/w img", "srv/i.js"),
         ("./x.sh", "lib.sh"), ("sh x.sh", "lib.sh"), ("python3 hook.py", "helper.py"), ("python3 hook.py", "pkg/m.py"),
-        ("npx later", "node_modules/.bin/later"),
+        ("npx later", "node_modules/.bin/later"), ("python3 scripts/t.py", "src/deep/m.py"), ("./run.sh", "Makefile"),
+        ("node server.js", "lib/x.cjs"), ("docker run --env-file=c.yml img", "c.yml"), ("bash in.sh", "tools/x.py"),
     ],
 )  # fmt: skip
 def test_trust_is_bound_to_what_a_command_reaches(tmp_path: Path, command: str, path: str) -> None:
     files = {
         "node_modules/.bin/mytool": "1", "srv/i.js": "1", "pkg/m.py": "1", "docker-compose.yml": "1", "Dockerfile": "1",
         "x.sh": "#!/bin/sh\n. ./lib.sh\n", "lib.sh": "true\n", "hook.py": "import helper\n", "helper.py": "from pkg import m\n",
-        "README": "1",
+        "README": "1", "scripts/t.py": "import sys\nsys.path.insert(0, 'src')\nimport deep.m\n", "src/deep/m.py": "1",
+        "run.sh": "make serve\n", "Makefile": "serve:\n\ttrue\n", "server.js": "require('./lib/x')\n", "lib/x.cjs": "1", "c.yml": "1",
+        "in.sh": "cd tools; python3 x.py\n", "tools/x.py": "1",
     }  # fmt: skip
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)

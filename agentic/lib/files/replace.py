@@ -85,7 +85,7 @@ def _sweep(folder: int, beside: str) -> None:
 def _runs(pid: str) -> bool:
     try:
         os.kill(int(pid), 0)
-    except ValueError:
+    except (ValueError, OverflowError):
         return True  # none of ours
     except ProcessLookupError:
         return False
