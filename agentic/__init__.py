@@ -25,7 +25,7 @@ __import__("sys").meta_path.insert(0, _OldNames)
 if TYPE_CHECKING:
     from typing import Any
 
-    from agentic.api import Answered, Question, run, run_sync
+    from agentic.api import Answered, Conversation, Question, run, run_sync
     from agentic.config import Section, Settings, setting
     from agentic.errors import (
         AgenticError,
@@ -98,7 +98,7 @@ if TYPE_CHECKING:
     )
 
 _HOMES = {
-    "agentic.api": "Answered Question run run_sync",
+    "agentic.api": "Answered Conversation Question run run_sync",
     "agentic.config": "Section Settings setting",
     "agentic.errors": "AgenticError ConfigError ContextOverflow EndpointUnavailable ModelOutputError Overloaded PluginError"
     " RequestRejected StreamBroken ToolError TrustError",
@@ -160,6 +160,7 @@ __all__ = [
     "ConfigError",
     "ContextOverflow",
     "ContextStrategy",
+    "Conversation",
     "CountsTokens",
     "Decomposer",
     "Delta",

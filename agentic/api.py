@@ -13,28 +13,32 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from agentic.config import Settings, load
 from agentic.core.questions import Answered as Answered
 from agentic.core.questions import Ask as Ask
 from agentic.core.questions import Question as Question
 from agentic.core.questions import Reply as Reply
+from agentic.core.runs import announce_start as announce_start
+from agentic.core.runs import carry_out as carry_out
 from agentic.core.runtime import Runtime as Runtime
 from agentic.core.runtime import Screen as Screen
 from agentic.core.runtime import bare_setup, find_servers, open_runtime
 from agentic.errors import AgenticError
-from agentic.events import Event, RunFinished, RunStarted
+from agentic.events import EndpointSeen, Event
 from agentic.folders import cache_folder, state_folder
+from agentic.hooks.agents import AgentKind
+from agentic.hooks.chat import ChatCommand
 from agentic.hooks.transport import Found
 from agentic.logs import start_logging
 from agentic.plugins import Host, host_of
 from agentic.sessions import Session, SessionStore
-from agentic.types import LATEST, Outcome
+from agentic.types import LATEST, EndpointInfo, ImagePart, Outcome, ToolOutput
 
 if TYPE_CHECKING:
     from agentic.core.approval import ApprovalMode
-    from agentic.core.conversation import Conversation
+    from agentic.core.conversation import OpenConversation
     from agentic.core.probes import Probe
     from agentic.core.safeguards import Safeguards
     from agentic.core.sandbox import Sandbox
@@ -190,35 +194,6 @@ async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[
                 yield name, at_home, str(error), []
 
 
-async def announce_start(runtime: Runtime, session: Session, command: str, task: str) -> None:
-    """Which model at which endpoint this is, and which session."""
-    info = runtime.info
-    started = RunStarted(command=command, task=task, endpoint=info.url, model=info.model)
-    started.choice, started.session = runtime.choice, session.id
-    await runtime.events.emit(started)
-
-
-async def carry_out(runtime: Runtime, session: Session, command: str, task: str, work: Awaitable[Outcome]) -> None:
-    """Does `work` between its `run_started` and its `run_finished`, which comes however it ends. Raises what it raises."""
-    try:
-        await announce_start(runtime, session, command, task)
-    except BaseException:
-        if asyncio.iscoroutine(work):
-            work.close()
-        raise
-    try:
-        outcome = await work
-    except asyncio.CancelledError:
-        await runtime.events.emit(RunFinished(status="interrupted", result="interrupted"))
-        raise
-    except AgenticError as error:
-        await runtime.events.emit(RunFinished(status="failed", result=str(error)))
-        raise
-    finished = RunFinished(status=outcome.status, result=outcome.summary, files=outcome.files)
-    finished.evidence, finished.open_questions, finished.missing = outcome.evidence, outcome.open_questions, outcome.missing
-    await runtime.events.emit(finished)
-
-
 async def run(
     task: str,
     *,
@@ -240,13 +215,68 @@ async def run(
     folder, found = _resolved(root, settings)
 
     async def work(runtime: Runtime, session: Session) -> None:
-        from agentic.core.conversation import Conversation
+        from agentic.core.conversation import OpenConversation
 
-        async with Conversation.open(runtime, session, _approval(found, approve)) as conversation:
+        async with OpenConversation.open(runtime, session, _approval(found, approve)) as conversation:
             await carry_out(runtime, session, "run", task, _worked(conversation, task, schema))
 
     async for event in stream(folder, found, work, resume, screen):
         yield event
+
+
+class Conversation(Protocol):
+    """An open session for one task after the other: what chats, editors and programs hold (`open_conversation`)."""
+
+    @property
+    def session(self) -> Session: ...
+
+    @property
+    def model(self) -> EndpointInfo: ...
+
+    @property
+    def kinds(self) -> Mapping[str, AgentKind]:
+        """The agent definitions that it can follow, by name."""
+        ...
+
+    def become(self, name: str) -> None:
+        """Follows an agent definition from now on, "" for none. Raises ConfigError."""
+        ...
+
+    async def turn(self, task: str, command: str = "chat") -> None:
+        """Does one task; the last event is its `RunFinished`. Cancelling stops it and keeps what came. Raises AgenticError."""
+        ...
+
+    async def approve(self, mode: str) -> None:
+        """Sets the approval mode. Raises TrustError for "all" where no sandbox holds commands."""
+        ...
+
+    def tell(self, text: str) -> None:
+        """Adds a word to the model, without the secrets in it."""
+        ...
+
+    def attach(self, picture: ImagePart) -> None:
+        """Sends a picture along with the next task."""
+        ...
+
+    async def compact(self, focus: str = "") -> tuple[int, int]:
+        """Goes on with a summary of what was said; (tokens before, tokens now). Raises AgenticError."""
+        ...
+
+    async def emit(self, event: Event) -> None:
+        """Shows and keeps an event."""
+        ...
+
+    async def run_command(self, command: str) -> ToolOutput:
+        """Runs a shell command under the usual approval, as if the model had called for it."""
+        ...
+
+    async def endpoints(self) -> list[EndpointSeen]:
+        """Looks how busy each endpoint is that answers and tells."""
+        ...
+
+    def slash_commands(self) -> dict[str, ChatCommand]:
+        """The slash commands of plugins, and those of the folder, by name."""
+        ...
 
 
 @asynccontextmanager
@@ -257,18 +287,18 @@ async def open_conversation(
 
     Raises AgenticError.
     """
-    from agentic.core.conversation import Conversation
+    from agentic.core.conversation import OpenConversation
 
     async with (
         open_session(root, settings, resume, screen) as (runtime, session),
-        Conversation.open(runtime, session, _approval(settings, approve)) as conversation,
+        OpenConversation.open(runtime, session, _approval(settings, approve)) as conversation,
     ):
         yield conversation
 
 
 async def turn(conversation: "Conversation", task: str, command: str = "chat") -> None:
     """One task; the last event is its `RunFinished`. Cancelling it stops the task and keeps what came. Raises AgenticError."""
-    await carry_out(conversation.runtime, conversation.session, command, task, conversation.work(task))
+    await conversation.turn(task, command)
 
 
 def undecided(root: Path, settings: Settings) -> "list[Runnable]":
@@ -278,7 +308,7 @@ def undecided(root: Path, settings: Settings) -> "list[Runnable]":
     return runnables.undecided(host_of(settings), root)
 
 
-async def _worked(conversation: "Conversation", task: str, schema: Mapping[str, Any] | None) -> Outcome:
+async def _worked(conversation: "OpenConversation", task: str, schema: Mapping[str, Any] | None) -> Outcome:
     outcome = await conversation.work(task)
     if schema is None or outcome.status not in ("done", "unchecked"):
         return outcome

@@ -22,11 +22,15 @@ MAX_FILES = 20_000  # of a project that a command is bound to as a whole; of mor
 _ENDS = (".py", "/__init__.py", ".js", ".cjs", ".mjs", ".ts", "/index.js", ".sh", ".rb", ".pl", ".pm", ".php")
 MAX_NAMED, MAX_SCRIPT_BYTES = 200, 1_000_000  # files that a script names, directly or by others; of one that is read for names
 _NAME = re.compile(r"[\w.][\w./-]{0,200}")
-_REACHES = re.compile(  # what a script starts or loads by another name than a file's
-    r"\b(?:make|just|task|npm|npx|pnpm|yarn|bun|bunx|uv|uvx|poetry|pdm|hatch|tox|nox|cargo|go run|docker|podman)\b"
-    r"|\b(?:cd|pushd|eval|exec)\b"
-    r"|sys\.path|PYTHONPATH|importlib|runpy|__import__|import_module|from \.\.|require\((?![\"']\.{0,2}/)|import\((?![\"']\.)"
+_REACHES = re.compile(  # a module or a file by another name than its own
+    r"sys\.path|PYTHONPATH|importlib|runpy|__import__|import_module|\bexec\(|\beval\(|subprocess|os\.system|from \.\."
+    r"|require\((?![\"']\.{0,2}/)|import\((?![\"']\.)|child_process"
 )
+_OF_SHELL = """
+if then else elif fi for do done while until case esac in return exit set export local readonly shift trap : [ [[ test read unset
+. source ! { } #
+"""
+_OF_SHELLS = frozenset(_OF_SHELL.split())
 _PLAIN_WORD = re.compile(r"[\w./@:+,=%-]+")
 _INTERPRETERS = frozenset(
     {"sh", "bash", "dash", "zsh", "python", "python3", "node", "nodejs", "ruby", "perl", "php", "deno", "bun"}
@@ -147,7 +151,7 @@ def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list
             text = read_regular(script, MAX_SCRIPT_BYTES).decode("utf-8", "replace")
         except (OSError, ValueError):
             continue
-        if _REACHES.search(text):
+        if _reaches(text, is_shell=script.suffix in ("", ".sh", ".bash")):
             return None
         words = set(_NAME.findall(text))
         stems = words | {word.replace(".", "/") for word in words}
@@ -160,6 +164,19 @@ def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list
         found |= dict.fromkeys(new)
         waiting += new
     return sorted(found)
+
+
+def _reaches(text: str, is_shell: bool) -> bool:
+    """True where a script starts or loads what its text does not name as a file."""
+    if _REACHES.search(text):
+        return True
+    if not is_shell:
+        return False
+    for command in re.split(r"&&|\|\||[;&|\n()`]|\b(?:then|do|else)\b", text):
+        words = [word for word in command.split() if not re.match(r"\w+=", word)]
+        if words and not (words[0] in _OF_SHELLS | _ELSEWHERE | _INTERPRETERS or "/" in words[0] or words[0].startswith("#")):
+            return True
+    return False
 
 
 def _reaches_in(program: str, words: Sequence[str], root: Path, top: Path) -> bool:

@@ -16,7 +16,7 @@ from pathlib import Path
 
 from agentic.api import Screen, load_settings, open_run
 from agentic.core.approval import ApprovalMode
-from agentic.core.conversation import Conversation
+from agentic.core.conversation import OpenConversation
 from agentic.sessions import SessionStore
 from agentic.types import Plan, Subtask
 
@@ -43,7 +43,7 @@ async def run(url: str, at_once: int) -> tuple[float, float, int]:
         told = StringIO()
         async with open_run(folder, load_settings(folder, options), Screen("jsonl", told)) as runtime:
             session = SessionStore(folder / "sessions").new(folder)
-            async with Conversation.open(runtime, session, ApprovalMode("none")) as conversation:
+            async with OpenConversation.open(runtime, session, ApprovalMode("none")) as conversation:
                 await conversation.warm()
                 mark = secrets.token_hex(4)
                 plan = Plan(tuple(Subtask(f"p{number}", f"Explain {what} ({mark})") for number, what in enumerate(QUESTIONS)))

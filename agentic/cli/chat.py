@@ -21,13 +21,12 @@ from agentic.commands.questions import Asker
 from agentic.commands.start import background_of, interruptible, palette_of, screen_of
 from agentic.config import Settings
 from agentic.core.approval import ApprovalMode
-from agentic.core.conversation import Conversation
+from agentic.core.conversation import OpenConversation
 from agentic.core.questions import Answered, Question
 from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError
 from agentic.events import EndpointSeen, Event, Idle, Typed, Unfolded, UserSaid
 from agentic.folders import state_folder
-from agentic.hooks.batching import Watches
 from agentic.lib.diff import difference
 from agentic.lib.loop import run
 from agentic.lib.sanitize import sanitize
@@ -75,7 +74,7 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
             async with api.open_session(root, settings, resume, screen) as (runtime, session):
                 chat = Chat(runtime, session, stdout, typed)
                 typed = b""
-                async with Conversation.open(runtime, session, chat.approval) as conversation:
+                async with OpenConversation.open(runtime, session, chat.approval) as conversation:
                     good = settings, session.id
                     first, task = task, ""
                     await chat.loop(conversation, first)
@@ -133,14 +132,13 @@ class Chat:
 
     async def run(self, command: str) -> str:
         """Runs a command, as if the model had called for it; what it gave out, or why it was not run."""
-        return (await self.interruptible(self.conversation.agent.tools.run_command(command))).for_model
+        return (await self.interruptible(self.conversation.run_command(command))).for_model
 
     async def endpoints(self) -> list[EndpointSeen]:
         """How busy each endpoint is that answers and tells."""
-        batcher = self.runtime.batcher
-        return await batcher.look() if isinstance(batcher, Watches) else []
+        return await self.conversation.endpoints()
 
-    async def loop(self, conversation: Conversation, text: str = "") -> None:
+    async def loop(self, conversation: OpenConversation, text: str = "") -> None:
         """Until the user leaves, beginning with `text` as if it had been typed. Raises Reopen."""
         from agentic.cli.prompt_line import Prompt
 

@@ -64,9 +64,9 @@ async def _show_opening(root: Path, settings: Settings) -> None:
 
 
 async def _print_opening(runtime: Runtime, session: Session) -> None:
-    from agentic.core.conversation import Conversation
+    from agentic.core.conversation import OpenConversation
 
-    async with Conversation.open(runtime, session, ApprovalMode("none")) as conversation:
+    async with OpenConversation.open(runtime, session, ApprovalMode("none")) as conversation:
         request = conversation.agent.opening()
         system, tools = request.messages[0].text, "".join(f"{json.dumps(encode_tool(tool))}\n" for tool in request.tools)
         whole = (await runtime.llm.prepare(request)).tokens

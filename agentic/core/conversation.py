@@ -14,6 +14,7 @@ from agentic.core.judge import Judge
 from agentic.core.kinds import kind_named
 from agentic.core.opening import system_message
 from agentic.core.roles import SMALL
+from agentic.core.runs import carry_out
 from agentic.core.runtime import Runtime
 from agentic.core.schemas import UncheckableError, problems
 from agentic.core.service import PluginLlm, held_to
@@ -22,17 +23,18 @@ from agentic.core.sub_agents import SubAgents
 from agentic.core.sub_agents.elsewhere import refuse_unfit, secrets_of
 from agentic.core.workflow import Workflow
 from agentic.errors import ModelOutputError
-from agentic.events import Event
+from agentic.events import EndpointSeen, Event
 from agentic.hooks.agents import AgentKind
-from agentic.hooks.batching import Closes
+from agentic.hooks.batching import Closes, Watches
+from agentic.hooks.chat import ChatCommand
 from agentic.hooks.fan_out import FanOut
 from agentic.hooks.runner import Runner, RunnerSetup
 from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
-from agentic.types import ChatRequest, ImagePart, Message, Outcome, Plan, ToolOutput
+from agentic.types import ChatRequest, EndpointInfo, ImagePart, Message, Outcome, Plan, ToolOutput
 
 
-class Conversation:
+class OpenConversation:
     """Tasks for the agent of one session. What is frozen per session (protocol, system text, effort) is as the session began."""
 
     def __init__(self, runtime: Runtime, services: AgentServices, agent: Agent, sub_agents: SubAgents) -> None:
@@ -63,7 +65,7 @@ class Conversation:
 
     @classmethod
     @asynccontextmanager
-    async def open(cls, runtime: Runtime, session: Session, approval: ApprovalMode) -> "AsyncIterator[Conversation]":
+    async def open(cls, runtime: Runtime, session: Session, approval: ApprovalMode) -> "AsyncIterator[OpenConversation]":
         """Goes on where `session` stopped, or begins it. Raises AgenticError when the model cannot be asked."""
         settings, runner = runtime.settings, runner_of(runtime, approval)
 
@@ -89,6 +91,28 @@ class Conversation:
         finally:
             if isinstance(runner, Closes):
                 await runner.aclose()
+
+    @property
+    def model(self) -> EndpointInfo:
+        """The model in use, and where it is served."""
+        return self.runtime.info
+
+    async def emit(self, event: Event) -> None:
+        """Shows and keeps an event."""
+        await self.runtime.events.emit(event)
+
+    async def run_command(self, command: str) -> ToolOutput:
+        """Runs a shell command under the usual approval, as if the model had called for it."""
+        return await self.agent.tools.run_command(command)
+
+    async def endpoints(self) -> list[EndpointSeen]:
+        """Looks how busy each endpoint is that answers and tells."""
+        batcher = self.runtime.batcher
+        return await batcher.look() if isinstance(batcher, Watches) else []
+
+    def slash_commands(self) -> dict[str, ChatCommand]:
+        """The slash commands of plugins, and those of the folder, by name."""
+        return {name: command for name, (_, command) in self.runtime.chat_commands().items()}
 
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
@@ -134,6 +158,10 @@ class Conversation:
         if mode == "all":
             await require_sandbox(self._services.approver.sandbox)
         self._services.approver.mode = mode
+
+    async def turn(self, task: str, command: str = "chat") -> None:
+        """Does one task; the last event is its `RunFinished`. Cancelling stops it and keeps what came. Raises AgenticError."""
+        await carry_out(self.runtime, self.session, command, task, self.work(task))
 
     async def work(self, task: str, may_ask: bool = True) -> Outcome:
         """One task's way through the workflow. `may_ask`: whether checks may be run that need a question."""

@@ -22,7 +22,7 @@ from acp.schema import (
     UnstructuredCommandInput,
 )
 
-from agentic import AgenticError, Answered, ChatCommand, ImagePart, Question, Settings, Watches, api
+from agentic import AgenticError, Answered, ChatCommand, Conversation, ImagePart, Question, Settings, api
 from agentic.events import EndpointSeen, Event, RunFinished
 from agentic.trust import Trust
 from plugins_builtin.acp.updates import Updates
@@ -48,7 +48,7 @@ class EditorSession:
         self.id = ""
         self._client = client
         self._updates = Updates(root)
-        self._conversation: Any = None
+        self._conversation: Conversation
         self._holding: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
@@ -60,17 +60,17 @@ class EditorSession:
 
     async def open(self, resume: str = "") -> None:
         """Raises AgenticError."""
-        ready: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+        ready: asyncio.Future[Conversation] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
         self._holding = asyncio.ensure_future(self._hold(resume, ready))
         self._conversation = await ready
         self.id = self._conversation.session.id
-        if self._mode != self._conversation.runtime.settings.approval.mode:
+        if self._mode != self.settings.approval.mode:
             await self._conversation.approve(self._mode)
         if self._kind:
             self._conversation.become(self._kind)
 
-    async def _hold(self, resume: str, ready: "asyncio.Future[Any]") -> None:
+    async def _hold(self, resume: str, ready: "asyncio.Future[Conversation]") -> None:
         """Opens the conversation and closes it, in one task."""
         try:
             screen = api.Screen(own=self)
@@ -172,7 +172,7 @@ class EditorSession:
     @property
     def options(self) -> list[Any]:
         """The models that the endpoint serves, where there is a choice."""
-        info = self._conversation.runtime.info
+        info = self._conversation.model
         served = [SessionConfigSelectOption(value=name, name=name) for name in dict.fromkeys((info.model, *info.served))]
         if len(served) < 2:
             return []
@@ -199,7 +199,7 @@ class EditorSession:
 
     def _commands(self) -> Mapping[str, ChatCommand]:
         """Those of plugins, and of the folder."""
-        return {name: command for name, (_, command) in self._conversation.runtime.chat_commands().items()}
+        return self._conversation.slash_commands()
 
     # ---- what happens
 
@@ -273,24 +273,22 @@ class EditorSession:
 
     @property
     def session_id(self) -> str:
-        return str(self._conversation.session.id)
+        return self._conversation.session.id
 
     def say(self, text: str) -> None:
         self._events.put_nowait(update_agent_message_text(f"{text}\n"))
 
     async def emit(self, event: Event) -> None:
-        await self._conversation.runtime.events.emit(event)
+        await self._conversation.emit(event)
 
     async def ask(self, text: str) -> None:
-        await api.turn(self._conversation, text)
+        await self._conversation.turn(text)
 
     async def run(self, command: str) -> str:
-        output = await self._conversation.agent.tools.run_command(command)
-        return str(output.for_model)
+        return (await self._conversation.run_command(command)).for_model
 
     async def endpoints(self) -> list[EndpointSeen]:
-        batcher = self._conversation.runtime.batcher
-        return await batcher.look() if isinstance(batcher, Watches) else []
+        return await self._conversation.endpoints()
 
     def history(self) -> list[Any]:
         """What was said, as updates: for an editor that opens the session again."""

@@ -12,7 +12,7 @@ import pytest
 
 from agentic.api import Screen, load_settings, open_run
 from agentic.core.approval import ApprovalMode
-from agentic.core.conversation import Conversation
+from agentic.core.conversation import OpenConversation
 from agentic.sessions import SessionStore
 from agentic.types import Plan, Subtask
 from tests.children import TASK
@@ -32,7 +32,7 @@ def test_four_parts_run_at_once_and_begin_in_the_cache(endpoints: list[str], tmp
         told = StringIO()
         async with open_run(tmp_path, load_settings(tmp_path, options), Screen("jsonl", told)) as runtime:
             session = SessionStore(tmp_path / "sessions").new(tmp_path)
-            async with Conversation.open(runtime, session, ApprovalMode("none")) as conversation:
+            async with OpenConversation.open(runtime, session, ApprovalMode("none")) as conversation:
                 await conversation.warm()
                 mark = secrets.token_hex(4)
                 plan = Plan(tuple(Subtask(f"p{number}", f"Explain the number {number} ({mark})") for number in range(4)))
