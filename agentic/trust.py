@@ -69,8 +69,7 @@ def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: 
         reached = None if found is None else _with_what_they_name(found, root.resolve(), top)
         if reached is None:
             made.update(_whole(top, _state_of(top)))
-        else:
-            named += reached
+        named += reached or found or []
     _add_all(made, named, top)
     return made.hexdigest()
 
