@@ -31,6 +31,7 @@ _OPTIONS = """\
   --sub-agents / --no-sub-agents
   --agent NAME              the kind of agent that works
   -c KEY=VALUE              any configuration key (repeatable)
+  -e FILE                   try a plugin that is one file (repeatable)
   --log FILE                one line on each thing that happens behind the scenes
   --debug                   tracebacks, and where each prompt's tokens are
   --continue, --resume ID   go on with this folder's latest session, or with that one"""

@@ -16,7 +16,7 @@ import click
 
 from agentic.config import load
 from agentic.errors import AgenticError, ConfigError
-from agentic.plugins import Host, host_of
+from agentic.plugins import Host, discovery, host_of
 from agentic.plugins.host import Offer
 from agentic.types import LATEST
 
@@ -76,11 +76,13 @@ class RunCommand(click.Command):
         return super().parse_args(ctx, with_value)
 
 
+_FILE = click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True)
 _MODEL_OPTIONS = (
     click.option("-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Work in DIR."),
     click.option("--endpoint", multiple=True, metavar="URL", help="An OpenAI-compatible endpoint (repeatable)."),
     click.option("--model", metavar="NAME", help="Without it, what the endpoint serves."),
     click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable)."),
+    click.option("-e", "tried", multiple=True, metavar="FILE", type=_FILE, help="Try a plugin that is one file (repeatable)."),
     click.option("--log", metavar="FILE", help="One line on each thing that happens behind the scenes."),
     click.option("--debug", is_flag=True, help="Show tracebacks, and where each prompt's tokens are."),
 )
@@ -109,7 +111,8 @@ def common_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
 def _with(options: tuple[Callable[..., Any], ...], function: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(function)
-    def wrapper(folder: Path, pairs: tuple[str, ...], **given: Any) -> Any:
+    def wrapper(folder: Path, pairs: tuple[str, ...], tried: tuple[Path, ...], **given: Any) -> Any:
+        discovery.tried += [path for path in tried if path not in discovery.tried]
         root = folder.absolute()
         if not root.is_dir():
             raise ConfigError(f"-C {folder}: no such folder")

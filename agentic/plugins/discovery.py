@@ -16,6 +16,9 @@ from agentic.lib.record import record
 from agentic.plugins.status import PluginStatus
 
 OWN_FOLDER = "your plugins folder"
+COMMAND_LINE = "the command line"
+tried: list[Path] = []
+"""Files that the user tries as plugins in this process (`-e FILE`)."""
 
 
 @record(slots=True)
@@ -56,6 +59,8 @@ def _candidates() -> Iterator[Candidate]:
     for name, target, distribution in index.entry_points(_entry_points):
         owner, version, *requires = distribution.split("\t")
         yield Candidate(partial(_load_target, target), requires, PluginStatus(name, owner, version))
+    for path in tried:
+        yield Candidate(partial(_load_file, path), (), PluginStatus(path.stem, COMMAND_LINE, ""))
     for path in sorted(user_folder().glob("*.py")):
         candidate = Candidate(partial(_load_file, path), (), PluginStatus(path.stem, OWN_FOLDER, ""))
         if not _is_only_ours(path):

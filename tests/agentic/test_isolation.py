@@ -162,3 +162,19 @@ def test_a_plugin_that_changes_requests(agentic: Agentic, server: FakeVLLM, inst
     install(IMPL + change)
     agentic("ask", "hi", "--endpoint", server.url, more=more)
     assert server.chats[0].json["max_tokens"] == 7
+
+
+def test_a_plugin_file_is_tried_without_installing_it(agentic: Agentic, server: FakeVLLM, tmp_path: Path) -> None:
+    path = tmp_path / "shout.py"
+    path.write_text(
+        "from agentic import hookimpl\n@hookimpl\nasync def agentic_before_task(task, session, first, setup):\n"
+        "    from agentic import Addition\n    return Addition('SHOUT')\n"
+    )
+    options = ("--endpoint", server.url, "-c", "tools.protocol=native")
+    assert agentic("run", "hi", *options, "-e", str(path)).code == 0
+    assert "SHOUT" in server.chats[-1].json["messages"][-1]["content"]
+    assert agentic("run", "hi", *options).code == 0 and "SHOUT" not in json.dumps(server.chats[-1].json)
+    path.write_text("import nothing_like_it\n")
+    done = agentic("run", "hi", *options, "-e", str(path))
+    assert done.code == 2 and "plugin shout (of the command line) is broken" in done.err
+    assert agentic("run", "hi", *options, "-e", str(tmp_path / "none.py")).code == 2
