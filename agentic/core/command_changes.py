@@ -14,6 +14,7 @@ from agentic.core.protected_entries import FILE, FOLDER, MAX_BELOW, PRIVATE, Pro
 from agentic.core.put_back import PutBack
 from agentic.core.safeguards import Safeguards
 from agentic.errors import AgenticError
+from agentic.lib.files.beneath import read_regular
 from agentic.lib.files.walk import VERSION_CONTROL
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
@@ -28,6 +29,7 @@ MAX_NAMED = 20
 ROUNDS = 4  # of moving back
 AGAIN = -1  # stands for a job that goes on, where something was not put back
 NOT_DONE = " (not put back: "
+MAX_HARMLESS = 1 << 20  # bytes of a file that is looked into
 MAX_HELD = 16 << 20  # bytes of what was changed that are held at once
 
 
@@ -140,7 +142,7 @@ class CommandChanges:
         told: list[Change] = []
         async for change in self._changes():  # the session's file is this thread's
             if not may_change and self._is_protected(change.path):
-                if own.get(change.path, "") != change.after:
+                if own.get(change.path, "") != change.after and not await on_daemon_thread(partial(self._is_harmless, change)):
                     put_back.append(_put_back(back, change))
                     if put_back[-1] != change.path and journal is not None:
                         journal.command(change)  # `undo` may do it later
@@ -192,7 +194,12 @@ class CommandChanges:
     async def _take_away(
         self, back: PutBack, before: Mapping[str, str], inodes: Mapping[str, int], own: Collection[str]
     ) -> list[str]:
-        now = {path: kind for path, kind in self._entries.items() if not any(_holds(path, each) for each in own)}
+        harmless = self._safeguards.harmless
+        now = {
+            path: kind
+            for path, kind in self._entries.items()
+            if not any(_holds(path, each) for each in own) and not (kind == FOLDER and harmless(path, None))
+        }
         taken: list[str] = await on_daemon_thread(partial(_taken_away, back, before, now, inodes, self._protected.inodes))
         return taken
 
@@ -235,6 +242,16 @@ class CommandChanges:
     def _is_protected(self, path: str) -> bool:
         has_place = path in self._protected.files or path in self._were or self._entries.get(path) == FILE
         return has_place or bool(self._safeguards.protected(path))
+
+    def _is_harmless(self, change: CommandChange) -> bool:
+        """True for a protected file as a command may leave it, or may take it away."""
+        if change.after is None:
+            return self._safeguards.harmless(change.path, None)
+        try:
+            data = read_regular(self._space.root / change.path, MAX_HARMLESS, follow=False)
+            return self._safeguards.harmless(change.path, data.decode())
+        except (OSError, ValueError):
+            return False
 
     def _tell(self, what: str) -> None:
         if what != self._told:

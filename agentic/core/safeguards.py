@@ -43,6 +43,7 @@ class Safeguards:
             for words in named
             if words[0] in VERSION_CONTROL and words[1:] not in ([], ["**"])
         }
+        self._harmless = [(each.pattern, re.compile(each.why, re.DOTALL)) for each in found if each.kind == "harmless"]
         self._private = [each for each in found if each.kind == "private"]
         self._asked = [each for each in found if each.kind == "asked"]
         self._names = _Names((*self._protected, *self._private))
@@ -59,6 +60,10 @@ class Safeguards:
     def protected(self, path: str) -> str:
         """What would run or obey the file of that name, "" for any other. Names count as on systems that ignore their case."""
         return next((each.why for each in self._protected if fits(path, each.pattern)), "")
+
+    def harmless(self, path: str, text: str | None) -> bool:
+        """True for what a command may leave in a protected place: a folder (`text` None), or a file with that text."""
+        return any(fits_alone(path, pattern) and (text is None or form.fullmatch(text)) for pattern, form in self._harmless)
 
     def private(self, path: str) -> str:
         """What the file of that name holds, "" for any other."""
@@ -104,6 +109,11 @@ def _last_of(safeguards: Sequence[Safeguard], path: str) -> str:
 def fits(path: str, pattern: str) -> bool:
     """Whether a path is one that the pattern names, or lies below one. A trailing or leading slash makes no difference."""
     return bool(_compiled(os.path.normpath(pattern).casefold()).fullmatch(os.path.normpath(path).casefold()))
+
+
+def fits_alone(path: str, pattern: str) -> bool:
+    """The same without what lies below."""
+    return fits(path, pattern) and not fits(os.path.dirname(path), pattern)
 
 
 @lru_cache(maxsize=1000)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from agentic import Safeguard, hookimpl
-from plugins_builtin.safeguards.names import ASKED, HIDDEN, PRIVATE, PROTECTED, VARIABLES
+from plugins_builtin.safeguards.names import ASKED, HARMLESS, HIDDEN, PRIVATE, PROTECTED, VARIABLES
 from plugins_builtin.safeguards.secrets import SECRETS
 
 
@@ -11,6 +11,8 @@ from plugins_builtin.safeguards.secrets import SECRETS
 def agentic_safeguards() -> Iterable[Safeguard]:
     for why, patterns in PROTECTED.items():
         yield from (Safeguard("protected", pattern, why) for pattern in patterns.split())
+    for form, patterns in HARMLESS.items():
+        yield from (Safeguard("harmless", pattern, form) for pattern in patterns.split())
     for why, patterns in ASKED.items():
         yield from (Safeguard("asked", pattern, why) for pattern in patterns.split())
     for why, patterns in PRIVATE.items():

@@ -42,6 +42,22 @@ PROTECTED = {
     " **/gradlew **/gradlew.bat **/gradle/wrapper/** **/mvnw **/mvnw.cmd **/init.gradle*",
     "a task runner runs it": "**/Justfile **/.justfile **/Taskfile.y*ml **/Taskfile.dist.y*ml **/.taskrc.y*ml",
 }
+# What git leaves while a rebase, a merge of several commits or the like waits: it runs nothing as long as it says nothing else.
+_STATE_TEXT = """
+head-name onto orig-head msgnum end message interactive no-reschedule-failed-exec stopped-sha patch amend rewritten-list
+rewritten-pending quiet drop_redundant_commits keep_redundant_commits allow_rerere_autoupdate head abort-safety update-refs
+current-fixups squash-onto rebasing applying next last original-commit final-commit utf8 keep sign threeway info msg [0-9]*
+"""
+_WAITING = ("rebase-merge", "rebase-apply", "sequencer")
+_STEP = "pick|p|reword|r|edit|e|squash|s|fixup|f|drop|d|revert|label|l|reset|t|merge|m|update-ref|u"
+_LINE = rf"[ \t]*(?:(?:{_STEP})[ \t][^\n]*|noop|break|b|#[^\n]*)?"
+_TODO = "git-rebase-todo git-rebase-todo.backup done todo"
+HARMLESS = {
+    "": " ".join(f"**/.git/{folder}" for folder in _WAITING),
+    rf"(?:{_LINE}\n)*{_LINE}": " ".join(f"**/.git/{folder}/{name}" for folder in _WAITING for name in _TODO.split()),
+    r"(?:GIT_AUTHOR_(?:NAME|EMAIL|DATE)='[^'\n]*'\n)*": " ".join(f"**/.git/{folder}/author-script" for folder in _WAITING),
+    ".*": " ".join(f"**/.git/{folder}/{name}" for folder in _WAITING for name in _STATE_TEXT.split()),
+}
 ASKED = {
     "a program may run or obey it": "**/.* **/.*/**",
     "nothing runs or obeys it": "!**/.gitignore !**/.gitkeep !**/.keep !**/.dockerignore !**/.prettierignore !**/.eslintignore"

@@ -464,3 +464,50 @@ def test_a_file_with_another_name_elsewhere_is_put_back_there_too(tmp_path: Path
     after(root, shell(root, "echo evil >> .venv/lib/a.py"))
     assert (root / ".venv/lib/a.py").read_text() == "mine\n" == (tmp_path / "cache.py").read_text()
     assert (root / ".venv/lib/a.py").stat().st_nlink == 2
+
+
+def conflicting(root: Path) -> Callable[[str], object]:
+    """A repository in which a rebase stops."""
+    run = ["git", "-c", "user.name=U", "-c", "user.email=u@x"]
+
+    def git(line: str) -> object:
+        return subprocess.run([*run, *line.split()], cwd=root, capture_output=True, env={**os.environ, "GIT_EDITOR": "true"})
+
+    root.mkdir()
+    git("init -q -b main")
+    for branch, text in (("main", "base"), ("side", "side"), ("main", "main")):
+        git(f"checkout -q {'-b ' if branch == 'side' else ''}{branch}")
+        (root / "f").write_text(text)
+        git("add f")
+        git(f"commit -q -m {text}")
+    git("checkout -q side")
+    return git
+
+
+def test_a_rebase_that_stops_goes_on(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    git = conflicting(root)
+    assert after(root, lambda: git("rebase main")) == ""
+    assert (root / ".git/rebase-merge").is_dir()
+    (root / "f").write_text("both")
+    assert after(root, lambda: (git("add f"), git("rebase --continue"))) == ""
+    assert not (root / ".git/rebase-merge").exists()
+    log = subprocess.run(["git", "log", "--format=%s"], cwd=root, capture_output=True, text=True)
+    assert log.stdout.split() == ["side", "main", "base"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [
+        ("git-rebase-todo", "pick 1234 a\nexec touch PWN\n"), ("git-rebase-todo", "x touch PWN\n"), ("done", " \texec touch PWN"),
+        ("author-script", "GIT_AUTHOR_NAME='a'; touch PWN\n"), ("strategy", "evil"),
+        ("gpg_sign_opt", "-Sx"), ("author-script", "GIT_AUTHOR_NAME=`touch PWN`\n"), ("sub/head-name", "x"),
+    ],
+)  # fmt: skip
+def test_a_rebase_that_would_run_something_is_put_back(tmp_path: Path, path: str, text: str) -> None:
+    root = tmp_path / "work"
+    git = conflicting(root)
+    git("rebase main")
+    before = tree_of(root / ".git/rebase-merge")
+    assert f".git/rebase-merge/{path.partition("/")[0]}" in after(root, lambda: put(root / ".git/rebase-merge" / path, text))
+    assert tree_of(root / ".git/rebase-merge") == before
