@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from agentic.testing import FakeVLLM
+from agentic.testing import FakeVLLM, answer
 
 SCRIPT = str(Path(sys.executable).parent / "agentic")
 
@@ -24,13 +24,15 @@ def main() -> None:
     with FakeVLLM() as server:
         rows = {
             "agentic --version": ([SCRIPT, "--version"], 2.0),
-            "agentic --help": ([SCRIPT, "--help"], 14.0),
-            "agentic ask hi": ([SCRIPT, "ask", "hi", "--endpoint", server.url], 14.0),
+            "agentic --help": ([SCRIPT, "--help"], 2.5),
+            "agentic ask hi": ([SCRIPT, "ask", "hi", "--endpoint", server.url], 12.0),
         }
         print(f"{'what':20} {'ms':>7} {'bare ms':>8} {'ratio':>6} {'reach':>6}")
         for name, (command, reach) in rows.items():
             mine, bare = medians(command, [sys.executable, "-c", "pass"], runs)
             print(f"{name:20} {mine:7.1f} {bare:8.1f} {mine / bare:6.2f} {reach:6.1f}")
+        mine, bare = first_request(server, runs), medians([sys.executable, "-c", "pass"], [sys.executable, "-c", "pass"], runs)[1]
+        print(f"{'run: first request':20} {mine:7.1f} {bare:8.1f} {mine / bare:6.2f} {22.0:6.1f}")
         print(f"resident memory of agentic ask: {resident(rows['agentic ask hi'][0]):.1f} MiB (reach 90)")
 
 
@@ -44,6 +46,20 @@ def medians(command: list[str], other: list[str], runs: int) -> tuple[float, flo
             if run:
                 times[which].append((time.perf_counter() - started) * 1000)
     return statistics.median(times[0]), statistics.median(times[1])
+
+
+def first_request(server: FakeVLLM, runs: int) -> float:
+    """Milliseconds from the start of `agentic run` to its request at the server."""
+    arrived: list[float] = []
+    server.otherwise = lambda request: (arrived.append(time.perf_counter()), answer("ok"))[1]
+    command = [SCRIPT, "run", "hi", "--approve", "none", "--endpoint", server.url, "-c", "tools.protocol=native"]
+    times = []
+    for run in range(runs + 1):
+        arrived.clear()
+        started = time.perf_counter()
+        subprocess.run(command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
+        times += [(arrived[0] - started) * 1000] if run else []
+    return statistics.median(times)
 
 
 def resident(command: list[str]) -> float:
