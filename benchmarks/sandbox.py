@@ -45,7 +45,7 @@ async def commands() -> None:
 
 async def starts(name: str) -> list[float]:
     host = Host()
-    settings = schema.Sandbox(launcher=name) if name else schema.Sandbox(mode="off")
+    settings = schema.SandboxSettings(launcher=name) if name else schema.SandboxSettings(mode="off")
     sandbox = Sandbox(
         settings,
         Launchers((), lambda wanted: host.build("agentic_command_launchers", wanted, lambda *more: make_setup())),

@@ -12,7 +12,7 @@ import sys
 import time
 from pathlib import Path
 
-from agentic.testing import FakeVLLM, answer
+from agentic.testing import Answer, FakeVLLM, Request, answer
 
 SCRIPT = str(Path(sys.executable).parent / "agentic")
 
@@ -51,7 +51,12 @@ def medians(command: list[str], other: list[str], runs: int) -> tuple[float, flo
 def first_request(server: FakeVLLM, runs: int) -> float:
     """Milliseconds from the start of `agentic run` to its request at the server."""
     arrived: list[float] = []
-    server.otherwise = lambda request: (arrived.append(time.perf_counter()), answer("ok"))[1]
+
+    def note(request: Request) -> Answer:
+        arrived.append(time.perf_counter())
+        return answer("ok")
+
+    server.otherwise = note
     command = [SCRIPT, "run", "hi", "--approve", "none", "--endpoint", server.url, "-c", "tools.protocol=native"]
     times = []
     for run in range(runs + 1):

@@ -72,7 +72,7 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
         try:
             screen = screen_of(settings, stdout)
             async with api.open_session(root, settings, resume, screen) as (runtime, session):
-                chat = Chat(runtime, session, stdout, typed)
+                chat = ChatWindow(runtime, session, stdout, typed)
                 typed = b""
                 async with OpenConversation.open(runtime, session, chat.approval) as conversation:
                     good = settings, session.id
@@ -88,7 +88,7 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
             settings, resume = good
 
 
-class Chat:
+class ChatWindow:
     """One session's loop of prompts and turns, while settings stay the same; what a plugin's slash command gets."""
 
     def __init__(self, runtime: Runtime, session: Session, stdout: TextIO, typed: bytes = b"") -> None:

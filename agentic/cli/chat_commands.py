@@ -21,7 +21,7 @@ from agentic.plugins.isolation import describe
 from agentic.sessions.undo import ChangedSince, changed_files, last_turn, redo, turn_before, undo
 
 if TYPE_CHECKING:
-    from agentic.cli.chat import Chat
+    from agentic.cli.chat import ChatWindow
 
 MAX_LISTED = 20
 MAX_FILES = 8  # that are named
@@ -48,7 +48,7 @@ class Reopen(Exception):
 
 
 @record(frozen=True, slots=True)
-class Entry:
+class OwnCommand:
     """`run(argument)`; `choices` are what the argument may be."""
 
     group: str
@@ -60,36 +60,36 @@ class Entry:
 class Commands:
     """Those of the host and those of plugins, for one session."""
 
-    def __init__(self, chat: "Chat") -> None:
+    def __init__(self, chat: "ChatWindow") -> None:
         self._chat = chat
         self._session = chat.session
         self._runtime = chat.runtime
         say, model, files, session = "Conversation", "Model", "Files", "Sessions"
         self.entries = {
-            "/help": Entry(say, "this list", self._help),
-            "/context": Entry(say, "where the tokens of the next prompt are", self._context),
-            "/compact": Entry(say, "[FOCUS] goes on with a summary of what was said", self._compact),
-            "/plan": Entry(say, "TASK: a plan first, in which nothing is changed; then you decide", self._plan),
-            "/agent": Entry(say, "[NAME] lists the kinds of agents, or goes on as one", self._agent, self._agent_names),
-            "/review": Entry(say, "[WHAT] has the changes reviewed; nothing is changed", self._review),
-            "/copy": Entry(say, "copies the last answer", self._copy),
-            "/model": Entry(model, "[NAME] lists what the endpoints serve, or goes on with one", self._model, self._names),
-            "/endpoint": Entry(model, "[URL] shows the endpoint, or goes on with another one", self._endpoint),
-            "/effort": Entry(model, "[low|medium|high|…] how much the model thinks", self._effort, lambda: EFFORTS),
-            "/approve": Entry(model, "[MODE] what needs a question: ask, edits, all, none", self._approve, lambda: MODES),
-            "/permissions": Entry(model, "the rules that hold here", self._permissions),
-            "/diff": Entry(files, "what this session changed", self._diff),
-            "/jobs": Entry(files, "[N] what runs in the background, or what it gave out; `/jobs stop N` ends it", self._jobs),
-            "/agents": Entry(files, "the sub-agents of this session, and what became of them", self._agents),
-            "/undo": Entry(files, "takes back what the last turn's tools and commands did to the files", self._undo),
-            "/redo": Entry(files, "does the last /undo over", self._redo),
-            "/rewind": Entry(session, "[N] goes back N turns, files and conversation (without N: one)", self._rewind),
-            "/clear": Entry(session, "begins a new session", self._clear),
-            "/fork": Entry(session, "goes on in a copy of this session", self._fork),
-            "/sessions": Entry(session, "[WORDS] lists this folder's sessions, or those that have the words", self._sessions),
-            "/resume": Entry(session, "[ID] goes on with a session (without ID: lists them)", self._resume, self._ids),
-            "/rename": Entry(session, "NAME names this session", self._rename),
-            "/quit": Entry(session, "leaves (as Ctrl-D does)", self._quit),
+            "/help": OwnCommand(say, "this list", self._help),
+            "/context": OwnCommand(say, "where the tokens of the next prompt are", self._context),
+            "/compact": OwnCommand(say, "[FOCUS] goes on with a summary of what was said", self._compact),
+            "/plan": OwnCommand(say, "TASK: a plan first, in which nothing is changed; then you decide", self._plan),
+            "/agent": OwnCommand(say, "[NAME] lists the kinds of agents, or goes on as one", self._agent, self._agent_names),
+            "/review": OwnCommand(say, "[WHAT] has the changes reviewed; nothing is changed", self._review),
+            "/copy": OwnCommand(say, "copies the last answer", self._copy),
+            "/model": OwnCommand(model, "[NAME] lists what the endpoints serve, or goes on with one", self._model, self._names),
+            "/endpoint": OwnCommand(model, "[URL] shows the endpoint, or goes on with another one", self._endpoint),
+            "/effort": OwnCommand(model, "[low|medium|high|…] how much the model thinks", self._effort, lambda: EFFORTS),
+            "/approve": OwnCommand(model, "[MODE] what needs a question: ask, edits, all, none", self._approve, lambda: MODES),
+            "/permissions": OwnCommand(model, "the rules that hold here", self._permissions),
+            "/diff": OwnCommand(files, "what this session changed", self._diff),
+            "/jobs": OwnCommand(files, "[N] what runs in the background, or what it gave out; `/jobs stop N` ends it", self._jobs),
+            "/agents": OwnCommand(files, "the sub-agents of this session, and what became of them", self._agents),
+            "/undo": OwnCommand(files, "takes back what the last turn's tools and commands did to the files", self._undo),
+            "/redo": OwnCommand(files, "does the last /undo over", self._redo),
+            "/rewind": OwnCommand(session, "[N] goes back N turns, files and conversation (without N: one)", self._rewind),
+            "/clear": OwnCommand(session, "begins a new session", self._clear),
+            "/fork": OwnCommand(session, "goes on in a copy of this session", self._fork),
+            "/sessions": OwnCommand(session, "[WORDS] lists this folder's sessions, or those that have the words", self._sessions),
+            "/resume": OwnCommand(session, "[ID] goes on with a session (without ID: lists them)", self._resume, self._ids),
+            "/rename": OwnCommand(session, "NAME names this session", self._rename),
+            "/quit": OwnCommand(session, "leaves (as Ctrl-D does)", self._quit),
         }
         self._plugins: dict[str, tuple[str, ChatCommand]] = {}
 

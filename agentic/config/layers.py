@@ -50,18 +50,18 @@ class Settings:
     and what was expected.
     """
 
-    llm: schema.Llm
+    llm: schema.LlmSettings
     batching: schema.Batching
-    context: schema.Context
-    workflow: schema.Workflow
+    context: schema.ContextSettings
+    workflow: schema.WorkflowSettings
     complexity: schema.ComplexityEstimate
     decomposition: schema.Decomposition
-    sub_agents: schema.SubAgents
+    sub_agents: schema.SubAgentSettings
     tools: schema.Tools
-    sandbox: schema.Sandbox
+    sandbox: schema.SandboxSettings
     checks: schema.Checks
-    prompts: schema.Prompts
-    permissions: schema.Permissions
+    prompts: schema.PromptSettings
+    permissions: schema.PermissionSettings
     approval: schema.Approval
     plugins: schema.Plugins
     ui: schema.Ui
@@ -227,7 +227,7 @@ def _origin(layer: Layer, name: str) -> str:
     return name if name.startswith("AGENTIC_") else f"-c {name}"
 
 
-def _urls_of(tables: Sequence[schema.Endpoint], origin: str) -> tuple[str, ...]:
+def _urls_of(tables: Sequence[schema.EndpointSettings], origin: str) -> tuple[str, ...]:
     """The endpoints that tables name; a later layer may choose others."""
     urls = tuple(table.url for table in tables)
     if "" in urls or len(set(urls)) < len(urls):

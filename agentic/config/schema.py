@@ -1,9 +1,10 @@
 """The host's own keys: a class per section, each key with its default, scope and meaning. Plugins bring their own sections."""
 
 import os
+import warnings
 from base64 import b64encode
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote
 
 from agentic.config.section import Key, Section, setting
@@ -13,7 +14,7 @@ from agentic.lib.palette import THEMES
 PLUGIN_PREFIX = "plugin."
 
 
-class Endpoint(Section):
+class EndpointSettings(Section):
     """One of `[[llm.endpoint]]`."""
 
     url: str = setting("", "its base URL; it ends in /v1")
@@ -28,13 +29,15 @@ EFFORTS = ("", "none", "minimal", "low", "medium", "high", "xhigh", "max")
 """How much a model thinks, in the words that servers take; which of them, a server says where it refuses one."""
 
 
-class Llm(Section):
+class LlmSettings(Section):
     # Which transport serves decides where the code of a project goes, so a project may not choose it.
     transport: str = setting(
         "auto", "auto: the endpoints; where none is named and none answers within a second, after a question the embedded engine"
     )
     endpoints: tuple[str, ...] = setting(("http://localhost:8001/v1", "http://localhost:8002/v1"), "in the order of preference")
-    endpoint: tuple[Endpoint, ...] = setting((), "the endpoints as tables, [[llm.endpoint]], where one needs more", tables=Endpoint)
+    endpoint: tuple[EndpointSettings, ...] = setting(
+        (), "the endpoints as tables, [[llm.endpoint]], where one needs more", tables=EndpointSettings
+    )
     model: str = setting("", "empty: what the endpoint serves", "select")
     api_key: str = setting("", "sent to the endpoints; better in the environment as AGENTIC_LLM_API_KEY", secret=True)
     logins: Mapping[str, Any] = setting(
@@ -61,9 +64,9 @@ class Llm(Section):
     total_timeout: float = setting(1800.0, "seconds for one answer", "lower")
     retry_seconds: float = setting(120.0, "how long a request that gets no further is tried again (`ask`: 20)", "lower")
 
-    def of(self, url: str) -> Endpoint:
+    def of(self, url: str) -> EndpointSettings:
         """What is set for one of `endpoints`."""
-        return next((each for each in self.endpoint if each.url.rstrip("/") == url.rstrip("/")), Endpoint(url=url))
+        return next((each for each in self.endpoint if each.url.rstrip("/") == url.rstrip("/")), EndpointSettings(url=url))
 
     def authorization(self, url: str) -> str:
         """The header by which we are known there: by the login in its URL, else by its key; "" for neither. Raises ConfigError."""
@@ -94,13 +97,13 @@ class Batching(Section):
     batch_timeout: float = setting(0.1, "the longest a request may be held for a better endpoint, in seconds", "lower")
 
 
-class Context(Section):
+class ContextSettings(Section):
     strategy: str = setting("", "what of a history goes into a request", "select")
     context_window: int = setting(0, "tokens; 0: what the server says, 4096 where it says nothing", "lower")
     reserved_for_response: int = setting(1024, "of 4096; in proportion for other windows", "select", minimum=1)
 
 
-class Workflow(Section):
+class WorkflowSettings(Section):
     max_iterations: int = setting(
         50, "model calls in a run; unless set, more for large windows (1,000 at 131k)", "lower", minimum=1
     )
@@ -117,7 +120,7 @@ class Decomposition(Section):
     strategy: str = setting("", "who splits a large task", "select")
 
 
-class SubAgents(Section):
+class SubAgentSettings(Section):
     enabled: bool = setting(True, "whether a large task may be split", "lower")
     fan_out: str = setting("", "which parts of a plan run when", "select")
     runner: str = setting("", "where sub-agents run; empty: in this process")
@@ -135,7 +138,7 @@ class Tools(Section):
     command_timeout: int = setting(120, "seconds for one command", "lower", minimum=1)
 
 
-class Sandbox(Section):
+class SandboxSettings(Section):
     mode: str = setting(
         "auto",
         "auto: the strongest that works here; required: nothing is run without one; off",
@@ -158,11 +161,11 @@ class Checks(Section):
     build: str = setting("", "the command that builds or type-checks, run after changes")
 
 
-class Prompts(Section):
+class PromptSettings(Section):
     texts: Mapping[str, Any] = setting({}, "texts in place of those that models are told, by the names of `agentic prompts`")
 
 
-class Permissions(Section):
+class PermissionSettings(Section):
     allow: tuple[str, ...] = setting((), 'what needs no question, e.g. "run(git status *)", "edit(src/**)"')
     ask: tuple[str, ...] = setting((), "what is always asked", "more")
     deny: tuple[str, ...] = setting((), "what is never done", "more")
@@ -202,22 +205,47 @@ class Log(Section):
 
 
 SECTIONS: dict[str, type[Section]] = {
-    "llm": Llm,
+    "llm": LlmSettings,
     **{f"llm.roles.{name}": Role for name in ROLES},
     "batching": Batching,
-    "context": Context,
-    "workflow": Workflow,
+    "context": ContextSettings,
+    "workflow": WorkflowSettings,
     "complexity": ComplexityEstimate,
     "decomposition": Decomposition,
-    "sub_agents": SubAgents,
+    "sub_agents": SubAgentSettings,
     "tools": Tools,
-    "sandbox": Sandbox,
+    "sandbox": SandboxSettings,
     "checks": Checks,
-    "prompts": Prompts,
-    "permissions": Permissions,
+    "prompts": PromptSettings,
+    "permissions": PermissionSettings,
     "approval": Approval,
     "plugins": Plugins,
     "ui": Ui,
     "log": Log,
 }
 KEYS: dict[str, Key] = {f"{name}.{field}": key for name, section in SECTIONS.items() for field, key in section.keys.items()}
+
+
+_OLD_NAMES = {
+    "Context": ContextSettings,
+    "Endpoint": EndpointSettings,
+    "Llm": LlmSettings,
+    "Permissions": PermissionSettings,
+    "Prompts": PromptSettings,
+    "Sandbox": SandboxSettings,
+    "SubAgents": SubAgentSettings,
+    "Workflow": WorkflowSettings,
+}
+
+
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> type[Section]:
+        """Gives a section's class by the name that it had until 0.1, with a warning."""
+        if name not in _OLD_NAMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        new = _OLD_NAMES[name]
+        warnings.warn(
+            f"{name} is {new.__name__} now; the old name goes with the next minor version", DeprecationWarning, stacklevel=2
+        )
+        return new

@@ -18,7 +18,7 @@ MIN_READABLE = 0.5
 HOOK = "agentic_tool_protocols"
 
 
-class Record:
+class ModelRecord:
     """What is known of each model on this machine.
 
     `{"URL model": {"fits": {protocol: bool}, "turns": {protocol: [readable, unreadable]}}}`
@@ -62,7 +62,7 @@ async def protocol_of(runtime: Runtime, session: Session) -> str:
     known = session.metadata("protocol")
     if known in runtime.host.offers(HOOK) and session.metadata("model") == runtime.info.model:
         return known
-    return await _choose(runtime, Record())
+    return await _choose(runtime, ModelRecord())
 
 
 class _Announced:
@@ -80,7 +80,7 @@ class _Announced:
         return await self._runtime.llm.ask(request)
 
 
-async def _choose(runtime: Runtime, record: Record) -> str:
+async def _choose(runtime: Runtime, record: ModelRecord) -> str:
     offers = {name: offer.record.automatic for name, offer in runtime.host.offers(HOOK).items() if offer.record.automatic}
     entry, name, asks = record.of(runtime.info), "", _Announced(runtime)
     for name in sorted(offers, key=lambda each: offers[each]):

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager, nullcontext
 from functools import partial
 from typing import Any, cast
 
-from agentic.core.adapters import Record
+from agentic.core.adapters import ModelRecord
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import ApprovalMode, Approver
@@ -197,7 +197,7 @@ class OpenConversation:
                 return await workflow.run()
         finally:
             made = {name: count - before.get(name, 0) for name, count in self.agent.answers.items()}
-            Record().add(runtime.info, self._services.protocol, made)
+            ModelRecord().add(runtime.info, self._services.protocol, made)
 
 
 def _violation(text: str, schema: Mapping[str, Any]) -> str:

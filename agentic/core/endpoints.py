@@ -7,7 +7,7 @@ from functools import partial
 from urllib.parse import urlsplit, urlunsplit
 
 from agentic.config import Settings
-from agentic.config.schema import Endpoint
+from agentic.config.schema import EndpointSettings
 from agentic.core.roles import with_roles
 from agentic.errors import ConfigError
 from agentic.hooks.transport import FollowsEndpoints
@@ -25,7 +25,7 @@ class Endpoints:
         self.settings = with_roles(settings)
         self._addresses: dict[str, list[str]] = {}
         self._followers: tuple[object, ...] = ()
-        self._now: tuple[Endpoint, ...] = ()
+        self._now: tuple[EndpointSettings, ...] = ()
         self._task: asyncio.Task[None] | None = None
 
     async def look(self) -> Settings:
@@ -36,7 +36,7 @@ class Endpoints:
         tables = [each for url in llm.endpoints for each in await self._addressed(llm.of(url))]
         return self.settings.changed("llm.endpoint", tables, self.settings.origins["llm.endpoints"])
 
-    async def _addressed(self, named: Endpoint) -> list[Endpoint]:
+    async def _addressed(self, named: EndpointSettings) -> list[EndpointSettings]:
         """One for each address; those that were known where its name cannot be looked up, at first the name itself."""
         if not named.all_addresses:
             return [named]
@@ -55,7 +55,7 @@ class Endpoints:
             urlunsplit(parts._replace(netloc=f"[{host}]:{parts.port or 80}" if ":" in host else f"{host}:{parts.port or 80}"))
             for host in self._addresses.get(named.url, ())
         ]
-        return [Endpoint(**{**own, "url": url}) for url in urls or [named.url]]
+        return [EndpointSettings(**{**own, "url": url}) for url in urls or [named.url]]
 
     def follow(self, *followers: object) -> None:
         """Tells those of them that follow when endpoints come or go, until `aclose`. The transport comes before the batcher."""

@@ -27,7 +27,7 @@ _FILE = re.compile(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:
 
 
 @record(frozen=True, slots=True)
-class Verdict:
+class JudgeVerdict:
     """`status` is done, unchecked or gave_up; `note` one sentence for the user. `word` is what the model is told, "" for nothing.
 
     `files` are those to correct, the likeliest first; `failures` how many there are, `check` what shows the first of them.
@@ -54,15 +54,15 @@ class Judge:
         self._told: set[str] = set()
         self._hinted: set[str] = set()
         self._rounds = 0
-        self._best: tuple[Verdict, dict[str, bytes | None]] | None = None
+        self._best: tuple[JudgeVerdict, dict[str, bytes | None]] | None = None
         self.plan_check = ""
         self.evidence: tuple[str, ...] = ()
-        self.verdict = Verdict("done")
+        self.verdict = JudgeVerdict("done")
 
-    async def opening(self) -> Verdict:
+    async def opening(self) -> JudgeVerdict:
         """What fails before anything is changed, for models that should see it first."""
         if not self._agent.profile.failures_first:
-            return Verdict("done")
+            return JudgeVerdict("done")
         await self._proofs.before_change()
         return self._of_failures(self._proofs.before())
 
@@ -89,11 +89,11 @@ class Judge:
             self._agent.tell(verdict.word)
         return True
 
-    async def _judged(self) -> Verdict:
+    async def _judged(self) -> JudgeVerdict:
         work = self._agent.tools.work
         if work.undone:
             parts = ", ".join(work.undone)
-            return Verdict("gave_up", f"Not done: {parts}.", self._prompts("judge.not_done", parts=parts))
+            return JudgeVerdict("gave_up", f"Not done: {parts}.", self._prompts("judge.not_done", parts=parts))
         if not work.changes:
             return self._without_changes()
         findings = await self._proofs.look(list(work.changes.values()), self._may_ask, self.plan_check, work.ran)
@@ -102,20 +102,20 @@ class Judge:
             return failing
         word = self._hint([finding for finding in findings if finding.hints]) or self._word_of_missing()
         status, note = self._status(findings)
-        return Verdict(status, note, word, tuple(work.changes) if word else (), sum(len(each.hints) for each in findings))
+        return JudgeVerdict(status, note, word, tuple(work.changes) if word else (), sum(len(each.hints) for each in findings))
 
-    def _without_changes(self) -> Verdict:
+    def _without_changes(self) -> JudgeVerdict:
         """Nothing was changed: there is nothing to judge, unless the model meant to change something."""
         failing, tried = self._of_failures(self._proofs.before()), self._agent.tools.work.tried
         if failing.word:
-            return failing if tried else Verdict("unchecked", f"Nothing was changed; `{failing.check}` fails as before.")
-        return Verdict("done", word=self._word_of_missing() if tried else "")
+            return failing if tried else JudgeVerdict("unchecked", f"Nothing was changed; `{failing.check}` fails as before.")
+        return JudgeVerdict("done", word=self._word_of_missing() if tried else "")
 
-    def _of_failures(self, findings: Iterable[Finding]) -> Verdict:
+    def _of_failures(self, findings: Iterable[Finding]) -> JudgeVerdict:
         """The task is not done as long as these fail."""
         findings = [finding for finding in findings if finding.fails]
         if not findings:
-            return Verdict("done")
+            return JudgeVerdict("done")
         counted = [failure for finding in findings for failure in finding.counts if not failure.own]
         first = findings[0].check
         names = ", ".join(failure.name for failure in counted[:MAX_NAMED])
@@ -129,7 +129,7 @@ class Judge:
         )
         files = tuple(dict.fromkeys(path for failure in counted for path in failure.files))
         count = sum(each.weight for each in counted)
-        return Verdict("gave_up", f"Not done: {shown} ({names}{more}).", word, files, count, first.command or first.what)
+        return JudgeVerdict("gave_up", f"Not done: {shown} ({names}{more}).", word, files, count, first.command or first.what)
 
     def _hint(self, findings: Sequence[Finding]) -> str:
         """Once for each; of what was run, a model that begins anew hears it again: it has forgotten."""
@@ -173,13 +173,13 @@ class Judge:
     def _there(self, path: str) -> bool:
         return os.path.lexists(self._workspace.root / path)
 
-    def _best_of(self, verdict: Verdict) -> tuple[Verdict, dict[str, bytes | None]]:
+    def _best_of(self, verdict: JudgeVerdict) -> tuple[JudgeVerdict, dict[str, bytes | None]]:
         """The best attempt so far, with its files."""
         if self._best is None or _rank(verdict) < _rank(self._best[0]):
             self._best = verdict, {path: self._data(path) for path in self._workspace.originals}
         return self._best
 
-    def _settle_for_the_best(self, verdict: Verdict) -> None:
+    def _settle_for_the_best(self, verdict: JudgeVerdict) -> None:
         """Of several attempts the one with the fewest failures stays, the earlier of equals."""
         if self._best is not None and _rank(self._best[0]) <= _rank(verdict):
             self.verdict, files = self._best
@@ -215,6 +215,6 @@ def _listed(failures: Sequence[Failure]) -> str:
     return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}\n(cut)"
 
 
-def _rank(verdict: Verdict) -> tuple[bool, int]:
+def _rank(verdict: JudgeVerdict) -> tuple[bool, int]:
     """The lower the better: proofs that fail weigh more than any number of hints."""
     return verdict.status == "gave_up", verdict.failures

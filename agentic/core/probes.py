@@ -44,7 +44,9 @@ async def probe(name: str, launcher: CommandLauncher, safeguards: Safeguards, at
     """
     with _outside(at_home) as (given, hidden, work), _environment(given["canary"], work if at_home else Path.home()):
         known = [Safeguard("hidden", str(hidden)), *safeguards.records]
-        sandbox = Sandbox(schema.Sandbox(launcher=name), Launchers((), lambda wanted: launcher), Safeguards(known), folder=work)
+        sandbox = Sandbox(
+            schema.SandboxSettings(launcher=name), Launchers((), lambda wanted: launcher), Safeguards(known), folder=work
+        )
         sandbox.conceal()
         try:
             await sandbox.ready()

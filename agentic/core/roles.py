@@ -4,7 +4,7 @@ import hashlib
 from dataclasses import replace
 
 from agentic.config import Settings
-from agentic.config.schema import ROLES, Endpoint
+from agentic.config.schema import ROLES, EndpointSettings
 from agentic.types import ChatRequest, ImagePart, Message, TextPart
 
 MAIN, SMALL, SUB_AGENT, VISION = ROLES
@@ -17,7 +17,7 @@ def with_roles(settings: Settings) -> Settings:
     settings = settings.changed("llm.reasoning_effort", main.effort, "llm.roles.main") if main.effort else settings
     urls = list(settings.llm.endpoints)
     roles = [settings.role(name) for name in ROLES]
-    more = {role.endpoint: Endpoint(url=role.endpoint, model=role.model) for role in roles if role.endpoint}
+    more = {role.endpoint: EndpointSettings(url=role.endpoint, model=role.model) for role in roles if role.endpoint}
     tables = [settings.llm.of(url) for url in urls] + [table for url, table in more.items() if url not in urls]
     if main.endpoint:
         tables.sort(key=lambda table: table.url != main.endpoint)

@@ -29,7 +29,7 @@ from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import FAULTS
 from agentic.plugins.host import Offer
-from agentic.plugins.isolation import Failure, call_limited, describe
+from agentic.plugins.isolation import CallFailure, call_limited, describe
 from agentic.plugins.prompts import Prompts
 from agentic.types import EndpointInfo
 
@@ -107,7 +107,7 @@ def _tokens_for(host: Host, model: str) -> tuple[Callable[[str], int] | None, st
             counts = call_limited(partial(offer.record.tokens_for, model))
         except AgenticError as error:
             return None, str(error)
-        except (Failure, *FAULTS) as error:
+        except (CallFailure, *FAULTS) as error:
             return None, f"{host.owner(offer.plugin)}: {describe(error)}"
         if counts is not None:
             return counts, ""

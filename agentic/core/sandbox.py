@@ -73,7 +73,7 @@ class Sandbox:
 
     def __init__(
         self,
-        settings: schema.Sandbox,
+        settings: schema.SandboxSettings,
         launchers: Launchers,
         safeguards: Safeguards,
         announce: Callable[["Sandbox"], Awaitable[None]] = _unannounced,

@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
-from agentic.config.schema import Llm
+from agentic.config.schema import LlmSettings
 from agentic.hooks import Provider, hookspec
 from agentic.lib.record import record
 from agentic.types import Answer, ChatRequest, Delta, EndpointInfo, EndpointLoad, PartialAnswer, TokenCount
@@ -48,7 +48,7 @@ class Transport(Protocol):
 class FollowsEndpoints(Protocol):
     """A transport, or a batcher, whose endpoints may come and go while a run lasts. Others keep those that they began with."""
 
-    def follow(self, settings: Llm) -> None:
+    def follow(self, settings: LlmSettings) -> None:
         """From now on the endpoints are those of `settings`. What is in flight ends where it is."""
         ...
 

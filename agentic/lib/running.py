@@ -16,7 +16,7 @@ _PAUSE = 0.4  # between two writings
 
 
 @record(frozen=True, slots=True)
-class Work:
+class RunningWork:
     """Of one process: requests in flight by endpoint and lane."""
 
     process: int
@@ -50,13 +50,13 @@ class Board:
             self._path.unlink(missing_ok=True)
 
 
-def running() -> list[Work]:
+def running() -> list[RunningWork]:
     """What all processes have in flight."""
     found = []
     for path in sorted(_folder().glob("*.json")):
         try:
             if time.time() - path.stat().st_mtime < FRESH_SECONDS:
-                found.append(Work(int(path.stem), json.loads(path.read_text())))
+                found.append(RunningWork(int(path.stem), json.loads(path.read_text())))
         except (OSError, ValueError):
             continue
     return found

@@ -21,7 +21,7 @@ from agentic.lib.record import record
 from agentic.plugins.discovery import OWN_FOLDER, Candidate, discover
 from agentic.plugins.doors import DOORS, GUARDING, Door, specifications
 from agentic.plugins.guard import FAULTS, Guard, PluginFault, conforms, contract_of, problem_with, problem_with_spec
-from agentic.plugins.isolation import Failure, call_isolated, call_limited, describe
+from agentic.plugins.isolation import CallFailure, call_isolated, call_limited, describe
 from agentic.plugins.requirements import name_of, unmet
 from agentic.plugins.status import PluginStatus
 
@@ -105,7 +105,7 @@ class Host:
             self.manager.check_pending()
             self._refuse_ordering(status.name)
             self._refuse_unmarked(plugin, status.name)
-        except (Failure, *FAULTS) as error:
+        except (CallFailure, *FAULTS) as error:
             self.fail(status.name, describe(error))
         status.load_ms = round((time.perf_counter() - started) * 1000, 1)
         if status.state == "loaded":
@@ -118,18 +118,18 @@ class Host:
             for implementation in caller.get_hookimpls():
                 options = ("wrapper", "hookwrapper", "tryfirst", "trylast")
                 if implementation.plugin_name == name and (used := [each for each in options if getattr(implementation, each)]):
-                    raise Failure(f"{caller.name}: hookimpl({used[0]}=True) has no effect here: plugins are called by name")
+                    raise CallFailure(f"{caller.name}: hookimpl({used[0]}=True) has no effect here: plugins are called by name")
 
     def _refuse_unmarked(self, plugin: Any, name: str) -> None:
         """A hook that lacks its mark is never called, and may be there to guard; so may a plugin that has none."""
         marked = {caller.name for caller in self.manager.get_hookcallers(plugin) or []}
         if not marked:
-            raise Failure("it has no hook: does @hookimpl stand before each?")
+            raise CallFailure("it has no hook: does @hookimpl stand before each?")
         for hook in [each for each in dir(plugin) if each.startswith(f"{PROJECT}_") and each not in (*marked, *_ATTRIBUTES)]:
             value = getattr(plugin, hook)
             is_theirs = getattr(value, "__module__", "") == getattr(plugin, "__name__", None)
             if (callable(value) and is_theirs) or hook in vars(self.manager.hook):
-                raise Failure(f"{hook} of {name} lacks its @hookimpl")
+                raise CallFailure(f"{hook} of {name} lacks its @hookimpl")
 
     def _respect_project(self, status: PluginStatus) -> None:
         if not {status.name, status.distribution} & set(self.disabled_by_project):
@@ -249,11 +249,11 @@ class Host:
             try:
                 options = self._called(each)
                 if not isinstance(options, Options):
-                    raise Failure(f"gave {options!r:.80}, which is no Options")
+                    raise CallFailure(f"gave {options!r:.80}, which is no Options")
                 section = options.section or PLUGIN_PREFIX + each.plugin
                 if section in found or section in SECTIONS:
-                    raise Failure(f"the section [{section}] is somebody else's")
-            except Failure as failure:
+                    raise CallFailure(f"the section [{section}] is somebody else's")
+            except CallFailure as failure:
                 self.fail(each.plugin, f"agentic_options: {failure}")
                 continue
             found[section] = PluginSection(section, options.model)
@@ -280,7 +280,7 @@ class Host:
             find = getattr(offer.record, field)
             try:
                 found = list(call_limited(partial(find, root))) if find is not None else []
-            except (Failure, *FAULTS) as error:
+            except (CallFailure, *FAULTS) as error:
                 report(offer, describe(error))
                 continue
             yield from ((offer, each) for each in found)
@@ -293,7 +293,7 @@ class Host:
                 records = self._called(each)
                 for record in records:
                     _require_valid(record, door)
-            except Failure as failure:
+            except CallFailure as failure:
                 self.fail(each.plugin, f"{hook}: {failure}")
                 continue
             for record in records:
@@ -312,7 +312,7 @@ class Host:
         try:
             return call() if self._is_builtin(each.plugin) else call_isolated(call)
         except TypeError as error:
-            raise Failure(describe(error)) from error
+            raise CallFailure(describe(error)) from error
 
     def _settled(self, hook: str, name: str, rivals: list[Offer]) -> Offer:
         """The one offer of that name that counts: each of the others is one that another one replaces on purpose."""
@@ -392,7 +392,7 @@ class Host:
                 problem = problem_with_spec(made.spec, name)
         except AgenticError:
             raise
-        except (Failure, *FAULTS) as error:
+        except (CallFailure, *FAULTS) as error:
             raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {describe(error)}", error) from error
         if problem:
             raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {problem}")
@@ -407,12 +407,12 @@ def _require_valid(record: Any, door: Door) -> None:
     """Raises Failure for what is no record of that door."""
     kind: Any = door.record
     if not isinstance(record, kind):
-        raise Failure(f"gave {record!r:.80}, which is no {door.record.__name__}")
+        raise CallFailure(f"gave {record!r:.80}, which is no {door.record.__name__}")
     if not isinstance(record.name, str) or not re.fullmatch(door.names, record.name):
-        raise Failure(f"{record.name!r} cannot be a name there: it has to match {door.names}")
+        raise CallFailure(f"{record.name!r} cannot be a name there: it has to match {door.names}")
     for name, hint in kind.__annotations__.items():
         if not isinstance(hint, TypeVar) and not conforms(getattr(record, name), hint):
-            raise Failure(f"the {name} of {record.name!r} is {getattr(record, name)!r:.80}, which it cannot be")
+            raise CallFailure(f"the {name} of {record.name!r} is {getattr(record, name)!r:.80}, which it cannot be")
 
 
 def _named(status: PluginStatus) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 BUDGET_SECONDS = 3.0
 
 
-class Failure(Exception):
+class CallFailure(Exception):
     """What somebody else's code did instead of returning."""
 
 
@@ -34,9 +34,9 @@ def call_isolated(function: Callable[[], Any], seconds: float = BUDGET_SECONDS) 
         thread.start()
         thread.join(seconds)
     if thread.is_alive():
-        raise Failure(f"took longer than {seconds:g} s")
+        raise CallFailure(f"took longer than {seconds:g} s")
     if errors:
-        raise Failure(describe(errors[0])) from errors[0]
+        raise CallFailure(describe(errors[0])) from errors[0]
     return result[0]
 
 
@@ -56,7 +56,7 @@ def _alarm(seconds: float) -> Iterator[None]:
         return
 
     def ring(number: int, frame: object) -> None:
-        raise Failure(f"took longer than {seconds:g} s")
+        raise CallFailure(f"took longer than {seconds:g} s")
 
     before = signal.signal(signal.SIGALRM, ring)
     signal.setitimer(signal.ITIMER_REAL, seconds)
@@ -69,6 +69,6 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 def describe(error: BaseException) -> str:
     """One line; a Failure is described already."""
-    if isinstance(error, Failure):
+    if isinstance(error, CallFailure):
         return str(error)
     return " ".join("".join(traceback.format_exception_only(error)).split())

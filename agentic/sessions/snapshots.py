@@ -24,7 +24,7 @@ from types import MappingProxyType
 from agentic.lib.files import make_own, private, replace_file, shown
 from agentic.lib.files.beneath import read_regular
 from agentic.lib.files.walk import Folder, folders_below
-from agentic.lib.files.watch import Watch
+from agentic.lib.files.watch import FolderWatch
 from agentic.lib.record import record
 from agentic.lib.workspace import fingerprint
 
@@ -103,7 +103,7 @@ class Snapshots:
         self._missing = _Missing()
         self._end = 0
         self._pack = -1
-        self._watch = Watch()
+        self._watch = FolderWatch()
         self._extra_known = set[str]()
         self._tells = False
         self._has_looked = False

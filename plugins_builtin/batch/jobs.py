@@ -37,14 +37,14 @@ _BEGIN = b'{"line": '
 
 
 @record(frozen=True, slots=True)
-class Job:
+class BatchLine:
     """A line's request, and its `id` or `custom_id` if it has one, as a result repeats it."""
 
     request: ChatRequest
     label: Mapping[str, object]
 
 
-def read_job(raw: bytes) -> Job:
+def read_job(raw: bytes) -> BatchLine:
     """Raises AgenticError that says what is wrong with the line. So are unknown fields: vLLM would not say a word about them."""
     try:
         line = loads(raw)
@@ -66,7 +66,7 @@ def read_job(raw: bytes) -> Job:
         purpose="batch",
         extra={name: line[name] for name in sorted(_PASSED_ON & set(line))},
     )
-    return Job(request, label)
+    return BatchLine(request, label)
 
 
 def label_of(raw: bytes) -> dict[str, object]:
@@ -201,7 +201,7 @@ class ShardLines:
         return over
 
 
-def check_readable(lines: ShardLines, name: str) -> Job | None:
+def check_readable(lines: ShardLines, name: str) -> BatchLine | None:
     """The first line that can be used; None where there are no lines. Raises ConfigError where there is none among them."""
     first = ""
     while raw := lines.readline():

@@ -25,8 +25,8 @@ from agentic import (
     SendsBatches,
     Transport,
 )
-from agentic.config.schema import Endpoint as Settings
-from agentic.config.schema import Llm
+from agentic.config.schema import EndpointSettings as Settings
+from agentic.config.schema import LlmSettings
 from agentic.errors import Unreachable, cause_at, none_answered
 from agentic.events import EndpointSeen, Failover, Warned
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, Patience, first_answer, gathered
@@ -76,7 +76,7 @@ class Admission:
                 self._every[url] = Endpoint(url, self._new_slots, most=self._most, settings=self._of(url))
         self._endpoints[:] = [self._every[url] for url in self._transport.endpoints]
 
-    def follow(self, settings: Llm) -> None:
+    def follow(self, settings: LlmSettings) -> None:
         self._of = settings.of
         self._take_up()
         self._slots.dispatch()

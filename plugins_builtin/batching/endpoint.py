@@ -6,7 +6,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Callable
 
 from agentic import ChatRequest, Delta, EndpointInfo, EndpointLoad, Lane
-from agentic.config.schema import Endpoint as Settings
+from agentic.config.schema import EndpointSettings as Settings
 from agentic.events import EndpointSeen
 from plugins_builtin.batching.limit import MOST, Limit
 

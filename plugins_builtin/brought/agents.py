@@ -8,7 +8,7 @@ from typing import Any
 
 from agentic import AgentKind
 from agentic.lib.record import record
-from plugins_builtin.brought.texts import MAX_FILES, TEXTS, Text, folders, read
+from plugins_builtin.brought.texts import MAX_FILES, TEXTS, FoundText, folders, read
 
 PROJECT = (".agents/agents", ".claude/agents", ".opencode/agents", ".opencode/agent")
 USER = ("~/.config/agentic/agents", "~/.agents/agents", "~/.claude/agents", "~/.config/opencode/agents", "~/.config/opencode/agent")
@@ -69,7 +69,7 @@ PLAN = AgentKind(
 
 
 @record(frozen=True, slots=True)
-class Found:
+class FoundAgent:
     """A definition: the kind that it makes, or the `fault` that keeps it from being used; `unsupported` does nothing here."""
 
     path: Path
@@ -91,7 +91,7 @@ def kinds(root: Path) -> list[AgentKind]:
     return list(found.values())
 
 
-def definitions(root: Path) -> Iterator[Found]:
+def definitions(root: Path) -> Iterator[FoundAgent]:
     """All files, also those that cannot be used."""
     for folder, top in folders(root, PROJECT, USER):
         for path in sorted(islice(folder.glob("*.md"), MAX_FILES)):
@@ -116,7 +116,7 @@ def unsupported(root: Path) -> Iterator[str]:
             yield f"{each.path}: not supported: {', '.join(each.unsupported)}"
 
 
-def _made(text: Text) -> Found:
+def _made(text: FoundText) -> FoundAgent:
     name = re.sub(r"[\s_]+", "-", (text.field("name") or text.path.stem).strip().lower())
     fault = text.fault or ("" if text.body else "it has no text") or ("" if _NAME.fullmatch(name) else "its name is no name")
     summary = text.field("description") or " ".join(text.body.split())
@@ -127,11 +127,11 @@ def _made(text: Text) -> Found:
     except ValueError as error:
         fault = fault or str(error)
     if fault:
-        return Found(text.path, name, fault=fault)
+        return FoundAgent(text.path, name, fault=fault)
     more = [f"the tool {each}" for each in unknown]
     more += [f"the model {model}"] if model and not role and model != "inherit" else []
     more += [f"the field {each}" for each in text.fields if each not in (*_READ, *TEXTS, "mode", "color", "hidden")]
-    return Found(text.path, name, AgentKind(name, summary[:MAX_DESCRIPTION], text.body, role=role, **limits), unsupported=more)
+    return FoundAgent(text.path, name, AgentKind(name, summary[:MAX_DESCRIPTION], text.body, role=role, **limits), unsupported=more)
 
 
 def _limits(fields: Mapping[str, Any]) -> tuple[dict[str, Any], list[str]]:

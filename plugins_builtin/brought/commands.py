@@ -11,7 +11,7 @@ from agentic import ChatCommand
 from agentic.hooks.chat import Chat
 from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
-from plugins_builtin.brought.texts import MAX_FILES, Text, folders, read
+from plugins_builtin.brought.texts import MAX_FILES, FoundText, folders, read
 
 PROJECT = (".agents/commands", ".claude/commands", ".opencode/commands", ".opencode/command")
 USER = ("~/.agents/commands", "~/.claude/commands", "~/.config/opencode/commands", "~/.config/opencode/command")
@@ -26,11 +26,11 @@ _NAME = re.compile(r"[\w.:-]+")
 
 
 @record(frozen=True, slots=True)
-class Command:
+class FolderCommand:
     """`top` is that of the project that it is of, None for the user's own."""
 
     name: str
-    text: Text
+    text: FoundText
     top: Path | None
 
     @property
@@ -74,29 +74,29 @@ def unsupported(root: Path) -> Iterator[str]:
     yield from (f"{each.file}: not trusted: `agentic trust`" for each in found_runnables(root) if not trust.has(each))
 
 
-def _usable(root: Path) -> Sequence[Command]:
+def _usable(root: Path) -> Sequence[FolderCommand]:
     """Of several with one name the nearest."""
-    found: dict[str, Command] = {}
+    found: dict[str, FolderCommand] = {}
     for each in _all(root):
         if _NAME.fullmatch(each.name) and not each.fault:
             found.setdefault(each.name, each)
     return list(found.values())
 
 
-def _all(root: Path) -> Iterator[Command]:
+def _all(root: Path) -> Iterator[FolderCommand]:
     """The nearest first; a file in a folder below is `FOLDER:NAME`."""
     for folder, top in folders(root, PROJECT, USER):
         for path in sorted(islice(folder.rglob("*.md"), MAX_FILES)):
-            yield Command(":".join(path.relative_to(folder).with_suffix("").parts), read(path, top), top)
+            yield FolderCommand(":".join(path.relative_to(folder).with_suffix("").parts), read(path, top), top)
 
 
-def _summary(text: Text) -> str:
+def _summary(text: FoundText) -> str:
     hint = text.field("argument-hint")
     described = text.field("description") or " ".join(text.body.split())
     return f"{hint} {described}".strip()[:80]
 
 
-def _with(text: Text) -> Callable[[str, Chat], Any]:
+def _with(text: FoundText) -> Callable[[str, Chat], Any]:
     async def run(argument: str, chat: Chat) -> None:
         pieces = filled(text.body, argument)
         pieces[1::2] = [await chat.run(command) for command in pieces[1::2]]

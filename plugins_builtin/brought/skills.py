@@ -12,7 +12,7 @@ from agentic import ChatCommand, ToolError, ToolOutput, ToolSetup, ToolSpec, Wor
 from agentic.hooks.chat import Chat
 from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
-from plugins_builtin.brought.texts import MAX_FILES, TEXTS, Text, folders, read
+from plugins_builtin.brought.texts import MAX_FILES, TEXTS, FoundText, folders, read
 
 PROJECT, USER = (".agents/skills", ".claude/skills"), ("~/.agents/skills", "~/.claude/skills")
 FILE = "SKILL.md"
@@ -37,7 +37,7 @@ class Skill:
 
     name: str
     description: str
-    text: Text
+    text: FoundText
     fault: str = ""
 
     @property
@@ -102,7 +102,7 @@ def _is_script(path: Path) -> bool:
     return path.suffix.lower() in SCRIPTS or os.access(path, os.X_OK)
 
 
-def _skill(text: Text) -> Skill:
+def _skill(text: FoundText) -> Skill:
     name = re.sub(r"\s+", "-", (text.field("name") or text.path.parent.name).strip())
     description = text.field("description")
     fault = text.fault or ("" if description else "it has no description")
@@ -110,7 +110,7 @@ def _skill(text: Text) -> Skill:
     return Skill(name, description, text, fault)
 
 
-def _limits_fault(text: Text) -> str:
+def _limits_fault(text: FoundText) -> str:
     """What limits the skill in a way that is not known here, "" for nothing of the kind."""
     for name, value in text.fields.items():
         if name in (MODEL, USER_ALONE) and not isinstance(value, bool):

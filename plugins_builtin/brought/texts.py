@@ -41,7 +41,7 @@ LINES_LOOKED_AT = 40
 
 
 @record(frozen=True, slots=True)
-class Text:
+class FoundText:
     """A file: where it is, its frontmatter, what follows it; `fault` says why it cannot be used, "" where it can."""
 
     path: Path
@@ -65,7 +65,7 @@ def folders(root: Path, project: Sequence[str], user: Sequence[str]) -> Iterator
     yield from ((Path(name).expanduser(), None) for name in user if Path(name).expanduser().is_dir())
 
 
-def read(path: Path, top: Path | None) -> Text:
+def read(path: Path, top: Path | None) -> FoundText:
     """The file; a project's through what keeps links from leading out of it."""
     try:
         if top is not None:
@@ -74,10 +74,10 @@ def read(path: Path, top: Path | None) -> Text:
             data = read_regular(path, MAX_BYTES)
         return parsed(path, decode(data, path.name).text)
     except (AgenticError, OSError, ValueError) as error:
-        return Text(path, fault=str(error))
+        return FoundText(path, fault=str(error))
 
 
-def parsed(path: Path, text: str) -> Text:
+def parsed(path: Path, text: str) -> FoundText:
     """The text taken apart."""
     text = _BLANK.sub("", re.sub(r"\r\n?", "\n", text))
     match = _FRONT.match(text)
@@ -85,8 +85,10 @@ def parsed(path: Path, text: str) -> Text:
         top = "\n".join(text.split("\n")[:LINES_LOOKED_AT])
         begins = _ALMOST.search(top)
         if begins and _LIMIT.search(top, begins.start()):
-            return Text(path, {}, text.strip(), "its frontmatter cannot be read: it begins with --- in the first line, and ends so")
-        return Text(path, {}, text.strip())
+            return FoundText(
+                path, {}, text.strip(), "its frontmatter cannot be read: it begins with --- in the first line, and ends so"
+            )
+        return FoundText(path, {}, text.strip())
     import yaml
 
     body = text[match.end() :].strip()
@@ -96,10 +98,10 @@ def parsed(path: Path, text: str) -> Text:
         try:
             fields = _by_blocks(match[1])
         except ValueError as error:
-            return Text(path, {}, body, str(error))
+            return FoundText(path, {}, body, str(error))
     if not isinstance(fields, dict):
-        return Text(path, {}, body, "" if fields is None else "its frontmatter is no table")
-    return Text(path, {str(name): value for name, value in fields.items()}, body)
+        return FoundText(path, {}, body, "" if fields is None else "its frontmatter is no table")
+    return FoundText(path, {str(name): value for name, value in fields.items()}, body)
 
 
 def _by_blocks(text: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ _CARGO_RUN = r"cargo (?:test|t)(?: (?:-q|--quiet|--no-fail-fast|--all|--workspac
 _NO_RULE = re.compile(r"No rule to make target|does not contain recipe|No targets|Justfile does not")
 
 
-class Runner:
+class SuiteRunner:
     """A checker of one ecosystem. `tests` and `proofs` say what it runs; `failed` names what a failed run tells of."""
 
     def __init__(self, setup: Setup) -> None:
@@ -48,7 +48,7 @@ class Runner:
         return None
 
 
-class JavaScript(Runner):
+class JavaScript(SuiteRunner):
     def tests(self, workspace: Workspace) -> Iterable[Check]:
         script = str(_scripts(workspace).get("test", "no test specified"))
         if "no test specified" not in script:
@@ -70,7 +70,7 @@ class JavaScript(Runner):
         return CheckResult("cannot_run", why=f"{missing[1]} is not installed here") if missing else None
 
 
-class Rust(Runner):
+class Rust(SuiteRunner):
     def tests(self, workspace: Workspace) -> Iterable[Check]:
         if _has(workspace, "Cargo.toml"):
             yield Check("cargo test", "The tests", "cargo test --quiet --no-fail-fast", "2>&1", also=_CARGO_RUN)
@@ -88,7 +88,7 @@ class Rust(Runner):
         return CheckResult("cannot_run", why=f"{offline[1] or offline[2]} cannot be fetched here") if offline else None
 
 
-class Go(Runner):
+class Go(SuiteRunner):
     def tests(self, workspace: Workspace) -> Iterable[Check]:
         if _has(workspace, "go.mod"):
             yield Check("go test", "The tests", "go test", "-json ./...", also=r"go test(?: -(?:v|race|count=\d+|json))* \./\.\.\.")
@@ -114,7 +114,7 @@ class Go(Runner):
         return super().result(check, output, workspace, changes)
 
 
-class Make(Runner):
+class Make(SuiteRunner):
     def tests(self, workspace: Workspace) -> Iterable[Check]:
         for file, program in (("Makefile", "make"), ("makefile", "make"), ("justfile", "just"), ("Justfile", "just")):
             targets = re.findall(r"^(test|check)\s*:(?!=)", workspace.text(file, MAX_BYTES), re.MULTILINE)

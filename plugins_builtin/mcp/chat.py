@@ -8,7 +8,7 @@ from typing import Any
 
 from agentic import AgenticError, ChatCommand, ConfigError
 from agentic.hooks.chat import Chat
-from plugins_builtin.mcp.connection import Connection
+from plugins_builtin.mcp.connection import McpConnection
 from plugins_builtin.mcp.definitions import Definition, definitions, hindrance, none_there
 from plugins_builtin.mcp.source import OPEN, resource, told
 
@@ -16,7 +16,7 @@ MAX_TOLD = 8_000  # characters of one resource
 _MENTION = re.compile(r"(?<!\S)@([A-Za-z0-9_-]{1,48}):(\S+)")
 
 
-def _connections(root: Path) -> Mapping[str, Connection]:
+def _connections(root: Path) -> Mapping[str, McpConnection]:
     servers = OPEN.get(root.resolve())
     return servers.connections if servers is not None else {}
 
@@ -31,7 +31,7 @@ async def mentioned(task: str, root: Path) -> str:
     return "\n\n".join(parts)
 
 
-async def _resource(connection: Connection, uri: str) -> str:
+async def _resource(connection: McpConnection, uri: str) -> str:
     try:
         found = await connection.ask(lambda session: session.read_resource(uri), f"the resource {uri}")
     except AgenticError as error:
@@ -52,7 +52,7 @@ def _line(definition: Definition, root: Path) -> str:
     return f"{definition.name}: {state} ({definition.shown or definition.file})"
 
 
-def _offers(connection: Connection) -> str:
+def _offers(connection: McpConnection) -> str:
     manifest = connection.manifest
     if manifest is None:
         return ""
@@ -74,7 +74,7 @@ def _summary(prompt: Mapping[str, Any]) -> str:
     return f"{arguments} {prompt.get('description', '')}".strip()[:80]
 
 
-def _with(connection: Connection, prompt: Mapping[str, Any]) -> Callable[[str, Chat], Any]:
+def _with(connection: McpConnection, prompt: Mapping[str, Any]) -> Callable[[str, Chat], Any]:
     async def run(argument: str, chat: Chat) -> None:
         given = _arguments(prompt, argument)
         found = await connection.ask(lambda session: session.get_prompt(prompt["name"], given), f"the prompt {prompt['name']}")

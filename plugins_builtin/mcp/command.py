@@ -14,7 +14,7 @@ from agentic.api import load_settings
 from agentic.commands import common_options, list_output
 from agentic.lib.children import Children
 from agentic.lib.sanitize import sanitize
-from plugins_builtin.mcp.connection import Connection, sdk
+from plugins_builtin.mcp.connection import McpConnection, sdk
 from plugins_builtin.mcp.definitions import (
     NAME,
     Definition,
@@ -129,10 +129,10 @@ async def _test(root: Path, chosen: Sequence[Definition], settings: Settings) ->
 
 
 @asynccontextmanager
-async def _connection(definition: Definition, root: Path, settings: Settings, login: Any = None) -> AsyncIterator[Connection]:
+async def _connection(definition: Definition, root: Path, settings: Settings, login: Any = None) -> AsyncIterator[McpConnection]:
     children = Children()
     seconds = settings.section("plugin.mcp").start_seconds + (login.seconds if login else 0)
-    connection = Connection(definition, root, children, seconds, login)
+    connection = McpConnection(definition, root, children, seconds, login)
     try:
         yield connection
     finally:

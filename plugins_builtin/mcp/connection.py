@@ -24,7 +24,7 @@ logging.getLogger("mcp").propagate = False
 MAX_SAID = 500  # characters of what a server wrote to its error output before it died
 
 
-class Connection:
+class McpConnection:
     """To one server. `manifest` is what it offers, from an earlier time until it is spoken to; `state` is for people."""
 
     def __init__(

@@ -12,7 +12,7 @@ from agentic import AgenticError, Setup, Tool, ToolOutput, ToolSpec, Workspace
 from agentic.events import Warned
 from agentic.hooks.tools import PROGRESS
 from agentic.lib.children import Children
-from plugins_builtin.mcp.connection import Connection
+from plugins_builtin.mcp.connection import McpConnection
 from plugins_builtin.mcp.definitions import usable
 
 OPEN: "WeakValueDictionary[Path, Servers]" = WeakValueDictionary()
@@ -28,7 +28,7 @@ class Servers:
         self._children = Children()
         options = setup.options
         found = usable(setup.root, options.servers)
-        self.connections = {each.name: Connection(each, setup.root, self._children, options.start_seconds) for each in found}
+        self.connections = {each.name: McpConnection(each, setup.root, self._children, options.start_seconds) for each in found}
         self._seconds: float = options.timeout_seconds
         OPEN[setup.root.resolve()] = self
 
@@ -43,7 +43,7 @@ class Servers:
         asked = (each for each in self.connections.values() if each.manifest is None or not each.manifest.is_fresh)
         await asyncio.gather(*(self._look(each) for each in asked))
 
-    async def _look(self, connection: Connection) -> None:
+    async def _look(self, connection: McpConnection) -> None:
         """One that fails takes no other along."""
         try:
             await connection.offered()
@@ -77,7 +77,7 @@ class Servers:
 class McpTool:
     """One tool of a server, as `SERVER/TOOL`. What the server says of it is a hint, and decides nothing: a call is asked about."""
 
-    def __init__(self, connection: Connection, tool: Mapping[str, Any], seconds: float) -> None:
+    def __init__(self, connection: McpConnection, tool: Mapping[str, Any], seconds: float) -> None:
         hint = f" ({tool['hint']})" if tool.get("hint") else ""
         self.spec = ToolSpec(
             f"{connection.name}/{tool['name']}", f"{tool['description']}{hint}", {"type": "object", **tool["parameters"]}

@@ -23,7 +23,7 @@ TAIL_CHARACTERS = 200
 MIN_SECONDS = 0.5  # of a stream, before its speed means anything
 
 
-class Lane:
+class ScreenLane:
     """One sub-agent: what it is about, what it does, the last line of what it says, how fast, for how long."""
 
     def __init__(self, title: str, started: float) -> None:
@@ -84,7 +84,7 @@ class Lanes:
     """All that work now, in the order they began."""
 
     def __init__(self) -> None:
-        self._lanes: dict[str, Lane] = {}
+        self._lanes: dict[str, ScreenLane] = {}
         self._done = 0
         self.ended: dict[str, str] = {}  # the lines that stay, until they are shown
 
@@ -95,7 +95,7 @@ class Lanes:
         """Takes the event in, whoever's it is."""
         now = time.monotonic()
         if isinstance(event, SubAgentStarted):
-            self._lanes[event.agent] = Lane(event.title or event.task, now)
+            self._lanes[event.agent] = ScreenLane(event.title or event.task, now)
         elif isinstance(event, SubAgentFinished):
             if lane := self._lanes.pop(event.agent, None):
                 self.ended[event.agent] = lane.ended(event, now)

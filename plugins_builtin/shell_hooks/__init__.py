@@ -12,7 +12,7 @@ from agentic.trust import Runnable
 
 if TYPE_CHECKING:
     from plugins_builtin.shell_hooks.files import Hook
-    from plugins_builtin.shell_hooks.running import Answer
+    from plugins_builtin.shell_hooks.running import HookAnswer
 
 agentic_hook_seconds = 700.0  # the commands' own timeouts are shorter
 SESSION: ContextVar[str] = ContextVar("session", default="")
@@ -101,7 +101,7 @@ async def agentic_on_event(event: Event, setup: Setup) -> None:
         await _ran(setup, name, hooks, given)
 
 
-async def _ran(setup: Setup, event: str, hooks: "Sequence[Hook]", given: Mapping[str, Any]) -> "Answer":
+async def _ran(setup: Setup, event: str, hooks: "Sequence[Hook]", given: Mapping[str, Any]) -> "HookAnswer":
     from plugins_builtin.shell_hooks.running import run_all
 
     common = {"session_id": SESSION.get(), "transcript_path": "", "cwd": str(setup.root), "hook_event_name": event}

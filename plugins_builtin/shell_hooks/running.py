@@ -24,7 +24,7 @@ _DECISIONS: Mapping[str, Decision] = {"allow": "allow", "ask": "ask", "deny": "d
 
 
 @record(frozen=True, slots=True)
-class Answer:
+class HookAnswer:
     """What hooks say, one or all together. `context` is for the model, `updated` are a call's arguments as a hook wants them."""
 
     decision: Decision | None = None
@@ -41,24 +41,24 @@ class Answer:
         more = "\n".join(filter(None, (self.reason if self.blocked else "", self.context)))
         return replace(output, text=f"{output.text}\n{more}".strip()) if more else None
 
-    def and_also(self, other: "Answer") -> "Answer":
+    def and_also(self, other: "HookAnswer") -> "HookAnswer":
         """The stricter of both decides."""
         first, second = sorted((self, other), key=lambda each: -_STRICTNESS[each.decision or ""])
         context = "\n".join(filter(None, (self.context, other.context)))
         updated = other.updated if other.updated is not None else self.updated
-        return Answer(first.decision, first.reason or (second.reason if not first.decision else ""), context, updated)
+        return HookAnswer(first.decision, first.reason or (second.reason if not first.decision else ""), context, updated)
 
 
-async def run_all(setup: Setup, hooks: Sequence[Hook], given: Mapping[str, Any]) -> Answer:
+async def run_all(setup: Setup, hooks: Sequence[Hook], given: Mapping[str, Any]) -> HookAnswer:
     """All of them at once."""
     answers = await asyncio.gather(*(_run(setup, hook, given) for hook in hooks))
-    result = Answer()
+    result = HookAnswer()
     for answer in answers:
         result = result.and_also(answer)
     return result
 
 
-async def _run(setup: Setup, hook: Hook, given: Mapping[str, Any]) -> Answer:
+async def _run(setup: Setup, hook: Hook, given: Mapping[str, Any]) -> HookAnswer:
     top = str(project_top(setup.root.resolve()))
     env = {**os.environ, **dict.fromkeys(PROJECT_VARIABLES, top)}
     try:
@@ -70,25 +70,25 @@ async def _run(setup: Setup, hook: Hook, given: Mapping[str, Any]) -> Answer:
         return await _failed(setup, hook, str(error))
     said = errors[:MAX_OUTPUT].decode("utf-8", "replace").strip()
     if code == BLOCKS:
-        return Answer("deny", said or f"the hook {hook.command} says no")
+        return HookAnswer("deny", said or f"the hook {hook.command} says no")
     if code:
         return await _failed(setup, hook, f"exit code {code}: {said}".removesuffix(": "))
     return _read(hook, out[:MAX_OUTPUT].decode("utf-8", "replace").strip())
 
 
-async def _failed(setup: Setup, hook: Hook, why: str) -> Answer:
+async def _failed(setup: Setup, hook: Hook, why: str) -> HookAnswer:
     """It is told and has no say, as in the agents that hooks are from."""
     await setup.emit(Warned(message=f"the {hook.event} hook {hook.command} failed: {why}"))
-    return Answer()
+    return HookAnswer()
 
 
-def _read(hook: Hook, text: str) -> Answer:
+def _read(hook: Hook, text: str) -> HookAnswer:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        return Answer(context=text if hook.event in _TOLD else "")
+        return HookAnswer(context=text if hook.event in _TOLD else "")
     own = found.get("hookSpecificOutput")
     own = own if isinstance(own, dict) else {}
     wanted = own.get("permissionDecision") or found.get("decision") or ("deny" if found.get("continue") is False else "")
@@ -97,7 +97,7 @@ def _read(hook: Hook, text: str) -> Answer:
     updated = own.get("updatedInput", found.get("updatedInput"))
     if decision == "allow" and hook.is_projects:
         decision = None  # a project may say no, and never yes
-    return Answer(
+    return HookAnswer(
         decision,
         str(reason) or (f"the hook {hook.command} says no" if decision == "deny" else ""),
         str(own.get("additionalContext") or found.get("additionalContext") or ""),

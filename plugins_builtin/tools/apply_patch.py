@@ -5,7 +5,7 @@ from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
 from agentic.lib.files.text import Text, decode
-from plugins_builtin.tools.patch_format import Hunk, Section, parse
+from plugins_builtin.tools.patch_format import Hunk, PatchSection, parse
 
 
 class ApplyPatch:
@@ -106,7 +106,7 @@ Edit = tuple[str, bytes | None, int | None]
 """A path, what it is to hold, None for no file, and the mode of a new one."""
 
 
-def _edits(section: Section, workspace: Workspace) -> list[Edit]:
+def _edits(section: PatchSection, workspace: Workspace) -> list[Edit]:
     """What the section makes of the files. Raises ToolError, OutsideWorkspace; nothing is changed yet."""
     path = _path(section.path, workspace)
     if section.added is not None:

@@ -34,7 +34,7 @@ class Hunk:
 
 
 @record(slots=True)
-class Section:
+class PatchSection:
     """What happens to one file: `added` are a new file's lines, `hunks` an old one's changes, neither deletes it."""
 
     path: str
@@ -43,10 +43,10 @@ class Section:
     move_to: str = ""
 
 
-def parse(patch: str) -> list[Section]:
+def parse(patch: str) -> list[PatchSection]:
     """The sections. Raises ToolError telling the model what is wrong."""
     lines = _bare([line.removesuffix("\r") for line in patch.strip("\r\n").split("\n")])
-    sections: list[Section] = []
+    sections: list[PatchSection] = []
     place = 1
     while place < len(lines) - 1:
         if not lines[place].strip():  # between two sections
@@ -120,7 +120,7 @@ def _unquoted(path: str) -> str:
     return path[1:-1] if len(path) > 2 and path[0] == path[-1] and path[0] in "`'\"" else path
 
 
-def _section(lines: Sequence[str], place: int) -> tuple[Section, int]:
+def _section(lines: Sequence[str], place: int) -> tuple[PatchSection, int]:
     head = lines[place]
     end = place + 1
     while not lines[end].startswith(_SECTIONS):
@@ -130,7 +130,7 @@ def _section(lines: Sequence[str], place: int) -> tuple[Section, int]:
         body.pop()
     for prefix in (_ADD, _DELETE, _UPDATE):
         if head.startswith(prefix) and head != prefix:
-            section = Section(head.removeprefix(prefix))
+            section = PatchSection(head.removeprefix(prefix))
             break
     else:
         raise ToolError(f"the patch has a line that belongs to no file: {head!r:.80}")

@@ -18,7 +18,7 @@ from agentic.errors import AgenticError
 from agentic.folders import config_folder, state_folder
 from agentic.lib.sanitize import sanitize
 from plugins_builtin.vllm.capabilities import keep_capabilities
-from plugins_builtin.vllm.findings import Examination, Finding
+from plugins_builtin.vllm.findings import Diagnosis, Examination
 from plugins_builtin.vllm.transport import VllmTransport
 
 MAX_OWN = 10_000  # files of the user's own folders that are looked at
@@ -98,26 +98,26 @@ async def _examine(root: Path, settings: Settings, output: str) -> int:
     return 1 if wrong else 0
 
 
-async def _sandbox(root: Path, settings: Settings) -> Finding:
+async def _sandbox(root: Path, settings: Settings) -> Diagnosis:
     """Its absence is nothing wrong with the servers, but has to be known."""
     try:
         sandbox = await sandbox_status(settings, root)
     except AgenticError as error:
-        return Finding("sandbox", False, str(error), error.remedy)
+        return Diagnosis("sandbox", False, str(error), error.remedy)
     tried = "; ".join(f"{name}: {why}" for name, why in sandbox.refused.items())
     text = f"{sandbox.name} holds commands" if sandbox.confines else f"nothing holds commands{f' ({tried})' if tried else ''}"
-    return Finding("sandbox", True if sandbox.confines else None, text, "agentic doctor --sandbox tries it")
+    return Diagnosis("sandbox", True if sandbox.confines else None, text, "agentic doctor --sandbox tries it")
 
 
-def _own_files() -> Finding:
+def _own_files() -> Diagnosis:
     """Whether others can read what holds keys, sessions and trust: what an older version or another hand left so."""
     folders = [str(folder) for folder in (config_folder(), state_folder())]
     entries = (os.path.join(where, name) for top in folders for where, below, files in os.walk(top) for name in (*below, *files))
     wide = [path for path in islice((*folders, *entries), MAX_OWN) if _is_wide(path)]
     if not wide:
-        return Finding("own files", True, "nobody else can read them")
+        return Diagnosis("own files", True, "nobody else can read them")
     more = f", and {len(wide) - SHOWN} more" if len(wide) > SHOWN else ""
-    return Finding("own files", False, f"others can read {', '.join(wide[:SHOWN])}{more}", f"chmod -R go= {shlex.join(folders)}")
+    return Diagnosis("own files", False, f"others can read {', '.join(wide[:SHOWN])}{more}", f"chmod -R go= {shlex.join(folders)}")
 
 
 def _is_wide(path: str) -> bool:
@@ -128,7 +128,7 @@ def _is_wide(path: str) -> bool:
     return not stat.S_ISLNK(seen.st_mode) and bool(seen.st_mode & 0o077)
 
 
-def _show(endpoint: str, finding: Finding, output: str) -> None:
+def _show(endpoint: str, finding: Diagnosis, output: str) -> None:
     if output == "jsonl":
         values = {"endpoint": endpoint, "check": finding.name, "ok": finding.ok, "text": finding.text, "remedy": finding.remedy}
         click.echo(json.dumps(values, ensure_ascii=False))

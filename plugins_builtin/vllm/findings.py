@@ -36,7 +36,7 @@ _WORD = "the quick brown fox jumps over the lazy dog and runs through the field 
 
 
 @record(frozen=True, slots=True)
-class Finding:
+class Diagnosis:
     """`ok` None: of no consequence, or not to be found out. `remedy` is the line that mends it."""
 
     name: str
@@ -71,7 +71,7 @@ class Examination:
         self.can = Capabilities()
         self._short: Reply | None = None
 
-    async def findings(self, idle: Awaitable[Finding]) -> AsyncIterator[Finding]:
+    async def findings(self, idle: Awaitable[Diagnosis]) -> AsyncIterator[Diagnosis]:
         """Yields them as they are found, at last `idle`, which `idle_connections` gives. Where nobody answers there is but one."""
         first = await self._reachable()
         yield first
@@ -83,12 +83,12 @@ class Examination:
             try:
                 yield self._as_served(await check())
             except EndpointUnavailable as error:  # a proxy whose server is gone answers nothing else either
-                yield Finding(
+                yield Diagnosis(
                     name, False, f"the server does not answer: {error}", error.remedy or "is the server behind it running?"
                 )
                 return
             except (AgenticError, ValueError, KeyError, TypeError, IndexError, ArithmeticError) as error:
-                yield Finding(name, False, f"could not be found out: {error}")
+                yield Diagnosis(name, False, f"could not be found out: {error}")
         yield self._as_served(await idle)
 
     @property
@@ -96,7 +96,7 @@ class Examination:
         return self.can.version not in ("", "unknown")
 
     @property
-    def _checks(self) -> list[Callable[[], Awaitable[Finding]]]:
+    def _checks(self) -> list[Callable[[], Awaitable[Diagnosis]]]:
         """Of vLLM all of them; of others what every server could do."""
         common = [self._router, self._window, self._tools, self._reasoning, self._schema, self._usage_details]
         if not self._is_vllm:
@@ -117,43 +117,43 @@ class Examination:
             self._batching,
         ]
 
-    def _as_served(self, finding: Finding) -> Finding:
+    def _as_served(self, finding: Diagnosis) -> Diagnosis:
         """Flags are of vLLM: of another server what is missing is told, and nobody is sent to mend it so."""
         if self._is_vllm or not finding.remedy.startswith(("--", "VLLM_", "a newer vLLM")):
             return finding
         behind = "" if self._transport.is_llama_cpp(self._endpoint) else f"where vLLM is behind it: {finding.remedy}"
         return replace(finding, ok=finding.ok if finding.name in ("tool calls", "model") else finding.ok or None, remedy=behind)
 
-    async def idle_connections(self) -> Finding:
+    async def idle_connections(self) -> Diagnosis:
         """Whether a connection without requests stays open; it takes its time, so begin it before the other findings."""
         try:
             lives = await self._transport.survives_idle(self._endpoint, IDLE_SECONDS)
         except AgenticError as error:
-            return Finding("idle connections", False, str(error))
+            return Diagnosis("idle connections", False, str(error))
         if lives:
-            return Finding("idle connections", True, f"live longer than {IDLE_SECONDS:g} s")
-        return Finding(
+            return Diagnosis("idle connections", True, f"live longer than {IDLE_SECONDS:g} s")
+        return Diagnosis(
             "idle connections", False, "closed after 5 s: every turn opens a new one", "VLLM_HTTP_TIMEOUT_KEEP_ALIVE=300"
         )
 
-    async def _reachable(self) -> Finding:
+    async def _reachable(self) -> Diagnosis:
         started = time.monotonic()
         try:
             self._info = await self._transport.probe(self._endpoint)
         except AgenticError as error:
             start = "start it: `agentic serve` prints how" if isinstance(error, Unreachable) else ""
-            return Finding("reachable", False, str(error), error.remedy or start)
-        return Finding("reachable", True, f"in {(time.monotonic() - started) * 1000:.0f} ms")
+            return Diagnosis("reachable", False, str(error), error.remedy or start)
+        return Diagnosis("reachable", True, f"in {(time.monotonic() - started) * 1000:.0f} ms")
 
-    async def _version(self) -> Finding:
+    async def _version(self) -> Diagnosis:
         version = await self._transport.version(self._endpoint)
         self.can = replace(self.can, version=version or "unknown")
         if not version:
             kind = "llama.cpp" if self._transport.is_llama_cpp(self._endpoint) else "no vLLM that shows: another server, or a proxy"
-            return Finding("version", None, kind)
-        return Finding("version", True, f"vLLM {version}")
+            return Diagnosis("version", None, kind)
+        return Diagnosis("version", True, f"vLLM {version}")
 
-    async def _router(self) -> Finding:
+    async def _router(self) -> Diagnosis:
         """Nothing wrong, but good to know: one URL with several servers behind it."""
 
         async def fetch(path: str) -> Response:
@@ -161,39 +161,39 @@ class Examination:
 
         name, servers = await router_of(fetch), await servers_behind(fetch)
         if not name and servers < 2:
-            return Finding("router", None, "none that shows")
+            return Diagnosis("router", None, "none that shows")
         seen = f"{servers} servers' /metrics come in turn" if servers > 1 else ""
         advice = "let it go by X-Session-ID or by the prompt's prefix (docs/routers.md)"
-        return Finding("router", True, "; ".join(part for part in (name or "unknown", seen, advice) if part))
+        return Diagnosis("router", True, "; ".join(part for part in (name or "unknown", seen, advice) if part))
 
-    async def _window(self) -> Finding:
+    async def _window(self) -> Diagnosis:
         window, model = self._info.window, self._info.model
         if 0 < window < 2048:
-            return Finding("model", False, f"{model}, {window} tokens: too few to work in", "--max-model-len 4096, or more")
-        return Finding("model", True, f"{model}, a window of {window or 'unknown'} tokens")
+            return Diagnosis("model", False, f"{model}, {window} tokens: too few to work in", "--max-model-len 4096, or more")
+        return Diagnosis("model", True, f"{model}, a window of {window or 'unknown'} tokens")
 
-    async def _tools(self) -> Finding:
+    async def _tools(self) -> Diagnosis:
         parser = tool_parser(self._info.model)
         remedy = f"--enable-auto-tool-choice --tool-call-parser {parser}"
         try:
             reply = await self._ask("Call the tool report with number 4721.", tools=[_tool("report", SCHEMA)], max_tokens=256)
         except AgenticError as error:
-            return Finding("tool calls", False, f"refused: {error}", remedy)
+            return Diagnosis("tool calls", False, f"refused: {error}", remedy)
         if "report" in reply.calls:
             self.can = replace(self.can, tools=True)
-            return Finding("tool calls", True, "the canary call came back parsed")
+            return Diagnosis("tool calls", True, "the canary call came back parsed")
         if "to=functions" in reply.text or "<tool_call>" in reply.text or '"name": "report"' in reply.text:
-            return Finding("tool calls", False, "the call came back as text: no parser, or not this model's", remedy)
-        return Finding("tool calls", True, "taken, though this model made no call when told to")
+            return Diagnosis("tool calls", False, "the call came back as text: no parser, or not this model's", remedy)
+        return Diagnosis("tool calls", True, "taken, though this model made no call when told to")
 
-    async def _reasoning(self) -> Finding:
+    async def _reasoning(self) -> Diagnosis:
         reply = await self._ask("What is 17 times 23? Think first.", max_tokens=200)
         if "<think>" in reply.text or "<|channel|>" in reply.text:
             parser = "openai_gptoss" if harmony.is_gpt_oss(self._info.model) else "the model's, e.g. qwen3 or deepseek_r1"
-            return Finding("reasoning", False, "comes as part of the text", f"--reasoning-parser ({parser})")
-        return Finding("reasoning", True, "in a field of its own" if reply.reasoning else "none: this model does not show any")
+            return Diagnosis("reasoning", False, "comes as part of the text", f"--reasoning-parser ({parser})")
+        return Diagnosis("reasoning", True, "in a field of its own" if reply.reasoning else "none: this model does not show any")
 
-    async def _schema(self) -> Finding:
+    async def _schema(self) -> Diagnosis:
         schema = {"type": "json_schema", "json_schema": {"name": "answer", "schema": SCHEMA, "strict": True}}
         reply = await self._ask("Say hello in French.", response_format=schema, max_tokens=200)
         try:
@@ -202,45 +202,47 @@ class Examination:
             held = False
         self.can = replace(self.can, schema=held)
         text = "honoured" if held else f"ignored: {reply.text[:60]!r} came back"
-        return Finding("JSON schema", held, text, "" if held else "a newer vLLM; --structured-outputs-config names the backend")
+        return Diagnosis("JSON schema", held, text, "" if held else "a newer vLLM; --structured-outputs-config names the backend")
 
-    async def _strict(self) -> Finding:
+    async def _strict(self) -> Diagnosis:
         try:
             held = await holds_calls(self._transport, self._endpoint)
         except AgenticError as error:
-            return Finding("strict tools", None, f"not taken ({error})")
+            return Diagnosis("strict tools", None, f"not taken ({error})")
         if held is None:
-            return Finding("strict tools", None, "this model made no call that could tell")
+            return Diagnosis("strict tools", None, "this model made no call that could tell")
         self.can = replace(self.can, strict=held)
-        return Finding(
+        return Diagnosis(
             "strict tools", held or None, "calls are held to their schema" if held else "calls are not held to their schema"
         )
 
-    async def _batch_route(self) -> Finding:
+    async def _batch_route(self) -> Diagnosis:
         requests = [ChatRequest((Message("user", f"Say {word}."),), max_tokens=2) for word in ("yes", "no")]
         try:
             await self._transport.batch(requests, self._endpoint)
         except AgenticError as error:
             self.can = replace(self.can, batch=False)
-            return Finding("batch route", None, f"missing, votes go one by one ({error})", "vLLM 0.32 or later has it")
-        return Finding("batch route", True, "two prompts in one request")
+            return Diagnosis("batch route", None, f"missing, votes go one by one ({error})", "vLLM 0.32 or later has it")
+        return Diagnosis("batch route", True, "two prompts in one request")
 
     async def _short_reply(self) -> Reply:
         """One small answer for whoever wants to know what comes along with answers."""
         self._short = self._short or await self._ask("Say yes.", max_tokens=2)
         return self._short
 
-    async def _usage_details(self) -> Finding:
+    async def _usage_details(self) -> Diagnosis:
         if (await self._short_reply()).details:
-            return Finding("cached-token details", True, "in every answer's usage")
-        return Finding("cached-token details", False, "missing: nobody sees what the cache saves", "--enable-prompt-tokens-details")
+            return Diagnosis("cached-token details", True, "in every answer's usage")
+        return Diagnosis(
+            "cached-token details", False, "missing: nobody sees what the cache saves", "--enable-prompt-tokens-details"
+        )
 
-    async def _metrics_of_requests(self) -> Finding:
+    async def _metrics_of_requests(self) -> Diagnosis:
         if (await self._short_reply()).metrics:
-            return Finding("per-request metrics", True, "queueing and speed in every answer")
-        return Finding("per-request metrics", False, "missing", "--enable-per-request-metrics")
+            return Diagnosis("per-request metrics", True, "queueing and speed in every answer")
+        return Diagnosis("per-request metrics", False, "missing", "--enable-per-request-metrics")
 
-    async def _prefix_cache(self) -> Finding:
+    async def _prefix_cache(self) -> Diagnosis:
         """The second of two equal requests must be served from cache, for all but its last block."""
         load = await self._load()
         block = load.block if load and load.block else 16
@@ -255,10 +257,10 @@ class Examination:
         share = cached / max(1, reply.usage.prompt_tokens)
         text = f"{share:.0%} of a repeated prompt (blocks of {block})"
         if cached > 0:
-            return Finding("prefix cache", True, text)
-        return Finding("prefix cache", False, text, "--enable-prefix-caching (and no --no-enable-prefix-caching)")
+            return Diagnosis("prefix cache", True, text)
+        return Diagnosis("prefix cache", False, text, "--enable-prefix-caching (and no --no-enable-prefix-caching)")
 
-    async def _second_turn(self) -> Finding:
+    async def _second_turn(self) -> Diagnosis:
         """What a run's second step finds in the cache, of all that was computed: gpt-oss's goes on in ids where they are taken."""
         name, words = "second turn", secrets.token_hex(4) + " " + _WORD * 40
         session = f"doctor-{secrets.token_hex(4)}"
@@ -266,11 +268,11 @@ class Examination:
         first = ChatRequest(messages, (_REPORT,), max_tokens=256, temperature=0.0, session=session, token_ids=True)
         one, answer = await self._turn(first)
         if not answer.tool_calls:
-            return Finding(name, None, "this model made no call that could tell")
+            return Diagnosis(name, None, "this model made no call that could tell")
         results = [Message("tool", "reported", tool_call_id=call.id) for call in answer.tool_calls]
         second, _ = await self._turn(replace(first, messages=(*messages, answer, *results)))
         if second.cached_tokens is None:
-            return Finding(name, None, "the server does not say what was cached", "--enable-prompt-tokens-details")
+            return Diagnosis(name, None, "the server does not say what was cached", "--enable-prompt-tokens-details")
         load = await self._load()
         block = load.block if load and load.block else 16
         possible = (one.prompt_tokens + one.completion_tokens - 1) // block * block
@@ -278,7 +280,7 @@ class Examination:
         said = f"{second.cached_tokens} of {possible} tokens that were computed come from the cache, the prompt goes {way}"
         kinds = ", ".join(sorted(differences))
         lost = f"; its own parser lost {kinds}, read from the tokens here" if kinds else ""
-        return Finding(name, second.cached_tokens >= possible - block or None, f"{said}{lost}", why)
+        return Diagnosis(name, second.cached_tokens >= possible - block or None, f"{said}{lost}", why)
 
     async def _turn(self, request: ChatRequest) -> tuple[Usage, Message]:
         making = AnswerBuilder()
@@ -286,43 +288,43 @@ class Examination:
             making.add(delta)
         return making.usage or Usage(), making.message()
 
-    async def _retention(self) -> Finding:
+    async def _retention(self) -> Diagnosis:
         if not harmony.is_gpt_oss(self._info.model):
-            return Finding("cache retention", None, "matters for gpt-oss only")
+            return Diagnosis("cache retention", None, "matters for gpt-oss only")
         text = (await self._transport.fetch("GET", self._endpoint, "/metrics")).body.decode("utf-8", "replace")
         interval = text.partition('prefix_cache_retention_interval="')[2].partition('"')[0]
         if interval in ("", "0", "None"):
             remedy = "--prefix-cache-retention-interval 256"
-            return Finding("cache retention", False, "only the ends of prompts stay: a second sub-agent starts cold", remedy)
-        return Finding("cache retention", True, f"every {interval} tokens")
+            return Diagnosis("cache retention", False, "only the ends of prompts stay: a second sub-agent starts cold", remedy)
+        return Diagnosis("cache retention", True, f"every {interval} tokens")
 
-    async def _date(self) -> Finding:
+    async def _date(self) -> Diagnosis:
         if not harmony.is_gpt_oss(self._info.model) or not harmony.available():
-            return Finding("date in the prompt", None, "matters for gpt-oss only")
+            return Diagnosis("date in the prompt", None, "matters for gpt-oss only")
         reply = await self._ask("Say yes.", max_tokens=2, return_token_ids=True)
         if time.strftime("%Y-%m-%d") in harmony.text_of(reply.prompt_ids[:60]):
-            return Finding(
+            return Diagnosis(
                 "date in the prompt", False, "today's: the whole cache is lost at midnight", "VLLM_SYSTEM_START_DATE=2026-01-01"
             )
-        return Finding("date in the prompt", True, "pinned")
+        return Diagnosis("date in the prompt", True, "pinned")
 
-    async def _chunks(self) -> Finding:
+    async def _chunks(self) -> Diagnosis:
         reply = await self._ask(
             "Count from one to one hundred in words.", max_tokens=STREAM_TOKENS, return_token_ids=True, ignore_eos=True
         )
         sizes, times = reply.sizes, reply.times
         several = [size for size in sizes[1:] if size > 1]
         if len(sizes) > 2 and len(several) > len(sizes) // 2:
-            return Finding("chunks", False, f"{max(sizes)} tokens each: text comes in jerks", "--stream-interval 1")
+            return Diagnosis("chunks", False, f"{max(sizes)} tokens each: text comes in jerks", "--stream-interval 1")
         gaps = [after - before for before, after in pairwise(times)]
         bunched = sum(gap < 0.0005 for gap in gaps)
         if gaps and reply.seconds > 0.2 and bunched > 0.8 * len(gaps):
-            return Finding(
+            return Diagnosis(
                 "chunks", False, "they arrive all at once: a proxy holds them back", "proxy_buffering off (nginx), or no proxy"
             )
-        return Finding("chunks", True, f"one token each, {len(gaps) / max(sum(gaps), 1e-6):.0f} a second")
+        return Diagnosis("chunks", True, f"one token each, {len(gaps) / max(sum(gaps), 1e-6):.0f} a second")
 
-    async def _priority(self) -> Finding:
+    async def _priority(self) -> Diagnosis:
         """An urgent request behind a crowd of long prompts must not be the last to be served."""
         size = min(CROWD_TOKENS, (self._info.window or 4096) // 2) // 14
         served: list[str] = []
@@ -337,17 +339,17 @@ class Examination:
             await one("urgent", "Say yes.", -10)
             await asyncio.gather(*crowd)
         except AgenticError as error:
-            return Finding("priority", False, f"refused ({error})", "--scheduling-policy priority")
+            return Diagnosis("priority", False, f"refused ({error})", "--scheduling-policy priority")
         finally:
             for task in crowd:
                 task.cancel()
         behind = len(served) - 1 - served.index("urgent")
         self.can = replace(self.can, priority=behind >= 3)
         if behind >= 3:
-            return Finding("priority", True, f"an urgent request overtook {behind} of {CROWD}")
-        return Finding("priority", False, "an urgent request waited for all the others", "--scheduling-policy priority")
+            return Diagnosis("priority", True, f"an urgent request overtook {behind} of {CROWD}")
+        return Diagnosis("priority", False, "an urgent request waited for all the others", "--scheduling-policy priority")
 
-    async def _batching(self) -> Finding:
+    async def _batching(self) -> Diagnosis:
         """Four requests at once, against one."""
         question = "Write a long story about a lighthouse. " + secrets.token_hex(4)
         fields: dict[str, Any] = {"max_tokens": 64, "ignore_eos": True}
@@ -368,8 +370,8 @@ class Examination:
         gain = (tokens / seconds) / (alone.usage.completion_tokens / alone.seconds)
         text = f"{BATCH} at once: {most} running{hits}, {tokens / seconds:.0f} tokens a second, {gain:.1f} times one alone"
         if gain >= GAIN and (most >= BATCH or before is None):
-            return Finding("batching", True, text)
-        return Finding("batching", False, text, f"--max-num-seqs {BATCH * 32} or more, and memory for it; is the machine busy?")
+            return Diagnosis("batching", True, text)
+        return Diagnosis("batching", False, text, f"--max-num-seqs {BATCH * 32} or more, and memory for it; is the machine busy?")
 
     async def _load(self) -> EndpointLoad | None:
         try:

@@ -32,7 +32,7 @@ class Card:
 
 
 @record(frozen=True, slots=True)
-class Place:
+class MemoryPlace:
     """Where an instance runs: cards by number (several: tensor parallel), its share of their memory, what that means in words."""
 
     cards: tuple[int, ...]
@@ -57,7 +57,7 @@ def cards_here() -> list[Card]:
     return [Card(match[1], int(match[2]) / 1024) for match in re.finditer(r"^(.+), (\d+)$", text, re.MULTILINE)]
 
 
-def placed(models: list[str], cards: list[Card]) -> tuple[list[Place | None], str]:
+def placed(models: list[str], cards: list[Card]) -> tuple[list[MemoryPlace | None], str]:
     """(each instance's place, None where it is not known; why it cannot be, "" where it can)."""
     sizes = [weights_of(model) for model in models]
     if not cards or not all(sizes):
@@ -72,21 +72,23 @@ def placed(models: list[str], cards: list[Card]) -> tuple[list[Place | None], st
     return [None] * len(models), _why_not(models, known, cards)
 
 
-def _alone(size: Weights, card: Card, number: int) -> Place | None:
+def _alone(size: Weights, card: Card, number: int) -> MemoryPlace | None:
     left = card.gib * UTILIZATION - size.gib - OVERHEAD_GIB
     if left < LEAST_KV_GIB:
         return None
-    return Place((number,), UTILIZATION, f"{size.gib:g} of {card.gib:.1f} GiB are weights, {_kv(size, left)}")
+    return MemoryPlace((number,), UTILIZATION, f"{size.gib:g} of {card.gib:.1f} GiB are weights, {_kv(size, left)}")
 
 
-def _together(sizes: list[Weights], card: Card) -> list[Place]:
+def _together(sizes: list[Weights], card: Card) -> list[MemoryPlace]:
     """Several on one card, what is left shared out evenly; none where they do not fit."""
     left = card.gib * SHARED_UTILIZATION - sum(size.gib + OVERHEAD_GIB for size in sizes)
     if left < LEAST_KV_GIB * len(sizes):
         return []
     each = left / len(sizes)
     return [
-        Place((0,), int((size.gib + OVERHEAD_GIB + each) / card.gib * 100) / 100, f"{size.gib:g} GiB of weights, {_kv(size, each)}")
+        MemoryPlace(
+            (0,), int((size.gib + OVERHEAD_GIB + each) / card.gib * 100) / 100, f"{size.gib:g} GiB of weights, {_kv(size, each)}"
+        )
         for size in sizes
     ]
 

@@ -15,7 +15,7 @@ from agentic.api import load_settings
 from agentic.config import Settings
 from agentic.lib.record import record
 from plugins_builtin.vllm.http import Http
-from plugins_builtin.vllm.memory import Card, Place, cards_here, placed
+from plugins_builtin.vllm.memory import Card, MemoryPlace, cards_here, placed
 
 DEFAULT_MODEL = "openai/gpt-oss-120b"
 SMALLER = {"openai/gpt-oss-120b": "openai/gpt-oss-20b", "gpt-oss-120b": "gpt-oss-20b"}
@@ -103,7 +103,7 @@ def serve(
     return 0
 
 
-def instance(endpoint: str, model: str, place: Place | None, settings: Settings) -> Instance:
+def instance(endpoint: str, model: str, place: MemoryPlace | None, settings: Settings) -> Instance:
     """The line for one endpoint. `place` None: nothing is known of the memory, so nothing is said of it."""
     address = urlsplit(endpoint)
     gpt_oss = "gpt-oss" in model.lower()
@@ -174,7 +174,7 @@ def _ways_out(urls: Sequence[str], models: list[str], cards: list[Card], setting
         lines.append(f"#\n# {title}:" + (f" does not fit either: {why_not}" if why_not else ""))
         if not why_not:
             lines += [f"# {instance(url, model, place, settings)}" for url, model, place in zip(urls, chosen, places, strict=True)]
-    parallel = Place(tuple(range(max(2, len(cards)))), 0.92, "")
+    parallel = MemoryPlace(tuple(range(max(2, len(cards)))), 0.92, "")
     lines.append("#\n# one model over two cards, one endpoint (tensor parallel):")
     lines.append(f"# {instance(urls[0], models[0], parallel, settings)}")
     return "\n".join(lines)

@@ -16,7 +16,7 @@ from agentic import AgenticError, EndpointLoad, Settings
 from agentic.commands import model_options
 from agentic.lib.palette import Palette, palette_for
 from agentic.lib.record import record
-from agentic.lib.running import Work, running
+from agentic.lib.running import RunningWork, running
 from agentic.lib.sanitize import sanitize
 from plugins_builtin.vllm.transport import VllmTransport
 
@@ -29,7 +29,7 @@ BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 
 
 @record
-class Server:
+class ServerRow:
     """One endpoint as it was seen last: numbers a second are differences of two looks."""
 
     url: str
@@ -66,13 +66,13 @@ class Server:
         return max(0, self.running + self.waiting - sum(self.ours.values()))
 
 
-class Watch:
+class LiveView:
     """Looks at all endpoints; `history` holds the last numbers of each for its lines."""
 
     def __init__(self, transport: VllmTransport) -> None:
         self._transport = transport
         self._before: dict[str, tuple[float, EndpointLoad]] = {}
-        self.servers = [Server(url) for url in transport.endpoints]
+        self.servers = [ServerRow(url) for url in transport.endpoints]
         self.history: dict[str, dict[str, deque[float]]] = {url: {} for url in transport.endpoints}
 
     async def look(self) -> None:
@@ -80,7 +80,7 @@ class Watch:
         works = running()
         await asyncio.gather(*(self._look_at(server, works) for server in self.servers))
 
-    async def _look_at(self, server: Server, works: Sequence[Work]) -> None:
+    async def _look_at(self, server: ServerRow, works: Sequence[RunningWork]) -> None:
         try:
             if not server.model:
                 server.model = (await self._transport.probe(server.url)).model
@@ -109,7 +109,7 @@ def spark(values: Sequence[float], width: int, ascii_only: bool = False, most: f
     return "".join(bars[height] for height in heights).rjust(max(0, width))
 
 
-def panel(server: Server, history: dict[str, deque[float]], width: int, palette: Palette) -> list[str]:
+def panel(server: ServerRow, history: dict[str, deque[float]], width: int, palette: Palette) -> list[str]:
     """A server's lines."""
     head = " · ".join(part for part in (server.url, server.model, f"vLLM {server.version}" if server.version else "") if part)
     lines = [palette.paint("bold", sanitize(head)[:width])]
@@ -157,7 +157,7 @@ def top(root: Path, settings: Settings, interval: float, once: bool, form: str) 
 
 async def _watch(settings: Settings, interval: float, form: str, once: bool) -> None:
     transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
-    watch = Watch(transport)
+    watch = LiveView(transport)
     palette = palette_for(settings.ui.theme, sys.stdout.encoding or "")
     try:
         await watch.look()
@@ -176,7 +176,7 @@ async def _watch(settings: Settings, interval: float, form: str, once: bool) -> 
         await transport.aclose()
 
 
-def _application(watch: Watch, interval: float, palette: Palette) -> "Application[None]":
+def _application(watch: LiveView, interval: float, palette: Palette) -> "Application[None]":
     """The whole screen, which is as it was when it ends."""
     from prompt_toolkit import ANSI, Application
     from prompt_toolkit.application import get_app

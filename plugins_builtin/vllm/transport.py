@@ -25,7 +25,7 @@ from agentic import (
     RequestRejected,
     TokenCount,
 )
-from agentic.config.schema import Llm
+from agentic.config.schema import LlmSettings
 from agentic.errors import Loading
 from agentic.extras import pip_install
 from agentic.lib.wire import ChunkDecoder, SseParser, encode_request, error_from_body, error_from_text, loads, usage_of
@@ -55,7 +55,7 @@ PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
 
 class VllmTransport:
-    def __init__(self, settings: Llm, options: VllmOptions, origins: Mapping[str, str] | None = None) -> None:
+    def __init__(self, settings: LlmSettings, options: VllmOptions, origins: Mapping[str, str] | None = None) -> None:
         self.caches_prefixes = options.enable_prefix_caching and "system_prompt" in options.common_prefixes
         self._settings = settings
         self._origins = origins or {}
@@ -76,7 +76,7 @@ class VllmTransport:
             self._authorization, settings.connect_timeout, settings.proxy, settings.follow_redirects, settings.ca_file
         )
 
-    def follow(self, settings: Llm) -> None:
+    def follow(self, settings: LlmSettings) -> None:
         self.endpoints = tuple(url.rstrip("/") for url in settings.endpoints)
         self._of = settings.of
         self._authorizations = {

@@ -20,7 +20,7 @@ import pytest
 from agentic.api import load_settings
 from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
 from agentic.testing.answers import event
-from plugins_builtin.vllm.findings import Examination, Finding
+from plugins_builtin.vllm.findings import Diagnosis, Examination
 from plugins_builtin.vllm.memory import Card, placed
 from plugins_builtin.vllm.transport import VllmTransport
 from tests.conftest import Agentic, Done
@@ -90,13 +90,13 @@ def many(text: str) -> bytes:
     return b"data: " + json.dumps({"choices": [choice]}).encode() + b"  \n\n"
 
 
-def finding(server: FakeVLLM, name: str) -> Finding:
+def finding(server: FakeVLLM, name: str) -> Diagnosis:
     """What an examination finds of one thing; what comes after it is not waited for."""
     settings = load_settings(Path("/"), {"llm.endpoints": [server.url]})
 
-    async def find() -> Finding:
+    async def find() -> Diagnosis:
         transport = VllmTransport(settings.llm, settings.section("llm.vllm"))
-        idle: asyncio.Future[Finding] = asyncio.get_running_loop().create_future()
+        idle: asyncio.Future[Diagnosis] = asyncio.get_running_loop().create_future()
         try:
             async with aclosing(Examination(transport, server.url).findings(idle)) as findings:
                 async for each in findings:
@@ -295,10 +295,10 @@ def test_exec_tells_of_a_server_that_ends(vllm_on_path: dict[str, str], work: Pa
 
 
 def test_what_others_can_read_of_the_users_files_is_named(agentic: Agentic, home: Path) -> None:
-    def own_files() -> Finding:
+    def own_files() -> Diagnosis:
         done = agentic("doctor", "--output", "jsonl", "--endpoint", "http://localhost:1/v1")
         (found,) = (line for line in map(json.loads, done.out.splitlines()) if line["check"] == "own files")
-        return Finding(found["check"], found["ok"], found["text"], found["remedy"])
+        return Diagnosis(found["check"], found["ok"], found["text"], found["remedy"])
 
     path = home / ".config/agentic/config.toml"
     path.parent.mkdir(parents=True, mode=0o700)

@@ -14,7 +14,7 @@ from rich.cells import cell_len
 from agentic import EndpointLoad
 from agentic.lib.palette import PLAIN
 from agentic.testing import FakeVLLM, answer
-from plugins_builtin.vllm.top import Server, panel, spark
+from plugins_builtin.vllm.top import ServerRow, panel, spark
 from tests.conftest import Agentic
 from tests.terminal import terminal
 
@@ -29,7 +29,7 @@ def test_a_line_has_its_width_and_its_largest_value_the_highest_bar(values: list
 
 
 def test_numbers_a_second_are_those_between_two_looks() -> None:
-    server = Server("http://localhost:8001/v1", ours={"interactive": 1})
+    server = ServerRow("http://localhost:8001/v1", ours={"interactive": 1})
     before = EndpointLoad(1, 0, 0.1, 3, 1_000, 500, 200, first_tokens=2, first_token_seconds=1.0)
     server.see(EndpointLoad(4, 2, 0.5, 5, 3_000, 2_300, 700, first_tokens=4, first_token_seconds=1.6), before, 2.0)
     assert (server.tokens_per_second, server.prompt_per_second, server.hit_rate) == (250, 1_000, 0.9)
@@ -40,7 +40,7 @@ def test_numbers_a_second_are_those_between_two_looks() -> None:
 
 @given(st.integers(26, 220))
 def test_the_lines_fit_the_terminal(width: int) -> None:
-    server = Server("http://localhost:8001/v1", "m", "0.32", "", ours={"interactive": 3})
+    server = ServerRow("http://localhost:8001/v1", "m", "0.32", "", ours={"interactive": 3})
     history = {"running": deque([1.0, 5.0]), "kv_usage": deque([0.5])}
     assert all(cell_len(line) <= width for line in panel(server, history, width, PLAIN))
 

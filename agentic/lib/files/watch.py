@@ -19,7 +19,7 @@ _OVERFLOW, _IGNORED = 0x4000, 0x8000
 _HEAD = struct.Struct("iIII")
 
 
-class Watch:
+class FolderWatch:
     """Over folders that are added one by one. Where the system has no such thing, or its limit is reached, it `knows` nothing."""
 
     def __init__(self) -> None:

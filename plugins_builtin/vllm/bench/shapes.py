@@ -31,7 +31,7 @@ class Stranger:
         """It forgets."""
 
 
-class Agent:
+class AgentShape:
     """A conversation over a system text that all have in common; it grows turn by turn, and begins anew when it is `words` long."""
 
     def __init__(self, words: int, tokens: int, seed: int) -> None:
@@ -50,7 +50,7 @@ class Agent:
         self._said.append(Message("assistant", answer or "."))
 
 
-SHAPES: dict[str, type[Stranger] | type[Agent]] = {"agent": Agent, "unshared": Stranger}
+SHAPES: dict[str, type[Stranger] | type[AgentShape]] = {"agent": AgentShape, "unshared": Stranger}
 
 
 def _request(messages: Iterable[Message], tokens: int) -> ChatRequest:
