@@ -297,7 +297,7 @@ async def open_conversation(
 
 
 async def turn(conversation: "Conversation", task: str, command: str = "chat") -> None:
-    """One task; the last event is its `RunFinished`. Cancelling it stops the task and keeps what came. Raises AgenticError."""
+    """A task; the last event is its `RunFinished`. Cancelling it stops the task and keeps what came. Raises AgenticError."""
     await conversation.turn(task, command)
 
 

@@ -81,7 +81,7 @@ def cause_at(endpoint: str, error: Exception) -> str:
 
 
 def none_answered(failures: Mapping[str, AgenticError], what: str = "no endpoint answered") -> EndpointUnavailable:
-    """One error for all endpoints: `what` was tried, what happened at each, and what helps against that."""
+    """An error for all endpoints: `what` was tried, what happened at each, and what helps against that."""
     lines = []
     for endpoint, error in failures.items():
         remedy = f" ({error.remedy})" if error.remedy and len(failures) > 1 else ""
@@ -133,5 +133,5 @@ _FULL = (errno.ENOSPC, errno.EIO, errno.EFBIG, errno.EDQUOT)
 
 
 def is_of_output(error: BaseException) -> "TypeGuard[OSError]":
-    """Whether the error is about our own output, which is full or gone. An error about a file would have its name."""
+    """True if the error is about our own output, which is full or gone. An error about a file would have its name."""
     return isinstance(error, BrokenPipeError) or (isinstance(error, OSError) and error.errno in _FULL and not error.filename)

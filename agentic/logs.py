@@ -1,4 +1,4 @@
-"""One line on each thing that happens behind the scenes: scheduling, failover, trims, plugins' faults. Off unless asked for."""
+"""A line on each thing that happens behind the scenes: scheduling, failover, trims, plugins' faults. Off unless asked for."""
 
 import logging
 import sys

@@ -179,7 +179,7 @@ def _reaches(text: str, is_shell: bool) -> bool:
 
 
 def _reaches_in(program: str, words: Sequence[str], root: Path, top: Path) -> bool:
-    """Whether a program from elsewhere may run what the project has: a folder of it, a file in a container."""
+    """True if a program from elsewhere may run what the project has: a folder of it, a file in a container."""
     if program in ("docker", "podman") and words[:1] not in (["run"], ["exec"], ["pull"], ["ps"]):
         return True
     pieces = {piece for word in words for piece in (word, *re.split(r"[=:,]", word)) if piece and not piece.startswith("-")}
@@ -217,7 +217,7 @@ class Trust:
         self._store = state_folder() / "trust.json"
 
     def has(self, runnable: Runnable) -> bool:
-        """Whether the user said yes to exactly this."""
+        """True if the user said yes to exactly this."""
         lent = _lent.get(self._project, ())
         return runnable.digest in lent or self._decided().get(runnable.digest, {}).get("trusted") is True
 

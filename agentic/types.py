@@ -162,7 +162,7 @@ class ToolOutput:
 
 @record(frozen=True)
 class ChatRequest:
-    """One request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server.
+    """A request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server.
 
     `effort` is how long a reasoning model may think: low, medium, high, or "" for its default. `priority` below 0 is more urgent,
     for servers that schedule by it. `token_ids` asks for the tokens' numbers, without which a broken answer cannot be resumed.
@@ -342,7 +342,7 @@ Isolation = Literal["", "worktree"]
 
 @record(frozen=True)
 class Subtask:
-    """One agent's part of a task; `reads` and `writes` are paths, `done_check` is how to see that it is done.
+    """An agent's part of a task; `reads` and `writes` are paths, `done_check` is how to see that it is done.
 
     A higher `priority` begins first. `agent` is the kind of agent that does it, "" for one like any other.
     """

@@ -96,7 +96,7 @@ def _loosened(subtasks: tuple[Subtask, ...]) -> tuple[Subtask, ...]:
 
 
 def _within(one: str, other: str) -> bool:
-    """Whether they are the same file, or one is a folder around the other."""
+    """True if they are the same file, or one is a folder around the other."""
     first, second = (PurePosixPath(path) for path in (one, other))
     return first.is_relative_to(second) or second.is_relative_to(first)
 

@@ -89,7 +89,7 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
 
 
 class ChatWindow:
-    """One session's loop of prompts and turns, while settings stay the same; what a plugin's slash command gets."""
+    """A session's loop of prompts and turns, while settings stay the same; what a plugin's slash command gets."""
 
     def __init__(self, runtime: Runtime, session: Session, stdout: TextIO, typed: bytes = b"") -> None:
         self.runtime = runtime
@@ -127,7 +127,7 @@ class ChatWindow:
         await self.runtime.events.emit(event)
 
     async def ask(self, text: str) -> None:
-        """One turn of the model, as if the user had typed `text`."""
+        """A turn of the model, as if the user had typed `text`."""
         await self.turn(text)
 
     async def run(self, command: str) -> str:
@@ -226,7 +226,7 @@ class ChatWindow:
             self.say(told(error))
 
     async def turn(self, text: str) -> bool:
-        """One task; Ctrl-C or Escape stops it and keeps what came. An error ends the turn, not the chat. Whether it was done."""
+        """A task; Ctrl-C or Escape stops it and keeps what came. An error ends the turn, not the chat. Whether it was done."""
         work = api.carry_out(self.runtime, self.session, "chat", text, self.conversation.work(text, may_ask=False))
         try:
             await self.interruptible(work)

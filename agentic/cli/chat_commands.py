@@ -105,7 +105,7 @@ class Commands:
         return own | {name: command.summary for name, (_, command) in self._plugins.items()}
 
     async def run(self, text: str) -> bool:
-        """Whether the text was a slash command, which is done then. Raises Reopen, AgenticError."""
+        """True if the text was a slash command, which is done then. Raises Reopen, AgenticError."""
         word, *rests = re.split(BLANK, text, maxsplit=1)
         if word.startswith("/") or not rests:
             word = _OTHER_NAMES.get(word, word)

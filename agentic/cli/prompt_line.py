@@ -264,7 +264,7 @@ class _Names(Completer):
         self._complete = complete
 
     def helps(self, document: Document) -> bool:
-        """Whether completions are shown without being asked for."""
+        """True if completions are shown without being asked for."""
         before = document.text_before_cursor
         return before.startswith("/") or _word(before).startswith("@")
 

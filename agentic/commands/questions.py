@@ -114,7 +114,7 @@ class Asker:
 
 
 def agreed(question: str, body: str = "", palette: Palette = PLAIN) -> bool:
-    """Whether the user says yes, asked as every question is: all of it, and no key counts that came before it could be read."""
+    """True if the user says yes, asked as every question is: all of it, and no key counts that came before it could be read."""
     answer = asyncio.run(Asker(palette)(Question(question, body=body, own=True)))
     return answer.reply != "no"
 

@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 @record(frozen=True, slots=True)
 class Key:
-    """One setting. `kind` is the type of its values; a default of None stands for "not set".
+    """A setting. `kind` is the type of its values; a default of None stands for "not set".
 
     Of a list that `narrows`, a project may only choose from what the user has named, if anything. A list of `tables` holds
     sections of that class."""
@@ -78,7 +78,7 @@ class Key:
         return self.check(value, name, origin)
 
     def may_be_set_by_project(self, value: Any, current: Any) -> bool:
-        """Whether an untrusted project may set it to `value` over `current`."""
+        """True if an untrusted project may set it to `value` over `current`."""
         if self.scope in ("more", "fewer"):
             return isinstance(value, tuple | list) and (self.scope == "more" or set(value) <= set(current or ()))
         if self.scope not in ("lower", "higher") or not isinstance(value, int | float) or not isinstance(current, int | float):

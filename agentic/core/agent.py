@@ -1,4 +1,4 @@
-"""One agent: model call, tool calls, results, until the model is done or a limit is reached."""
+"""An agent: model call, tool calls, results, until the model is done or a limit is reached."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -70,7 +70,7 @@ class Agent:
 
     @property
     def has_calls_left(self) -> bool:
-        """Whether it may ask the model once more."""
+        """True if it may ask the model once more."""
         return self._left > 0 and self._services.calls.left > 0
 
     @property
@@ -180,7 +180,7 @@ class Agent:
         return "timeout" if self.has_to_end() else ""
 
     def _says_all(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> bool:
-        """Whether an answer of changes alone may be the last one: some models say and do at once."""
+        """True if an answer of changes alone may be the last one: some models say and do at once."""
         acts = self.profile.says_and_does and not self.tools.blocked
         return acts and all(output.changes and not output.problems for _, output in done)
 

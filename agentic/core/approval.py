@@ -180,13 +180,13 @@ class Approver:
         return answer.word or "yes"
 
     def free(self, effect: Effect) -> bool:
-        """Whether such a call needs no question, as far as the mode says; commands are free only where something holds them."""
+        """True if such a call needs no question, as far as the mode says; commands are free only where something holds them."""
         if effect == "execute" and self.mode == "all":
             return self.sandbox.confines or self.sandbox.is_off
         return effect in _ALLOWED[self.mode]
 
     def is_free(self, command: str) -> bool:
-        """Whether this command needs no question."""
+        """True if this command needs no question."""
         judgement = self.permissions.of_command(command)
         if judgement.decision in ("deny", "ask") or judgement.dangers:
             return False
@@ -194,7 +194,7 @@ class Approver:
 
     @property
     def has_user(self) -> bool:
-        """Whether there is a user who answers questions."""
+        """True if there is a user who answers questions."""
         return self._ask is not None
 
     @property
@@ -203,7 +203,7 @@ class Approver:
         return ApprovalMode(self.mode, self._user).asks
 
     def can(self, effect: Effect) -> bool:
-        """Whether such a call could be approved at all."""
+        """True if such a call could be approved at all."""
         return self.free(effect) or self._ask is not None
 
     async def _decided(self, question: Question, judgement: Judgement, free: bool, ruling: "Ruling", recovered: bool) -> str:

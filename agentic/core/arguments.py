@@ -60,7 +60,7 @@ def note(call: ToolCall, output: ToolOutput) -> ToolNote:
 
 
 def _told(problem: Any) -> str:
-    """One problem in a line: where it is, and what is wrong there."""
+    """A problem in a line: where it is, and what is wrong there."""
     where = ".".join(str(part) for part in problem.absolute_path)
     if problem.validator == "type":
         return f"{where or 'the whole'} must be of type {problem.validator_value}, not {_short(problem.instance)}"

@@ -12,10 +12,10 @@ class CallBudget:
 
     @property
     def only_to_report(self) -> bool:
-        """Whether sub-agents have to come to their end."""
+        """True if sub-agents have to come to their end."""
         return self.left <= self.sub_agents + 1
 
     @property
     def for_one_more(self) -> bool:
-        """Whether another sub-agent could do anything but report."""
+        """True if another sub-agent could do anything but report."""
         return self.left > self.sub_agents + 2

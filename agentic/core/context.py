@@ -23,7 +23,7 @@ _log = logging.getLogger("agentic.context")
 
 
 class Context:
-    """One agent's prompts. `history` is the whole truth; what a request leaves out was declared by a `context_trimmed`.
+    """An agent's prompts. `history` is the whole truth; what a request leaves out was declared by a `context_trimmed`.
 
     `recalls` is the tool that shows an output which was left out, "" where there is none; with `debug` each prompt is reported.
     `news` give what there is to say since the last request, "" for nothing: it is the end of the next one.

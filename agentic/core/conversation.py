@@ -1,4 +1,4 @@
-"""One session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
+"""A session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
 
 import json
 from collections.abc import AsyncIterator, Mapping, Sequence
@@ -164,7 +164,7 @@ class OpenConversation:
         await carry_out(self.runtime, self.session, command, task, self.work(task))
 
     async def work(self, task: str, may_ask: bool = True) -> Outcome:
-        """One task's way through the workflow. `may_ask`: whether checks may be run that need a question."""
+        """A task's way through the workflow. `may_ask`: whether checks may be run that need a question."""
         runtime, session = self.runtime, self.session
         settings = runtime.settings
         added = await runtime.events.before_task(task, session.id, first=len(self.agent.history) < 2)

@@ -1,4 +1,4 @@
-"""One answer of the model within a conversation: an overflow shrinks the prompt, broken output is asked for again otherwise."""
+"""An answer of the model within a conversation: an overflow shrinks the prompt, broken output is asked for again otherwise."""
 
 import asyncio
 from collections.abc import Callable, Sequence

@@ -128,7 +128,7 @@ class Permissions:
         return (each for reading in readings for each in reading.commands if not each.wrapper)
 
     def _is_allowed_as(self, how: Literal["exact", "named"], command: SimpleCommand) -> bool:
-        """Whether a rule allows just this, word by word ("exact"), or this program and not whatever begins so ("named")."""
+        """True if a rule allows just this, word by word ("exact"), or this program and not whatever begins so ("named")."""
         rule = self._about("run", command)
         if rule is None or rule.decision != "allow":
             return False

@@ -33,7 +33,7 @@ class Finding:
 
     @property
     def fails(self) -> bool:
-        """Whether it decides that the task is not done."""
+        """True if it decides that the task is not done."""
         return self.check.authority == "proof" and any(not failure.own for failure in self.counts)
 
     @property

@@ -129,7 +129,7 @@ class ProtectedEntries:
         return []
 
     def _has_programs(self, modules: "os.DirEntry[str]") -> bool:
-        """Whether it is a folder with the programs that its packages bring, and neither is a link."""
+        """True if it is a folder with the programs that its packages bring, and neither is a link."""
         programs = Path(modules.path, _PROGRAMS)
         return modules.is_dir(follow_symlinks=False) and programs.is_dir() and not programs.is_symlink()
 
@@ -188,7 +188,7 @@ def _opened(place: str) -> bool:
 
 
 def _is_repository(entries: "Collection[os.DirEntry[str]]") -> bool:
-    """Whether git takes a folder with these for a repository, whatever its name is."""
+    """True if git takes a folder with these for a repository, whatever its name is."""
     return {entry.name for entry in entries if entry.name in _REPOSITORY} == _REPOSITORY
 
 

@@ -71,7 +71,7 @@ class PutBack:
             os.rename(name, old, src_dir_fd=source, dst_dir_fd=target)
 
     def has(self, path: str) -> bool:
-        """Whether there is anything."""
+        """True if there is anything."""
         return os.path.lexists(self._root / path)
 
     def _remove(self, folder: int, name: str, path: str) -> None:
@@ -220,7 +220,7 @@ def _is_folder(folder: int, name: str) -> bool:
 
 
 def _is_small(folder: int, name: str) -> bool:
-    """Whether it is quickly copied."""
+    """True if it is quickly copied."""
     entries = size = 0
     waiting = [os.path.join(f"/proc/self/fd/{folder}", name)]
     while waiting:

@@ -68,7 +68,7 @@ class Edited(Exception):
 
 
 class Turns:
-    """One question at a time, in the order they came, unless the user wants another one first."""
+    """Puts one question at a time, in the order they came, unless the user wants another one first."""
 
     def __init__(self) -> None:
         self._places: list[Place] = []

@@ -50,7 +50,7 @@ class Repetition:
         self._unchecked = 0
 
     def goes_on(self, text: str) -> bool:
-        """Whether the last ENOUGH characters, or more, are one piece at least TIMES over."""
+        """True if the last ENOUGH characters, or more, are one piece at least TIMES over."""
         self._tail = (self._tail + text)[-4 * ENOUGH :]
         self._unchecked += len(text)
         if self._unchecked < _EVERY or len(self._tail) < ENOUGH:

@@ -53,7 +53,7 @@ class Rule:
         return f"{self.kind}({self.pattern})" if self.pattern else self.kind
 
     def matches(self, kind: str, subject: str) -> bool:
-        """Whether it is about that: a simple command, a path, a host, `server/tool`."""
+        """True if it is about that: a simple command, a path, a host, `server/tool`."""
         if kind != self.kind:
             return False
         if not self.pattern:
@@ -137,7 +137,7 @@ class Rules:
                 raise ConfigError(why, _nearest(rule.kind, tools))
 
     def has(self, kind: str, decisions: Sequence[Decision]) -> bool:
-        """Whether there is any rule of that kind that decides so."""
+        """True if there is any rule of that kind that decides so."""
         return any(rule.kind == kind and rule.decision in decisions for rule in self)
 
     def denied_programs(self) -> tuple[str, ...]:
@@ -146,7 +146,7 @@ class Rules:
         return tuple(dict.fromkeys(match[1] for match in denied if match))
 
     def may_forbid(self, program: str) -> bool:
-        """Whether some rule asks about, or denies, this program with certain words."""
+        """True if some rule asks about, or denies, this program with certain words."""
         forbidding = (rule for rule in self if rule.kind == "run" and rule.decision != "allow")
         return any(rule.matches("run", program) or fnmatchcase(program, rule.pattern.split(" ")[0]) for rule in forbidding)
 

@@ -53,7 +53,7 @@ class Safeguards:
         self.variables = tuple(each.pattern for each in found if each.kind == "variable")
 
     def is_obeyed(self, path: str) -> bool:
-        """Whether what has this path below a repository's own folder is what version control obeys, or is around or in it."""
+        """True if what has this path below a repository's own folder is what version control obeys, or is around or in it."""
         parts = tuple(path.casefold().split("/"))
         return any(parts[: len(words)] == words[: len(parts)] for words in self._obeyed)
 
@@ -74,7 +74,7 @@ class Safeguards:
         return _last_of(self._asked, path)
 
     def is_hidden(self, path: Path) -> bool:
-        """Whether commands do not see it: it holds keys, passwords or somebody's private things."""
+        """True if commands do not see it: it holds keys, passwords or somebody's private things."""
         return any(path == hidden or path.is_relative_to(hidden) for hidden in self.hidden)
 
     def protected_paths(self, root: Path) -> tuple[Path, ...]:
@@ -107,7 +107,7 @@ def _last_of(safeguards: Sequence[Safeguard], path: str) -> str:
 
 
 def fits(path: str, pattern: str) -> bool:
-    """Whether a path is one that the pattern names, or lies below one. A trailing or leading slash makes no difference."""
+    """True if a path is one that the pattern names, or lies below one. A trailing or leading slash makes no difference."""
     return bool(_compiled(os.path.normpath(pattern).casefold()).fullmatch(os.path.normpath(path).casefold()))
 
 

@@ -95,7 +95,7 @@ class Sandbox:
 
     @property
     def confines(self) -> bool:
-        """Whether commands are held to their policy."""
+        """True if commands are held to their policy."""
         return self._launcher.confines
 
     @property
@@ -104,7 +104,7 @@ class Sandbox:
 
     @property
     def is_off(self) -> bool:
-        """Whether the user wants none."""
+        """True if the user wants none."""
         return self._settings.mode == "off"
 
     async def ready(self) -> None:

@@ -52,7 +52,7 @@ class Repaired:
 
 
 def _is_same(text: str, arguments: str) -> bool:
-    """Whether the text says just these arguments, and no tool's name."""
+    """True if the text says just these arguments, and no tool's name."""
     try:
         return bool(loads(text) == loads(arguments))
     except ValueError:
@@ -219,7 +219,7 @@ class LlmService:
             await self._batcher.warm((await self.prepare(replace(request, purpose="warm-up"), exact=False)).request)
 
     async def tokens_of(self, text: str) -> int:
-        """One text's tokens, with a few for the message around it: exact where the server can count, or never under."""
+        """A text's tokens, with a few for the message around it: exact where the server can count, or never under."""
         return (await self.prepare(ChatRequest((Message("user", text),), purpose="count"))).tokens
 
     async def _announce(self, prepared: Prepared, emit: Emit) -> None:

@@ -32,7 +32,7 @@ MAX_GRANTS = 8  # paths that one call may ask for
 
 
 class ToolCaller:
-    """One agent's hands. `work` is what its calls really did; `blocked` whether the last ones all lacked an approval."""
+    """An agent's hands. `work` is what its calls really did; `blocked` whether the last ones all lacked an approval."""
 
     def __init__(self, services: AgentServices, emit: Emit, agent: str = "main") -> None:
         self._toolbox = services.toolbox
@@ -64,7 +64,7 @@ class ToolCaller:
 
     @property
     def can_ask(self) -> bool:
-        """Whether there is somebody who can be asked about a call."""
+        """True if there is somebody who can be asked about a call."""
         return self._approver.has_user
 
     async def call_all(self, calls: tuple[ToolCall, ...]) -> list[tuple[ToolCall, ToolOutput]]:
@@ -76,7 +76,7 @@ class ToolCaller:
         return done
 
     async def call(self, call: ToolCall, own: bool = True) -> ToolOutput:
-        """One call's output; what is not the agent's `own` is no work of its."""
+        """A call's output; what is not the agent's `own` is no work of its."""
         ALLOWED.set(NOTHING)
         self._diff, self._seconds = "", 0.0
         self._check = self._check if not own else ""

@@ -24,7 +24,7 @@ TRIES = 2  # of one agent, before a task whose parts are separable is split afte
 
 
 class Workflow:
-    """One task's way through the graph. `make_decomposer` runs only when the task is split."""
+    """A task's way through the graph. `make_decomposer` runs only when the task is split."""
 
     def __init__(
         self,

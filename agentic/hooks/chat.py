@@ -33,7 +33,7 @@ class Chat(Protocol):
         ...
 
     async def ask(self, text: str) -> None:
-        """One turn of the model, as if the user had typed `text`."""
+        """A turn of the model, as if the user had typed `text`."""
         ...
 
     async def run(self, command: str) -> str:

@@ -38,7 +38,7 @@ class Check:
 
 @record(frozen=True)
 class Failure:
-    """One thing that fails: `name` is stable between two runs, `message` says what is wrong in a few lines.
+    """A thing that fails: `name` is stable between two runs, `message` says what is wrong in a few lines.
 
     `related` is whether it has to do with what was changed. `files` are where the mistake may be, the likeliest first. `own` is a
     test that was made in this task: what it shows is a hint. `weight` is how many failures it stands for.

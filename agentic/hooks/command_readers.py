@@ -10,7 +10,7 @@ from agentic.lib.record import record
 
 @record(frozen=True, slots=True)
 class SimpleCommand:
-    """One program with its words, as it would be started. A `wrapper` starts another one, which is judged for itself.
+    """A program with its words, as it would be started. A `wrapper` starts another one, which is judged for itself.
 
     `path` is the program's, where it is not one of the system's: a rule that allows `ls` does not mean `./ls`.
     `made_up`: some of its words are known only when it runs. `unknown`: it may start others, for all that is known of it; only a

@@ -13,7 +13,7 @@ class Llm(Protocol):
     async def complete(
         self, messages: Sequence[Message], schema: Mapping[str, Any] | None = None, max_tokens: int | None = None
     ) -> str:
-        """One answer's text; with `schema`, JSON text that the server was asked to hold to it."""
+        """An answer's text; with `schema`, JSON text that the server was asked to hold to it."""
         ...
 
     async def gather(

@@ -47,7 +47,7 @@ class CommandLauncher(Protocol):
 
     @property
     def confines(self) -> bool:
-        """Whether it holds the policy, as far as `gaps` does not say otherwise."""
+        """True if it holds the policy, as far as `gaps` does not say otherwise."""
         ...
 
     @property

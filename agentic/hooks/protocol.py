@@ -63,7 +63,7 @@ class ToolProtocol(Protocol):
         ...
 
     async def fits(self, model: Asks, info: EndpointInfo) -> bool:
-        """Whether this model can be asked in this way; found out once, and kept."""
+        """True if this model can be asked in this way; found out once, and kept."""
         ...
 
     def instructions(self, tools: Sequence[ToolSpec]) -> str:

@@ -13,7 +13,7 @@ from agentic.hooks import Provider, Setup, hookspec
 from agentic.lib.record import record
 
 Part = Mapping[str, Any]
-"""One part of a plan as JSON has it: what `agentic sub-agent` reads. `docs/plugins/runner.md` names its fields."""
+"""A part of a plan as JSON has it: what `agentic sub-agent` reads. `docs/plugins/runner.md` names its fields."""
 MAX_RECORD = 512 * 1024 * 1024  # bytes of one line: the last one holds the patch
 ENDING_SECONDS = 2.0  # from the signal to the end of a command that is not wanted any more
 
@@ -28,7 +28,7 @@ class RunnerSetup(Setup):
 class Runner(Protocol):
     @property
     def elsewhere(self) -> bool:
-        """Whether parts run on other machines, where this one's localhost is not to be reached."""
+        """True if parts run on other machines, where this one's localhost is not to be reached."""
         ...
 
     def run(self, part: Part) -> AsyncIterator[Mapping[str, Any]]:

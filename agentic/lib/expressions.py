@@ -12,7 +12,7 @@ _slow: set[str] = set()
 
 
 def matches(expression: str, text: str, whole: bool = False) -> bool | None:
-    """Whether it matches somewhere, or the `whole` text; None where it is no expression here, or takes too long."""
+    """True if it matches somewhere, or the `whole` text; None where it is no expression here, or takes too long."""
 
     def use(compiled: Any) -> bool:
         match = compiled.fullmatch if whole else compiled.search

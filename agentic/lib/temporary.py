@@ -44,7 +44,7 @@ def _clear(place: str, young: float) -> None:
 
 
 def _is_left(path: str, young: float) -> bool:
-    """Whether it is a folder of this user that nobody holds."""
+    """True if it is a folder of this user that nobody holds."""
     try:
         folder = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     except OSError:

@@ -10,7 +10,7 @@ _threads: "weakref.WeakSet[threading.Thread]" = weakref.WeakSet()
 
 
 def running() -> bool:
-    """Whether a call that was begun here has not come back."""
+    """True if a call that was begun here has not come back."""
     return any(thread.is_alive() for thread in _threads)
 
 

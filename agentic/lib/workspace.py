@@ -187,15 +187,15 @@ class Workspace:
             os.close(descriptor)
 
     def has_literal(self, path: str) -> bool:
-        """Whether the file system knows it by this very name, and not one that is only spelled so."""
+        """True if the file system knows it by this very name, and not one that is only spelled so."""
         return os.path.lexists(self.root / path)
 
     def has_read(self, path: str) -> bool:
-        """Whether this run has seen what is, or was, in the file."""
+        """True if this run has seen what is, or was, in the file."""
         return self.relative(path) in self._seen
 
     def exists(self, path: str) -> bool:
-        """Whether there is anything at `path`. Raises OutsideWorkspace."""
+        """True if there is anything at `path`. Raises OutsideWorkspace."""
         name = self._located(path, "read")
         with self._folder() as root:
             try:

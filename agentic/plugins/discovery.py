@@ -110,7 +110,7 @@ def _load_file(path: Path) -> Any:
 
 
 def _is_only_ours(path: Path) -> bool:
-    """Whether neither the file nor its folder can be written by anybody else."""
+    """True if neither the file nor its folder can be written by anybody else."""
     return all(info.st_uid in (0, os.getuid()) and not info.st_mode & 0o022 for info in (path.stat(), path.parent.stat()))
 
 

@@ -215,7 +215,7 @@ class Dispatcher:
             return None
 
     def wants_chunks(self, each: Implementation) -> bool:
-        """Whether an observer asked for what is transient too."""
+        """True if an observer asked for what is transient too."""
         wants = getattr(self._host.plugin(each.plugin), "agentic_wants_chunks", False)
         try:
             return bool(wants(self._setup_of(each.plugin)) if callable(wants) else wants)
@@ -266,7 +266,7 @@ class Dispatcher:
 
 
 class Observer:
-    """One plugin's queue of events, and the task that empties it."""
+    """A plugin's queue of events, and the task that empties it."""
 
     def __init__(self, dispatcher: Dispatcher, each: Implementation) -> None:
         self.wants_chunks = dispatcher.wants_chunks(each)

@@ -246,7 +246,7 @@ def _cannot_take(method: Callable[..., Any], member: Callable[..., Any]) -> str:
 
 
 def conforms(value: Any, hint: Any, deep: bool = True) -> bool:
-    """Whether a value is of an annotated type: unions, tuples and lists are looked into, and so are the fields of a dataclass."""
+    """True if a value is of an annotated type: unions, tuples and lists are looked into, and so are the fields of a dataclass."""
     origin, inner = get_origin(hint), get_args(hint)
     if hint is None:
         return value is None

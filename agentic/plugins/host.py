@@ -180,7 +180,7 @@ class Host:
         return self._by_name[plugin].distribution
 
     def is_users_own(self, plugin: str) -> bool:
-        """Whether it is a file in the user's own folder."""
+        """True if it is a file in the user's own folder."""
         return self.distribution(plugin) == OWN_FOLDER
 
     def implementations(self, hook: str) -> list[Implementation]:

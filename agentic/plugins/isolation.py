@@ -68,7 +68,7 @@ def _alarm(seconds: float) -> Iterator[None]:
 
 
 def describe(error: BaseException) -> str:
-    """One line; a Failure is described already."""
+    """A line; a Failure is described already."""
     if isinstance(error, CallFailure):
         return str(error)
     return " ".join("".join(traceback.format_exception_only(error)).split())

@@ -10,7 +10,7 @@ State = Literal["loaded", "disabled", "broken", "unsupported", "duplicate"]
 
 @record(slots=True)
 class PluginStatus:
-    """One plugin as `agentic plugins` shows it; `load_ms` is the time its import took."""
+    """A plugin as `agentic plugins` shows it; `load_ms` is the time its import took."""
 
     name: str
     distribution: str

@@ -9,7 +9,7 @@ from agentic.types import Content, Message, Role
 
 
 class ConversationHistory:
-    """One agent's conversation. Messages are only added; `rewrite` is a declared trim: what it left out stays in the session."""
+    """An agent's conversation. Messages are only added; `rewrite` is a declared trim: what it left out stays in the session."""
 
     def __init__(self, session: Session, blackboard: Blackboard | None = None, agent: str = "main") -> None:
         self.session = session

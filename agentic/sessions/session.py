@@ -1,4 +1,4 @@
-"""One session's file: records that are only ever appended, contents by their name, facts, and a lock for its one writer."""
+"""A session's file: records that are only ever appended, contents by their name, facts, and a lock for its one writer."""
 
 import fcntl
 import hashlib
@@ -110,7 +110,7 @@ class Session:
         return self.all_metadata(name).get(name, "")
 
     def has_metadata(self, name: str) -> bool:
-        """Whether it was ever set."""
+        """True if it was ever set."""
         return bool(self.all_metadata(name))
 
     def all_metadata(self, like: str = "%") -> dict[str, str]:
@@ -119,7 +119,7 @@ class Session:
         return {name: _metadata_value(value) for name, value in found}
 
     def says(self, words: Sequence[str]) -> bool:
-        """Whether all the words are in the conversation."""
+        """True if all the words are in the conversation."""
         kept = [f"%{json.dumps(word)[1:-1]}%" for word in words]  # as a record has them
         query = "SELECT 1 FROM records WHERE kind IN ('message', 'amended') AND data LIKE ? LIMIT 1"
         return all(rows(self._database, query, (like,)).fetchone() for like in kept)

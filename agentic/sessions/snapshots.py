@@ -153,7 +153,7 @@ class Snapshots:
             yield from self._update()
 
     def is_full(self, paths: Iterable[str]) -> bool:
-        """Whether one of these is not kept for want of room."""
+        """True if one of these is not kept for want of room."""
         missing = self._missing
         if not (missing.many or missing.size):
             return False
@@ -384,7 +384,7 @@ def _stamp(info: os.stat_result) -> Stamp:
 
 
 def any_interrupted(root: Path, cache: Path) -> bool:
-    """Whether a command may have been cut off by a kill in this folder: cheap to ask."""
+    """True if a command may have been cut off by a kill in this folder: cheap to ask."""
     return any(_place(root, cache).glob(f"*/{_RUNNING}"))
 
 

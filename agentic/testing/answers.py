@@ -28,7 +28,7 @@ class Request:
 
 @record(slots=True)
 class Answer:
-    """One scripted HTTP answer. After `fault_after` pieces of the body comes the fault: reset, close or stall.
+    """A scripted HTTP answer. After `fault_after` pieces of the body comes the fault: reset, close or stall.
 
     `fault_after` -1 is before the status line. `pause` in seconds goes before each piece.
     """

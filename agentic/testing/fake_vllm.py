@@ -226,7 +226,7 @@ class FakeVLLM:
         return {"object": "list", "data": [model | {"max_model_len": self.window, "permission": []}]}
 
     def _send(self, connection: socket.socket, scripted: Answer, over: Callable[[], None]) -> bool:
-        """Whether the connection goes on. `over` is called before the client can know that the answer is whole, as the engine's
+        """True if the connection goes on. `over` is called before the client can know that the answer is whole, as the engine's
         count goes down before its last event is sent."""
         if scripted.fault and scripted.fault_after < 0:
             return self._break(connection, scripted.fault)

@@ -173,7 +173,7 @@ class ForkServer:
 
 
 class _Pipe:
-    """One standard stream of a process: its end, and ours, which a thread of ours serves."""
+    """A standard stream of a process: its end, and ours, which a thread of ours serves."""
 
     def __init__(self, text: str | None = None) -> None:
         reads, writes = os.pipe()

@@ -1,4 +1,4 @@
-"""One session of an editor: a conversation that is held open, its questions, modes and slash commands."""
+"""A session of an editor: a conversation that is held open, its questions, modes and slash commands."""
 
 import asyncio
 import base64
@@ -111,7 +111,7 @@ class EditorSession:
     # ---- what the editor asks for
 
     async def prompt(self, blocks: Sequence[Any]) -> str:
-        """One turn; why it stopped. Raises RequestError."""
+        """A turn; why it stopped. Raises RequestError."""
         if self._turn is not None and not self._turn.done():
             raise RequestError(-32600, "a turn is going on already")
         text, pictures = _read(blocks, self.root)

@@ -70,7 +70,7 @@ def _known(name: str) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, An
 
 
 class Server:
-    """One language server of a folder, from the first file on to the end of the process. One that fails is not asked again."""
+    """A language server of a folder, from the first file on to the end of the process. One that fails is not asked again."""
 
     def __init__(self, name: str, command: Sequence[str], root: Path, options: Mapping[str, Any]) -> None:
         self._name = name

@@ -93,7 +93,7 @@ def command(root: Path, settings: Settings, source: Path, target: Path, shard: S
 
 
 def _is_detached() -> bool:
-    """Whether it has no terminal that could hang up."""
+    """True if it has no terminal that could hang up."""
     try:
         os.close(os.open("/dev/tty", os.O_RDONLY))
     except OSError:

@@ -193,7 +193,7 @@ class ShardLines:
         return b""
 
     def is_over(self) -> bool:
-        """Whether there is none left, without reading it."""
+        """True if there is none left, without reading it."""
         before = self._file.tell(), self._line, self.place
         over = not self.readline()
         start, self._line, self.place = before
@@ -276,7 +276,7 @@ class Results:
         return over
 
     def has(self, number: int, source: bytes) -> bool:
-        """Whether the line of that number was done before."""
+        """True if the line of that number was done before."""
         known = self._ahead.get(number)
         return known is not None and json.loads(known).get("input") == _mark(source)
 

@@ -238,7 +238,7 @@ class Admission:
         return endpoint.info is not None and before is not None and endpoint.info.model == before.model
 
     def _wider(self, pending: PendingRequest, endpoint: Endpoint, error: ContextOverflow) -> bool:
-        """Whether another endpoint's window may hold it."""
+        """True if another endpoint's window may hold it."""
         pending.failures[endpoint.url] = EndpointUnavailable(str(error), error.remedy)
         return any(other.window > endpoint.window for other in self._slots.open_to(pending))
 

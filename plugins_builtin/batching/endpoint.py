@@ -75,7 +75,7 @@ class Endpoint:
 
     @property
     def closed(self) -> bool:
-        """Whether it did not answer lately: it is asked whether it is back before a request goes there."""
+        """True if it did not answer lately: it is asked whether it is back before a request goes there."""
         return self._failures > 0
 
     @property
@@ -98,14 +98,14 @@ class Endpoint:
         return self.info.window if self.info else 0
 
     def serves(self, model: str) -> bool:
-        """Whether it has this model, "" being any."""
+        """True if it has this model, "" being any."""
         return self.info is not None and (not model or model == self.info.model or model in self.info.served)
 
     def fits(self, work: Cost) -> bool:
         return not self.window or work.prompt <= self.window
 
     def is_cold(self, work: Cost) -> bool:
-        """Whether the fixed part of a prompt, if longer than a block, would be worth computing before it is needed."""
+        """True if the fixed part of a prompt, if longer than a block, would be worth computing before it is needed."""
         block = self.load.block if self.load and self.load.block else BLOCK
         idle = self.info is not None and not self.closed and not self.in_flight
         return idle and work.keys[-1][1] > block and not self.saved(work)
@@ -115,7 +115,7 @@ class Endpoint:
         return next((min(tokens, self._cached[key]) for key, tokens in work.keys if key in self._cached), 0)
 
     def welcomes(self, work: Cost) -> bool:
-        """Whether it holds the conversation, or where that begins and its batch is not full yet."""
+        """True if it holds the conversation, or where that begins and its batch is not full yet."""
         return work.keys[0][0] in self._cached or (self.saved(work) > 0 and self.in_flight < self._batch)
 
     def enter(self, work: Cost, lane: Lane) -> int:
@@ -168,7 +168,7 @@ class Endpoint:
         self._silent_until = self._clock() + MAX_SILENCE_SECONDS
 
     def due_for_look(self, seconds: float) -> bool:
-        """Whether it is time to ask how busy it is."""
+        """True if it is time to ask how busy it is."""
         due = self.in_flight > 0 and not self.closed and self._clock() - self._looked >= seconds
         if due:
             self._looked = self._clock()

@@ -38,7 +38,7 @@ class Limit:
             self.judge()
 
     def judge(self) -> None:
-        """Whether the stage paid; called now and then while others wait. The next one begins with this one's throughput to beat."""
+        """True if the stage paid; called now and then while others wait. The next one begins with this one's throughput to beat."""
         seconds = self._clock() - self._full_since
         enough = TURN_SECONDS if self._begun > self.value else STAGE_SECONDS
         if self._clock() < self._rest_until or self.value < 2 * self._stage or seconds < enough:

@@ -55,12 +55,12 @@ class Slots:
 
     @property
     def wanted(self) -> bool:
-        """Whether anybody waits."""
+        """True if anybody waits."""
         return any(self._waiting.values())
 
     @property
     def in_use(self) -> bool:
-        """Whether anybody waits or is being served."""
+        """True if anybody waits or is being served."""
         return self.wanted or any(endpoint.in_flight for endpoint in self._endpoints)
 
     def home(self, pending: PendingRequest) -> Endpoint:

@@ -51,7 +51,7 @@ def _forbidding(settings: Any) -> Iterator[str]:
 
 
 def _limits(value: Any) -> bool:
-    """Whether it says anything but yes: what is allowed is asked about here, which is no less."""
+    """True if it says anything but yes: what is allowed is asked about here, which is no less."""
     if isinstance(value, Mapping):
         return any(_limits(each) for each in value.values() if not isinstance(each, list))
     if isinstance(value, list):

@@ -32,7 +32,7 @@ def whole(name: str, output: ToolOutput, changes: Sequence[Change]) -> CheckResu
 
 
 def touches(text: str, changes: Sequence[Change]) -> bool:
-    """Whether a runner's output speaks of what was changed; with no changes it may be about anything."""
+    """True if a runner's output speaks of what was changed; with no changes it may be about anything."""
     stems = {PurePath(change.path).stem for change in changes}
     return not changes or any(re.search(rf"(?<![A-Za-z0-9]){re.escape(stem)}", text) for stem in stems)
 

@@ -1,4 +1,4 @@
-"""Whether a data file is still data of its kind: models overwrite them with code, and with prose."""
+"""True if a data file is still data of its kind: models overwrite them with code, and with prose."""
 
 import csv
 import json

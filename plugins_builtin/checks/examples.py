@@ -74,7 +74,7 @@ def _docstrings(text: str) -> Iterator[tuple[str, str]]:
 
 
 def _passive(text: str) -> bool:
-    """Whether importing the file does nothing but define things."""
+    """True if importing the file does nothing but define things."""
     tree = parsed(text)
     return tree is not None and all(_defines(node) for node in tree.body)
 

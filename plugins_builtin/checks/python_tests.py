@@ -80,7 +80,7 @@ class Failures:
         self._created = {change.path for change in changes if change.kind == "created"}
 
     def has(self, module: str) -> bool:
-        """Whether a module of that name is one of the project's."""
+        """True if a module of that name is one of the project's."""
         return any(module in PurePath(path).with_suffix("").parts for path in self._files)
 
     def of_pytest(self, report: Path) -> Iterator[Failure]:

@@ -33,7 +33,7 @@ def _tell(**found: str) -> None:
 
 
 def same(wanted: str, got: str) -> bool:
-    """Whether both texts say one value, however it is written: people write examples by hand."""
+    """True if both texts say one value, however it is written: people write examples by hand."""
     try:
         one, other = (ast.literal_eval(text.partition(" #")[0].strip()) for text in (wanted, got))
     except (ValueError, SyntaxError, MemoryError, RecursionError, TypeError):

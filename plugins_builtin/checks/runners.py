@@ -131,7 +131,7 @@ class Make(SuiteRunner):
 
 
 def _has_own_runner(workspace: Workspace) -> bool:
-    """Whether another checker knows how this folder's tests are run, so that they are not run twice."""
+    """True if another checker knows how this folder's tests are run, so that they are not run twice."""
     return any(_has(workspace, name) for name in ("Cargo.toml", "go.mod")) or "test" in _scripts(workspace)
 
 

@@ -1,4 +1,4 @@
-"""One message that is too long for the window, said in fewer words."""
+"""A message that is too long for the window, said in fewer words."""
 
 from collections.abc import Callable
 

@@ -1,4 +1,4 @@
-"""One server, as long as somebody speaks to it: started when it is needed, and again after it died."""
+"""A server, as long as somebody speaks to it: started when it is needed, and again after it died."""
 
 import asyncio
 import logging

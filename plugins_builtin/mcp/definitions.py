@@ -33,7 +33,7 @@ _VARIABLE = re.compile(r"\$\{(\w+)(?::-([^}]*))?\}")
 
 @record(frozen=True, slots=True)
 class Definition:
-    """One server: a `command` with its arguments, or a `url` that speaks streamable HTTP, with variables as they are written.
+    """A server: a `command` with its arguments, or a `url` that speaks streamable HTTP, with variables as they are written.
 
     `fault` says why it cannot be used, "" where it can.
     """
@@ -53,7 +53,7 @@ class Definition:
     fault: str = ""
 
     def allows(self, tool: str) -> bool:
-        """Whether the file lets this tool be used; `*` in a name is anything."""
+        """True if the file lets this tool be used; `*` in a name is anything."""
         listed = self.only is None or any(fnmatchcase(tool, each) for each in self.only)
         return listed and not any(fnmatchcase(tool, each) for each in self.without)
 

@@ -46,7 +46,7 @@ def server_of(root: Path, settings: Settings) -> MCPServer:
 
     @server.tool()
     async def ask(prompt: str) -> str:
-        """One answer of the model, without tools."""
+        """An answer of the model, without tools."""
         (answer,) = await _answers(root, settings, [prompt])
         return answer
 

@@ -75,7 +75,7 @@ class Servers:
 
 
 class McpTool:
-    """One tool of a server, as `SERVER/TOOL`. What the server says of it is a hint, and decides nothing: a call is asked about."""
+    """A tool of a server, as `SERVER/TOOL`. What the server says of it is a hint, and decides nothing: a call is asked about."""
 
     def __init__(self, connection: McpConnection, tool: Mapping[str, Any], seconds: float) -> None:
         hint = f" ({tool['hint']})" if tool.get("hint") else ""
@@ -123,6 +123,6 @@ def _part(part: Any) -> str:
 
 
 def resource(found: Any) -> str:
-    """One resource's text, or what it is."""
+    """A resource's text, or what it is."""
     text = getattr(found, "text", None)
     return str(text) if text is not None else f"({found.uri}: {found.mime_type or 'bytes'}, which cannot be shown here)"

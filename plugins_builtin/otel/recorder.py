@@ -1,4 +1,4 @@
-"""One run as spans, metrics and logs, by the `gen_ai.*` conventions. What was said is in none of them."""
+"""A run as spans, metrics and logs, by the `gen_ai.*` conventions. What was said is in none of them."""
 
 import time
 from collections.abc import Mapping
@@ -80,7 +80,7 @@ class Recorder:
         return replace(request, headers={**request.headers, **headers})
 
     def seen(self, event: Event) -> None:
-        """One event, in their order."""
+        """An event, in their order."""
         match event:
             case RunStarted():
                 self._begin(event)

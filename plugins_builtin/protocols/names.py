@@ -48,7 +48,7 @@ def clean_name(name: str) -> str:
 
 
 def is_known(name: str, tools: Sequence[ToolSpec]) -> bool:
-    """Whether a call of that name is one of ours, or one that stands for it."""
+    """True if a call of that name is one of ours, or one that stands for it."""
     cleaned, names = clean_name(name), {tool.name for tool in tools}
     return cleaned in names or _OURS.get(cleaned) in names
 

@@ -49,7 +49,7 @@ _ARCHITECTURES = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7), "arm64"
 
 @record(frozen=True, slots=True)
 class _Rule:
-    """One call; its answer where the `offset`ted argument compares so with one of the values, whatever it is without values."""
+    """A call; its answer where the `offset`ted argument compares so with one of the values, whatever it is without values."""
 
     number: int
     answer: int

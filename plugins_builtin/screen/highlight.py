@@ -36,7 +36,7 @@ class Highlighter:
 
     @property
     def knows(self) -> bool:
-        """Whether there are colours for it."""
+        """True if there are colours for it."""
         return self._lexer is not None
 
     def line(self, text: str) -> str:

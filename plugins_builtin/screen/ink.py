@@ -101,7 +101,7 @@ class Ink:
         return rest
 
     def _undecided(self, start: str) -> bool:
-        """Whether a line that begins so could still become a fence, a heading, an item of a list."""
+        """True if a line that begins so could still become a fence, a heading, an item of a list."""
         bare = start.lstrip(" ")
         if self._fence:
             return self._fence.startswith(bare) or not bare.strip(f"{self._fence[0]} ")

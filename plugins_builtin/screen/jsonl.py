@@ -1,4 +1,4 @@
-"""One JSON object a line."""
+"""A JSON object a line."""
 
 import json
 from typing import TextIO

@@ -24,7 +24,7 @@ MIN_SECONDS = 0.5  # of a stream, before its speed means anything
 
 
 class ScreenLane:
-    """One sub-agent: what it is about, what it does, the last line of what it says, how fast, for how long."""
+    """A sub-agent: what it is about, what it does, the last line of what it says, how fast, for how long."""
 
     def __init__(self, title: str, started: float) -> None:
         self.title = one_line(title, TITLE_CELLS)

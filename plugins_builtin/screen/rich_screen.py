@@ -207,7 +207,7 @@ class RichScreen:
         return self._shortened(lines, lines[-OUTPUT_LINES:])
 
     def _todo(self, event: TodoChanged) -> None:
-        """One block; while nothing came after it, it changes in place."""
+        """A block; while nothing came after it, it changes in place."""
         lines = [self._step(text, state) for text, state in event.items]
         self._shown_otherwise = self._current
         back = f"\x1b[{self._todo_rows}A\r" if 0 < self._todo_rows < self._console.height - 1 else ""

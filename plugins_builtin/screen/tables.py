@@ -12,7 +12,7 @@ _DELIMITER = re.compile(r"^\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 
 
 def is_table(rows: Sequence[str]) -> bool:
-    """Whether these lines are one: a head, a line of dashes, rows."""
+    """True if these lines are one: a head, a line of dashes, rows."""
     return len(rows) > 1 and bool(_DELIMITER.match(rows[1]))
 
 

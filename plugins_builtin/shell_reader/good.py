@@ -342,7 +342,7 @@ OWN = ("gradlew", "mvnw", "manage.py", "configure")
 
 
 def is_known(name: str) -> bool:
-    """Whether anything is known of the program."""
+    """True if anything is known of the program."""
     return name in _CHECKED or name in _PLAIN or name in _BY_OPTIONS or name in _BY_COMMANDS or name == "git"
 
 
@@ -422,7 +422,7 @@ def _python(words: Words, root: Path) -> str:
 
 
 def is_input(word: str) -> bool:
-    """Whether a file's name may stand for what is written into a program."""
+    """True if a file's name may stand for what is written into a program."""
     return word == "-" or bool(re.search(r"(?:^/|\.\.).*(?:^|/)(?:dev|proc)(?:/|$)|^/+(?:dev|proc)/", word))
 
 

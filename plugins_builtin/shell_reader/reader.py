@@ -91,7 +91,7 @@ class ShellReader:
 
 
 class _Reading:
-    """One command line in the making."""
+    """A command line in the making."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -169,7 +169,7 @@ class _Reading:
             self._started([words[0], *words[1:]], depth, in_pipe)
 
     def _started(self, words: Sequence[str | None], depth: int, in_pipe: bool = False) -> None:
-        """One simple command; a word is None where it is made up only when it runs."""
+        """A simple command; a word is None where it is made up only when it runs."""
         name = os.path.basename(str(words[0]))
         known = tuple(word if word is not None else "\0" for word in (name, *words[1:]))
         if len(self._commands) >= MAX_COMMANDS:
@@ -199,7 +199,7 @@ class _Reading:
             self._folder = os.path.normpath(os.path.join(self._folder, os.path.expanduser(target)))
 
     def _is_stranger(self, name: str, path: str, inner: Inner) -> bool:
-        """Whether nothing is known of the program: a file of the project is not what has its name in the system."""
+        """True if nothing is known of the program: a file of the project is not what has its name in the system."""
         if inner.is_known:
             return False
         return not is_known(name) or bool(path and name not in OWN and not _ENVIRONMENT.fullmatch(os.path.normpath(path)))
@@ -274,7 +274,7 @@ _NUMBER = re.compile(r"""-?\d+|"?\$(?:[?#$!]|\{#\w+\})"?""")
 
 
 def _calculates_names(source: str) -> bool:
-    """Whether a test compares as numbers what it does not show, or asks for a variable that it does not name: bash runs both."""
+    """True if a test compares as numbers what it does not show, or asks for a variable that it does not name: bash runs both."""
     if re.search(r"(?<!\S)-[vR]\s+(?!\w+(?:\s|$))", source):
         return True
     if not source.startswith("[["):
@@ -321,7 +321,7 @@ def _quoted(node: "Node", source: str) -> str | None:
 
 
 def _reads_from_pipe(node: "Node") -> bool:
-    """Whether something else writes its input: what comes before it in a pipeline, a here-document, a file."""
+    """True if something else writes its input: what comes before it in a pipeline, a here-document, a file."""
     while node.parent is not None and node.parent.type in ("redirected_statement", "pipeline", "subshell", "compound_statement"):
         parent = node.parent
         if parent.type == "pipeline" and parent.children[0].start_byte != node.start_byte:

@@ -13,7 +13,7 @@ _FLAGS = re.compile(r"(?:[gpiIM]|\d+)*(?=[ \t]*(?:[;\n}]|$))")
 
 
 def sed_is_good(script: str) -> bool:
-    """Whether each of its commands prints, deletes or replaces text and nothing more."""
+    """True if each of its commands prints, deletes or replaces text and nothing more."""
     if re.search(r"\[[^\]]*[/|,#!:@%_]", script):  # a mark within brackets: not every sed reads it alike
         return False
     place = 0
@@ -53,7 +53,7 @@ def _behind(script: str, place: int, mark: str) -> int:
 
 
 def awk_is_good(program: str) -> bool:
-    """Whether it starts nothing, loads nothing and writes no file: it pipes nowhere, and `>` only compares."""
+    """True if it starts nothing, loads nothing and writes no file: it pipes nowhere, and `>` only compares."""
     if re.search(r"[@`]|\b(?:system|getline|load|include|fflush|close)\b", program):
         return False
     bare = program.replace("||", "")

@@ -117,7 +117,7 @@ class Fenced:
 
 
 def _only_a_name(block: Block) -> bool:
-    """Whether a file's name is all that the block holds: that is no content."""
+    """True if a file's name is all that the block holds: that is no content."""
     content = block.content.strip()
     return content == block.path if block.path else bool(_path_in(content))
 

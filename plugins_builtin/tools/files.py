@@ -86,7 +86,7 @@ def _without_fences(path: str, content: str) -> str:
 
 
 def _elided(content: str) -> bool:
-    """Whether a comment says that something is left out, as in "# ... rest of the code"."""
+    """True if a comment says that something is left out, as in "# ... rest of the code"."""
     mark = r"^\s*(#|//|<!--|/\*)\s*(\.\.\.|.{0,20}\b(rest of|existing) (the )?(file|code)\b)"
     return bool(re.search(mark, content, re.MULTILINE | re.IGNORECASE))
 

@@ -67,7 +67,7 @@ class Search:
 
 
 async def _by_ripgrep(workspace: Workspace, where: str, query: str, limit: int, found: list[str]) -> bool:
-    """One line more than the limit; False where there is no ripgrep, or it cannot read the expression."""
+    """A line more than the limit; False where there is no ripgrep, or it cannot read the expression."""
     if (program := shutil.which("rg")) is None:
         return False
     if not workspace.has_literal(where) or not _HAS_OPEN:

@@ -1,4 +1,4 @@
-"""One HTTP/1.1 connection: bytes from the socket to the reader with one wake-up a chunk."""
+"""An HTTP/1.1 connection: bytes from the socket to the reader with one wake-up a chunk."""
 
 import asyncio
 import math
@@ -57,7 +57,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def reusable(self) -> bool:
-        """Whether the next request may go over this connection."""
+        """True if the next request may go over this connection."""
         fresh = self._loop.time() - self.idle_since < KEEPALIVE_SECONDS
         return fresh and self._complete and self._failure is None and not self.transport.is_closing()
 
@@ -208,7 +208,7 @@ class Connection(asyncio.Protocol):
         self.transport.abort()
 
     def _watch(self) -> None:
-        """One timer for an exchange, not one for each chunk: it moves on by itself when the deadline has moved on."""
+        """A timer for an exchange, not one for each chunk: it moves on by itself when the deadline has moved on."""
         self._timer = None
         if self._loop.time() >= self._deadline:
             self._fail(EndpointUnavailable(f"{self.origin}: kept silent while {self._due} was due"))

@@ -110,7 +110,7 @@ async def _sandbox(root: Path, settings: Settings) -> Diagnosis:
 
 
 def _own_files() -> Diagnosis:
-    """Whether others can read what holds keys, sessions and trust: what an older version or another hand left so."""
+    """True if others can read what holds keys, sessions and trust: what an older version or another hand left so."""
     folders = [str(folder) for folder in (config_folder(), state_folder())]
     entries = (os.path.join(where, name) for top in folders for where, below, files in os.walk(top) for name in (*below, *files))
     wide = [path for path in islice((*folders, *entries), MAX_OWN) if _is_wide(path)]

@@ -33,7 +33,7 @@ class _Turn:
     said: tuple[str, str]
 
     def goes_on_in(self, request: ChatRequest) -> bool:
-        """Whether the request is this one with its answer, and more behind it."""
+        """True if the request is this one with its answer, and more behind it."""
         count = len(self.request.messages)
         if len(request.messages) <= count or request.messages[:count] != self.request.messages:
             return False

@@ -62,7 +62,7 @@ class Reply:
 
 
 class Examination:
-    """One endpoint's. `can` is what was found out so far."""
+    """An endpoint's. `can` is what was found out so far."""
 
     def __init__(self, transport: VllmTransport, endpoint: str) -> None:
         self._transport = transport
@@ -125,7 +125,7 @@ class Examination:
         return replace(finding, ok=finding.ok if finding.name in ("tool calls", "model") else finding.ok or None, remedy=behind)
 
     async def idle_connections(self) -> Diagnosis:
-        """Whether a connection without requests stays open; it takes its time, so begin it before the other findings."""
+        """True if a connection without requests stays open; it takes its time, so begin it before the other findings."""
         try:
             lives = await self._transport.survives_idle(self._endpoint, IDLE_SECONDS)
         except AgenticError as error:
@@ -226,7 +226,7 @@ class Examination:
         return Diagnosis("batch route", True, "two prompts in one request")
 
     async def _short_reply(self) -> Reply:
-        """One small answer for whoever wants to know what comes along with answers."""
+        """A small answer for whoever wants to know what comes along with answers."""
         self._short = self._short or await self._ask("Say yes.", max_tokens=2)
         return self._short
 
@@ -380,7 +380,7 @@ class Examination:
             return None
 
     async def _ask(self, text: str, **fields: Any) -> Reply:
-        """One streamed answer to a raw request: what the server does with each field is the question."""
+        """A streamed answer to a raw request: what the server does with each field is the question."""
         body = {
             "model": self._info.model,
             "messages": [{"role": "user", "content": text}],

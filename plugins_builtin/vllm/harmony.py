@@ -116,7 +116,7 @@ def encoding() -> Any:
 
 
 def available() -> bool:
-    """Whether the oss-harmony package is there."""
+    """True if the oss-harmony package is there."""
     try:
         _harmony()
     except AgenticError:

@@ -54,7 +54,7 @@ class HarmonyDecoder(ChunkDecoder):
 
     @property
     def reads_ids(self) -> bool:
-        """Whether all of the answer came with its ids so far."""
+        """True if all of the answer came with its ids so far."""
         return self._by_ids is True
 
     def _finished(self, finish: str) -> str:

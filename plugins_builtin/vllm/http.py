@@ -80,7 +80,7 @@ class Http:
         return response
 
     async def survives_idle(self, url: str, seconds: float) -> bool:
-        """Whether the server leaves a connection open on which nothing happens for so long. Raises EndpointUnavailable."""
+        """True if the server leaves a connection open on which nothing happens for so long. Raises EndpointUnavailable."""
         connection = await self._exchange("GET", url, b"", self._headers_of(url), math.inf, "an answer")
         try:
             await self.whole(connection, MAX_BODY_BYTES)

@@ -1,4 +1,4 @@
-"""Whether models fit on the cards (sizes: the published checkpoints, and the KV layout of vLLM 0.32)."""
+"""True if models fit on the cards (sizes: the published checkpoints, and the KV layout of vLLM 0.32)."""
 
 import re
 import shutil

@@ -113,7 +113,7 @@ def _tokens(value: object) -> int:
 
 
 def chats(model: Mapping[str, Any]) -> bool:
-    """Whether the list says so, or nothing else."""
+    """True if the list says so, or nothing else."""
     return _may_chat(model) and _use(model) in _CHATS
 
 

@@ -46,7 +46,7 @@ def tool_parser(model: str) -> str:
 
 @record(frozen=True, slots=True)
 class Instance:
-    """One server: environment, words, and the reason for each of them that needs one."""
+    """A server: environment, words, and the reason for each of them that needs one."""
 
     endpoint: str
     model: str

@@ -1,4 +1,4 @@
-"""Whether a server holds tool calls to their schemas, where the schema and the question contradict each other."""
+"""True if a server holds tool calls to their schemas, where the schema and the question contradict each other."""
 
 from typing import TYPE_CHECKING, Any
 

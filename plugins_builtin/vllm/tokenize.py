@@ -6,7 +6,7 @@ from agentic import ChatRequest, Message
 from agentic.lib.record import record
 
 Ask = Callable[[ChatRequest, str], Awaitable[int]]
-"""One call: the tokens of a prompt, by the tokenizer behind an endpoint."""
+"""A call: the tokens of a prompt, by the tokenizer behind an endpoint."""
 
 
 @record(slots=True)

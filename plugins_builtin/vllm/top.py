@@ -30,7 +30,7 @@ BARS, ASCII_BARS = "▁▂▃▄▅▆▇█", "_.:-=+*#"
 
 @record
 class ServerRow:
-    """One endpoint as it was seen last: numbers a second are differences of two looks."""
+    """An endpoint as it was seen last: numbers a second are differences of two looks."""
 
     url: str
     model: str = ""
@@ -76,7 +76,7 @@ class LiveView:
         self.history: dict[str, dict[str, deque[float]]] = {url: {} for url in transport.endpoints}
 
     async def look(self) -> None:
-        """One look at each."""
+        """A look at each."""
         works = running()
         await asyncio.gather(*(self._look_at(server, works) for server in self.servers))
 

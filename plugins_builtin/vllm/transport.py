@@ -279,11 +279,11 @@ class VllmTransport:
         return resumed(request, whole, info, self._encoded(request, info), gpt_oss=True)
 
     def _reads_ids(self, request: ChatRequest, endpoint: str) -> bool:
-        """Whether the answer is read from its tokens here: then nothing is lost, whatever gpt-oss calls."""
+        """True if the answer is read from its tokens here: then nothing is lost, whatever gpt-oss calls."""
         return self._gpt_oss[endpoint] and request.token_ids and harmony.available()
 
     async def _learn_strict(self, endpoint: str) -> None:
-        """Whether the server holds calls to their schemas: asked once a version, behind a run's first answer, and kept."""
+        """True if the server holds calls to their schemas: asked once a version, behind a run's first answer, and kept."""
         try:
             self._versions[endpoint] = self._versions.get(endpoint) or await self.version(endpoint)
             if not self._versions[endpoint]:
@@ -456,7 +456,7 @@ class VllmTransport:
             self._prefill[endpoint] = min(self._prefill.get(endpoint, tokens / seconds), tokens / seconds)
 
     async def survives_idle(self, endpoint: str, seconds: float) -> bool:
-        """Whether a connection on which nothing happens for so long is still open then. Raises EndpointUnavailable."""
+        """True if a connection on which nothing happens for so long is still open then. Raises EndpointUnavailable."""
         return await self._http.survives_idle(f"{endpoint.removesuffix('/v1')}/health", seconds)
 
     async def aclose(self) -> None:

@@ -36,7 +36,7 @@ class SubAgents:
         self._team: Team | None = None
 
     async def carry_out(self, plan: Plan, task: str) -> Outcome:
-        """One result of all parts. Raises CancelledError only; `so_far` has what was done by then."""
+        """A result of all parts. Raises CancelledError only; `so_far` has what was done by then."""
         parent, services = self._parent, self._services
         await services.events.emit(PlanMade(subtasks=tuple(map(_shown, plan.subtasks))))
         self._team = team = Team(plan, task, parent, services, self._settings, self._runner)

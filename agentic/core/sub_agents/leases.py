@@ -39,7 +39,7 @@ class Leases:
 
 
 def is_folder(path: str) -> bool:
-    """Whether a path of a plan means a folder, which need not be there yet: "web/", "web"; but "a.py", "Makefile", ".env"."""
+    """True if a path of a plan means a folder, which need not be there yet: "web/", "web"; but "a.py", "Makefile", ".env"."""
     name = os.path.basename(path)
     return not name or ("." not in name and name == name.lower())
 

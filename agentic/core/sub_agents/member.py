@@ -1,4 +1,4 @@
-"""One sub-agent at its part: within its turns and its time, until the files that it was to write are there."""
+"""A sub-agent at its part: within its turns and its time, until the files that it was to write are there."""
 
 import asyncio
 import logging

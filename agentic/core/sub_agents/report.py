@@ -37,7 +37,7 @@ def outcome_of(
 
 
 def report(parts: Sequence[PartResult], together: float) -> Outcome:
-    """One result of all; `together` in seconds. Partial results are results."""
+    """A result of all; `together` in seconds. Partial results are results."""
     missing = [part for part in parts if part.outcome.status != "done"]
     lines = [line for part in parts for line in _lines(part)]
     undone = tuple(part.subtask.title for part in missing)

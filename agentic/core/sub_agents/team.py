@@ -195,7 +195,7 @@ class Team:
         return outcome
 
     def report(self, outcomes: Sequence[Outcome] = ()) -> Outcome:
-        """One result, of what is there by now; `outcomes`, in the plan's order, say what became of parts that were never begun."""
+        """A result, of what is there by now; `outcomes`, in the plan's order, say what became of parts that were never begun."""
         others = dict(zip((subtask.id for subtask in self._plan.subtasks), outcomes, strict=False))
         waiting = Outcome("skipped", "its turn never came")
         parts = [

@@ -42,7 +42,7 @@ class Folder:
     _rules: _Rules
 
     def ignores(self, name: str) -> bool:
-        """Whether a .gitignore leaves this file out."""
+        """True if a .gitignore leaves this file out."""
         return _ignored(self._prefix + self.path + name, False, self._rules)
 
 
@@ -137,7 +137,7 @@ def _ignored(path: str, is_folder: bool, rules: _Rules) -> bool:
 
 
 def _is_about(expression: str, path: str) -> bool:
-    """Whether a pattern matches the entry itself, and not only a folder above it: those were asked about on the way."""
+    """True if a pattern matches the entry itself, and not only a folder above it: those were asked about on the way."""
     found = ends(expression, path)
     if "(?P<ps_d>" in expression or expression.endswith("$"):
         return len(path) in found

@@ -1,4 +1,4 @@
-"""Whether the terminal's background is light: by COLORFGBG, else the terminal is asked."""
+"""True if the terminal's background is light: by COLORFGBG, else the terminal is asked."""
 
 import functools
 import os

@@ -55,7 +55,7 @@ class Replies:
 
     @property
     def is_waiting(self) -> bool:
-        """Whether bytes are held back that may turn out to be a key."""
+        """True if bytes are held back that may turn out to be a key."""
         return bool(self._held)
 
     def flush(self) -> str:

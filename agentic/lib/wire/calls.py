@@ -27,7 +27,7 @@ class _Open:
     named_again: bool = False
 
     def is_repeated(self, id_: str, name: str, arguments: str) -> bool:
-        """Whether a piece is the whole of it once more, as some servers end with."""
+        """True if a piece is the whole of it once more, as some servers end with."""
         return bool(name and arguments and id_ == self.id and name == self.name and arguments == self.arguments and self.is_whole())
 
     def is_whole(self) -> bool:

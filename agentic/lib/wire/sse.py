@@ -106,7 +106,7 @@ class SseParser:
 
 
 def _carries(data: bytes, name: bytes) -> bool:
-    """Whether it is for whoever reads the answer, and no ping by any name."""
+    """True if it is for whoever reads the answer, and no ping by any name."""
     if data.startswith((b"{", b"[")):
         return name in _OWN or b'"choices"' in data or b'"error"' in data
     return name in _OWN and not data.replace(b"-", b"").isalnum()

@@ -18,7 +18,7 @@ LOOK_SECONDS = 0.25  # between two looks at /metrics
 
 @record(frozen=True, slots=True)
 class Step:
-    """One level of a sweep. `concurrency` is of all `endpoints` together; times are in seconds; `cached` is a share of prompts.
+    """A level of a sweep. `concurrency` is of all `endpoints` together; times are in seconds; `cached` is a share of prompts.
 
     `waiting` and `kv` are the most that was seen in /metrics, None where a server does not tell.
     """
