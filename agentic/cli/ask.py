@@ -40,7 +40,7 @@ class AskCommand(RunCommand):
 @session_options
 @common_options
 def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> int:
-    """Gives one streamed answer, without tools. Standard input is appended to PROMPT. For example: git diff | agentic ask "review this"."""
+    """Gives one streamed answer. Standard input is appended to PROMPT. For example: git diff | agentic ask "review this"."""
     settings = settled(settings)
     piped = "" if sys.stdin is None or sys.stdin.isatty() else standard_input()
     text = "\n\n".join(part for part in (prompt, piped) if part)
