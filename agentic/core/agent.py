@@ -10,7 +10,7 @@ from agentic.core.context import Context
 from agentic.core.model_call import RETRY_TEMPERATURE, ModelCall
 from agentic.core.nudges import Nudges
 from agentic.core.opening import Opening, system_message, tiered
-from agentic.core.repetition import MAX_SAME, SameCalls
+from agentic.core.repetition import MAX_SAME, SameCalls, status_of
 from agentic.core.tool_calls import ToolCaller
 from agentic.events import Event, Warned
 from agentic.hooks.batching import Lane
@@ -140,7 +140,7 @@ class Agent:
             await self._remember(done)
             if stuck := self._stuck(done):
                 await self._emit(Warned(message=stuck))
-                return "refused" if self.tools.blocked else "gave_up", stuck
+                return "refused" if self.tools.blocked else status_of(done, self.tools.work.changes), stuck
             if why := self._nudges.gave_up:
                 return "limit", why
             self.answers["unreadable" if turn.problem else "readable"] += 1

@@ -1,7 +1,7 @@
 """A model that has begun to repeat itself: within an answer, until its tokens run out, or with the same calls over and over."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from agentic.types import ToolCall, ToolOutput
 
@@ -12,6 +12,14 @@ _EVERY = 200
 
 
 MAX_SAME = 3
+
+
+def status_of(done: Sequence[tuple[ToolCall, ToolOutput]], changes: Collection[str]) -> str:
+    """How a turn ends in which the model only repeats these calls: "done" where they did again what was done in it.
+
+    Whether that is the task is the judge's business.
+    """
+    return "done" if changes and not any(output.failed for _, output in done) else "gave_up"
 
 
 class SameCalls:

@@ -209,3 +209,20 @@ FETCH = ToolSpec("web_fetch", "Reads.", {"type": "object", "properties": {"url":
 def test_what_gpt_oss_was_trained_to_call_is_what_we_have(name: str, arguments: str, tool: str, meant: dict[str, str]) -> None:
     made = translated(ToolCall("1", name, arguments), (RUN, SEARCH, FETCH))
     assert (made.name, json.loads(made.arguments)) == (tool, meant)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "status", "code"),
+    [
+        ("run", {"command": "echo one > a.txt"}, "unchecked", 0),
+        ("list_files", {}, "gave_up", 1),
+        ("run", {"command": "echo one > a.txt; exit 3"}, "gave_up", 1),
+    ],
+)
+def test_a_model_that_only_repeats_what_it_did_is_judged_by_it(
+    agentic: Agentic, server: FakeVLLM, tool: str, arguments: dict[str, str], status: str, code: int
+) -> None:
+    server.otherwise = lambda request: answer(tool_calls=tool_call(tool, arguments))
+    done = agentic("run", "write a.txt", "--endpoint", server.url, *NATIVE_RUN, "--approve", "all", "--no-sandbox")
+    (finished,) = done.of_type("run_finished")
+    assert (finished["status"], done.code) == (status, code) and "the same call 3 times" in finished["result"]
