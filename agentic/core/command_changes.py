@@ -348,7 +348,7 @@ def _put_back(back: PutBack, change: CommandChange) -> str:
         return f"{change.path}{NOT_DONE}it is too large to be kept, so look at it)"
     if change.before is None:
         return _tried(change.path, partial(back.remove, change.path))
-    return _tried(change.path, partial(back.write, change.path, change.before, change.mode))
+    return _tried(change.path, partial(back.write, change.path, change.before, change.mode, change.inode))
 
 
 def _tried(path: str, work: Callable[[], object]) -> str:

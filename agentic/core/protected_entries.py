@@ -24,11 +24,12 @@ _TICK_NS = 100_000_000  # a folder that changed just now may change again withou
 
 @record(frozen=True, slots=True)
 class _Seen:
-    """A folder's time of change, its entries with protected or private names, and the folders in it."""
+    """A folder's time of change, its entries with protected or private names, the folders in it, and its packages of node's."""
 
     changed: int
     named: dict[str, str]
     folders: tuple[str, ...]
+    modules: str = ""
 
 
 class ProtectedEntries:
@@ -62,6 +63,7 @@ class ProtectedEntries:
                 seen[path] = folder = self._folder(path)
                 waiting.extend(folder.folders)
                 found.update(folder.named)
+                found.update(self._programs_of(folder.modules) if folder.modules else {})
         self._seen = seen
         self.inodes = {}
         for path in [path for path, kind in found.items() if kind == FOLDER]:
@@ -92,7 +94,7 @@ class ProtectedEntries:
         if known is not None and known.changed == changed:
             return known
         named: dict[str, str] = {}
-        folders = []
+        folders, modules = [], ""
         entries = self._inside(path)
         is_repository = _is_repository(entries)
         if path and (is_repository or any(entry.name == ENVIRONMENT for entry in entries)):
@@ -101,13 +103,13 @@ class ProtectedEntries:
             if is_repository and (entry.name == _HEAD or self._safeguards.is_obeyed(entry.name)):
                 named[path + entry.name] = _kind(entry)
                 continue
-            if entry.name == _MODULES and self._has_programs(entry):
-                named[f"{path}{_MODULES}/{_PROGRAMS}"] = FOLDER
+            if entry.name == _MODULES:
+                modules = path + _MODULES
             if self._safeguards.may_be_named(entry.name) and (kind := self._kind_of_named(entry, path + entry.name)):
                 named[path + entry.name] = kind
             elif entry.is_dir(follow_symlinks=False) and entry.name not in _HUGE:
                 folders.append(f"{path}{entry.name}/")
-        return _Seen(changed if changed < now - _TICK_NS else 0, named, tuple(folders))
+        return _Seen(changed if changed < now - _TICK_NS else 0, named, tuple(folders), modules)
 
     def _inside(self, folder: str) -> "list[os.DirEntry[str]]":
         """What is in a folder; nothing where it is closed against us, and was before."""
@@ -128,10 +130,14 @@ class ProtectedEntries:
         self._closed.add(folder)
         return []
 
-    def _has_programs(self, modules: "os.DirEntry[str]") -> bool:
-        """True if it is a folder with the programs that its packages bring, and neither is a link."""
-        programs = Path(modules.path, _PROGRAMS)
-        return modules.is_dir(follow_symlinks=False) and programs.is_dir() and not programs.is_symlink()
+    def _programs_of(self, modules: str) -> dict[str, str]:
+        """The programs that packages bring, or the link that stands for them, looked at each time (one folder deeper)."""
+        for path in (modules, f"{modules}/{_PROGRAMS}"):
+            place = os.path.join(self._root, path)
+            if os.path.islink(place):
+                with suppress(OSError):
+                    return {path: f"-> {os.readlink(place)}"}
+        return {path: FOLDER} if os.path.isdir(place) else {}
 
     def _kind_of_named(self, entry: "os.DirEntry[str]", path: str) -> str:
         """The kind of what is protected or private, "" for the rest."""
@@ -189,7 +195,8 @@ def _opened(place: str) -> bool:
 
 def _is_repository(entries: "Collection[os.DirEntry[str]]") -> bool:
     """True if git takes a folder with these for a repository, whatever its name is."""
-    return {entry.name for entry in entries if entry.name in _REPOSITORY} == _REPOSITORY
+    names = {entry.name for entry in entries}
+    return names >= _REPOSITORY or names >= {_HEAD, "commondir"}
 
 
 def _kind(entry: "os.DirEntry[str]") -> str:

@@ -18,6 +18,7 @@ from agentic.lib.files.beneath import Beneath
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _OPEN = 0o700
+CLOCK_NS = 20_000_000  # by which the time that files get may be behind
 MAX_ENTRIES, MAX_BYTES, MAX_DEPTH = 5_000, 64 << 20, 100  # of what is copied to another file system
 
 
@@ -36,11 +37,11 @@ class PutBack:
         here = f" and {self._root / self._kept_here}" if self._kept_here else ""
         return f"; what was found there is in {self._aside}{here}" if self.keeps else ""
 
-    def write(self, path: str, data: bytes, mode: int | None) -> None:
-        """The file as it was, in folders as they were."""
+    def write(self, path: str, data: bytes, mode: int | None, inode: int = 0) -> None:
+        """Writes the file as it was, in folders as they were; into the one of that `inode` where it has another name elsewhere."""
         with self._parent(path, make=True) as (folder, name):
             owner = _owner(folder, name)
-            if _links(folder, name) > 1:  # another name of it may lie outside
+            if _has_other_names(folder, name, inode):
                 self._copy(folder, name, path, self._place_of(path))
                 _overwrite(folder, name, data)
                 return
@@ -107,10 +108,13 @@ class PutBack:
         make_own(Path(place))
         inside = f"{len(os.listdir(place))}-{os.path.basename(path)}"
         os.rename(name, os.path.join(place, inside), src_dir_fd=folder)
+        began = time.time_ns() - CLOCK_NS
         with suppress(OSError, RecursionError), Beneath(place) as moved:
             if not _is_small(moved, inside):
                 return
             self._copy(moved, inside, path, target)
+            if not _is_small(moved, inside, began):  # somebody goes on writing there
+                return
             if _is_folder(moved, inside):
                 shutil.rmtree(inside, dir_fd=moved)
             else:
@@ -195,13 +199,13 @@ def _owner(folder: int, name: str) -> tuple[int, int]:
     return info.st_uid, info.st_gid
 
 
-def _links(folder: int, name: str) -> int:
-    """How many names a file has; 0 where there is none."""
+def _has_other_names(folder: int, name: str, inode: int) -> bool:
+    """True where the file is still the one of that inode, and may lie outside under another name as well."""
     try:
         info = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError:
-        return 0
-    return info.st_nlink if S_ISREG(info.st_mode) else 0
+        return False
+    return S_ISREG(info.st_mode) and info.st_nlink > 1 and info.st_ino == inode
 
 
 def _overwrite(folder: int, name: str, data: bytes) -> None:
@@ -219,14 +223,16 @@ def _is_folder(folder: int, name: str) -> bool:
         return False
 
 
-def _is_small(folder: int, name: str) -> bool:
-    """True if it is quickly copied."""
+def _is_small(folder: int, name: str, before: int = 0) -> bool:
+    """True if it is quickly copied, and nothing in it was changed since `before`, in ns."""
     entries = size = 0
     waiting = [os.path.join(f"/proc/self/fd/{folder}", name)]
     while waiting:
         path = waiting.pop()
         info = os.lstat(path)
         entries, size = entries + 1, size + info.st_size
+        if before and entries > 1 and info.st_ctime_ns > before:
+            return False
         if entries > MAX_ENTRIES or size > MAX_BYTES or path.count("/") > MAX_DEPTH:
             return False
         if S_ISDIR(info.st_mode):

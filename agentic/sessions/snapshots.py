@@ -57,7 +57,7 @@ class Kept:
 class CommandChange:
     """What became of a file: its content before and the fingerprint of the one after; None is no file.
 
-    `known`: what it was before is known, so it can be brought back. `mode` are its permission bits before.
+    `known`: what it was before is known, so it can be brought back. `mode` are its permission bits before, `inode` was its own.
     """
 
     path: str
@@ -66,6 +66,7 @@ class CommandChange:
     ignored: bool
     known: bool = True
     mode: int | None = None
+    inode: int = 0
 
 
 @record(slots=True)
@@ -330,7 +331,8 @@ class Snapshots:
             if now is not None and self.own.get(shown(path)) == name:
                 self._store(path, _stamp(info), now, True, mode)
             known = path not in self._missing.paths
-            yield CommandChange(shown(path), before, name, True, known, kept.mode if kept else None)
+            mode_before, inode = (kept.mode, kept.stamp[2]) if kept is not None else (None, 0)
+            yield CommandChange(shown(path), before, name, True, known, mode_before, inode)
 
     def _gone(self, path: str) -> Iterator[CommandChange]:
         if self._is_held(path):

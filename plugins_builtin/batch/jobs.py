@@ -340,8 +340,7 @@ def merge(parts: Sequence[Path], target: Path) -> int:
     _require_file(target)
     if target.exists():
         with target.open("rb") as file:
-            for raw in file:
-                _require_results(raw, target.name)
+            _require_results(file, target.name)
     with ExitStack() as stack, NamedTemporaryFile(dir=target.parent, prefix=f".{target.name}.", delete=False) as out:
         fresh = Path(out.name)
         stack.callback(fresh.unlink, missing_ok=True)
@@ -358,9 +357,10 @@ def merge(parts: Sequence[Path], target: Path) -> int:
 def _whole_lines(file: IO[bytes]) -> Iterable[bytes]:
     """Lines from the start; a torn last one of ours, from a kill, is cut off. Raises ConfigError for a file that is not ours."""
     file.seek(0)
+    _require_results(file, file.name)
+    file.seek(0)
     end = 0
     for raw in file:
-        _require_results(raw, file.name)
         if not raw.endswith(b"\n"):
             os.ftruncate(file.fileno(), end)
             return
@@ -368,9 +368,11 @@ def _whole_lines(file: IO[bytes]) -> Iterable[bytes]:
         yield raw
 
 
-def _require_results(raw: bytes, name: str) -> None:
+def _require_results(file: Iterable[bytes], name: str) -> None:
     """Raises ConfigError for a line that is neither a result nor, as the last one, the beginning of one."""
-    if not (_is_result(raw) or _is_torn(raw)):
+    for number, raw in enumerate(file):
+        if _is_result(raw) or (_is_torn(raw) and (number or raw.startswith(_BEGIN))):
+            continue
         raise ConfigError(f"{name} holds something else than results, and stays as it is", "name another file with -o")
 
 

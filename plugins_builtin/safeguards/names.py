@@ -6,7 +6,7 @@ PROTECTED = {
     " .git/worktrees/** .git/rebase-merge/** .git/rebase-apply/** .git/sequencer/** .git/objects/info/**"
     " .git/branches/** .git/remotes/**"
     " .git .git/** **/.git **/.git/** .gitmodules .gitattributes **/.gitattributes"
-    " .hg **/.hg/** .jj **/.jj/** .svn/hooks/** **/.gitconfig",
+    " **/HEAD **/commondir **/config.worktree .hg **/.hg/** .jj **/.jj/** .svn/hooks/** **/.gitconfig",
     "git may run it": "**/*hooks/applypatch-msg **/*hooks/pre-applypatch **/*hooks/post-applypatch **/*hooks/pre-commit"
     " **/*hooks/pre-merge-commit **/*hooks/prepare-commit-msg **/*hooks/commit-msg **/*hooks/post-commit **/*hooks/pre-rebase"
     " **/*hooks/post-checkout **/*hooks/post-merge **/*hooks/pre-push **/*hooks/post-rewrite **/*hooks/pre-auto-gc"

@@ -199,6 +199,7 @@ def test_results_of_another_input_are_not_mixed_in(agentic: Agentic, server: Fak
         "my notes\nmore\n",
         '{"a": 1}\n{"b": 2}\n',
         "no newline",
+        "{",
         "\x00\x01\xff\n",
         '[{"line": 1}]',
         "{}\n",

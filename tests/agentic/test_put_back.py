@@ -466,6 +466,50 @@ def test_a_file_with_another_name_elsewhere_is_put_back_there_too(tmp_path: Path
     assert (root / ".venv/lib/a.py").stat().st_nlink == 2
 
 
+def test_a_new_link_to_a_users_file_does_not_cost_that_files_content(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {"a/main.py": "mine\n", "z/.envrc": "export A=1\n"})
+    after(root, shell(root, "ln -f a/main.py z/.envrc"))
+    assert tree_of(root) == {"a/main.py": "mine\n", "z/.envrc": "export A=1\n"}
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "mkdir node_modules/.bin; echo evil > node_modules/.bin/tsc",
+        "mkdir tools; echo evil > tools/tsc; ln -s ../tools node_modules/.bin",
+        "mv node_modules nm; mkdir nm/.bin; echo evil > nm/.bin/tsc; ln -s nm node_modules",
+    ],
+)
+def test_packages_get_no_programs(tmp_path: Path, line: str) -> None:
+    root = tmp_path / "work"
+    make(root, {"node_modules/dep/index.js": "1"})
+    assert "node_modules" in after(root, shell(root, line))
+    assert not (root / "node_modules/.bin/tsc").exists()
+
+
+def test_a_repository_that_keeps_its_objects_elsewhere_is_one(tmp_path: Path) -> None:
+    root = tmp_path / "work"
+    make(root, {"src/a.py": "1", "g/HEAD": "ref: refs/heads/main", "g/config": "[core]\n"})
+    (root / "g/objects").mkdir()
+    (root / "g/refs").mkdir()
+    line = "cd src; echo ref: refs/heads/main > HEAD; echo ../g > commondir; printf '[core]\\nfsmonitor = touch PWN\\n' > config.worktree"
+    assert after(root, shell(root, line))
+    assert not (root / "src/config.worktree").exists()
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["git checkout -q -b other", "git clone -q . copy", "git remote add o . && git fetch -q o && git remote set-head o main"],
+)
+def test_what_git_does_every_day_stays(tmp_path: Path, line: str) -> None:
+    root = tmp_path / "work"
+    git = conflicting(root)
+    git("checkout -q main")
+    said = after(root, shell(root, line))
+    assert "HEAD" not in said
+
+
 def conflicting(root: Path) -> Callable[[str], object]:
     """A repository in which a rebase stops."""
     run = ["git", "-c", "user.name=U", "-c", "user.email=u@x"]
