@@ -15,11 +15,11 @@ MAX_SAME = 3
 
 
 def status_of(done: Sequence[tuple[ToolCall, ToolOutput]], changes: Collection[str]) -> str:
-    """How a turn ends in which the model only repeats these calls: "done" where they did again what was done in it.
+    """How a turn ends in which the model only repeats these calls: "done" where they find done what was done in it.
 
     Whether that is the task is the judge's business.
     """
-    return "done" if changes and not any(output.failed for _, output in done) else "gave_up"
+    return "done" if changes and not any(output.failed or output.changes for _, output in done) else "gave_up"
 
 
 class SameCalls:
