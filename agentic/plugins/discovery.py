@@ -17,8 +17,9 @@ from agentic.plugins.status import PluginStatus
 
 OWN_FOLDER = "your plugins folder"
 COMMAND_LINE = "the command line"
-tried: list[Path] = []
-"""Files that the user tries as plugins in this process (`-e FILE`)."""
+THIS_PROCESS = "this process"
+tried: list[Path | Any] = []
+"""What is tried as a plugin in this process alone: files (`-e FILE`), and modules of a test."""
 
 
 @record(slots=True)
@@ -56,11 +57,16 @@ def discover(disabled: Collection[str]) -> list[Candidate]:
 
 
 def _candidates() -> Iterator[Candidate]:
-    for name, target, distribution in index.entry_points(_entry_points):
+    installed = index.entry_points(_entry_points)
+    for name, target, distribution in installed:
         owner, version, *requires = distribution.split("\t")
         yield Candidate(partial(_load_target, target), requires, PluginStatus(name, owner, version))
-    for path in tried:
-        yield Candidate(partial(_load_file, path), (), PluginStatus(path.stem, COMMAND_LINE, ""))
+    targets = {target for _, target, _ in installed}
+    for each in tried:
+        if isinstance(each, Path):
+            yield Candidate(partial(_load_file, each), (), PluginStatus(each.stem, COMMAND_LINE, ""))
+        elif each.__name__ not in targets:
+            yield Candidate(partial(_given, each), (), PluginStatus(each.__name__.rpartition(".")[2], THIS_PROCESS, ""))
     for path in sorted(user_folder().glob("*.py")):
         candidate = Candidate(partial(_load_file, path), (), PluginStatus(path.stem, OWN_FOLDER, ""))
         if not _is_only_ours(path):
@@ -94,6 +100,10 @@ def _load_target(target: str) -> Any:
     for name in filter(None, attribute.strip().split(".")):
         found = getattr(found, name)
     return found
+
+
+def _given(plugin: Any) -> Any:
+    return plugin
 
 
 def user_folder() -> Path:

@@ -18,7 +18,7 @@ from agentic.errors import AgenticError, ConfigError, PluginError
 from agentic.extras import DISTRIBUTION
 from agentic.hooks import PROJECT, Options, Setup
 from agentic.lib.record import record
-from agentic.plugins.discovery import OWN_FOLDER, Candidate, discover
+from agentic.plugins.discovery import OWN_FOLDER, THIS_PROCESS, Candidate, discover
 from agentic.plugins.doors import DOORS, GUARDING, Door, specifications
 from agentic.plugins.guard import FAULTS, Guard, PluginFault, conforms, contract_of, problem_with, problem_with_spec
 from agentic.plugins.isolation import CallFailure, call_isolated, call_limited, describe
@@ -87,7 +87,7 @@ class Host:
 
     def add(self, plugin: Any, name: str) -> None:
         """Registers an object of this process as a plugin. Raises PluginError where it is broken."""
-        status = PluginStatus(name, "this process", "")
+        status = PluginStatus(name, THIS_PROCESS, "")
         self.statuses.append(status)
         self._by_name[name] = status
         self._load(Candidate(lambda: plugin, (), status))

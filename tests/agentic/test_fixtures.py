@@ -1,0 +1,70 @@
+"""The fixtures for plugin authors, and a plugin that is tried without being installed."""
+
+import os
+from collections.abc import Iterable, Mapping
+from types import ModuleType
+from typing import Any
+
+import pytest
+
+from agentic import ConfigError, Provider, Tool, ToolOutput, ToolSetup, ToolSpec, Workspace, hookimpl
+from agentic.events import ToolResult
+from agentic.testing import FakeVLLM, answer, run_in_process, tool_call
+
+pytest_plugins = ["agentic.testing.fixtures"]
+
+SHOUT = [answer(tool_calls=tool_call("shout", {"text": "hi"})), "done"]
+
+
+def module_with(name: str, **hooks: Any) -> ModuleType:
+    module = ModuleType(name)
+    vars(module).update(hooks)
+    return module
+
+
+class Shout:
+    spec = ToolSpec("shout", "Says it louder.", {"type": "object", "properties": {"text": {"type": "string"}}}, "read")
+
+    def __init__(self, setup: ToolSetup) -> None:
+        """Needs nothing."""
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        return ToolOutput(arguments["text"].upper())
+
+
+@hookimpl
+def agentic_tools() -> Iterable[Provider[Tool]]:
+    yield Provider("shout", "upper case", Shout)
+
+
+def test_a_module_is_a_plugin_for_one_run(agentic_run: Any, fake_vllm: FakeVLLM) -> None:
+    shout = module_with("shouting", agentic_tools=agentic_tools)
+    events = agentic_run("shout hi", SHOUT, plugins=[shout])
+    assert [event.text for event in events if isinstance(event, ToolResult)] == ["HI"]
+    assert len(fake_vllm.chats) == 2
+    (result,) = [event for event in agentic_run("shout hi", SHOUT) if isinstance(event, ToolResult)]
+    assert "HI" not in result.text
+
+
+def test_a_broken_module_is_named() -> None:
+    def agentic_tools() -> list[Any]:
+        """Lacks its mark."""
+        return []
+
+    with pytest.raises(ConfigError, match="shouting"):
+        run_in_process("shout hi", SHOUT, plugins=[module_with("my.shouting", agentic_tools=agentic_tools)])
+    assert run_in_process("x")
+
+
+def test_what_is_installed_already_is_given_in_vain() -> None:
+    from plugins_builtin import batch
+
+    assert run_in_process("x", plugins=[batch])
+
+
+def test_a_command_is_a_process_of_a_user_who_has_set_nothing(
+    agentic_command: Any, agentic_work: Any, agentic_home: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("AGENTIC_LLM_MODEL", "mine")
+    done = agentic_command("ask", "hi")
+    assert (done.returncode, done.stdout) == (0, "ok\n") and "[fake " in done.stderr and os.listdir(agentic_work) == []
