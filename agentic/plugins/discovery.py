@@ -66,7 +66,7 @@ def _candidates() -> Iterator[Candidate]:
         if isinstance(each, Path):
             yield Candidate(partial(_load_file, each), (), PluginStatus(each.stem, COMMAND_LINE, ""))
         elif each.__name__ not in targets:
-            yield Candidate(partial(_given, each), (), PluginStatus(each.__name__.rpartition(".")[2], THIS_PROCESS, ""))
+            yield Candidate(partial(_same, each), (), PluginStatus(each.__name__.rpartition(".")[2], THIS_PROCESS, ""))
     for path in sorted(user_folder().glob("*.py")):
         candidate = Candidate(partial(_load_file, path), (), PluginStatus(path.stem, OWN_FOLDER, ""))
         if not _is_only_ours(path):
@@ -102,7 +102,7 @@ def _load_target(target: str) -> Any:
     return found
 
 
-def _given(plugin: Any) -> Any:
+def _same(plugin: Any) -> Any:
     return plugin
 
 
