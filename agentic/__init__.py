@@ -1,4 +1,4 @@
-"""What a plugin author imports. Names load on first use, so `import agentic` costs next to nothing."""
+"""The names that a plugin author imports. They load on first use, so `import agentic` costs next to nothing."""
 
 TYPE_CHECKING = False  # as type checkers know it; `typing` itself costs a quarter of what `agentic --version` takes
 

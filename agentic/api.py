@@ -65,7 +65,7 @@ def with_plugins(settings: Settings) -> Settings:
 async def open_run(
     root: Path, settings: Settings, screen: Screen | None = None, sink: Sink | None = None
 ) -> AsyncIterator[Runtime]:
-    """What the settings select. `sink` gets every event. Raises AgenticError."""
+    """Opens a run with what the settings select. `sink` gets every event. Raises AgenticError."""
     host = host_of(settings)
     host.require(settings.plugins.require)
     start_logging(settings.log.file, settings.ui.debug)
@@ -156,12 +156,12 @@ async def found_servers(settings: Settings) -> list[Found]:
 
 
 def session_store() -> SessionStore:
-    """Where the user's sessions are."""
+    """Returns the store of the user's sessions."""
     return SessionStore(state_folder() / "sessions")
 
 
 async def sandbox_status(settings: Settings, root: Path) -> "Sandbox":
-    """What holds commands here, opened and closed again. Raises ConfigError where one is required and none works."""
+    """Returns the sandbox for commands here, opened and closed again. Raises ConfigError where one is required and none works."""
     from agentic.core.guards import LAUNCHERS, launchers_of, safeguards_of
     from agentic.core.sandbox import Launchers, Sandbox
 
@@ -302,7 +302,7 @@ async def turn(conversation: "Conversation", task: str, command: str = "chat") -
 
 
 def undecided(root: Path, settings: Settings) -> "list[Runnable]":
-    """What the folder brings that would run, and the user has said no word about: `agentic.trust.Trust(root).decide` keeps one."""
+    """Returns the folder's runnables that the user has not decided on: `agentic.trust.Trust(root).decide` keeps a decision."""
     from agentic.core import runnables
 
     return runnables.undecided(host_of(settings), root)

@@ -1,4 +1,4 @@
-"""What can go wrong, in the words a user reads: one line of cause (the message) and one of remedy."""
+"""The errors that can occur, in the words a user reads: one line of cause (the message) and one of remedy."""
 
 import errno
 from collections.abc import Mapping
@@ -76,7 +76,7 @@ START = (
 
 
 def cause_at(endpoint: str, error: Exception) -> str:
-    """What went wrong there, without the address that many errors begin with: whoever tells it names the endpoint."""
+    """Returns the error's text without the address that many errors begin with: the caller names the endpoint."""
     return hide_logins(str(error).removeprefix(f"{endpoint}: ").removeprefix(f"{endpoint.removesuffix('/v1')}: "))
 
 

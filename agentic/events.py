@@ -1,4 +1,4 @@
-"""What happens in a run, one small type per event. `--output jsonl` writes exactly these fields (a contract: never renamed)."""
+"""The events of a run, one small type each. `--output jsonl` writes exactly these fields (a contract: never renamed)."""
 
 import time as clock
 from collections.abc import Mapping
@@ -131,7 +131,7 @@ class ToolProgress(Event):
 
 
 class TodoChanged(Event):
-    """What an agent says is to be done, all of it: (text, state), the state being open, doing or done."""
+    """An agent's whole to-do list: (text, state), the state being open, doing or done."""
 
     type = "todo_changed"
     items: tuple[tuple[str, str], ...]
@@ -163,7 +163,7 @@ class ApprovalAnswered(Event):
 
 
 class SandboxReady(Event):
-    """What holds the session's commands: `name` is the launcher, "" for none; `gaps` what it leaves open."""
+    """The sandbox that holds the session's commands: `name` is the launcher, "" for none; `gaps` what it leaves open."""
 
     type = "sandbox"
     name: str
@@ -195,7 +195,7 @@ class SubAgentFinished(Event):
 
 
 class PlanFinished(Event):
-    """What has become of a plan, as one report."""
+    """The outcome of a plan, as one report."""
 
     type = "plan_finished"
     status: str
@@ -212,7 +212,7 @@ class ContextTrimmed(Event):
 
 
 class ContextReport(Event):
-    """Where a prompt's tokens are, by `parts`; `method` is how they were counted, `error` why no better way was taken."""
+    """A prompt's tokens by `parts`; `method` is how they were counted, `error` why no better way was taken."""
 
     type = "context"
     parts: dict[str, int]
@@ -269,14 +269,14 @@ class EndpointSeen(Event):
 
 
 class Typed(Event):
-    """What the user is typing while the agent works, for the screen; `text` is "" once it was taken."""
+    """The text that the user is typing while the agent works, for the screen; `text` is "" once it was taken."""
 
     type = "typed"
     text: str
 
 
 class UserSaid(Event):
-    """What the user typed while the agent works, as it is given to the model: the end of its next prompt."""
+    """The text that the user typed while the agent works, as it is given to the model: the end of its next prompt."""
 
     type = "user_said"
     text: str

@@ -18,22 +18,22 @@ _USUAL = {
 
 
 def config_folder() -> "Path":
-    """What the user writes."""
+    """Returns the folder for what the user writes."""
     return _path("XDG_CONFIG_HOME")
 
 
 def state_folder() -> "Path":
-    """Where agentic keeps what it learned."""
+    """Returns the folder where agentic keeps what it learned."""
     return _path("XDG_STATE_HOME")
 
 
 def cache_folder() -> "Path":
-    """Where agentic keeps what it can do without."""
+    """Returns the folder where agentic keeps what it can do without."""
     return _path("XDG_CACHE_HOME")
 
 
 def data_folder() -> "Path":
-    """Where agentic keeps what it fetched."""
+    """Returns the folder where agentic keeps what it fetched."""
     return _path("XDG_DATA_HOME")
 
 

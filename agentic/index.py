@@ -1,4 +1,4 @@
-"""What plugins add to the command line, as the last start found it: read instead of imported, and anew on any doubt.
+"""The plugins' additions to the command line, as the last start found them: read instead of imported, and anew on any doubt.
 
 A start is like the last one where the same is installed, with the same configuration: by path, time and size of each file that
 decides it.
@@ -94,7 +94,7 @@ def _configured() -> "Iterator[str]":
 
 
 def _variables() -> str:
-    """Those of the environment that select plugins."""
+    """Returns the environment variables that select plugins."""
     return "\n".join(sorted(f"{name}={value}" for name, value in os.environ.items() if name.startswith("AGENTIC_PLUGINS")))
 
 

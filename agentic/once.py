@@ -1,4 +1,4 @@
-"""What is told once a session, though the hook that tells it is called at every task."""
+"""Warnings given once a session, though the hook that gives them is called at every task."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a folder brings that would run, and which of it the user trusts: bound to what it does, not to where it lies."""
+"""The runnables that a folder brings, and which of them the user trusts: each bound to what it does, not to where it lies."""
 
 import hashlib
 import json
@@ -57,7 +57,7 @@ class Runnable:
 
 
 def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: Iterable[Path] = ()) -> str:
-    """Of a definition that JSON can hold, of the project's files that the commands name, and of these files.
+    """Returns the digest of a definition that JSON can hold, of the project's files that the commands name, and of these files.
 
     A command that cannot be followed to files (`make`, a shell's own words) is bound to all that the project has.
     """
@@ -92,7 +92,7 @@ def _state_of(top: Path) -> bytes:
 
 @lru_cache(maxsize=4)
 def _whole(top: Path, state: bytes) -> bytes:
-    """Of all that the project has in that state: several things of one start are bound to the same."""
+    """Returns the digest of all that the project has in that state: several things of one start are bound to the same."""
     made = hashlib.sha256()
     _add_all(made, _all(top), top)
     return made.digest()
@@ -189,7 +189,7 @@ def _reaches_in(program: str, words: Sequence[str], root: Path, top: Path) -> bo
 
 
 def _installed(words: Sequence[str], root: Path, top: Path) -> list[Path]:
-    """What is installed in the project of the packages and programs that are named."""
+    """Returns the paths in the project's `node_modules` of the packages and programs that are named."""
     names = [
         name for word in words if re.fullmatch(r"@?[\w-][\w./-]*", word) and ".." not in word for name in (word, f".bin/{word}")
     ]
@@ -210,7 +210,7 @@ _lent: dict[str, frozenset[str]] = {}
 
 
 class Trust:
-    """What the user decided for one project; kept in the user's own folder. Anything unknown is not trusted."""
+    """The user's decisions for one project, kept in the user's own folder. Anything unknown is not trusted."""
 
     def __init__(self, root: Path) -> None:
         self._project = str(project_top(root.resolve()))
@@ -223,7 +223,7 @@ class Trust:
 
     @property
     def digests(self) -> list[str]:
-        """Of all that is trusted."""
+        """The digests of all that is trusted."""
         return [digest for digest, entry in self._decided().items() if entry.get("trusted") is True]
 
     def lend(self, digests: Iterable[str]) -> None:
@@ -231,7 +231,7 @@ class Trust:
         _lent[self._project] = frozenset(digests)
 
     def undecided(self, runnables: Iterable[Runnable]) -> list[Runnable]:
-        """Those to which the user said neither yes nor no; none of a copy."""
+        """Returns the runnables to which the user said neither yes nor no; none in a copy."""
         if self._project in _lent:
             return []
         decided = self._decided()

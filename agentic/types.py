@@ -28,7 +28,7 @@ class ToolCall:
 
 @record(frozen=True)
 class ToolNote:
-    """What a tool call came to, in a few words: `did` is "run make test" or "edit_file a.py"."""
+    """A tool call and how it ended, in a few words: `did` is "run make test" or "edit_file a.py"."""
 
     did: str
     failed: bool = False
@@ -135,7 +135,7 @@ ChangeKind = Literal["created", "updated", "deleted", "unchanged"]
 
 @record(frozen=True)
 class Change:
-    """What a tool did to a file; "unchanged" where it already was as wanted."""
+    """A tool's change to a file; "unchanged" where it already was as wanted."""
 
     path: str
     kind: ChangeKind = "updated"
@@ -143,7 +143,7 @@ class Change:
 
 @record(frozen=True)
 class ToolOutput:
-    """What a tool gave back. `exit_code` is set by tools that ran a command, `changes` by those that wrote files.
+    """The result of a tool call. `exit_code` is set by tools that ran a command, `changes` by those that wrote files.
 
     `problems` are what is wrong with a change that was made, a line each; the model reads them behind the text.
     """
@@ -156,7 +156,7 @@ class ToolOutput:
 
     @property
     def for_model(self) -> str:
-        """What the model reads."""
+        """Returns the text that the model reads."""
         return "\n".join((self.text, *self.problems))
 
 
@@ -255,8 +255,10 @@ class Answer:
 
 @record(slots=True)
 class PartialAnswer:
-    """What came of an answer before its stream broke: `shown` of the `token_ids` make the text and reasoning that was delivered,
-    and the calls where it is read from its ids."""
+    """The part of an answer that came before its stream broke.
+
+    `shown` of the `token_ids` make the text and reasoning that was delivered, and the calls where it is read from its ids.
+    """
 
     prompt_ids: tuple[int, ...] = ()
     token_ids: list[int] = field(default_factory=list)
@@ -275,13 +277,13 @@ class PartialAnswer:
             self.shown = len(self.token_ids)
 
     def go_on(self) -> None:
-        """What was not delivered is made again."""
+        """Drops the tokens that were not delivered, so that they are made again."""
         del self.token_ids[self.shown :]
 
 
 @record(frozen=True)
 class EndpointInfo:
-    """What an endpoint serves; `window` in tokens, 0 where it does not tell. `served` are all the models that it lists."""
+    """The model that an endpoint serves. `window` is in tokens, 0 where it does not tell; `served` are all models it lists."""
 
     url: str
     model: str
@@ -291,7 +293,7 @@ class EndpointInfo:
 
 @record(frozen=True)
 class EndpointLoad:
-    """What an endpoint says of itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens).
+    """An endpoint's report on itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens).
 
     `block` is the size of a block of that cache in tokens, `blocks` how many there are.
 

@@ -62,7 +62,7 @@ def _projects(root: Path) -> Iterator[tuple[str, str]]:
 
 
 def _names(top: Path, root: Path) -> Iterator[tuple[str, ...]]:
-    """Of each folder from `top` down to `root`, the names that its instructions may have, relative to `top`."""
+    """Yields, for each folder from `top` down to `root`, the names that its instructions may have, relative to `top`."""
     below = root.relative_to(top).parts
     for depth in range(len(below) + 1):
         yield tuple("/".join((*below[:depth], file)) for file in FILES)

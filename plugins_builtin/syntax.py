@@ -1,4 +1,4 @@
-"""What Python's parser finds wrong with a file that a tool has just written; nothing is run."""
+"""The errors that Python's parser finds in a file that a tool has just written; nothing is run."""
 
 import ast
 from dataclasses import replace

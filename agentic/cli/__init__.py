@@ -38,7 +38,7 @@ _OPTIONS = """\
 
 
 def help_text() -> str:
-    """What `agentic --help` prints."""
+    """Returns the text that `agentic --help` prints."""
     more, flags, renderers = _from_plugins()
     commands = "\n".join(f"  {name:<12}{summary}" for name, summary in _merged(more).items())
     options = _OPTIONS.format(flags="".join(f"  {flag:<26}{summary}\n" for flag, summary in flags.items()), renderers=renderers)

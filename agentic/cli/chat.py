@@ -269,7 +269,7 @@ class ChatWindow:
             self._work.cancel()
 
     def _steer(self) -> str:
-        """What the user said since, for the agent's next step."""
+        """Returns what the user has typed since the last step, for the agent's next one."""
         if said := self._typeahead.take_lines():
             self.runtime.events.note(UserSaid(text=said))
         return said

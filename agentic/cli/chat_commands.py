@@ -58,7 +58,7 @@ class OwnCommand:
 
 
 class Commands:
-    """Those of the host and those of plugins, for one session."""
+    """The slash commands of the host and of plugins, for one session."""
 
     def __init__(self, chat: "ChatWindow") -> None:
         self._chat = chat
@@ -94,13 +94,13 @@ class Commands:
         self._plugins: dict[str, tuple[str, ChatCommand]] = {}
 
     def look(self) -> None:
-        """What plugins and this folder offer now."""
+        """Looks up the commands that plugins and this folder offer now."""
         offered = self._runtime.chat_commands()
         self._plugins = {f"/{name}": each for name, each in offered.items() if f"/{name}" not in self.entries}
 
     @property
     def summaries(self) -> dict[str, str]:
-        """What each command does."""
+        """The summary of each command, by its name."""
         own = {name: entry.summary for name, entry in self.entries.items()}
         return own | {name: command.summary for name, (_, command) in self._plugins.items()}
 
@@ -124,7 +124,7 @@ class Commands:
         return True
 
     def complete(self, word: str, argument: str) -> list[str]:
-        """What a command's argument may go on as; a plugin that fails completes nothing."""
+        """Returns the completions of a command's argument; a plugin that fails completes nothing."""
         if word in self.entries:
             return list(self.entries[word].choices())
         complete = self._plugins[word][1].complete if word in self._plugins else None

@@ -87,7 +87,7 @@ def _chosen(choices: Sequence[Choice], head: str) -> Choice | None:
 
 
 def _short(path: Path) -> str:
-    """As the user writes it."""
+    """Returns the path as the user writes it, with `~` for the home folder."""
     with suppress(ValueError):
         return f"~/{path.relative_to(Path.home())}"
     return str(path)

@@ -111,7 +111,7 @@ class Prompt:
 
     @property
     def draft(self) -> str:
-        """What is in the line, not sent yet."""
+        """The text in the line, not sent yet."""
         return self.unfolded(self._session.default_buffer.text) if self._is_open else ""
 
     def unfolded(self, text: str) -> str:
@@ -124,7 +124,7 @@ class Prompt:
         return _PASTE.sub(paste, text)
 
     def take_pictures(self) -> list[ImagePart]:
-        """Those that were pasted since."""
+        """Returns the pictures that were pasted since the last call."""
         taken, self._pictures = self._pictures, []
         return taken
 
@@ -207,7 +207,7 @@ def _input(replies: Replies | None) -> Input:
 
 
 class _Terminal(Vt100Input):
-    """Where an escape may be the first byte of a reply, too, until nothing has followed for a moment."""
+    """The terminal's input. An escape may be the first byte of a reply, too, until nothing has followed for a moment."""
 
     def __init__(self, stdin: TextIO, replies: Replies) -> None:
         super().__init__(stdin)
@@ -294,5 +294,5 @@ class _Names(Completer):
 
 
 def _word(before: str) -> str:
-    """What is being written."""
+    """Returns the word that is being written."""
     return re.split(BLANK, before)[-1]

@@ -12,7 +12,7 @@ _PART = re.compile(r"^# ---- (test|file (\S+)) ----\n", re.MULTILINE)
 
 
 def kinds() -> list[str]:
-    """What can be made."""
+    """Returns the kinds of plugins that can be made, sorted."""
     names = (path.name for path in files("agentic.cli").joinpath("templates").iterdir())
     return sorted(name.removesuffix(".txt") for name in names if name.endswith(".txt"))
 

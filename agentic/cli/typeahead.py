@@ -1,4 +1,4 @@
-"""What is typed while the agent works: shown below its text, given to the agent, or kept until the turn is over."""
+"""The text typed while the agent works: shown below the agent's own, given to the agent, or kept until the turn is over."""
 
 import asyncio
 import os
@@ -49,7 +49,7 @@ class Typeahead:
         self._keys = Keys(self.replies)
 
     def take_lines(self) -> str:
-        """What is for the agent now, as one message."""
+        """Takes the lines that are for the agent now, and returns them as one message."""
         taken, self.lines = "\n".join(self.lines), []
         if taken:
             self._show()

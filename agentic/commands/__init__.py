@@ -1,4 +1,4 @@
-"""What commands share, ours and plugins': the options that open a run.
+"""The parts that commands share, ours and plugins': the options that open a run.
 
 @click.command(cls=RunCommand)
 @common_options

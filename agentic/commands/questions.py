@@ -90,7 +90,7 @@ class Asker:
         return Answered(first=int(key)) if key[0] in numbers else Answered("no")
 
     async def _word(self, question: Question) -> Answered:
-        """What the user says: one of the choices by its number, or anything else."""
+        """Returns the user's answer: one of the choices by its number, or anything else."""
         choices = question.choices or ()
         for number, choice in enumerate(choices, 1):
             _print(f"  {self.palette.paint('bold', str(number))} {visible(choice)}")

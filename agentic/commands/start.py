@@ -1,4 +1,4 @@
-"""What commands that talk to a model have in common: the screen, questions, signals, and the way out."""
+"""The common parts of commands that talk to a model: the screen, questions, signals, and the way out."""
 
 import asyncio
 import os
@@ -30,7 +30,7 @@ _SIGNALS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129}
 
 
 def screen_of(settings: Settings, stdout: TextIO) -> Screen:
-    """What the user chose, else the default renderer in a terminal, and what stands in for it elsewhere."""
+    """Returns the screen: with the renderer that the user chose, else the default in a terminal, and its stand-in elsewhere."""
     host, hook = host_of(settings), "agentic_renderers"
     in_terminal = stdout.isatty() and os.environ.get("TERM", "dumb") != "dumb"
     name = settings.ui.renderer or (host.default(hook) if in_terminal else host.stand_in(hook))

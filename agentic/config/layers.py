@@ -136,7 +136,7 @@ class Settings:
         return found
 
     def portable(self, but: Collection[str] = ()) -> dict[str, Any]:
-        """What differs from the defaults, as JSON has it, without the keys in `but`."""
+        """Returns the settings that differ from the defaults, as JSON has them, without the keys in `but`."""
         set_here = (name for name, origin in self.origins.items() if origin != "default" and name not in but)
         return {name: plain(self.values[name]) for name in set_here}
 

@@ -15,7 +15,7 @@ PLUGIN_PREFIX = "plugin."
 
 
 class EndpointSettings(Section):
-    """One of `[[llm.endpoint]]`."""
+    """The settings of an endpoint: a `[[llm.endpoint]]` table."""
 
     url: str = setting("", "its base URL; it ends in /v1")
     api_key_env: str = setting("", "the variable of the environment that holds its key; empty: llm.api_key")
@@ -65,7 +65,7 @@ class LlmSettings(Section):
     retry_seconds: float = setting(120.0, "how long a request that gets no further is tried again (`ask`: 20)", "lower")
 
     def of(self, url: str) -> EndpointSettings:
-        """What is set for one of `endpoints`."""
+        """Returns the settings of the endpoint at `url`, one of `endpoints`."""
         return next((each for each in self.endpoint if each.url.rstrip("/") == url.rstrip("/")), EndpointSettings(url=url))
 
     def authorization(self, url: str) -> str:

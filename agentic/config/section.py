@@ -148,7 +148,7 @@ class Section:
         return cls(**{field: cls.keys[field].check(each, f"{name}: {field}", origin) for field, each in value.items()})
 
     def table(self) -> dict[str, Any]:
-        """What differs from the defaults."""
+        """Returns the values that differ from the defaults."""
         return {name: value for name, key in self.keys.items() if (value := getattr(self, name)) != key.default}
 
 
@@ -164,7 +164,7 @@ def list_of(text: str) -> Any:
 
 
 def toml_value(text: str) -> Any:
-    """What TOML makes of the text, itself where that is nothing."""
+    """Reads the text as a TOML value; returns the text itself where it is none."""
     import tomllib
 
     try:

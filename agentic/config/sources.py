@@ -1,4 +1,4 @@
-"""Where layers come from: files, the environment, the command line."""
+"""The sources of layers: files, the environment, the command line."""
 
 import os
 import re

@@ -1,1 +1,1 @@
-"""What a run does: the workflow graph, the agent loop, prompts and tool protocols."""
+"""The parts of a run: the workflow graph, the agent loop, prompts and tool protocols."""

@@ -19,7 +19,7 @@ HOOK = "agentic_tool_protocols"
 
 
 class ModelRecord:
-    """What is known of each model on this machine.
+    """The record, on this machine, of what is known of each model.
 
     `{"URL model": {"fits": {protocol: bool}, "turns": {protocol: [readable, unreadable]}}}`
     """
@@ -54,7 +54,7 @@ class ModelRecord:
 
 
 async def protocol_of(runtime: Runtime, session: Session) -> str:
-    """What the user set; else what the session began with on this model; else the first that fits and went well."""
+    """Returns the protocol the user set; else the session's first on this model; else the first that fits and went well."""
     name = runtime.settings.tools.protocol
     if name != "auto":
         runtime.host.offer(HOOK, name)

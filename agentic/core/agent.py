@@ -75,7 +75,7 @@ class Agent:
 
     @property
     def last_words(self) -> str:
-        """What the model said last."""
+        """Returns the text of the model's last message."""
         return next((message.text for message in reversed(self.history) if message.role == "assistant"), "")
 
     def start(self, task: str, wrong: str = "", files: Sequence[str] = (), opened: Message | None = None) -> None:
@@ -112,7 +112,7 @@ class Agent:
         await self.context.replace([*self._before, message])
 
     def opening(self) -> ChatRequest:
-        """What every request of this agent begins with, as a request."""
+        """Returns the beginning that all requests of this agent share, as a request."""
         return self.request([self.history[0], Message("user", ".")], None)
 
     def tell(self, text: str) -> None:

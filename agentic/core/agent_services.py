@@ -1,4 +1,4 @@
-"""What the agents of a session share."""
+"""The services that the agents of a session share."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import field
@@ -22,7 +22,7 @@ from agentic.plugins.prompts import Prompts
 
 @record(frozen=True, slots=True)
 class AgentServices:
-    """What an agent works with; sub-agents share all of it. Each agent makes a `protocol` of its own.
+    """The services that an agent works with; sub-agents share all of them. Each agent makes a `protocol` of its own.
 
     `safeguards` mask secrets; None where the user wants them shown.
     """

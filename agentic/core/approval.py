@@ -171,7 +171,7 @@ class Approver:
             self.mode = mode
 
     async def ask_user(self, what: str, choices: Sequence[str]) -> str:
-        """What the user says to a question of the model's. Raises ToolError where nobody can be asked, or nothing is said."""
+        """Returns the user's answer to the model's question. Raises ToolError where nobody can be asked, or none is given."""
         if self._ask is None:
             raise ToolError("nobody can be asked here: decide yourself, and say what you assumed")
         answer = await self._put_in_turn(self._ask, Question(what, CALLER.get(), choices=tuple(choices)))
@@ -249,7 +249,7 @@ class Approver:
             await self._turns.let_first(place, answer.first)
 
     def _allowed_by_now(self, question: Question) -> bool:
-        """Whether "always" was said to all of it while this question waited for its turn."""
+        """Returns True if the user said "always" to all of it while this question waited for its turn."""
         known = {str(rule) for rule in self.permissions.rules if rule.decision == "allow"}
         return set(question.proposals) <= known
 
@@ -309,7 +309,7 @@ def _stopped(limit: asyncio.Timeout | None) -> Iterator[None]:
 
 
 def _one_of_several(question: Question) -> str:
-    """As it is told beside another question."""
+    """Returns the line that shows the question beside another one."""
     who = "" if question.agent == "main" else f"{question.agent.removeprefix('sub-')}: "
     return who + question.what.partition("\n")[0]
 
@@ -324,7 +324,7 @@ def _all_of(arguments: Mapping[str, Any]) -> str:
 
 
 def difference(edits: Mapping[str, Edit]) -> str:
-    """What changes, as a unified diff; of what is no text, how much it is."""
+    """Returns the changes as a unified diff; for content that is no text, its size."""
     return "".join(diff.difference(path, edit.before, edit.after) for path, edit in edits.items())
 
 
@@ -343,7 +343,7 @@ def _with_any_words(proposal: str, check: str) -> str:
 
 
 def _oddities(command: str) -> Iterator[str]:
-    """What makes a command look like another one than it is."""
+    """Yields the reasons why a command may look like another one than it is."""
     lines = command.strip("\n").count("\n") + 1
     if lines > 1:
         yield f"it has {lines} lines"

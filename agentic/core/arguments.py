@@ -50,7 +50,7 @@ def check(value: dict[str, Any], schema: Mapping[str, Any], tell: Callable[[str]
 
 
 def note(call: ToolCall, output: ToolOutput) -> ToolNote:
-    """What a call came to, in a few words."""
+    """Returns a note of what was called and how it ended, in a few words."""
     try:
         arguments = _loads(call.arguments)
     except ToolError:

@@ -41,7 +41,7 @@ class Budget:
         self.prompt = max(1, min(self.prompt, int(prompt * TRIM_TO), self.window - self.answer))
 
     def restore(self) -> None:
-        """As before any `shrink`."""
+        """Restores the sizes from before any `shrink`."""
         self.window, self.answer = self._said, self._answer_of(self._said)
         self.prompt = self.window - self.answer
 

@@ -1,4 +1,4 @@
-"""What commands do to the files: remembered before, told and journaled after; protected files are put back."""
+"""The changes that commands make to files: remembered before, told and journaled after; protected files are put back."""
 
 import asyncio
 import os
@@ -38,7 +38,7 @@ async def _nothing() -> Collection[str]:
 
 
 class CommandChanges:
-    """Of one folder. `journal` is told of each change that can be taken back; None, where others do that."""
+    """The changes that commands make in one folder. `journal` is told of those that can be undone; None if others do that."""
 
     def __init__(
         self,
@@ -185,7 +185,7 @@ class CommandChanges:
             self._snapshots.ended()
 
     async def _changes(self) -> AsyncIterator[CommandChange]:
-        """What has changed since the last look at the files, a batch at a time."""
+        """Yields the changes since the last look at the files, which are read a batch at a time."""
         changes = self._snapshots.changes()
         while batch := await on_daemon_thread(partial(_batch, changes)):
             for change in batch:
@@ -305,7 +305,7 @@ def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safegu
 
 
 def _files_of(root: Path, entries: Mapping[str, str], protected: ProtectedEntries) -> Mapping[str, os.stat_result]:
-    """Those with protected or private names that are regular files, and what is in protected folders."""
+    """Returns the regular files that have protected or private names, and the files in protected folders."""
     found = dict(protected.files)
     for path, kind in entries.items():
         if kind in (FILE, PRIVATE) and path not in found:

@@ -1,4 +1,4 @@
-"""What other processes of the user can read of us: nothing that commands are not given."""
+"""The hiding of our environment, arguments and memory: other processes of the user read nothing that commands are not given."""
 
 import ctypes
 import os
@@ -35,7 +35,7 @@ def conceal_arguments(names: Iterable[str]) -> None:
 
 
 def _variables() -> list[int]:
-    """Where the C library has each `NAME=VALUE`."""
+    """Returns the addresses of the C library's `NAME=VALUE` strings."""
     variables = ctypes.POINTER(ctypes.c_void_p).in_dll(ctypes.CDLL(None), "environ")
     found: list[int] = []
     while address := variables[len(found)]:

@@ -1,4 +1,4 @@
-"""What an agent's model gets to read: its history within the budget, the same bytes as before wherever they can be."""
+"""The prompt that an agent's model gets: its history within the budget, the same bytes as before wherever they can be."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -123,7 +123,7 @@ class Context:
         return sum(map(counter.of, before)), sum(map(counter.of, after))
 
     async def aside(self, ask: str, make: Callable[[Sequence[Message]], ChatRequest]) -> str:
-        """What the model says to this at the conversation's end, which stays as it is. Raises AgenticError."""
+        """Asks the model at the end of the conversation, which stays as it is, and returns its answer. Raises AgenticError."""
         counter, question = self._llm.counter, Message("user", ask)
         room = self._llm.budget.prompt - counter.of_tools(make(()).tools) - counter.of(question) - _LITTLE
         said = self._strategy.fit(self.history.get_messages_for_llm(), room, counter.of)
@@ -131,7 +131,7 @@ class Context:
         return given(answer).message.text.strip()
 
     def report(self, tools: Sequence[ToolSpec], tokens: int = 0) -> ContextReport:
-        """Where the tokens are."""
+        """Reports how many tokens each part of the prompt takes."""
         counter, budget, messages = self._llm.counter, self._llm.budget, self.history.get_messages_for_llm()
         parts = dict.fromkeys(("system", "tools", "said", "tool results", "newest"), 0)
         parts["tools"] = counter.of_tools(tools) if tools else 0
@@ -178,7 +178,7 @@ class Context:
         await self._emit(ContextTrimmed(before=sizes[0], after=sizes[1], dropped=len(before) - len(after)))
 
     def _tell_what_is_shared(self) -> None:
-        """What other agents shared since, as the end of a message that was not sent yet: it stays there from then on."""
+        """Adds what other agents shared since to the end of a message that was not sent yet: it stays there from then on."""
         board, newest = self.history.blackboard, self.history.get_messages_for_llm()[-1]
         if newest is self._sent or newest.role not in ("user", "tool"):
             return

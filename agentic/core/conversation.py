@@ -132,7 +132,7 @@ class OpenConversation:
         return await self.agent.context.summarise(ask, lambda messages: self.agent.request(messages, None))
 
     async def shaped(self, schema: Mapping[str, Any]) -> str:
-        """What came of the task as JSON that the schema allows: the server is held to it, and it is checked here.
+        """Returns the task's result as JSON that the schema allows: the server is held to it, and it is checked here.
 
         Raises ModelOutputError where a second try is no better.
         """
@@ -201,7 +201,7 @@ class OpenConversation:
 
 
 def _violation(text: str, schema: Mapping[str, Any]) -> str:
-    """What is wrong with it, "" for nothing."""
+    """Returns the first problem with the text as JSON of this schema, "" for none."""
     try:
         found = problems(json.loads(text), schema)
     except ValueError as error:
@@ -212,7 +212,7 @@ def _violation(text: str, schema: Mapping[str, Any]) -> str:
 
 
 def runner_of(runtime: Runtime, approval: ApprovalMode) -> Runner | None:
-    """Where parts of plans run, None for here. Raises ConfigError where they cannot run there."""
+    """Returns the runner for parts of plans, None where they run here. Raises ConfigError where they cannot run there."""
     settings = runtime.settings
     name = settings.sub_agents.runner
     if not name or not settings.sub_agents.enabled:

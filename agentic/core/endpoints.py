@@ -18,7 +18,7 @@ _log = logging.getLogger("agentic.endpoints")
 
 
 class Endpoints:
-    """Those that are named, also by roles: `settings` has them all. With `all_addresses` each address of a name is one."""
+    """The endpoints named, also by roles: `settings` has them all. With `all_addresses` each address of a name is one."""
 
     def __init__(self, settings: Settings) -> None:
         self._given = settings
@@ -37,7 +37,10 @@ class Endpoints:
         return self.settings.changed("llm.endpoint", tables, self.settings.origins["llm.endpoints"])
 
     async def _addressed(self, named: EndpointSettings) -> list[EndpointSettings]:
-        """One for each address; those that were known where its name cannot be looked up, at first the name itself."""
+        """Returns an endpoint for each address.
+
+        Where its name cannot be looked up, these are the addresses known before, or at first the name itself.
+        """
         if not named.all_addresses:
             return [named]
         parts = urlsplit(named.url)

@@ -1,4 +1,4 @@
-"""What holds a session's tools: safeguards, permissions, the sandbox that its commands run in."""
+"""The guards of a session's tools: safeguards, permissions, the sandbox that its commands run in."""
 
 import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
@@ -22,7 +22,7 @@ LAUNCHERS = "agentic_command_launchers"
 
 
 def safeguards_of(host: Host) -> Safeguards:
-    """What all plugins say has to be kept safe."""
+    """Collects what all plugins say has to be kept safe."""
     return Safeguards(offer.record for offer in host.offers("agentic_safeguards").values())
 
 

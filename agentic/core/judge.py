@@ -42,7 +42,7 @@ class JudgeVerdict:
 
 
 class Judge:
-    """Of one task. `may_ask`: whether commands may be run that need a question. `plan_check` is a command that a plan names."""
+    """The judge of one task. `may_ask` allows commands that need a question. `plan_check` is a command that a plan names."""
 
     def __init__(self, task: str, agent: Agent, proofs: Proofs, prompts: Prompts, workspace: Workspace, may_ask: bool) -> None:
         self._agent = agent
@@ -60,7 +60,7 @@ class Judge:
         self.verdict = JudgeVerdict("done")
 
     async def opening(self) -> JudgeVerdict:
-        """What fails before anything is changed, for models that should see it first."""
+        """Returns a verdict on the failures from before any change, for models that should see them first."""
         if not self._agent.profile.failures_first:
             return JudgeVerdict("done")
         await self._proofs.before_change()
@@ -180,7 +180,7 @@ class Judge:
         return self._best
 
     def _settle_for_the_best(self, verdict: JudgeVerdict) -> None:
-        """Of several attempts the one with the fewest failures stays, the earlier of equals."""
+        """Keeps the attempt with the fewest failures, the earlier of equals."""
         if self._best is not None and _rank(self._best[0]) <= _rank(verdict):
             self.verdict, files = self._best
             self._put_back(files)

@@ -47,7 +47,10 @@ def refused(kind: AgentKind | None, tool: ToolSpec) -> str:
 
 
 def within(parent: AgentKind | None, kind: AgentKind | None) -> AgentKind | None:
-    """What an agent has do a part may do no more than itself. Of two lists of tools what both have, or the parent's."""
+    """Returns `kind` limited to what `parent` may do: a part may do no more than its agent.
+
+    Its tools are those that both lists have, or the parent's where it lists none.
+    """
     if parent is None or not (parent.reads_only or parent.without or parent.tools):
         return kind
     own = kind or replace(parent, name=f"of {parent.name}", text="", role="", tools=(), plans=False, more=None)

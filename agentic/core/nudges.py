@@ -10,7 +10,7 @@ MAX_CUT = 3
 
 
 class Nudges:
-    """Of one agent. `cut` counts the answers in a row that their limit cut."""
+    """The nudges of one agent. `cut` counts the answers in a row that their limit cut."""
 
     def __init__(self, model: ModelCall, prompts: Callable[..., str]) -> None:
         self._model = model
@@ -24,7 +24,7 @@ class Nudges:
         self.cut = 0
 
     def about(self, answer: Message, turn: Turn, cut_off: bool) -> str:
-        """What the model is told instead of taking its answer for the last one, "" where it may be."""
+        """Returns the text to tell the model instead of taking its answer for the last one, "" where it may be."""
         self.cut = self.cut + 1 if cut_off and not turn.calls else 0
         if turn.calls or turn.problem:
             return ""

@@ -124,7 +124,7 @@ class Opening:
             return b""
 
     def again(self, task: str, wrong: str, files: Sequence[str]) -> Message:
-        """What has to be corrected, and nothing else: small models drown in more."""
+        """Returns the message with what has to be corrected, and nothing else: small models drown in more."""
         names = " and ".join(files) or "file"
         contents = "\n\n".join(self._contents(files))
         return Message("user", self._prompts("repair", files=contents, task=task, wrong=wrong, names=names).strip())
@@ -140,7 +140,7 @@ class Opening:
 
 
 def _surroundings(root: Path) -> str:
-    """What changes from day to day; only ever in the newest message."""
+    """Returns the facts that change from day to day; they stand only in the newest message."""
     branch = _branch(root)
     return f"Date: {time.strftime('%Y-%m-%d')}. Folder: {root.name}" + (f" (git branch {branch})." if branch else ".")
 
@@ -157,7 +157,7 @@ def _branch(root: Path) -> str:
 
 
 def _folded(names: Sequence[str], room: int) -> str:
-    """What is at the top: files, and folders with how many files are below."""
+    """Lists the top level: files, and folders with how many files are below."""
     below = Counter(name.partition("/")[0] for name in names if "/" in name)
     lines = [
         *(name for name in names if "/" not in name),
@@ -167,7 +167,7 @@ def _folded(names: Sequence[str], room: int) -> str:
 
 
 def _within(lines: Sequence[str], room: int) -> list[str]:
-    """As many as have room, and how many more there are."""
+    """Returns as many lines as have room, and how many more there are."""
     kept: list[str] = []
     for line in lines:
         room -= len(line) + 1
@@ -178,7 +178,7 @@ def _within(lines: Sequence[str], room: int) -> list[str]:
 
 
 def file_names(root: Path) -> list[str]:
-    """What is listed for the model: no hidden files."""
+    """Returns the names of the files that are listed for the model: no hidden files."""
     shown = (name for name in files_below(root) if not any(part.startswith(".") for part in name.split("/")))
     return list(islice(shown, _MAX_LISTED))
 

@@ -1,4 +1,4 @@
-"""What rules, safeguards and the floor say about a call; and what the user's "always" adds to them."""
+"""The judgement of rules, safeguards and the floor on a call; and the rules that the user's "always" adds to them."""
 
 import json
 import os
@@ -22,7 +22,7 @@ Scope = Literal["session", "project", "user"]
 
 @record(frozen=True, slots=True)
 class Judgement:
-    """What is to be done with a call, "" where nothing is said of it. `why` is for people.
+    """The decision on a call, "" where nothing is said of it. `why` is for people.
 
     `dangers` and what is protected ask in every mode. `proposals` are the rules that would allow it from now on, `needs` what it
     takes of a sandbox, `granted` what of that a rule gives. `doubts` are why the mode `edits` is not word enough.
@@ -117,7 +117,10 @@ class Permissions:
         return Judgement("allow") if command.wrapper else Judgement()
 
     def _about(self, kind: str, command: SimpleCommand) -> Rule | None:
-        """What forbids `ls` forbids any program of that name; what allows it allows the system's: `./ls` is named by its path."""
+        """Returns the rule about a command, None without one.
+
+        A rule that forbids `ls` forbids any program of that name; one that allows it, the system's: `./ls` is named by its path.
+        """
         by_name = self.rules.about(kind, _line(command))
         if not command.path:
             return by_name
@@ -161,7 +164,7 @@ class Permissions:
                 yield word, Path(os.path.normpath(path))
 
     def of_path(self, kind: str, path: str) -> Judgement:
-        """Of reading ("read") or changing ("edit") a file, by its path from the root, or from the system's."""
+        """Judges reading ("read") or changing ("edit") a file, by its path from the root, or from the system's."""
         rule = self.rules.about(kind, path)
         if rule is not None and rule.decision == "deny":
             return _said(rule)
@@ -178,12 +181,12 @@ class Permissions:
         return Judgement(proposals=(exact(kind, path),), doubts=(f"{path}: {what}",) if what else ())
 
     def of_host(self, host: str) -> Judgement:
-        """Of reading what a host has."""
+        """Judges reading what a host has."""
         rule = self.rules.about("fetch", host)
         return _said(rule) if rule is not None else Judgement(proposals=(exact("fetch", host),))
 
     def of_tool(self, name: str) -> Judgement:
-        """Of a tool that runs no command and writes no file that can be seen."""
+        """Judges the use of a tool that runs no command and writes no file that can be seen."""
         for kind, subject in (("mcp", name), (name, "")):
             if (rule := self.rules.about(kind, subject)) is not None:
                 return _said(rule)
@@ -197,7 +200,10 @@ class Permissions:
         return replace(judgement, decision=rule.decision, why=_said(rule).why)
 
     def protected(self, path: str) -> str:
-        """What would run or obey the file of that name, "" for any other. All of an environment is run, wherever it lies."""
+        """Returns the reason to protect the file of that name, such as what would run or obey it; "" for any other.
+
+        All of an environment is run, wherever it lies.
+        """
         around = (os.path.join(self._root, folder, ENVIRONMENT) for folder in [*PurePath(path).parents][:-1])
         return self._safeguards.protected(path) or ("it is run from there" if any(map(os.path.exists, around)) else "")
 
@@ -267,7 +273,7 @@ class Remember:
 
 
 def rules_of(settings: Settings) -> Rules:
-    """What the settings say. Raises ConfigError."""
+    """Returns the rules in the settings. Raises ConfigError."""
     section, origins = settings.permissions, settings.origins
     rules = [
         parse_rule(decision, text, origins[f"permissions.{decision}"])

@@ -142,7 +142,7 @@ def _answering(tcp: socket.socket, udp: socket.socket) -> Iterator[None]:
 
 @contextmanager
 def _environment(canary: str, home: Path) -> Iterator[None]:
-    """As if a key stood in our own environment, and that were the home folder."""
+    """Puts `canary` as a key into our own environment and makes `home` the home folder, while the block runs."""
     before = {name: os.environ.get(name) for name in ("AGENTIC_PROBE_API_KEY", "PROBE_TOKEN", "HOME")}
     os.environ["AGENTIC_PROBE_API_KEY"] = os.environ["PROBE_TOKEN"] = canary
     os.environ["HOME"] = str(home)

@@ -1,4 +1,4 @@
-"""What the checkers show of the folder: once before the first change of a task, and after its changes."""
+"""The checkers' findings in the folder: once before the first change of a task, and after its changes."""
 
 import asyncio
 import re
@@ -38,12 +38,12 @@ class Finding:
 
     @property
     def hints(self) -> tuple[Failure, ...]:
-        """What only the model is told."""
+        """Returns the failures that only the model is told."""
         return tuple(failure for failure in self.counts if failure.own or self.check.authority == "hint")
 
 
 class Proofs:
-    """Of one session. `run_command` runs what checkers ask for, as tools do; nothing else is ever run here."""
+    """The checks of one session. `run_command` runs what checkers ask for, as tools do; nothing else is ever run here."""
 
     def __init__(
         self,
@@ -80,7 +80,7 @@ class Proofs:
     async def look(
         self, changes: Sequence[Change], may_ask: bool, plan_check: str = "", ran: Mapping[str, ToolOutput] | None = None
     ) -> list[Finding]:
-        """What the checks show now. Commands are run where they need no question, or where one may be asked.
+        """Returns what the checks show now. Commands are run where they need no question, or where one may be asked.
 
         `plan_check` is a command of a model's own making: what it shows is a hint. `ran` is what the model ran since its
         last change: what passed there is not asked about once more.
@@ -96,7 +96,7 @@ class Proofs:
             return findings
 
     def before(self) -> list[Finding]:
-        """What failed before the first change."""
+        """Returns the findings from before the first change, with their failures."""
         return [Finding(check, result, result.failures) for check, result in self._found if check.covers]
 
     def _is_permitted(self, command: str, may_ask: bool) -> bool:
@@ -135,7 +135,7 @@ class Proofs:
             return CheckResult("cannot_run", why=str(error))
 
     async def _output(self, check: Check, may_ask: bool, ran: Mapping[str, ToolOutput]) -> ToolOutput | None:
-        """What the check's command gave, None where it may not be run."""
+        """Returns the output of the check's command, None where it may not be run."""
         command = f"{check.command} {check.extra}".strip()
         if not self._approver.is_free(command) and (passed := self._passed(check, ran)):
             return passed

@@ -1,4 +1,4 @@
-"""What has a protected name in a folder, wherever it lies: what a command may not leave there, and what it may not change."""
+"""The entries with a protected name in a folder, at any depth: a command may neither leave them there nor change them."""
 
 import os
 import time
@@ -33,7 +33,7 @@ class _Seen:
 
 
 class ProtectedEntries:
-    """Of one folder. Everything here blocks."""
+    """The protected entries of one folder. Everything here blocks."""
 
     def __init__(self, root: Path, safeguards: Safeguards) -> None:
         self._root = root
@@ -75,7 +75,7 @@ class ProtectedEntries:
         return found
 
     def without_new_environments(self, before: Mapping[str, str], now: dict[str, str]) -> dict[str, str]:
-        """What was found; of a folder that a command made an environment or a repository, the file alone by which it is one."""
+        """Returns what was found; of a folder that a command made an environment or a repository, only the file that does so."""
         made = [
             path for path, kind in now.items() if kind == FOLDER and path not in before and not self._safeguards.protected(path)
         ]
@@ -112,7 +112,7 @@ class ProtectedEntries:
         return _Seen(changed if changed < now - _TICK_NS else 0, named, tuple(folders), modules)
 
     def _inside(self, folder: str) -> "list[os.DirEntry[str]]":
-        """What is in a folder; nothing where it is closed against us, and was before."""
+        """Returns a folder's entries; none where it is closed against us, and was before."""
         place = os.path.join(self._root, folder)
         for _ in range(2):
             try:

@@ -23,7 +23,7 @@ MAX_ENTRIES, MAX_BYTES, MAX_DEPTH = 5_000, 64 << 20, 100  # of what is copied to
 
 
 class PutBack:
-    """Of one folder, once. Everything raises OSError."""
+    """Puts the entries of one folder back, once. Every method raises OSError."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -33,7 +33,7 @@ class PutBack:
 
     @property
     def place(self) -> str:
-        """Where what was found is kept, for people; "" where nothing is."""
+        """The places where what was found is kept, in words for people; "" where nothing is kept."""
         here = f" and {self._root / self._kept_here}" if self._kept_here else ""
         return f"; what was found there is in {self._aside}{here}" if self.keeps else ""
 
@@ -62,7 +62,7 @@ class PutBack:
             os.symlink(target, name, dir_fd=folder)
 
     def remove(self, path: str) -> None:
-        """What the command made there. Nothing where it is not there any more, or lies behind a link by now."""
+        """Removes what the command made there. Does nothing where it is gone, or lies behind a link by now."""
         with suppress(FileNotFoundError, NotADirectoryError), self._parent(path, make=False) as (folder, name):
             self._remove(folder, name, path)
 
@@ -191,7 +191,7 @@ def _opened(current: int, part: str) -> int:
 
 
 def _owner(folder: int, name: str) -> tuple[int, int]:
-    """Of the file that is there, else of its folder."""
+    """Returns the user and group ids of the file that is there, else of its folder."""
     try:
         info = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except OSError:
@@ -241,7 +241,7 @@ def _is_small(folder: int, name: str, before: int = 0) -> bool:
 
 
 def _make_private(top: Path) -> None:
-    """What is kept is the user's alone. A file that has another name elsewhere stays as it is: so does its mode there."""
+    """Makes what is kept the user's alone. A file that has another name elsewhere stays as it is, and so does its mode there."""
     waiting, left = [str(top)], MAX_ENTRIES
     while waiting and left:
         path, left = waiting.pop(), left - 1

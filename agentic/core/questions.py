@@ -87,7 +87,7 @@ class Turns:
             self._call_first()
 
     def others(self, place: "Place") -> tuple[str, ...]:
-        """What waits behind it."""
+        """Returns the `what` of each question that waits behind this one."""
         return tuple(each.what for each in self._places if each is not place)
 
     async def let_first(self, place: "Place", number: int) -> None:
@@ -106,7 +106,7 @@ class Turns:
 
 @record(eq=False, slots=True)
 class Place:
-    """One of those who wait."""
+    """A question that waits for its turn."""
 
     what: str
     turn: asyncio.Event = field(default_factory=asyncio.Event)

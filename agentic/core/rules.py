@@ -141,7 +141,7 @@ class Rules:
         return any(rule.kind == kind and rule.decision in decisions for rule in self)
 
     def denied_programs(self) -> tuple[str, ...]:
-        """Those that are denied with whatever words: `run(NAME *)`."""
+        """Returns the programs that are denied with any words: `run(NAME *)`."""
         denied = (_PROGRAM.fullmatch(rule.pattern) for rule in self.rules if (rule.decision, rule.kind) == ("deny", "run"))
         return tuple(dict.fromkeys(match[1] for match in denied if match))
 

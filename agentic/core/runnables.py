@@ -1,4 +1,4 @@
-"""What a folder brings that would run, as the plugins find it, and what the user has not said a word about yet."""
+"""The things in a folder that would run, as the plugins find them, and those that the user has not decided about yet."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ Report = Callable[[str], None]
 
 
 def runnables_of(host: Host, root: Path, report: Report = lambda text: None) -> list[Runnable]:
-    """Of all kinds; of a finder that fails nothing, and `report` is told."""
+    """Returns the runnables of all kinds. A finder that fails adds none, and `report` is told."""
     found = host.in_folder(
         "agentic_runnables",
         "find",
@@ -22,7 +22,7 @@ def runnables_of(host: Host, root: Path, report: Report = lambda text: None) -> 
 
 
 def undecided(host: Host, root: Path, report: Report = lambda text: None) -> list[Runnable]:
-    """Those to which the user said neither yes nor no."""
+    """Returns the runnables to which the user said neither yes nor no."""
     return Trust(root).undecided(runnables_of(host, root, report))
 
 

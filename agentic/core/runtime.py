@@ -44,7 +44,7 @@ def _no_provider(name: str) -> Any:
 
 @record(frozen=True, slots=True)
 class Runtime:
-    """What a command works with while it runs; `setup(plugin)` is what the plugin's code gets."""
+    """The parts that a command works with while it runs; `setup(plugin)` is what the plugin's code gets."""
 
     settings: Settings
     host: Host
@@ -77,12 +77,12 @@ class Runtime:
         return found
 
     def every(self, hook: str) -> dict[str, Any]:
-        """What all providers of a hook make, in the order of their names; one that cannot be made costs a warning."""
+        """Returns the objects of all a hook's providers, in the order of their names; one that cannot be made costs a warning."""
         return _every(self.host, self.events, hook, self.setup)
 
 
 def bare_setup(settings: Settings, root: Path) -> Callable[..., Any]:
-    """What a plugin's factory gets outside a run, where nothing is shown."""
+    """Returns the maker of the Setup that a plugin's factory gets outside a run, where nothing is shown."""
 
     async def nowhere(event: Event) -> None:
         """Nobody listens."""
@@ -203,7 +203,7 @@ async def open_runtime(
 
 
 async def _first_contact(batcher: Batcher, events: Dispatcher) -> EndpointInfo:
-    """What the endpoint in use serves. One that takes its time is waited for, and that is told."""
+    """Returns the EndpointInfo of the endpoint in use. Waits for one that takes its time, and warns of the wait."""
     asking = asyncio.ensure_future(batcher.info())
     waited = 0.0
     try:
@@ -251,7 +251,7 @@ def _instead(failures: Mapping[str, AgenticError], name: str, provider: Provider
 
 
 async def find_servers(settings: Settings, host: Host) -> list[Found]:
-    """What the transports find on this machine; one that fails finds nothing."""
+    """Returns the servers that the transports find on this machine; a transport that fails finds nothing."""
     found: list[Found] = []
     for offer in host.offers("agentic_transports").values():
         if offer.record.find is not None:

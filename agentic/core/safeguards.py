@@ -17,7 +17,7 @@ ENVIRONMENT = "pyvenv.cfg"  # a folder that holds one is an environment: all in 
 
 
 class _Names:
-    """What the last parts of patterns begin with, end with or are: most names are none of them, which is quickly said."""
+    """The beginnings, ends and whole texts of the last parts of patterns: most names fit none of them, which is quickly said."""
 
     def __init__(self, safeguards: Iterable[Safeguard]) -> None:
         parts = {each.pattern.casefold().removesuffix("/**").rpartition("/")[2] for each in safeguards}
@@ -58,7 +58,10 @@ class Safeguards:
         return any(parts[: len(words)] == words[: len(parts)] for words in self._obeyed)
 
     def protected(self, path: str) -> str:
-        """What would run or obey the file of that name, "" for any other. Names count as on systems that ignore their case."""
+        """Returns the reason to protect the file of that name, such as what would run or obey it; "" for any other.
+
+        Names count as on systems that ignore their case.
+        """
         return next((each.why for each in self._protected if fits(path, each.pattern)), "")
 
     def harmless(self, path: str, text: str | None) -> bool:
@@ -66,7 +69,7 @@ class Safeguards:
         return any(fits_alone(path, pattern) and (text is None or form.fullmatch(text)) for pattern, form in self._harmless)
 
     def private(self, path: str) -> str:
-        """What the file of that name holds, "" for any other."""
+        """Returns the reason to keep the file of that name private, such as what it may hold; "" for any other."""
         return _last_of(self._private, path)
 
     def asked(self, path: str) -> str:
@@ -78,7 +81,7 @@ class Safeguards:
         return any(path == hidden or path.is_relative_to(hidden) for hidden in self.hidden)
 
     def protected_paths(self, root: Path) -> tuple[Path, ...]:
-        """Those that are there, of the patterns that name one place."""
+        """Returns the paths that exist, of the protected patterns that name one place."""
         plain = [each.pattern.removesuffix("/**") for each in self._protected]
         names = (path for path in dict.fromkeys(plain) if not set(path) & set("*?["))
         return tuple(root / path for path in names if os.path.exists(os.path.join(root, path)))

@@ -27,7 +27,10 @@ _PROBE = 'echo in > "$1" && ! { echo out > "$2"; } 2>/dev/null && ! cat "$3" >/d
 
 @record(frozen=True, slots=True)
 class Allowed:
-    """What a command may do beyond the policy: the user's own word, or a rule's. Nor does it see the files that are `hidden`."""
+    """The permissions of a command beyond the policy, by the user's own word or a rule's.
+
+    It does not see the `hidden` files either.
+    """
 
     network: bool = False
     protected: bool = False
@@ -189,7 +192,7 @@ class Sandbox:
         )
 
     def policy(self, folder: Path, allowed: Allowed = NOTHING) -> LaunchPolicy:
-        """What a command may do that works in `folder`."""
+        """Returns the policy for a command that works in `folder`."""
         settings = self._settings
         writable = (folder, *(Path(path).expanduser() for path in settings.writable), *allowed.writable)
         hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
@@ -210,7 +213,7 @@ class Sandbox:
         return frozenset(str(path.relative_to(folder)) for path in paths)
 
     def environment(self) -> dict[str, str]:
-        """Of ours, what commands need: the user may add to it; nothing else goes, least of all a key."""
+        """Returns those of our variables that commands need. The user may add to them; nothing else goes, least of all a key."""
         names = _passed_on(tuple(os.environ), tuple(self._settings.environment), tuple(self._safeguards.variables))
         return {name: os.environ[name] for name in names} | {"TMPDIR": str(self.temporary)}
 
@@ -235,14 +238,14 @@ class Sandbox:
 
 @lru_cache(maxsize=1)
 def _our_program() -> tuple[Path, ...]:
-    """Where Python and its packages lie: what some tools run as a child is a part of a package."""
+    """Returns the folders of Python and its packages: some tools run a part of a package as a child."""
     places = (sys.base_prefix, sys.prefix, *sys.path)
     return tuple(dict.fromkeys(Path(place).resolve() for place in places if os.path.isabs(place) and os.path.isdir(place)))
 
 
 @lru_cache(maxsize=8)
 def _passed_on(names: Sequence[str], mine: Sequence[str], usual: Sequence[str]) -> tuple[str, ...]:
-    """Of the variables those that commands get: the user's own choice, and the usual ones that look like no key."""
+    """Returns the variables that commands get: the user's own choice, and the usual ones that do not look like a key."""
     is_mine, is_usual = _pattern(mine), _pattern(usual)
     found = (name for name in names if is_mine.match(name) or (is_usual.match(name) and not _KEY.search(name)))
     return tuple(name for name in found if not name.startswith("AGENTIC_"))
@@ -254,7 +257,7 @@ def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
 
 
 def _files_of(programs: Iterable[str], writable: Sequence[Path]) -> Iterator[Path]:
-    """Where programs are that rules deny: a command does not find them, whatever starts them.
+    """Yields the paths of programs that rules deny: a command does not find them, whatever starts them.
 
     Not what commands need to run at all, nor a file that is several programs, nor one that a command could write itself.
     """

@@ -21,7 +21,7 @@ class UncheckableError(Exception):
 
 
 def problems(value: Any, schema: Mapping[str, Any]) -> list[Any]:
-    """What the schema forbids of the value, as jsonschema's errors in their order. Raises UncheckableError."""
+    """Returns the value's violations of the schema, as jsonschema's errors in their order. Raises UncheckableError."""
     from jsonschema.validators import validator_for
 
     specifications = import_module("jsonschema_specifications")  # which has no types
@@ -177,7 +177,7 @@ def _listed(value: Any) -> list[Any]:
 
 
 def _resolved(reference: str, root: Any) -> Any:
-    """What a reference within the schema names, None for any other."""
+    """Returns the part of the schema that a reference within it names, None for any other reference."""
     if not reference.startswith(_LOCAL):
         return None
     for part in unquote(reference.removeprefix(_LOCAL)).split("/"):

@@ -113,7 +113,7 @@ class LlmService:
         return replace(request, messages=tuple(told(message, self._words) for message in request.messages))
 
     def _with_defaults(self, request: ChatRequest) -> ChatRequest:
-        """What the request leaves open, as the settings say; what they leave open, as the model's profile does."""
+        """Fills what the request leaves open from the settings, and what they leave open from the model's profile."""
         settings, profile, request = self._settings, self.profile, self._in_its_role(request)
         sampling = {"top_p": _first(settings.top_p, profile.top_p), "seed": settings.seed}
         extra = {name: value for name, value in sampling.items() if value is not None}
@@ -256,7 +256,7 @@ def _first(*values: Any) -> Any:
 
 
 def given(answer: Answer | AgenticError) -> Answer:
-    """One of what `gather` gives. Raises the error that it is."""
+    """Returns an answer that `gather` gave. Raises it where it is an error."""
     if isinstance(answer, AgenticError):
         raise answer
     return answer

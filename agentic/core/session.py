@@ -38,7 +38,7 @@ Delegate = Callable[[Plan], Awaitable[Outcome]]
 
 @record(frozen=True, slots=True)
 class SessionMemory:
-    """What tools may know of the session."""
+    """The part of the session that tools may know."""
 
     session: Session
     blackboard: Blackboard
@@ -144,7 +144,7 @@ def _watcher(
     sandbox: Sandbox,
     space: Workspace,
 ) -> CommandChanges:
-    """Of each folder one: a sub-agent's worktree is another, whose changes are journaled when they are merged."""
+    """Returns the one for this folder. A sub-agent's worktree has its own, whose changes are journaled when they are merged."""
     if space.root not in known:
         held = partial(sandbox.held, space.root)
         kept = None if known else journal

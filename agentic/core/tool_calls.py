@@ -166,7 +166,7 @@ class ToolCaller:
         return arguments, await self._plugins.after_tool(call, arguments, tool.spec, output, self._agent, self._workspace)
 
     def _show_progress(self, number: str, text: str) -> None:
-        """What a running call gives out, to the screen alone: the last of it, some times a second."""
+        """Shows the output of a running call, on the screen alone: the end of it, a few times a second."""
         self._progress = (self._progress + text)[-MAX_PROGRESS:]
         if time.monotonic() - self._progress_shown > PROGRESS_SECONDS:
             self._progress_shown = time.monotonic()

@@ -18,7 +18,7 @@ MAX_FOUND = 8
 
 
 def about_of(name: str, source: ToolSource) -> str:
-    """What there will be tools for: its provider's name where it does not say, "" where it has none."""
+    """Returns what a source announces tools for: its provider's name where it does not say, "" where it has none."""
     return source.about if isinstance(source, Announces) else name
 
 
@@ -98,7 +98,7 @@ class Toolbox:
         return [spec for spec in specs if not wanted or score(spec)][:MAX_FOUND]
 
     def _late(self) -> dict[str, Tool]:
-        """What the sources have now. What is no tool is left out, with one warning."""
+        """Returns the tools that the sources have now, without those in `all`. What is no tool is left out, with one warning."""
         found: dict[str, Tool] = {}
         for name, source in self._sources.items():
             for tool in self._tools_of(name, source):

@@ -1,4 +1,4 @@
-"""What an agent's calls really did: files changed and commands run, in order. Verdicts rest on this, never on the model's word."""
+"""The record of an agent's work: files changed and commands run, in order. Verdicts rest on this, never on the model's word."""
 
 from dataclasses import field
 
@@ -40,7 +40,7 @@ class Work:
                 del self.undone[title]
 
     def delegated(self, outcome: Outcome) -> None:
-        """What sub-agents left undone is held until their files are written."""
+        """Keeps the parts that sub-agents left undone until their files are written."""
         self.undone |= {title: outcome.unwritten.get(title, ()) for title in outcome.missing}
 
     @property
@@ -50,7 +50,7 @@ class Work:
         return command if command and self.ran[command].failed else ""
 
     def summary(self) -> str:
-        """What was done, in one line."""
+        """Returns a summary of the work, in one line."""
         done = (
             [f"Wrote {', '.join(path for path, change in self.changes.items() if change.kind != 'deleted')}."]
             if self.changes

@@ -86,7 +86,7 @@ class Workflow:
         return outcome if self._whole is None else self._with_parts(outcome, self._whole)
 
     def _with_parts(self, outcome: Outcome, whole: Outcome) -> Outcome:
-        """What is known of the parts that is not settled since."""
+        """Returns `outcome` with the parts' evidence and open questions, and with the missing parts that are still undone."""
         undone = self._agent.tools.work.undone
         left = tuple(title for title in whole.missing if title in undone)
         evidence = (*whole.evidence, *outcome.evidence)

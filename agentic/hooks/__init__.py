@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @record(frozen=True, slots=True, kw_only=True)
 class Setup:
-    """What a plugin's code may use. Some hooks add to it: their `Setup` has a name of its own.
+    """The setup that a plugin's code may use. Some hooks add to it: their `Setup` has a name of its own.
 
     `settings` are the host's, a frozen object per section (`setup.settings.llm.endpoints`). `root` is the folder that the run works
     in. `emit` shows an event. `provider(name)` makes another provider of the same hook, for one that wraps it; of the own name, the

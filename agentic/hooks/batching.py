@@ -38,7 +38,7 @@ class Batcher(Protocol):
         ...
 
     async def info(self) -> EndpointInfo:
-        """What the endpoint in use serves. Raises EndpointUnavailable when none answers."""
+        """Returns what the endpoint in use serves. Raises EndpointUnavailable when none answers."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""What shows whether the work is right: tests, compilers, linters, and what can be read off the files alone."""
+"""The checks that show whether the work is right: tests, compilers, linters, and what can be read off the files alone."""
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal, Protocol
@@ -66,14 +66,14 @@ class CheckResult:
 
 
 class Checker(Protocol):
-    """One per session. It may remember what it saw before the first change."""
+    """A checker of one session. It may remember what it saw before the first change."""
 
     def checks(self, task: str, workspace: "Workspace", changes: Sequence[Change]) -> list[Check]:
-        """What can be checked here. Without `changes` it is asked for what was there before any."""
+        """Returns the checks that are possible here. Without `changes` it is asked for what was there before any."""
         ...
 
     def result(self, check: Check, output: ToolOutput, workspace: "Workspace", changes: Sequence[Change]) -> CheckResult:
-        """What the check's command showed; `output` is empty for a check without one."""
+        """Returns what the check's command showed; `output` is empty for a check without one."""
         ...
 
 

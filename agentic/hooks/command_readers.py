@@ -1,4 +1,4 @@
-"""What understands a command line: which programs it would start, whatever they are wrapped in."""
+"""The readers of command lines, which tell what programs a line would start, whatever they are wrapped in."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -26,7 +26,7 @@ class SimpleCommand:
 
 @record(frozen=True, slots=True)
 class CommandReading:
-    """What is known of a command line.
+    """The facts known about a command line.
 
     `commands` are all simple commands in it, in pipelines, substitutions and wrappers too; `writes` the files that redirections
     write. `unclear` says why there may be more than that, "" where there is not: a rule cannot allow it then. `dangers` are why
@@ -44,7 +44,7 @@ class CommandReading:
 
 class CommandReader(Protocol):
     def read(self, command: str, root: Path) -> CommandReading:
-        """What the command would do in the folder `root`. It is never run."""
+        """Returns what the command would do in the folder `root`. It is never run."""
         ...
 
 

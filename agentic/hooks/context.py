@@ -1,4 +1,4 @@
-"""What of a history goes into a request."""
+"""The hook for strategies that choose what of a history goes into a request."""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable

@@ -36,7 +36,7 @@ class Verdict:
 
 @record(frozen=True, slots=True)
 class Addition:
-    """What a plugin adds to a task: `text`, which the model reads behind it. `refused` says why the task is not begun at all."""
+    """A plugin's addition to a task: `text`, which the model reads after it. `refused` says why the task is not begun at all."""
 
     text: str = ""
     refused: str = ""

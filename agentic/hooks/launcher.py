@@ -1,4 +1,4 @@
-"""What starts the commands that tools run: a sandbox, a container, a remote machine."""
+"""The launchers that start the commands of tools: in a sandbox, in a container, on a remote machine."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import field
@@ -11,7 +11,7 @@ from agentic.lib.record import record
 
 @record(frozen=True, slots=True)
 class LaunchPolicy:
-    """What a command may do. It works in `folder` and reads the system, but nothing of what is `hidden`.
+    """The limits on a command. It works in `folder` and reads the system, but nothing of what is `hidden`.
 
     It writes below `writable` and `temporary` (its /tmp, where that can be), but not to what is `protected`. It reaches the
     `network`, or nothing but servers of its own. `devices` are for computing: GPUs. `readable` is what it needs to read wherever
@@ -43,7 +43,10 @@ class Launch:
 
 
 class CommandLauncher(Protocol):
-    """One with `keeps_protected = True` lets no command change what is `protected`: it need not be looked at afterwards."""
+    """A launcher of commands.
+
+    With `keeps_protected = True` it lets no command change what is `protected`, which need not be looked at afterwards.
+    """
 
     @property
     def confines(self) -> bool:
@@ -52,7 +55,7 @@ class CommandLauncher(Protocol):
 
     @property
     def gaps(self) -> Sequence[str]:
-        """What it leaves open of the policy, each in a few words for people."""
+        """The parts of the policy that it leaves open, each in a few words for people."""
         ...
 
     def wrap(self, argv: Sequence[str], policy: LaunchPolicy) -> Launch:

@@ -1,4 +1,4 @@
-"""What models are told: templates by name, and sections of the system message."""
+"""The texts for models: templates by name, and sections of the system message."""
 
 from collections.abc import Callable, Iterable, Mapping
 

@@ -10,7 +10,7 @@ from agentic.types import Answer, ChatRequest, EndpointInfo, Message, ToolCall, 
 
 @record(frozen=True)
 class ModelProfile:
-    """What the host does differently for a model; the defaults are for one that can hold a conversation with tools.
+    """The ways in which the host treats a model differently; the defaults are for one that can hold a conversation with tools.
 
     `brief`: it is told in a few words, and nothing that it was not asked about. `failures_first`: what fails is shown before it
     begins. `restarts`: how often its task is begun anew where the checks find something wrong, instead of telling it so.
@@ -35,7 +35,7 @@ class ModelProfile:
 
 @record(frozen=True)
 class Turn:
-    """What an answer asks for. No calls and no problem: it is the final word.
+    """The calls that an answer asks for. With no calls and no problem, it is the final word.
 
     `problem` goes back to the model where its answer could not be read. `message` is what history keeps.
     """
@@ -55,11 +55,11 @@ class Asks(Protocol):
 
 
 class ToolProtocol(Protocol):
-    """One per agent: it may remember what its conversation was about."""
+    """A way of calling tools, one object per agent: it may remember what its conversation was about."""
 
     @property
     def profile(self) -> ModelProfile:
-        """What is true of the models that it is made for."""
+        """The profile of the models that it is made for."""
         ...
 
     async def fits(self, model: Asks, info: EndpointInfo) -> bool:
@@ -67,7 +67,7 @@ class ToolProtocol(Protocol):
         ...
 
     def instructions(self, tools: Sequence[ToolSpec]) -> str:
-        """What the system text says about tools."""
+        """Returns the part of the system text about tools."""
         ...
 
     def begin(self, task: str, files: Sequence[str]) -> str:
@@ -79,7 +79,7 @@ class ToolProtocol(Protocol):
         ...
 
     def read(self, answer: Message, tools: Sequence[ToolSpec], cut_off: bool) -> Turn:
-        """What the answer asks for; `cut_off` when it ran into the token limit."""
+        """Reads what the answer asks for; `cut_off` when it ran into the token limit."""
         ...
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:

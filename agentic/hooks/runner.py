@@ -1,4 +1,4 @@
-"""Where one part of a plan runs."""
+"""The hook for runners, the places where one part of a plan runs."""
 
 import asyncio
 import json
@@ -48,7 +48,7 @@ def agentic_runners() -> Iterable[Provider[Runner]]:
 async def sub_agent(
     command: Sequence[str], part: Part, environment: Mapping[str, str] | None = None
 ) -> AsyncIterator[Mapping[str, Any]]:
-    """What `command`, an `agentic sub-agent` on this machine, says of a part: for runners, and for the workers that they start.
+    """Yields the records of a part from `command`, a local `agentic sub-agent`: for runners, and for the workers that they start.
 
     Closing it ends the command, with what it started. Raises AgenticError where there is no outcome.
     """

@@ -1,4 +1,4 @@
-"""What has to be kept safe, as far as it depends on the tools that people use: names, folders, variables, the looks of secrets."""
+"""The things to keep safe that depend on the tools people use: names, folders, variables, the looks of secrets."""
 
 from collections.abc import Iterable
 from typing import Literal
@@ -11,7 +11,7 @@ Kind = Literal["protected", "harmless", "asked", "private", "hidden", "variable"
 
 @record(frozen=True, slots=True)
 class Safeguard:
-    """One `pattern` of a kind. Patterns of paths and names have `*` and `?`, and `**` for any folders between.
+    """A `pattern` of one kind. Patterns of paths and names have `*` and `?`, and `**` for any folders between.
 
     "protected": files that something runs or obeys, by path from the workspace's root; changing one is always asked about, also
     where it is not there yet, and commands cannot write it. `why` says what would run it.

@@ -1,4 +1,4 @@
-"""What the user sees."""
+"""The hook for renderers, which show the user what happens."""
 
 from collections.abc import Iterable
 from typing import Protocol, TextIO

@@ -1,4 +1,4 @@
-"""What an agent can do."""
+"""The hooks for tools that an agent can use."""
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
@@ -20,7 +20,7 @@ CALLER: ContextVar[str] = ContextVar("caller", default="main")
 
 
 def _nowhere(text: str) -> None:
-    """Where a tool is not run by an agent."""
+    """Drops the text, for a tool that is not run by an agent."""
 
 
 PROGRESS: ContextVar[Callable[[str], None]] = ContextVar("progress", default=_nowhere)
@@ -28,7 +28,7 @@ PROGRESS: ContextVar[Callable[[str], None]] = ContextVar("progress", default=_no
 
 
 class Memory(Protocol):
-    """What a tool may know of the session it runs in."""
+    """The memory of the session that a tool runs in, as far as the tool may know it."""
 
     def share(self, key: str, value: str, by: str) -> None:
         """Puts a value before all agents of the session. Raises ToolError for one that is too large."""
@@ -71,11 +71,11 @@ class Tool(Protocol):
 
 @runtime_checkable
 class Announces(Protocol):
-    """What a source of tools may have besides."""
+    """The optional addition to a source of tools."""
 
     @property
     def about(self) -> str:
-        """What there will be tools for, in a few words that stay the same all session long; "" for no tools at all."""
+        """The purpose of the tools to come, in a few words that stay the same all session long; "" for no tools at all."""
         ...
 
 
@@ -90,7 +90,7 @@ class ToolSource(Protocol):
         ...
 
     def tools(self) -> list[Tool]:
-        """What there is now."""
+        """Returns the tools that there are now."""
         ...
 
     async def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the wire is swapped."""
+"""The hook for transports, by which the wire is swapped."""
 
 from collections.abc import AsyncIterator, Iterable, Sequence
 from typing import Protocol, runtime_checkable
@@ -28,7 +28,7 @@ class Transport(Protocol):
         ...
 
     async def probe(self, endpoint: str) -> EndpointInfo:
-        """What the endpoint serves; cheap, and remembered. Raises EndpointUnavailable or RequestRejected."""
+        """Returns what the endpoint serves; cheap, and remembered. Raises EndpointUnavailable or RequestRejected."""
         ...
 
     def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
@@ -67,7 +67,7 @@ class Resumes(Protocol):
     """A transport that can go on with an answer that broke off elsewhere, token by token as if nothing had happened."""
 
     async def resume(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> AsyncIterator[Delta] | None:
-        """What follows the shown part of `received`; like `stream` otherwise. None where it cannot be done exactly."""
+        """Streams what follows the shown part of `received`, otherwise like `stream`. None where it cannot be done exactly."""
         ...
 
 

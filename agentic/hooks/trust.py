@@ -1,4 +1,4 @@
-"""What a project's files would run, told before any of it runs."""
+"""The hook that finds what a project's files would run, told before any of it runs."""
 
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path

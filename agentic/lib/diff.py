@@ -12,7 +12,7 @@ _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")
 
 
 def difference(path: str, before: bytes | None, after: bytes | None) -> str:
-    """What changes as a unified diff, None being no file; of what is no text, how much it is."""
+    """Returns the change as a unified diff, None being no file; only the sizes if it is not text or is too long."""
     old, new = (None if data is None else _text(data) for data in (before, after))
     if old == "\0" or new == "\0" or len((old or "").splitlines()) + len((new or "").splitlines()) > MAX_LINES:
         sizes = ["no file" if data is None else f"{len(data)} bytes" for data in (before, after)]

@@ -23,7 +23,7 @@ def matches(expression: str, text: str, whole: bool = False) -> bool | None:
 
 
 def ends(expression: str, text: str) -> list[int]:
-    """Where its matches end; none where it takes too long."""
+    """Returns the ends of the expression's matches in the text; none where it takes too long."""
     if len(_REPEATS.findall(expression)) <= _FEW:
         return [match.end() for match in _plain(expression).finditer(text)]
     found = _tried(lambda compiled: [match.end() for match in compiled.finditer(text, timeout=SECONDS)], expression)

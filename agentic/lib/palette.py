@@ -12,7 +12,7 @@ THEMES = ("auto", "dark", "light", "colorblind", "mono")
 
 @record(frozen=True, slots=True)
 class Palette:
-    """What to write before a piece of text, "" for nothing; `RESET` ends it. `ascii`: the output has no other characters."""
+    """The codes to write before a piece of text, "" for none; `RESET` ends it. `ascii`: the output has no other characters."""
 
     bold: str = ""
     dim: str = ""

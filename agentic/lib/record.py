@@ -48,7 +48,7 @@ else:
 
 
 class _Plan(NamedTuple):
-    """Of a field."""
+    """The definition of a record's field."""
 
     default: Any
     default_factory: Any = MISSING

@@ -1,4 +1,4 @@
-"""What the runs of this user on this machine have in flight now: each process keeps one small file, as long as it runs."""
+"""The requests that this user's runs have in flight on this machine: each process keeps one small file, as long as it runs."""
 
 import contextlib
 import json
@@ -17,7 +17,7 @@ _PAUSE = 0.4  # between two writings
 
 @record(frozen=True, slots=True)
 class RunningWork:
-    """Of one process: requests in flight by endpoint and lane."""
+    """A process's requests in flight, by endpoint and lane."""
 
     process: int
     lanes: Mapping[str, Mapping[str, int]]
@@ -32,7 +32,7 @@ class Board:
         self._written = 0.0
 
     def put(self, endpoint: str, lanes: Mapping[str, int]) -> None:
-        """What is in flight there now. A folder that cannot be written costs nothing but this."""
+        """Records the requests in flight at the endpoint now, by lane. A folder that cannot be written costs nothing but this."""
         self._lanes[endpoint] = dict(lanes)
         if time.monotonic() - self._written < _PAUSE:
             return
@@ -51,7 +51,7 @@ class Board:
 
 
 def running() -> list[RunningWork]:
-    """What all processes have in flight."""
+    """Returns the requests in flight of all processes."""
     found = []
     for path in sorted(_folder().glob("*.json")):
         try:

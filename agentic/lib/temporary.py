@@ -17,7 +17,7 @@ _held: dict[Path, int] = {}
 
 
 def new_folder() -> Path:
-    """One of ours alone, by its real name. It is held by a lock, which no kill leaves behind."""
+    """Makes a folder of ours alone, and returns its real name. It is held by a lock, which no kill leaves behind."""
     if not _held:
         _clear(tempfile.gettempdir(), YOUNG)
     folder = Path(tempfile.mkdtemp(prefix=PREFIX)).resolve()

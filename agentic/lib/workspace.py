@@ -50,7 +50,7 @@ class FileContent:
 
 @record(frozen=True, slots=True)
 class Edit:
-    """What a file holds and what it is to hold; None is no file. `mode` is that of a new one, None for the usual."""
+    """The content of a file before and after an edit; None is no file. `mode` is that of a new one, None for the usual."""
 
     before: bytes | None
     after: bytes | None
@@ -59,7 +59,10 @@ class Edit:
 
 @record(slots=True)
 class Grants:
-    """What the user allowed beside the root: (path, access). `ask` are paths that need a word although they are beneath it."""
+    """The user's grants beside the root: (path, access).
+
+    `needs_word` says why a path needs the user's word although it is beneath the root, "" where it needs none.
+    """
 
     given: set[tuple[str, Access]] = field(default_factory=set)
     needs_word: Callable[[str, Access], str] = lambda path, access: ""
@@ -117,7 +120,7 @@ class Workspace:
         return name
 
     def _target(self, name: str) -> str:
-        """Where a link leads, as far as that is beneath the root."""
+        """Returns the target of a link if that is beneath the root, else the name itself."""
         real = os.path.realpath(self._path(name))
         return shown(os.path.relpath(real, self.root)) if real.startswith(f"{self.root}{os.sep}") else name
 
@@ -161,7 +164,7 @@ class Workspace:
         return content
 
     def current(self, path: str, most: int = MAX_FILE_BYTES) -> FileContent:
-        """As `read`, without marking the file as seen: the stale-write check still uses the last `read`."""
+        """Reads a file like `read`, without marking it as seen: the stale-write check still uses the last `read`."""
         data = self._data(self.relative(path), most)
         return FileContent(data, fingerprint(data))
 
@@ -271,7 +274,7 @@ class Workspace:
         self.written[name] = None
 
     def _before(self, name: str) -> bytes | None:
-        """What a file that can be replaced holds, None where there is none. Raises ToolError."""
+        """Returns the content of a file that can be replaced, None where there is none. Raises ToolError."""
         with self._folder() as root:
             try:
                 descriptor, _ = self._open(root, name, os.O_RDONLY, "write")
@@ -372,7 +375,7 @@ class Workspace:
             raise ToolError(f"{name}: {error.strerror}") from error
 
     def _open_target(self, root: int, target: str, flags: int, access: Access) -> tuple[int, str]:
-        """Where an absolute link leads: beneath the root after all, or where the user's word is needed."""
+        """Opens the target of an absolute link: beneath the root after all, or where the user's word is needed."""
         name = self.relative(target, access)
         if os.path.isabs(name):
             return _open_real(name, flags), name
@@ -399,7 +402,7 @@ class Stage(Workspace):
         self.edits: dict[str, Edit] = {}
 
     def relative(self, path: str, access: Access = "read") -> str:
-        """What is to be changed is asked about with the change itself; a link stands for where it leads."""
+        """Returns a path's name. The user is asked about a change with the change itself; a link then stands for its target."""
         return super().relative(path, access) if access == "read" else self._target(self._located(path, access))
 
     def exists(self, path: str) -> bool:

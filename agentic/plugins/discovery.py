@@ -94,7 +94,7 @@ def _entry_points() -> list[tuple[str, str, str]]:
 
 
 def _load_target(target: str) -> Any:
-    """What an entry point names: "module" or "module:attribute"."""
+    """Imports and returns what an entry point names: "module" or "module:attribute"."""
     module, _, attribute = target.partition("[")[0].strip().partition(":")
     found = import_module(module.strip())
     for name in filter(None, attribute.strip().split(".")):
@@ -107,7 +107,7 @@ def _same(plugin: Any) -> Any:
 
 
 def user_folder() -> Path:
-    """Where a plugin may be a single file, without packaging: for the user's own policies."""
+    """Returns the folder where a plugin may be a single file, without packaging: for the user's own policies."""
     return config_folder() / "plugins"
 
 

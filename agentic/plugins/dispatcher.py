@@ -36,8 +36,10 @@ _STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 
 @record(frozen=True, slots=True)
 class Ruling:
-    """What all gates together say of a call: `plugin` gave the `decision`; `granted`: no question is needed; `changed_by` is who
-    changed the arguments last."""
+    """The ruling of all gates together on a call.
+
+    `plugin` gave the `decision`; `granted`: no question is needed; `changed_by` is who changed the arguments last.
+    """
 
     decision: str
     reason: str
@@ -189,7 +191,7 @@ class Dispatcher:
         return output
 
     async def before_task(self, task: str, session: str, first: bool) -> Addition:
-        """What the plugins add to it, all together; the first that refuses it counts."""
+        """Returns the additions of all plugins to the task, joined; or the first refusal."""
         texts = []
         for each in self._host.implementations("agentic_before_task"):
             addition = await self._tried(each, Addition, task=task, session=session, first=first) or Addition()
@@ -199,13 +201,13 @@ class Dispatcher:
         return Addition("\n\n".join(filter(None, texts)))
 
     async def before_end(self, task: str, result: str, times: int) -> str:
-        """What the model is told instead of coming to an end, "" where it may."""
+        """Returns the text that the model gets instead of coming to an end, "" where it may end."""
         given = {"task": task, "result": result, "times": times}
         words = [await self._tried(each, str, **given) for each in self._host.implementations("agentic_before_end")]
         return "\n\n".join(filter(None, words))
 
     async def _tried(self, each: Implementation, kind: type, **values: Any) -> Any:
-        """What the hook returns; None where it fails, which is told, and counted."""
+        """Returns the hook's result; None where the hook is off or fails. A failure is told, and counted."""
         if self._is_off(each):
             return None
         try:
@@ -230,7 +232,7 @@ class Dispatcher:
         self.warn(f"{self._host.owner(each.plugin)} is too slow for the events it observes: it did not see {count} of them")
 
     async def _call(self, each: Implementation, kind: type, **values: Any) -> Any:
-        """What the hook returns: None, or one of that kind. Raises PluginFault for anything else, and after HOOK_SECONDS."""
+        """Returns the hook's result: None, or one of that kind. Raises PluginFault for anything else, and after HOOK_SECONDS."""
         if "setup" in each.arguments:
             values["setup"] = self._setup_of(each.plugin)
         given = {name: values[name] for name in each.arguments}

@@ -1,4 +1,4 @@
-"""What stands between the host and every object that a plugin made: what it is, what it returns and what it raises is checked here.
+"""The guard between the host and every object that a plugin made: it checks what the object is, returns and raises.
 
 The Protocol is the contract: its members have to be there, to take the arguments that it names, and to return what it declares. An
 `AgenticError` is the language of the doors and passes; anything else is the plugin's fault, and becomes a `PluginFault`.
@@ -127,7 +127,7 @@ class Guard:
         return self.fault(name, error)
 
     def _give_way(self, fault: PluginFault) -> Any:
-        """What takes the target's place from now on. Raises the fault where nothing does."""
+        """Puts the stand-in in the target's place from now on, and returns it. Raises the fault where there is none."""
         if self._stand_in is None:
             raise fault
         report, other = self._report, self._stand_in()
@@ -202,7 +202,7 @@ def contract_of(*protocols: type) -> dict[str, Any]:
 
 
 def problem_with(made: Any, protocol: type) -> str:
-    """What keeps an object from being what its door wants, "" for nothing."""
+    """Returns the reason why an object is not what its door wants, "" for none."""
     for name, member in contract_of(protocol).items():
         if not hasattr(made, name):
             return f"it has no {name}{'()' if inspect.isfunction(member) else ''}, which {protocol.__name__} needs"
@@ -219,7 +219,7 @@ def problem_with(made: Any, protocol: type) -> str:
 
 
 def problem_with_spec(spec: ToolSpec, name: str) -> str:
-    """What a server or a model would not understand of a tool, "" for nothing."""
+    """Returns the part of a tool's spec that a server or a model would not understand, "" for none."""
     if spec.name != name:
         return f"its spec is called {spec.name!r}, the provider {name!r}: both have to have one name"
     for field, hint in ToolSpec.__annotations__.items():

@@ -153,7 +153,7 @@ class Host:
         (self.report or self._untold.append)(message)
 
     def notices(self) -> list[str]:
-        """What a user has to be told of the plugins before anything begins."""
+        """Returns the messages about the plugins that a user has to see before anything begins."""
         bad = [status for status in self.statuses if status.state not in ("loaded", "disabled")]
         untold, self._untold = self._untold, []
         told = [f"{_named(status)} is {status.state}: {status.error}; {_remedy(status)}" for status in bad]
@@ -261,12 +261,12 @@ class Host:
         return found
 
     def section_of(self, plugin: str) -> str:
-        """Where a plugin's own settings stand."""
+        """Returns the name of the section that holds a plugin's own settings."""
         self.sections()
         return self._by_name[plugin].section or PLUGIN_PREFIX + plugin
 
     def offers(self, hook: str) -> Mapping[str, Offer]:
-        """What plugins offer through a provider hook, by name. Raises PluginError for a name offered twice."""
+        """Returns the offers of plugins through a provider hook, by name. Raises PluginError for a name offered twice."""
         if hook not in self._offers:
             self._offers[hook] = self._collect(hook)
         return self._offers[hook]
@@ -301,7 +301,7 @@ class Host:
         return {name: self._settled(hook, name, rivals) for name, rivals in offers.items()}
 
     def _called(self, each: Implementation) -> Any:
-        """What a sync hook gives, iterables as a list. Raises Failure."""
+        """Calls a sync hook and returns its result, iterables as a list. Raises CallFailure."""
 
         def call() -> Any:
             given = each.function()

@@ -12,11 +12,11 @@ BUDGET_SECONDS = 3.0
 
 
 class CallFailure(Exception):
-    """What somebody else's code did instead of returning."""
+    """The failure of somebody else's code to return, with what it did instead."""
 
 
 def call_isolated(function: Callable[[], Any], seconds: float = BUDGET_SECONDS) -> Any:
-    """What `function` returns. Raises Failure when it raises, exits or takes longer than `seconds`.
+    """Returns the result of `function`. Raises CallFailure when it raises, exits or takes longer than `seconds`.
 
     It runs on a daemon thread, so one that never returns does not hold the process; what it prints goes to stderr.
     """
@@ -41,9 +41,9 @@ def call_isolated(function: Callable[[], Any], seconds: float = BUDGET_SECONDS) 
 
 
 def call_limited(function: Callable[[], Any], seconds: float = BUDGET_SECONDS) -> Any:
-    """What `function` returns, on this thread, where what it makes will be used. What it raises passes.
+    """Returns the result of `function`, called on this thread, where that will be used. Its exceptions pass.
 
-    On the main thread it is cut off with a Failure after `seconds`.
+    On the main thread it is cut off with a CallFailure after `seconds`.
     """
     with redirect_stdout(sys.stderr), _alarm(seconds):
         return function()

@@ -12,7 +12,7 @@ HOOK = "agentic_prompts"
 
 
 def user_folder() -> Path:
-    """Where a user's own NAME.txt stand."""
+    """Returns the folder of the user's own NAME.txt files."""
     return config_folder() / "prompts"
 
 

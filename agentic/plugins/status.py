@@ -1,4 +1,4 @@
-"""What became of each plugin."""
+"""The status of each plugin."""
 
 from dataclasses import field
 from typing import Literal

@@ -50,7 +50,7 @@ class Blackboard:
         return tuple(self._entries.values())
 
     def section(self, after: int = 0, but_by: str = "") -> str:
-        """What was shared after entry `after` by anybody else, as the prompt says it; "" for nothing."""
+        """Returns the prompt's text of what was shared after entry `after` by anybody but `but_by`; "" for nothing."""
         news = [entry for entry in self._entries.values() if entry.number > after and entry.by != but_by]
         return "\n".join(["Shared context:", *(f"- {entry.key} (by {entry.by}): {entry.value}" for entry in news)]) if news else ""
 

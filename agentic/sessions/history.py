@@ -1,4 +1,4 @@
-"""What one agent and its model said: append-only, kept with the session, valid after a kill."""
+"""The conversation of one agent and its model: append-only, kept with the session, valid after a kill."""
 
 from collections.abc import Sequence
 
@@ -20,7 +20,7 @@ class ConversationHistory:
         self._keep_partial()
 
     def _keep_partial(self) -> None:
-        """What a killed process left of an answer becomes a message."""
+        """Adds the part of an answer that a killed process left as a message."""
         partial = self.session.metadata(f"partial:{self.agent}")
         if partial and self._messages and self._messages[-1].role != "assistant":
             self.add(Message("assistant", f"{partial}\n(interrupted)"))
@@ -79,7 +79,7 @@ class ConversationHistory:
 
 
 def _restored(session: Session, agent: str, until: int = 1 << 62) -> list[Message]:
-    """As it was before record `until`."""
+    """Returns the agent's messages as they were before record `until`."""
     views = (record for record in session.records("view") if record.agent == agent and record.seq < until)
     view = max(views, key=lambda record: record.seq, default=None)
     messages = _messages(view.data.get("messages")) if view else []

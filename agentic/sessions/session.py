@@ -114,7 +114,7 @@ class Session:
         return bool(self.all_metadata(name))
 
     def all_metadata(self, like: str = "%") -> dict[str, str]:
-        """Those whose names match the SQL pattern."""
+        """Returns the metadata whose names match the SQL pattern."""
         found = rows(self._database, "SELECT name, value FROM facts WHERE name LIKE ?", (like,))
         return {name: _metadata_value(value) for name, value in found}
 

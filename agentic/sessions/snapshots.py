@@ -1,4 +1,4 @@
-"""What a command changes or deletes can be brought back: the folder's files by content, remembered before it runs.
+"""The content of a folder's files, remembered before a command runs: files that it changes or deletes can be brought back.
 
 Files are copied into one file in the user's cache, once, and again when they have changed; the repository is left alone.
 What is known of them is on the disk before the command begins: a kill in the middle of it loses nothing.
@@ -55,7 +55,7 @@ class Kept:
 
 @record(frozen=True, slots=True)
 class CommandChange:
-    """What became of a file: its content before and the fingerprint of the one after; None is no file.
+    """The change of a file: its content before and the fingerprint of its content after; None is no file.
 
     `known`: what it was before is known, so it can be brought back. `mode` are its permission bits before, `inode` was its own.
     """
@@ -80,8 +80,9 @@ class _Missing:
 
 
 class Snapshots:
-    """Of one folder. Everything here blocks; one thread at a time. `extra` are further files to keep, by path from the root.
+    """The snapshots of one folder. Everything here blocks; one thread at a time.
 
+    `extra` are further files to keep, by path from the root.
     Of a file whose path `minds_mode` another mode is a change, too. While it `holds`, such files are compared with what they were
     before, again and again, and what they are now is not taken over, but for what has the fingerprint that is its `own`.
     """
@@ -147,7 +148,7 @@ class Snapshots:
         return str(name), dict(stands)
 
     def changes(self) -> Iterator[CommandChange]:
-        """What has changed since `take`, one after the other; at the end it is taken again."""
+        """Yields the changes since `take`, one after the other; at the end the snapshot is taken again."""
         self._tells = True
         self._told.clear()
         if self._pack >= 0:
@@ -161,7 +162,7 @@ class Snapshots:
         return any(path in missing.paths and missing.paths[path][1] < MAX_IGNORED_BYTES for path in paths)
 
     def left_out(self) -> str:
-        """What cannot be brought back, "" for nothing."""
+        """Says how many files cannot be brought back, and why; "" for none."""
         missing, parts = self._missing, []
         if missing.large:
             parts.append(f"{missing.large} files of more than {MAX_FILE_BYTES >> 20} MB")
@@ -254,7 +255,7 @@ class Snapshots:
         return (self._root / folder).is_dir()
 
     def _touched(self, paths: set[str]) -> Iterator[Folder]:
-        """Those folders alone, and what is new below them."""
+        """Yields the folders at `paths` alone, and the new ones below them."""
         for path in sorted(paths):
             for folder in folders_below(self._root, path or "."):
                 if folder.path == path or folder.path not in self._by_folder:
@@ -317,7 +318,7 @@ class Snapshots:
             yield CommandChange(shown(path), before, name, is_ignored, known, kept.mode if kept else None)
 
     def _compared(self, path: str, kept: Kept | None, info: os.stat_result) -> Iterator[CommandChange]:
-        """What became of a file that is held to what it was."""
+        """Yields the change of a file that is held to its earlier state, if it has changed."""
         if not self._tells or path in self._told:
             return
         self._told.add(path)
@@ -395,7 +396,7 @@ def _place(root: Path, cache: Path) -> Path:
 
 
 def _line(path: str, stamp: Stamp = (0, 0, 0), offset: int = 0, ignored: bool = False, mode: int = 0) -> str:
-    """Of the index: what is known of a file from now on; of one with no stamp, that it is gone."""
+    """Returns a line of the index: the facts known of a file from now on; with no stamp, that it is gone."""
     return json.dumps([path, *stamp, offset, ignored, mode] if any(stamp) else [path]) + "\n"
 
 
@@ -417,7 +418,7 @@ def _claimed(folder: Path) -> tuple[Path, int]:
 
 
 def _forget_old(folder: Path) -> None:
-    """What no session has used for a month."""
+    """Removes the folders that no session has used for a month."""
     import shutil
 
     for path in folder.iterdir():

@@ -1,4 +1,4 @@
-"""Where the sessions are: found by id or folder, listed, removed; a damaged one is set aside and what is readable saved."""
+"""The store of sessions: found by id or folder, listed, removed; a damaged one is set aside and what is readable saved."""
 
 import contextlib
 import os
@@ -83,7 +83,7 @@ class SessionStore:
         return (summary for summary in self.all() if summary.root == real)
 
     def search(self, root: Path, words: Sequence[str]) -> Iterator[Summary]:
-        """Those of this folder in whose title or conversation all the words are, the newest first."""
+        """Yields this folder's sessions whose title or conversation contains all the words, the newest first."""
         for summary in self.of(root):
             if all(word.lower() in summary.title.lower() for word in words):
                 yield summary

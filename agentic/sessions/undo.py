@@ -30,7 +30,7 @@ class Journal:
         self._keep(path, before, self.last[path], mode)
 
     def command(self, change: CommandChange) -> None:
-        """What a command did to a file."""
+        """Records a command's change to a file, if it is known."""
         if change.known:
             self._keep(change.path, change.before, change.after, change.mode)
 
@@ -104,7 +104,7 @@ def _restore(
 
 
 def changed_files(session: Session, workspace: Workspace) -> dict[str, tuple[bytes | None, bytes | None]]:
-    """What the session's tools and commands changed: each file as it was before and as it is now, None being no file."""
+    """Returns each file that the session's tools and commands changed, as it was before and as it is now, None being no file."""
     space = workspace.view()
     space.grants = Grants(workspace.grants.given)
     changes, _ = _changes(session, 0)

@@ -1,4 +1,4 @@
-"""What clients send to the fake server, and what it answers: scripted pieces in the shapes of vLLM 0.32's wire."""
+"""The clients' requests to the fake server, and its answers: scripted pieces in the shapes of vLLM 0.32's wire."""
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -14,7 +14,7 @@ _UNKNOWN = b'"prompt_tokens": -1,', b'"completion_tokens": -1,'
 
 @record(slots=True)
 class Request:
-    """What a client sent."""
+    """A client's request."""
 
     method: str
     path: str

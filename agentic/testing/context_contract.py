@@ -1,4 +1,4 @@
-"""What every context strategy keeps to. Subclass it in a test module, with `make` giving yours; needs hypothesis and pytest."""
+"""The contract of every context strategy. Subclass it in a test module, with `make` giving yours; needs hypothesis and pytest."""
 
 from collections.abc import Sequence
 
@@ -106,7 +106,7 @@ class ContextStrategyContract:
             assert fitted[-1].role == history[-1].role
 
     def test_fits_any_number_of_small_turns(self) -> None:
-        """Where the task and the newest turn take little, something can be left out; or the strategy says that it cannot."""
+        """Checks that where the task and newest turn take little, something is left out; or the strategy says it cannot."""
         words = [Message("assistant", "Yes."), Message("user", "Go on.")]
         fitted = self._fit([Message("system", "You are an agent."), Message("user", TASK), *words * 200], 400)
         assert fitted is None or fitted[-1].text.endswith("Go on.")

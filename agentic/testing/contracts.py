@@ -1,4 +1,4 @@
-"""What every transport, batcher, tool and renderer keeps to: subclass one in a test module, with `make` giving yours."""
+"""The contracts of every transport, batcher, tool and renderer: subclass one in a test module, with `make` giving yours."""
 
 import asyncio
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
@@ -22,7 +22,7 @@ _HI = ChatRequest((Message("user", "say hi"),), max_tokens=20)
 
 
 def _guarded(made: Any, protocol: type) -> Any:
-    """As the host has it: what it returns is checked."""
+    """Wraps the object as the host does: what it returns is checked."""
     assert problem_with(made, protocol) == ""
     return Guard(made, contract_of(protocol), "the plugin", "mine")
 

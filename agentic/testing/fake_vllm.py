@@ -208,7 +208,7 @@ class FakeVLLM:
         return replace(scripted, pieces=pieces)
 
     def _batch(self, request: Request) -> Answer:
-        """What `otherwise` says to each of the conversations."""
+        """Returns the text of `otherwise` for each of the conversations."""
         choices = []
         for index, messages in enumerate(request.json["messages"]):
             alone = replace(request, body=json.dumps(request.json | {"messages": messages}).encode())

@@ -189,7 +189,7 @@ class _Pipe:
         return self
 
     def data(self, end: float) -> str | None:
-        """What was read until the other end was closed; None where that has not happened in time."""
+        """Returns the text read until the other end was closed; None if that has not happened in time."""
         self._thread.join(max(0.0, end - time.monotonic()))
         return None if self._thread.is_alive() else self._read.decode().replace("\r\n", "\n").replace("\r", "\n")
 
@@ -203,7 +203,7 @@ class _Pipe:
 
 
 def _fixed(env: Mapping[str, str], folder: Path) -> dict[str, str]:
-    """What only a fresh interpreter takes up; of its path, what it would run."""
+    """Returns the variables that only a fresh interpreter reads, and the files on its PYTHONPATH that it would run."""
     found = {name: value for name, value in env.items() if name.startswith(_FIXED) and name != "PYTHONPATH"}
     places = [folder / place / name for place in env.get("PYTHONPATH", "").split(os.pathsep) if place for name in _AT_START]
     return found | {str(path): "" for path in places if path.exists()}

@@ -154,7 +154,7 @@ def _python_path() -> list[str]:
 
 
 def _stream(number: int, like: Any) -> Any:
-    """As an interpreter opens its standard streams: no line end is translated."""
+    """Opens a standard stream as an interpreter does: no line end is translated."""
     direct = number > 0 and like.write_through  # PYTHONUNBUFFERED
     raw = open(number, "wb" if number else "rb", 0 if direct else -1, closefd=False)  # noqa: SIM115
     lines = number == 2 or (number == 1 and raw.isatty())
@@ -201,7 +201,7 @@ def _end(code: int | None) -> NoReturn:
 
 
 def _request(asker: socket.socket, streams: list[int]) -> dict[str, Any]:
-    """What is to be run; `streams` gets its descriptors. Raises OSError where the other end is gone."""
+    """Receives what is to be run; `streams` gets its descriptors. Raises OSError where the other end is gone."""
     head, numbers, _, _ = socket.recv_fds(asker, LENGTH, 3)
     streams += numbers
     rest, data = int.from_bytes(head, "big"), b""

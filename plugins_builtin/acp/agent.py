@@ -1,4 +1,4 @@
-"""What an editor calls, by the protocol's names."""
+"""The methods that an editor calls, by the protocol's names."""
 
 import asyncio
 from datetime import UTC, datetime

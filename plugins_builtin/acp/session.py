@@ -198,13 +198,13 @@ class EditorSession:
         await self._tell(update_available_commands(shown))
 
     def _commands(self) -> Mapping[str, ChatCommand]:
-        """Those of plugins, and of the folder."""
+        """Returns the slash commands of the plugins and of the folder."""
         return self._conversation.slash_commands()
 
     # ---- what happens
 
     def handle(self, event: Event) -> None:
-        """What happens, at once; the editor is told in its order (`agentic.Renderer`)."""
+        """Takes an event at once; the editor is told of events in their order (`agentic.Renderer`)."""
         if isinstance(event, RunFinished):
             self._status = event.status
         for update in self._updates.of(event):
@@ -291,7 +291,7 @@ class EditorSession:
         return await self._conversation.endpoints()
 
     def history(self) -> list[Any]:
-        """What was said, as updates: for an editor that opens the session again."""
+        """Returns what was said, as updates, for an editor that opens the session again."""
         return list(self._updates.replayed(self._conversation.session))
 
 

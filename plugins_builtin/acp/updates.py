@@ -1,4 +1,4 @@
-"""What happens in a run, as an editor shows it."""
+"""The events of a run, as an editor shows them."""
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -62,7 +62,7 @@ def kind_of(tool: str) -> Any:
 
 
 class Updates:
-    """Of one session in `root`, which turns events into updates; `current` is the call that runs, by agent."""
+    """The updates of one session in `root`, made from its events; `current` is the call that runs, by agent."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -73,7 +73,7 @@ class Updates:
         self.current: dict[str, str] = {}
 
     def of(self, event: Event) -> Iterator[Any]:
-        """What an editor is told of it."""
+        """Yields the updates that tell an editor of an event."""
         name = f"{self._turn}-{event.agent}-{getattr(event, 'id', '')}"
         if isinstance(event, RunStarted):
             self._turn, self._streamed = self._turn + 1, ""
@@ -104,7 +104,7 @@ class Updates:
             yield update_agent_message_text(rest)
 
     def replayed(self, session: Any) -> Iterator[Any]:
-        """What was said and done in a session, from its records."""
+        """Yields the updates for what was said and done in a session, from its records."""
         for record in session.records("turn", "message", "event"):
             if record.agent != "main":
                 continue
@@ -125,7 +125,7 @@ class Updates:
             yield update_agent_message_text(text)
 
     def _unsaid(self, result: str) -> str:
-        """What of the result was not streamed: notes of the checks, an error."""
+        """Returns the lines of the result that were not streamed: notes of the checks, an error."""
         lines = [line for line in result.splitlines() if line.strip() and line.strip() not in self._streamed]
         return "\n\n" + "\n".join(lines) if lines else ""
 

@@ -55,7 +55,7 @@ async def agentic_after_tool(output: ToolOutput, workspace: Workspace, setup: Se
 
 
 async def _formatted(setup: Setup, workspace: Workspace, path: str, before: bytes | None, after: bytes) -> str:
-    """What was done, "" for nothing."""
+    """Formats the file, and returns a note on it, "" where nothing was done."""
     options = setup.options
     asks = (setup.settings.approval.mode or "ask") in ("ask", "none")
     if options.format == "never" or (options.format == "auto" and asks):  # what was approved is what is written

@@ -58,7 +58,7 @@ def formatter_for(path: str, root: Path, configured: Sequence[str]) -> Formatter
 
 
 def installed(program: str, root: Path) -> str:
-    """Where a program is, "" where it is not, or lies in the project, which could put anything there."""
+    """Returns the path of a program, "" where it is not installed, or lies in the project, which could put anything there."""
     found = shutil.which(program)
     if found is None:
         return ""

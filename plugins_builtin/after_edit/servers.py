@@ -46,7 +46,7 @@ class Document:
 
 
 def servers_for(path: str, root: Path, names: Sequence[str]) -> "list[Server]":
-    """Those of the user's choice that know such files and are installed; each is started once in a process."""
+    """Returns the servers of the user's choice that know such files and are installed; each is started once in a process."""
     found = []
     for name in names:
         patterns, words, options = _known(name)
@@ -105,7 +105,7 @@ class Server:
         return await self._look(path, before) if before is not None else []
 
     async def _look(self, path: str, text: bytes) -> list[dict[str, Any]]:
-        """What the server says of the file with this text."""
+        """Returns what the server says of the file with this text."""
         await self._start()
         uri = (self._root / path).as_uri()
         document = self._documents.get(path)
@@ -222,7 +222,7 @@ async def _message(reader: asyncio.StreamReader) -> dict[str, Any] | None:
 
 
 def _shown(path: str, server: str, old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What is in the new ones and was not in the old ones, whatever line it moved to."""
+    """Lists the problems in `new` that were not in `old`, whatever line they moved to."""
     left = Counter(_key(each) for each in old)
     added = []
     for each in sorted(new, key=_line):

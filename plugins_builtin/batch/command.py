@@ -193,7 +193,7 @@ async def _when_one_is_done(tasks: "set[asyncio.Task[None]]") -> "set[asyncio.Ta
 
 
 async def _result(runtime: Runtime, raw: bytes) -> dict[str, object]:
-    """What OUT.jsonl says of a line. Raises EndpointUnavailable: that is no matter of the line."""
+    """Returns what OUT.jsonl says of a line. Raises EndpointUnavailable, which is not the line's fault."""
     try:
         job = read_job(raw)
         answer = await runtime.llm.answer(await runtime.llm.prepare(job.request, exact=False), Lane.BACKGROUND)

@@ -70,7 +70,7 @@ def read_job(raw: bytes) -> BatchLine:
 
 
 def label_of(raw: bytes) -> dict[str, object]:
-    """What a result repeats of a line, though it may be no job."""
+    """Returns the id that a result repeats from a line, though the line may be no job."""
     try:
         line = loads(raw)
     except ValueError:

@@ -1,4 +1,4 @@
-"""What every batcher does alike."""
+"""The behaviour that all batchers share."""
 
 import asyncio
 import logging

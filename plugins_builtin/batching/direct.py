@@ -45,7 +45,7 @@ class Direct:
             await patience.wait(size, failures)
 
     def _endpoints(self) -> list[str]:
-        """As they are now, the one that served last before the others."""
+        """Returns the endpoints as they are now, the one that served last before the others."""
         return sorted(self._transport.endpoints, key=lambda endpoint: endpoint != self._preferred)
 
     async def gather(self, requests: Sequence[ChatRequest], lane: Lane = Lane.SUB_AGENT) -> list[Answer | Exception]:

@@ -23,7 +23,7 @@ MANY_TIMES, LONG_SECONDS = 4.0, 1.0  # times the usual time to the first token, 
 
 
 class Cost:
-    """What a request costs, in tokens of prompt; `keys` are the prefixes of it that a cache may hold, the longest first."""
+    """The cost of a request, in tokens of prompt; `keys` are its prefixes that a cache may hold, the longest first."""
 
     def __init__(self, request: ChatRequest) -> None:
         head = [message.text for message in request.messages if message.role == "system"][:1]
@@ -195,7 +195,10 @@ class Endpoint:
         )
 
     def saw(self, load: EndpointLoad) -> None:
-        """What it says of itself. Counters that run backwards are another server's: a router is in between, which tells nothing."""
+        """Takes in the load that the server reports.
+
+        Counters that run backwards are another server's: a router is in between, which tells nothing.
+        """
         if self._is_routed:
             return
         before, self.load = self.load, load
@@ -214,5 +217,5 @@ class Endpoint:
 
 
 def _counters(load: EndpointLoad) -> tuple[int, ...]:
-    """What only grows while a server lives."""
+    """Returns the counters that only grow while a server lives."""
     return load.preemptions, load.prompt_tokens, load.cached_tokens, load.generated_tokens

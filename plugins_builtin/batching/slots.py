@@ -64,7 +64,7 @@ class Slots:
         return self.wanted or any(endpoint.in_flight for endpoint in self._endpoints)
 
     def home(self, pending: PendingRequest) -> Endpoint:
-        """Where it would go now, had every endpoint a slot."""
+        """Returns the endpoint that the request would go to now if every endpoint had a slot."""
         return min(self.open_to(pending), key=lambda endpoint: _cost(pending, endpoint))
 
     async def take(self, pending: PendingRequest) -> Endpoint:
@@ -123,12 +123,14 @@ class Slots:
         return min(free, key=cost)
 
     def _usual(self) -> list[Endpoint]:
-        """Those that answer, and have the first one's model, as `open_to` has them for a short request that failed nowhere."""
+        """Returns the endpoints that answer with the first one's model, as `open_to` does for a short request that never failed."""
         return self._of_one_model([endpoint for endpoint in self._endpoints if not endpoint.closed] or list(self._endpoints))
 
     def open_to(self, pending: PendingRequest) -> list[Endpoint]:
-        """Those that answer, that it fits and where it has not failed; of those with its role's model, or the usual one, where
-        there are any."""
+        """Returns the endpoints that answer, that the request fits and where it has not failed.
+
+        Of these it takes the ones with the model of the request's role, or the usual model, where there are any.
+        """
         left = [endpoint for endpoint in self._endpoints if endpoint.url not in pending.failures]
         answering = [endpoint for endpoint in left if not endpoint.closed] or left
         if pending.request.role and (serving := _in_the_role(pending.request, answering)):
@@ -150,7 +152,7 @@ class Slots:
 
 
 def _in_the_role(request: ChatRequest, endpoints: Sequence[Endpoint]) -> list[Endpoint]:
-    """Those that the role of the request is for; none where its model is not served."""
+    """Returns the endpoints that the request's role is for; none where its model is not served."""
     named = [endpoint for endpoint in endpoints if endpoint.url == request.endpoint]
     return [endpoint for endpoint in named or endpoints if endpoint.serves(request.model)] if named or request.model else []
 

@@ -1,4 +1,4 @@
-"""What users bring from other agents, in a project's folders and their own: skills, commands and agents in Markdown."""
+"""The skills, commands and agents in Markdown that users bring from other agents, in a project's folders and their own."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -48,7 +48,7 @@ async def _list_unsupported(argument: str, chat: Chat) -> None:
 
 @hookimpl
 async def agentic_before_task(session: str, setup: Setup) -> Addition | None:
-    """What cannot be used at all is said where it is missed."""
+    """Warns, once per session, of what cannot be used at all, before a task that might miss it."""
 
     def unusable() -> Sequence[str]:
         return [line for line in _unsupported(setup.root) if "cannot be used" in line and "`agentic trust`" not in line]

@@ -80,7 +80,7 @@ class FoundAgent:
 
 
 def kinds(root: Path) -> list[AgentKind]:
-    """Of several with one name the nearest."""
+    """Returns the kinds of agents that are defined; of several with one name, the nearest."""
     found: dict[str, AgentKind] = {}
     faulty: set[str] = set()  # which no other of that name takes the place of: it might have fewer limits
     for each in definitions(root):
@@ -108,7 +108,7 @@ def catalogue(root: Path) -> str:
 
 
 def unsupported(root: Path) -> Iterator[str]:
-    """What cannot be used, or only in part, for the user."""
+    """Yields a line for the user about each definition that cannot be used, or only in part."""
     for each in definitions(root):
         if each.fault:
             yield f"{each.path}: cannot be used: {each.fault}"

@@ -39,7 +39,7 @@ class FolderCommand:
         return self.text.fault or ("" if self.text.body else "it has no text")
 
     def runnable(self, root: Path) -> Runnable | None:
-        """What has to be trusted of it: None for one of the user's own, or one that runs nothing."""
+        """Returns what the user has to trust in this command: None for one of the user's own, or one that runs nothing."""
         commands = _SHELL.findall(self.text.body)
         if self.top is None or not commands:
             return None
@@ -48,7 +48,7 @@ class FolderCommand:
 
 
 def chat_commands(root: Path) -> Sequence[ChatCommand]:
-    """One that runs something only where the user trusts it."""
+    """Returns the commands that can be used. One that runs something is left out unless it is the user's own or is trusted."""
     trust = Trust(root)
     return [
         ChatCommand(each.name, _summary(each.text), _with(each.text))
@@ -63,7 +63,7 @@ def found_runnables(root: Path) -> Sequence[Runnable]:
 
 
 def unsupported(root: Path) -> Iterator[str]:
-    """What cannot be used, or only in part, for the user."""
+    """Yields lines that tell the user what cannot be used, or only in part."""
     for each in _all(root):
         more = [name for name in each.text.fields if name not in _FIELDS]
         if each.fault:
@@ -75,7 +75,7 @@ def unsupported(root: Path) -> Iterator[str]:
 
 
 def _usable(root: Path) -> Sequence[FolderCommand]:
-    """Of several with one name the nearest."""
+    """Returns the commands that can be used; of several with one name, the nearest."""
     found: dict[str, FolderCommand] = {}
     for each in _all(root):
         if _NAME.fullmatch(each.name) and not each.fault:
@@ -127,7 +127,7 @@ def filled(body: str, argument: str) -> list[str]:
 
 
 def _words(argument: str) -> list[str]:
-    """As a shell takes them apart, where it could."""
+    """Splits the argument into words as a shell does, or at white space where a shell could not."""
     try:
         return shlex.split(argument)
     except ValueError:

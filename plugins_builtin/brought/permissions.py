@@ -1,4 +1,4 @@
-"""What other agents' settings of a project forbid, which is not kept here and is said where it is missed."""
+"""The prohibitions in other agents' settings of a project, which are not kept here and are reported where they are missed."""
 
 import json
 import re

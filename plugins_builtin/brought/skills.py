@@ -86,8 +86,10 @@ def found_runnables(root: Path) -> Sequence[Runnable]:
 
 
 def _runnable(root: Path, skill: Skill, top: Path | None) -> Runnable | None:
-    """What has to be trusted of it: None for a skill of the user's own, one that has nothing but texts, or that is
-    of no use."""
+    """Returns what has to be trusted of the skill.
+
+    None for a skill of the user's own, one that has nothing but texts, or one that is of no use.
+    """
     if top is None or skill.fault:
         return None
     files = sorted(path for path in islice(skill.folder.rglob("*"), MAX_IN_SKILL) if path.is_file())  # also what is ignored
@@ -111,7 +113,7 @@ def _skill(text: FoundText) -> Skill:
 
 
 def _limits_fault(text: FoundText) -> str:
-    """What limits the skill in a way that is not known here, "" for nothing of the kind."""
+    """Returns the skill's fault where something limits it in a way that is not known here, "" for nothing of the kind."""
     for name, value in text.fields.items():
         if name in (MODEL, USER_ALONE) and not isinstance(value, bool):
             return f"the field {name} has to be true or false"
@@ -128,7 +130,7 @@ def usable(root: Path) -> Mapping[str, Skill]:
 
 
 def for_the_model(root: Path) -> Mapping[str, Skill]:
-    """Those that it may use by itself."""
+    """Returns the skills that the model may use by itself."""
     return {name: skill for name, skill in usable(root).items() if skill.text.fields.get(USER_ALONE) is not True}
 
 
@@ -146,7 +148,7 @@ def _short(text: str) -> str:
 
 
 def unsupported(root: Path) -> Iterator[str]:
-    """What cannot be used, for the user."""
+    """Tells the user which skills cannot be used."""
     return (f"{skill.text.path}: cannot be used: {skill.fault}" for skill in skills(root) if skill.fault)
 
 

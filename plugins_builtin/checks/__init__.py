@@ -1,4 +1,4 @@
-"""What shows whether the work is right: the project's own tests and compilers, and what can be read off its files.
+"""The checks that show if the work is right: the project's own tests and compilers, and what can be read off its files.
 
 What `[checks]` in the configuration names always wins over what is found here.
 """

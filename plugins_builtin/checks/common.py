@@ -1,4 +1,4 @@
-"""What the checkers have in common: how a command ended, and whether a failure has to do with what was changed."""
+"""The code that the checkers share: how a command ended, and whether a failure has to do with what was changed."""
 
 import re
 import shutil

@@ -71,7 +71,7 @@ def _definitions(parent: ast.AST, text: str, prefix: str) -> Iterator[tuple[str,
 
 
 def names(text: str) -> set[str] | None:
-    """What can be imported from a file; None where that cannot be told (a star import, a `__getattr__`, no Python)."""
+    """Returns the names that a file offers to imports; None if unknown (a star import, a `__getattr__`, no Python)."""
     tree = parsed(text)
     if tree is None:
         return None
@@ -130,7 +130,7 @@ class Imports:
 
 
 def _module_names(path: str) -> Iterator[str]:
-    """As which a file may be imported: from the root, and from a folder for sources."""
+    """Yields the module names by which a file may be imported: from the root, and from a folder for sources."""
     parts = PurePath(path).with_suffix("").parts
     parts = parts[:-1] if parts[-1] == "__init__" else parts
     for start in range(len(parts)):

@@ -1,4 +1,4 @@
-"""What is wrong with Python files on the face of them: syntax, undefined names, imports of what is not there any more."""
+"""The checks for plain faults in Python files: syntax, undefined names, imports of what is not there any more."""
 
 from collections.abc import Iterator, Mapping, Sequence
 
@@ -59,7 +59,7 @@ def _python(changes: Sequence[Change]) -> list[str]:
 
 
 def _problems(files: Mapping[str, str], paths: Sequence[str]) -> dict[str, str]:
-    """What is wrong in these files, and in what imports from them, each with the file to correct."""
+    """Returns the problems in these files, and in files that import from them, each with the file to correct."""
     found = {problem: path for path in paths if path in files for problem in _in_file(path, files[path])}
     imports = Imports(files)
     for path in files:

@@ -1,4 +1,4 @@
-"""What of a history goes into a request."""
+"""The built-in strategies that choose what of a history goes into a request."""
 
 from collections.abc import Iterable
 

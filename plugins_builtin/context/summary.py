@@ -1,4 +1,4 @@
-"""What was done in the turns that were left out, without asking a model: calls and how they ended, words on both sides."""
+"""A summary of the turns left out, made without asking a model: calls and how they ended, words on both sides."""
 
 import re
 from collections.abc import Callable, Iterator, Sequence
@@ -31,7 +31,7 @@ def with_summary(head: Sequence[Message], dropped: Sequence[Message], room: int,
 
 
 def _newest(lines: Sequence[str], room: int, count: Callable[[Message], int]) -> list[str]:
-    """As many as fit, at least one."""
+    """Returns the first of `lines`, as many as fit in `room`, but at least one."""
     kept: list[str] = []
     for line in lines:
         room -= _size([line], count)

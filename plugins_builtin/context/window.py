@@ -62,7 +62,7 @@ def _trimmed(history: Sequence[Message], budget: int, count: Count) -> list[Mess
 
 
 def _units(messages: Sequence[Message]) -> list[list[Message]]:
-    """What may only go together: an answer with the results of its calls, or a word of the user's."""
+    """Groups the messages that may only go together: an answer with the results of its calls, or a word of the user's."""
     units: list[list[Message]] = []
     for message in messages:
         if units and (message.role == "tool" or message.notes):

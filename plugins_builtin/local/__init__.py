@@ -12,7 +12,7 @@ def _make(setup: Setup) -> Transport:
 
 
 def _cost(settings: Settings) -> str:
-    """What it would fetch."""
+    """Says which model would be fetched, and its size; "" for none."""
     from plugins_builtin.local.models import MODELS, model_path
 
     model = MODELS.get(settings.section("llm.local").model)

@@ -72,7 +72,7 @@ class FetchError(AgenticError):
 
 
 def models_folder() -> Path:
-    """Where fetched models lie, in the user data folder."""
+    """Returns the folder of fetched models, in the user data folder."""
     return data_folder() / "models"
 
 

@@ -1,4 +1,4 @@
-"""What a chat has of the servers: `/mcp`, their prompts as `/SERVER:PROMPT`, their resources as `@SERVER:URI`."""
+"""The servers' part in a chat: `/mcp`, their prompts as `/SERVER:PROMPT`, their resources as `@SERVER:URI`."""
 
 import re
 import shlex

@@ -57,7 +57,7 @@ class McpConnection:
         return self.definition.name
 
     async def offered(self) -> Manifest:
-        """What it offers now. Raises ToolError where it cannot be spoken to."""
+        """Returns what the server offers now. Raises ToolError where it cannot be spoken to."""
         session = await self._open()
         if self.changed or self.manifest is None or not self.manifest.is_fresh:
             self.changed = False
@@ -73,7 +73,7 @@ class McpConnection:
         return self.manifest
 
     async def ask(self, question: Callable[[Any], Awaitable[Any]], what: str) -> Any:
-        """What `question(session)` gives. Raises ToolError that names the server, and what to do about it."""
+        """Returns the result of `question(session)`. Raises ToolError that names the server, and what to do about it."""
         session = await self._open()
         from mcp import MCPError
 
@@ -163,7 +163,7 @@ class McpConnection:
         self._status = status
 
     def _why(self, error: BaseException) -> ToolError:
-        """As a user can do something about it."""
+        """Returns the error as a ToolError that says what the user can do about it."""
         while isinstance(error, BaseExceptionGroup) and error.exceptions:
             error = error.exceptions[0]
         if isinstance(error, AgenticError):
@@ -212,7 +212,7 @@ def _end_of(errors: IO[bytes]) -> str:
 
 
 def sdk(module: str) -> Any:
-    """One of our modules that import the SDK. Raises ConfigError where that is not installed."""
+    """Imports one of our modules that need the SDK. Raises ConfigError where that is not installed."""
     try:
         return import_module(module)
     except ImportError as error:

@@ -59,7 +59,7 @@ class Definition:
 
     @property
     def shown(self) -> str:
-        """What would run, or what would be asked and what it would be sent."""
+        """Returns the command that would run, or the URL that would be asked and the headers it would be sent."""
         if self.url:
             sent = ", ".join(f"{name}: {value}" for name, value in self.headers.items())
             return f"{self.url} (sends {sent})" if sent else self.url
@@ -67,13 +67,13 @@ class Definition:
         return " ".join([*(f"{name}={value}" for name, value in self.env.items()), shlex.join(self.command)]) + where
 
     def digest(self, root: Path) -> str:
-        """Of all that decides what it does."""
+        """Returns a digest of all that decides what the server does."""
         definition: list[Any] = [self.name, list(self.command), dict(self.env), self.url, dict(self.headers)]
         definition += [self.cwd] if self.cwd else []
         return digest_of(root, definition, [shlex.join(self.command)])
 
     def runnable(self, root: Path) -> Runnable:
-        """As it is shown before it is trusted."""
+        """Returns the runnable that is shown before the server is trusted."""
         assert self.top is not None
         return Runnable("MCP server", self.name, str(self.file.relative_to(self.top)), self.shown, self.digest(root))
 
@@ -106,7 +106,7 @@ def project_file(root: Path) -> Path:
 
 
 def none_there(root: Path) -> str:
-    """What is said where no server is named."""
+    """Returns the message for when no server is named."""
     return f"no MCP servers: they stand in {user_file()} and {project_file(root)}; `agentic mcp add` adds one"
 
 
@@ -122,7 +122,7 @@ def definitions(root: Path, more: str = "") -> list[Definition]:
 
 
 def usable(root: Path, more: str = "") -> list[Definition]:
-    """Those that may be started now; `more` are further ones of the user's, as JSON."""
+    """Returns the servers that may be started now; `more` are further ones of the user's, as JSON."""
     return [each for each in definitions(root, more) if not hindrance(each, root)]
 
 
@@ -207,7 +207,7 @@ def _definition(name: str, given: Any, path: Path, top: Path | None) -> Definiti
 
 
 def _limits_fault(given: Mapping[str, Any]) -> str:
-    """What limits the server in a way that is not understood; "" where all of it is: a limit is never dropped."""
+    """Returns why a limit of the server is not understood, "" where all of them are: a limit is never dropped."""
     for name in (*ONLY, *WITHOUT):
         if given.get(name) is not None and not _texts(given[name]):
             return f'"{name}" has to be a list of names'

@@ -68,7 +68,7 @@ class _Bounded(httpx2.AsyncByteStream):
 
 
 class Tokens:
-    """What a login gave, kept where nobody but the user can read it."""
+    """The tokens and client data of a login, kept where nobody but the user can read them."""
 
     def __init__(self, url: str) -> None:
         self._path = state_folder() / "mcp" / f"{sha256(url.encode()).hexdigest()[:40]}.json"

@@ -56,7 +56,10 @@ def _wrong(item: Any, kind: Any) -> str:
 
 
 def _is_of_object(schema: Mapping[str, Any]) -> bool:
-    """As far as a list of tools is read with it: what is deeper is left to whoever checks arguments."""
+    """Returns True if the schema is an object's, as far as a list of tools is read with it.
+
+    Deeper levels are left to whoever checks arguments.
+    """
     properties, required = schema.get("properties", {}), schema.get("required", [])
     known = isinstance(properties, dict) and all(isinstance(each, dict | bool) for each in properties.values())
     names = isinstance(required, list) and all(isinstance(each, str) for each in required)

@@ -45,7 +45,7 @@ class Login:
         await asyncio.to_thread(webbrowser.open, url)
 
     async def wait(self) -> AuthorizationCodeResult:
-        """What the browser brings back. Raises ToolError."""
+        """Waits for the code that the browser brings back, and returns it. Raises ToolError."""
         try:
             found = await asyncio.wait_for(self._came, self.seconds)
         except TimeoutError as error:

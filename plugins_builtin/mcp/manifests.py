@@ -1,4 +1,4 @@
-"""What a server offers, kept on disk: a server that is not needed is not started."""
+"""The offers of servers, kept on disk: a server that is not needed is not started."""
 
 import json
 import time

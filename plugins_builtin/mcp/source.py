@@ -21,7 +21,7 @@ MAX_NAMES = 100  # characters of the servers' names in the prompt
 
 
 class Servers:
-    """Those that the user has, or trusts. One is started when its tools are not known, or one of them is called."""
+    """The servers that the user has, or trusts. One is started when its tools are not known, or one of them is called."""
 
     def __init__(self, setup: Setup) -> None:
         self._setup = setup
@@ -44,7 +44,7 @@ class Servers:
         await asyncio.gather(*(self._look(each) for each in asked))
 
     async def _look(self, connection: McpConnection) -> None:
-        """One that fails takes no other along."""
+        """Asks one server for its tools; if it fails, that is a warning, and the others are not affected."""
         try:
             await connection.offered()
         except AgenticError as error:
@@ -105,7 +105,7 @@ class McpTool:
 
 
 def told(content: Sequence[Any], structured: Any = None) -> str:
-    """What a server gave, as a model can read it."""
+    """Returns a server's result as text that a model can read."""
     texts = [_part(part) for part in content]
     if not any(texts) and structured is not None:
         return json.dumps(structured, ensure_ascii=False)

@@ -30,7 +30,7 @@ def agentic_options() -> Options:
 
 
 def endpoint_of(setup: Setup) -> str:
-    """Where it all goes, "" for nowhere."""
+    """Returns the endpoint that it all goes to, "" for none."""
     return str(setup.options.endpoint) or os.environ.get(VARIABLE, "")
 
 

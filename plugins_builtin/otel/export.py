@@ -33,7 +33,7 @@ class Exports:
 
 @functools.cache
 def exports_to(endpoint: str) -> Exports:
-    """What sends there."""
+    """Returns the tracer, meter and logger that send to `endpoint`."""
     logging.getLogger("opentelemetry").addHandler(logging.NullHandler())  # a collector that is away is nobody's concern here
     logging.getLogger("opentelemetry").propagate = False
     base = endpoint.rstrip("/")

@@ -1,4 +1,4 @@
-"""What models are told: a file for each purpose, in `texts`."""
+"""The texts that models are told: a file for each purpose, in `texts`."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -29,7 +29,7 @@ class JsonActions:
         self._instructions = setup.prompt("tools.json")
 
     async def fits(self, model: Asks, info: EndpointInfo) -> bool:
-        """What is left when nothing else works."""
+        """Returns True for every model: this protocol is left when nothing else works."""
         return True
 
     def instructions(self, tools: Sequence[ToolSpec]) -> str:

@@ -56,7 +56,7 @@ class Native:
 
 
 def _valid(arguments: str) -> str:
-    """What history keeps: the same bytes where they are a JSON object, since anything else fails every later request."""
+    """Returns arguments for the history: the same bytes if they are a JSON object; anything else fails every later request."""
     try:
         value = loads(arguments or "{}")
     except ValueError:

@@ -77,7 +77,7 @@ def _patch(text: str) -> str:
 
 
 def _one_word(text: str) -> str:
-    """What the shell makes of it, "" where that is more than one word."""
+    """Returns the word that the shell makes of the text, "" where it does not make exactly one."""
     if match := re.fullmatch(r"\$'((?:[^'\\]|\\.)*)'", text, re.DOTALL):
         return with_line_ends(match[1])
     try:

@@ -1,4 +1,4 @@
-"""What today's tools run or obey, where people keep keys, and what keys look like."""
+"""The files that today's tools run or obey, the places where people keep keys, and the looks of keys."""
 
 from collections.abc import Iterable
 

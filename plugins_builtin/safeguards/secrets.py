@@ -1,4 +1,4 @@
-"""What keys look like, by their makers' own prefixes: an expression that guesses would mask hashes and test data."""
+"""The patterns of keys, by their makers' own prefixes: an expression that guesses would mask hashes and test data."""
 
 _ASSIGNED = r"(?i)\b[\w-]*(?:passwo?r?d|passphrase|secret|api_?key|access_?key|auth_?token|private_?key|client_?secret)[\w-]*"
 _VALUE = r"""["']?\s*[:=]\s*["']?(?P<secret>(?=[^\s"']*[0-9])(?=[^\s"']*[A-Za-z])[A-Za-z0-9+/_.~-]{16,})"""

@@ -1,4 +1,4 @@
-"""What holds commands to their policy, the strongest first: bubblewrap, Landlock, and on macOS sandbox-exec."""
+"""The launchers that hold commands to their policy, the strongest first: bubblewrap, Landlock, and on macOS sandbox-exec."""
 
 import sys
 from collections.abc import Iterable

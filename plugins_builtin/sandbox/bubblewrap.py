@@ -112,7 +112,7 @@ def _empty(paths: Iterable[Path]) -> Iterator[str]:
 
 
 def _existing(paths: Iterable[Path]) -> Iterator[Path]:
-    """As they really are: a mount over a link would land elsewhere."""
+    """Yields the paths that exist and are no links: a mount over a link would land elsewhere."""
     for path in paths:
         try:
             is_link = stat.S_ISLNK(os.lstat(path).st_mode)

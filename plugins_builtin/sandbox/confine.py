@@ -1,4 +1,4 @@
-"""What confines the process that calls it, and all that it starts: Landlock for files, TCP and signals, seccomp for system calls.
+"""The confinement of the calling process and all that it starts: Landlock for files, TCP and signals, seccomp for system calls.
 
 Called in the child, between fork and exec, so it imports next to nothing. Raises OSError: the command is not run then.
 """
@@ -72,7 +72,7 @@ def _allow(ruleset: int, path: str, rights: int) -> None:
 
 
 def _drop_capabilities() -> None:
-    """Of root, all but what reading and writing files takes; Landlock says which files."""
+    """Drops all of root's capabilities but those for reading and writing files; Landlock says which files."""
     if os.geteuid() != 0:
         return
     for number in range(_CAPABILITIES):

@@ -67,13 +67,16 @@ def _hidden_inside(policy: LaunchPolicy) -> tuple[Path, Path] | None:
 
 @lru_cache(maxsize=8)
 def _readable(hidden: tuple[Path, ...]) -> tuple[str, ...]:
-    """As the system is at the first command: what appears later beside a hidden folder cannot be read."""
+    """Returns the readable paths of the system at the first command.
+
+    A path that appears later beside a hidden folder cannot be read.
+    """
     real = {Path(os.path.realpath(path)) for path in (*hidden, *_SOCKETS, *_TERMINALS) if os.path.lexists(path)}
     return tuple(str(path) for path in _but(Path("/"), real))
 
 
 def _but(folder: Path, hidden: set[Path]) -> Iterator[Path]:
-    """What is to be allowed so that all of the folder is, without what is hidden in it."""
+    """Yields the paths to allow so that all of the folder is allowed, without what is hidden in it."""
     if folder in hidden:
         return
     if not any(path.is_relative_to(folder) for path in hidden):

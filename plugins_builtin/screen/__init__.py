@@ -1,4 +1,4 @@
-"""What the user sees: rich in a terminal, plain in a pipe, jsonl for programs."""
+"""The renderers of what the user sees: rich in a terminal, plain in a pipe, jsonl for programs."""
 
 from collections.abc import Iterable
 

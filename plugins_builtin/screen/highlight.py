@@ -27,7 +27,10 @@ _ROLES = {
 
 
 class Highlighter:
-    """Of one block in the language that its fence names; `line` gives the text as it is where nobody knows that language."""
+    """The highlighter of one block in the language that its fence names.
+
+    `line` gives the text as it is where nobody knows that language.
+    """
 
     def __init__(self, language: str, palette: Palette) -> None:
         self._palette = palette

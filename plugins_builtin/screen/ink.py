@@ -53,7 +53,7 @@ class Ink:
         return "".join(self._piece(piece) for piece in (self._held + text).splitlines(keepends=True))
 
     def end(self) -> str:
-        """What was held back, the table that was not over, and the colours switched off."""
+        """Returns the text held back, the table that was not over, and the code that switches the colours off."""
         out = self._held_back()
         if self._rows:
             out += (self._end_line() if self.column else "") + self._lined_up()
@@ -94,7 +94,7 @@ class Ink:
         return self._inline(text)
 
     def _held_back(self) -> str:
-        """What nothing can make a mark of any more."""
+        """Returns the text held back, of which nothing can make a mark any more."""
         rest, self._held = self._held, ""
         self._line += rest
         self._shown += rest
@@ -110,7 +110,7 @@ class Ink:
         return any(fence.startswith(bare) for fence in _FENCES) or (not bare.strip("#") and len(bare) <= _MAX_HEADING)
 
     def _start_line(self, line: str) -> str:
-        """What is to be written before the line; whether it is code, a heading, a table's row is known from here on."""
+        """Returns what is to be written before the line; whether it is code, a heading, a table's row is known from here on."""
         out = self._lined_up() if self._rows and not line.startswith("|") else ""
         bare = line.strip()
         self._line = self._shown = ""
@@ -137,7 +137,7 @@ class Ink:
         return _BULLET.sub(lambda match: f"{match[1]}{self._palette.mark('•', '-')} ", text)
 
     def _end_line(self) -> str:
-        """What ends the line: it is written once more where it looks different as a whole."""
+        """Returns what ends the line, which is written once more where it looks different as a whole."""
         out = self._held_back()
         off = self._off()
         again = ""
@@ -218,7 +218,7 @@ class Ink:
 
 
 def _rows(line: str, columns: int) -> int:
-    """Of the screen that a line takes."""
+    """Returns the number of rows of the screen that a line takes."""
     return max(1, -(-cell_len(line) // columns))
 
 

@@ -75,7 +75,7 @@ class ScreenLane:
         return head + _end_of(one_line(what, TAIL_CHARACTERS), room)
 
     def ended(self, event: SubAgentFinished, now: float) -> str:
-        """What stays of it."""
+        """Returns the line that stays when the sub-agent has finished."""
         files = f" · {', '.join(event.files)}" if event.files else ""
         return f"{self.title}: {event.status} · {now - self._started:.1f} s · {self.tokens} tokens{files}"
 
@@ -104,7 +104,7 @@ class Lanes:
             self._lanes[event.agent].note(event, now)
 
     def lines(self, width: int, most: int) -> list[str]:
-        """One for each, as many as there is room for."""
+        """Returns one line for each lane, as many as there is room for."""
         now = time.monotonic()
         shown = [lane.line(now, width) for lane in list(self._lanes.values())[: max(0, most)]]
         return [set_cell_size(line, width).rstrip() for line in shown]

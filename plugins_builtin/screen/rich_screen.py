@@ -195,7 +195,7 @@ class RichScreen:
         self._print([line, *(Text.from_ansi(each) for each in body)])
 
     def _body(self, event: ToolResult) -> list[str]:
-        """What stands below a call's line; the whole of it is kept where there is more."""
+        """Returns the lines that stand below a call's line; all of them are kept where there are more."""
         if event.diff and event.diff == self._asked:  # it stands above, in the question
             return []
         if event.diff:

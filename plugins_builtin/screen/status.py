@@ -29,7 +29,7 @@ PARTS = ("endpoint", "rate", "context", "time", "doing", "sandbox", "servers")
 
 
 class Status:
-    """What the status line says: endpoint, tokens a second, context used, time since the start, how busy the servers are."""
+    """The status line: endpoint, tokens a second, context used, time since the start, how busy the servers are."""
 
     def __init__(self, parts: Collection[str] = ()) -> None:
         self._parts = parts or PARTS
@@ -119,7 +119,7 @@ class Status:
         return " · ".join(filter(None, [self._typed, *(known.get(name, "") for name in self._parts)]))
 
     def _waiting(self, now: float) -> str:
-        """What the server is doing before the first token, as far as it can be told."""
+        """Says what the server is doing before the first token, as far as it can be told."""
         queue = self._seen[self._endpoint].waiting if self._endpoint in self._seen else 0
         line = f", {queue} waiting" if queue else ""
         if now - self._requested < PREFILL_SHOWN_SECONDS:
@@ -132,7 +132,7 @@ class Status:
         return f"prefilling {self._uncached:,} tokens{line}" + (f", about {left:.0f} s" if left > 0 else "")
 
     def summary(self) -> str:
-        """What stays on the screen at the end."""
+        """Returns the text that stays on the screen at the end."""
         parts = [
             f"{time.monotonic() - self._started:.1f} s",
             f"{self._completion} tokens" if self._completion else "",

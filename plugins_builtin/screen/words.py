@@ -1,4 +1,4 @@
-"""What the screens say about an event, in one line: the words that rich and plain share."""
+"""The words about an event that the rich and plain screens share, in one line."""
 
 from agentic.events import (
     ComplexityEstimated,

@@ -20,7 +20,7 @@ _begun: set[str] = set()  # sessions whose SessionStart hooks ran in this proces
 
 
 def _hooks(root: Path, event: str, subjects: Sequence[str] = ()) -> "Sequence[Hook]":
-    """Those that may run; what runs them is imported where there are any."""
+    """Returns the hooks that may run; what runs them is imported where there are any."""
     from plugins_builtin.shell_hooks.files import hooks_for
 
     return hooks_for(root, event, subjects)

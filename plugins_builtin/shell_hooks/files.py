@@ -1,4 +1,4 @@
-"""Where hooks stand: files of the user's, and of the project's, which are used only where the user trusts them."""
+"""The files that hooks stand in: the user's, and the project's, which are used only where the user trusts them."""
 
 import json
 from collections.abc import Callable, Iterator, Sequence
@@ -53,13 +53,13 @@ class Hook:
         return self.matcher in subjects or any(matches(self.matcher, subject, whole=True) for subject in subjects)
 
     def runnable(self, root: Path, top: Path) -> Runnable:
-        """As it is shown before it is trusted."""
+        """Returns the hook as it is shown before it is trusted."""
         digest = digest_of(root, ["hook", self.event, self.matcher, self.command, self.seconds], [self.command])
         return Runnable("hook", f"{self.event} {self.matcher}".strip(), str(self.file.relative_to(top)), self.command, digest)
 
 
 def hooks_for(root: Path, event: str, subjects: Sequence[str]) -> list[Hook]:
-    """Those that may run now."""
+    """Returns the hooks for an event that may run now."""
     why_not = _hindrances(root)
     return [hook for hook in _all(root) if hook.event == event and not why_not(hook) and hook.matches(subjects)]
 

@@ -25,7 +25,7 @@ _DECISIONS: Mapping[str, Decision] = {"allow": "allow", "ask": "ask", "deny": "d
 
 @record(frozen=True, slots=True)
 class HookAnswer:
-    """What hooks say, one or all together. `context` is for the model, `updated` are a call's arguments as a hook wants them."""
+    """The answer of one hook, or of all. `context` is for the model, `updated` are a call's arguments as a hook wants them."""
 
     decision: Decision | None = None
     reason: str = ""
@@ -37,7 +37,7 @@ class HookAnswer:
         return self.decision == "deny"
 
     def told_with(self, output: ToolOutput) -> ToolOutput | None:
-        """What is wrong, and what there is to know, behind a tool's output; None for nothing."""
+        """Returns a tool's output followed by the reason for a block and the context; None where there is neither."""
         more = "\n".join(filter(None, (self.reason if self.blocked else "", self.context)))
         return replace(output, text=f"{output.text}\n{more}".strip()) if more else None
 

@@ -1,4 +1,4 @@
-"""What nobody should run unasked, in whatever mode: it reaches beyond the project, and nothing brings it back."""
+"""The commands that nobody should run unasked, in whatever mode: they reach beyond the project, and nothing undoes them."""
 
 import os
 import re

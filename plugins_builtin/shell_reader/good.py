@@ -364,7 +364,10 @@ _SCRIPTS = "test tests build lint start dev format fmt typecheck type-check chec
 
 
 def _odd_command(name: str, words: Words, commands: str) -> str:
-    """What its first word is, which an option's value before it could be taken for."""
+    """Returns why the program's command may start others, "" where it is known not to.
+
+    The command has to be the first word: an option's value before it could be taken for it.
+    """
     first, second = (*words, "", "")[:2]
     if first.startswith("-"):
         return f"which of its words `{name}` takes for a command is not known" if second else ""

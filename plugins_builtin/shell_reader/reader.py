@@ -148,7 +148,7 @@ class _Reading:
             waiting += reversed(node.children)
 
     def _variables(self, node: "Node") -> None:
-        """What a loop or a declaration sets."""
+        """Notes that a loop or a declaration sets variables, and what is unclear about it."""
         self._sets = True
         for child in node.children:
             if child.type == "variable_name" and not GOOD_VARIABLES.fullmatch(_source(child)):

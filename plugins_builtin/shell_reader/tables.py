@@ -1,4 +1,4 @@
-"""What is known of single programs: options that run or write something, and what they take of a sandbox."""
+"""The facts about single programs: options that run or write something, and what they take of a sandbox."""
 
 import os
 import re

@@ -24,7 +24,7 @@ class Inner:
 
 
 def inner_of(words: Words, in_pipe: bool) -> Inner:
-    """What a simple command starts besides itself. `in_pipe`: something else writes its input."""
+    """Returns what a simple command starts besides itself. `in_pipe`: something else writes its input."""
     name, rest = words[0], words[1:]
     if name in SHELLS:
         return _shell(name, rest, in_pipe)
@@ -42,7 +42,7 @@ _SCRIPT = re.compile(r"(?!-)(?:[\w@%+=,.-]+/)*[\w@%+=,.-]+\.(?:py|pl|rb|[cm]?js|
 
 
 def _runs_its_input(name: str, rest: Words) -> bool:
-    """What is written into a program with a script or a module is data, unless it goes on to ask for more."""
+    """Returns True if the program runs its input. With a script or a module that is data, unless it goes on to ask for more."""
     if name in _FILTERS:
         return not any(not word.startswith("-") for word in rest)
     if any(re.fullmatch(r"-\w*[is]\w*|--interactive", word) for word in rest):
@@ -220,7 +220,7 @@ def _runner(name: str, rest: Words) -> Inner:
 
 
 def _nothing(rest: Words, command: str) -> Inner:
-    """What its other commands are is known elsewhere; this one may stand behind options that are not."""
+    """Says that `command` may be meant if it stands behind unknown options; the program's other commands are known elsewhere."""
     return Inner(why=f"`{command}` may be the command that is meant") if command in rest else Inner(is_known=False)
 
 

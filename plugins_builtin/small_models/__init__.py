@@ -1,4 +1,4 @@
-"""What models of a few billion parameters do best: whole files in fenced blocks, and their task begun anew where it went wrong."""
+"""The best ways for models of a few billion parameters: whole files in fenced blocks, a task begun anew where it went wrong."""
 
 from collections.abc import Iterable
 

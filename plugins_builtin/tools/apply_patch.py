@@ -67,7 +67,7 @@ def _behind(lines: Sequence[str], anchor: str, start: int) -> int:
 
 
 def _found(lines: Sequence[str], hunk: Hunk, start: int) -> int:
-    """Where the hunk's old lines stand: exactly, or but for white space."""
+    """Returns the index of the hunk's old lines in `lines`: exactly, or but for white space. Raises ToolError without them."""
     starts = [len(lines) - len(hunk.old), start] if hunk.at_end else [start]
     for first in starts:
         if not hunk.old:
@@ -107,7 +107,7 @@ Edit = tuple[str, bytes | None, int | None]
 
 
 def _edits(section: PatchSection, workspace: Workspace) -> list[Edit]:
-    """What the section makes of the files. Raises ToolError, OutsideWorkspace; nothing is changed yet."""
+    """Returns the section's edits of the files. Raises ToolError, OutsideWorkspace; nothing is changed yet."""
     path = _path(section.path, workspace)
     if section.added is not None:
         if workspace.exists(path):

@@ -1,4 +1,4 @@
-"""What the session remembers: outputs that were left out of the prompt, and values that its agents share."""
+"""The tools for the session's memory: outputs that were left out of the prompt, and values that its agents share."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What a V4A patch says, as models write it.
+"""The content of a V4A patch, as models write it.
 
 The format is that of the makers of gpt-oss (`gpt_oss/tools/apply_patch.py`): sections that add, delete or update a file, the last
 with `*** Move to:`, hunks behind `@@` anchors, and context that may differ in white space. Words, a fence or a here-document around
@@ -35,7 +35,7 @@ class Hunk:
 
 @record(slots=True)
 class PatchSection:
-    """What happens to one file: `added` are a new file's lines, `hunks` an old one's changes, neither deletes it."""
+    """The change to one file: `added` are a new file's lines, `hunks` an old one's changes, neither deletes it."""
 
     path: str
     added: list[str] | None = None

@@ -40,7 +40,7 @@ _QUIET = (
 
 
 def shell() -> str:
-    """What models write is bash; where there is none, sh has to do."""
+    """Returns the path of bash, which is what models write; where there is none, sh has to do."""
     return next((path for path in ("/bin/bash", "/usr/bin/bash", "/usr/local/bin/bash") if os.access(path, os.X_OK)), "/bin/sh")
 
 
@@ -177,7 +177,7 @@ def _folded(line: bytes) -> bytes:
 
 
 def _decoded(data: bytes) -> str:
-    """As files are read: in the old encoding of a region where it is certainly one, else as UTF-8."""
+    """Decodes data as files are read: in the old encoding of a region where it is certainly one, else as UTF-8."""
     try:
         return data.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""What the model tells and asks the user while it works."""
+"""The tools with which the model tells and asks the user things while it works."""
 
 from collections.abc import Mapping
 from typing import Any

@@ -1,4 +1,4 @@
-"""What an endpoint was found to do, kept per version of the server: `agentic doctor` finds it out, the transport uses it."""
+"""The capabilities found at an endpoint, kept per version of the server: `agentic doctor` finds them, the transport uses them."""
 
 import json
 from dataclasses import asdict, fields
@@ -23,7 +23,7 @@ class Capabilities:
 
 
 def known_capabilities(endpoint: str) -> Capabilities:
-    """What was found out about this endpoint; nothing where that cannot be read."""
+    """Returns the capabilities found at this endpoint, or the defaults where those cannot be read."""
     try:
         found = _read()[endpoint]
         return Capabilities(str(found["version"]), **{name: bool(found[name]) for name in _flags() if name in found})

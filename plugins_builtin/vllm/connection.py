@@ -66,7 +66,7 @@ class Connection(asyncio.Protocol):
         self.transport = transport
 
     def expect(self, due: str, deadline: float) -> None:
-        """What is waited for from now on, and until when (of the loop's clock)."""
+        """Sets what is waited for from now on, and until when (of the loop's clock)."""
         self._due, self._deadline = due, deadline
         if self._timer is not None and deadline < self._timer.when():
             self._stop_watching()
@@ -90,7 +90,7 @@ class Connection(asyncio.Protocol):
         return self.response
 
     async def read(self) -> bytes:
-        """What has come of the body since the last call, b"" at its end. Raises EndpointUnavailable."""
+        """Returns the bytes of the body that came since the last call, b"" at its end. Raises EndpointUnavailable."""
         while not self._unread:
             if self._complete:
                 return b""

@@ -64,7 +64,7 @@ async def _probe_sandbox(root: Path, settings: Settings, output: str) -> int:
 
 
 def _promised(table: Iterable[tuple[str, str, str, Sequence[str]]], used: str) -> Iterator[str]:
-    """What is promised on this machine, as `docs/security.md` has it for all."""
+    """Lists what is promised on this machine, as `docs/security.md` has it for all."""
     yield f"as uid {os.getuid()}:"
     for name, place, said, open_ones in table:
         yield f"{name}{' (in use)' if name == used else ''}, in {place}: {said}"

@@ -47,12 +47,15 @@ class _Turn:
 
 
 def _made_of(request: ChatRequest) -> tuple[object, ...]:
-    """What else a prompt depends on."""
+    """Returns the other parts of a request that a prompt depends on."""
     return request.tools, request.effort, request.model, request.response_format, request.extra
 
 
 class ExactPrompts:
-    """Of one process. Nothing is kept of a server that answered to other ids than it was sent, or renders otherwise than we do."""
+    """The exact prompts of one process.
+
+    Nothing is kept of a server that answered to other ids than it was sent, or renders otherwise than we do.
+    """
 
     def __init__(self, is_on: bool = True) -> None:
         self._is_on = is_on
@@ -109,7 +112,10 @@ class ExactPrompts:
 
 
 def _rendered(messages: Sequence[Message], calls: Sequence[tuple[str, str]]) -> list[int] | None:
-    """What was said since an answer, and the beginning of the next one; None for what has to be rendered by the server."""
+    """Returns the ids of what was said since an answer and of the beginning of the next one.
+
+    None for what has to be rendered by the server.
+    """
     recipients = dict(calls)
     ids: list[int] = []
     for message in messages:

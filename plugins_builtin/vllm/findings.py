@@ -1,4 +1,4 @@
-"""What an endpoint is asked to find out what it can do, and which words on its command line would mend what it cannot.
+"""The checks of what an endpoint can do, and the words on its command line that would mend what it cannot.
 
 Each check is a canary: it fails where the server only pretends, for vLLM takes unknown fields without a word.
 """
@@ -97,7 +97,7 @@ class Examination:
 
     @property
     def _checks(self) -> list[Callable[[], Awaitable[Diagnosis]]]:
-        """Of vLLM all of them; of others what every server could do."""
+        """The checks to run: all of them for vLLM, for others those of what every server could do."""
         common = [self._router, self._window, self._tools, self._reasoning, self._schema, self._usage_details]
         if not self._is_vllm:
             return [*common, self._prefix_cache, self._chunks, self._batching]
@@ -261,7 +261,10 @@ class Examination:
         return Diagnosis("prefix cache", False, text, "--enable-prefix-caching (and no --no-enable-prefix-caching)")
 
     async def _second_turn(self) -> Diagnosis:
-        """What a run's second step finds in the cache, of all that was computed: gpt-oss's goes on in ids where they are taken."""
+        """Checks how much of all that was computed a run's second step finds in the cache.
+
+        gpt-oss's goes on in ids where they are taken.
+        """
         name, words = "second turn", secrets.token_hex(4) + " " + _WORD * 40
         session = f"doctor-{secrets.token_hex(4)}"
         messages = (Message("system", words), Message("user", "Call the tool report with number 4721."))

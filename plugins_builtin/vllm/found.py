@@ -17,7 +17,7 @@ MAX_MODELS = 20  # of one server
 
 
 async def find(settings: Settings) -> Sequence[Found]:
-    """What answers on loopback at the ports that are usual, each model of it."""
+    """Returns each model of the servers that answer on loopback at the usual ports."""
     ports = settings.section("llm.vllm").ports
     http = Http(lambda url: {}, CONNECT_SECONDS)
     try:

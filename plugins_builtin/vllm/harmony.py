@@ -79,7 +79,7 @@ def _message_tokens(message: Message, answers: str, keeps_reasoning: bool) -> in
 
 
 def _parts(message: Message, answers: str, keeps_reasoning: bool) -> Iterator[Any]:
-    """What a message of the wire is in harmony's terms, its tool calls apart."""
+    """Yields the harmony messages for a message of the wire, its tool calls apart."""
     harmony = _harmony()
     make = harmony.Message.from_role_and_content
     if message.role == "tool":
@@ -125,7 +125,7 @@ def available() -> bool:
 
 
 def error_class() -> type[Exception]:
-    """What the package raises for tokens that are no text."""
+    """Returns the class of the error that the package raises for tokens that are no text."""
     found: type[Exception] = _harmony().HarmonyError
     return found
 

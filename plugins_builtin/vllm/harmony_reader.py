@@ -34,7 +34,7 @@ Kind = Literal["thought", "text", "call", "hidden"]
 
 @record(frozen=True, slots=True)
 class Header:
-    """What stands before a message. `recipient` is whom it calls, "" for nobody; a final ends the turn."""
+    """The header of a message. `recipient` is whom the message calls, "" for nobody; a final ends the turn."""
 
     kind: Kind
     recipient: str = ""
@@ -43,7 +43,7 @@ class Header:
 
 @lru_cache(maxsize=256)
 def read_header(header: str, is_first: bool = True) -> Header:
-    """Of the text between two messages, marks included: `<|channel|>commentary to=functions.run <|constrain|>json`.
+    """Reads the text between two messages, marks included: `<|channel|>commentary to=functions.run <|constrain|>json`.
 
     The first message is the model's, whatever its header says.
     """
@@ -64,7 +64,7 @@ def read_header(header: str, is_first: bool = True) -> Header:
 
 @record(slots=True)
 class Piece:
-    """What some tokens add to an answer."""
+    """The piece that some tokens add to an answer."""
 
     text: str = ""
     reasoning: str = ""
@@ -93,7 +93,7 @@ class HarmonyReader:
         self.ended_by = 0
 
     def feed(self, tokens: Sequence[int]) -> Piece:
-        """What they add."""
+        """Returns the piece that the tokens add."""
         piece = Piece()
         for token in tokens:
             if token in _CLOSING or token == START or (token == CHANNEL and self._header is None):
@@ -109,7 +109,7 @@ class HarmonyReader:
         return self._told(piece)
 
     def end(self) -> Piece:
-        """What is left when the answer is over: a text that stands in no message is one."""
+        """Returns what is left when the answer is over: a text that stands in no message counts as one."""
         piece = Piece()
         self._close(END, piece)
         return self._told(piece)

@@ -29,7 +29,7 @@ class HarmonyDecoder(ChunkDecoder):
         self._resumes = bool(before)
 
     def made(self, carried: Carried) -> Delta:
-        """What the tokens say, in place of what the server made of them."""
+        """Returns the piece of the answer that the tokens spell, in place of what the server made of them."""
         text, reasoning, calls, finish, usage, prompt_ids, ids, _ = carried
         if self._by_ids is None:
             if prompt_ids:

@@ -33,7 +33,7 @@ class Card:
 
 @record(frozen=True, slots=True)
 class MemoryPlace:
-    """Where an instance runs: cards by number (several: tensor parallel), its share of their memory, what that means in words."""
+    """The place of an instance: cards by number (several: tensor parallel), its share of their memory, and both in words."""
 
     cards: tuple[int, ...]
     share: float

@@ -1,4 +1,4 @@
-"""What a server lists at `/v1/models`, in the shapes of vLLM, SGLang, llama.cpp, LM Studio, Ollama, LiteLLM and Mistral."""
+"""The models listed at `/v1/models`, in the shapes of vLLM, SGLang, llama.cpp, LM Studio, Ollama, LiteLLM and Mistral."""
 
 import re
 from collections.abc import Mapping, Sequence

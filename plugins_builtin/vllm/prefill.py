@@ -52,5 +52,5 @@ class FirstChunk:
 
 
 def _done(load: EndpointLoad) -> tuple[float, ...]:
-    """What only a server that computes moves; who waits in its queue says nothing."""
+    """Returns the metrics that move only while the server computes, so not the number of requests in its queue."""
     return load.kv_usage, load.prompt_tokens, load.generated_tokens, load.first_tokens

@@ -14,7 +14,7 @@ _RENAMED = {"max_tokens": "max_completion_tokens"}
 
 
 class Refusals:
-    """What each endpoint refused in this process. `streams` False asks for answers in one piece, where a gateway needs that."""
+    """The endpoints' refusals in this process. `streams` False asks for answers in one piece, where a gateway needs that."""
 
     def __init__(self, streams: bool) -> None:
         self._streams = streams

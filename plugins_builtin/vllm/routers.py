@@ -1,4 +1,7 @@
-"""What stands between us and the servers, by what only it answers. `docs/routers.md` says what was tried and what was read."""
+"""The routers between us and the servers, known by what only they answer.
+
+`docs/routers.md` says what was tried and what was read.
+"""
 
 import json
 import re

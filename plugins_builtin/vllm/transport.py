@@ -85,7 +85,7 @@ class VllmTransport:
         }
 
     def _authorization(self, url: str) -> Mapping[str, str]:
-        """Of the endpoint that has the URL."""
+        """Returns the authorization header of the endpoint that has the URL."""
         root = max((root for root in self._authorizations if url.startswith(root)), key=len, default="")
         return self._authorizations.get(root, {})
 
@@ -101,7 +101,7 @@ class VllmTransport:
         return self._known[endpoint]
 
     def is_llama_cpp(self, endpoint: str) -> bool:
-        """As its list of models says."""
+        """Returns True if the endpoint's list of models says that it is llama.cpp."""
         return endpoint in self._llama_cpp
 
     async def version(self, endpoint: str) -> str:
@@ -159,7 +159,7 @@ class VllmTransport:
                 return found
 
     def _base(self, endpoint: str) -> str:
-        """What the API's paths stand behind."""
+        """Returns the URL that the API's paths are appended to."""
         return self._bases.get(endpoint, endpoint)
 
     def _named(self, endpoint: str) -> str:
@@ -307,7 +307,7 @@ class VllmTransport:
         return ("in messages", why) if why else ("in ids", "")
 
     def _made_by(self, endpoint: str) -> tuple[str, str]:
-        """What ids of this endpoint are good for."""
+        """Returns the model and the server's version for which ids of this endpoint are good."""
         return self._known[endpoint].model, self._versions.get(endpoint, "")
 
     async def _streamed(

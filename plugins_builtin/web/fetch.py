@@ -126,7 +126,7 @@ async def get(url: str, seconds: float, private: bool, proxy: str = "") -> tuple
 
 
 async def _address(host: str, port: int, private: bool) -> str:
-    """Where the host is; it is spoken to at this address, whatever its name says a moment later. Raises ToolError."""
+    """Returns the host's address; it is spoken to there, whatever its name says a moment later. Raises ToolError."""
     try:
         found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except (OSError, UnicodeError) as error:
@@ -153,7 +153,7 @@ def _within(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
 
 
 async def text_of(data: bytes, content_type: str) -> str:
-    """As a model reads it. Raises ToolError."""
+    """Returns the data as text that a model reads. Raises ToolError."""
     kind, _, rest = content_type.partition(";")
     kind = kind.strip().lower() or "text/html"
     if not kind.startswith("text/") and kind not in _TEXTS and not kind.endswith(("+json", "+xml")):
@@ -180,7 +180,7 @@ def _charset(name: str) -> str:
 
 
 async def _readable(page: bytes, charset: str) -> str:
-    """As Markdown. What comes from the web is parsed in a process of its own, which ends when it takes too much."""
+    """Returns the page as Markdown. It comes from the web: a process of its own parses it, and ends when it takes too much."""
     if not (find_spec("bs4") and find_spec("markdownify")):
         raise ToolError("what makes pages readable is not installed", pip_install("web"))
     words = (sys.executable, "-P", "-m", "plugins_builtin.web.page", charset)

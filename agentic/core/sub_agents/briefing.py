@@ -1,4 +1,4 @@
-"""What a sub-agent is told. All that is its own stands in its newest message: what comes before is the same for every child."""
+"""A sub-agent's briefing. All that is its own stands in its newest message: what comes before is the same for every child."""
 
 from collections.abc import Iterable
 
@@ -42,7 +42,7 @@ def _where(subtask: Subtask) -> str:
 
 
 def _others(subtask: Subtask, plan: Plan) -> str:
-    """What there will be of the other parts: interfaces begin with names."""
+    """Says what the other agents will write: interfaces begin with names."""
     others = [f"{', '.join(other.writes)} ({other.title})" for other in plan.subtasks if other.writes and other is not subtask]
     return f"Other agents write: {'; '.join(others)}." if others else ""
 

@@ -54,7 +54,7 @@ class SubAgents:
         return result
 
     def so_far(self) -> str:
-        """What has come of a plan that is being carried out, "" without one."""
+        """Returns the summary so far of a plan that is being carried out, "" without one."""
         team, self._team = self._team, None
         return team.report().summary if team else ""
 

@@ -59,7 +59,7 @@ def secrets_of(settings: Settings) -> dict[str, tuple[str, Any]]:
 
 
 def _shown(kind: AgentKind | None) -> dict[str, Any]:
-    """What an agent of the kind may do; what it is told stands in its messages."""
+    """Describes what an agent of the kind may do; what it is told stands in its messages."""
     if kind is None:
         return {}
     limits = {"tools": list(kind.tools), "without": list(kind.without), "reads_only": kind.reads_only}
@@ -106,7 +106,7 @@ class Elsewhere:
             await asyncio.to_thread(shutil.rmtree, self._home, ignore_errors=True)
 
     async def run(self, agent: Agent, subtask: Subtask, seconds: float, turns: int, outputs: Sequence[str]) -> Outcome:
-        """What came of the part, which `agent` has begun. `outputs` are what it may want to recall.
+        """Returns the outcome of the part, which `agent` has begun. `outputs` are what it may want to recall.
 
         Its `turns` are taken from the calls that are left, and what it did not use comes back. Raises nothing but CancelledError.
         """
@@ -205,7 +205,7 @@ class Elsewhere:
 
 
 def _remember(history: ConversationHistory, kind: str, data: Any) -> None:
-    """What the agent there said and heard, as its history here has it."""
+    """Puts what the agent there said and heard into its history here."""
     if not isinstance(data, dict):
         return
     if kind == "view":

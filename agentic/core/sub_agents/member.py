@@ -41,7 +41,7 @@ async def work(agent: Agent, services: AgentServices, subtask: Subtask, seconds:
 
 
 def out_of_time(agent: Agent, seconds: float) -> str:
-    """What is said of one that did not end by itself."""
+    """Returns the message about a sub-agent that did not end by itself."""
     return f"its {seconds:g} s were up; the last it said: {agent.last_words[:MAX_SHOWN]}"
 
 

@@ -1,4 +1,4 @@
-"""What parts did to copies of the folder comes back into it, one after the other, each followed by a check."""
+"""The merging of what parts did in copies of the folder back into it, one after the other, each followed by a check."""
 
 import asyncio
 import tempfile
@@ -17,7 +17,7 @@ Sides = Mapping[str, tuple[bytes | None, bytes | None]]
 
 
 class Merging:
-    """Of one plan. It writes through the workspace, so that a session can undo it. `home` is for what is in the making."""
+    """The merging of one plan. It writes through the workspace, so that a session can undo it. `home` is for unfinished files."""
 
     def __init__(self, workspace: Workspace, home: Path, check: Check) -> None:
         self._workspace = workspace

@@ -30,7 +30,7 @@ def outcome_of(
     questions: tuple[str, ...],
     unwritten: tuple[str, ...],
 ) -> Outcome:
-    """What an agent did: what it ran is evidence, what it shared as open its `questions`, `unwritten` what it was to write."""
+    """Returns an agent's outcome: its runs are evidence, `questions` what it shared as open, `unwritten` what it was to write."""
     ran = tuple(f"`{command}`: exit code {output.exit_code}" for command, output in work.ran.items())
     left = {subtask.title: unwritten} if unwritten else {}
     return Outcome(status, said.strip(), tuple(files), usage, ran[-MAX_EVIDENCE:], questions, unwritten=left)

@@ -150,7 +150,7 @@ class Team:
         return outcome_of(subtask, status, said, files, agent.tools.work, agent.usage, questions, missing)
 
     def _questions(self, subtask: Subtask, agent: str) -> tuple[str, ...]:
-        """What the sub-agent shared as missing or undecided, under the key that its briefing names."""
+        """Returns the values that the sub-agent shared as missing or undecided, under the key that its briefing names."""
         entries = self._parent.context.history.blackboard.entries
         return tuple(entry.value for entry in entries if entry.by == agent and entry.key == open_key(subtask))
 
@@ -171,7 +171,7 @@ class Team:
         return space
 
     async def _check(self) -> str:
-        """What fails of the whole, "" for nothing or where nothing can be run."""
+        """Returns the check that fails for the whole, "" if none does or nothing can be run."""
         if self._plan.check:
             if not self._services.approver.can("execute"):
                 return ""
@@ -185,7 +185,7 @@ class Team:
         return [self._parts[name] for name in subtask.depends_on if name in self._parts]
 
     def _keep(self, subtask: Subtask, outcome: Outcome, seconds: float, changes: Mapping[str, Change] = _NONE) -> Outcome:
-        """What is known of a part counts at once, however the whole ends."""
+        """Records a part's outcome at once, so that it counts however the whole ends, and returns it."""
         self._parts[subtask.id] = PartResult(subtask, outcome, seconds, tuple(changes))
         self._parent.extra_usage += outcome.usage
         self._parent.context.history.session.keep_output(outcome.summary)

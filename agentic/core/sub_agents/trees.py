@@ -20,7 +20,10 @@ _NOBODY = {
 
 
 class Trees:
-    """Of the folder `top`, kept in a repository below `home`: one that the folder may have is read only for what it ignores."""
+    """The trees of the folder `top`, kept in a repository below `home`.
+
+    The folder's own repository, if it has one, is read only for what it ignores.
+    """
 
     def __init__(self, top: Path, home: Path) -> None:
         self._top = top
@@ -59,11 +62,11 @@ class Trees:
             return await self._git("bundle", "create", "--quiet", "-", _BRANCH)
 
     async def patch(self, before: str, after: str) -> bytes:
-        """What `git apply` makes the one tree into the other with."""
+        """Returns the patch with which `git apply` makes the one tree into the other."""
         return await self._git("diff-tree", "-p", "--binary", "--full-index", "--no-renames", "--no-ext-diff", before, after)
 
     async def sides(self, before: str, patch: bytes) -> Sides:
-        """What the patch makes of the tree's regular files. Raises ToolError for one that is no patch of it."""
+        """Returns the regular files that the patch changes, before and after. Raises ToolError if it does not apply."""
         index = {"GIT_INDEX_FILE": str(self._home / "patched.index")}
         async with self._turn:
             await self._git("read-tree", before, more=index)

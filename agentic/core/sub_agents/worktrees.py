@@ -43,7 +43,7 @@ def _unfinished(listing: str) -> list[str]:
 
 
 class Worktrees:
-    """Of one plan. Raises ToolError with what git says wherever it cannot do its work."""
+    """The git worktrees of one plan. Raises ToolError with git's message wherever git cannot do its work."""
 
     def __init__(self, workspace: Workspace, top: Path, home: Path, check: Check) -> None:
         self._workspace = workspace

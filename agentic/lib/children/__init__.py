@@ -40,7 +40,7 @@ class Child:
 
 
 class Children:
-    """Of one session. The keeper is started with the first command and ends with us, also when we are killed."""
+    """The commands of one session. The keeper is started with the first command and ends with us, also when we are killed."""
 
     def __init__(self) -> None:
         self._process: asyncio.subprocess.Process | None = None

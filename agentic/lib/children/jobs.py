@@ -35,7 +35,7 @@ class Job:
         return f"running for {seconds:.0f} s" if self.code is None else f"ended with exit code {self.code}"
 
     def read(self) -> str:
-        """What it gave out since it was read last."""
+        """Returns the job's output since the last read."""
         new, self._read_to = self._total - self._read_to, self._total
         return self.last(new)
 
@@ -75,7 +75,7 @@ class Job:
 
 
 class Jobs:
-    """Of one session, by number."""
+    """The jobs of one session, by number."""
 
     def __init__(self) -> None:
         self._jobs: dict[int, Job] = {}

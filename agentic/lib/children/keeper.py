@@ -41,7 +41,7 @@ class Messages:
         self.files: list[int] = []
 
     def receive(self) -> list[dict[str, Any]] | None:
-        """What has come by now, perhaps nothing whole; None at the end."""
+        """Returns the messages that have come by now, an empty list if none is whole yet; None at the end."""
         try:
             data, files, _, _ = socket.recv_fds(self.link, 65536, 16)
         except ConnectionError:  # gone, with something of ours unread
@@ -120,7 +120,7 @@ class Keeper:
             _function(request["confine"])  # imported by now, for the next one
 
     def _new_warden(self) -> tuple[int, socket.socket]:
-        """One that waits: forking is most of what starting a command costs."""
+        """Forks a warden that waits for a command: forking is most of what starting a command costs."""
         ours, theirs = socket.socketpair()
         parent = os.getpid()
         pid = os.fork()
@@ -310,7 +310,7 @@ def children() -> list[int]:
 
 
 def _children_by_ps(me: int) -> list[int]:
-    """Where there is no /proc: everything below us, since no orphan comes back to us there."""
+    """Returns all processes below us, for systems without /proc, since no orphan comes back to us there."""
     with os.popen("ps -axo pid=,ppid=") as listing:
         pairs = [tuple(map(int, line.split())) for line in listing if len(line.split()) == 2]
     below = {me}

@@ -1,4 +1,4 @@
-"""What commands give out, as it comes."""
+"""The output of commands, as it comes."""
 
 import asyncio
 import os

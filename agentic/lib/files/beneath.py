@@ -72,7 +72,7 @@ def require_regular(info: os.stat_result, most: int) -> None:
 
 
 def read_all(descriptor: int, size: int) -> bytes:
-    """As many bytes as the file had when it was looked at, and no more than one above that."""
+    """Reads as many bytes as the file had when it was looked at, and at most one more."""
     pieces = []
     left = size + 1
     while left > 0 and (piece := os.read(descriptor, left)):
@@ -140,7 +140,7 @@ def _parts(name: str) -> list[str]:
 
 
 def _link(part: str, folder: int, error: OSError, follow: bool) -> str:
-    """Where the link leads that could not be opened; raises the error where it is none, or not to be followed."""
+    """Returns the target of a link that could not be opened. Raises the error where it is no link, or not to be followed."""
     if error.errno not in _LINK or not follow:
         raise error
     try:

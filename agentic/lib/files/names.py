@@ -36,7 +36,7 @@ _ALIKE = _BLANKS | _UNSEEN | _SIGNS
 
 
 def _same(name: str) -> str:
-    """What names have in common that people take for one: composed letters, blanks, quotes and dashes of any kind."""
+    """Returns the form shared by names that people take for one: composed letters; blanks, quotes, dashes of any kind alike."""
     return unicodedata.normalize("NFC", name).translate(_ALIKE)
 
 

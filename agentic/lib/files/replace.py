@@ -131,7 +131,7 @@ def _attributes(descriptor: int) -> list[str]:
 
 
 def replace_file(path: Path, data: bytes) -> None:
-    """One of our own files, with its folder where that is missing. New ones below our folders are the user's alone.
+    """Writes one of our own files, with its folder where that is missing. New ones below our folders are the user's alone.
 
     Raises OSError.
     """

@@ -52,7 +52,7 @@ class Text:
 
     @property
     def newline(self) -> str:
-        """What most lines end with."""
+        """Returns the line ending that most lines have."""
         crlf = self.text.count("\r\n")
         if self.text.count("\r") > 2 * max(crlf, self.text.count("\n")):
             return "\r"

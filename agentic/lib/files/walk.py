@@ -124,7 +124,7 @@ def _read(path: str, folder: str, inside: int | None = None) -> _Rules:
 
 
 def _ignored(path: str, is_folder: bool, rules: _Rules) -> bool:
-    """What the innermost file says that says anything."""
+    """Returns True if the path is ignored by the innermost ignore file that says anything about it."""
     if not rules:
         return False
     inside = f"{path}/" if is_folder else path

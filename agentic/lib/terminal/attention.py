@@ -12,7 +12,7 @@ MAX_TEXT = 120
 
 
 class Attention:
-    """Of one user. `has_focus` is what the terminal said last, None where it says nothing."""
+    """The calls for one user's attention. `has_focus` is what the terminal said last, None where it says nothing."""
 
     def __init__(self, write: Callable[[str], None], wanted: bool = True) -> None:
         self._write = write

@@ -38,7 +38,7 @@ def background() -> Background:
 
 
 def _asked() -> bytes:
-    """What the terminal gave, with what was typed."""
+    """Asks the terminal, and returns its answer together with any typed text."""
     os.write(sys.stdout.fileno(), _QUESTIONS)
     data, end = b"", time.monotonic() + ANSWER_SECONDS
     while not _ATTRIBUTES.search(data) and (left := end - time.monotonic()) > 0:
@@ -49,7 +49,7 @@ def _asked() -> bytes:
 
 
 def read_answer(data: bytes) -> Background:
-    """What was answered to both questions, and the rest.
+    """Reads the answers to both questions, and the rest, which was typed.
 
     >>> read_answer(b"\\x1b]11;rgb:ffff/ffff/dddd\\x07h\\x1b[?62c")
     Background(is_light=True, typed=b'h')

@@ -114,7 +114,7 @@ class Keys:
         return self._taken_apart(self.replies.typed(self._decoder.decode(data)))
 
     def flush(self) -> list[str]:
-        """What was held back, after a moment in which nothing followed: an escape is the key Escape then."""
+        """Returns the keys held back, after a moment in which nothing followed: an escape is the key Escape then."""
         return self._taken_apart(self.replies.flush())
 
     def _taken_apart(self, text: str) -> list[str]:

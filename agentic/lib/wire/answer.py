@@ -23,7 +23,7 @@ _THOUGHTS = {"reasoning": "", "reasoning_content": "reasoning_content", "thinkin
 
 
 class Carried(NamedTuple):
-    """What a chunk carries, as in `Delta`; `ids` are the piece's own."""
+    """The contents of a chunk, as in `Delta`; `ids` are the piece's own."""
 
     text: str
     reasoning: str
@@ -149,7 +149,7 @@ def _parts(content: object) -> tuple[str, str]:
 
 
 def _reasoning(delta: Mapping[str, Any]) -> tuple[str, str]:
-    """What a delta thinks, by each of the names that servers have for it; and that name, "" for the usual one."""
+    """Returns a delta's reasoning, by each of the names that servers have for it; and that name, "" for the usual one."""
     for name in _THOUGHTS:
         if found := _parts(delta.get(name))[0]:
             return found, _THOUGHTS[name]

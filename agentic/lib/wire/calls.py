@@ -120,5 +120,5 @@ def _text(value: object) -> str:
 
 
 def _arguments(value: object) -> str:
-    """As text, also where a server sends the object itself."""
+    """Returns the arguments as text, also where a server sends the object itself."""
     return json.dumps(value) if isinstance(value, dict) else _text(value)

@@ -56,7 +56,7 @@ _REFUSING_CODES = {"unknown_parameter", "unsupported_parameter", "invalid_parame
 
 @record(frozen=True, slots=True)
 class _Said:
-    """What an error body says, whoever wrote it."""
+    """The contents of an error body, whoever wrote it."""
 
     message: str = ""
     kind: str = ""
@@ -115,7 +115,10 @@ def _short(value: object) -> str:
 
 
 def _describe(body: object) -> _Said:
-    """Of `{"error": {…}}`, `{"error": "text"}`, `{"message": …}`, `{"detail": …}` (also FastAPI's list), and a list around one."""
+    """Reads the error in a body.
+
+    That is `{"error": {…}}`, `{"error": "text"}`, `{"message": …}`, `{"detail": …}` (also FastAPI's list), or a list of one.
+    """
     if isinstance(body, list) and len(body) == 1:  # Google's gateway
         body = body[0]
     if not isinstance(body, dict):
@@ -149,7 +152,7 @@ def _code(value: object) -> str:
 
 
 def _of_field(each: object) -> str:
-    """One of FastAPI's complaints: where and what."""
+    """Returns one of FastAPI's complaints as text: where and what."""
     if not isinstance(each, dict):
         return _short(each)
     where = ".".join(str(part) for part in each.get("loc") or () if part != "body")

@@ -113,7 +113,7 @@ def _carries(data: bytes, name: bytes) -> bool:
 
 
 def _as_error(data: bytes) -> bytes:
-    """What an event says that is an error by its name, in the shape of one that is an error by its fields."""
+    """Returns the data of an event that is an error by its name, in the shape of one that is an error by its fields."""
     try:
         value = loads(data)
     except ValueError:

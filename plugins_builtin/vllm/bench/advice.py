@@ -20,7 +20,10 @@ class Advice:
 
 
 def advice(steps: Sequence[Step]) -> Advice:
-    """Of steps that an agent's prompts made, where there are any; nothing where one endpoint was seen at one level only."""
+    """Returns advice from the steps that an agent's prompts made, or from all where there are none.
+
+    It suggests no settings where one endpoint was seen at one level only.
+    """
     of_agents = [each for each in steps if each.shape == "agent" and each.requests] or [each for each in steps if each.requests]
     alone = [each for each in of_agents if len(each.endpoints) == 1]
     of_each = {url: [each for each in alone if each.endpoints == (url,)] for url in {each.endpoints[0] for each in alone}}

@@ -112,7 +112,7 @@ def _levels(text: str | None) -> Sequence[int]:
 
 
 async def _described(transport: VllmTransport, info: EndpointInfo) -> dict[str, str]:
-    """What can be known of the server and how it was started."""
+    """Returns the facts that can be known of the server and how it was started."""
     told = {"model": info.model, "window": str(info.window), "version": await transport.version(info.url)}
     try:
         text = (await transport.fetch("GET", info.url, "/metrics")).body.decode("utf-8", "replace")

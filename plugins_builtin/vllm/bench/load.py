@@ -43,7 +43,7 @@ class Step:
 
 @record(slots=True)
 class Seen:
-    """What came of requests so far."""
+    """The results of the requests so far."""
 
     first: list[float] = field(default_factory=list)
     between: list[float] = field(default_factory=list)

@@ -1,4 +1,4 @@
-"""What is asked: prompts as an agent's, which share and grow, and prompts that have nothing in common."""
+"""The prompts of a benchmark: an agent's, which share and grow, and prompts that have nothing in common."""
 
 import random
 from collections.abc import Iterable
@@ -11,7 +11,7 @@ SHARED = 0.4  # of an agent's prompt: system text and tools, the same for all
 
 
 class Client(Protocol):
-    """One of those that ask side by side, each question after the answer to the one before."""
+    """A client that asks side by side with others, each question after the answer to the one before."""
 
     def ask(self) -> ChatRequest: ...
 
