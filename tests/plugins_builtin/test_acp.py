@@ -61,7 +61,9 @@ def drive(server: FakeVLLM, env: dict[str, str], own: Path, steps: Callable[[Any
 
     async def run() -> None:
         command = [sys.executable, "-m", "agentic", "acp", "--endpoint", server.url, *NATIVE, *options]
-        async with spawn_agent_process(editor, *command, env=env, cwd=str(own), transport_kwargs={"stderr": None}) as (
+        async with spawn_agent_process(
+            editor, *command, env=env, cwd=str(own), transport_kwargs={"stderr": None, "shutdown_timeout": 30.0}
+        ) as (
             conn,
             process,
         ):
