@@ -15,6 +15,7 @@ from typing import Any
 from agentic.errors import ConfigError
 from agentic.folders import state_folder
 from agentic.lib.files import files_below, project_top, read_regular, replace_file
+from agentic.lib.git import tracked_files
 from agentic.lib.record import record
 
 MAX_BYTES = 100_000_000  # of what was decided, and of all that one thing is bound to
@@ -22,9 +23,12 @@ MAX_FILES = 20_000  # of a project that a command is bound to as a whole; of mor
 _ENDS = (".py", "/__init__.py", ".js", ".cjs", ".mjs", ".ts", "/index.js", ".sh", ".rb", ".pl", ".pm", ".php")
 MAX_NAMED, MAX_SCRIPT_BYTES = 200, 1_000_000  # files that a script names, directly or by others; of one that is read for names
 _NAME = re.compile(r"[\w.][\w./-]{0,200}")
+_PACKAGE = re.compile(r"[\"'](@[\w.-]+/[\w.-]+|[\w][\w.-]*)(?=[/\"'])")  # as `require` and `import` name one
+_OF_NODE = (".js", ".cjs", ".mjs", ".ts", ".mts", ".cts")
 _REACHES = re.compile(  # a module or a file by another name than its own
     r"sys\.path|PYTHONPATH|importlib|runpy|__import__|import_module|\bexec\(|\beval\(|subprocess|os\.system|from \.\."
     r"|require\((?![\"']\.{0,2}/)|import\((?![\"']\.)|child_process"
+    r"|\b(?:from|import)\s*[\"'](?!\.{0,2}/)"
 )
 _OF_SHELL = """
 if then else elif fi for do done while until case esac in return exit set export local readonly shift trap : [ [[ test read unset
@@ -69,13 +73,14 @@ def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: 
         reached = None if found is None else _with_what_they_name(found, root.resolve(), top)
         if reached is None:
             made.update(_whole(top, _state_of(top)))
-        named += reached or found or []
+        named += reached or [*(found or []), *_packages_named(found or [], root.resolve(), top)]
     _add_all(made, named, top)
     return made.hexdigest()
 
 
 def _all(top: Path) -> Iterator[Path]:
-    return (top / path for path in files_below(top))
+    """Yields the project's files: those that git tracks, and those that no .gitignore leaves out."""
+    return (top / path for path in sorted({*files_below(top), *tracked_files(top)}))
 
 
 def _state_of(top: Path) -> bytes:
@@ -160,6 +165,24 @@ def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list
         packages = [place for place in inside if place.is_dir() and place not in script.parents]
         inside += [each for place in packages for each in sorted(place.glob(f"*{script.suffix}"))[:MAX_NAMED]]
         new = [place for place in inside if place not in found and place.is_file()]
+        found |= dict.fromkeys(new)
+        waiting += new
+    return None if waiting else sorted(found)
+
+
+def _packages_named(scripts: Iterable[Path], root: Path, top: Path) -> list[Path]:
+    """Returns the files of the packages in `node_modules` that the scripts name, and of those that these name in turn."""
+    found: dict[Path, None] = {}
+    waiting = list(scripts) if any((folder / "node_modules").is_dir() for folder in (root, top)) else []
+    while waiting and len(found) < MAX_FILES:
+        script = waiting.pop()
+        if script.suffix not in _OF_NODE:
+            continue
+        try:
+            text = read_regular(script, MAX_SCRIPT_BYTES).decode("utf-8", "replace")
+        except (OSError, ValueError):
+            continue
+        new = [place for place in _installed(sorted(set(_PACKAGE.findall(text))), root, top) if place not in found]
         found |= dict.fromkeys(new)
         waiting += new
     return sorted(found)

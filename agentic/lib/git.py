@@ -5,6 +5,7 @@ The one place of the program that calls it. A cloned repository's `.git/config` 
 
 import asyncio
 import os
+import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from types import MappingProxyType
@@ -25,6 +26,7 @@ _NEVER = (
     "maintenance.auto=false",
     "safe.bareRepository=explicit",
 )
+SECONDS = 10.0  # for the list of what is tracked
 _DRIVERS = ("filter.", "diff.", "merge.")
 _ENVIRONMENT = {
     "GIT_TERMINAL_PROMPT": "0",
@@ -58,6 +60,25 @@ async def top_of(folder: Path) -> Path:
     return Path((await git(folder, "rev-parse", "--show-toplevel")).decode().rstrip("\n"))
 
 
+def tracked_files(top: Path) -> list[str]:
+    """Returns the paths below the top that git tracks, ignored ones too; none without a repository or without git."""
+    argv = _argv(_NEVER, ("ls-files", "-z", "--recurse-submodules"))
+    try:
+        done = subprocess.run(argv, cwd=top, env=_surroundings({}), stdin=subprocess.DEVNULL, capture_output=True, timeout=SECONDS)
+    except (OSError, subprocess.TimeoutExpired):
+        return []
+    return [os.fsdecode(path) for path in done.stdout.split(b"\0") if path] if done.returncode == 0 else []
+
+
+def _argv(settings: tuple[str, ...], arguments: tuple[str, ...]) -> list[str]:
+    return ["git", "--no-pager", *(part for setting in settings for part in ("-c", setting)), *arguments]
+
+
+def _surroundings(environment: Mapping[str, str]) -> dict[str, str]:
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "AGENTIC_"))}
+    return kept | _ENVIRONMENT | dict(environment)
+
+
 async def _call(
     folder: Path,
     settings: tuple[str, ...],
@@ -66,13 +87,11 @@ async def _call(
     good: tuple[int, ...],
     environment: Mapping[str, str],
 ) -> bytes:
-    options = [part for setting in settings for part in ("-c", setting)]
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(("GIT_", "AGENTIC_"))}
     try:
         process = await asyncio.create_subprocess_exec(
-            *("git", "--no-pager", *options, *arguments),
+            *_argv(settings, arguments),
             cwd=folder,
-            env=kept | _ENVIRONMENT | dict(environment),
+            env=_surroundings(environment),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,

@@ -280,7 +280,8 @@ def test_trust_without_a_terminal_lists_and_asks_nothing(hostile: Path, env: dic
         ("docker compose up", "docker-compose.yml"), ("docker build .", "Dockerfile"), ("docker run -v ./srv:/w img", "srv/i.js"),
         ("./x.sh", "lib.sh"), ("sh x.sh", "lib.sh"), ("python3 hook.py", "helper.py"), ("python3 hook.py", "pkg/m.py"),
         ("npx later", "node_modules/.bin/later"), ("python3 scripts/t.py", "src/deep/m.py"), ("./run.sh", "Makefile"),
-        ("node server.js", "lib/x.cjs"), ("docker run --env-file=c.yml img", "c.yml"), ("bash in.sh", "tools/x.py"),
+        ("node server.js", "lib/x.cjs"), ("node app.mjs", "node_modules/dep/lib/d.js"), ("node app.mjs", "node_modules/@a/b/i.js"),
+        ("make serve", "ignored/x.py"), ("docker run --env-file=c.yml img", "c.yml"), ("bash in.sh", "tools/x.py"),
     ],
 )  # fmt: skip
 def test_trust_is_bound_to_what_a_command_reaches(tmp_path: Path, command: str, path: str) -> None:
@@ -289,11 +290,14 @@ def test_trust_is_bound_to_what_a_command_reaches(tmp_path: Path, command: str, 
         "x.sh": "#!/bin/sh\n. ./lib.sh\n", "lib.sh": "true\n", "hook.py": "import helper\n", "helper.py": "from pkg import m\n",
         "README": "1", "scripts/t.py": "import sys\nsys.path.insert(0, 'src')\nimport deep.m\n", "src/deep/m.py": "1",
         "run.sh": "make serve\n", "Makefile": "serve:\n\ttrue\n", "server.js": "require('./lib/x')\n", "lib/x.cjs": "1", "c.yml": "1",
-        "in.sh": "cd tools; python3 x.py\n", "tools/x.py": "1",
+        "in.sh": "cd tools; python3 x.py\n", "tools/x.py": "1", "app.mjs": "import d from 'dep/lib/d.js'\n", ".gitignore": "ignored/\n",
+        "node_modules/dep/lib/d.js": "require('@a/b')\n", "node_modules/@a/b/i.js": "1", "ignored/x.py": "1",
     }  # fmt: skip
     for name, text in files.items():
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_text(text)
+    subprocess.run(["git", "init", "-q"], cwd=tmp_path, check=True)
+    subprocess.run(["git", "add", "-f", "ignored"], cwd=tmp_path, check=True)
     before = digest_of(tmp_path, {"command": command}, [command])
     assert digest_of(tmp_path, {"command": command}, [command]) == before
     (tmp_path / path).write_text("evil")
