@@ -6,7 +6,7 @@ import os
 import re
 import stat
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
@@ -63,43 +63,39 @@ class Runnable:
 def digest_of(root: Path, definition: Any, commands: Iterable[str] = (), files: Iterable[Path] = ()) -> str:
     """Returns the digest of a definition that JSON can hold, of the project's files that the commands name, and of these files.
 
-    A command that cannot be followed to files (`make`, a shell's own words) is bound to all that the project has.
+    A command that cannot be followed to files (`make`, a shell's own words) is bound to all that the project has: what git
+    tracks, and what no .gitignore leaves out.
     """
     made = hashlib.sha256(json.dumps(definition, sort_keys=True, ensure_ascii=True).encode())
-    top = project_top(root.resolve())
-    named = list(files)
+    root = root.resolve()
+    top, named = project_top(root), list(files)
     for command in commands:
-        found = _files_named(command, root.resolve(), top)
-        reached = None if found is None else _with_what_they_name(found, root.resolve(), top)
+        found = _files_named(command, root, top)
+        reached = None if found is None else _with_what_they_name(found, root, top)
         if reached is None:
-            made.update(_whole(top, _state_of(top)))
-        named += reached or [*(found or []), *_packages_named(found or [], root.resolve(), top)]
+            paths = tuple(sorted({*files_below(top), *tracked_files(top)}))
+            made.update(_whole(top, _state_of(top, paths), paths))
+        named += reached or [*(found or []), *_packages_named(found or [], root, top)]
     _add_all(made, named, top)
     return made.hexdigest()
 
 
-def _all(top: Path) -> Iterator[Path]:
-    """Yields the project's files: those that git tracks, and those that no .gitignore leaves out."""
-    return (top / path for path in sorted({*files_below(top), *tracked_files(top)}))
-
-
-def _state_of(top: Path) -> bytes:
+def _state_of(top: Path, paths: Iterable[str]) -> bytes:
     """By which it is known that no file of the project was changed; nobody can set back when an inode was changed last."""
     made = hashlib.sha256()
-    for path in _all(top):
+    for path in paths:
         with suppress(OSError):
-            seen = os.stat(path)
-            made.update(
-                f"{path}\0{seen.st_ino}\0{seen.st_size}\0{seen.st_mtime_ns}\0{seen.st_ctime_ns}\0".encode("utf-8", "surrogatepass")
-            )
+            seen = os.stat(top / path)
+            about = f"{path}\0{seen.st_ino}\0{seen.st_size}\0{seen.st_mtime_ns}\0{seen.st_ctime_ns}\0"
+            made.update(about.encode("utf-8", "surrogatepass"))
     return made.digest()
 
 
 @lru_cache(maxsize=4)
-def _whole(top: Path, state: bytes) -> bytes:
+def _whole(top: Path, state: bytes, paths: tuple[str, ...]) -> bytes:
     """Returns the digest of all that the project has in that state: several things of one start are bound to the same."""
     made = hashlib.sha256()
-    _add_all(made, _all(top), top)
+    _add_all(made, (top / path for path in paths), top)
     return made.digest()
 
 
@@ -151,10 +147,7 @@ def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list
     waiting = list(found)
     while waiting and len(found) < MAX_NAMED:
         script = waiting.pop()
-        try:
-            text = read_regular(script, MAX_SCRIPT_BYTES).decode("utf-8", "replace")
-        except (OSError, ValueError):
-            continue
+        text = _text_of(script)
         if _reaches(text, is_shell=script.suffix in ("", ".sh", ".bash")):
             return None
         words = set(_NAME.findall(text))
@@ -173,19 +166,23 @@ def _with_what_they_name(scripts: Iterable[Path], root: Path, top: Path) -> list
 def _packages_named(scripts: Iterable[Path], root: Path, top: Path) -> list[Path]:
     """Returns the files of the packages in `node_modules` that the scripts name, and of those that these name in turn."""
     found: dict[Path, None] = {}
+    names: set[str] = set()
     waiting = list(scripts) if any((folder / "node_modules").is_dir() for folder in (root, top)) else []
     while waiting and len(found) < MAX_FILES:
         script = waiting.pop()
-        if script.suffix not in _OF_NODE:
-            continue
-        try:
-            text = read_regular(script, MAX_SCRIPT_BYTES).decode("utf-8", "replace")
-        except (OSError, ValueError):
-            continue
-        new = [place for place in _installed(sorted(set(_PACKAGE.findall(text))), root, top) if place not in found]
+        unseen = set(_PACKAGE.findall(_text_of(script))) - names if script.suffix in _OF_NODE else set()
+        names |= unseen
+        new = [place for place in _installed(sorted(unseen), root, top) if place not in found]
         found |= dict.fromkeys(new)
         waiting += new
     return sorted(found)
+
+
+def _text_of(script: Path) -> str:
+    """Returns the script's text, "" where it cannot be read."""
+    with suppress(OSError, ValueError):
+        return read_regular(script, MAX_SCRIPT_BYTES).decode("utf-8", "replace")
+    return ""
 
 
 def _reaches(text: str, is_shell: bool) -> bool:

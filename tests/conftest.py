@@ -17,6 +17,8 @@ from tests import forks
 from tests.forks import PORTABLE as PORTABLE
 from tests.forks import base_environment
 
+pytest_plugins = ["agentic.testing.fixtures"]
+
 
 def pytest_configure(config: pytest.Config) -> None:
     """`-m long` makes sweeps long; a busy machine is no reason for a red test."""
@@ -55,10 +57,8 @@ Agentic = Callable[..., Done]
 
 
 @pytest.fixture
-def home(tmp_path: Path) -> Path:
-    folder = tmp_path / "home"
-    folder.mkdir()
-    return folder
+def home(agentic_home: Path) -> Path:
+    return agentic_home
 
 
 @pytest.fixture
@@ -68,11 +68,9 @@ def env(home: Path) -> dict[str, str]:
 
 
 @pytest.fixture
-def work(tmp_path: Path) -> Path:
+def work(agentic_work: Path) -> Path:
     """The folder that commands run in."""
-    folder = tmp_path / "work"
-    folder.mkdir()
-    return folder
+    return agentic_work
 
 
 @pytest.fixture
@@ -141,9 +139,8 @@ def ended(done: "subprocess.CompletedProcess[str]") -> Done:
 
 
 @pytest.fixture
-def server() -> Iterator[FakeVLLM]:
-    with FakeVLLM() as fake:
-        yield fake
+def server(fake_vllm: FakeVLLM) -> FakeVLLM:
+    return fake_vllm
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ from functools import partial
 from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from agentic import index
@@ -17,9 +18,8 @@ from agentic.plugins.status import PluginStatus
 
 OWN_FOLDER = "your plugins folder"
 COMMAND_LINE = "the command line"
-THIS_PROCESS = "this process"
-tried: list[Path | Any] = []
-"""What is tried as a plugin in this process alone: files (`-e FILE`), and modules of a test."""
+tried: list[Path | ModuleType] = []
+"""The plugins that are tried in this process alone: files (`-e FILE`), and modules of a test."""
 
 
 @record(slots=True)
@@ -66,7 +66,7 @@ def _candidates() -> Iterator[Candidate]:
         if isinstance(each, Path):
             yield Candidate(partial(_load_file, each), (), PluginStatus(each.stem, COMMAND_LINE, ""))
         elif each.__name__ not in targets:
-            yield Candidate(partial(_same, each), (), PluginStatus(each.__name__.rpartition(".")[2], THIS_PROCESS, ""))
+            yield candidate_here(each, each.__name__.rpartition(".")[2])
     for path in sorted(user_folder().glob("*.py")):
         candidate = Candidate(partial(_load_file, path), (), PluginStatus(path.stem, OWN_FOLDER, ""))
         if not _is_only_ours(path):
@@ -102,8 +102,9 @@ def _load_target(target: str) -> Any:
     return found
 
 
-def _same(plugin: Any) -> Any:
-    return plugin
+def candidate_here(plugin: Any, name: str) -> Candidate:
+    """Returns the candidate for a module, or any object with hooks, of this process."""
+    return Candidate(lambda: plugin, (), PluginStatus(name, "this process", ""))
 
 
 def user_folder() -> Path:

@@ -18,7 +18,7 @@ from agentic.errors import AgenticError, ConfigError, PluginError
 from agentic.extras import DISTRIBUTION
 from agentic.hooks import PROJECT, Options, Setup
 from agentic.lib.record import record
-from agentic.plugins.discovery import OWN_FOLDER, THIS_PROCESS, Candidate, discover
+from agentic.plugins.discovery import OWN_FOLDER, Candidate, candidate_here, discover
 from agentic.plugins.doors import DOORS, GUARDING, Door, specifications
 from agentic.plugins.guard import FAULTS, Guard, PluginFault, conforms, contract_of, problem_with, problem_with_spec
 from agentic.plugins.isolation import CallFailure, call_isolated, call_limited, describe
@@ -80,21 +80,22 @@ class Host:
         for module in specifications():
             self.manager.add_hookspecs(module)
         for candidate in discover(set(self.disabled) - set(self.disabled_by_project)):
-            self.statuses.append(candidate.status)
-            if candidate.status.state == "loaded":
-                self._by_name[candidate.status.name] = candidate.status
-                self._load(candidate)
+            self._take(candidate)
 
     def add(self, plugin: Any, name: str) -> None:
         """Registers an object of this process as a plugin. Raises PluginError where it is broken."""
-        status = PluginStatus(name, THIS_PROCESS, "")
-        self.statuses.append(status)
-        self._by_name[name] = status
-        self._load(Candidate(lambda: plugin, (), status))
+        candidate = candidate_here(plugin, name)
+        self._take(candidate)
         self._offers.clear()
         self._sections = None
-        if status.state != "loaded":
-            raise PluginError(f"{self.owner(name)} is {status.state}: {status.error}")
+        if candidate.status.state != "loaded":
+            raise PluginError(f"{self.owner(name)} is {candidate.status.state}: {candidate.status.error}")
+
+    def _take(self, candidate: Candidate) -> None:
+        self.statuses.append(candidate.status)
+        if candidate.status.state == "loaded":
+            self._by_name[candidate.status.name] = candidate.status
+            self._load(candidate)
 
     def _load(self, candidate: Candidate) -> None:
         status = candidate.status

@@ -51,10 +51,10 @@ current-fixups squash-onto rebasing applying next last original-commit final-com
 _WAITING = ("rebase-merge", "rebase-apply", "sequencer")
 _STEP = "pick|p|reword|r|edit|e|squash|s|fixup|f|drop|d|revert|label|l|reset|t|merge|m|update-ref|u"
 _LINE = rf"[ \t]*(?:(?:{_STEP})[ \t][^\n]*|noop|break|b|#[^\n]*)?"
-_TODO = "git-rebase-todo git-rebase-todo.backup done todo"
+_STEP_LISTS = "git-rebase-todo git-rebase-todo.backup done todo"
 HARMLESS = {
     "": " ".join(f"**/.git/{folder}" for folder in _WAITING),
-    rf"(?:{_LINE}\n)*{_LINE}": " ".join(f"**/.git/{folder}/{name}" for folder in _WAITING for name in _TODO.split()),
+    rf"(?:{_LINE}\n)*{_LINE}": " ".join(f"**/.git/{folder}/{name}" for folder in _WAITING for name in _STEP_LISTS.split()),
     r"(?:GIT_AUTHOR_(?:NAME|EMAIL|DATE)='[^'\n]*'\n)*": " ".join(f"**/.git/{folder}/author-script" for folder in _WAITING),
     ".*": " ".join(f"**/.git/{folder}/{name}" for folder in _WAITING for name in _STATE_TEXT.split()),
 }

@@ -11,8 +11,6 @@ from agentic import ConfigError, Provider, Tool, ToolOutput, ToolSetup, ToolSpec
 from agentic.events import ToolResult
 from agentic.testing import FakeVLLM, answer, run_in_process, tool_call
 
-pytest_plugins = ["agentic.testing.fixtures"]
-
 SHOUT = [answer(tool_calls=tool_call("shout", {"text": "hi"})), "done"]
 
 

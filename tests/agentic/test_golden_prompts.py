@@ -1,4 +1,4 @@
-"""What a model reads stays byte for byte what it is: a run of three steps, for every tier and tool protocol.
+"""The prompt that a model reads stays byte for byte the same: a run of three steps, for every tier and tool protocol.
 
 A wanted change of the prompt renews the file: `AGENTIC_RENEW_PROMPTS=1 pytest tests/agentic/test_golden_prompts.py`.
 """
@@ -37,7 +37,7 @@ STEPS["harmony"] = STEPS["native"]
 
 
 def read_of(root: Path, window: int, protocol: str) -> dict[str, Any]:
-    """What the model read by the end of the run, without what differs from one machine or day to the next."""
+    """Returns the prompt at the end of the run, without what differs from one machine or day to the next."""
     for name, text in FILES.items():
         path = root / name
         path.parent.mkdir(parents=True, exist_ok=True)

@@ -193,7 +193,7 @@ def watching(
 
 
 def kept_in(state: Path) -> dict[str, str]:
-    """What was put aside, by its path in the folder."""
+    """Returns the contents put aside, by their paths in the folder."""
     place = state / "agentic/put-back"
     return {"/".join(path.relative_to(place).parts[1:]): path.read_text() for path in place.rglob("*") if path.is_file()}
 

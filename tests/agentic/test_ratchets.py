@@ -35,7 +35,7 @@ NOW = {
 
 
 def host_files() -> list[Path]:
-    """Those of the host proper: without mechanism (`lib`) and what is for tests."""
+    """Returns the files of the host proper: without mechanism (`lib`) and helpers for tests."""
     return [path for path in sorted(HOST.rglob("*.py")) if path.relative_to(HOST).parts[0] not in ("testing", "lib")]
 
 

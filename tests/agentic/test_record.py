@@ -34,7 +34,7 @@ class Bag(object):  # noqa: UP004 - a docstring of its own is missing on purpose
 def made(maker: Callable[..., Any], **options: Any) -> Any:
     @maker(**options)
     class Made:
-        """One of the two kinds."""
+        """A record of one of the two kinds."""
 
         name: str
         size: int = 1
