@@ -13,28 +13,27 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from agentic.config import Settings, load
-from agentic.core.questions import Answered as Answered
-from agentic.core.questions import Ask as Ask
-from agentic.core.questions import Question as Question
-from agentic.core.questions import Reply as Reply
 from agentic.core.runs import announce_start as announce_start
 from agentic.core.runs import carry_out as carry_out
 from agentic.core.runtime import Runtime as Runtime
 from agentic.core.runtime import Screen as Screen
 from agentic.core.runtime import bare_setup, find_servers, open_runtime
 from agentic.errors import AgenticError
-from agentic.events import EndpointSeen, Event
+from agentic.events import Event
 from agentic.folders import cache_folder, state_folder
-from agentic.hooks.agents import AgentKind
-from agentic.hooks.chat import ChatCommand
+from agentic.hooks.chat import Conversation as Conversation
+from agentic.hooks.questions import Answered as Answered
+from agentic.hooks.questions import Ask as Ask
+from agentic.hooks.questions import Question as Question
+from agentic.hooks.questions import Reply as Reply
 from agentic.hooks.transport import Found
 from agentic.logs import start_logging
 from agentic.plugins import Host, host_of
 from agentic.sessions import Session, SessionStore
-from agentic.types import LATEST, EndpointInfo, ImagePart, Outcome, ToolOutput
+from agentic.types import LATEST, Outcome
 
 if TYPE_CHECKING:
     from agentic.core.approval import ApprovalMode
@@ -42,6 +41,7 @@ if TYPE_CHECKING:
     from agentic.core.probes import Probe
     from agentic.core.safeguards import Safeguards
     from agentic.core.sandbox import Sandbox
+    from agentic.hooks.command_readers import CommandReader
     from agentic.trust import Runnable
 
 MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
@@ -224,65 +224,15 @@ async def run(
         yield event
 
 
-class Conversation(Protocol):
-    """An open session for one task after the other: what chats, editors and programs hold (`open_conversation`)."""
-
-    @property
-    def session(self) -> Session: ...
-
-    @property
-    def model(self) -> EndpointInfo: ...
-
-    @property
-    def kinds(self) -> Mapping[str, AgentKind]:
-        """The agent definitions that it can follow, by name."""
-        ...
-
-    def become(self, name: str) -> None:
-        """Follows an agent definition from now on, "" for none. Raises ConfigError."""
-        ...
-
-    async def turn(self, task: str, command: str = "chat") -> None:
-        """Does one task; the last event is its `RunFinished`. Cancelling stops it and keeps what came. Raises AgenticError."""
-        ...
-
-    async def approve(self, mode: str) -> None:
-        """Sets the approval mode. Raises TrustError for "all" where no sandbox holds commands."""
-        ...
-
-    def tell(self, text: str) -> None:
-        """Adds a word to the model, without the secrets in it."""
-        ...
-
-    def attach(self, picture: ImagePart) -> None:
-        """Sends a picture along with the next task."""
-        ...
-
-    async def compact(self, focus: str = "") -> tuple[int, int]:
-        """Goes on with a summary of what was said; (tokens before, tokens now). Raises AgenticError."""
-        ...
-
-    async def emit(self, event: Event) -> None:
-        """Shows and keeps an event."""
-        ...
-
-    async def run_command(self, command: str) -> ToolOutput:
-        """Runs a shell command under the usual approval, as if the model had called for it."""
-        ...
-
-    async def endpoints(self) -> list[EndpointSeen]:
-        """Looks how busy each endpoint is that answers and tells."""
-        ...
-
-    def slash_commands(self) -> dict[str, ChatCommand]:
-        """The slash commands of plugins, and those of the folder, by name."""
-        ...
-
-
 @asynccontextmanager
 async def open_conversation(
-    root: Path, settings: Settings, approve: Approve | None = None, resume: str = "", screen: Screen | None = None
-) -> AsyncIterator["Conversation"]:
+    root: Path,
+    settings: Settings,
+    approve: Approve | None = None,
+    resume: str = "",
+    screen: Screen | None = None,
+    has_tools: bool = True,
+) -> AsyncIterator[Conversation]:
     """A session for one task after the other: `await turn(conversation, task)`. `Screen(own=renderer)` sees what happens.
 
     Raises AgenticError.
@@ -290,15 +240,36 @@ async def open_conversation(
     from agentic.core.conversation import OpenConversation
 
     async with (
-        open_session(root, settings, resume, screen) as (runtime, session),
+        open_session(root, settings, resume, screen, has_tools=has_tools) as (runtime, session),
         OpenConversation.open(runtime, session, _approval(settings, approve)) as conversation,
     ):
         yield conversation
 
 
-async def turn(conversation: "Conversation", task: str, command: str = "chat") -> None:
+async def turn(conversation: Conversation, task: str, command: str = "chat") -> None:
     """A task; the last event is its `RunFinished`. Cancelling it stops the task and keeps what came. Raises AgenticError."""
     await conversation.turn(task, command)
+
+
+def runnables(root: Path, settings: Settings, report: Callable[[str], None]) -> "list[Runnable]":
+    """Returns the folder's runnables of all kinds. A finder that fails adds none, and `report` is told."""
+    from agentic.core.runnables import runnables_of
+
+    return runnables_of(host_of(settings), root, report)
+
+
+def command_readers(settings: Settings, root: Path) -> "list[CommandReader]":
+    """Returns the readers of shell commands, which say what a line would do. Raises PluginError."""
+    host, hook = host_of(settings), "agentic_command_readers"
+    return [host.build(hook, name, bare_setup(settings, root)) for name in host.offers(hook)]
+
+
+def prompts(settings: Settings) -> dict[str, tuple[str, str]]:
+    """(the text, where it comes from) of each text that models read, by name. Raises ConfigError."""
+    from agentic.plugins.prompts import Prompts
+
+    known = Prompts(host_of(settings), settings.prompts.texts)
+    return {name: (text, known.origins[name]) for name, text in sorted(known.texts.items())}
 
 
 def undecided(root: Path, settings: Settings) -> "list[Runnable]":

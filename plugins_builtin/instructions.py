@@ -116,4 +116,4 @@ async def _init(argument: str, chat: Chat) -> None:
 
 @hookimpl
 def agentic_chat_commands() -> Iterable[ChatCommand]:
-    yield ChatCommand("init", "has an AGENTS.md written for this project, or makes it better", _init)
+    yield ChatCommand("init", "has an AGENTS.md written for this project, or makes it better", _init, group="Project")

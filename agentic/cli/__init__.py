@@ -7,14 +7,10 @@ import sys
 # Command → (module, what it does). A module is imported only when its command runs.
 COMMANDS = {
     "run": ("agentic.cli.run", "does a task in this folder: edits files, runs commands, checks the outcome"),
-    "chat": ("agentic.cli.chat", "a conversation with tools; `agentic` alone starts it in a terminal"),
     "ask": ("agentic.cli.ask", "one streamed answer, no tools; standard input is appended to the prompt"),
-    "init": ("agentic.cli.first_run", "finds the servers that run here, and writes down which one to use"),
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
-    "prompts": ("agentic.cli.prompts", "the texts that models read; show prints what the model in use is told"),
     "permissions": ("agentic.cli.permissions", "shows the rules; test says what would become of a command"),
-    "trust": ("agentic.cli.trust", "what this folder brings that would run, and whether it may"),
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
 COMPLETE = "_AGENTIC_COMPLETE"  # the variable by which a shell asks what may follow
@@ -39,7 +35,9 @@ _OPTIONS = """\
 
 def help_text() -> str:
     """Returns the text that `agentic --help` prints."""
-    more, flags, renderers = _from_plugins()
+    found = _offered_by_plugins()
+    flags, renderers = _of("flag", found), ", ".join(_of("renderer", found)) or "a renderer"
+    more = _of("command", found)
     commands = "\n".join(f"  {name:<12}{summary}" for name, summary in _merged(more).items())
     options = _OPTIONS.format(flags="".join(f"  {flag:<26}{summary}\n" for flag, summary in flags.items()), renderers=renderers)
     return f"""agentic: a coding agent for people who serve their own models
@@ -60,7 +58,12 @@ Exit codes: 0 done; 1 not completed; 2 wrong usage; 3 no endpoint answered; 4 ne
 
 def summaries() -> dict[str, str]:
     """All commands with what they do: ours, then those of plugins."""
-    return _merged(_from_plugins()[0])
+    return _merged(_of("command", _offered_by_plugins()))
+
+
+def default_command() -> str:
+    """Returns the name of the command that `agentic` alone starts, "" for none."""
+    return next(iter(_of("default", _offered_by_plugins())), "")
 
 
 def _merged(more: dict[str, str]) -> dict[str, str]:
@@ -69,16 +72,18 @@ def _merged(more: dict[str, str]) -> dict[str, str]:
     }
 
 
-def _from_plugins() -> tuple[dict[str, str], dict[str, str], str]:
-    """(commands, flags of transports, names of renderers) that plugins bring; nothing where they cannot be asked."""
+def _offered_by_plugins() -> list[tuple[str, str, str]]:
+    """(kind, name, summary) of what plugins add to the command line; nothing where they cannot be asked."""
     try:
         from agentic.index import rows
 
-        found = rows(_offered)
+        return rows(_offered)
     except Exception:  # --help works whatever is installed
-        return {}, {}, "a renderer"
-    kinds = {kind: {name: summary for each, name, summary in found if each == kind} for kind in ("command", "flag", "renderer")}
-    return kinds["command"], kinds["flag"], ", ".join(kinds["renderer"])
+        return []
+
+
+def _of(kind: str, found: list[tuple[str, str, str]]) -> dict[str, str]:
+    return {name: summary for each, name, summary in found if each == kind}
 
 
 def _offered() -> tuple[list[tuple[str, str, str]], list[str]]:
@@ -86,7 +91,9 @@ def _offered() -> tuple[list[tuple[str, str, str]], list[str]]:
     from agentic.commands import present_host, transport_flags
 
     host = present_host()
-    found = [("command", name, offer.record.summary) for name, offer in host.offers("agentic_commands").items()]
+    commands = host.offers("agentic_commands")
+    found = [("command", name, offer.record.summary) for name, offer in commands.items()]
+    found += [("default", name, "") for name, offer in commands.items() if offer.record.is_default]
     found += [("flag", f"{offer.record.flag} [VALUE]", offer.record.summary) for offer in transport_flags().values()]
     found += [("renderer", name, offer.record.summary) for name, offer in host.offers("agentic_renderers").items()]
     return found, host.sources()
@@ -147,7 +154,7 @@ def _run(arguments: list[str]) -> int:
         from agentic.cli.group import invoke
 
         alone = not arguments or arguments[0].startswith("-") or any(map(str.isspace, arguments[0]))  # a task is no command
-        return invoke(["chat", *arguments] if alone else arguments)
+        return invoke([default_command() or "--help", *arguments] if alone else arguments)
     return 0
 
 

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from agentic import api
-from agentic.cli.before import settled
 from agentic.commands import RunCommand, common_options, session_options
+from agentic.commands.before import prepared
 from agentic.commands.start import run_to_end, screen_of, standard_input
 from agentic.config import Settings
 from agentic.core.context import Context
@@ -41,7 +41,7 @@ class AskCommand(RunCommand):
 @common_options
 def command(root: Path, settings: Settings, prompt: str | None, resume: str) -> int:
     """Gives one streamed answer. Standard input is appended to PROMPT. For example: git diff | agentic ask "review this"."""
-    settings = settled(settings)
+    settings = prepared(root, settings, has_tools=False)
     piped = "" if sys.stdin is None or sys.stdin.isatty() else standard_input()
     text = "\n\n".join(part for part in (prompt, piped) if part)
     if not text.strip():

@@ -8,8 +8,8 @@ from typing import Any
 import click
 
 from agentic import api
-from agentic.cli.before import ask_once, settled
 from agentic.commands import RunCommand, common_options, session_options
+from agentic.commands.before import prepared
 from agentic.commands.start import asker, run_to_end, screen_of, standard_input
 from agentic.config import Settings
 from agentic.errors import ConfigError
@@ -26,10 +26,9 @@ def command(root: Path, settings: Settings, task: str, resume: str, schema: Path
     For example: agentic run "fix the failing test"
     """
     task = standard_input() if task == "-" else task
-    settings = settled(settings)
     if not task.strip():
         raise ConfigError("there is no task", 'agentic run "fix the failing test"')
-    ask_once(root, settings)
+    settings = prepared(root, settings)
     screen = screen_of(settings, sys.stdout)
     form = _schema(schema) if schema else None
     events = api.run(task, root=root, settings=settings, approve=asker(settings), resume=resume, screen=screen, schema=form)

@@ -16,11 +16,12 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agentic.core.permissions import Judgement, Permissions, Remember, Scope
-from agentic.core.questions import Answered, Ask, Edited, Place, Question, Turns, answered
+from agentic.core.questions import Edited, Place, Turns, answered
 from agentic.core.rules import STRICTNESS, exact
 from agentic.core.sandbox import NOTHING, Allowed, Sandbox
 from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
+from agentic.hooks.questions import Answered, Ask, Question
 from agentic.hooks.tools import CALLER
 from agentic.lib import diff
 from agentic.lib.record import record

@@ -7,11 +7,11 @@ from dataclasses import replace
 from agentic.core.prefix import PrefixGuard
 from agentic.core.roles import SMALL
 from agentic.core.service import Emit, LlmService, PluginLlm, Prepared, given
-from agentic.core.tokens import upper_estimate
 from agentic.errors import ContextOverflow, ModelOutputError
 from agentic.events import ContextReport, ContextTrimmed, Warned
 from agentic.hooks.batching import Lane
 from agentic.hooks.context import Condenses, ContextStrategy
+from agentic.lib.estimate import upper_estimate
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolSpec, recall_id
 

@@ -1,20 +1,22 @@
 """A session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
 
 import json
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import asynccontextmanager, nullcontext
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
+from pathlib import Path
 from typing import Any, cast
 
+from agentic.config import Settings
 from agentic.core.adapters import ModelRecord
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
-from agentic.core.approval import ApprovalMode, Approver
+from agentic.core.approval import ApprovalMode
 from agentic.core.judge import Judge
 from agentic.core.kinds import kind_named
 from agentic.core.opening import system_message
 from agentic.core.roles import SMALL
-from agentic.core.runs import carry_out
+from agentic.core.runs import announce_start, carry_out
 from agentic.core.runtime import Runtime
 from agentic.core.schemas import UncheckableError, problems
 from agentic.core.service import PluginLlm, held_to
@@ -22,13 +24,14 @@ from agentic.core.session import limits_of, open_services, require_sandbox
 from agentic.core.sub_agents import SubAgents
 from agentic.core.sub_agents.elsewhere import refuse_unfit, secrets_of
 from agentic.core.workflow import Workflow
-from agentic.errors import ModelOutputError
-from agentic.events import EndpointSeen, Event
+from agentic.errors import AgenticError, ModelOutputError
+from agentic.events import ContextReport, EndpointSeen, Event
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Closes, Watches
-from agentic.hooks.chat import ChatCommand
+from agentic.hooks.chat import Chat, ChatCommand, ConversationOpening
 from agentic.hooks.fan_out import FanOut
 from agentic.hooks.runner import Runner, RunnerSetup
+from agentic.plugins.slash import SlashCommands
 from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
 from agentic.types import ChatRequest, EndpointInfo, ImagePart, Message, Outcome, Plan, ToolOutput
@@ -45,12 +48,52 @@ class OpenConversation:
         self.sub_agents = sub_agents
         self._services = services
         self._told_kind = ""
+        self._models: set[str] = set()
+        self._slash = SlashCommands(runtime.host, runtime.root, runtime.events.warn)
         if name := runtime.settings.workflow.agent:
             self.become(name)
 
     @property
     def session(self) -> Session:
         return self.agent.context.history.session
+
+    @property
+    def root(self) -> Path:
+        return self.runtime.root
+
+    @property
+    def settings(self) -> Settings:
+        return self.runtime.settings
+
+    @property
+    def length(self) -> int:
+        """The number of messages; a new conversation has one at most, the system's."""
+        return len(self.agent.history)
+
+    @property
+    def last_words(self) -> str:
+        """The text of the model's last message, "" before the first."""
+        return self.agent.last_words
+
+    @property
+    def models(self) -> list[str]:
+        """The names of models that were seen at the endpoints so far, sorted."""
+        return sorted(self._models)
+
+    @property
+    def mode(self) -> str:
+        """The approval mode."""
+        return self._services.approver.mode
+
+    @property
+    def rules(self) -> list[tuple[str, str, str]]:
+        """(decision, rule, where it stands) of each rule that holds here."""
+        return [(rule.decision, str(rule), rule.origin) for rule in self._services.approver.permissions.rules]
+
+    @property
+    def kind(self) -> AgentKind | None:
+        """The agent definition that it follows."""
+        return self.agent.tools.kind
 
     @property
     def kinds(self) -> Mapping[str, AgentKind]:
@@ -97,6 +140,45 @@ class OpenConversation:
         """The model in use, and where it is served."""
         return self.runtime.info
 
+    def prompt(self, name: str, **values: str) -> str:
+        """Returns one of the texts that models read."""
+        return self.runtime.prompts(name, **values)
+
+    def context(self) -> ContextReport:
+        """Reports where the tokens of the next prompt are."""
+        return self.agent.context.report(self.agent.specs)
+
+    def rewind(self, since: int) -> None:
+        """Forgets what was said since that record of the session."""
+        self.agent.context.history.rewind(since)
+
+    def steer(self, take: Callable[[], str]) -> None:
+        """Asks `take` before each step of the model what the user has typed since, "" for nothing."""
+        self.agent.context.news.append(take)
+
+    async def opening(self) -> ConversationOpening:
+        """Returns the beginning that all its requests share. Raises AgenticError."""
+        request, llm = self.agent.opening(), self._services.llm
+        system = request.messages[0].text
+        whole = (await llm.prepare(request)).tokens
+        return ConversationOpening(system, request.tools, whole, (await llm.tokens_of(system)) if request.tools else whole)
+
+    async def announce(self, command: str) -> None:
+        """Emits which model at which endpoint this is, and which session."""
+        await announce_start(self.runtime, self.session, command, "")
+
+    def note(self, event: Event) -> None:
+        """Keeps an event and shows it, without telling observers."""
+        self.runtime.events.note(event)
+
+    def show(self, event: Event) -> None:
+        """Shows an event that is not kept."""
+        self.runtime.events.show(event)
+
+    def draw_with(self, on_screen: Callable[[Callable[[], None]], None]) -> None:
+        """Has `on_screen` decide when the renderer draws."""
+        self.runtime.events.on_screen = on_screen
+
     async def emit(self, event: Event) -> None:
         """Shows and keeps an event."""
         await self.runtime.events.emit(event)
@@ -110,9 +192,30 @@ class OpenConversation:
         batcher = self.runtime.batcher
         return await batcher.look() if isinstance(batcher, Watches) else []
 
+    async def served(self) -> list[tuple[str, EndpointInfo | str]]:
+        """Asks each endpoint what it serves: (its address, what it says or why it says nothing)."""
+        found: list[tuple[str, EndpointInfo | str]] = []
+        for url in self.runtime.transport.endpoints:
+            try:
+                info = await self.runtime.transport.probe(url)
+            except AgenticError as error:
+                found.append((url, str(error)))
+            else:
+                self._models |= {*info.served}
+                found.append((url, info))
+        return found
+
     def slash_commands(self) -> dict[str, ChatCommand]:
         """The slash commands of plugins, and those of the folder, by name."""
-        return {name: command for name, (_, command) in self.runtime.chat_commands().items()}
+        return {name: command for name, (_, command) in self._slash.all().items()}
+
+    async def run_slash(self, name: str, argument: str, chat: Chat) -> None:
+        """Runs a slash command. Raises AgenticError, PluginError where it fails."""
+        await self._slash.run(name, argument, chat)
+
+    def complete_slash(self, name: str, argument: str, chat: Chat) -> list[str]:
+        """Returns what a slash command's argument may go on as; one that fails completes nothing."""
+        return self._slash.complete(name, argument, chat)
 
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
@@ -148,10 +251,9 @@ class OpenConversation:
                 return text
         raise ModelOutputError(f"the result is not what the schema allows: {wrong}", "a larger model, or a simpler schema")
 
-    @property
-    def approver(self) -> Approver:
-        """Decides on what tools do."""
-        return self._services.approver
+    def reading_only(self) -> AbstractContextManager[None]:
+        """Meanwhile nothing is changed and no command runs."""
+        return self._services.approver.reading_only()
 
     async def approve(self, mode: str) -> None:
         """From now on `mode` says what needs a question. Raises TrustError where nothing would hold commands."""
@@ -159,9 +261,9 @@ class OpenConversation:
             await require_sandbox(self._services.approver.sandbox)
         self._services.approver.mode = mode
 
-    async def turn(self, task: str, command: str = "chat") -> None:
+    async def turn(self, task: str, command: str = "chat", may_ask: bool = True) -> None:
         """Does one task; the last event is its `RunFinished`. Cancelling stops it and keeps what came. Raises AgenticError."""
-        await carry_out(self.runtime, self.session, command, task, self.work(task))
+        await carry_out(self.runtime, self.session, command, task, self.work(task, may_ask))
 
     async def work(self, task: str, may_ask: bool = True) -> Outcome:
         """A task's way through the workflow. `may_ask`: whether checks may be run that need a question."""

@@ -9,9 +9,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from agentic.core import mentions
 from agentic.errors import AgenticError
 from agentic.hooks.protocol import ToolProtocol
+from agentic.lib import mentions
 from agentic.lib.files import files_below, read_regular
 from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
@@ -19,7 +19,6 @@ from agentic.types import ImagePart, Message, TextPart, ToolSpec
 
 MAX_NAMES = 60
 MAX_FILE_BYTES = 8_000
-MAX_IMAGE_BYTES = 20_000_000
 _MAX_LISTED = 5_000
 
 
@@ -119,7 +118,7 @@ class Opening:
         if not _is_image(name):
             return b""
         try:
-            return self._workspace.current(name, MAX_IMAGE_BYTES).data
+            return self._workspace.current(name, mentions.MAX_IMAGE_BYTES).data
         except AgenticError:
             return b""
 

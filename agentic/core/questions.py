@@ -1,55 +1,12 @@
-"""Questions to the user: what they show, what they are answered with, and whose turn it is."""
+"""Whose turn it is to ask the user."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import field
-from typing import Literal
 
+from agentic.hooks.questions import Answered, Reply
 from agentic.lib.record import record
-
-Reply = Literal["no", "once", "session", "project", "user"]
-
-
-@record(frozen=True, slots=True)
-class Question:
-    """`what` an `agent` wants to do, in one line, and `body` all of it, byte for byte: a command, a diff, a call's arguments.
-
-    `warnings` are what to look at. `reason` and `plugin` are those of a gate that wants it asked. `proposals` are the rules that
-    "always" would add, none where there can be no always. `is_diff`: the body is one. `editable` are texts by a file's name that
-    the user may change: the command, or the files as they would be. `waiting()` says what other agents want to ask by now.
-    `own`: the user began it, so no model hears why it is refused.
-    With `choices` (there may be none) it is no matter of yes or no: the answer's `word` is one of them, or any other text.
-    """
-
-    what: str
-    agent: str = "main"
-    reason: str = ""
-    plugin: str = ""
-    body: str = ""
-    warnings: tuple[str, ...] = ()
-    proposals: tuple[str, ...] = ()
-    is_diff: bool = False
-    editable: Mapping[str, str] = field(default_factory=dict)
-    waiting: Callable[[], tuple[str, ...]] = tuple
-    choices: tuple[str, ...] | None = None
-    own: bool = False
-
-
-@record(frozen=True, slots=True)
-class Answered:
-    """A `reply` with more: the user's `word` to the model, the `rules` that an always adds in place of the proposals,
-    the `editable` texts as the user changed them, or `first`: which of those who wait (from 1) is to be asked before."""
-
-    reply: Reply = "no"
-    word: str = ""
-    rules: tuple[str, ...] = ()
-    edited: Mapping[str, str] = field(default_factory=dict)
-    first: int = 0
-
-
-Ask = Callable[[Question], Awaitable[Answered | Reply | bool]]
-"""Shows a question to the user and gives the answer."""
 
 
 def answered(reply: Answered | Reply | bool) -> Answered:

@@ -19,7 +19,6 @@ from agentic.events import Event
 from agentic.extras import DISTRIBUTION
 from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
-from agentic.hooks.chat import ChatCommand
 from agentic.hooks.screen import Renderer, RendererSetup
 from agentic.hooks.transport import Found, Transport
 from agentic.lib.palette import PLAIN, Palette
@@ -28,7 +27,6 @@ from agentic.lib.threads import on_daemon_thread
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import FAULTS
-from agentic.plugins.host import Offer
 from agentic.plugins.isolation import CallFailure, call_limited, describe
 from agentic.plugins.prompts import Prompts
 from agentic.types import EndpointInfo
@@ -63,18 +61,6 @@ class Runtime:
     def build(self, hook: str, name: str) -> Any:
         """The object that `name`, or the hook's default, makes."""
         return self.host.build(hook, name, self.setup)
-
-    def chat_commands(self) -> dict[str, tuple[str, ChatCommand]]:
-        """(plugin, slash command) by name. Those of the folder come last: none of them takes another's name."""
-        hook = "agentic_chat_commands"
-        found = {name: (offer.plugin, offer.record) for name, offer in self.host.offers(hook).items()}
-
-        def report(offer: Offer, why: str) -> None:
-            self.events.warn(f"{self.host.owner(offer.plugin)}: no commands of this folder: {why}")
-
-        for offer, command in self.host.in_folder(hook, "more", self.root, report):
-            found.setdefault(command.name, (offer.plugin, command))
-        return found
 
     def every(self, hook: str) -> dict[str, Any]:
         """Returns the objects of all a hook's providers, in the order of their names; one that cannot be made costs a warning."""

@@ -1,11 +1,10 @@
 """How many tokens a prompt has: counted where the transport can, else what the server counted before and an upper estimate."""
 
-import re
 from collections.abc import Callable, Iterable
-from functools import lru_cache
 
 from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks.transport import CountsTokens, Transport
+from agentic.lib.estimate import upper_estimate
 from agentic.lib.record import record
 from agentic.lib.wire.request import encode_tool
 from agentic.types import ChatRequest, Message, ToolSpec
@@ -15,9 +14,6 @@ TOKENS_PER_IMAGE = 2_048  # what vision models make of a large picture; a server
 _TOKENS_PER_MESSAGE = 8
 _MARGIN = 1.08  # over the densest text seen so far
 _PLAUSIBLE = 0.5  # a server that reports less of what was counted exactly leaves something out (what it had in its cache)
-# Four letters, a digit, a sign, more than one space, a control character: hardly any vocabulary needs more tokens; and one for
-# each byte of the rest.
-_PIECES = re.compile(r"[A-Za-z]{1,4}|[0-9]|[!-/:-@\[-`{-~]|\s{2,}|\n|[\x00-\x08\x0e-\x1b\x7f]")
 
 
 @record(slots=True)
@@ -114,13 +110,6 @@ class TokenCounter:
         texts = [message.text, message.reasoning, *(part for call in message.tool_calls for part in (call.name, call.arguments))]
         pictures = TOKENS_PER_IMAGE * len(message.images)
         return sum(map(self._tokens_of, texts)) + pictures + _TOKENS_PER_MESSAGE * (1 + len(message.tool_calls))
-
-
-@lru_cache(maxsize=4096)
-def upper_estimate(text: str) -> int:
-    """About twice the tokens of English or code; what is not ASCII counts by its bytes."""
-    rest = 0 if text.isascii() else len(text.encode("utf-8", "replace")) - sum(map(str.isascii, text))
-    return len(_PIECES.findall(text)) + rest
 
 
 def _raw_tool(tool: ToolSpec) -> int:

@@ -10,15 +10,19 @@ from agentic.lib.record import record
 class Command:
     """A command `agentic NAME`; `target` is "module:attribute" of a click command, imported when it is called.
 
-    `agentic.commands` has the common options and what opens a run.
+    `agentic.commands` has the common options and what opens a run. `is_default`: `agentic` alone starts it, in a terminal.
+    `before` is "module:function" of what asks the user before any run, answer or chat begins in a terminal:
+    `function(root, settings, has_tools) -> Settings`.
     """
 
     name: str
     summary: str
     target: str
+    is_default: bool = False
+    before: str = ""
 
 
 @hookspec
 def agentic_commands() -> Iterable[Command]:
-    """Offers commands; a builtin command's name cannot be taken."""
+    """Offers commands; a name of agentic's own cannot be taken."""
     raise NotImplementedError

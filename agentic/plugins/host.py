@@ -316,8 +316,13 @@ class Host:
             raise CallFailure(describe(error)) from error
 
     def _settled(self, hook: str, name: str, rivals: list[Offer]) -> Offer:
-        """The one offer of that name that counts: each of the others is one that another one replaces on purpose."""
+        """The one offer of that name that counts: each of the others is one that another one replaces on purpose.
+
+        A command of agentic's own cannot be replaced.
+        """
         first, *others = rivals
+        if not hasattr(first.record, "replaces") and (own := [each for each in rivals if self._is_builtin(each.plugin)]):
+            first, *others = own
         for other in others:
             if getattr(other.record, "replaces", "") == first.plugin:
                 other.replaced = first

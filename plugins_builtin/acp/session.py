@@ -3,9 +3,9 @@
 import asyncio
 import base64
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import unquote, urlsplit
 
 from acp import RequestError, text_block, tool_content, update_agent_message_text
@@ -24,6 +24,7 @@ from acp.schema import (
 
 from agentic import AgenticError, Answered, ChatCommand, Conversation, ImagePart, Question, Settings, api
 from agentic.events import EndpointSeen, Event, RunFinished
+from agentic.lib.palette import PLAIN, Palette
 from agentic.trust import Trust
 from plugins_builtin.acp.updates import Updates
 
@@ -33,6 +34,7 @@ MODES = {
     "all": ("All", "asks nothing; the sandbox holds commands"),
     "none": ("Read only", "changes nothing and asks nothing"),
 }
+T = TypeVar("T")
 _STOPS = {"interrupted": "cancelled", "limit": "max_turn_requests", "timeout": "max_turn_requests"}
 
 
@@ -48,7 +50,7 @@ class EditorSession:
         self.id = ""
         self._client = client
         self._updates = Updates(root)
-        self._conversation: Conversation
+        self.conversation: Conversation
         self._holding: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
         self._turn: asyncio.Task[None] | None = None
@@ -63,12 +65,12 @@ class EditorSession:
         ready: asyncio.Future[Conversation] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
         self._holding = asyncio.ensure_future(self._hold(resume, ready))
-        self._conversation = await ready
-        self.id = self._conversation.session.id
+        self.conversation = await ready
+        self.id = self.conversation.session.id
         if self._mode != self.settings.approval.mode:
-            await self._conversation.approve(self._mode)
+            await self.conversation.approve(self._mode)
         if self._kind:
-            self._conversation.become(self._kind)
+            self.conversation.become(self._kind)
 
     async def _hold(self, resume: str, ready: "asyncio.Future[Conversation]") -> None:
         """Opens the conversation and closes it, in one task."""
@@ -95,8 +97,8 @@ class EditorSession:
 
     async def _reopened(self, settings: Settings) -> None:
         """The same session with other settings. One in which nothing was said yet has no title, and would not be kept."""
-        title = self._conversation.session.metadata("title")
-        self._conversation.session.set_metadata("title", title or "(new)")
+        title = self.conversation.session.metadata("title")
+        self.conversation.session.set_metadata("title", title or "(new)")
         before, self.settings = self.settings, settings
         await self._let_go()
         try:
@@ -106,7 +108,7 @@ class EditorSession:
             await self.open(self.id)
             raise
         finally:
-            self._conversation.session.set_metadata("title", title)
+            self.conversation.session.set_metadata("title", title)
 
     # ---- what the editor asks for
 
@@ -132,12 +134,11 @@ class EditorSession:
         await self._ask_for_trust()
         self._status = "done"
         name, _, argument = text.removeprefix("/").partition(" ")
-        command = self._commands().get(name) if text.startswith("/") else None
-        if command is not None:
-            await command.run(argument.strip(), self)
+        if text.startswith("/") and name in self._commands():
+            await self.conversation.run_slash(name, argument.strip(), self)
             return
         for picture in pictures:
-            self._conversation.attach(picture)
+            self.conversation.attach(picture)
         await self.ask(text)
 
     async def cancel(self) -> None:
@@ -151,19 +152,19 @@ class EditorSession:
         modes = [SessionMode(id=name, name=title, description=said) for name, (title, said) in MODES.items()]
         modes += [
             SessionMode(id=f"agent:{kind.name}", name=kind.name, description=kind.summary)
-            for kind in self._conversation.kinds.values()
+            for kind in self.conversation.kinds.values()
         ]
         return SessionModeState(current_mode_id=f"agent:{self._kind}" if self._kind else self._mode, available_modes=modes)
 
     async def set_mode(self, name: str) -> None:
         """An approval mode, or "agent:" and a kind of agent. Raises AgenticError, RequestError."""
         if name.startswith("agent:"):
-            self._conversation.become(name.removeprefix("agent:"))
+            self.conversation.become(name.removeprefix("agent:"))
             self._kind = name.removeprefix("agent:")
         elif name in MODES:
-            await self._conversation.approve(name)
+            await self.conversation.approve(name)
             if self._kind:
-                self._conversation.become("")
+                self.conversation.become("")
             self._mode, self._kind = name, ""
         else:
             raise RequestError.invalid_params({"modeId": f"there is no mode {name!r}"})
@@ -172,7 +173,7 @@ class EditorSession:
     @property
     def options(self) -> list[Any]:
         """The models that the endpoint serves, where there is a choice."""
-        info = self._conversation.model
+        info = self.conversation.model
         served = [SessionConfigSelectOption(value=name, name=name) for name in dict.fromkeys((info.model, *info.served))]
         if len(served) < 2:
             return []
@@ -198,8 +199,8 @@ class EditorSession:
         await self._tell(update_available_commands(shown))
 
     def _commands(self) -> Mapping[str, ChatCommand]:
-        """Returns the slash commands of the plugins and of the folder."""
-        return self._conversation.slash_commands()
+        """Returns the slash commands of plugins and of the folder that make sense in an editor."""
+        return {name: each for name, each in self.conversation.slash_commands().items() if not each.only_in}
 
     # ---- what happens
 
@@ -273,26 +274,49 @@ class EditorSession:
 
     @property
     def session_id(self) -> str:
-        return self._conversation.session.id
+        return self.conversation.session.id
+
+    @property
+    def palette(self) -> Palette:
+        return PLAIN
+
+    def write(self, text: str) -> None:
+        self.say(text.removesuffix("\n"))
 
     def say(self, text: str) -> None:
         self._events.put_nowait(update_agent_message_text(f"{text}\n"))
 
     async def emit(self, event: Event) -> None:
-        await self._conversation.emit(event)
+        await self.conversation.emit(event)
 
-    async def ask(self, text: str) -> None:
-        await self._conversation.turn(text)
+    async def ask(self, text: str) -> bool:
+        await self.conversation.turn(text)
+        return self._status in ("done", "unchecked")
+
+    async def answer(self, question: Question) -> Answered:
+        """Puts a question to the user. What the editor cannot put is answered with no."""
+        return await self._answer(question)
+
+    async def follow(self, work: Coroutine[Any, Any, T]) -> T:
+        return await work
+
+    async def reopen(self, settings: Settings, session: str) -> None:
+        if session != self.id:
+            raise AgenticError("an editor's session cannot become another one", "open that session in the editor")
+        await self._reopened(settings)
+
+    def leave(self) -> None:
+        """The editor closes its sessions itself."""
 
     async def run(self, command: str) -> str:
-        return (await self._conversation.run_command(command)).for_model
+        return (await self.conversation.run_command(command)).for_model
 
     async def endpoints(self) -> list[EndpointSeen]:
-        return await self._conversation.endpoints()
+        return await self.conversation.endpoints()
 
     def history(self) -> list[Any]:
         """Returns what was said, as updates, for an editor that opens the session again."""
-        return list(self._updates.replayed(self._conversation.session))
+        return list(self._updates.replayed(self.conversation.session))
 
 
 def _read(blocks: Sequence[Any], root: Path) -> tuple[str, list[ImagePart]]:

@@ -46,4 +46,4 @@ async def _metrics(argument: str, chat: Chat) -> None:
 
 @hookimpl
 def agentic_chat_commands() -> Iterable[ChatCommand]:
-    yield ChatCommand("metrics", "how busy the servers are", _metrics)
+    yield ChatCommand("metrics", "how busy the servers are", _metrics, group="Model")

@@ -107,5 +107,9 @@ def agentic_prompt_sections() -> Iterable[PromptSection]:
 
 @hookimpl
 def agentic_chat_commands() -> Iterable[ChatCommand]:
-    yield ChatCommand("skills", "lists the skills, and what is wrong with those that cannot be used", _list_skills, more=_commands)
-    yield ChatCommand("brought", "what is not used of skills, commands and agents in Markdown, and why", _list_unsupported)
+    yield ChatCommand(
+        "skills", "lists the skills, and what is wrong with those that cannot be used", _list_skills, None, _commands, "Project"
+    )
+    yield ChatCommand(
+        "brought", "what is not used of skills, commands and agents in Markdown, and why", _list_unsupported, group="Project"
+    )

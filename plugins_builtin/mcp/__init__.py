@@ -97,7 +97,7 @@ def _prompts(root: Path) -> Sequence[ChatCommand]:
 
 @hookimpl
 def agentic_chat_commands() -> Iterable[ChatCommand]:
-    yield ChatCommand("mcp", "shows the MCP servers, their state and what they offer", _show, more=_prompts)
+    yield ChatCommand("mcp", "shows the MCP servers, their state and what they offer", _show, more=_prompts, group="Project")
 
 
 @hookimpl

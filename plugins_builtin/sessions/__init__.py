@@ -20,4 +20,4 @@ async def _export(argument: str, chat: Chat) -> None:
 
 @hookimpl
 def agentic_chat_commands() -> Iterable[ChatCommand]:
-    yield ChatCommand("export", "[FILE] writes this session as .html, .md or .jsonl", _export)
+    yield ChatCommand("export", "[FILE] writes this session as .html, .md or .jsonl", _export, group="Sessions")

@@ -128,4 +128,4 @@ async def _list(argument: str, chat: Chat) -> None:
 
 @hookimpl
 def agentic_chat_commands() -> Iterable[ChatCommand]:
-    yield ChatCommand("hooks", "lists the hooks, and which of them are not used", _list)
+    yield ChatCommand("hooks", "lists the hooks, and which of them are not used", _list, group="Project")

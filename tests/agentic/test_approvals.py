@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentic.commands.questions import shown, visible
 from agentic.core.approval import difference
-from agentic.core.questions import Question
+from agentic.hooks.questions import Question
 from agentic.lib.workspace import Edit
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from tests.terminal import terminal

@@ -2,8 +2,8 @@
 
 import pytest
 
-from agentic.cli.typeahead import Typeahead
 from agentic.lib.terminal.attention import LONG_SECONDS, TELL_FOCUS, TELL_NO_FOCUS, Attention
+from plugins_builtin.terminal.typeahead import Typeahead
 
 
 @pytest.fixture

@@ -11,9 +11,9 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.cli.typeahead import Typeahead
 from agentic.lib.terminal.keys import Keys, Replies
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from plugins_builtin.terminal.typeahead import Typeahead
 from tests.conftest import Agentic
 from tests.terminal import Terminal, terminal
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from agentic.cli.first_run import _listens
 from agentic.hooks.transport import Found
 from agentic.testing import FakeVLLM, answer
 from agentic.testing.in_process import settings_with
+from plugins_builtin.setup.servers import _listens
 from plugins_builtin.vllm.found import find
 from tests.conftest import Agentic
 from tests.terminal import terminal

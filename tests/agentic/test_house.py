@@ -22,7 +22,7 @@ _BELOW_CORE = GROUND | {"hooks", "config", "plugins", "sessions"}
 MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "lib": {"types", "errors", "folders"},
     "config": GROUND,
-    "hooks": GROUND | {"config"},
+    "hooks": GROUND | {"config", "sessions"},
     "plugins": GROUND | {"config", "hooks"},
     "sessions": GROUND,
     "testing": GROUND | {"config", "hooks", "plugins", "api", "cli"},
@@ -96,7 +96,8 @@ def test_the_host_names_no_plugin() -> None:
     """No text of the host is the name of a builtin plugin, or of what one offers, but for words that it has in common with them."""
     host = Host()
     names = {status.name for status in host.statuses if status.distribution == "agentic-vllm"}
-    hooks = [hook for hook in DOORS if hook != "agentic_prompts"]  # templates are the host's own words for purposes
+    # Templates are the host's own words for purposes, slash commands are called by words of everybody.
+    hooks = [hook for hook in DOORS if hook not in ("agentic_prompts", "agentic_chat_commands")]
     names |= {name for hook in hooks for name in host.offers(hook)}
     sections = {
         "batching",
@@ -119,6 +120,9 @@ def test_the_host_names_no_plugin() -> None:
         "mcp",
         "hooks",
         "plan",
+        "chat",
+        "trust",
+        "setup",
     }  # of commands, settings, rules, nodes, and git
     formats = {"plain", "jsonl"}  # of lists that a command prints
     for path in sorted((ROOT / "agentic").rglob("*.py")):

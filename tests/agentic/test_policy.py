@@ -9,9 +9,9 @@ import pytest
 from agentic import ToolSpec
 from agentic.core.approval import ApprovalMode, Approver
 from agentic.core.permissions import Permissions
-from agentic.core.questions import Answered, Question
 from agentic.core.rules import Rules, parse_rule
 from agentic.core.safeguards import Safeguards
+from agentic.hooks.questions import Answered, Question
 from agentic.plugins.dispatcher import Ruling
 from plugins_builtin.shell_reader.reader import ShellReader
 

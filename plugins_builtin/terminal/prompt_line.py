@@ -23,13 +23,13 @@ from prompt_toolkit.key_binding.key_processor import KeyPress
 from prompt_toolkit.keys import Keys
 from prompt_toolkit.output import create_output
 
-from agentic.cli.chat_commands import BLANK
-from agentic.cli.clipboard import pasted_picture, picture_at
 from agentic.errors import AgenticError
 from agentic.lib.files import FileFinder, make_own
 from agentic.lib.terminal.attention import FOCUS, NO_FOCUS
 from agentic.lib.terminal.keys import Replies, pasted
 from agentic.types import ImagePart
+from plugins_builtin.terminal.clipboard import pasted_picture, picture_at
+from plugins_builtin.terminal.slash import BLANK
 
 MAX_COMPLETIONS = 50
 MAX_READ = 1024  # bytes of what was typed, as prompt-toolkit reads them

@@ -28,10 +28,11 @@ LISTEN_SECONDS = 0.2
 MAX_SHOWN = 12
 
 
-def with_servers(settings: Settings) -> Settings:
-    """The settings, with the servers that the user chooses where none of the usual ones runs."""
+def ask(root: Path, settings: Settings, has_tools: bool) -> Settings:
+    """The settings, with the servers that the user chooses where none is named and none of the usual ones runs."""
     llm = settings.llm
-    if any(map(_listens, llm.endpoints)):
+    named = settings.origins["llm.endpoints"] != "default" or llm.transport != "auto"
+    if named or any(map(_listens, llm.endpoints)):
         return settings
     choices = _choices(asyncio.run(api.found_servers(settings)))
     chosen = _chosen(choices, f"Nothing answers at {' or '.join(llm.endpoints)}, but here") if choices else None

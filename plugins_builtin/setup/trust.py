@@ -7,17 +7,14 @@ from pathlib import Path
 
 import click
 
-from agentic.api import load_settings, undecided
+from agentic.api import command_readers, load_settings, runnables, undecided
 from agentic.commands import list_output
 from agentic.commands.questions import agreed
 from agentic.commands.start import can_ask
 from agentic.config import Settings
-from agentic.core.runnables import runnables_of
-from agentic.core.runtime import bare_setup
 from agentic.errors import ConfigError
 from agentic.hooks.command_readers import CommandReader
 from agentic.lib.sanitize import sanitize
-from agentic.plugins import host_of
 from agentic.trust import Runnable, Trust
 
 MAX_ASKED = 20  # things that one question is about
@@ -80,10 +77,11 @@ def rm(names: tuple[str, ...], folder: Path) -> None:
     click.echo(f"forgotten: {count}")
 
 
-def ask_about(root: Path, settings: Settings) -> None:
-    """Asks about what this folder brings and nobody was asked about yet."""
-    if unknown := undecided(root, settings):
+def ask(root: Path, settings: Settings, has_tools: bool) -> Settings:
+    """Asks about what this folder brings and nobody was asked about yet, before a session with tools begins."""
+    if has_tools and (unknown := undecided(root, settings)):
         _ask(root, unknown)
+    return settings
 
 
 def _ask(root: Path, found: Sequence[Runnable]) -> None:
@@ -111,13 +109,11 @@ def _weight(root: Path, runnable: Runnable) -> int:
 
 @lru_cache(maxsize=1)
 def _readers(root: Path) -> list[CommandReader]:
-    settings = load_settings(root)
-    host, hook = host_of(settings), "agentic_command_readers"
-    return [host.build(hook, name, bare_setup(settings, root)) for name in host.offers(hook)]
+    return command_readers(load_settings(root), root)
 
 
 def _found(root: Path) -> list[Runnable]:
-    return runnables_of(host_of(load_settings(root)), root, lambda text: click.echo(sanitize(f"agentic: {text}"), err=True))
+    return runnables(root, load_settings(root), lambda text: click.echo(sanitize(f"agentic: {text}"), err=True))
 
 
 def _chosen(found: Sequence[Runnable], names: Iterable[str]) -> list[Runnable]:

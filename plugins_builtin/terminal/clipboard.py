@@ -5,10 +5,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from agentic.core.mentions import IMAGES
-from agentic.core.opening import MAX_IMAGE_BYTES
 from agentic.errors import AgenticError
 from agentic.lib.files import read_regular
+from agentic.lib.mentions import IMAGES, MAX_IMAGE_BYTES
 from agentic.types import ImagePart
 
 # What prints the clipboard's picture as PNG: Wayland, X11, macOS.

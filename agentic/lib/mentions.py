@@ -7,6 +7,7 @@ from pathlib import Path
 
 _MENTION = re.compile(r'(?:(?<=\s)|^)@(?:"([^"\n]+)"|(\S+))')
 _AFTER = ".,;:!?)]}'\""  # punctuation that may follow one
+MAX_IMAGE_BYTES = 20_000_000
 IMAGES = {".png": "image/png", ".jpg": "image/jpeg", ".jpeg": "image/jpeg", ".gif": "image/gif", ".webp": "image/webp"}
 
 

@@ -1,0 +1,99 @@
+"""Slash commands on what was done: the changes, taking them back, background jobs, sub-agents."""
+
+from collections.abc import Callable, Sequence
+
+from agentic import Chat, ChatCommand, ConfigError, Question
+from agentic.lib.diff import difference, painted
+from agentic.sessions.undo import ChangedSince, changed_files, last_turn, redo, turn_before, undo
+
+GROUP = "Files"
+MAX_FILES = 8  # that are named
+
+
+async def _diff(rest: str, chat: Chat) -> None:
+    changed = changed_files(chat.conversation.session, chat.conversation.workspace)
+    lines = [line for path, edit in changed.items() for line in painted(difference(path, *edit), chat.palette)]
+    chat.write("\n".join(lines or ["nothing is changed"]) + "\n")
+
+
+async def _jobs(rest: str, chat: Chat) -> None:
+    jobs, (word, _, number) = chat.conversation.jobs, (rest if rest.startswith("stop") else f"show {rest}").partition(" ")
+    if not number.strip():
+        lines = [f"{job.number}  {job.command}  ({job.state})" for job in jobs.all()]
+        chat.say("\n".join(lines) or "nothing runs in the background")
+        return
+    job = jobs.get(int(number)) if number.strip().isdigit() else None
+    if job is None:
+        raise ConfigError(f"there is no job {number}", "/jobs lists them")
+    if word == "stop":
+        await job.end()
+    chat.say(f"{job.last()}({job.state})")
+
+
+async def _agents(rest: str, chat: Chat) -> None:
+    titles: dict[str, str] = {}
+    ends: dict[str, str] = {}
+    for entry in chat.conversation.session.records("event"):
+        match entry.data.get("type"):
+            case "sub_agent_started":
+                titles[entry.agent] = str(entry.data.get("title") or entry.data.get("task"))
+            case "sub_agent_finished":
+                files = ", ".join(map(str, entry.data.get("files") or ()))
+                ends[entry.agent] = f"{entry.data.get('status')}" + (f" ({files})" if files else "")
+    lines = [f"{title}: {ends.get(agent, 'not finished')}" for agent, title in titles.items()]
+    chat.say("\n".join(lines) or "this session had no sub-agents")
+
+
+async def _undo(rest: str, chat: Chat) -> None:
+    session, space = chat.conversation.session, chat.conversation.workspace
+    since = last_turn(session)
+    files = await _confirmed(chat, "undo", lambda force: undo(session, space, since, force)) if since else []
+    if files:
+        chat.conversation.tell(f"(The user took your last changes back. As before now: {', '.join(files)}.)")
+    chat.say(f"taken back: {_listed(files)}" if files else "there is nothing to take back")
+
+
+async def _redo(rest: str, chat: Chat) -> None:
+    session, space = chat.conversation.session, chat.conversation.workspace
+    files = await _confirmed(chat, "redo", lambda force: redo(session, space, force))
+    if files:
+        chat.conversation.tell(f"(The user brought your changes back. As you left them now: {', '.join(files)}.)")
+    chat.say(f"done over: {_listed(files)}" if files else "there is nothing to do over")
+
+
+async def _rewind(rest: str, chat: Chat) -> None:
+    """Takes the last turns back, what was said and what was done."""
+    count = int(rest) if rest.isdigit() else 1
+    session, space = chat.conversation.session, chat.conversation.workspace
+    since = turn_before(session, count)
+    if not since:
+        raise ConfigError(f"this session has no {count} turns to go back", "/rewind N, with fewer")
+    files = await _confirmed(chat, "rewind", lambda force: undo(session, space, since, force))
+    chat.conversation.rewind(since)
+    chat.say(f"back by {count}" + (f"; taken back: {_listed(files)}" if files else ""))
+
+
+async def _confirmed(chat: Chat, what: str, change: Callable[[bool], list[str]]) -> list[str]:
+    """Files that the user changed since are only overwritten after a question."""
+    try:
+        return change(False)
+    except ChangedSince as error:
+        question = Question(f"{what} although these changed since: {', '.join(error.paths)}", own=True)
+        return change(True) if (await chat.answer(question)).reply != "no" else []
+
+
+def _listed(files: Sequence[str]) -> str:
+    """Their names, those of caches and the like last; many are counted."""
+    found = sorted(files, key=lambda path: path.startswith("."))
+    more = f" and {len(found) - MAX_FILES} more" if len(found) > MAX_FILES else ""
+    return ", ".join(found[:MAX_FILES]) + more
+
+
+COMMANDS = (
+    ChatCommand("diff", "what this session changed", _diff, group=GROUP),
+    ChatCommand("jobs", "[N] what runs in the background, or what it gave out; `/jobs stop N` ends it", _jobs, group=GROUP),
+    ChatCommand("agents", "the sub-agents of this session, and what became of them", _agents, group=GROUP),
+    ChatCommand("undo", "takes back what the last turn's tools and commands did to the files", _undo, group=GROUP),
+    ChatCommand("redo", "does the last /undo over", _redo, group=GROUP),
+    ChatCommand("rewind", "[N] goes back N turns, files and conversation (without N: one)", _rewind, group="Sessions"),
+)

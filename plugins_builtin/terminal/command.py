@@ -1,0 +1,63 @@
+"""`agentic chat`: one window after the other, as the user changes settings or the session."""
+
+import shlex
+import signal
+import sys
+from pathlib import Path
+from typing import TextIO
+
+import click
+
+from agentic import AgenticError, ConfigError, Settings, api
+from agentic.commands import RunCommand, common_options, session_options
+from agentic.commands.before import prepared
+from agentic.commands.start import background_of, interruptible, screen_of
+from agentic.lib.loop import run
+from agentic.lib.sanitize import sanitize
+from agentic.lib.terminal import keyboard
+from plugins_builtin.terminal.window import ChatWindow, told
+
+
+@click.command("chat", cls=RunCommand)
+@click.argument("task", default="")
+@session_options
+@common_options
+def command(root: Path, settings: Settings, resume: str, task: str) -> int:
+    """A conversation with tools in this folder, which begins with TASK where one is given. /help lists its commands.
+
+    For example: agentic --continue
+    """
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        words = f"agentic run {shlex.quote(task)}" if task else "agentic ask PROMPT, or agentic run TASK,"
+        raise ConfigError("chat needs a terminal", f"{words} works without one" if task else f"{words} work without one")
+    settings = prepared(root, settings)
+    stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the conversation
+    try:
+        with keyboard.single_keys():  # what is typed between two windows is the next one's
+            return run(interruptible(_chat(root, settings, stdout, resume, task), (signal.SIGTERM, signal.SIGHUP)))
+    finally:
+        sys.stdout = stdout
+
+
+async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, task: str) -> int:
+    """Opens a window, and the next one where the user asks for one; a window that cannot be opened leads back to the last."""
+    good: tuple[Settings, str] | None = None
+    typed = background_of(settings).typed
+    while True:
+        try:
+            chat = ChatWindow(settings, stdout, typed)
+            typed = b""
+            screen = screen_of(settings, stdout)
+            async with api.open_conversation(root, settings, chat.answer, resume, screen) as conversation:
+                good = settings, conversation.session.id
+                first, task = task, ""
+                await chat.loop(conversation, first)
+            if chat.next is None:
+                return 0
+            settings, resume = chat.next
+        except AgenticError as error:
+            if good is None or (settings, resume) == good:
+                raise
+            stdout.write(sanitize(told(error)) + "\n")
+            stdout.flush()
+            settings, resume = good
