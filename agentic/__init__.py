@@ -41,7 +41,7 @@ if TYPE_CHECKING:
         TrustError,
     )
     from agentic.events import Event
-    from agentic.hooks import Options, Provider, Setup, hookimpl
+    from agentic.hooks import Hook, Hooks, Options, Provider, Setup, hookimpl, hookspec
     from agentic.hooks.agents import AgentKind
     from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
     from agentic.hooks.chat import Chat, ChatCommand
@@ -104,7 +104,7 @@ _HOMES = {
     " RequestRejected StreamBroken ToolError TrustError",
     "agentic.events": "Event",
     "agentic.lib.files": "files_below",
-    "agentic.hooks": "Options Provider Setup hookimpl",
+    "agentic.hooks": "Hook Hooks Options Provider Setup hookimpl hookspec",
     "agentic.hooks.agents": "AgentKind",
     "agentic.hooks.batching": "Batcher BatcherSetup Closes Lane Routes Warms Watches",
     "agentic.hooks.chat": "Chat ChatCommand",
@@ -171,6 +171,8 @@ __all__ = [
     "Failure",
     "FanOut",
     "FollowsEndpoints",
+    "Hook",
+    "Hooks",
     "ImagePart",
     "Lane",
     "Launch",
@@ -234,6 +236,7 @@ __all__ = [
     "__version__",
     "files_below",
     "hookimpl",
+    "hookspec",
     "recall_id",
     "run",
     "run_sync",

@@ -166,7 +166,7 @@ async def sandbox_status(settings: Settings, root: Path) -> "Sandbox":
     from agentic.core.sandbox import Launchers, Sandbox
 
     host = host_of(settings)
-    launchers = Launchers(launchers_of(host), partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, root)))
+    launchers = Launchers(launchers_of(host), partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, host, root)))
     sandbox = Sandbox(settings.sandbox, launchers, safeguards_of(host), folder=root)
     try:
         await sandbox.ready()
@@ -188,7 +188,7 @@ async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[
     for name in [settings.sandbox.launcher] if settings.sandbox.launcher else launchers_of(host):
         for at_home in (False, True):
             try:
-                launcher = host.build(LAUNCHERS, name, bare_setup(settings, root))
+                launcher = host.build(LAUNCHERS, name, bare_setup(settings, host, root))
                 yield name, at_home, "", await probe(name, launcher, safeguards, at_home)
             except AgenticError as error:
                 yield name, at_home, str(error), []
@@ -261,7 +261,7 @@ def runnables(root: Path, settings: Settings, report: Callable[[str], None]) -> 
 def command_readers(settings: Settings, root: Path) -> "list[CommandReader]":
     """Returns the readers of shell commands, which say what a line would do. Raises PluginError."""
     host, hook = host_of(settings), "agentic_command_readers"
-    return [host.build(hook, name, bare_setup(settings, root)) for name in host.offers(hook)]
+    return [host.build(hook, name, bare_setup(settings, host, root)) for name in host.offers(hook)]
 
 
 def prompts(settings: Settings) -> dict[str, tuple[str, str]]:

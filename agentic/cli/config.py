@@ -13,7 +13,6 @@ from agentic.hooks.tools import Tool
 from agentic.lib.files import make_own, private
 from agentic.lib.sanitize import hide_logins, sanitize
 from agentic.plugins import host_of
-from agentic.plugins.doors import DOORS
 
 _USER = click.option("--user", is_flag=True, help="The user's own file instead of the project's.")
 
@@ -48,7 +47,9 @@ def show(prefix: str, pairs: tuple[str, ...]) -> None:
 def _selected_by_default(settings: Settings) -> dict[str, str]:
     """The providers that are taken where a key that selects one is empty."""
     host = host_of(settings)
-    return {door.selected_by: host.default(hook) for hook, door in DOORS.items() if door.selected_by and door.protocol is not Tool}
+    return {
+        door.selected_by: host.default(hook) for hook, door in host.hooks.items() if door.selected_by and door.protocol is not Tool
+    }
 
 
 @command.command()

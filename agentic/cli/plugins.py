@@ -16,7 +16,6 @@ from agentic.commands import list_output, present_host
 from agentic.errors import ConfigError, PluginError
 from agentic.lib.sanitize import sanitize
 from agentic.plugins import Host, PluginStatus
-from agentic.plugins.doors import DOORS
 from agentic.plugins.host import Offer
 
 
@@ -53,7 +52,7 @@ def show(name: str) -> None:
     for status in statuses:
         for field, value in asdict(status).items():
             click.echo(f"{field + ':':14}{sanitize(', '.join(value) if isinstance(value, list) else str(value))}")
-    for hook, door in DOORS.items():
+    for hook, door in host.hooks.items():
         for choice, offer in _offers(host, hook).items():
             if offer.plugin == name:
                 instead = f", instead of {offer.replaced.plugin}'s" if offer.replaced else ""

@@ -34,7 +34,7 @@ def permissions_of(
     Raises ConfigError for a rule that is none, PluginError.
     """
     readers = {
-        name: host.build("agentic_command_readers", name, bare_setup(settings, root))
+        name: host.build("agentic_command_readers", name, bare_setup(settings, host, root))
         for name in host.offers("agentic_command_readers")
     }
     rules = rules_of(settings)

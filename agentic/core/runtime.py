@@ -28,6 +28,7 @@ from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.guard import FAULTS
 from agentic.plugins.isolation import CallFailure, call_limited, describe
+from agentic.plugins.own_hooks import OwnHooks
 from agentic.plugins.prompts import Prompts
 from agentic.types import EndpointInfo
 
@@ -67,13 +68,13 @@ class Runtime:
         return _every(self.host, self.events, hook, self.setup)
 
 
-def bare_setup(settings: Settings, root: Path) -> Callable[..., Any]:
+def bare_setup(settings: Settings, host: Host, root: Path) -> Callable[..., Any]:
     """Returns the maker of the Setup that a plugin's factory gets outside a run, where nothing is shown."""
 
     async def nowhere(event: Event) -> None:
         """Nobody listens."""
 
-    return lambda plugin="", *more: Setup(settings=settings, root=root, emit=nowhere, provider=_no_provider, prompt=str, section="")
+    return partial(_setup, settings, host, root, nowhere, str)
 
 
 def _every(host: Host, events: Dispatcher, hook: str, setup: Callable[..., Any]) -> dict[str, Any]:
@@ -105,14 +106,15 @@ def _setup(
     host: Host,
     root: Path,
     emit: Callable[[Event], Awaitable[None]],
-    prompts: Prompts,
+    prompts: Callable[..., str],
     plugin: str,
     provider: Callable[[str], Any] = _no_provider,
     kind: type[Setup] = Setup,
     **more: Any,
 ) -> Any:
+    own = OwnHooks(host, plugin, partial(_setup, settings, host, root, emit, prompts))
     section = host.section_of(plugin)
-    return kind(settings=settings, root=root, emit=emit, provider=provider, prompt=prompts, section=section, **more)
+    return kind(settings=settings, root=root, emit=emit, provider=provider, prompt=prompts, section=section, hooks=own, **more)
 
 
 @record(frozen=True, slots=True)

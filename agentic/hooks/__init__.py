@@ -3,9 +3,9 @@
 Provider hooks are sync, called once, and return named records; event hooks (`events.py`) are called while a run goes on.
 """
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 import pluggy
 
@@ -29,7 +29,7 @@ class Setup:
 
     `settings` are the host's, a frozen object per section (`setup.settings.llm.endpoints`). `root` is the folder that the run works
     in. `emit` shows an event. `provider(name)` makes another provider of the same hook, for one that wraps it; of the own name, the
-    one that is replaced. `prompt(name)` is the text of a template, as the user wants it.
+    one that is replaced. `prompt(name)` is the text of a template, as the user wants it. `hooks` are those that the plugin added.
     """
 
     settings: "Settings"
@@ -38,6 +38,7 @@ class Setup:
     provider: Callable[[str], Any]
     prompt: Callable[[str], str]
     section: str = ""
+    hooks: "Hooks | None" = None
 
     @property
     def options(self) -> Any:
@@ -70,6 +71,40 @@ class Provider(Generic[T]):
 
 
 @record(frozen=True, slots=True)
+class Hook:
+    """A provider hook: what an implementation of it yields, records that have a `name`.
+
+    `protocol` is what a `Provider`'s factory has to make, `optional` what the product may be able to do besides. `selected_by` is
+    the setting that names one provider, "" where all are used; `names` a pattern for the records' names. `guards`: no project may
+    switch off a plugin that has it. `spec` is the function that declares the hook, marked with `hookspec`: a plugin's own has one.
+    """
+
+    record: type
+    protocol: type | None = None
+    optional: tuple[type, ...] = ()
+    selected_by: str = ""
+    names: str = r"\S+"
+    guards: bool = False
+    spec: Callable[..., Any] | None = None
+
+
+class Hooks(Protocol):
+    """The hooks that a plugin added (`agentic_add_hooks`), and what other plugins offer through them."""
+
+    def offers(self, hook: str) -> Mapping[str, Any]:
+        """Returns the records by name. Raises PluginError for a name that two plugins offer."""
+        ...
+
+    def build(self, hook: str, name: str, kind: "type[Setup]" = ..., **more: Any) -> Any:
+        """Returns what that provider's factory makes from a `kind` of setup, with what that has besides. Raises AgenticError."""
+        ...
+
+    def owner(self, hook: str, name: str) -> str:
+        """Names the plugin that offers it, as messages do."""
+        ...
+
+
+@record(frozen=True, slots=True)
 class Options:
     """A plugin's own settings. `model` is "module:Class" of an `agentic.Section` or a pydantic model, imported when needed.
 
@@ -78,6 +113,12 @@ class Options:
 
     model: str
     section: str = ""
+
+
+@hookspec
+def agentic_add_hooks() -> Iterable[Hook]:
+    """Declares hooks that this plugin fires itself, through `setup.hooks`."""
+    raise NotImplementedError
 
 
 @hookspec

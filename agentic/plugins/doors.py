@@ -1,11 +1,11 @@
-"""All doors in one table: what each hook takes, what it has to be like, and which setting selects it."""
+"""The host's provider hooks in one table: what each takes, what it has to be like, and which setting selects it."""
 
 from collections.abc import Mapping
 from importlib import import_module
 from types import MappingProxyType
 from typing import Any
 
-from agentic.hooks import Provider
+from agentic.hooks import Hook, Provider
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Batcher, Closes, Routes, Warms, Watches
 from agentic.hooks.chat import ChatCommand
@@ -25,67 +25,50 @@ from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Announces, Tool, ToolSource
 from agentic.hooks.transport import CachesPrefixes, CountsTokens, FollowsEndpoints, ReportsLoad, Resumes, SendsBatches, Transport
 from agentic.hooks.trust import RunnableFinder
-from agentic.lib.record import record
 
 TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"  # what OpenAI-compatible servers take for a function's name
 COMMAND_NAME = r"[a-z][a-z0-9-]*"
 
 
-@record(frozen=True, slots=True)
-class Door:
-    """`protocol` is what a provider's factory has to make, `optional` what the product may be able to do besides.
-
-    `selected_by` is the setting that names one provider, or "" where all are used; `names` a pattern for the records' names.
-    """
-
-    record: type
-    protocol: type | None = None
-    optional: tuple[type, ...] = ()
-    selected_by: str = ""
-    names: str = r"\S+"
-
-
-DOORS: Mapping[str, Door] = MappingProxyType(
+DOORS: Mapping[str, Hook] = MappingProxyType(
     {
-        "agentic_transports": Door(
+        "agentic_transports": Hook(
             Provider,
             Transport,
             (CachesPrefixes, CountsTokens, FollowsEndpoints, ReportsLoad, Resumes, SendsBatches),
             "llm.transport",
         ),
-        "agentic_batchers": Door(Provider, Batcher, (Closes, FollowsEndpoints, Routes, Warms, Watches), "batching.strategy"),
-        "agentic_context_strategies": Door(Provider, ContextStrategy, (Condenses,), "context.strategy"),
-        "agentic_complexity_estimators": Door(Provider, ComplexityEstimator, (), "complexity.estimator"),
-        "agentic_decomposers": Door(Provider, Decomposer, (), "decomposition.strategy"),
-        "agentic_fan_outs": Door(Provider, FanOut, (), "sub_agents.fan_out"),
-        "agentic_runners": Door(Provider, Runner, (Closes,), "sub_agents.runner"),
-        "agentic_tools": Door(Provider, Tool, (), "tools.enabled", TOOL_NAME),
-        "agentic_tool_sources": Door(Provider, ToolSource, (Announces,)),
-        "agentic_renderers": Door(Provider, Renderer, (), "ui.renderer"),
-        "agentic_command_launchers": Door(Provider, CommandLauncher, (), "sandbox.launcher"),
-        "agentic_tool_protocols": Door(Provider, ToolProtocol, (), "tools.protocol"),
-        "agentic_output_repairs": Door(Provider, OutputRepair),
-        "agentic_checkers": Door(Provider, Checker),
-        "agentic_safeguards": Door(Safeguard),
-        "agentic_command_readers": Door(Provider, CommandReader),
-        "agentic_vocabularies": Door(Vocabulary),
-        "agentic_prompts": Door(PromptTemplate),
-        "agentic_prompt_sections": Door(PromptSection),
-        "agentic_agents": Door(AgentKind, names=COMMAND_NAME),
-        "agentic_runnables": Door(RunnableFinder),
-        "agentic_chat_commands": Door(ChatCommand, names=COMMAND_NAME),
-        "agentic_commands": Door(Command, names=COMMAND_NAME),
+        "agentic_batchers": Hook(Provider, Batcher, (Closes, FollowsEndpoints, Routes, Warms, Watches), "batching.strategy"),
+        "agentic_context_strategies": Hook(Provider, ContextStrategy, (Condenses,), "context.strategy"),
+        "agentic_complexity_estimators": Hook(Provider, ComplexityEstimator, (), "complexity.estimator"),
+        "agentic_decomposers": Hook(Provider, Decomposer, (), "decomposition.strategy"),
+        "agentic_fan_outs": Hook(Provider, FanOut, (), "sub_agents.fan_out"),
+        "agentic_runners": Hook(Provider, Runner, (Closes,), "sub_agents.runner"),
+        "agentic_tools": Hook(Provider, Tool, (), "tools.enabled", TOOL_NAME),
+        "agentic_tool_sources": Hook(Provider, ToolSource, (Announces,)),
+        "agentic_renderers": Hook(Provider, Renderer, (), "ui.renderer"),
+        "agentic_command_launchers": Hook(Provider, CommandLauncher, (), "sandbox.launcher", guards=True),
+        "agentic_tool_protocols": Hook(Provider, ToolProtocol, (), "tools.protocol"),
+        "agentic_output_repairs": Hook(Provider, OutputRepair),
+        "agentic_checkers": Hook(Provider, Checker),
+        "agentic_safeguards": Hook(Safeguard, guards=True),
+        "agentic_command_readers": Hook(Provider, CommandReader, guards=True),
+        "agentic_vocabularies": Hook(Vocabulary),
+        "agentic_prompts": Hook(PromptTemplate),
+        "agentic_prompt_sections": Hook(PromptSection),
+        "agentic_agents": Hook(AgentKind, names=COMMAND_NAME),
+        "agentic_runnables": Hook(RunnableFinder),
+        "agentic_chat_commands": Hook(ChatCommand, names=COMMAND_NAME),
+        "agentic_commands": Hook(Command, names=COMMAND_NAME),
     }
 )
-# What has one of these, no project may switch off.
-GUARDING = (
-    "agentic_before_tool",
-    "agentic_before_request",
-    "agentic_on_event",
-    "agentic_command_launchers",
-    "agentic_safeguards",
-    "agentic_command_readers",
-)
+# Event hooks by which a plugin guards the user; provider hooks say so themselves.
+_GUARDING_EVENTS = ("agentic_before_tool", "agentic_before_request", "agentic_on_event")
+
+
+def guarding(hooks: Mapping[str, Hook]) -> set[str]:
+    """Returns the hooks that make a plugin one that no project may switch off."""
+    return {*_GUARDING_EVENTS, *(name for name, hook in hooks.items() if hook.guards)}
 
 
 def specifications() -> list[Any]:

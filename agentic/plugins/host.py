@@ -16,10 +16,10 @@ from agentic.config.options import PluginSection
 from agentic.config.schema import PLUGIN_PREFIX, SECTIONS
 from agentic.errors import AgenticError, ConfigError, PluginError
 from agentic.extras import DISTRIBUTION
-from agentic.hooks import PROJECT, Options, Setup
+from agentic.hooks import PROJECT, Hook, Options, Setup
 from agentic.lib.record import record
 from agentic.plugins.discovery import OWN_FOLDER, Candidate, candidate_here, discover
-from agentic.plugins.doors import DOORS, GUARDING, Door, specifications
+from agentic.plugins.doors import DOORS, guarding, specifications
 from agentic.plugins.guard import FAULTS, Guard, PluginFault, conforms, contract_of, problem_with, problem_with_spec
 from agentic.plugins.isolation import CallFailure, call_isolated, call_limited, describe
 from agentic.plugins.requirements import name_of, unmet
@@ -70,6 +70,8 @@ class Host:
     disabled_by_project: Collection[str] = ()
     statuses: list[PluginStatus] = field(default_factory=list)
     report: Callable[[str], None] | None = None
+    hooks: dict[str, Hook] = field(default_factory=lambda: dict(DOORS))
+    added_by: dict[str, str] = field(default_factory=dict)
     _untold: list[str] = field(default_factory=list)
     manager: pluggy.PluginManager = field(default_factory=lambda: _Manager(PROJECT))
     _by_name: dict[str, PluginStatus] = field(default_factory=dict)
@@ -79,23 +81,30 @@ class Host:
     def __post_init__(self) -> None:
         for module in specifications():
             self.manager.add_hookspecs(module)
-        for candidate in discover(set(self.disabled) - set(self.disabled_by_project)):
-            self._take(candidate)
+        self._take(list(discover(set(self.disabled) - set(self.disabled_by_project))))
 
     def add(self, plugin: Any, name: str) -> None:
         """Registers an object of this process as a plugin. Raises PluginError where it is broken."""
         candidate = candidate_here(plugin, name)
-        self._take(candidate)
+        self._take([candidate])
         self._offers.clear()
         self._sections = None
         if candidate.status.state != "loaded":
             raise PluginError(f"{self.owner(name)} is {candidate.status.state}: {candidate.status.error}")
 
-    def _take(self, candidate: Candidate) -> None:
-        self.statuses.append(candidate.status)
-        if candidate.status.state == "loaded":
-            self._by_name[candidate.status.name] = candidate.status
-            self._load(candidate)
+    def _take(self, candidates: Sequence[Candidate]) -> None:
+        """Loads plugins; what a hook of theirs is stands only when all of them have added their own."""
+        for each in candidates:
+            self.statuses.append(each.status)
+            if each.status.state == "loaded":
+                self._by_name[each.status.name] = each.status
+                self._load(each)
+        new = {each.status.name for each in candidates if each.status.state == "loaded"}
+        for adder in self.implementations("agentic_add_hooks"):
+            if adder.plugin in new:
+                self._add_hooks(adder)
+        for name in new:
+            self._check(self._by_name[name])
 
     def _load(self, candidate: Candidate) -> None:
         status = candidate.status
@@ -103,15 +112,46 @@ class Host:
         try:
             plugin = candidate.load() if candidate.builtin else call_isolated(candidate.load)
             self.manager.register(plugin, status.name)
-            self.manager.check_pending()
-            self._refuse_ordering(status.name)
-            self._refuse_unmarked(plugin, status.name)
         except (CallFailure, *FAULTS) as error:
             self.fail(status.name, describe(error))
         status.load_ms = round((time.perf_counter() - started) * 1000, 1)
-        if status.state == "loaded":
-            status.hooks = sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or [])
-            self._respect_project(status)
+
+    def _add_hooks(self, adder: Implementation) -> None:
+        """Declares the hooks that a plugin fires itself; a name that is taken breaks it."""
+        try:
+            for hook in self._called(adder):
+                self._add_hook(hook, adder.plugin)
+        except CallFailure as failure:
+            self.fail(adder.plugin, f"agentic_add_hooks: {failure}")
+
+    def _add_hook(self, hook: Any, plugin: str) -> None:
+        name = getattr(getattr(hook, "spec", None), "__name__", "")
+        if not isinstance(hook, Hook) or not name.startswith(f"{PROJECT}_"):
+            raise CallFailure(f"gave {hook!r:.80}, which is no Hook with a spec whose name begins with {PROJECT}_")
+        if name in self.hooks or getattr(getattr(self.manager.hook, name, None), "spec", None) is not None:
+            raise CallFailure(f"the hook {name} is somebody else's")
+        self.manager.add_hookspecs(type(name, (), {name: hook.spec}))
+        self.hooks[name], self.added_by[name] = hook, plugin
+
+    def _check(self, status: PluginStatus) -> None:
+        if status.state != "loaded":
+            return
+        plugin = self.manager.get_plugin(status.name)
+        try:
+            self._refuse_unknown(plugin, status.name)
+            self._refuse_ordering(status.name)
+            self._refuse_unmarked(plugin, status.name)
+        except CallFailure as error:
+            self.fail(status.name, describe(error))
+            return
+        status.hooks = sorted(caller.name for caller in self.manager.get_hookcallers(plugin) or [])
+        self._respect_project(status)
+
+    def _refuse_unknown(self, plugin: Any, name: str) -> None:
+        for caller in self.manager.get_hookcallers(plugin) or []:
+            mine = [each for each in caller.get_hookimpls() if each.plugin_name == name]
+            if not caller.has_spec() and any(not each.optionalhook for each in mine):
+                raise CallFailure(f"unknown hook {caller.name!r} in plugin {plugin!r}, or one of a plugin that is switched off")
 
     def _refuse_ordering(self, name: str) -> None:
         """Wrappers and an order of one's own are pluggy's, not ours: nothing would come of them."""
@@ -135,7 +175,7 @@ class Host:
     def _respect_project(self, status: PluginStatus) -> None:
         if not {status.name, status.distribution} & set(self.disabled_by_project):
             return
-        if set(status.hooks) & set(GUARDING):
+        if set(status.hooks) & guarding(self.hooks):
             status.note = "the project would switch it off, but it guards you: only your own settings can"
         else:
             status.state, status.error = "disabled", "switched off by the project's plugins.disabled"
@@ -186,6 +226,8 @@ class Host:
 
     def implementations(self, hook: str) -> list[Implementation]:
         """Each implementation in the order of loading: builtins first, then by name."""
+        if not hasattr(self.manager.hook, hook):
+            return []
         order = {status.name: place for place, status in enumerate(self.statuses)}
         found = sorted(getattr(self.manager.hook, hook).get_hookimpls(), key=lambda each: order[each.plugin_name])
         return [Implementation(each.plugin_name, each.function, (*each.argnames, *each.kwargnames)) for each in found]
@@ -216,7 +258,7 @@ class Host:
         self.inspect()
         for status in self.statuses:
             unusable = status.state not in ("loaded", "disabled") and status.distribution != DISTRIBUTION
-            if unusable and (not status.hooks or set(status.hooks) & set(GUARDING)):
+            if unusable and (not status.hooks or set(status.hooks) & guarding(self.hooks)):
                 why = f"{_named(status)} is {status.state}, and may be there to guard you: {status.error}"
                 raise ConfigError(why, _remedy(status))
 
@@ -231,7 +273,7 @@ class Host:
         """Asks every plugin for everything, so that one that fails there is known; the conflicts that were found."""
         conflicts = []
         self.sections()
-        for hook in DOORS:
+        for hook in self.hooks:
             try:
                 self.offers(hook)
             except PluginError as error:
@@ -287,7 +329,7 @@ class Host:
             yield from ((offer, each) for each in found)
 
     def _collect(self, hook: str) -> dict[str, Offer]:
-        door = DOORS[hook]
+        door = self.hooks[hook]
         offers: dict[str, list[Offer]] = {}
         for each in self.implementations(hook):
             try:
@@ -356,7 +398,7 @@ class Host:
             choices = ", ".join(f"{choice} ({self.distribution(offer.plugin)})" for choice, offer in sorted(offers.items()))
             broken = [f"{s.name}: {s.error}" for s in self.statuses if s.state not in ("loaded", "disabled")]
             also = f"; not loaded: {'; '.join(broken)}" if broken else ""
-            where = DOORS[hook].selected_by or hook
+            where = self.hooks[hook].selected_by or hook
             raise ConfigError(f"{where}: no plugin offers {name!r}", f"choose from: {choices or 'none'}{also}")
         return offers[name]
 
@@ -380,7 +422,7 @@ class Host:
         return lambda: self._build(hook, self.offers(hook)[other], make_setup)
 
     def _build(self, hook: str, offer: Offer, make_setup: MakeSetup, substitute: Callable[[], Any] | None = None) -> Any:
-        door, name, owner = DOORS[hook], offer.record.name, self.owner(offer.plugin)
+        door, name, owner = self.hooks[hook], offer.record.name, self.owner(offer.plugin)
         assert door.protocol is not None
 
         def provider(other: str) -> Any:
@@ -409,7 +451,7 @@ class Host:
         return Guard(made, contract_of(door.protocol, *door.optional), owner, offer.plugin, substitute, report)
 
 
-def _require_valid(record: Any, door: Door) -> None:
+def _require_valid(record: Any, door: Hook) -> None:
     """Raises Failure for what is no record of that door."""
     kind: Any = door.record
     if not isinstance(record, kind):
