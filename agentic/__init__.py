@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from agentic.hooks.context import Condenses, ContextStrategy
     from agentic.hooks.decomposition import Decomposer
     from agentic.hooks.events import Addition, Verdict
-    from agentic.hooks.fan_out import FanOut, Spawn
+    from agentic.hooks.fan_out import Attempt, FanOut, FanOutSetup, Parts, Spawn, SubAgent
     from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
     from agentic.hooks.prompt import PromptSection, PromptTemplate
     from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, ToolProtocol, Turn, Vocabulary
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
         Outcome,
         PartialAnswer,
         Plan,
+        Sampling,
         Subtask,
         TextPart,
         TokenCount,
@@ -115,7 +116,7 @@ _HOMES = {
     "agentic.hooks.context": "Condenses ContextStrategy",
     "agentic.hooks.decomposition": "Decomposer",
     "agentic.hooks.events": "Addition Verdict",
-    "agentic.hooks.fan_out": "FanOut Spawn",
+    "agentic.hooks.fan_out": "Attempt FanOut FanOutSetup Parts Spawn SubAgent",
     "agentic.hooks.launcher": "CommandLauncher Launch LaunchPolicy",
     "agentic.hooks.prompt": "PromptSection PromptTemplate",
     "agentic.hooks.protocol": "Asks ModelProfile OutputRepair ToolProtocol Turn Vocabulary",
@@ -126,7 +127,7 @@ _HOMES = {
     "agentic.hooks.transport": "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches Transport",
     "agentic.hooks.trust": "RunnableFinder",
     "agentic.types": "Answer Change ChatRequest Complexity Delta EndpointInfo EndpointLoad ImagePart Message Outcome PartialAnswer"
-    " Plan Subtask TextPart TokenCount ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
+    " Plan Sampling Subtask TextPart TokenCount ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
     "agentic.lib.workspace": "Workspace",
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
@@ -139,6 +140,7 @@ __all__ = [
     "Answer",
     "Answered",
     "Asks",
+    "Attempt",
     "Batcher",
     "BatcherSetup",
     "CachesPrefixes",
@@ -170,6 +172,7 @@ __all__ = [
     "Event",
     "Failure",
     "FanOut",
+    "FanOutSetup",
     "FollowsEndpoints",
     "Hook",
     "Hooks",
@@ -188,6 +191,7 @@ __all__ = [
     "Overloaded",
     "Part",
     "PartialAnswer",
+    "Parts",
     "Plan",
     "PluginError",
     "PromptSection",
@@ -204,6 +208,7 @@ __all__ = [
     "Runner",
     "RunnerSetup",
     "Safeguard",
+    "Sampling",
     "Section",
     "SendsBatches",
     "Settings",
@@ -211,6 +216,7 @@ __all__ = [
     "SimpleCommand",
     "Spawn",
     "StreamBroken",
+    "SubAgent",
     "Subtask",
     "TextPart",
     "TokenCount",

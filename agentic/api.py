@@ -42,6 +42,8 @@ if TYPE_CHECKING:
     from agentic.core.safeguards import Safeguards
     from agentic.core.sandbox import Sandbox
     from agentic.hooks.command_readers import CommandReader
+    from agentic.hooks.fan_out import SubAgent
+    from agentic.hooks.runner import Part
     from agentic.trust import Runnable
 
 MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
@@ -249,6 +251,23 @@ async def open_conversation(
 async def turn(conversation: Conversation, task: str, command: str = "chat") -> None:
     """A task; the last event is its `RunFinished`. Cancelling it stops the task and keeps what came. Raises AgenticError."""
     await conversation.turn(task, command)
+
+
+@asynccontextmanager
+async def open_part(
+    root: Path, settings: Settings, part: "Part", session: Session, sink: Sink
+) -> "AsyncIterator[tuple[SubAgent, Callable[..., str]]]":
+    """(the agent for a part of another process's plan, the texts that models read). `sink` gets every event. Raises AgenticError.
+
+    Observers see nothing of it: what happens is told where the plan is carried out, and they see it there.
+    """
+    from agentic.core.part import open_part as open_agent
+
+    host_of(settings).require_guards()
+    async with open_run(root, settings, sink=sink) as runtime:
+        runtime.events.forget_observers()
+        async with open_agent(runtime, part, session) as agent:
+            yield agent, runtime.prompts
 
 
 def runnables(root: Path, settings: Settings, report: Callable[[str], None]) -> "list[Runnable]":

@@ -161,6 +161,19 @@ class ToolOutput:
 
 
 @record(frozen=True)
+class Sampling:
+    """A `temperature` and a `seed` of one's own for an agent's answers, None for the settings' ones."""
+
+    temperature: float | None = None
+    seed: int | None = None
+
+    @property
+    def extra(self) -> dict[str, Any]:
+        """The fields of a request's body besides."""
+        return {} if self.seed is None else {"seed": self.seed}
+
+
+@record(frozen=True)
 class ChatRequest:
     """A request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server.
 

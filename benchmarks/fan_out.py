@@ -48,7 +48,7 @@ async def run(url: str, at_once: int) -> tuple[float, float, int]:
                 mark = secrets.token_hex(4)
                 plan = Plan(tuple(Subtask(f"p{number}", f"Explain {what} ({mark})") for number, what in enumerate(QUESTIONS)))
                 started, most = time.monotonic(), 0
-                whole = asyncio.ensure_future(conversation.sub_agents.carry_out(plan, "Explain things."))
+                whole = asyncio.ensure_future(conversation.delegation.carry_out(plan, "Explain things."))
                 while not whole.done():
                     most = max(most, (await runtime.transport.load(url)).running)  # type: ignore[attr-defined]
                     await asyncio.sleep(0.05)

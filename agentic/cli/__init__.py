@@ -14,7 +14,6 @@ COMMANDS = {
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
 COMPLETE = "_AGENTIC_COMPLETE"  # the variable by which a shell asks what may follow
-HIDDEN = {"sub-agent": "agentic.cli.sub_agent"}  # for programs, not for people
 _OPTIONS = """\
   -C DIR                    work in DIR
   --endpoint URL            an OpenAI-compatible endpoint (repeatable)
@@ -92,7 +91,7 @@ def _offered() -> tuple[list[tuple[str, str, str]], list[str]]:
 
     host = present_host()
     commands = host.offers("agentic_commands")
-    found = [("command", name, offer.record.summary) for name, offer in commands.items()]
+    found = [("command", name, offer.record.summary) for name, offer in commands.items() if not offer.record.hidden]
     found += [("default", name, "") for name, offer in commands.items() if offer.record.is_default]
     found += [("flag", f"{offer.record.flag} [VALUE]", offer.record.summary) for offer in transport_flags().values()]
     found += [("renderer", name, offer.record.summary) for name, offer in host.offers("agentic_renderers").items()]

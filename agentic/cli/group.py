@@ -11,7 +11,7 @@ from typing import Any
 import click
 from click.shell_completion import CompletionItem
 
-from agentic.cli import COMMANDS, HIDDEN, help_text, summaries, unwritable
+from agentic.cli import COMMANDS, help_text, summaries, unwritable
 from agentic.errors import AgenticError, ConfigError, PluginError, is_of_output
 from agentic.lib.sanitize import hide_logins, sanitize
 
@@ -20,7 +20,7 @@ class LazyGroup(click.Group):
     """Imports a command when it is called; a name that is not ours is looked for among the plugins' commands."""
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if module := COMMANDS.get(cmd_name, ("",))[0] or HIDDEN.get(cmd_name):
+        if module := COMMANDS.get(cmd_name, ("",))[0]:
             command: click.Command = import_module(module).command
             return command
         return _plugin_command(cmd_name)

@@ -51,7 +51,7 @@ class Agent:
         self.task = ""
         self.extra_usage = Usage()
         self.answers = Counter[str]()
-        self._temperature: float | None = None
+        self._temperature = services.sampling.temperature
         self._before: list[Message] = []
         self._opened = Message("user")
         self._files: Sequence[str] = ()
@@ -75,7 +75,6 @@ class Agent:
 
     @property
     def last_words(self) -> str:
-        """Returns the text of the model's last message."""
         return next((message.text for message in reversed(self.history) if message.role == "assistant"), "")
 
     def start(self, task: str, wrong: str = "", files: Sequence[str] = (), opened: Message | None = None) -> None:
@@ -87,7 +86,7 @@ class Agent:
         self._seen.clear()
         self._nudges.begin()
         self.tools.begin()
-        self._temperature = None
+        self._temperature = self._services.sampling.temperature
         self.context.history.session.append("turn", {"task": task}, self._name)
         self._before, reminder = self.history, self._protocol.begin(task, files)
         if opened is not None:
@@ -192,7 +191,8 @@ class Agent:
 
     def request(self, messages: Sequence[Message], temperature: float | None) -> ChatRequest:
         """These messages as one of its turns would send them."""
-        made = ChatRequest(tuple(messages), temperature=temperature, effort=self._services.effort, purpose="turn")
+        effort, extra = self._services.effort, self._services.sampling.extra
+        made = ChatRequest(tuple(messages), temperature=temperature, effort=effort, extra=extra, purpose="turn")
         return self._protocol.request(replace(made, session=f"{self.context.history.session.id}-{self._name}"), self.specs)
 
     async def _emit(self, event: Event) -> None:

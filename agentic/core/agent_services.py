@@ -4,7 +4,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from agentic.core.approval import Approver
-from agentic.core.call_budget import CallBudget
 from agentic.core.command_changes import CommandChanges
 from agentic.core.proofs import Proofs
 from agentic.core.safeguards import Safeguards
@@ -12,12 +11,14 @@ from agentic.core.service import LlmService
 from agentic.core.toolbox import Toolbox
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.context import ContextStrategy
+from agentic.hooks.fan_out import CallBudget
 from agentic.hooks.protocol import ToolProtocol
 from agentic.lib.children.jobs import Jobs
 from agentic.lib.record import record
 from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.prompts import Prompts
+from agentic.types import Sampling
 
 
 @record(frozen=True, slots=True)
@@ -46,6 +47,7 @@ class AgentServices:
     debug: bool = False
     safeguards: Safeguards | None = None
     kinds: Mapping[str, AgentKind] = field(default_factory=dict)
+    sampling: Sampling = Sampling()
 
     def masked(self, text: str) -> str:
         """The text without secrets."""

@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from functools import partial
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 from agentic.config import Settings
 from agentic.core.adapters import ModelRecord
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import ApprovalMode
+from agentic.core.delegation import Delegation, LeadAgent
 from agentic.core.judge import Judge
 from agentic.core.kinds import kind_named
 from agentic.core.opening import system_message
@@ -21,16 +22,13 @@ from agentic.core.runtime import Runtime
 from agentic.core.schemas import UncheckableError, problems
 from agentic.core.service import PluginLlm, held_to
 from agentic.core.session import limits_of, open_services, require_sandbox
-from agentic.core.sub_agents import SubAgents
-from agentic.core.sub_agents.elsewhere import refuse_unfit, secrets_of
 from agentic.core.workflow import Workflow
 from agentic.errors import AgenticError, ModelOutputError
 from agentic.events import ContextReport, EndpointSeen, Event
 from agentic.hooks.agents import AgentKind
-from agentic.hooks.batching import Closes, Watches
+from agentic.hooks.batching import Watches
 from agentic.hooks.chat import Chat, ChatCommand, ConversationOpening
-from agentic.hooks.fan_out import FanOut
-from agentic.hooks.runner import Runner, RunnerSetup
+from agentic.hooks.fan_out import FanOutSetup
 from agentic.plugins.slash import SlashCommands
 from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
@@ -40,12 +38,12 @@ from agentic.types import ChatRequest, EndpointInfo, ImagePart, Message, Outcome
 class OpenConversation:
     """Tasks for the agent of one session. What is frozen per session (protocol, system text, effort) is as the session began."""
 
-    def __init__(self, runtime: Runtime, services: AgentServices, agent: Agent, sub_agents: SubAgents) -> None:
+    def __init__(self, runtime: Runtime, services: AgentServices, agent: Agent, delegation: Delegation) -> None:
         self.runtime = runtime
         self.workspace = services.workspace
         self.jobs = services.jobs
         self.agent = agent
-        self.sub_agents = sub_agents
+        self.delegation = delegation
         self._services = services
         self._told_kind = ""
         self._models: set[str] = set()
@@ -110,30 +108,25 @@ class OpenConversation:
     @asynccontextmanager
     async def open(cls, runtime: Runtime, session: Session, approval: ApprovalMode) -> "AsyncIterator[OpenConversation]":
         """Goes on where `session` stopped, or begins it. Raises AgenticError when the model cannot be asked."""
-        settings, runner = runtime.settings, runner_of(runtime, approval)
 
         async def delegate(plan: Plan) -> Outcome:
-            return await sub_agents.delegate(plan)
+            return await delegation.delegate(plan)
 
         async def run_command(command: str, check: str = "") -> ToolOutput:
             return await agent.tools.run_command(command, check)
 
-        def make_fan_out() -> FanOut:
-            return cast(FanOut, runtime.build("agentic_fan_outs", settings.sub_agents.fan_out))
-
         def keep(event: Event) -> None:
             session.append("event", event.as_dict(), event.agent)
 
-        try:
-            with runtime.events.kept_by(keep):
-                async with open_services(runtime, session, approval, delegate, run_command) as (services, blackboard):
-                    agent = Agent(services, ConversationHistory(session, blackboard), services.calls.left)
-                    _adapt(agent, services, session, runtime.info.model, services.protocol)
-                    sub_agents = SubAgents(settings, make_fan_out, agent, services, runner)
-                    yield cls(runtime, services, agent, sub_agents)
-        finally:
-            if isinstance(runner, Closes):
-                await runner.aclose()
+        with runtime.events.kept_by(keep):
+            async with open_services(runtime, session, approval, delegate, run_command) as (services, blackboard):
+                agent = Agent(services, ConversationHistory(session, blackboard), services.calls.left)
+                _adapt(agent, services, session, runtime.info.model, services.protocol)
+                delegation = delegation_of(runtime, agent, services)
+                try:
+                    yield cls(runtime, services, agent, delegation)
+                finally:
+                    await delegation.aclose()
 
     @property
     def model(self) -> EndpointInfo:
@@ -288,7 +281,7 @@ class OpenConversation:
             PluginLlm(self._services.llm, SMALL),
             runtime.build("agentic_complexity_estimators", settings.complexity.estimator),
             lambda: runtime.build("agentic_decomposers", settings.decomposition.strategy),
-            self.sub_agents,
+            self.delegation,
         )
         self.workspace.written.clear()
         self.workspace.originals.clear()
@@ -313,18 +306,15 @@ def _violation(text: str, schema: Mapping[str, Any]) -> str:
     return str(found[0].message) if found else ""
 
 
-def runner_of(runtime: Runtime, approval: ApprovalMode) -> Runner | None:
-    """Returns the runner for parts of plans, None where they run here. Raises ConfigError where they cannot run there."""
-    settings = runtime.settings
-    name = settings.sub_agents.runner
-    if not name or not settings.sub_agents.enabled:
-        return None
-    from agentic.config.edit import toml_text
+def delegation_of(runtime: Runtime, agent: Agent, services: AgentServices) -> Delegation:
+    """Returns what carries plans out for the agent. Raises ConfigError where sub-agents cannot work as the settings want it."""
+    settings = runtime.settings.sub_agents
+    lead = LeadAgent(agent, services, runtime.info, runtime.transport.endpoints)
 
-    secrets = {name: value if isinstance(value, str) else toml_text(value) for name, value in secrets_of(settings).values()}
-    runner: Runner = runtime.host.build("agentic_runners", name, partial(runtime.setup, kind=RunnerSetup, secrets=secrets))
-    refuse_unfit(runner, name, runtime.transport.endpoints, approval)
-    return runner
+    def make(name: str) -> Any:
+        return runtime.host.build("agentic_fan_outs", name, partial(runtime.setup, kind=FanOutSetup, lead=lead))
+
+    return Delegation(make, settings.fan_out, lead, settings.enabled and bool(runtime.host.offers("agentic_fan_outs")))
 
 
 def _adapt(agent: Agent, services: AgentServices, session: Session, model: str, protocol: str) -> None:

@@ -10,7 +10,6 @@ from typing import Any
 from agentic.core.adapters import HOOK, protocol_of
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import ApprovalMode, Approver
-from agentic.core.call_budget import CallBudget
 from agentic.core.command_changes import CommandChanges
 from agentic.core.guards import permissions_of, safeguards_of, sandbox_of, tools_of
 from agentic.core.kinds import kinds_of
@@ -23,6 +22,7 @@ from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.toolbox import Toolbox, about_of
 from agentic.errors import TrustError
 from agentic.folders import cache_folder
+from agentic.hooks.fan_out import CallBudget
 from agentic.lib.children.jobs import Jobs
 from agentic.lib.record import record
 from agentic.lib.workspace import Grants, Workspace

@@ -11,8 +11,8 @@ from dataclasses import replace
 from agentic.config import Settings
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
+from agentic.core.delegation import Delegation
 from agentic.core.judge import Judge
-from agentic.core.sub_agents import SubAgents
 from agentic.errors import ContextOverflow, ModelOutputError, PluginError, RequestRejected
 from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
@@ -38,7 +38,7 @@ class Workflow:
         small: Llm,
         estimator: ComplexityEstimator,
         make_decomposer: Callable[[], Decomposer],
-        sub_agents: SubAgents,
+        delegation: Delegation,
     ) -> None:
         self._task = task
         self._services = services
@@ -48,7 +48,7 @@ class Workflow:
         self._small = small
         self._estimator = estimator
         self._make_decomposer = make_decomposer
-        self._sub_agents = sub_agents
+        self._delegation = delegation
         self._agent = agent
         self._judge = judge
         self._is_new, self._separable = True, False
@@ -80,7 +80,7 @@ class Workflow:
             self._status, self._result = "interrupted", self._agent.last_words
         finally:
             self._services.approver.limits.pop("main", None)
-        done_by_others = self._whole.summary if self._whole else self._sub_agents.so_far()
+        done_by_others = self._whole.summary if self._whole else self._delegation.so_far()
         said = "\n".join(part for part in (done_by_others, self._result) if part)
         outcome = Outcome(self._status, said, tuple(self._services.workspace.written), self._agent.usage, self._judge.evidence)
         return outcome if self._whole is None else self._with_parts(outcome, self._whole)
@@ -124,7 +124,7 @@ class Workflow:
             self._separable = False  # it is not tried again
             return "execute"
         await self._services.proofs.before_change()
-        self._whole = await self._sub_agents.carry_out(plan, self._task)
+        self._whole = await self._delegation.carry_out(plan, self._task)
         self._agent.context.history.add(Message("assistant", self._whole.summary))
         self._agent.tools.work.delegated(self._whole)
         self._judge.plan_check = plan.check

@@ -29,14 +29,15 @@ class Setup:
 
     `settings` are the host's, a frozen object per section (`setup.settings.llm.endpoints`). `root` is the folder that the run works
     in. `emit` shows an event. `provider(name)` makes another provider of the same hook, for one that wraps it; of the own name, the
-    one that is replaced. `prompt(name)` is the text of a template, as the user wants it. `hooks` are those that the plugin added.
+    one that is replaced. `prompt(name, **words)` is the text of a template, as the user wants it, with the words put in.
+    `hooks` are those that the plugin added.
     """
 
     settings: "Settings"
     root: Path
     emit: "Callable[[Event], Awaitable[None]]"
     provider: Callable[[str], Any]
-    prompt: Callable[[str], str]
+    prompt: Callable[..., str]
     section: str = ""
     hooks: "Hooks | None" = None
 

@@ -15,11 +15,10 @@ from agentic.hooks.commands import Command
 from agentic.hooks.complexity import ComplexityEstimator
 from agentic.hooks.context import Condenses, ContextStrategy
 from agentic.hooks.decomposition import Decomposer
-from agentic.hooks.fan_out import FanOut
+from agentic.hooks.fan_out import CarriesOut, FanOut
 from agentic.hooks.launcher import CommandLauncher
 from agentic.hooks.prompt import PromptSection, PromptTemplate
 from agentic.hooks.protocol import OutputRepair, ToolProtocol, Vocabulary
-from agentic.hooks.runner import Runner
 from agentic.hooks.safeguards import Safeguard
 from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Announces, Tool, ToolSource
@@ -42,8 +41,7 @@ DOORS: Mapping[str, Hook] = MappingProxyType(
         "agentic_context_strategies": Hook(Provider, ContextStrategy, (Condenses,), "context.strategy"),
         "agentic_complexity_estimators": Hook(Provider, ComplexityEstimator, (), "complexity.estimator"),
         "agentic_decomposers": Hook(Provider, Decomposer, (), "decomposition.strategy"),
-        "agentic_fan_outs": Hook(Provider, FanOut, (), "sub_agents.fan_out"),
-        "agentic_runners": Hook(Provider, Runner, (Closes,), "sub_agents.runner"),
+        "agentic_fan_outs": Hook(Provider, FanOut, (CarriesOut,), "sub_agents.fan_out"),
         "agentic_tools": Hook(Provider, Tool, (), "tools.enabled", TOOL_NAME),
         "agentic_tool_sources": Hook(Provider, ToolSource, (Announces,)),
         "agentic_renderers": Hook(Provider, Renderer, (), "ui.renderer"),

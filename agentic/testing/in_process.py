@@ -52,9 +52,9 @@ def make_setup(
     return kind(settings=settings or settings_with(), root=root, section=section, **given)
 
 
-def _own_texts(name: str) -> str:
+def _own_texts(name: str, **words: str) -> str:
     """The text of a template, as the installed plugins offer it."""
-    return Prompts(Host(), {})(name)
+    return Prompts(Host(), {})(name, **words)
 
 
 class ScriptedLlm:

@@ -11,7 +11,7 @@ from agentic.hooks.chat import Chat
 from agentic.trust import Runnable
 
 if TYPE_CHECKING:
-    from plugins_builtin.shell_hooks.files import Hook
+    from plugins_builtin.shell_hooks.files import ShellHook
     from plugins_builtin.shell_hooks.running import HookAnswer
 
 agentic_hook_seconds = 700.0  # the commands' own timeouts are shorter
@@ -19,7 +19,7 @@ SESSION: ContextVar[str] = ContextVar("session", default="")
 _begun: set[str] = set()  # sessions whose SessionStart hooks ran in this process
 
 
-def _hooks(root: Path, event: str, subjects: Sequence[str] = ()) -> "Sequence[Hook]":
+def _hooks(root: Path, event: str, subjects: Sequence[str] = ()) -> "Sequence[ShellHook]":
     """Returns the hooks that may run; what runs them is imported where there are any."""
     from plugins_builtin.shell_hooks.files import hooks_for
 
@@ -101,7 +101,7 @@ async def agentic_on_event(event: Event, setup: Setup) -> None:
         await _ran(setup, name, hooks, given)
 
 
-async def _ran(setup: Setup, event: str, hooks: "Sequence[Hook]", given: Mapping[str, Any]) -> "HookAnswer":
+async def _ran(setup: Setup, event: str, hooks: "Sequence[ShellHook]", given: Mapping[str, Any]) -> "HookAnswer":
     from plugins_builtin.shell_hooks.running import run_all
 
     common = {"session_id": SESSION.get(), "transcript_path": "", "cwd": str(setup.root), "hook_event_name": event}

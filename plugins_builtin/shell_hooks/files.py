@@ -36,7 +36,7 @@ SECONDS = 60.0  # where a hook does not say
 
 
 @record(frozen=True, slots=True)
-class Hook:
+class ShellHook:
     """`matcher` is an expression for the tool's name, "" for all. `fault` says why it is not used, "" where it is."""
 
     event: str
@@ -58,7 +58,7 @@ class Hook:
         return Runnable("hook", f"{self.event} {self.matcher}".strip(), str(self.file.relative_to(top)), self.command, digest)
 
 
-def hooks_for(root: Path, event: str, subjects: Sequence[str]) -> list[Hook]:
+def hooks_for(root: Path, event: str, subjects: Sequence[str]) -> list[ShellHook]:
     """Returns the hooks for an event that may run now."""
     why_not = _hindrances(root)
     return [hook for hook in _all(root) if hook.event == event and not why_not(hook) and hook.matches(subjects)]
@@ -82,11 +82,11 @@ def listed(root: Path) -> str:
     return "\n".join(lines) or f"no hooks: they stand in {', '.join((*PROJECT[:2], str(_own())))}"
 
 
-def _hindrances(root: Path) -> Callable[[Hook], str]:
+def _hindrances(root: Path) -> Callable[[ShellHook], str]:
     """Says why a hook is not used, "" where it is."""
     trust, top = Trust(root), project_top(root.resolve())
 
-    def why_not(hook: Hook) -> str:
+    def why_not(hook: ShellHook) -> str:
         if hook.fault or not hook.is_projects:
             return hook.fault
         return "" if trust.has(hook.runnable(root, top)) else "not trusted: `agentic trust`"
@@ -106,14 +106,14 @@ def _places(root: Path) -> Iterator[tuple[Path, bool]]:
     yield from ((top / name, True) for name in PROJECT if top / name not in users)
 
 
-def _all(root: Path) -> Iterator[Hook]:
+def _all(root: Path) -> Iterator[ShellHook]:
     for path, is_projects in _places(root):
         if not path.is_file():
             continue
         try:
             content = json.loads(read_regular(path, MAX_BYTES))
         except (OSError, ValueError, RecursionError) as error:
-            yield Hook("", "", "", SECONDS, path, is_projects, f"it cannot be read: {error}")
+            yield ShellHook("", "", "", SECONDS, path, is_projects, f"it cannot be read: {error}")
             continue
         events = content.get("hooks") if isinstance(content, dict) else None
         for event, entries in events.items() if isinstance(events, dict) else ():
@@ -121,7 +121,7 @@ def _all(root: Path) -> Iterator[Hook]:
                 yield from _of_entry(str(event), entry, path, is_projects)
 
 
-def _of_entry(event: str, entry: Any, path: Path, is_projects: bool) -> Iterator[Hook]:
+def _of_entry(event: str, entry: Any, path: Path, is_projects: bool) -> Iterator[ShellHook]:
     """A matcher with its hooks, or, as crush has it, one hook that has its matcher itself."""
     if not isinstance(entry, dict):
         return
@@ -131,11 +131,11 @@ def _of_entry(event: str, entry: Any, path: Path, is_projects: bool) -> Iterator
             yield _hook(event, str(entry.get("matcher") or ""), each, path, is_projects)
 
 
-def _hook(event: str, matcher: str, given: dict[str, Any], path: Path, is_projects: bool) -> Hook:
+def _hook(event: str, matcher: str, given: dict[str, Any], path: Path, is_projects: bool) -> ShellHook:
     command, kind, seconds = given.get("command"), given.get("type", "command"), given.get("timeout", SECONDS)
     usable = isinstance(seconds, int | float) and not isinstance(seconds, bool) and seconds > 0
     fault = "" if event in EVENTS else f"agentic has no {event}"
     if kind != "command" or not isinstance(command, str) or not command:
         fault = fault or f"a hook of type {kind!r} is not supported: only commands are"
     shown = command if isinstance(command, str) else str(given.get("prompt") or given.get("url") or "")
-    return Hook(event, matcher, shown, min(float(seconds), MAX_SECONDS) if usable else SECONDS, path, is_projects, fault)
+    return ShellHook(event, matcher, shown, min(float(seconds), MAX_SECONDS) if usable else SECONDS, path, is_projects, fault)

@@ -14,7 +14,7 @@ from agentic.lib.children.once import outputs_of
 from agentic.lib.files import project_top
 from agentic.lib.record import record
 from agentic.trust import PROJECT_VARIABLES
-from plugins_builtin.shell_hooks.files import Hook
+from plugins_builtin.shell_hooks.files import ShellHook
 
 BLOCKS = 2  # the exit code
 MAX_OUTPUT = 100_000  # bytes of one answer
@@ -49,7 +49,7 @@ class HookAnswer:
         return HookAnswer(first.decision, first.reason or (second.reason if not first.decision else ""), context, updated)
 
 
-async def run_all(setup: Setup, hooks: Sequence[Hook], given: Mapping[str, Any]) -> HookAnswer:
+async def run_all(setup: Setup, hooks: Sequence[ShellHook], given: Mapping[str, Any]) -> HookAnswer:
     """All of them at once."""
     answers = await asyncio.gather(*(_run(setup, hook, given) for hook in hooks))
     result = HookAnswer()
@@ -58,7 +58,7 @@ async def run_all(setup: Setup, hooks: Sequence[Hook], given: Mapping[str, Any])
     return result
 
 
-async def _run(setup: Setup, hook: Hook, given: Mapping[str, Any]) -> HookAnswer:
+async def _run(setup: Setup, hook: ShellHook, given: Mapping[str, Any]) -> HookAnswer:
     top = str(project_top(setup.root.resolve()))
     env = {**os.environ, **dict.fromkeys(PROJECT_VARIABLES, top)}
     try:
@@ -76,13 +76,13 @@ async def _run(setup: Setup, hook: Hook, given: Mapping[str, Any]) -> HookAnswer
     return _read(hook, out[:MAX_OUTPUT].decode("utf-8", "replace").strip())
 
 
-async def _failed(setup: Setup, hook: Hook, why: str) -> HookAnswer:
+async def _failed(setup: Setup, hook: ShellHook, why: str) -> HookAnswer:
     """It is told and has no say, as in the agents that hooks are from."""
     await setup.emit(Warned(message=f"the {hook.event} hook {hook.command} failed: {why}"))
     return HookAnswer()
 
 
-def _read(hook: Hook, text: str) -> HookAnswer:
+def _read(hook: ShellHook, text: str) -> HookAnswer:
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):

@@ -21,8 +21,8 @@ _PARTICIPLE = re.compile(
 
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
-    "lines of the host": 17126,
-    "lines of the core": 8102,
+    "lines of the host": 16405,
+    "lines of the core": 7004,
     "files of more than 300 lines": 19,
     "constructors with more than 6 parameters": 9,
     "docstrings that begin with a riddle": 0,
@@ -30,7 +30,7 @@ NOW = {
     "public class names used twice": 1,
     "context variables": 4,
     "host objects that a builtin holds as Any": 3,
-    "hooks": 28,
+    "hooks": 27,
 }
 
 

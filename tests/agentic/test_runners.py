@@ -15,12 +15,11 @@ from typing import Any
 import pytest
 
 from agentic import AgenticError, ConfigError, ToolError, __version__, run, sub_agent
-from agentic.core.approval import ApprovalMode
-from agentic.core.sub_agents.elsewhere import refuse_unfit
-from agentic.core.sub_agents.trees import Trees, unpack
 from agentic.lib.git import git
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
-from plugins_builtin.process import ProcessRunner
+from plugins_builtin.sub_agents.elsewhere import refuse_unfit
+from plugins_builtin.sub_agents.process import ProcessRunner
+from plugins_builtin.sub_agents.trees import Trees, unpack
 from tests.children import NATIVE, PARTS, TASK, Model, part, split
 from tests.conftest import PORTABLE, Agentic
 
@@ -178,7 +177,7 @@ PART = {
     **dict.fromkeys(("agent", "session", "task", "late", "protocol", "model", "tier", "effort", "lane", "approval", "tree"), ""),
     **dict.fromkeys(("messages", "tools", "shared", "outputs", "trusted"), ()),
     "version": __version__,
-    "subtask": {},
+    "subtask": {"id": "a", "title": "a part"},
     "kind": {},
     "settings": {"llm.endpoints": ["http://127.0.0.1:9/v1"]},
     "secrets": {},
@@ -233,7 +232,7 @@ def test_an_endpoint_that_parts_cannot_reach_is_refused(endpoint: str, elsewhere
             self.elsewhere = elsewhere
 
     try:
-        refuse_unfit(Runner(), "mine", (endpoint,), ApprovalMode("all"))  # type: ignore[arg-type]
+        refuse_unfit(Runner(), "mine", (endpoint,), "")  # type: ignore[arg-type]
     except ConfigError as error:
         assert why and why in str(error)
     else:

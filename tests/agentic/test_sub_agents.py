@@ -12,9 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic import Outcome, Plan, Subtask, ToolError
-from agentic.core.sub_agents.leases import Leases, is_folder
-from agentic.testing import Answer, FakeVLLM, Request, answer, error, make_setup, settings_with, tool_call
-from plugins_builtin.fan_out import LocalFanOut
+from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
+from plugins_builtin.sub_agents.leases import Leases, is_folder
+from plugins_builtin.sub_agents.local import LocalFanOut
 from tests.children import PARTS, TASK, Model, part, split
 from tests.conftest import Agentic
 
@@ -292,8 +292,7 @@ def test_what_the_plan_names_for_one_is_nobody_elses_until_that_one_ends() -> No
 
 
 def fan_out(plan: Plan, spawn: Callable[[Subtask], Any], most: int = 3) -> list[Outcome]:
-    setup = make_setup(settings=settings_with({"sub_agents.max_concurrent": most}))
-    return asyncio.run(LocalFanOut(setup).run(plan, spawn))
+    return asyncio.run(LocalFanOut(most).run(plan, spawn))  # type: ignore[arg-type]
 
 
 def test_a_child_that_raises_or_is_cancelled_is_an_outcome() -> None:
@@ -324,7 +323,7 @@ def test_cancelling_the_whole_leaves_nothing_running() -> None:
 
     async def main() -> None:
         plan = Plan((Subtask("a", "a"), Subtask("b", "b"), Subtask("c", "c", depends_on=("a",))))
-        whole = asyncio.ensure_future(LocalFanOut(make_setup()).run(plan, spawn))
+        whole = asyncio.ensure_future(LocalFanOut(4).run(plan, spawn))
         await asyncio.sleep(0.05)
         whole.cancel()
         with pytest.raises(asyncio.CancelledError):

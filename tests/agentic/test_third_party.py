@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic.plugins.doors import DOORS
+from agentic.plugins import Host
 from agentic.testing import FakeVLLM, answer, tool_call
 
 NINE = ["read_file", "write_file", "edit_file", "list_files", "search", "recall", "share", "delegate", "run"]
@@ -100,7 +100,7 @@ def test_every_door_is_used(parrot: Path, env: dict[str, str], work: Path) -> No
     used = {hook for plugin in mine for hook in plugin["hooks"]}
     events = {"agentic_options", "agentic_on_event", "agentic_before_request", "agentic_before_tool", "agentic_after_tool"}
     events |= {"agentic_before_task", "agentic_before_end"}
-    assert used == {*DOORS, *events}
+    assert used == {*Host().hooks, *events}
 
 
 def test_it_takes_the_place_of_a_tool_and_wraps_it(parrot: Path, env: dict[str, str], work: Path, server: FakeVLLM) -> None:

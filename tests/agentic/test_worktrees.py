@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentic import ToolError, Workspace
-from agentic.core.sub_agents.worktrees import Worktrees
 from agentic.lib.git import git
 from agentic.sessions import SessionStore
 from agentic.sessions.undo import Journal, undo
 from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from plugins_builtin.sub_agents.worktrees import Worktrees
 from tests.children import PARTS, Model, split
 from tests.conftest import Agentic
 

@@ -81,7 +81,7 @@ class Driver:
         self._parts[number] = records
         over = False
         try:
-            await self._send({"number": number, "part": part, "secrets": secrets})
+            await self._send({"number": number, "part": part.to_json(), "secrets": secrets})
             while not over:
                 message = await records.get()
                 over = "record" not in message

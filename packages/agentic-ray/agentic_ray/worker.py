@@ -5,10 +5,10 @@ import sys
 from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import Any
 
-from agentic import Part, sub_agent
+from agentic import sub_agent
 
 
-def records(part: Part, secrets: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
+def records(part: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[Mapping[str, Any]]:
     """What `agentic sub-agent` says of the part."""
     command = (sys.executable, "-P", "-m", "agentic", "sub-agent")
     with asyncio.Runner() as runner:

@@ -206,7 +206,7 @@ class Flown:
         self._inner: Runner = setup.provider("process")
 
     async def run(self, part: Part) -> AsyncIterator[Mapping[str, Any]]:
-        async for record in self._inner.run({**part, "outputs": []}):
+        async for record in self._inner.run(replace(part, outputs=())):
             yield record
 
 

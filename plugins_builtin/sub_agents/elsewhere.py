@@ -7,30 +7,37 @@ from base64 import b64decode, b64encode
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
-from agentic import __version__
-from agentic.config import Settings
+from agentic import (
+    AgenticError,
+    ConfigError,
+    FanOutSetup,
+    Lane,
+    Outcome,
+    Part,
+    Runner,
+    RunnerSetup,
+    Settings,
+    SubAgent,
+    Subtask,
+    ToolError,
+    Usage,
+    __version__,
+)
+from agentic.config.edit import toml_text
 from agentic.config.layers import variable_of
-from agentic.core.agent import Agent
-from agentic.core.agent_services import AgentServices
-from agentic.core.approval import ApprovalMode
-from agentic.core.sub_agents.member import out_of_time
-from agentic.core.sub_agents.merging import Check, Merging
-from agentic.core.sub_agents.trees import Trees
-from agentic.errors import AgenticError, ConfigError, ToolError
 from agentic.events import LlmRequest, SandboxReady, read_event
-from agentic.hooks.agents import AgentKind
-from agentic.hooks.batching import Lane
-from agentic.hooks.runner import Part, Runner
+from agentic.hooks.fan_out import Lead
 from agentic.lib.git import top_of
 from agentic.sessions import ConversationHistory
-from agentic.sessions.messages import from_record, to_record
+from agentic.sessions.messages import from_record
 from agentic.trust import Trust
-from agentic.types import Outcome, Subtask, Usage
+from plugins_builtin.sub_agents.member import out_of_time
+from plugins_builtin.sub_agents.merging import Check, Merging
+from plugins_builtin.sub_agents.trees import Trees
 
 START_SECONDS = 15.0  # that starting and ending may take, beside the part's own time
 _HOME = "agentic-parts-"
@@ -38,10 +45,21 @@ _OF_THIS_MACHINE = ("log.file", "ui.renderer")
 _HERE = ("localhost", "0.0.0.0", "::1", "::")
 
 
-def refuse_unfit(runner: Runner, name: str, endpoints: Sequence[str], approval: ApprovalMode) -> None:
-    """Raises ConfigError where parts cannot run there: nobody can be asked, or the model is out of reach."""
-    if approval.asks:
-        why = f"sub_agents.runner = {name!r}: a sub-agent there cannot ask, and --approve {approval.mode} does"
+def runner_of(setup: FanOutSetup) -> Runner:
+    """Builds the runner that the settings name. Raises ConfigError where parts cannot run there."""
+    assert setup.hooks is not None
+    name = setup.settings.sub_agents.runner
+    known = secrets_of(setup.settings).values()
+    secrets = {variable: value if isinstance(value, str) else toml_text(value) for variable, value in known}
+    runner: Runner = setup.hooks.build("agentic_runners", name, RunnerSetup, secrets=secrets)
+    refuse_unfit(runner, name, setup.lead.endpoints, setup.lead.mode if setup.lead.asks else "")
+    return runner
+
+
+def refuse_unfit(runner: Runner, name: str, endpoints: Sequence[str], asking: str) -> None:
+    """Raises ConfigError where parts cannot run there: the mode asks (`asking`), or the model is out of reach."""
+    if asking:
+        why = f"sub_agents.runner = {name!r}: a sub-agent there cannot ask, and --approve {asking} does"
         raise ConfigError(why, "--approve all or none, or --no-sub-agents, or leave the runner out")
     for url in endpoints:
         parts = urlsplit(url)
@@ -58,23 +76,15 @@ def secrets_of(settings: Settings) -> dict[str, tuple[str, Any]]:
     return {name: (variable_of(name), settings.values[name]) for name in sorted(secret) if settings.values.get(name)}
 
 
-def _shown(kind: AgentKind | None) -> dict[str, Any]:
-    """Describes what an agent of the kind may do; what it is told stands in its messages."""
-    if kind is None:
-        return {}
-    limits = {"tools": list(kind.tools), "without": list(kind.without), "reads_only": kind.reads_only}
-    return {"name": kind.name, **limits, "role": kind.role}
-
-
 class Elsewhere:
     """The parts of one plan."""
 
     def __init__(
-        self, runner: Runner, settings: Settings, services: AgentServices, merging: Merging, home: Path, folder: str, trees: Trees
+        self, runner: Runner, settings: Settings, lead: Lead, merging: Merging, home: Path, folder: str, trees: Trees
     ) -> None:
         self._runner = runner
         self._settings = settings
-        self._services = services
+        self._lead = lead
         self._merging = merging
         self._home = home
         self._folder = folder
@@ -83,9 +93,9 @@ class Elsewhere:
         self._kept = False
 
     @classmethod
-    async def open(cls, runner: Runner, settings: Settings, services: AgentServices, check: Check) -> "Elsewhere":
+    async def open(cls, runner: Runner, settings: Settings, lead: Lead, check: Check) -> "Elsewhere":
         """Raises ToolError where git cannot be run."""
-        root = services.workspace.root
+        root = lead.workspace.root
         try:
             top = await top_of(root)
         except ToolError:
@@ -97,20 +107,20 @@ class Elsewhere:
         except ToolError:
             shutil.rmtree(home, ignore_errors=True)
             raise
-        merging = Merging(services.workspace, home, check)
-        return cls(runner, settings, services, merging, home, str(Path(top.name) / root.relative_to(top)), trees)
+        merging = Merging(lead.workspace, home, check)
+        return cls(runner, settings, lead, merging, home, str(Path(top.name) / root.relative_to(top)), trees)
 
     async def close(self) -> None:
         """When all have ended; patches that were not taken stay."""
         if not self._kept:
             await asyncio.to_thread(shutil.rmtree, self._home, ignore_errors=True)
 
-    async def run(self, agent: Agent, subtask: Subtask, seconds: float, turns: int, outputs: Sequence[str]) -> Outcome:
+    async def run(self, agent: SubAgent, subtask: Subtask, seconds: float, turns: int, outputs: Sequence[str]) -> Outcome:
         """Returns the outcome of the part, which `agent` has begun. `outputs` are what it may want to recall.
 
         Its `turns` are taken from the calls that are left, and what it did not use comes back. Raises nothing but CancelledError.
         """
-        calls, name = self._services.calls, agent.context.history.agent
+        calls, name = self._lead.calls, agent.name
         calls.left -= turns
         try:
             tree = await self._trees.now()
@@ -125,40 +135,37 @@ class Elsewhere:
         finally:
             calls.left += max(0, turns - self._turns[name])
 
-    async def _part(
-        self, agent: Agent, subtask: Subtask, seconds: float, calls: int, tree: str, outputs: Sequence[str]
-    ) -> dict[str, Any]:
-        services, history = self._services, agent.context.history
+    async def _part(self, agent: SubAgent, subtask: Subtask, seconds: float, calls: int, tree: str, outputs: Sequence[str]) -> Part:
+        lead, history = self._lead, agent.history
         secrets = secrets_of(self._settings)
-        return {
-            "version": __version__,
-            "agent": history.agent,
-            "session": history.session.id,
-            "subtask": asdict(subtask),
-            "kind": _shown(agent.tools.kind),
-            "late": services.toolbox.about,
-            "trusted": Trust(services.workspace.root).digests,
-            "messages": [to_record(message) for message in agent.history],
-            "task": agent.task,
-            "protocol": history.session.metadata("protocol"),
-            "model": history.session.metadata("model"),
-            "tier": services.llm.budget.tier,
-            "tools": [spec.name for spec in agent.specs],
-            "settings": self._settings.portable({*secrets, *_OF_THIS_MACHINE})
-            | {"context.context_window": services.llm.budget.window},
-            "secrets": {key: variable for key, (variable, _) in secrets.items()},
-            "effort": services.effort,
-            "calls": calls,
-            "seconds": seconds,
-            "lane": Lane.SUB_AGENT.value,
-            "approval": services.approver.mode,
-            "shared": [{"key": each.key, "value": each.value, "by": each.by} for each in history.blackboard.entries],
-            "outputs": list(outputs),
-            "folder": self._folder,
-            "tree": b64encode(await self._trees.bundle(tree)).decode(),
-        }
+        return Part(
+            version=__version__,
+            agent=agent.name,
+            session=history.session.id,
+            subtask=subtask,
+            kind=agent.kind,
+            late=lead.late,
+            trusted=tuple(Trust(lead.workspace.root).digests),
+            messages=tuple(agent.messages),
+            task=agent.task,
+            protocol=history.session.metadata("protocol"),
+            model=history.session.metadata("model"),
+            tier=lead.tier,
+            tools=tuple(agent.tools),
+            settings=self._settings.portable({*secrets, *_OF_THIS_MACHINE}) | {"context.context_window": lead.model.window},
+            secrets={key: variable for key, (variable, _) in secrets.items()},
+            effort=lead.effort,
+            calls=calls,
+            seconds=seconds,
+            lane=Lane.SUB_AGENT.value,
+            approval=lead.mode,
+            shared=tuple({"key": each.key, "value": each.value, "by": each.by} for each in history.blackboard.entries),
+            outputs=tuple(outputs),
+            folder=self._folder,
+            tree=b64encode(await self._trees.bundle(tree)).decode(),
+        )
 
-    async def _follow(self, part: Part, agent: Agent) -> Mapping[str, Any]:
+    async def _follow(self, part: Part, agent: SubAgent) -> Mapping[str, Any]:
         """The last record. Raises AgenticError where there is none."""
         stream: Any = self._runner.run(part)
         async with aclosing(stream) as records:
@@ -168,8 +175,8 @@ class Elsewhere:
                 await self._take_up(record, agent)
         raise AgenticError("it ended without an outcome")
 
-    async def _take_up(self, record: Mapping[str, Any], agent: Agent) -> None:
-        history, kind = agent.context.history, record.get("type")
+    async def _take_up(self, record: Mapping[str, Any], agent: SubAgent) -> None:
+        history, kind = agent.history, record.get("type")
         if kind == "history":
             _remember(history, str(record.get("kind")), record.get("data"))
         elif kind == "shared":
@@ -180,7 +187,7 @@ class Elsewhere:
             if isinstance(event, LlmRequest) and event.purpose == "turn":
                 self._turns[history.agent] += 1
             event.agent, event.run = history.agent, ""
-            await self._services.events.emit(event)
+            await self._lead.emit(event)
 
     async def _taken(self, agent: str, tree: str, ended: Mapping[str, Any]) -> Outcome:
         """The outcome with its patch in the folder, or why that is not there."""

@@ -1,17 +1,16 @@
 """A sub-agent's briefing. All that is its own stands in its newest message: what comes before is the same for every child."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
-from agentic.core.sub_agents.leases import is_folder
-from agentic.core.sub_agents.report import PartResult, how_it_ended
-from agentic.plugins.prompts import Prompts
 from agentic.types import Plan, Subtask, recall_id
+from plugins_builtin.sub_agents.leases import is_folder
+from plugins_builtin.sub_agents.report import PartResult, how_it_ended
 
 MAX_SHOWN = 400  # characters of what a part produced, for those that build on it
 
 
 def briefing(
-    prompts: Prompts, subtask: Subtask, plan: Plan, task: str, turns: int, needed: Iterable[PartResult], brief: bool
+    prompts: Callable[..., str], subtask: Subtask, plan: Plan, task: str, turns: int, needed: Iterable[PartResult], brief: bool
 ) -> str:
     """`needed` are the parts that it depends on, with what came of them. What is `brief` is what very small models bear."""
     text = prompts(

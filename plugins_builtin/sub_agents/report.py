@@ -1,13 +1,19 @@
 """From structured outcomes one result: what was done by whom, what was not and why, what is open, and whether it paid."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
-from agentic.core.work import Work
+from agentic.hooks.fan_out import DONE
 from agentic.lib.record import record
-from agentic.types import Outcome, Subtask, Usage
+from agentic.types import Outcome, Subtask, ToolOutput, Usage
 
 MAX_EVIDENCE = 3
-STATUS_WORDS = {"skipped": "not begun", "timeout": "out of time", "limit": "out of turns", "gave_up": "gave up"}
+STATUS_WORDS = {
+    "not_needed": "not needed",
+    "skipped": "not begun",
+    "timeout": "out of time",
+    "limit": "out of turns",
+    "gave_up": "gave up",
+}
 
 
 @record(slots=True)
@@ -25,20 +31,20 @@ def outcome_of(
     status: str,
     said: str,
     files: Sequence[str],
-    work: Work,
+    ran: Mapping[str, ToolOutput],
     usage: Usage,
     questions: tuple[str, ...],
     unwritten: tuple[str, ...],
 ) -> Outcome:
     """Returns an agent's outcome: its runs are evidence, `questions` what it shared as open, `unwritten` what it was to write."""
-    ran = tuple(f"`{command}`: exit code {output.exit_code}" for command, output in work.ran.items())
+    evidence = tuple(f"`{command}`: exit code {output.exit_code}" for command, output in ran.items())
     left = {subtask.title: unwritten} if unwritten else {}
-    return Outcome(status, said.strip(), tuple(files), usage, ran[-MAX_EVIDENCE:], questions, unwritten=left)
+    return Outcome(status, said.strip(), tuple(files), usage, evidence[-MAX_EVIDENCE:], questions, unwritten=left)
 
 
 def report(parts: Sequence[PartResult], together: float) -> Outcome:
     """A result of all; `together` in seconds. Partial results are results."""
-    missing = [part for part in parts if part.outcome.status != "done"]
+    missing = [part for part in parts if part.outcome.status not in DONE]
     lines = [line for part in parts for line in _lines(part)]
     undone = tuple(part.subtask.title for part in missing)
     if undone:

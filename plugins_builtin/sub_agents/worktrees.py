@@ -12,12 +12,12 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
-from agentic.core.sub_agents.merging import Check, Merging, Sides
 from agentic.errors import ToolError
 from agentic.lib.git import git, top_of
 from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
+from plugins_builtin.sub_agents.merging import Check, Merging, Sides
 
 _HOME = "agentic-"  # what the folders of our worktrees begin with
 
@@ -85,6 +85,12 @@ class Worktrees:
         async with self._turn:
             await self._remove(agent)
         return files
+
+    async def discard(self, agent: str) -> None:
+        """Takes away the tree of an agent with all that it changed."""
+        async with self._turn:
+            if agent in self._trees:
+                await self._remove(agent)
 
     async def close(self) -> None:
         """Takes away what is of no more use; a worktree with changes that were not merged stays."""

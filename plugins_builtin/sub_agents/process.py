@@ -1,10 +1,10 @@
 """Each part of a plan in a process of its own on this machine."""
 
 import sys
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Any
 
-from agentic import Part, Provider, Runner, RunnerSetup, hookimpl, sub_agent
+from agentic import Part, RunnerSetup, sub_agent
 
 
 class ProcessRunner:
@@ -17,8 +17,3 @@ class ProcessRunner:
 
     def run(self, part: Part) -> AsyncIterator[Mapping[str, Any]]:
         return sub_agent((sys.executable, "-P", "-m", "agentic", "sub-agent"), part, self._secrets)
-
-
-@hookimpl
-def agentic_runners() -> Iterable[Provider[Runner]]:
-    yield Provider("process", "each sub-agent in a process of its own", ProcessRunner)

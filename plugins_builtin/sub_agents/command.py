@@ -11,21 +11,16 @@ from typing import Any
 
 import click
 
-from agentic.api import open_run, with_plugins
+from agentic import AgenticError, Event, Outcome, Part, api
 from agentic.commands.start import interruptible
-from agentic.core.sub_agents.remote import Copy, carry_out, copy_of, open_copy, read_part, settings_of, told
-from agentic.errors import AgenticError
-from agentic.events import Event
-from agentic.hooks.runner import Part
 from agentic.lib.loop import run
-from agentic.plugins import host_of
 from agentic.trust import Trust
-from agentic.types import Outcome
+from plugins_builtin.sub_agents.remote import Copy, carry_out, copy_of, open_copy, read_part, session_of, settings_of, told
 
 
 @click.command("sub-agent")
 def command() -> int:
-    """Does the part of a plan that standard input holds. Runners start it: agentic sub-agent < part.json."""
+    """Does the part of a plan that standard input holds; runners start it. For example: agentic sub-agent < part.json"""
     out, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints is no record
 
     def tell(record: Mapping[str, Any]) -> None:
@@ -44,18 +39,20 @@ def command() -> int:
 
 
 async def _work(part: Part, copy: Copy, tell: Any, out: int) -> int:
-    settings = with_plugins(settings_of(part, os.environ))
-    host_of(settings).require_guards()
+    settings = api.with_plugins(settings_of(part, os.environ))
     trees = await open_copy(part, copy)
-    Trust(copy.root).lend(part["trusted"])
+    Trust(copy.root).lend(part.trusted)
 
     async def on_event(event: Event) -> None:
         tell(event.as_dict())
 
-    with _ending_with_the_host(out):
-        async with open_run(copy.root, settings, sink=on_event) as runtime:
-            runtime.events.forget_observers()
-            await carry_out(runtime, part, trees, tell)
+    session = session_of(part)
+    try:
+        with _ending_with_the_host(out):
+            async with api.open_part(copy.root, settings, part, session, on_event) as (agent, prompt):
+                await carry_out(agent, part, trees, prompt, tell)
+    finally:
+        session.close()
     return 0
 
 

@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from agentic.core.sub_agents.merging import Sides
-from agentic.core.sub_agents.worktrees import files_of
 from agentic.errors import ToolError
 from agentic.lib.git import git
+from plugins_builtin.sub_agents.merging import Sides
+from plugins_builtin.sub_agents.worktrees import files_of
 
 _REGULAR = ("100644", "100755")
 _BYTE_FOR_BYTE = "* -text -filter -ident -working-tree-encoding !diff\n"

@@ -1,0 +1,231 @@
+"""Plans carried out by the fan-out that is selected: the agents that it opens, and the agent whose plan it is."""
+
+import asyncio
+import math
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Any
+
+from agentic.core.agent import Agent
+from agentic.core.agent_services import AgentServices
+from agentic.core.kinds import kind_named, within
+from agentic.errors import AgenticError, ConfigError, PluginError, ToolError
+from agentic.events import Event
+from agentic.hooks.agents import AgentKind
+from agentic.hooks.batching import Lane
+from agentic.hooks.fan_out import CallBudget, CarriesOut, FanOut, Parts
+from agentic.hooks.tools import CALLER
+from agentic.lib.workspace import Workspace
+from agentic.sessions import ConversationHistory
+from agentic.types import Change, EndpointInfo, Message, Outcome, Plan, Sampling, ToolOutput, Usage
+
+REPORT_AT = 0.8  # of a sub-agent's time, from when on its next turn is the last
+
+
+class OpenedAgent:
+    """A sub-agent as a fan-out holds it (`agentic.hooks.fan_out.SubAgent`)."""
+
+    def __init__(self, agent: Agent, services: AgentServices) -> None:
+        self._agent = agent
+        self._services = services
+        self.workspace = services.workspace
+        self.history = agent.context.history
+        self.name = agent.context.history.agent
+        self.is_brief = agent.profile.brief
+        self.tools = [spec.name for spec in agent.specs]
+
+    @property
+    def kind(self) -> AgentKind | None:
+        return self._agent.tools.kind
+
+    @property
+    def task(self) -> str:
+        return self._agent.task
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        return self._agent.history
+
+    @property
+    def last_words(self) -> str:
+        return self._agent.last_words
+
+    @property
+    def usage(self) -> Usage:
+        return self._agent.usage
+
+    @property
+    def changes(self) -> Mapping[str, Change]:
+        return self._agent.tools.work.changes
+
+    @property
+    def ran(self) -> Mapping[str, ToolOutput]:
+        return self._agent.tools.work.ran
+
+    @property
+    def did(self) -> str:
+        return self._agent.tools.work.summary()
+
+    @property
+    def could_not_write(self) -> bool:
+        return self._agent.tools.work.write_failed
+
+    def start(self, task: str, opened: Message | None = None) -> None:
+        self._agent.start(task, opened=opened)
+
+    def tell(self, text: str) -> None:
+        self._agent.tell(text)
+
+    def used(self, usage: Usage) -> None:
+        self._agent.extra_usage += usage
+
+    @asynccontextmanager
+    async def within(self, seconds: float) -> AsyncIterator[None]:
+        """Raises TimeoutError once its time is up."""
+        limits = self._services.approver.limits
+        try:
+            async with asyncio.timeout(seconds) as limits[self.name]:
+                self._agent.has_to_end = lambda: _left(limits[self.name]) < (1 - REPORT_AT) * seconds
+                yield
+        finally:
+            limits.pop(self.name, None)
+
+    async def run(self) -> tuple[str, str]:
+        """(status, its last words). Raises AgenticError when the model cannot be asked."""
+        return await self._agent.run()
+
+    async def run_command(self, command: str) -> ToolOutput:
+        return await self._agent.tools.run_command(command)
+
+
+def _left(limit: asyncio.Timeout) -> float:
+    end = limit.when()
+    return math.inf if end is None else end - asyncio.get_running_loop().time()
+
+
+class LeadAgent:
+    """The agent whose plans are carried out, as a fan-out holds it (`agentic.hooks.fan_out.Lead`)."""
+
+    def __init__(self, agent: Agent, services: AgentServices, model: EndpointInfo, endpoints: Sequence[str]) -> None:
+        self._agent = agent
+        self._services = services
+        self.history = agent.context.history
+        self.workspace = services.workspace
+        self.kinds = services.kinds
+        self.calls: CallBudget = services.calls
+        self.model = replace(model, window=services.llm.budget.window)
+        self.protocol, self.tier, self.effort = services.protocol, services.llm.budget.tier, services.effort
+        self.late = services.toolbox.about
+        self.endpoints = endpoints
+
+    @property
+    def mode(self) -> str:
+        return self._services.approver.mode
+
+    @property
+    def asks(self) -> bool:
+        return self._services.approver.asks
+
+    @property
+    def may_run(self) -> bool:
+        return self._services.approver.can("execute")
+
+    async def may_write(self, what: str) -> str:
+        return await self._services.approver.may_do(what, "write")
+
+    def open(
+        self,
+        history: ConversationHistory,
+        workspace: Workspace,
+        turns: int,
+        agent: str = "",
+        sampling: Sampling | None = None,
+    ) -> OpenedAgent:
+        services = replace(self._services, workspace=workspace, sampling=sampling or self._services.sampling)
+        opened = Agent(services, history, turns, Lane.SUB_AGENT)
+        opened.tools.kind = within(self._agent.tools.kind, self.kinds.get(agent))
+        return OpenedAgent(opened, services)
+
+    async def emit(self, event: Event) -> None:
+        await self._services.events.emit(event)
+
+    def complain(self, error: Exception) -> None:
+        self._services.events.complain(error if isinstance(error, AgenticError) else AgenticError(str(error)))
+
+    async def run_command(self, command: str) -> ToolOutput:
+        return await self._agent.tools.run_command(command)
+
+    async def failing_check(self) -> str:
+        findings = await self._services.proofs.look(list(self._agent.tools.work.changes.values()), may_ask=True)
+        failing = [finding for finding in findings if finding.result.failures and finding.check.command]
+        return failing[0].check.command if failing else ""
+
+    def took(self, outcome: Outcome, changes: Mapping[str, Change]) -> None:
+        self._agent.extra_usage += outcome.usage
+        for path in outcome.files:
+            self.workspace.written[path] = None
+            self._agent.tools.work.changed(changes.get(path) or Change(path))
+
+    async def begin(self, plan: Plan) -> None:
+        """For a plan that the agent itself made. Raises ToolError where a part is for an agent that there is not."""
+        try:
+            for name in filter(None, (each.agent for each in plan.subtasks)):
+                kind_named(name, self.kinds)
+        except ConfigError as error:
+            raise ToolError(error.with_remedy) from error
+        await self._services.proofs.before_change()
+
+    @property
+    def task(self) -> str:
+        return self._agent.task
+
+    def delegated(self, outcome: Outcome) -> None:
+        """Keeps the parts that were left undone until their files are written."""
+        self._agent.tools.work.delegated(outcome)
+
+
+class Delegation:
+    """Carries out plans for `lead`. `make(name)` builds a fan-out, the default one for ""; `selected` is the user's."""
+
+    def __init__(self, make: Callable[[str], Any], selected: str, lead: LeadAgent, enabled: bool) -> None:
+        self._lead = lead
+        self.enabled = enabled
+        self._fan_out: FanOut | None = make(selected) if enabled else None
+        self._carrier: Any = self._fan_out if self._fan_out is None or isinstance(self._fan_out, CarriesOut) else make("")
+
+    async def carry_out(self, plan: Plan, task: str) -> Outcome:
+        """Returns a result of all parts. Raises CancelledError only; `so_far` has what was done by then."""
+        if not isinstance(self._carrier, CarriesOut) or self._fan_out is None:
+            return Outcome("failed", "no plugin carries out plans here")
+        schedule: Callable[[Plan, Parts], Awaitable[list[Outcome]]] = self._fan_out.run
+        try:
+            return await self._carrier.carry_out(plan, task, schedule)
+        except PluginError as error:
+            self._lead.complain(error)
+            return Outcome("failed", self.so_far() or str(error))
+
+    def so_far(self) -> str:
+        """Returns the summary so far of a plan that is being carried out, "" without one."""
+        return self._carrier.so_far() if isinstance(self._carrier, CarriesOut) else ""
+
+    async def delegate(self, plan: Plan) -> Outcome:
+        """The same for an agent in the middle of its work. Raises ToolError for a sub-agent: one level is all there is."""
+        if CALLER.get() != "main":
+            await refuse(plan)
+        if not self.enabled:
+            raise ToolError("sub-agents are switched off here: do it yourself")
+        await self._lead.begin(plan)
+        outcome = await self.carry_out(plan, self._lead.task)
+        self._lead.delegated(outcome)
+        return outcome
+
+    async def aclose(self) -> None:
+        """Ends with the session."""
+        if isinstance(self._carrier, CarriesOut):
+            await self._carrier.aclose()
+
+
+async def refuse(plan: Plan) -> Outcome:
+    """The answer to a sub-agent that delegates. Raises ToolError."""
+    raise ToolError("you are a sub-agent and cannot start others: do your part yourself")
