@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
     from agentic.hooks.chat import Chat, ChatCommand
     from agentic.hooks.checks import Check, Checker, CheckResult, Failure
+    from agentic.hooks.command_launchers import CommandLauncher, Launch, LaunchPolicy
     from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
     from agentic.hooks.commands import Command
     from agentic.hooks.complexity import ComplexityEstimator, Llm
@@ -53,7 +54,8 @@ if TYPE_CHECKING:
     from agentic.hooks.decomposition import Decomposer
     from agentic.hooks.events import Addition, Verdict
     from agentic.hooks.fan_out import Attempt, FanOut, FanOutSetup, Parts, Spawn, SubAgent
-    from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
+    from agentic.hooks.launcher import Grant, Launcher, LauncherSetup
+    from agentic.hooks.permissions import CommandWatch, Judgement, Permissions, PermissionsSetup
     from agentic.hooks.prompt import PromptSection, PromptTemplate
     from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, ToolProtocol, Turn, Vocabulary
     from agentic.hooks.runner import Part, Runner, RunnerSetup, sub_agent
@@ -117,7 +119,9 @@ _HOMES = {
     "agentic.hooks.decomposition": "Decomposer",
     "agentic.hooks.events": "Addition Verdict",
     "agentic.hooks.fan_out": "Attempt FanOut FanOutSetup Parts Spawn SubAgent",
-    "agentic.hooks.launcher": "CommandLauncher Launch LaunchPolicy",
+    "agentic.hooks.command_launchers": "CommandLauncher Launch LaunchPolicy",
+    "agentic.hooks.launcher": "Grant Launcher LauncherSetup",
+    "agentic.hooks.permissions": "CommandWatch Judgement Permissions PermissionsSetup",
     "agentic.hooks.prompt": "PromptSection PromptTemplate",
     "agentic.hooks.protocol": "Asks ModelProfile OutputRepair ToolProtocol Turn Vocabulary",
     "agentic.hooks.runner": "Part Runner RunnerSetup sub_agent",
@@ -156,6 +160,7 @@ __all__ = [
     "CommandLauncher",
     "CommandReader",
     "CommandReading",
+    "CommandWatch",
     "Complexity",
     "ComplexityEstimator",
     "Condenses",
@@ -174,12 +179,16 @@ __all__ = [
     "FanOut",
     "FanOutSetup",
     "FollowsEndpoints",
+    "Grant",
     "Hook",
     "Hooks",
     "ImagePart",
+    "Judgement",
     "Lane",
     "Launch",
     "LaunchPolicy",
+    "Launcher",
+    "LauncherSetup",
     "Llm",
     "Memory",
     "Message",
@@ -192,6 +201,8 @@ __all__ = [
     "Part",
     "PartialAnswer",
     "Parts",
+    "Permissions",
+    "PermissionsSetup",
     "Plan",
     "PluginError",
     "PromptSection",

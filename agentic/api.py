@@ -11,7 +11,6 @@ import os
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +20,8 @@ from agentic.core.runs import carry_out as carry_out
 from agentic.core.runtime import Runtime as Runtime
 from agentic.core.runtime import Screen as Screen
 from agentic.core.runtime import bare_setup, find_servers, open_runtime
-from agentic.errors import AgenticError
 from agentic.events import Event
-from agentic.folders import cache_folder, state_folder
+from agentic.folders import state_folder
 from agentic.hooks.chat import Conversation as Conversation
 from agentic.hooks.questions import Answered as Answered
 from agentic.hooks.questions import Ask as Ask
@@ -38,11 +36,9 @@ from agentic.types import LATEST, Outcome
 if TYPE_CHECKING:
     from agentic.core.approval import ApprovalMode
     from agentic.core.conversation import OpenConversation
-    from agentic.core.probes import Probe
-    from agentic.core.safeguards import Safeguards
-    from agentic.core.sandbox import Sandbox
-    from agentic.hooks.command_readers import CommandReader
+    from agentic.core.policy import Policy
     from agentic.hooks.fan_out import SubAgent
+    from agentic.hooks.launcher import Launcher, Probe
     from agentic.hooks.runner import Part
     from agentic.trust import Runnable
 
@@ -100,15 +96,16 @@ async def open_session(
             yield runtime, session
 
 
-def take_up(root: Path, host: Host | None = None) -> str:
+def policy(root: Path, settings: Settings, host: Host | None = None) -> "Policy":
+    """Returns what guards say of calls in `root`: `policy(...).of_command("git push")`. Raises ConfigError, PluginError."""
+    from agentic.core.guards import policy_here
+
+    return policy_here(settings, host or host_of(settings), root)
+
+
+def take_up(root: Path, settings: Settings) -> str:
     """Has the session know what its command did that a kill cut off here; a line that names what is protected of it."""
-    from agentic.core.command_changes import take_up_interrupted
-    from agentic.core.guards import safeguards_of
-
-    def known() -> "Safeguards":
-        return safeguards_of(host or host_of(load_settings(root)))
-
-    return take_up_interrupted(root, cache_folder(), known, session_store())
+    return policy(root, settings).take_up()
 
 
 def _look_around(runtime: Runtime, root: Path) -> None:
@@ -117,7 +114,7 @@ def _look_around(runtime: Runtime, root: Path) -> None:
 
     if unused := left_out(runtime.host, root, runtime.events.warn):
         runtime.events.warn(unused)
-    if cut_off := take_up(root, runtime.host):
+    if cut_off := policy(root, runtime.settings, runtime.host).take_up():
         runtime.events.warn(cut_off)
 
 
@@ -147,9 +144,7 @@ def _began_elsewhere(session: Session, root: Path) -> str:
 
 def check_rule(text: str) -> None:
     """Raises ConfigError for what is no rule of `[permissions]`."""
-    from agentic.core.rules import parse_rule
-
-    parse_rule("allow", text, "this")
+    policy(Path(), load_settings(Path())).check_rule(text)
 
 
 async def found_servers(settings: Settings) -> list[Found]:
@@ -162,19 +157,14 @@ def session_store() -> SessionStore:
     return SessionStore(state_folder() / "sessions")
 
 
-async def sandbox_status(settings: Settings, root: Path) -> "Sandbox":
-    """Returns the sandbox for commands here, opened and closed again. Raises ConfigError where one is required and none works."""
-    from agentic.core.guards import LAUNCHERS, launchers_of, safeguards_of
-    from agentic.core.sandbox import Launchers, Sandbox
-
-    host = host_of(settings)
-    launchers = Launchers(launchers_of(host), partial(host.build, LAUNCHERS, make_setup=bare_setup(settings, host, root)))
-    sandbox = Sandbox(settings.sandbox, launchers, safeguards_of(host), folder=root)
+async def sandbox_status(settings: Settings, root: Path) -> "Launcher":
+    """Returns what starts commands here, opened and closed again. Raises ConfigError where one is required and none works."""
+    launcher = _launcher(settings, root)
     try:
-        await sandbox.ready()
+        await launcher.ready()
     finally:
-        await sandbox.aclose()
-    return sandbox
+        await launcher.aclose()
+    return launcher
 
 
 async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[str, bool, str, "list[Probe]"]]:
@@ -182,18 +172,22 @@ async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[
 
     (its name, whether in the home folder, why it does not, what was tried to get out of it)
     """
-    from agentic.core.guards import LAUNCHERS, launchers_of, safeguards_of
-    from agentic.core.probes import probe
+    from agentic.hooks.launcher import Reports
+
+    launcher = _launcher(settings, root)
+    try:
+        if isinstance(launcher, Reports):
+            async for each in launcher.report():
+                yield each
+    finally:
+        await launcher.aclose()
+
+
+def _launcher(settings: Settings, root: Path) -> "Launcher":
+    from agentic.core.guards import launcher_of
 
     host = host_of(settings)
-    safeguards = safeguards_of(host)
-    for name in [settings.sandbox.launcher] if settings.sandbox.launcher else launchers_of(host):
-        for at_home in (False, True):
-            try:
-                launcher = host.build(LAUNCHERS, name, bare_setup(settings, host, root))
-                yield name, at_home, "", await probe(name, launcher, safeguards, at_home)
-            except AgenticError as error:
-                yield name, at_home, str(error), []
+    return launcher_of(settings, host, bare_setup(settings, host, root), policy(root, settings, host))
 
 
 async def run(
@@ -275,12 +269,6 @@ def runnables(root: Path, settings: Settings, report: Callable[[str], None]) -> 
     from agentic.core.runnables import runnables_of
 
     return runnables_of(host_of(settings), root, report)
-
-
-def command_readers(settings: Settings, root: Path) -> "list[CommandReader]":
-    """Returns the readers of shell commands, which say what a line would do. Raises PluginError."""
-    host, hook = host_of(settings), "agentic_command_readers"
-    return [host.build(hook, name, bare_setup(settings, host, root)) for name in host.offers(hook)]
 
 
 def prompts(settings: Settings) -> dict[str, tuple[str, str]]:

@@ -26,7 +26,7 @@ import httpx2
 
 from agentic.api import load_settings, open_run
 from agentic.core.context import Context
-from agentic.core.guards import safeguards_of, sandbox_of, tools_of
+from agentic.core.guards import policy_of, session_launcher, tools_of
 from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.runtime import Runtime
 from agentic.events import ContextTrimmed, Event
@@ -69,8 +69,8 @@ class Session:
         strategy = self.runtime.build("agentic_context_strategies", "")
         context = Context(strategy, self.runtime.llm, history, self._note, "recall")
         protocol, tier, prompts = self.runtime.build("agentic_tool_protocols", "json"), "nano", self.runtime.prompts
-        sandbox = sandbox_of(self.runtime, safeguards_of(self.runtime.host))
-        tools = tools_of(self.runtime, None, None, None, "", sandbox, Jobs(), None)  # type: ignore[arg-type]
+        launcher = session_launcher(self.runtime, policy_of(self.runtime.host, self.runtime.setup))
+        tools = tools_of(self.runtime, None, None, None, "", launcher, Jobs(), None)  # type: ignore[arg-type]
         specs = [tiered(tool.spec, tier) for _, tool in sorted(tools.items())]
         history.add(system_message(prompts, protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
         history.add(Opening(Workspace(ROOT), prompts, 3072).first("mend the parser", "", brief=True))

@@ -12,13 +12,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agentic.config import schema
-from agentic.core.guards import safeguards_of
-from agentic.core.protected_entries import ProtectedEntries
-from agentic.core.sandbox import Launchers, Sandbox
 from agentic.errors import AgenticError
+from agentic.lib.safeguards import Safeguards
 from agentic.plugins import Host
-from agentic.sessions.snapshots import Snapshots
 from agentic.testing import make_setup
+from plugins_builtin.command_undo.entries import ProtectedEntries
+from plugins_builtin.command_undo.snapshots import Snapshots
+from plugins_builtin.sandbox.starting import Launchers, Sandbox
 
 COMMANDS = 100
 FILES, FILE_BYTES = 20_000, 26_000  # half a gigabyte
@@ -49,7 +49,7 @@ async def starts(name: str) -> list[float]:
     sandbox = Sandbox(
         settings,
         Launchers((), lambda wanted: host.build("agentic_command_launchers", wanted, lambda *more: make_setup())),
-        safeguards_of(host),
+        _safeguards(),
     )
     null = os.open(os.devnull, os.O_WRONLY)
     times = []
@@ -80,7 +80,7 @@ def remembering(top: Path) -> None:
     snapshots = Snapshots(root, top / "cache")
     print(f"{FILES} files, {FILES * FILE_BYTES >> 20} MB: first {timed(snapshots.take):.0f} ms", end="")
     again = sorted(timed(snapshots.take) for _ in range(20))
-    protected = ProtectedEntries(root, safeguards_of(Host()))
+    protected = ProtectedEntries(root, _safeguards())
     protected.look()
     names = sorted(timed(protected.look) for _ in range(20))
     print(f"; nothing changed {statistics.median(again):.2f} ms (reach 30)")
@@ -94,6 +94,10 @@ def remembering(top: Path) -> None:
     print(f"looking at an environment of {FILES} files {statistics.median(whole):.1f} ms, twice a command under Landlock")
     print(f"looking for protected names {statistics.median(names):.1f} ms, twice a command")
     snapshots.close()
+
+
+def _safeguards() -> Safeguards:
+    return Safeguards(offer.record for offer in Host().offers("agentic_safeguards").values())
 
 
 def timed(work: Callable[[], object]) -> float:

@@ -10,7 +10,6 @@ COMMANDS = {
     "ask": ("agentic.cli.ask", "one streamed answer, no tools; standard input is appended to the prompt"),
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
-    "permissions": ("agentic.cli.permissions", "shows the rules; test says what would become of a command"),
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
 COMPLETE = "_AGENTIC_COMPLETE"  # the variable by which a shell asks what may follow

@@ -4,9 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import field
 
 from agentic.core.approval import Approver
-from agentic.core.command_changes import CommandChanges
+from agentic.core.policy import WatchedFolder
 from agentic.core.proofs import Proofs
-from agentic.core.safeguards import Safeguards
 from agentic.core.service import LlmService
 from agentic.core.toolbox import Toolbox
 from agentic.hooks.agents import AgentKind
@@ -15,6 +14,7 @@ from agentic.hooks.fan_out import CallBudget
 from agentic.hooks.protocol import ToolProtocol
 from agentic.lib.children.jobs import Jobs
 from agentic.lib.record import record
+from agentic.lib.safeguards import Safeguards
 from agentic.lib.workspace import Workspace
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.plugins.prompts import Prompts
@@ -39,7 +39,7 @@ class AgentServices:
     calls: CallBudget
     prompts: Prompts
     proofs: Proofs
-    snapshots: Callable[[Workspace], CommandChanges]
+    watches: Callable[[Workspace], WatchedFolder]
     jobs: Jobs
     instructions: str = ""
     covered: frozenset[str] = frozenset()

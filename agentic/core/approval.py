@@ -15,12 +15,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from agentic.core.permissions import Judgement, Permissions, Remember, Scope
+from agentic.core.policy import Policy
 from agentic.core.questions import Edited, Place, Turns, answered
-from agentic.core.rules import STRICTNESS, exact
-from agentic.core.sandbox import NOTHING, Allowed, Sandbox
 from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
+from agentic.hooks.launcher import Grant, Launcher
+from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
 from agentic.hooks.questions import Answered, Ask, Question
 from agentic.hooks.tools import CALLER
 from agentic.lib import diff
@@ -57,46 +57,42 @@ class Approver:
 
     Where the user changes a command or a file instead of answering, `may_run` and `may_change` raise Edited.
 
-    `limits` are the time limits of agents, "main" that of the whole: a user who thinks costs nobody's time. `permissions` and
-    `sandbox` are the session's, `remember` adds rules to the user's own file.
+    `limits` are the time limits of agents, "main" that of the whole: a user who thinks costs nobody's time. `policy` and
+    `launcher` are the session's.
     """
 
     def __init__(
         self,
         approval: ApprovalMode,
         emit: Callable[[Event], Awaitable[None]],
-        permissions: Permissions,
-        sandbox: Sandbox,
-        remember: Remember,
+        policy: Policy,
+        launcher: Launcher,
     ) -> None:
         self.mode = approval.mode
         self._emit = emit
         self._user = approval.ask
         self._turns = Turns()
         self.limits: dict[str, asyncio.Timeout] = {}
-        self.permissions = permissions
-        self.sandbox = sandbox
-        self.remember = remember
+        self.policy = policy
+        self.launcher = launcher
 
     async def may_call(self, tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
         """Empty where a call that neither runs a command nor shows its changes may run with the ruling's arguments, or why not."""
         host = _host(ruling.arguments.get(tool.fetches)) if tool.fetches else ""
-        judgement = self.permissions.of_host(host) if host else self.permissions.of_tool(tool.name)
-        judgement = self.permissions.with_tool(judgement, tool.name)
+        judgement = self.policy.of_host(host, tool.name) if host else self.policy.of_tool(tool.name)
         question = Question(_one_line(tool, ruling.arguments), body=_all_of(ruling.arguments))
         return await self._decided(question, judgement, self.free(tool.effect), ruling, recovered)
 
     async def may_run(
         self, tool: ToolSpec, ruling: "Ruling", written: Iterable[str] = (), recovered: bool = False, check: str = ""
-    ) -> tuple[str, Allowed]:
+    ) -> tuple[str, Grant]:
         """("" where the command may run, else why not; what it may do beyond the sandbox's policy). `written` are changed files.
 
         `check` is what a checker runs with the command: the question names that, and "always" is about it with any words behind it.
         """
-        await self.sandbox.ready()
+        await self.launcher.ready()
         command = str(ruling.arguments.get(tool.runs) or "")
-        judgement = self.permissions.of_command(command) if command else self.permissions.of_tool(tool.name)
-        judgement = self.permissions.with_tool(judgement, tool.name)
+        judgement = self.policy.of_command(command, tool.name, check) if command else self.policy.of_tool(tool.name)
         asked = set(ruling.arguments.get(tool.access) or ()) if tool.access else set()
         wanted = asked | judgement.needs
         more = wanted - judgement.granted
@@ -108,42 +104,40 @@ class Approver:
         question = replace(question, editable={"command.sh": command} if command else {})
         if check:
             question = replace(question, what=f"check the outcome with {check}", editable={})
-            judgement = replace(judgement, proposals=tuple(_with_any_words(each, check) for each in judgement.proposals))
         if wanted:
             question = replace(question, warnings=(*question.warnings, f"it gets: {', '.join(sorted(wanted))}"))
         if judgement.why:
             question = replace(question, warnings=(*question.warnings, judgement.why))
-        if not self.sandbox.confines and not self.sandbox.is_off:
+        if not self.launcher.confines and not self.launcher.is_off:
             question = replace(question, warnings=(*question.warnings, "no sandbox works here: nothing holds it"))
         why = await self._decided(question, judgement, free, ruling, recovered)
         questioned = not (free or judgement.decision == "allow" or ruling.granted)
         given = wanted if questioned else wanted - more
-        return why, _allowed(given) if not why else NOTHING
+        return why, _grant(given) if not why else Grant()
 
     async def may_change(self, edits: Mapping[str, Edit], tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
         """Empty where files may be changed so, else why not."""
-        judgements = {path: self.permissions.of_path("edit", path) for path in edits}
+        judgements = {path: self.policy.of_path("edit", path, tool.name) for path in edits}
         strictest = max(judgements.values(), key=lambda each: STRICTNESS[each.decision], default=Judgement())
         if all(each.decision == "allow" for each in judgements.values()) and judgements:
-            merged = Judgement("allow")
+            judgement = Judgement("allow")
         else:
             dangers = tuple(danger for each in judgements.values() for danger in each.dangers)
             proposals = tuple(proposal for each in judgements.values() for proposal in each.proposals)
             decision = strictest.decision if strictest.decision in ("ask", "deny") else ""
-            merged = Judgement(decision, strictest.why, dangers, proposals)
+            judgement = Judgement(decision, strictest.why, dangers, proposals)
         doubts = tuple(doubt for each in judgements.values() for doubt in each.doubts)
-        merged = self.permissions.with_tool(merged, tool.name)
         question = Question(
-            f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=(*merged.dangers, *doubts), is_diff=True
+            f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=(*judgement.dangers, *doubts), is_diff=True
         )
         question = replace(question, editable=_editable(edits))
         free = self.free("write") and (self.mode == "all" or not doubts)
-        return await self._decided(question, merged, free, ruling, recovered)
+        return await self._decided(question, judgement, free, ruling, recovered)
 
     async def may_touch(self, wanted: NotGranted, outside: bool) -> str:
         """Empty where a tool may read or change this one path, else why not."""
         kind = "read" if wanted.access == "read" else "edit"
-        judgement = self.permissions.of_path(kind, wanted.path)
+        judgement = self.policy.of_path(kind, wanted.path)
         if judgement.decision == "deny":
             return judgement.why
         free = self.mode == "all" and outside and kind == "read" and judgement.decision != "ask"
@@ -183,12 +177,12 @@ class Approver:
     def free(self, effect: Effect) -> bool:
         """True if such a call needs no question, as far as the mode says; commands are free only where something holds them."""
         if effect == "execute" and self.mode == "all":
-            return self.sandbox.confines or self.sandbox.is_off
+            return self.launcher.confines or self.launcher.is_off
         return effect in _ALLOWED[self.mode]
 
     def is_free(self, command: str) -> bool:
         """True if this command needs no question."""
-        judgement = self.permissions.of_command(command)
+        judgement = self.policy.of_command(command)
         if judgement.decision in ("deny", "ask") or judgement.dangers:
             return False
         return judgement.decision == "allow" or self.free("execute")
@@ -251,7 +245,7 @@ class Approver:
 
     def _allowed_by_now(self, question: Question) -> bool:
         """Returns True if the user said "always" to all of it while this question waited for its turn."""
-        known = {str(rule) for rule in self.permissions.rules if rule.decision == "allow"}
+        known = {rule for decision, rule, _ in self.policy.rules() if decision == "allow"}
         return set(question.proposals) <= known
 
     async def _put(self, ask: Ask, question: Question) -> Answered:
@@ -270,14 +264,14 @@ class Approver:
 
     def _always(self, rules: Sequence[str], scope: Scope) -> None:
         try:
-            self.permissions.remember(rules, scope, self.remember)
+            self.policy.remember(rules, scope)
         except (AgenticError, OSError):  # it holds for this session all the same
             return
 
     def _obeyed(self, written: Iterable[str]) -> Iterator[str]:
         """Files that were changed in this session and that some program runs or obeys."""
         for path in written:
-            if why := self.permissions.protected(path):
+            if why := self.policy.protected(path):
                 yield f"{path} was changed in this session: {why}"
 
 
@@ -288,10 +282,10 @@ def _host(url: Any) -> str:
         return ""
 
 
-def _allowed(given: Iterable[str]) -> Allowed:
+def _grant(given: Iterable[str]) -> Grant:
     given = set(given)
     paths = tuple(Path(os.path.expanduser(each)) for each in given - {"network", "protected", "secrets"})
-    return Allowed("network" in given, "protected" in given, "secrets" in given, paths)
+    return Grant("network" in given, "protected" in given, "secrets" in given, paths)
 
 
 @contextmanager
@@ -335,12 +329,6 @@ def _editable(edits: Mapping[str, Edit]) -> dict[str, str]:
         return {path: edit.after.decode() for path, edit in edits.items() if edit.after is not None}
     except UnicodeDecodeError:
         return {}
-
-
-def _with_any_words(proposal: str, check: str) -> str:
-    """The rule for a check's command: what makes its report has another path each time."""
-    wanted = exact("run", check).removesuffix(")")
-    return f"{wanted} *)" if proposal.startswith((f"{wanted} ", f"{wanted})")) else proposal
 
 
 def _oddities(command: str) -> Iterator[str]:

@@ -1,9 +1,7 @@
 """A session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
 
-import json
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,27 +10,26 @@ from agentic.core.adapters import ModelRecord
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import ApprovalMode
-from agentic.core.delegation import Delegation, LeadAgent
+from agentic.core.delegation import Delegation, delegation_of
 from agentic.core.judge import Judge
 from agentic.core.kinds import kind_named
 from agentic.core.opening import system_message
 from agentic.core.roles import SMALL
 from agentic.core.runs import announce_start, carry_out
 from agentic.core.runtime import Runtime
-from agentic.core.schemas import UncheckableError, problems
-from agentic.core.service import PluginLlm, held_to
+from agentic.core.service import PluginLlm
 from agentic.core.session import limits_of, open_services, require_sandbox
+from agentic.core.shaped import shaped
 from agentic.core.workflow import Workflow
-from agentic.errors import AgenticError, ModelOutputError
+from agentic.errors import AgenticError
 from agentic.events import ContextReport, EndpointSeen, Event
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Watches
 from agentic.hooks.chat import Chat, ChatCommand, ConversationOpening
-from agentic.hooks.fan_out import FanOutSetup
 from agentic.plugins.slash import SlashCommands
 from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
-from agentic.types import ChatRequest, EndpointInfo, ImagePart, Message, Outcome, Plan, ToolOutput
+from agentic.types import EndpointInfo, ImagePart, Outcome, Plan, ToolOutput
 
 
 class OpenConversation:
@@ -86,7 +83,7 @@ class OpenConversation:
     @property
     def rules(self) -> list[tuple[str, str, str]]:
         """(decision, rule, where it stands) of each rule that holds here."""
-        return [(rule.decision, str(rule), rule.origin) for rule in self._services.approver.permissions.rules]
+        return self._services.approver.policy.rules()
 
     @property
     def kind(self) -> AgentKind | None:
@@ -228,21 +225,8 @@ class OpenConversation:
         return await self.agent.context.summarise(ask, lambda messages: self.agent.request(messages, None))
 
     async def shaped(self, schema: Mapping[str, Any]) -> str:
-        """Returns the task's result as JSON that the schema allows: the server is held to it, and it is checked here.
-
-        Raises ModelOutputError where a second try is no better.
-        """
-
-        def make(messages: Sequence[Message]) -> ChatRequest:
-            return ChatRequest(tuple(flattened(messages)), temperature=0.0, response_format=held_to(schema), purpose="result")
-
-        ask = self.runtime.prompts("result.schema", schema=json.dumps(schema))
-        wrong = ""
-        for _ in range(2):
-            text = await self.agent.context.aside(f"{ask}\n{wrong}".strip(), make)
-            if not (wrong := _violation(text, schema)):
-                return text
-        raise ModelOutputError(f"the result is not what the schema allows: {wrong}", "a larger model, or a simpler schema")
+        """Returns the task's result as JSON that the schema allows. Raises ModelOutputError where a second try is no better."""
+        return await shaped(self.agent.context, self.runtime.prompts, schema)
 
     def reading_only(self) -> AbstractContextManager[None]:
         """Meanwhile nothing is changed and no command runs."""
@@ -251,7 +235,7 @@ class OpenConversation:
     async def approve(self, mode: str) -> None:
         """From now on `mode` says what needs a question. Raises TrustError where nothing would hold commands."""
         if mode == "all":
-            await require_sandbox(self._services.approver.sandbox)
+            await require_sandbox(self._services.approver.launcher)
         self._services.approver.mode = mode
 
     async def turn(self, task: str, command: str = "chat", may_ask: bool = True) -> None:
@@ -293,28 +277,6 @@ class OpenConversation:
         finally:
             made = {name: count - before.get(name, 0) for name, count in self.agent.answers.items()}
             ModelRecord().add(runtime.info, self._services.protocol, made)
-
-
-def _violation(text: str, schema: Mapping[str, Any]) -> str:
-    """Returns the first problem with the text as JSON of this schema, "" for none."""
-    try:
-        found = problems(json.loads(text), schema)
-    except ValueError as error:
-        return f"it was no JSON: {error}"
-    except UncheckableError as error:
-        return f"the schema cannot be checked ({error})"
-    return str(found[0].message) if found else ""
-
-
-def delegation_of(runtime: Runtime, agent: Agent, services: AgentServices) -> Delegation:
-    """Returns what carries plans out for the agent. Raises ConfigError where sub-agents cannot work as the settings want it."""
-    settings = runtime.settings.sub_agents
-    lead = LeadAgent(agent, services, runtime.info, runtime.transport.endpoints)
-
-    def make(name: str) -> Any:
-        return runtime.host.build("agentic_fan_outs", name, partial(runtime.setup, kind=FanOutSetup, lead=lead))
-
-    return Delegation(make, settings.fan_out, lead, settings.enabled and bool(runtime.host.offers("agentic_fan_outs")))
 
 
 def _adapt(agent: Agent, services: AgentServices, session: Session, model: str, protocol: str) -> None:

@@ -5,16 +5,18 @@ import math
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.kinds import kind_named, within
+from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError, ConfigError, PluginError, ToolError
 from agentic.events import Event
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Lane
-from agentic.hooks.fan_out import CallBudget, CarriesOut, FanOut, Parts
+from agentic.hooks.fan_out import CallBudget, CarriesOut, FanOut, FanOutSetup, Parts
 from agentic.hooks.tools import CALLER
 from agentic.lib.workspace import Workspace
 from agentic.sessions import ConversationHistory
@@ -224,6 +226,17 @@ class Delegation:
         """Ends with the session."""
         if isinstance(self._carrier, CarriesOut):
             await self._carrier.aclose()
+
+
+def delegation_of(runtime: Runtime, agent: Agent, services: AgentServices) -> Delegation:
+    """Returns what carries plans out for the agent. Raises ConfigError where sub-agents cannot work as the settings want it."""
+    settings = runtime.settings.sub_agents
+    lead = LeadAgent(agent, services, runtime.info, runtime.transport.endpoints)
+
+    def make(name: str) -> Any:
+        return runtime.host.build("agentic_fan_outs", name, partial(runtime.setup, kind=FanOutSetup, lead=lead))
+
+    return Delegation(make, settings.fan_out, lead, settings.enabled and bool(runtime.host.offers("agentic_fan_outs")))
 
 
 async def refuse(plan: Plan) -> Outcome:

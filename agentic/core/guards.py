@@ -1,67 +1,68 @@
-"""The guards of a session's tools: safeguards, permissions, the sandbox that its commands run in."""
+"""The guards of a session's tools: what judges calls, what starts commands, what looks at them; and the tools themselves."""
 
 import os
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
+from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from agentic.config import Settings
-from agentic.core.permissions import Permissions, rules_of
+from agentic.core.policy import Policy
 from agentic.core.runtime import Runtime, bare_setup
-from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import Launchers, Sandbox
+from agentic.core.unconfined import Unconfined
 from agentic.events import SandboxReady
 from agentic.extras import DISTRIBUTION
-from agentic.folders import state_folder
+from agentic.hooks.launcher import Grant, Launcher, LauncherSetup
+from agentic.hooks.permissions import PermissionsSetup
 from agentic.hooks.tools import Memory, Tool, ToolSetup
+from agentic.lib.children import Child
 from agentic.lib.children.jobs import Jobs
 from agentic.plugins import Host
 from agentic.types import Outcome, Plan, ToolSpec
 
-LAUNCHERS = "agentic_command_launchers"
+PERMISSIONS, LAUNCHERS = "agentic_permissions", "agentic_launchers"
+NOTHING = Grant()
+GRANT: ContextVar[Grant] = ContextVar("grant", default=NOTHING)
+"""The permissions of the command that a tool is about to start."""
 
 
-def safeguards_of(host: Host) -> Safeguards:
-    """Collects what all plugins say has to be kept safe."""
-    return Safeguards(offer.record for offer in host.offers("agentic_safeguards").values())
-
-
-def permissions_of(
-    settings: Settings, host: Host, root: Path, safeguards: Safeguards, unwatched: Callable[[], str] = str
-) -> Permissions:
-    """The user's rules and the safeguards. `unwatched` says why commands ask though they are held, "" for no reason.
-
-    Raises ConfigError for a rule that is none, PluginError.
-    """
-    readers = {
-        name: host.build("agentic_command_readers", name, bare_setup(settings, host, root))
-        for name in host.offers("agentic_command_readers")
-    }
-    rules = rules_of(settings)
+def policy_of(host: Host, make_setup: Callable[..., Any], **more: Any) -> Policy:
+    """Builds the guards of all plugins; `more` is what their setup has besides. Raises ConfigError, PluginError."""
+    holder: list[Policy] = []
     sources = {offer.plugin for offer in host.offers("agentic_tool_sources").values()}
-    rules.check(host.offers("agentic_tools"), all(host.distribution(plugin) == DISTRIBUTION for plugin in sources))
-    floor = unwatched if settings.permissions.floor else None
-    return Permissions(rules, readers, safeguards, root.resolve(), state_folder(), floor)
+    more |= {"tools": list(host.offers("agentic_tools"))}
+    more |= {"has_more_tools": any(host.distribution(plugin) != DISTRIBUTION for plugin in sources)}
+    given = partial(make_setup, kind=PermissionsSetup, safeguards=lambda: holder[0].safeguards(), **more)  # noqa: PLW0108 - not there yet
+    holder.append(Policy([host.build(PERMISSIONS, name, given) for name in sorted(host.offers(PERMISSIONS))]))
+    return holder[0]
 
 
-def launchers_of(host: Host) -> list[str]:
-    """The names of those that are tried where the user names none, the strongest first."""
-    automatic = {name: offer.record.automatic for name, offer in host.offers(LAUNCHERS).items() if offer.record.automatic}
-    return sorted(automatic, key=lambda name: automatic[name])
+def policy_here(settings: Settings, host: Host, root: Path) -> Policy:
+    """Returns the guards outside a session, as commands of the command line need them. Raises ConfigError, PluginError."""
+    return policy_of(host, bare_setup(settings, host, root))
 
 
-def sandbox_of(runtime: Runtime, safeguards: Safeguards, denied: Callable[[], Iterable[str]] = tuple) -> Sandbox:
+def launcher_of(
+    settings: Settings, host: Host, make_setup: Callable[..., Any], policy: Policy, opened: Callable[[Launcher], Any] | None = None
+) -> Launcher:
+    """Returns what starts commands; without a plugin for that, nothing holds them."""
+    if not host.offers(LAUNCHERS):
+        return Unconfined(settings.sandbox.mode == "off")
+    given = partial(make_setup, kind=LauncherSetup, safeguards=policy.safeguards, denied=policy.denied_programs, opened=opened)
+    launcher: Launcher = host.build(LAUNCHERS, "", given)
+    return launcher
+
+
+def session_launcher(runtime: Runtime, policy: Policy) -> Launcher:
     """Starts the session's commands; nothing of it runs before the first one."""
 
-    async def announce(sandbox: Sandbox) -> None:
-        await runtime.events.emit(SandboxReady(name=sandbox.name, gaps=tuple(sandbox.gaps)))
-        if os.geteuid() == 0 and not sandbox.confines:
+    async def announce(launcher: Launcher) -> None:
+        await runtime.events.emit(SandboxReady(name=launcher.name, gaps=tuple(launcher.gaps)))
+        if os.geteuid() == 0 and not launcher.confines:
             runtime.events.warn("this is root, and nothing holds commands: they can change the whole system")
 
-    launchers = Launchers(launchers_of(runtime.host), partial(runtime.build, LAUNCHERS))
-    sandbox = Sandbox(runtime.settings.sandbox, launchers, safeguards, announce, runtime.root, denied)
-    sandbox.conceal()
-    return sandbox
+    return launcher_of(runtime.settings, runtime.host, runtime.setup, policy, announce)
 
 
 def tools_of(
@@ -70,18 +71,22 @@ def tools_of(
     delegate: Callable[[Plan], Awaitable[Outcome]],
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]],
     late_about: str,
-    sandbox: Sandbox,
+    launcher: Launcher,
     jobs: Jobs,
     ask: Callable[[str, Sequence[str]], Awaitable[str]],
 ) -> dict[str, Tool]:
     """The enabled tools by name; those that find or call late tools only where there can be any."""
+
+    async def start(argv: Sequence[str], folder: Path, output: int) -> Child:
+        return await launcher.start(argv, folder, output, GRANT.get())
+
     names = runtime.settings.tools.enabled or list(runtime.host.offers("agentic_tools"))
     setup = partial(
         runtime.setup,
         kind=ToolSetup,
         memory=memory,
         delegate=delegate,
-        start=sandbox.start,
+        start=start,
         late_tools=late_tools,
         late_about=late_about,
         jobs=jobs,

@@ -1,7 +1,7 @@
 """A session's parts, built in the order of what each needs: policy, sandbox, approver, workspace, tools, services."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -10,23 +10,19 @@ from typing import Any
 from agentic.core.adapters import HOOK, protocol_of
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import ApprovalMode, Approver
-from agentic.core.command_changes import CommandChanges
-from agentic.core.guards import permissions_of, safeguards_of, sandbox_of, tools_of
+from agentic.core.guards import policy_of, session_launcher, tools_of
 from agentic.core.kinds import kinds_of
-from agentic.core.permissions import Remember
+from agentic.core.policy import Policy, WatchedFolder
 from agentic.core.proofs import Proofs, RunCommand
 from agentic.core.runtime import Runtime
-from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import Sandbox
 from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.toolbox import Toolbox, about_of
 from agentic.errors import TrustError
-from agentic.folders import cache_folder
 from agentic.hooks.fan_out import CallBudget
+from agentic.hooks.launcher import Launcher
 from agentic.lib.children.jobs import Jobs
 from agentic.lib.record import record
 from agentic.lib.workspace import Grants, Workspace
-from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import Blackboard, Session
 from agentic.sessions.undo import Journal
 from agentic.types import Outcome, Plan
@@ -67,28 +63,29 @@ async def open_services(
     """
     settings = runtime.settings
     blackboard, journal, jobs, toolbox = Blackboard(session), Journal(session), Jobs(), Toolbox(runtime.events)
-    snapshots: dict[Path, CommandChanges] = {}
+    watches: dict[Path, WatchedFolder] = {}
 
-    def unwatched() -> str:
-        return next(filter(None, (each.unwatched for each in snapshots.values())), "")
+    warn = runtime.events.warn
 
-    safeguards = safeguards_of(runtime.host)
-    permissions = permissions_of(settings, runtime.host, runtime.root, safeguards, unwatched)
-    sandbox = sandbox_of(runtime, safeguards, permissions.rules.denied_programs)
-    approver = Approver(approval, runtime.events.emit, permissions, sandbox, Remember(settings))
-    workspace = Workspace(runtime.root, journal, Grants(needs_word=permissions.needs_word), sandbox.temporary)
+    async def unchangeable(folder: Path) -> Collection[str]:
+        return await launcher.unchangeable(folder)
+
+    policy = policy_of(runtime.host, runtime.setup, journal=journal, warn=warn, lingers=jobs.running, unchangeable=unchangeable)
+    launcher = session_launcher(runtime, policy)
+    approver = Approver(approval, runtime.events.emit, policy, launcher)
+    workspace = Workspace(runtime.root, journal, Grants(needs_word=policy.needs_word), launcher.temporary)
     sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}
     about = ", ".join(about_of(name, source) for name, source in sources.items()) if late_about is None else late_about
     memory = SessionMemory(session, blackboard)
-    tools = tools_of(runtime, memory, delegate, toolbox.find, about, sandbox, jobs, approver.ask_user)
+    tools = tools_of(runtime, memory, delegate, toolbox.find, about, launcher, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
     background = []
-    watcher = partial(_watcher, snapshots, safeguards, journal, runtime.events, jobs, sandbox)
+    watcher = partial(_watcher, watches, policy)
     if approver.mode == "all" or approver.can("execute"):
         background.append(asyncio.ensure_future(watcher(workspace).prepare()))
     try:
         if approver.mode == "all":
-            await require_sandbox(sandbox)
+            await require_sandbox(launcher)
         protocol = await protocol_of(runtime, session)
         profile = runtime.build(HOOK, protocol).profile
         toolbox.list_for(profile, settings.tools.enabled, runtime.llm.budget.tier == "full")
@@ -104,13 +101,13 @@ async def open_services(
             calls=CallBudget(limits_of(runtime)[0]),
             prompts=runtime.prompts,
             proofs=Proofs(runtime.every("agentic_checkers"), workspace, approver, runtime.events, run_command),
-            snapshots=watcher,
+            watches=watcher,
             instructions=frozen_sections(runtime, session),
             jobs=jobs,
             covered=covered_files(runtime),
             effort=_frozen(session, "effort", settings.llm.reasoning_effort),
             debug=settings.ui.debug,
-            safeguards=safeguards if settings.tools.mask_secrets else None,
+            safeguards=policy.safeguards() if settings.tools.mask_secrets else None,
             kinds=kinds_of(runtime.host, runtime.root, runtime.events.warn),
         )
         yield services, blackboard
@@ -119,36 +116,26 @@ async def open_services(
         await jobs.aclose()
         for task in background:
             task.cancel()
-        for each in snapshots.values():
+        for each in watches.values():
             await each.settle()
             each.close()
-        await sandbox.aclose()
+        await launcher.aclose()
 
 
-async def require_sandbox(sandbox: Sandbox) -> None:
+async def require_sandbox(launcher: Launcher) -> None:
     """For a mode in which nobody looks at commands. Raises TrustError."""
-    await sandbox.ready()
-    if not (sandbox.confines or sandbox.is_off):
-        tried = "; ".join(f"{name}: {why}" for name, why in sandbox.refused.items()) or "no plugin offers one"
+    await launcher.ready()
+    if not (launcher.confines or launcher.is_off):
+        tried = "; ".join(f"{name}: {why}" for name, why in launcher.refused.items()) or "no plugin offers one"
         raise TrustError(
             f"--approve all needs a sandbox, and none works here ({tried})", "--no-sandbox, if nothing has to hold them"
         )
 
 
-def _watcher(
-    known: dict[Path, CommandChanges],
-    safeguards: Safeguards,
-    journal: Journal,
-    events: Dispatcher,
-    jobs: Jobs,
-    sandbox: Sandbox,
-    space: Workspace,
-) -> CommandChanges:
-    """Returns the one for this folder. A sub-agent's worktree has its own, whose changes are journaled when they are merged."""
+def _watcher(known: dict[Path, WatchedFolder], policy: Policy, space: Workspace) -> WatchedFolder:
+    """Returns the watches of this folder. A sub-agent's worktree has its own, whose changes are journaled when they are merged."""
     if space.root not in known:
-        held = partial(sandbox.held, space.root)
-        kept = None if known else journal
-        known[space.root] = CommandChanges(space, cache_folder(), safeguards, kept, events, jobs.running, held)
+        known[space.root] = WatchedFolder(policy.watch(space, keeps=not known))
     return known[space.root]
 
 

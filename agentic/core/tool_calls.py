@@ -10,16 +10,16 @@ from typing import Any
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import difference
 from agentic.core.arguments import check, parse
+from agentic.core.guards import GRANT, NOTHING
 from agentic.core.kinds import refused
 from agentic.core.questions import Edited
-from agentic.core.safeguards import MASKED
-from agentic.core.sandbox import ALLOWED, NOTHING
 from agentic.core.service import Emit
 from agentic.core.work import Work
 from agentic.errors import AgenticError, PluginError, ToolError
 from agentic.events import ToolCalled, ToolProgress, ToolResult
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.tools import CALLER, PROGRESS, Tool
+from agentic.lib.safeguards import MASKED
 from agentic.lib.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 from agentic.plugins.dispatcher import Ruling
 from agentic.types import ToolCall, ToolOutput
@@ -40,7 +40,7 @@ class ToolCaller:
         self._approver = services.approver
         self._plugins = services.events
         self._proofs = services.proofs
-        self._snapshots = services.snapshots(services.workspace)
+        self._watches = services.watches(services.workspace)
         self._emit = emit
         self._agent = agent
         self._refused = 0
@@ -77,7 +77,7 @@ class ToolCaller:
 
     async def call(self, call: ToolCall, own: bool = True) -> ToolOutput:
         """A call's output; what is not the agent's `own` is no work of its."""
-        ALLOWED.set(NOTHING)
+        GRANT.set(NOTHING)
         self._diff, self._seconds = "", 0.0
         self._check = self._check if not own else ""
         arguments: dict[str, Any] = {}
@@ -177,7 +177,7 @@ class ToolCaller:
         """Asks, then runs the tool; None where the answer is no."""
         if tool.spec.runs:
             why, allowed = await self._approver.may_run(tool.spec, ruling, self._workspace.written, call.recovered, self._check)
-            ALLOWED.set(allowed if allowed.secrets else replace(allowed, hidden=ALLOWED.get().hidden))
+            GRANT.set(allowed if allowed.secrets else replace(allowed, hidden=GRANT.get().hidden))
         else:
             why = await self._approver.may_call(tool.spec, ruling, call.recovered)
         if self._is_refused(why, ruling):
@@ -269,14 +269,14 @@ class ToolCaller:
         if tool.spec.effect != "execute":
             arguments, output = await self._run(call, tool, arguments)
         else:
-            await self._snapshots.before()
-            ALLOWED.set(replace(NOTHING, hidden=self._snapshots.private))
+            await self._watches.before()
+            GRANT.set(replace(NOTHING, hidden=self._watches.private))
             try:
                 arguments, output = await self._run(call, tool, arguments)
             except BaseException:  # the command is over, and may have changed as much
-                await self._snapshots.after(ALLOWED.get().protected)
+                await self._watches.after(GRANT.get().protected)
                 raise
-            changes, note = await self._snapshots.after(ALLOWED.get().protected)
+            changes, note = await self._watches.after(GRANT.get().protected)
             for change in changes:
                 self.work.changed(change)
             if note:
@@ -286,11 +286,11 @@ class ToolCaller:
 
     async def _guarded(self, call: ToolCall, tool: Tool, arguments: dict[str, Any]) -> ToolOutput:
         """A command that is not the model's own: what it does can be taken back, and counts as nobody's work."""
-        await self._snapshots.before()
+        await self._watches.before()
         try:
             _, output = await self._run(call, tool, arguments)
         finally:
-            await self._snapshots.after(ALLOWED.get().protected)
+            await self._watches.after(GRANT.get().protected)
         return output
 
     def _remember(self, tool: Tool, arguments: Mapping[str, Any], output: ToolOutput) -> None:

@@ -1,72 +1,109 @@
-"""The launchers that start the commands of tools: in a sandbox, in a container, on a remote machine."""
+"""The launcher, which starts the commands of tools."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import field
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from agentic.hooks import Provider, hookspec
+from agentic.hooks import Provider, Setup, hookspec
 from agentic.lib.record import record
 
+if TYPE_CHECKING:
+    from agentic.lib.children import Child
+    from agentic.lib.safeguards import Safeguards
+
 
 @record(frozen=True, slots=True)
-class LaunchPolicy:
-    """The limits on a command. It works in `folder` and reads the system, but nothing of what is `hidden`.
+class Grant:
+    """The permissions of a command beyond the policy, by the user's own word or a rule's. It does not see `hidden` files either."""
 
-    It writes below `writable` and `temporary` (its /tmp, where that can be), but not to what is `protected`. It reaches the
-    `network`, or nothing but servers of its own. `devices` are for computing: GPUs. `readable` is what it needs to read wherever
-    that lies, also in a temporary folder: our own program. `private` are files of secrets in the folder itself, not to be read.
-    """
-
-    folder: Path
-    writable: tuple[Path, ...]
-    temporary: Path
-    protected: tuple[Path, ...] = ()
-    hidden: tuple[Path, ...] = ()
     network: bool = False
-    devices: bool = False
-    readable: tuple[Path, ...] = ()
-    private: tuple[Path, ...] = ()
+    protected: bool = False
+    secrets: bool = False
+    writable: tuple[Path, ...] = ()
+    hidden: tuple[Path, ...] = ()
 
 
-@record(frozen=True, slots=True)
-class Launch:
-    """How a command is started. `inputs` are files for it: where `argv` has `{name}`, the number of the open file stands.
+class Launcher(Protocol):
+    """Starts the commands of a session. Nothing of it runs before the first one."""
 
-    `confine` "module:function" is called with `arguments` in the child, between fork and exec; what it raises starts nothing.
-    """
-
-    argv: tuple[str, ...]
-    inputs: Mapping[str, bytes] = field(default_factory=dict)
-    confine: str = ""
-    arguments: Mapping[str, Any] = field(default_factory=dict)
-
-
-class CommandLauncher(Protocol):
-    """A launcher of commands.
-
-    With `keeps_protected = True` it lets no command change what is `protected`, which need not be looked at afterwards.
-    """
+    @property
+    def name(self) -> str:
+        """The name of what holds commands, "" for nothing."""
+        ...
 
     @property
     def confines(self) -> bool:
-        """True if it holds the policy, as far as `gaps` does not say otherwise."""
+        """True if commands are held to their policy."""
         ...
 
     @property
     def gaps(self) -> Sequence[str]:
-        """The parts of the policy that it leaves open, each in a few words for people."""
+        """The parts of the policy that are left open, each in a few words for people."""
         ...
 
-    def wrap(self, argv: Sequence[str], policy: LaunchPolicy) -> Launch:
-        """How `argv` is started under the policy. Raises ToolError where it cannot be held: the command is not run then."""
+    @property
+    def is_off(self) -> bool:
+        """True if the user wants nothing that holds commands."""
         ...
+
+    @property
+    def refused(self) -> Mapping[str, str]:
+        """Why each of those that were tried does not work here, by its name."""
+        ...
+
+    @property
+    def temporary(self) -> Path:
+        """The folder where commands may write besides the workspace: we see it under the same name as they do."""
+        ...
+
+    async def ready(self) -> None:
+        """Raises ConfigError where something has to hold commands and nothing does."""
+        ...
+
+    async def start(self, argv: Sequence[str], folder: Path, output: int, grant: Grant) -> "Child":
+        """Starts a command in `folder`; both of its outputs go to the descriptor. Raises ToolError, ConfigError."""
+        ...
+
+    async def unchangeable(self, folder: Path) -> Collection[str]:
+        """The protected names in the folder that no command can change."""
+        ...
+
+    async def aclose(self) -> None:
+        """Ends what still runs."""
+        ...
+
+
+@record(frozen=True, slots=True)
+class Probe:
+    """A way out by name. `why` it is closed is the system's own word."""
+
+    name: str
+    is_open: bool
+    why: str = ""
+
+
+@runtime_checkable
+class Reports(Protocol):
+    """The optional addition to a launcher that can be tried."""
+
+    def report(self) -> AsyncIterator[tuple[str, bool, str, list[Probe]]]:
+        """Yields (name, whether in the home folder, why it does not work, what was tried to get out of it) for each way to hold."""
+        ...
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class LauncherSetup(Setup):
+    """`safeguards()` are what has to be kept safe, `denied()` the programs that commands do not find.
+
+    `opened(launcher)` is told when it is open.
+    """
+
+    safeguards: "Callable[[], Safeguards]"
+    denied: Callable[[], Iterable[str]] = tuple
+    opened: "Callable[[Launcher], Any] | None" = None
 
 
 @hookspec
-def agentic_command_launchers() -> Iterable[Provider[CommandLauncher]]:
-    """Offers launchers, selected by `sandbox.launcher`; else the first that works here of those with `automatic`, in that order.
-
-    One that fails starts nothing.
-    """
+def agentic_launchers() -> Iterable[Provider[Launcher]]:
+    """Offers what starts commands; the default one is taken. The factory gets a `LauncherSetup`."""
     raise NotImplementedError

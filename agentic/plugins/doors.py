@@ -10,16 +10,15 @@ from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Batcher, Closes, Routes, Warms, Watches
 from agentic.hooks.chat import ChatCommand
 from agentic.hooks.checks import Checker
-from agentic.hooks.command_readers import CommandReader
 from agentic.hooks.commands import Command
 from agentic.hooks.complexity import ComplexityEstimator
 from agentic.hooks.context import Condenses, ContextStrategy
 from agentic.hooks.decomposition import Decomposer
 from agentic.hooks.fan_out import CarriesOut, FanOut
-from agentic.hooks.launcher import CommandLauncher
+from agentic.hooks.launcher import Launcher, Reports
+from agentic.hooks.permissions import KeepsRules, KeepsSafe, Permissions, WatchesCommands
 from agentic.hooks.prompt import PromptSection, PromptTemplate
 from agentic.hooks.protocol import OutputRepair, ToolProtocol, Vocabulary
-from agentic.hooks.safeguards import Safeguard
 from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Announces, Tool, ToolSource
 from agentic.hooks.transport import CachesPrefixes, CountsTokens, FollowsEndpoints, ReportsLoad, Resumes, SendsBatches, Transport
@@ -45,12 +44,11 @@ DOORS: Mapping[str, Hook] = MappingProxyType(
         "agentic_tools": Hook(Provider, Tool, (), "tools.enabled", TOOL_NAME),
         "agentic_tool_sources": Hook(Provider, ToolSource, (Announces,)),
         "agentic_renderers": Hook(Provider, Renderer, (), "ui.renderer"),
-        "agentic_command_launchers": Hook(Provider, CommandLauncher, (), "sandbox.launcher", guards=True),
+        "agentic_launchers": Hook(Provider, Launcher, (Reports,), guards=True),
+        "agentic_permissions": Hook(Provider, Permissions, (KeepsRules, KeepsSafe, WatchesCommands), guards=True),
         "agentic_tool_protocols": Hook(Provider, ToolProtocol, (), "tools.protocol"),
         "agentic_output_repairs": Hook(Provider, OutputRepair),
         "agentic_checkers": Hook(Provider, Checker),
-        "agentic_safeguards": Hook(Safeguard, guards=True),
-        "agentic_command_readers": Hook(Provider, CommandReader, guards=True),
         "agentic_vocabularies": Hook(Vocabulary),
         "agentic_prompts": Hook(PromptTemplate),
         "agentic_prompt_sections": Hook(PromptSection),

@@ -6,7 +6,22 @@ from agentic.errors import AgenticError
 from agentic.lib.record import record
 from agentic.lib.workspace import FileNotFoundToolError, Grants, Workspace, fingerprint
 from agentic.sessions.session import Session
-from agentic.sessions.snapshots import CommandChange
+
+
+@record(frozen=True, slots=True)
+class CommandChange:
+    """The change of a file: its content before and the fingerprint of its content after; None is no file.
+
+    `known`: what it was before is known, so it can be brought back. `mode` are its permission bits before, `inode` was its own.
+    """
+
+    path: str
+    before: bytes | None
+    after: str | None
+    ignored: bool
+    known: bool = True
+    mode: int | None = None
+    inode: int = 0
 
 
 class ChangedSince(AgenticError):

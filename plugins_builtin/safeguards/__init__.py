@@ -7,7 +7,7 @@ from plugins_builtin.safeguards.names import ASKED, HARMLESS, HIDDEN, PRIVATE, P
 from plugins_builtin.safeguards.secrets import SECRETS
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def agentic_safeguards() -> Iterable[Safeguard]:
     for why, patterns in PROTECTED.items():
         yield from (Safeguard("protected", pattern, why) for pattern in patterns.split())

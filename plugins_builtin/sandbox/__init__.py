@@ -1,9 +1,16 @@
-"""The launchers that hold commands to their policy, the strongest first: bubblewrap, Landlock, and on macOS sandbox-exec."""
+"""Commands in a sandbox: bubblewrap, Landlock, on macOS sandbox-exec, whichever works; `agentic doctor --sandbox` tries them."""
 
 import sys
 from collections.abc import Iterable
 
-from agentic import CommandLauncher, Provider, Setup, hookimpl
+from agentic import CommandLauncher, Hook, Launcher, LauncherSetup, Provider, Setup, hookimpl
+from agentic.hooks import command_launchers
+
+
+def _sandbox(setup: LauncherSetup) -> Launcher:
+    from plugins_builtin.sandbox.starting import sandbox_of
+
+    return sandbox_of(setup)
 
 
 def _bubblewrap(setup: Setup) -> CommandLauncher:
@@ -22,6 +29,16 @@ def _seatbelt(setup: Setup) -> CommandLauncher:
     from plugins_builtin.sandbox.seatbelt import Seatbelt
 
     return Seatbelt()
+
+
+@hookimpl
+def agentic_add_hooks() -> Iterable[Hook]:
+    yield Hook(Provider, CommandLauncher, (), "sandbox.launcher", guards=True, spec=command_launchers.agentic_command_launchers)
+
+
+@hookimpl
+def agentic_launchers() -> Iterable[Provider[Launcher]]:
+    yield Provider("sandbox", "held to the folder by what works here", _sandbox, default=True)
 
 
 @hookimpl

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import click
 
-from agentic.api import session_store, take_up
+from agentic.api import load_settings, session_store, take_up
 from agentic.commands import list_output
 from agentic.commands.questions import agreed
 from agentic.commands.start import can_ask
@@ -96,7 +96,7 @@ def undo(name: str, turns: int | None, yes: bool) -> None:
     name = name or session_store().latest(Path.cwd())
     with closing(session_store().read(name)) as session:
         root = _workspace(session).root
-    take_up(root)
+    take_up(root, load_settings(root))
     with closing(_opened(name)) as session:
         since = last_turn(session, turns) if turns else 0
         files = _confirmed(yes, lambda force: take_back(session, _workspace(session), since, force))

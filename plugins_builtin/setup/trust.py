@@ -1,19 +1,19 @@
 """`agentic trust`: what this folder brings that would run, and whether it may."""
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import lru_cache, partial
 from pathlib import Path
 
 import click
 
-from agentic.api import command_readers, load_settings, runnables, undecided
+from agentic.api import load_settings, policy, runnables, undecided
 from agentic.commands import list_output
 from agentic.commands.questions import agreed
 from agentic.commands.start import can_ask
 from agentic.config import Settings
 from agentic.errors import ConfigError
-from agentic.hooks.command_readers import CommandReader
+from agentic.hooks.permissions import Judgement
 from agentic.lib.sanitize import sanitize
 from agentic.trust import Runnable, Trust
 
@@ -101,15 +101,15 @@ def _ask(root: Path, found: Sequence[Runnable]) -> None:
 
 def _weight(root: Path, runnable: Runnable) -> int:
     """The lower, the more it should be looked at: what is dangerous or reaches the network, then what cannot be read."""
-    readings = [reader.read(runnable.runs, root) for reader in _readers(root)]
-    if any(reading.dangers or "network" in reading.needs for reading in readings):
+    judgement = _judge(root)(runnable.runs)
+    if judgement.dangers or "network" in judgement.needs:
         return 0
-    return 1 if any(reading.unclear for reading in readings) else 2
+    return 1 if judgement.why else 2
 
 
 @lru_cache(maxsize=1)
-def _readers(root: Path) -> list[CommandReader]:
-    return command_readers(load_settings(root), root)
+def _judge(root: Path) -> Callable[[str], Judgement]:
+    return policy(root, load_settings(root)).of_command
 
 
 def _found(root: Path) -> list[Runnable]:

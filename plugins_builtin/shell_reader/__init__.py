@@ -11,6 +11,6 @@ def _reader(setup: Setup) -> CommandReader:
     return ShellReader()
 
 
-@hookimpl
+@hookimpl(optionalhook=True)
 def agentic_command_readers() -> Iterable[Provider[CommandReader]]:
     yield Provider("shell", "command lines of sh and bash", _reader)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from agentic import Closes, Command, FanOut, FanOutSetup, Hook, Provider, Runner, RunnerSetup, hookimpl
-from agentic.hooks.runner import agentic_runners as runners
+from agentic.hooks import runner
 
 
 def _local(setup: FanOutSetup) -> FanOut:
@@ -20,7 +20,7 @@ def _process(setup: RunnerSetup) -> Runner:
 
 @hookimpl
 def agentic_add_hooks() -> Iterable[Hook]:
-    yield Hook(Provider, Runner, (Closes,), "sub_agents.runner", spec=runners)
+    yield Hook(Provider, Runner, (Closes,), "sub_agents.runner", spec=runner.agentic_runners)
 
 
 @hookimpl

@@ -123,6 +123,7 @@ def test_the_host_names_no_plugin() -> None:
         "plan",
         "chat",
         "trust",
+        "permissions",
         "setup",
         "sub-agent",
     }  # of commands, settings, rules, nodes, and git

@@ -6,17 +6,15 @@ import signal
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
-from types import SimpleNamespace
-from typing import Any
 
 import pytest
 
-from agentic.core.command_changes import CommandChanges
-from agentic.core.safeguards import Safeguard, Safeguards
+from agentic.lib.safeguards import Safeguard, Safeguards
 from agentic.lib.workspace import Workspace
 from agentic.sessions import Session
 from agentic.sessions.undo import Journal
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from plugins_builtin.command_undo.changes import CommandChanges
 from tests.conftest import PORTABLE, Agentic
 from tests.processes import sleepers
 from tests.terminal import Terminal, terminal
@@ -163,8 +161,7 @@ def watching(root: Path, lingers: Callable[[], frozenset[int]]) -> Iterator[tupl
     safeguards = Safeguards([Safeguard("protected", f"**/{name}", "it runs") for name in ("conftest.py", ".github/**")])
     with closing(Session.at(root.parent / "s.sqlite", root)) as session:
         space.journal = journal = Journal(session)
-        events: Any = SimpleNamespace(warn=warned.append)
-        changes = CommandChanges(space, root.parent / "cache", safeguards, journal, events, lingers)
+        changes = CommandChanges(space, root.parent / "cache", safeguards, journal, warned.append, lingers)
         yield space, changes, warned
         changes.close()
 

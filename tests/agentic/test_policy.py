@@ -8,11 +8,12 @@ import pytest
 
 from agentic import ToolSpec
 from agentic.core.approval import ApprovalMode, Approver
-from agentic.core.permissions import Permissions
-from agentic.core.rules import Rules, parse_rule
-from agentic.core.safeguards import Safeguards
+from agentic.core.policy import Policy
 from agentic.hooks.questions import Answered, Question
+from agentic.lib.safeguards import Safeguards
 from agentic.plugins.dispatcher import Ruling
+from plugins_builtin.permissions.judging import RulesGuard
+from plugins_builtin.permissions.rules import Rules, parse_rule
 from plugins_builtin.shell_reader.reader import ShellReader
 
 RUN = ToolSpec("run", "Runs.", {"type": "object", "properties": {"command": {"type": "string"}}}, "execute", runs="command")
@@ -37,7 +38,7 @@ def decided(
 ) -> str:
     """ "" where the command may run, else why not."""
     rules = Rules([parse_rule(rule.split()[0], rule.partition(" ")[2], "user")] if rule else [])
-    permissions = Permissions(rules, {"shell": ShellReader()}, Safeguards([]), root, root / "store")
+    permissions = RulesGuard(rules, {"shell": ShellReader()}, Safeguards([]), root, root / "store")
 
     async def ask(question: Question) -> Answered:
         asked.append(question)
@@ -46,8 +47,7 @@ def decided(
     async def emit(event: object) -> None:
         """Nobody listens."""
 
-    nobody: Any = None
-    approver = Approver(ApprovalMode(mode, None if answer is NOBODY else ask), emit, permissions, HELD, nobody)
+    approver = Approver(ApprovalMode(mode, None if answer is NOBODY else ask), emit, Policy([permissions]), HELD)
     ruling = Ruling(gate if gate != "grant" else "", "because", "gate" if gate else "", gate == "grant", {"command": line})
     why, _ = asyncio.run(approver.may_run(RUN, ruling, recovered=recovered))
     return why

@@ -9,19 +9,17 @@ import subprocess
 import sys
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
-from agentic.core.command_changes import CommandChanges, take_up_interrupted
-from agentic.core.guards import safeguards_of
 from agentic.lib.workspace import Workspace
-from agentic.plugins import Host
 from agentic.sessions import SessionStore
 from agentic.sessions.undo import Journal
 from agentic.testing import FakeVLLM, answer, tool_call
+from plugins_builtin.command_undo.changes import CommandChanges, take_up_interrupted
 from tests.conftest import Agentic, put
+from tests.guards import safeguards
 from tests.test_run import wait_until
 
 Tree = Mapping[str, str]
@@ -56,8 +54,7 @@ def tree_of(root: Path) -> dict[str, str]:
 
 def after(root: Path, command: Callable[[], object]) -> str:
     """What is said of the command."""
-    events: Any = SimpleNamespace(warn=lambda text: None)
-    changes = CommandChanges(Workspace(root), root.parent / "cache", safeguards_of(Host()), None, events)
+    changes = CommandChanges(Workspace(root), root.parent / "cache", safeguards(), None, lambda text: None)
 
     async def watched() -> str:
         await changes.before()
@@ -132,8 +129,7 @@ def test_a_folder_that_flips_to_a_link_lets_nothing_out(tmp_path: Path) -> None:
         (root / "real/.vscode").mkdir()
         (root / "real/.vscode/f").write_text("evil")
 
-    events: Any = SimpleNamespace(warn=lambda text: None)
-    changes = CommandChanges(Workspace(root), tmp_path / "cache", safeguards_of(Host()), None, events)
+    changes = CommandChanges(Workspace(root), tmp_path / "cache", safeguards(), None, lambda text: None)
 
     async def watched() -> None:
         await changes.before()
@@ -188,8 +184,7 @@ def watching(
     root: Path, lingers: Callable[[], frozenset[int]] = frozenset, journal: Any = None
 ) -> tuple[CommandChanges, list[str]]:
     warned = list[str]()
-    events: Any = SimpleNamespace(warn=warned.append)
-    return CommandChanges(Workspace(root), root.parent / "cache", safeguards_of(Host()), journal, events, lingers), warned
+    return CommandChanges(Workspace(root), root.parent / "cache", safeguards(), journal, warned.append, lingers), warned
 
 
 def kept_in(state: Path) -> dict[str, str]:
@@ -267,7 +262,7 @@ def test_what_is_too_much_for_another_file_system_stays_in_the_folder(tmp_path: 
         rename(source, target, **named)
 
     monkeypatch.setattr("os.rename", elsewhere)
-    monkeypatch.setattr("agentic.core.put_back.MAX_ENTRIES", 3)
+    monkeypatch.setattr("plugins_builtin.command_undo.put_back.MAX_ENTRIES", 3)
     said = after(root, lambda: make(root, {".vscode/a/b/c/d": "1", ".envrc": "2"}))
     found = tree_of(root)
     assert sorted(found.values()) == ["1", "x"] and not (root / ".vscode").exists() and not (root / ".envrc").exists()
@@ -352,7 +347,7 @@ def test_after_a_kill_what_changed_is_named_and_nothing_else(tmp_path: Path) -> 
     (root / ".envrc").symlink_to("evil")
     changes.close()
     session.close()
-    said = take_up_interrupted(root, cache, lambda: safeguards_of(Host()), store)
+    said = take_up_interrupted(root, cache, safeguards, store)
     assert "changed since: env/bin/activate, .envrc (look at it: `undo` does not know it); `agentic sessions undo" in said
 
 
@@ -427,7 +422,7 @@ def test_what_cannot_be_put_back_stays_and_is_tried_again(tmp_path: Path, monkey
         await changes.before()
         put(root / ".envrc", "evil")
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr("agentic.core.put_back.put", full)
+            patch.setattr("plugins_builtin.command_undo.put_back.put", full)
             said = (await changes.after(may_change_protected=False))[1]
         assert (root / ".envrc").read_text() == "evil" and "could not be put back" in changes.unwatched
         await changes.before()

@@ -257,7 +257,7 @@ def test_without_a_sandbox_our_memory_is_closed_though_no_command_runs(
 @pytest.mark.skipif(PORTABLE, reason="/proc tells")
 def test_what_is_concealed_is_still_there_for_our_own_children(env: dict[str, str]) -> None:
     code = (
-        "import os, subprocess, sys\nfrom agentic.core.conceal import conceal\nos.environ['LATE'] = 'CANARY'\nconceal(list(os.environ))\n"
+        "import os, subprocess, sys\nfrom agentic.lib.conceal import conceal\nos.environ['LATE'] = 'CANARY'\nconceal(list(os.environ))\n"
         "print(open('/proc/self/environ').read().count('CANARY'), flush=True)\nsubprocess.run(['sh', '-c', 'echo $EARLY $LATE'])"
     )
     done = subprocess.run([sys.executable, "-c", code], env=env | {"EARLY": "CANARY"}, capture_output=True, text=True)

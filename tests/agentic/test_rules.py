@@ -9,11 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.core.permissions import Permissions
-from agentic.core.rules import Rules, parse_rule, parse_table
-from agentic.core.safeguards import Safeguards, fits
 from agentic.errors import ConfigError
+from agentic.lib.safeguards import Safeguards, fits
 from agentic.testing import FakeVLLM, answer, tool_call
+from plugins_builtin.permissions.judging import RulesGuard
+from plugins_builtin.permissions.rules import Rules, parse_rule, parse_table
 from plugins_builtin.safeguards import agentic_safeguards
 from plugins_builtin.shell_reader.reader import ShellReader
 from tests.conftest import Agentic
@@ -21,13 +21,13 @@ from tests.conftest import Agentic
 HARMLESS = ("git status", "git log", "git diff", "ls", "cat", "echo", "grep", "head", "wc", "find", "python3", "make", "sed", "env")
 
 
-def permissions(root: Path, allow: Iterable[str] = (), ask: Iterable[str] = (), deny: Iterable[str] = ()) -> Permissions:
+def permissions(root: Path, allow: Iterable[str] = (), ask: Iterable[str] = (), deny: Iterable[str] = ()) -> RulesGuard:
     rules = [
         parse_rule(decision, text, "test")
         for decision, texts in (("allow", allow), ("ask", ask), ("deny", deny))
         for text in texts
     ]  # fmt: skip
-    return Permissions(Rules(rules), {"shell": ShellReader()}, Safeguards(agentic_safeguards()), root, root / "store")
+    return RulesGuard(Rules(rules), {"shell": ShellReader()}, Safeguards(agentic_safeguards()), root, root / "store")
 
 
 # Forty effects that are denied; each is written in every way of WAYS.
@@ -511,7 +511,7 @@ def test_rules_of_others_are_understood(text: str, ours: str) -> None:
 
 def test_of_a_table_the_last_that_fits_counts(tmp_path: Path) -> None:
     judge = permissions(tmp_path)
-    judge.rules.tables.append(parse_table("bash", {"*": "ask", "git *": "allow", "git push *": "deny"}, "test"))
+    judge._rules.tables.append(parse_table("bash", {"*": "ask", "git *": "allow", "git push *": "deny"}, "test"))
     assert [judge.of_command(line).decision for line in ("ls", "git log", "git push")] == ["ask", "allow", "deny"]
 
 
@@ -566,7 +566,7 @@ def test_always_is_remembered_by_the_project_and_the_session(tmp_path: Path) -> 
     judge = permissions(tmp_path)
     (rule,) = judge.of_command("make test").proposals
     assert rule == "run(make test)"
-    judge.remember([rule], "project", None)  # type: ignore[arg-type]
+    judge.remember([rule], "project")
     again = permissions(tmp_path)
     assert again.of_command("make test").decision == "allow"
     assert again.of_command("make clean").decision == ""

@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
-from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import PROBE_SECONDS, Launchers, Sandbox, Unconfined
 from agentic.errors import ToolError
+from agentic.lib.safeguards import Safeguards
 from agentic.testing import Answer, FakeVLLM, ForkServer, answer, settings_with, tool_call
 from plugins_builtin.sandbox.bubblewrap import _bounded
+from plugins_builtin.sandbox.starting import PROBE_SECONDS, AsTheyAre, Launchers, Sandbox
 from tests.conftest import Agentic, Done, put
 from tests.launchers import require_launcher
 from tests.processes import children_of, sleepers
@@ -60,16 +60,17 @@ def results(server: FakeVLLM) -> list[str]:
 
 PROBING = """
 import asyncio, json, os, sys
-from agentic.core.probes import probe
-from agentic.core.guards import safeguards_of
+from plugins_builtin.sandbox.probes import probe
 from agentic.errors import ConfigError
 from agentic.plugins import Host
+from agentic.lib.safeguards import Safeguards
 from agentic.testing import make_setup
 name, at_home = sys.argv[1], sys.argv[2] == "itself"
 host = Host()
 launcher = host.build("agentic_command_launchers", name, lambda *more: make_setup())
 try:
-    found = asyncio.run(probe(name, launcher, safeguards_of(host), at_home))
+    known = Safeguards(offer.record for offer in host.offers("agentic_safeguards").values())
+    found = asyncio.run(probe(name, launcher, known, at_home))
 except ConfigError as error:
     sys.exit(str(error))
 print(json.dumps([(each.name, each.is_open) for each in found]))
@@ -231,7 +232,7 @@ def test_it_is_opened_for_the_first_command_and_announced_once(agentic: Agentic,
 
 
 def test_a_command_that_is_cancelled_while_it_opens_keeps_it_from_no_other(tmp_path: Path) -> None:
-    sandbox = Sandbox(settings_with({"sandbox.mode": "off"}).sandbox, Launchers((), lambda name: Unconfined()), Safeguards([]))
+    sandbox = Sandbox(settings_with({"sandbox.mode": "off"}).sandbox, Launchers((), lambda name: AsTheyAre()), Safeguards([]))
 
     async def two() -> int:
         with open(os.devnull, "w") as null:

@@ -22,13 +22,17 @@ from agentic import (
     Delta,
     EndpointInfo,
     FanOut,
+    Judgement,
     Lane,
     Launch,
+    Launcher,
+    LauncherSetup,
     LaunchPolicy,
     Llm,
     Message,
     Outcome,
     Part,
+    Permissions,
     Plan,
     PromptSection,
     Provider,
@@ -233,6 +237,37 @@ class Wings:
 @hookimpl
 def agentic_command_readers() -> Iterable[Provider[CommandReader]]:
     yield Provider("wings", "commands of birds", lambda setup: Wings())
+
+
+class Beak:
+    """Says nothing of anything."""
+
+    def of_command(self, command: str, tool: str = "", check: str = "") -> Judgement:
+        return Judgement()
+
+    def of_path(self, kind: str, path: str, tool: str = "") -> Judgement:
+        return Judgement()
+
+    def of_host(self, host: str, tool: str = "") -> Judgement:
+        return Judgement()
+
+    def of_tool(self, name: str) -> Judgement:
+        return Judgement()
+
+
+@hookimpl
+def agentic_permissions() -> Iterable[Provider[Permissions]]:
+    yield Provider("beak", "says nothing", lambda setup: Beak())
+
+
+def _nest(setup: LauncherSetup) -> Launcher:
+    nest: Launcher = setup.provider("sandbox")
+    return nest
+
+
+@hookimpl
+def agentic_launchers() -> Iterable[Provider[Launcher]]:
+    yield Provider("nest", "the builtin's", _nest)
 
 
 @hookimpl

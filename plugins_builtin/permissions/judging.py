@@ -3,44 +3,24 @@
 import json
 import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path, PurePath
 from typing import Literal
 
-from agentic.config import Settings
-from agentic.core.rules import STRICTNESS, Decision, Rule, Rules, exact, parse_rule, parse_table
-from agentic.core.safeguards import ENVIRONMENT, Safeguards
-from agentic.errors import AgenticError, ConfigError
-from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
+from agentic import AgenticError, CommandReader, CommandReading, ConfigError, SimpleCommand
+from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
 from agentic.lib.files import read_regular, replace_file
-from agentic.lib.record import record
+from agentic.lib.safeguards import ENVIRONMENT, Safeguards
+from plugins_builtin.permissions.rules import Rule, Rules, exact, parse_rule
 
 MAX_BYTES = 1_000_000  # of what was remembered
-Scope = Literal["session", "project", "user"]
 
 
-@record(frozen=True, slots=True)
-class Judgement:
-    """The decision on a call, "" where nothing is said of it. `why` is for people.
-
-    `dangers` and what is protected ask in every mode. `proposals` are the rules that would allow it from now on, `needs` what it
-    takes of a sandbox, `granted` what of that a rule gives. `doubts` are why the mode `edits` is not word enough.
-    """
-
-    decision: Decision = ""
-    why: str = ""
-    dangers: tuple[str, ...] = ()
-    proposals: tuple[str, ...] = ()
-    needs: frozenset[str] = frozenset()
-    granted: frozenset[str] = frozenset()
-    doubts: tuple[str, ...] = ()
-
-
-class Permissions:
+class RulesGuard:
     """The rules of one run in `root`. `store` is a folder of the user's, where what is always allowed in a project is kept.
 
-    `floor` gives a further reason to ask about any command, "" for none; None where the user wants no floor.
+    Where the user wants no `floor`, no danger asks in a mode that would not.
     """
 
     def __init__(
@@ -50,24 +30,32 @@ class Permissions:
         safeguards: Safeguards,
         root: Path,
         store: Path,
-        floor: Callable[[], str] | None = str,
+        floor: bool = True,
     ) -> None:
-        self.rules = rules
+        self._rules = rules
         self._readers = readers
         self._safeguards = safeguards
         self._root = root
         self._store = store / "permissions.json"
         self._floor = floor
-        self.rules.rules += self._remembered()
+        self._rules.rules += self._remembered()
 
-    def of_command(self, command: str) -> Judgement:
-        """The strictest that is said of any command in the line; allowed only where each of them is."""
+    def of_command(self, command: str, tool: str = "", check: str = "") -> Judgement:
+        """The strictest that is said of any command in the line, and of the tool; allowed only where each of them is."""
+        judgement = self._with_tool(self._of_line(command), tool)
+        return (
+            replace(judgement, proposals=tuple(_with_any_words(each, check) for each in judgement.proposals))
+            if check
+            else judgement
+        )
+
+    def _of_line(self, command: str) -> Judgement:
         readings = self._read(command)
         judged = [self._of_simple(each) for reading in readings for each in reading.commands]
         judged += [self.of_path("edit", self._inside(path)) for reading in readings for path in reading.writes]
         private = [said for reading in readings for said in self._private(reading)]
         found = [danger for reading in readings for danger in (*reading.dangers, *self._holding_keys(reading))]
-        dangers = tuple(filter(None, (*found, *private, self._floor()))) if self._floor is not None else ()
+        dangers = tuple(filter(None, (*found, *private))) if self._floor else ()
         needs = frozenset().union(*(reading.needs for reading in readings))
         needs |= {"protected"} if any(each.dangers for each in judged) else frozenset()
         needs |= {"secrets"} if private else frozenset()
@@ -77,7 +65,7 @@ class Permissions:
         )
         strangers = [each for reading in readings for each in reading.commands if each.unknown]
         hiding = next((each.words[0] for each in strangers if not self._is_allowed_as("exact", each)), "")
-        if hiding and not unclear and self.rules.has("run", ("ask", "deny")):
+        if hiding and not unclear and self._rules.has("run", ("ask", "deny")):
             unclear = f"what {hiding} starts is not known, and a rule may be about it"
         strictest = max(judged, key=lambda each: STRICTNESS[each.decision], default=Judgement())
         if strictest.decision == "deny":
@@ -85,7 +73,7 @@ class Permissions:
         if strictest.decision == "ask":
             return Judgement("ask", strictest.why, dangers, needs=needs, granted=granted)
         if unclear:
-            cautious = self.rules.has("run", ("ask", "deny"))  # it may hide what they are about
+            cautious = self._rules.has("run", ("ask", "deny"))  # it may hide what they are about
             return Judgement(
                 "ask" if cautious else "", f"what it does is not all known: {unclear}", dangers, needs=needs, granted=granted
             )
@@ -110,7 +98,7 @@ class Permissions:
 
     def _of_simple(self, command: SimpleCommand) -> Judgement:
         rule = self._about("run", command)
-        if command.made_up and (rule is None or rule.decision == "allow") and self.rules.may_forbid(command.words[0]):
+        if command.made_up and (rule is None or rule.decision == "allow") and self._rules.may_forbid(command.words[0]):
             return Judgement("ask", f"some words of {command.words[0]} are known only when it runs, and a rule is about them")
         if rule is not None and (rule.decision != "allow" or not command.wrapper):
             return _said(rule)
@@ -121,10 +109,10 @@ class Permissions:
 
         A rule that forbids `ls` forbids any program of that name; one that allows it, the system's: `./ls` is named by its path.
         """
-        by_name = self.rules.about(kind, _line(command))
+        by_name = self._rules.about(kind, _line(command))
         if not command.path:
             return by_name
-        found = [by_name if by_name and by_name.decision != "allow" else None, self.rules.about(kind, _exact_line(command))]
+        found = [by_name if by_name and by_name.decision != "allow" else None, self._rules.about(kind, _exact_line(command))]
         return max((rule for rule in found if rule), key=lambda rule: STRICTNESS[rule.decision], default=None)
 
     def _plain(self, readings: Sequence[CommandReading]) -> Iterable[SimpleCommand]:
@@ -163,9 +151,12 @@ class Permissions:
                 path = os.path.join(self._root, os.path.expanduser(word.partition("=")[2] or word))
                 yield word, Path(os.path.normpath(path))
 
-    def of_path(self, kind: str, path: str) -> Judgement:
+    def of_path(self, kind: str, path: str, tool: str = "") -> Judgement:
         """Judges reading ("read") or changing ("edit") a file, by its path from the root, or from the system's."""
-        rule = self.rules.about(kind, path)
+        return self._with_tool(self._of_path(kind, path), tool)
+
+    def _of_path(self, kind: str, path: str) -> Judgement:
+        rule = self._rules.about(kind, path)
         if rule is not None and rule.decision == "deny":
             return _said(rule)
         if kind == "edit" and not os.path.isabs(path) and (what := self.protected(path)):
@@ -180,21 +171,24 @@ class Permissions:
         what = self._safeguards.asked(path) if kind == "edit" and not os.path.isabs(path) else ""
         return Judgement(proposals=(exact(kind, path),), doubts=(f"{path}: {what}",) if what else ())
 
-    def of_host(self, host: str) -> Judgement:
+    def of_host(self, host: str, tool: str = "") -> Judgement:
         """Judges reading what a host has."""
-        rule = self.rules.about("fetch", host)
-        return _said(rule) if rule is not None else Judgement(proposals=(exact("fetch", host),))
+        rule = self._rules.about("fetch", host)
+        return self._with_tool(_said(rule) if rule is not None else Judgement(proposals=(exact("fetch", host),)), tool)
 
     def of_tool(self, name: str) -> Judgement:
         """Judges the use of a tool that runs no command and writes no file that can be seen."""
+        return self._with_tool(self._of_tool(name), name)
+
+    def _of_tool(self, name: str) -> Judgement:
         for kind, subject in (("mcp", name), (name, "")):
-            if (rule := self.rules.about(kind, subject)) is not None:
+            if (rule := self._rules.about(kind, subject)) is not None:
                 return _said(rule)
         return Judgement(proposals=(exact("mcp", name) if "/" in name else name,))
 
-    def with_tool(self, judgement: Judgement, name: str) -> Judgement:
+    def _with_tool(self, judgement: Judgement, name: str) -> Judgement:
         """The judgement of what a tool would run or change, and what is said of the tool itself where that is stricter."""
-        rule = self.rules.about(name, "")
+        rule = self._rules.about(name, "") if name else None
         if rule is None or STRICTNESS[rule.decision] <= STRICTNESS[judgement.decision]:
             return judgement
         return replace(judgement, decision=rule.decision, why=_said(rule).why)
@@ -217,16 +211,32 @@ class Permissions:
     def _inside(self, path: str) -> str:
         return os.path.relpath(path, self._root) if Path(path).is_relative_to(self._root) else path
 
-    def remember(self, proposals: Sequence[str], scope: Scope, write_user: "Remember") -> None:
+    def rules(self) -> list[tuple[str, str, str]]:
+        """(decision, rule, where it stands) of each."""
+        return [(rule.decision, str(rule), rule.origin) for rule in self._rules]
+
+    def check_rule(self, text: str) -> None:
+        """Raises ConfigError for what is no rule."""
+        parse_rule("allow", text, "this")
+
+    def denied_programs(self) -> tuple[str, ...]:
+        """Returns the programs that are denied with any words."""
+        return self._rules.denied_programs()
+
+    def safeguards(self) -> Safeguards:
+        """Returns the things to keep safe, as all plugins have them."""
+        return self._safeguards
+
+    def remember(self, rules: Sequence[str], scope: Scope) -> None:
         """From now on these are allowed. Raises ConfigError, OSError where that cannot be kept."""
-        rules = [parse_rule("allow", text, f"always ({scope})") for text in proposals]
-        self.rules.rules += rules
+        new = [parse_rule("allow", text, f"always ({scope})") for text in rules]
+        self._rules.rules += new
         if scope == "user":
-            write_user([str(rule) for rule in rules])
+            self._rules.write([str(rule) for rule in new])
         elif scope == "project":
             kept = self._kept()
             mine = kept.setdefault(str(self._root), [])
-            mine += [str(rule) for rule in rules if str(rule) not in mine]
+            mine += [str(rule) for rule in new if str(rule) not in mine]
             replace_file(self._store, json.dumps(kept, indent=1).encode())
 
     def _kept(self) -> dict[str, list[str]]:
@@ -258,31 +268,7 @@ def _said(rule: Rule) -> Judgement:
     return Judgement(rule.decision, f"the rule {rule} ({rule.origin}) says {rule.decision}")
 
 
-class Remember:
-    """Adds rules to the user's own file: `Remember(path)(["run(make)"])`."""
-
-    def __init__(self, settings: Settings) -> None:
-        self._settings = settings
-
-    def __call__(self, rules: Sequence[str]) -> None:
-        from agentic.config.edit import set_value
-        from agentic.config.sources import file_layer, user_file
-
-        have = file_layer(user_file()).values.get("permissions.allow", [])
-        set_value(user_file(), "permissions.allow", json.dumps([*have, *rules]), self._settings)
-
-
-def rules_of(settings: Settings) -> Rules:
-    """Returns the rules in the settings. Raises ConfigError."""
-    section, origins = settings.permissions, settings.origins
-    rules = [
-        parse_rule(decision, text, origins[f"permissions.{decision}"])
-        for decision in ("allow", "ask", "deny")
-        for text in getattr(section, decision)
-    ]
-    tables = [
-        parse_table(name, value, origins[f"permissions.{name}"])
-        for name in ("bash", "edit", "read", "webfetch")
-        if (value := getattr(section, name)) not in ("", None)
-    ]
-    return Rules(rules, tables)
+def _with_any_words(proposal: str, check: str) -> str:
+    """The rule for a check's command: what makes its report has another path each time."""
+    wanted = exact("run", check).removesuffix(")")
+    return f"{wanted} *)" if proposal.startswith((f"{wanted} ", f"{wanted})")) else proposal

@@ -1,50 +1,35 @@
-"""How a session's commands are started: what they get of the environment, and what holds them to their policy."""
+"""The start of a session's commands: what they get of the environment, and what holds them to their policy."""
 
 import asyncio
 import os
 import re
 import sys
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
-from contextvars import ContextVar
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from fnmatch import translate
-from functools import lru_cache
+from functools import lru_cache, partial
 from pathlib import Path
+from typing import Any
 
+from agentic import AgenticError, CommandLauncher, ConfigError, Grant, Launch, LauncherSetup, LaunchPolicy
 from agentic.config import schema
-from agentic.core.conceal import close_memory, conceal, conceal_arguments
-from agentic.core.safeguards import Safeguards
-from agentic.errors import AgenticError, ConfigError
-from agentic.hooks.launcher import CommandLauncher, Launch, LaunchPolicy
+from agentic.hooks.launcher import Probe
 from agentic.lib.children import Child, Children
+from agentic.lib.conceal import close_memory, conceal, conceal_arguments
 from agentic.lib.record import record
+from agentic.lib.safeguards import Safeguards
 from agentic.lib.temporary import new_folder, remove
 
+HOOK = "agentic_command_launchers"
 PROBE_SECONDS = 10.0
 _KEY = re.compile("KEY|TOKEN|SECRET|PASSW|CREDENTIAL", re.IGNORECASE)
 _GIB = 1 << 30
 _PROBE = 'echo in > "$1" && ! { echo out > "$2"; } 2>/dev/null && ! cat "$3" >/dev/null 2>&1'
 
 
-@record(frozen=True, slots=True)
-class Allowed:
-    """The permissions of a command beyond the policy, by the user's own word or a rule's.
-
-    It does not see the `hidden` files either.
-    """
-
-    network: bool = False
-    protected: bool = False
-    secrets: bool = False
-    writable: tuple[Path, ...] = ()
-    hidden: tuple[Path, ...] = ()
+NOTHING = Grant()
 
 
-NOTHING = Allowed()
-ALLOWED: ContextVar[Allowed] = ContextVar("allowed", default=NOTHING)
-"""What the command may do that a tool is about to start."""
-
-
-class Unconfined:
+class AsTheyAre:
     """Commands as they are."""
 
     confines = False
@@ -56,6 +41,23 @@ class Unconfined:
 
 async def _unannounced(sandbox: "Sandbox") -> None:
     """Tells nobody."""
+
+
+def sandbox_of(setup: LauncherSetup) -> "Sandbox":
+    """Returns the sandbox for a session's commands. What commands are not given is concealed from now on."""
+    assert setup.hooks is not None
+    launchers = Launchers(by_strength(setup), partial(setup.hooks.build, HOOK))
+    opened = setup.opened or _unannounced
+    sandbox = Sandbox(setup.settings.sandbox, launchers, setup.safeguards(), opened, setup.root, setup.denied)
+    sandbox.conceal()
+    return sandbox
+
+
+def by_strength(setup: LauncherSetup) -> list[str]:
+    """The names of those that are tried where the user names none, the strongest first."""
+    assert setup.hooks is not None
+    offered = setup.hooks.offers(HOOK)
+    return sorted((name for name, offer in offered.items() if offer.automatic), key=lambda name: offered[name].automatic)
 
 
 @record(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Sandbox:
         settings: schema.SandboxSettings,
         launchers: Launchers,
         safeguards: Safeguards,
-        announce: Callable[["Sandbox"], Awaitable[None]] = _unannounced,
+        announce: Callable[["Sandbox"], Any] = _unannounced,
         folder: Path | None = None,
         denied: Callable[[], Iterable[str]] = tuple,
     ) -> None:
@@ -90,7 +92,7 @@ class Sandbox:
         self._announce = announce
         self._denied = denied
         self._children = Children()
-        self._launcher: CommandLauncher = Unconfined()
+        self._launcher: CommandLauncher = AsTheyAre()
         self.temporary = new_folder()
         self._opening: asyncio.Task[None] | None = None
         self.name = ""
@@ -176,10 +178,22 @@ class Sandbox:
             for folder in (inside, outside, secret):
                 remove(folder)
 
-    async def start(self, argv: Sequence[str], folder: Path, output: int) -> Child:
+    async def report(self) -> AsyncIterator[tuple[str, bool, str, list[Probe]]]:
+        """Tries to get out of each launcher, in a folder below the home folder and in the home folder itself."""
+        from plugins_builtin.sandbox.probes import probe
+
+        for name in [self._settings.launcher] if self._settings.launcher else self._launchers.automatic:
+            for at_home in (False, True):
+                try:
+                    launcher = self._launchers.build(name)
+                    yield name, at_home, "", await probe(name, launcher, self._safeguards, at_home)
+                except AgenticError as error:
+                    yield name, at_home, str(error), []
+
+    async def start(self, argv: Sequence[str], folder: Path, output: int, grant: Grant = NOTHING) -> Child:
         """Starts a command in `folder`; both of its outputs go to the descriptor. Raises ToolError, ConfigError."""
         await self.ready()
-        policy = self.policy(folder, ALLOWED.get())
+        policy = self.policy(folder, grant)
         child = await self._start(self._launcher.wrap(argv, policy), folder, self.environment(), output, self._limits())
         child.has_network = policy.network or not self.confines
         return child
@@ -191,19 +205,19 @@ class Sandbox:
             launch.argv, folder, environment, output, launch.confine, launch.arguments, launch.inputs, limits
         )
 
-    def policy(self, folder: Path, allowed: Allowed = NOTHING) -> LaunchPolicy:
+    def policy(self, folder: Path, grant: Grant = NOTHING) -> LaunchPolicy:
         """Returns the policy for a command that works in `folder`."""
         settings = self._settings
-        writable = (folder, *(Path(path).expanduser() for path in settings.writable), *allowed.writable)
+        writable = (folder, *(Path(path).expanduser() for path in settings.writable), *grant.writable)
         hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
         hidden += tuple(_files_of(self._denied(), writable))
-        protected = () if allowed.protected else self._safeguards.protected_paths(folder)
-        network = settings.network or allowed.network
+        protected = () if grant.protected else self._safeguards.protected_paths(folder)
+        network = settings.network or grant.network
         return LaunchPolicy(
-            folder, writable, self.temporary, protected, hidden, network, settings.devices, _our_program(), allowed.hidden
+            folder, writable, self.temporary, protected, hidden, network, settings.devices, _our_program(), grant.hidden
         )
 
-    async def held(self, folder: Path) -> frozenset[str]:
+    async def unchangeable(self, folder: Path) -> frozenset[str]:
         """The protected entries of the folder that no command can change, whatever is put back afterwards; by their names in it."""
         try:
             await self.ready()

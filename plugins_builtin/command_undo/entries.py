@@ -8,9 +8,9 @@ from contextlib import suppress
 from pathlib import Path
 from stat import S_IMODE
 
-from agentic.core.safeguards import ENVIRONMENT, Safeguards
 from agentic.lib.files.walk import VERSION_CONTROL
 from agentic.lib.record import record
+from agentic.lib.safeguards import ENVIRONMENT, Safeguards
 
 MAX_BELOW = 100_000  # entries below one protected folder
 _MODULES, _PROGRAMS = "node_modules", ".bin"

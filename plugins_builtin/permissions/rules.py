@@ -8,19 +8,17 @@ patterns with what to do. Over all rules: deny > ask > allow.
 
 import os
 import re
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any
 
-from agentic.core.safeguards import fits
-from agentic.errors import ConfigError
+from agentic import ConfigError
+from agentic.hooks.permissions import STRICTNESS, Decision
 from agentic.lib.record import record
+from agentic.lib.safeguards import fits
 
-Decision = Literal["allow", "ask", "deny", ""]
-# Of the parts of a whole: where nothing is said of one, the whole is not allowed.
-STRICTNESS: Mapping[str, int] = {"allow": 0, "": 1, "ask": 2, "deny": 3}
 COMMANDS = ("run", "network", "protected", "secrets")  # kinds whose pattern is one of a command
 PATHS = ("read", "edit")
 _KINDS = (*COMMANDS, *PATHS, "fetch", "mcp")
@@ -38,6 +36,9 @@ _OTHERS = {
 
 
 _PROGRAM = re.compile(r"([\w.+-]+) \*")
+
+
+Write = Callable[[Sequence[str]], None]
 
 
 @record(frozen=True, slots=True)
@@ -101,9 +102,10 @@ def parse_table(kind: str, value: Any, origin: str) -> Table:
 
 
 class Rules:
-    """All that count for a run."""
+    """All that count for a run; `write` adds some to the user's own file."""
 
-    def __init__(self, rules: Iterable[Rule] = (), tables: Iterable[Table] = ()) -> None:
+    def __init__(self, rules: Iterable[Rule] = (), tables: Iterable[Table] = (), write: Write = lambda rules: None) -> None:
+        self.write = write
         self.rules = list(rules)
         self.tables = list(tables)
 

@@ -10,19 +10,17 @@ from itertools import chain
 from pathlib import Path
 from stat import S_ISREG
 
-from agentic.core.protected_entries import FILE, FOLDER, MAX_BELOW, PRIVATE, ProtectedEntries
-from agentic.core.put_back import PutBack
-from agentic.core.safeguards import Safeguards
-from agentic.errors import AgenticError
+from agentic import AgenticError, Change, Workspace
 from agentic.lib.files.beneath import read_regular
 from agentic.lib.files.walk import VERSION_CONTROL
+from agentic.lib.safeguards import Safeguards
 from agentic.lib.threads import on_daemon_thread
-from agentic.lib.workspace import Workspace
-from agentic.plugins.dispatcher import Dispatcher
 from agentic.sessions import SessionStore
-from agentic.sessions.snapshots import UNKNOWN, CommandChange, Snapshots, any_interrupted
-from agentic.sessions.undo import Journal
-from agentic.types import Change, ChangeKind
+from agentic.sessions.undo import CommandChange, Journal
+from agentic.types import ChangeKind
+from plugins_builtin.command_undo.entries import FILE, FOLDER, MAX_BELOW, PRIVATE, ProtectedEntries
+from plugins_builtin.command_undo.put_back import PutBack
+from plugins_builtin.command_undo.snapshots import UNKNOWN, Snapshots, any_interrupted
 
 MAX_TOLD = 200  # changes of one command that a model's work counts
 MAX_NAMED = 20
@@ -46,14 +44,14 @@ class CommandChanges:
         cache: Path,
         safeguards: Safeguards,
         journal: Journal | None,
-        events: Dispatcher,
+        warn: Callable[[str], None],
         lingers: Callable[[], frozenset[int]] = frozenset,
         held: Callable[[], Awaitable[Collection[str]]] = _nothing,
     ) -> None:
         """`lingers`: the numbers of what commands started and still runs; `held` are the entries that no command can change."""
         self._safeguards = safeguards
         self._journal = journal
-        self._events = events
+        self._warn = warn
         self._lingers = lingers
         self._hold = held
         self._held: Collection[str] = ()
@@ -122,7 +120,7 @@ class CommandChanges:
         if note and may_change_protected:
             note += " (a command in the background goes on, and may have done it: stop it before you do it over)"
         if back.keeps:  # it may be the user's own work, done meanwhile
-            self._events.warn(note)
+            self._warn(note)
         return changes, note
 
     async def _compare(self, back: PutBack, may_change: bool, journal: Journal | None) -> tuple[list[str], list[Change]]:
@@ -218,7 +216,7 @@ class CommandChanges:
         back = PutBack(self._space.root)
         put_back, _ = await self._compare(back, self._late_may_change, None)
         if put_back:
-            self._events.warn(
+            self._warn(
                 f"{named(put_back)}: protected, and changed while a command ran in the background,"
                 f" so it was put back as it was{back.place}"
             )
@@ -256,7 +254,7 @@ class CommandChanges:
     def _tell(self, what: str) -> None:
         if what != self._told:
             self._told = what
-            self._events.warn(what)
+            self._warn(what)
 
     def close(self) -> None:
         """Keeps for the next session what was learned."""

@@ -27,6 +27,7 @@ from agentic.lib.files.walk import Folder, folders_below
 from agentic.lib.files.watch import FolderWatch
 from agentic.lib.record import record
 from agentic.lib.workspace import fingerprint
+from agentic.sessions.undo import CommandChange
 
 MAX_FILES = 50_000
 MAX_FILE_BYTES = 16 << 20
@@ -51,22 +52,6 @@ class Kept:
     offset: int
     ignored: bool
     mode: int
-
-
-@record(frozen=True, slots=True)
-class CommandChange:
-    """The change of a file: its content before and the fingerprint of its content after; None is no file.
-
-    `known`: what it was before is known, so it can be brought back. `mode` are its permission bits before, `inode` was its own.
-    """
-
-    path: str
-    before: bytes | None
-    after: str | None
-    ignored: bool
-    known: bool = True
-    mode: int | None = None
-    inode: int = 0
 
 
 @record(slots=True)

@@ -5,15 +5,44 @@ import re
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from pathlib import Path
+from typing import Literal
 
 from agentic.folders import config_folder, state_folder
-from agentic.hooks.safeguards import Safeguard
 from agentic.lib.files.walk import VERSION_CONTROL
+from agentic.lib.record import record
 
 MASK = "[masked: {}]"
 MASKED = re.compile(rb"\[masked: [A-Za-z ]+\]")
 
 ENVIRONMENT = "pyvenv.cfg"  # a folder that holds one is an environment: all in it is run
+
+
+Kind = Literal["protected", "harmless", "asked", "private", "hidden", "variable", "secret"]
+
+
+@record(frozen=True, slots=True)
+class Safeguard:
+    """A `pattern` of one kind. Patterns of paths and names have `*` and `?`, and `**` for any folders between.
+
+    "protected": files that something runs or obeys, by path from the workspace's root; changing one is always asked about, also
+    where it is not there yet, and commands cannot write it. `why` says what would run it.
+    "harmless": of these, what a command may leave there: a folder, or a file that `why` as a regular expression fits as a whole.
+    "asked": files that something may obey: changing one is asked about where a mode would allow every edit; a later pattern that
+    begins with "!" takes files out again.
+    "private": files that are only read after a question; a later pattern that begins with "!" takes files out again.
+    "hidden": what commands do not see, from the root of the system or with `~/`.
+    "variable": a name in the environment that commands get.
+    "secret": a regular expression; what it finds in a tool's output, or its group `secret`, is masked before a model reads it.
+    """
+
+    kind: Kind
+    pattern: str
+    why: str = ""
+
+    @property
+    def name(self) -> str:
+        """By which two of them are told apart."""
+        return f"{self.kind}:{self.pattern}".replace(" ", "\\s")
 
 
 class _Names:

@@ -5,13 +5,10 @@ from pathlib import Path
 
 import click
 
-from agentic.api import load_settings
+from agentic import api
 from agentic.commands import list_output
-from agentic.config import Settings
-from agentic.core.guards import permissions_of, safeguards_of
-from agentic.core.permissions import Judgement, Permissions
+from agentic.hooks.permissions import Judgement
 from agentic.lib.sanitize import sanitize
-from agentic.plugins import host_of
 
 _DECISIONS = {"": "as the mode says (--approve)", "allow": "allowed", "ask": "asked", "deny": "denied"}
 _PAIRS = click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable).")
@@ -28,12 +25,6 @@ def command(context: click.Context) -> None:
         context.invoke(list_)
 
 
-def _permissions(pairs: tuple[str, ...]) -> tuple[Settings, Permissions]:
-    settings = load_settings(Path.cwd(), pairs=pairs)
-    host = host_of(settings)
-    return settings, permissions_of(settings, host, Path.cwd(), safeguards_of(host))
-
-
 @command.command("list")
 @list_output
 @_PAIRS
@@ -42,13 +33,13 @@ def list_(output: str = "plain", pairs: tuple[str, ...] = ()) -> None:
 
     For example: agentic permissions list
     """
-    settings, permissions = _permissions(pairs)
-    for rule in permissions.rules:
+    policy = api.policy(Path.cwd(), api.load_settings(Path.cwd(), pairs=pairs))
+    for decision, rule, origin in policy.rules():
         if output == "jsonl":
-            click.echo(json.dumps({"type": "rule", "decision": rule.decision, "rule": str(rule), "origin": rule.origin}))
+            click.echo(json.dumps({"type": "rule", "decision": decision, "rule": rule, "origin": origin}))
         else:
-            click.echo(sanitize(f"{rule.decision:<6} {rule}  # {rule.origin}"))
-    for each in safeguards_of(host_of(settings)).records:
+            click.echo(sanitize(f"{decision:<6} {rule}  # {origin}"))
+    for each in policy.safeguards().records:
         if each.kind not in ("protected", "private") or each.pattern.startswith("!"):
             continue
         if output == "jsonl":
@@ -66,8 +57,7 @@ def test(line: str, output: str, pairs: tuple[str, ...]) -> int:
 
     For example: agentic permissions test "git push"
     """
-    _, permissions = _permissions(pairs)
-    judgement = permissions.of_command(line)
+    judgement = api.policy(Path.cwd(), api.load_settings(Path.cwd(), pairs=pairs)).of_command(line)
     if output == "jsonl":
         values = {"decision": judgement.decision, "why": judgement.why, "dangers": list(judgement.dangers)}
         click.echo(

@@ -14,26 +14,16 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
+from agentic import CommandLauncher, Safeguard
 from agentic.config import schema
-from agentic.core.safeguards import Safeguards
-from agentic.core.sandbox import Launchers, Sandbox
-from agentic.hooks.launcher import CommandLauncher
-from agentic.hooks.safeguards import Safeguard
-from agentic.lib.record import record
+from agentic.hooks.launcher import Probe
+from agentic.lib.safeguards import Safeguards
+from plugins_builtin.sandbox.starting import Launchers, Sandbox
 
 SECONDS = 30.0
 MAX_ADDRESS = 100  # bytes of a unix socket
 _PROGRAM = Path(__file__).with_name("probe_program.py")
 LEFT_BEHIND = "leave a process behind"
-
-
-@record(frozen=True, slots=True)
-class Probe:
-    """A way out by name. `why` it is closed is the system's own word."""
-
-    name: str
-    is_open: bool
-    why: str = ""
 
 
 async def probe(name: str, launcher: CommandLauncher, safeguards: Safeguards, at_home: bool = False) -> list[Probe]:

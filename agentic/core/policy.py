@@ -1,0 +1,149 @@
+"""The policy of a session: the judgements of all guards as one. The strictest counts, and a guard that fails denies."""
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+from agentic.errors import ConfigError, PluginError
+from agentic.hooks.permissions import (
+    STRICTNESS,
+    CommandWatch,
+    Judgement,
+    KeepsRules,
+    KeepsSafe,
+    Permissions,
+    Scope,
+    WatchesCommands,
+)
+from agentic.lib.safeguards import Safeguards
+from agentic.lib.workspace import Workspace
+
+_UNGUARDED = Judgement("ask", "no plugin here judges it")
+
+
+class Policy:
+    """The guards of a session. Without any, every change and every command is asked about."""
+
+    def __init__(self, guards: Sequence[Permissions]) -> None:
+        self._guards = guards
+        self._rules = [guard for guard in guards if isinstance(guard, KeepsRules)]
+        self._safe = [guard for guard in guards if isinstance(guard, KeepsSafe)]
+        self._watching = [guard for guard in guards if isinstance(guard, WatchesCommands)]
+        self._bare = Safeguards(())
+
+    def of_command(self, command: str, tool: str = "", check: str = "") -> Judgement:
+        """Judges a shell command, and the tool that runs it."""
+        return self._strictest(lambda guard: guard.of_command(command, tool, check))
+
+    def of_path(self, kind: str, path: str, tool: str = "") -> Judgement:
+        """Judges reading ("read") or changing ("edit") a file, and the tool that does it."""
+        without = Judgement() if kind == "read" else _UNGUARDED
+        return self._strictest(lambda guard: guard.of_path(kind, path, tool), without)
+
+    def of_host(self, host: str, tool: str = "") -> Judgement:
+        """Judges reading what a host has, and the tool that does it."""
+        return self._strictest(lambda guard: guard.of_host(host, tool))
+
+    def of_tool(self, name: str) -> Judgement:
+        """Judges the use of a tool that runs no command and writes no file that can be seen."""
+        return self._strictest(lambda guard: guard.of_tool(name))
+
+    def _strictest(self, ask: Callable[[Permissions], Judgement], without: Judgement = _UNGUARDED) -> Judgement:
+        return merged([_judgement_of(ask, guard) for guard in self._guards]) if self._guards else without
+
+    def rules(self) -> list[tuple[str, str, str]]:
+        """(decision, rule, where it stands) of each."""
+        return [each for guard in self._rules for each in guard.rules()]
+
+    def check_rule(self, text: str) -> None:
+        """Raises ConfigError for what is no rule."""
+        for guard in self._rules:
+            guard.check_rule(text)
+
+    def remember(self, rules: Sequence[str], scope: Scope) -> None:
+        """From now on these are allowed. Raises ConfigError, OSError where that cannot be kept."""
+        if not self._rules:
+            raise ConfigError("no plugin here keeps rules")
+        self._rules[0].remember(rules, scope)
+
+    def denied_programs(self) -> Iterable[str]:
+        """Returns the programs that are denied with any words."""
+        return [program for guard in self._rules for program in guard.denied_programs()]
+
+    def safeguards(self) -> Safeguards:
+        """Returns the things to keep safe."""
+        return self._safe[0].safeguards() if self._safe else self._bare
+
+    def protected(self, path: str) -> str:
+        """Returns the reason to protect the file of that name, "" for any other."""
+        return next(filter(None, (guard.protected(path) for guard in self._safe)), "")
+
+    def needs_word(self, path: str, access: str) -> str:
+        """Returns why a file of the folder is not touched without the user's word, "" where it may be."""
+        return next(filter(None, (guard.needs_word(path, access) for guard in self._safe)), "")
+
+    def watch(self, workspace: Workspace, keeps: bool) -> list[CommandWatch]:
+        """Returns what looks at commands in that folder."""
+        return [guard.watch(workspace, keeps) for guard in self._watching]
+
+    def take_up(self) -> str:
+        """Has the session know what its command did that a kill cut off; a line for the user, "" for nothing."""
+        return "; ".join(filter(None, (guard.take_up() for guard in self._watching)))
+
+
+def _judgement_of(ask: Callable[[Permissions], Judgement], guard: Permissions) -> Judgement:
+    try:
+        return ask(guard)
+    except PluginError as error:
+        return Judgement("deny", f"its guard failed: {error}")
+
+
+def merged(found: Sequence[Judgement]) -> Judgement:
+    """All of them in one: the strictest decision, every danger. "allow" needs one that says so, and none that asks or denies."""
+    if len(found) == 1:
+        return found[0]
+    saying = [each for each in found if each.decision]
+    strictest = max(saying, key=lambda each: STRICTNESS[each.decision], default=Judgement())
+
+    def every(name: str) -> tuple[Any, ...]:
+        return tuple(dict.fromkeys(value for each in found for value in getattr(each, name)))
+
+    return Judgement(
+        strictest.decision,
+        strictest.why or next((each.why for each in found if each.why), ""),
+        every("dangers"),
+        every("proposals"),
+        frozenset(every("needs")),
+        frozenset(every("granted")),
+        every("doubts"),
+    )
+
+
+class WatchedFolder:
+    """All watches of one folder, as one."""
+
+    def __init__(self, watches: Sequence[CommandWatch]) -> None:
+        self._watches = watches
+
+    @property
+    def private(self) -> tuple[Any, ...]:
+        return tuple(path for each in self._watches for path in each.private)
+
+    async def prepare(self) -> None:
+        for each in self._watches:
+            await each.prepare()
+
+    async def before(self) -> None:
+        for each in self._watches:
+            await each.before()
+
+    async def after(self, may_change_protected: bool) -> tuple[list[Any], str]:
+        found = [await each.after(may_change_protected) for each in self._watches]
+        return [change for changes, _ in found for change in changes], "; ".join(filter(None, (note for _, note in found)))
+
+    async def settle(self) -> None:
+        for each in self._watches:
+            await each.settle()
+
+    def close(self) -> None:
+        for each in self._watches:
+            each.close()
