@@ -41,11 +41,11 @@ if TYPE_CHECKING:
         TrustError,
     )
     from agentic.events import Event
-    from agentic.hooks import Hook, Hooks, Options, Provider, Setup, hookimpl, hookspec
+    from agentic.hooks import Hook, Hooks, Options, PluginInfo, Provider, SessionSetup, Setup, hookimpl, hookspec
     from agentic.hooks.agents import AgentKind
     from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
     from agentic.hooks.chat import Chat, ChatCommand
-    from agentic.hooks.checks import Check, Checker, CheckResult, Failure
+    from agentic.hooks.checks import BeforeEnd, Check, Checker, CheckResult, Failure
     from agentic.hooks.command_launchers import CommandLauncher, Launch, LaunchPolicy
     from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
     from agentic.hooks.commands import Command
@@ -57,11 +57,11 @@ if TYPE_CHECKING:
     from agentic.hooks.launcher import Grant, Launcher, LauncherSetup
     from agentic.hooks.permissions import CommandWatch, Judgement, Permissions, PermissionsSetup
     from agentic.hooks.prompt import PromptSection, PromptTemplate
-    from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, ToolProtocol, Turn, Vocabulary
+    from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, RepairProvider, ToolProtocol, Turn, Vocabulary
     from agentic.hooks.runner import Part, Runner, RunnerSetup, sub_agent
     from agentic.hooks.safeguards import Safeguard
     from agentic.hooks.screen import Renderer, RendererSetup
-    from agentic.hooks.tools import Announces, Memory, Tool, ToolSetup, ToolSource
+    from agentic.hooks.tools import Announces, Memory, Tool, ToolSetup, ToolSource, ToolSourceProvider
     from agentic.hooks.transport import (
         CachesPrefixes,
         CountsTokens,
@@ -107,11 +107,11 @@ _HOMES = {
     " RequestRejected StreamBroken ToolError TrustError",
     "agentic.events": "Event",
     "agentic.lib.files": "files_below",
-    "agentic.hooks": "Hook Hooks Options Provider Setup hookimpl hookspec",
+    "agentic.hooks": "Hook Hooks Options PluginInfo Provider SessionSetup Setup hookimpl hookspec",
     "agentic.hooks.agents": "AgentKind",
     "agentic.hooks.batching": "Batcher BatcherSetup Closes Lane Routes Warms Watches",
     "agentic.hooks.chat": "Chat ChatCommand",
-    "agentic.hooks.checks": "Check CheckResult Checker Failure",
+    "agentic.hooks.checks": "BeforeEnd Check CheckResult Checker Failure",
     "agentic.hooks.command_readers": "CommandReader CommandReading SimpleCommand",
     "agentic.hooks.commands": "Command",
     "agentic.hooks.complexity": "ComplexityEstimator Llm",
@@ -123,11 +123,11 @@ _HOMES = {
     "agentic.hooks.launcher": "Grant Launcher LauncherSetup",
     "agentic.hooks.permissions": "CommandWatch Judgement Permissions PermissionsSetup",
     "agentic.hooks.prompt": "PromptSection PromptTemplate",
-    "agentic.hooks.protocol": "Asks ModelProfile OutputRepair ToolProtocol Turn Vocabulary",
+    "agentic.hooks.protocol": "Asks ModelProfile OutputRepair RepairProvider ToolProtocol Turn Vocabulary",
     "agentic.hooks.runner": "Part Runner RunnerSetup sub_agent",
     "agentic.hooks.safeguards": "Safeguard",
     "agentic.hooks.screen": "Renderer RendererSetup",
-    "agentic.hooks.tools": "Announces Memory Tool ToolSetup ToolSource",
+    "agentic.hooks.tools": "Announces Memory Tool ToolSetup ToolSource ToolSourceProvider",
     "agentic.hooks.transport": "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches Transport",
     "agentic.hooks.trust": "RunnableFinder",
     "agentic.types": "Answer Change ChatRequest Complexity Delta EndpointInfo EndpointLoad ImagePart Message Outcome PartialAnswer"
@@ -147,6 +147,7 @@ __all__ = [
     "Attempt",
     "Batcher",
     "BatcherSetup",
+    "BeforeEnd",
     "CachesPrefixes",
     "Change",
     "Chat",
@@ -205,12 +206,14 @@ __all__ = [
     "PermissionsSetup",
     "Plan",
     "PluginError",
+    "PluginInfo",
     "PromptSection",
     "PromptTemplate",
     "Provider",
     "Question",
     "Renderer",
     "RendererSetup",
+    "RepairProvider",
     "ReportsLoad",
     "RequestRejected",
     "Resumes",
@@ -222,6 +225,7 @@ __all__ = [
     "Sampling",
     "Section",
     "SendsBatches",
+    "SessionSetup",
     "Settings",
     "Setup",
     "SimpleCommand",
@@ -240,6 +244,7 @@ __all__ = [
     "ToolProtocol",
     "ToolSetup",
     "ToolSource",
+    "ToolSourceProvider",
     "ToolSpec",
     "Transport",
     "TrustError",

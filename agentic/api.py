@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from agentic.core.conversation import OpenConversation
     from agentic.core.policy import Policy
     from agentic.hooks.fan_out import SubAgent
-    from agentic.hooks.launcher import Launcher, Probe
+    from agentic.hooks.launcher import Attempted, Launcher
     from agentic.hooks.runner import Part
     from agentic.trust import Runnable
 
@@ -167,11 +167,8 @@ async def sandbox_status(settings: Settings, root: Path) -> "Launcher":
     return launcher
 
 
-async def sandbox_report(settings: Settings, root: Path) -> AsyncIterator[tuple[str, bool, str, "list[Probe]"]]:
-    """Each launcher that could hold commands here, in a folder below the home folder and in the home folder itself.
-
-    (its name, whether in the home folder, why it does not, what was tried to get out of it)
-    """
+async def sandbox_report(settings: Settings, root: Path) -> "AsyncIterator[Attempted]":
+    """Tries each launcher that could hold commands here, in a folder below the home folder and in the home folder itself."""
     from agentic.hooks.launcher import Reports
 
     launcher = _launcher(settings, root)

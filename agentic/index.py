@@ -26,6 +26,41 @@ def rows(find: "Callable[[], tuple[Rows, Iterable[str]]]") -> "Rows":
     return _read("offers", "\n".join([sys.version, _stamp(chain(_installed(), _configured())), _variables()]), find)
 
 
+_sources: list[str] = []
+
+
+def plugins() -> "Rows | None":
+    """(name, hooks, what is known besides) of each plugin that can be used, in order; None where that is not known.
+
+    The same is installed, configured and switched on as when it was kept, and no file of the plugins' code has changed.
+    """
+    path, stamp = _plugins_file()
+    with suppress(OSError, ValueError):
+        with open(path, encoding="utf-8") as file:
+            known, files, offered = file.read().split("\0\0")
+        names = [line.rpartition(" ")[0].rpartition(" ")[0] for line in files.split("\n")]
+        if known == stamp and _stamp(names) == files:
+            _sources[:] = names
+            return [_row(line) for line in offered.split("\n") if line]
+    return None
+
+
+def keep_plugins(found: "Rows", sources: "Iterable[str]") -> None:
+    """Keeps what `plugins` gives from the next start on."""
+    path, stamp = _plugins_file()
+    _keep(path, "\0\0".join([stamp, _stamp(sources), "\n".join("\0".join(row) for row in found)]))
+
+
+def sources() -> list[str]:
+    """Returns the files of the plugins' code, as `plugins` found them."""
+    return _sources
+
+
+def _plugins_file() -> tuple[str, str]:
+    stamp = "\n".join([sys.version, _stamp(chain(_installed(), _configured())), _variables()])
+    return os.path.join(place("XDG_STATE_HOME"), "index", f"hooks-{zlib.crc32(stamp.encode('utf-8', 'surrogatepass')):08x}"), stamp
+
+
 def entry_points(find: "Callable[[], Rows]") -> "Rows":
     """(name, "module:attribute", what is known of its distribution) of each installed plugin; `find` looks into all metadata."""
     return _read("plugins", "\n".join([sys.version, _stamp(_installed())]), lambda: (find(), ()))

@@ -16,16 +16,17 @@ from agentic.errors import ConfigError
 from agentic.folders import state_folder
 from agentic.lib.files import files_below, project_top, read_regular, replace_file
 from agentic.lib.git import tracked_files
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 
 MAX_BYTES = 100_000_000  # of what was decided, and of all that one thing is bound to
 MAX_FILES = 20_000  # of a project that a command is bound to as a whole; of more, size and times stand for the content
 _ENDS = (".py", "/__init__.py", ".js", ".cjs", ".mjs", ".ts", "/index.js", ".sh", ".rb", ".pl", ".pm", ".php")
 MAX_NAMED, MAX_SCRIPT_BYTES = 200, 1_000_000  # files that a script names, directly or by others; of one that is read for names
-_NAME = re.compile(r"[\w.][\w./-]{0,200}")
-_PACKAGE = re.compile(r"[\"'](@[\w.-]+/[\w.-]+|[\w][\w.-]*)(?=[/\"'])")  # as `require` and `import` name one
+_NAME = late_pattern(r"[\w.][\w./-]{0,200}")
+_PACKAGE = late_pattern(r"[\"'](@[\w.-]+/[\w.-]+|[\w][\w.-]*)(?=[/\"'])")  # as `require` and `import` name one
 _OF_NODE = (".js", ".cjs", ".mjs", ".ts", ".mts", ".cts")
-_REACHES = re.compile(  # a module or a file by another name than its own
+_REACHES = late_pattern(  # a module or a file by another name than its own
     r"sys\.path|PYTHONPATH|importlib|runpy|__import__|import_module|\bexec\(|\beval\(|subprocess|os\.system|from \.\."
     r"|require\((?![\"']\.{0,2}/)|import\((?![\"']\.)|child_process"
     r"|\b(?:from|import)\s*[\"'](?!\.{0,2}/)"
@@ -35,7 +36,7 @@ if then else elif fi for do done while until case esac in return exit set export
 . source ! { } #
 """
 _OF_SHELLS = frozenset(_OF_SHELL.split())
-_PLAIN_WORD = re.compile(r"[\w./@:+,=%-]+")
+_PLAIN_WORD = late_pattern(r"[\w./@:+,=%-]+")
 _INTERPRETERS = frozenset(
     {"sh", "bash", "dash", "zsh", "python", "python3", "node", "nodejs", "ruby", "perl", "php", "deno", "bun"}
 )

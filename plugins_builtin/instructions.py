@@ -14,13 +14,14 @@ from agentic.folders import config_folder
 from agentic.hooks.chat import Chat
 from agentic.lib.files import project_top, read_regular
 from agentic.lib.files.text import decode
+from agentic.lib.patterns import late_pattern
 from agentic.once import OncePerSession
 
 FILES = ("AGENTS.md", "CLAUDE.md")
 MAX_DEPTH = 5  # of files that bring in files
 MAX_BYTES = 1_000_000
-_CODE = re.compile(r"(^[ \t]*(?:```|~~~).*?(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z)|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
-_IMPORT = re.compile(r"(?:(?<=\s)|^)@([\w~./-]+\.(?:md|mdc|rst|txt))\b")  # texts: no file of keys is brought in
+_CODE = late_pattern(r"(^[ \t]*(?:```|~~~).*?(?:^[ \t]*(?:```|~~~)[ \t]*$|\Z)|`[^`\n]*`)", re.MULTILINE | re.DOTALL)
+_IMPORT = late_pattern(r"(?:(?<=\s)|^)@([\w~./-]+\.(?:md|mdc|rst|txt))\b")  # texts: no file of keys is brought in
 _INIT = """\
 Write an AGENTS.md for this project: what a new colleague has to know and cannot see at once. Look at its files first. Say how it is
 built, tested and started, with the exact commands (run them, where that is harmless); how it is laid out; what its code looks like;
@@ -105,7 +106,7 @@ async def agentic_before_task(session: str, setup: Setup) -> Addition | None:
 
 
 @hookimpl
-def agentic_prompt_sections() -> Iterable[PromptSection]:
+def agentic_prompts() -> Iterable[PromptSection]:
     sizes = {"nano": 1_000, "small": 3_000, "full": 16_000}
     yield PromptSection("instructions", "your AGENTS.md, and those of the project", _text, sizes, covers=FILES)
 
@@ -115,5 +116,5 @@ async def _init(argument: str, chat: Chat) -> None:
 
 
 @hookimpl
-def agentic_chat_commands() -> Iterable[ChatCommand]:
+def agentic_commands() -> Iterable[ChatCommand]:
     yield ChatCommand("init", "has an AGENTS.md written for this project, or makes it better", _init, group="Project")

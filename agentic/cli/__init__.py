@@ -1,6 +1,7 @@
 """The command line. `--version` needs neither click nor a plugin; `--help` asks plugins for theirs, and does without."""
 
 import atexit
+import gc
 import os
 import sys
 
@@ -12,6 +13,7 @@ COMMANDS = {
     "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
+OBJECTS = 100_000  # that a start makes and keeps: looking through them for garbage takes a tenth of it
 COMPLETE = "_AGENTIC_COMPLETE"  # the variable by which a shell asks what may follow
 _OPTIONS = """\
   -C DIR                    work in DIR
@@ -106,6 +108,7 @@ def main() -> None:
         )
         sys.exit(2)
     os.umask(os.umask(0o077) & 0o077)  # what we write we can read, whatever the mask
+    gc.set_threshold(OBJECTS, 20, 20)
     try:
         _leave(_run(sys.argv[1:]))
     except OSError as error:
@@ -116,6 +119,7 @@ def main() -> None:
 
 def _leave(code: int) -> None:
     """Ends with that code. An engine's thread that goes on would find no interpreter any more, and crash."""
+    gc.disable()  # all of it goes with the process
     threads = sys.modules.get("agentic.lib.threads")
     if threads is not None and threads.running():
         atexit._run_exitfuncs()

@@ -48,7 +48,9 @@ def _selected_by_default(settings: Settings) -> dict[str, str]:
     """The providers that are taken where a key that selects one is empty."""
     host = host_of(settings)
     return {
-        door.selected_by: host.default(hook) for hook, door in host.hooks.items() if door.selected_by and door.protocol is not Tool
+        door.selected_by: host.default(hook)
+        for hook, door in host.every_hook().items()
+        if door.selected_by and door.protocol is not Tool
     }
 
 

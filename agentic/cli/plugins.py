@@ -52,7 +52,7 @@ def show(name: str) -> None:
     for status in statuses:
         for field, value in asdict(status).items():
             click.echo(f"{field + ':':14}{sanitize(', '.join(value) if isinstance(value, list) else str(value))}")
-    for hook, door in host.hooks.items():
+    for hook, door in host.every_hook().items():
         for choice, offer in _offers(host, hook).items():
             if offer.plugin == name:
                 instead = f", instead of {offer.replaced.plugin}'s" if offer.replaced else ""

@@ -32,11 +32,11 @@ def rendered(kind: str, name: str) -> dict[str, str]:
         target = f"tests/test_{module}.py" if what == "test" else path
         doc = "Tests of the plugin." if what == "test" else "A part of the plugin that is imported when it is needed."
         found[target] = f'"""{doc}"""\n\n{body}'
-    return found | {"pyproject.toml": _pyproject(name, module, [path for path in found if "/" not in path])}
+    return found | {"pyproject.toml": _pyproject(name, module)}
 
 
-def _pyproject(name: str, module: str, modules: list[str]) -> str:
-    included = ", ".join(f'"{path}"' for path in modules)
+def _pyproject(name: str, module: str) -> str:
+    included = f'"{module}*.py"'  # also a module that its author adds
     text = files("agentic.cli").joinpath("templates", "pyproject.tmpl").read_text(encoding="utf-8")
     text = text.replace("HOST", f"{DISTRIBUTION}>={__version__}").replace("INCLUDED", included)
     return text.replace("MODULE", module).replace("NAME", name)

@@ -11,10 +11,10 @@ from agentic.errors import ConfigError, PluginError
 class PluginSection:
     """`model` is "module:Class", "" for a plugin that declares nothing: its values are a plain dict then."""
 
-    def __init__(self, name: str, model: str = "") -> None:
+    def __init__(self, name: str, model: str | type = "") -> None:
         self.name = name
-        self._path = model
-        self._model: Any = None
+        self.path = model if isinstance(model, str) else f"{model.__module__}:{model.__qualname__}"
+        self._model: Any = None if isinstance(model, str) else model
         self._remedy = f"mend it, or switch the plugin off: -c plugins.disabled={name.rpartition('.')[2]}"
 
     def keys(self) -> Mapping[str, Key]:
@@ -51,14 +51,14 @@ class PluginSection:
             raise ConfigError(f"[{self.name}] {where}: {first['msg']}", "`agentic config show` says where it was set") from error
 
     def _loaded(self) -> Any:
-        if self._model is None and self._path:
-            module, _, attribute = self._path.partition(":")
+        if self._model is None and self.path:
+            module, _, attribute = self.path.partition(":")
             try:
                 self._model = getattr(import_module(module), attribute)
             except (Exception, SystemExit) as error:
-                raise PluginError(f"[{self.name}]: its options {self._path!r} cannot be imported: {error}", self._remedy) from error
+                raise PluginError(f"[{self.name}]: its options {self.path!r} cannot be imported: {error}", self._remedy) from error
             if not (isinstance(self._model, type) and (issubclass(self._model, Section) or hasattr(self._model, "model_validate"))):
-                raise PluginError(f"[{self.name}]: {self._path!r} is neither an agentic.Section nor a pydantic model", self._remedy)
+                raise PluginError(f"[{self.name}]: {self.path!r} is neither an agentic.Section nor a pydantic model", self._remedy)
         return self._model
 
 

@@ -5,7 +5,6 @@ It knows no language, runner or tool. Only proofs decide. The model is asked aga
 
 import mimetypes
 import os
-import re
 from collections.abc import Iterable, Mapping, Sequence
 from itertools import islice
 
@@ -13,6 +12,7 @@ from agentic.core.agent import Agent
 from agentic.core.proofs import NOT_PERMITTED, Finding, Proofs
 from agentic.hooks.checks import Failure
 from agentic.lib.files import files_below
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
@@ -23,7 +23,7 @@ MAX_CHARACTERS = 1_500  # of what fails, as the model is told
 MAX_NAMED = 3
 MAX_LISTED = 5_000
 MAX_COMMAND = 60  # characters of a command that is told as it is
-_FILE = re.compile(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
+_FILE = late_pattern(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
 
 
 @record(frozen=True, slots=True)

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-import secrets
+import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -148,7 +148,7 @@ async def open_runtime(
         host.inspect()
     endpoints = Endpoints(settings)
     settings = endpoints.settings
-    run = secrets.token_hex(4)
+    run = os.urandom(4).hex()
     holder: list[Dispatcher] = []
 
     async def emit(event: Event) -> None:

@@ -19,6 +19,7 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, Requ
 from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 from agentic.lib.wire import AnswerBuilder, loads
 from agentic.plugins.dispatcher import Dispatcher
@@ -26,7 +27,7 @@ from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpe
 
 KEEP_SECONDS = 1.0
 Emit = Callable[[Event], Awaitable[None]]
-_CODE_BLOCK = re.compile(r"^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
+_CODE_BLOCK = late_pattern(r"^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _log = logging.getLogger("agentic.llm")
 
 

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -18,11 +18,14 @@ from agentic.core.runtime import Runtime
 from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.toolbox import Toolbox, about_of
 from agentic.errors import TrustError
+from agentic.hooks import SessionSetup
 from agentic.hooks.fan_out import CallBudget
 from agentic.hooks.launcher import Launcher
 from agentic.lib.children.jobs import Jobs
 from agentic.lib.record import record
 from agentic.lib.workspace import Grants, Workspace
+from agentic.plugins.guard import FAULTS
+from agentic.plugins.isolation import describe
 from agentic.sessions import Blackboard, Session
 from agentic.sessions.undo import Journal
 from agentic.types import Outcome, Plan
@@ -110,7 +113,8 @@ async def open_services(
             safeguards=policy.safeguards() if settings.tools.mask_secrets else None,
             kinds=kinds_of(runtime.host, runtime.root, runtime.events.warn),
         )
-        yield services, blackboard
+        async with sessions_of_plugins(runtime, session):
+            yield services, blackboard
     finally:
         await toolbox.aclose()
         await jobs.aclose()
@@ -120,6 +124,34 @@ async def open_services(
             await each.settle()
             each.close()
         await launcher.aclose()
+
+
+@asynccontextmanager
+async def sessions_of_plugins(runtime: Runtime, session: Session) -> AsyncIterator[None]:
+    """Enters the sessions of plugins, and leaves them with ours; one that fails costs a warning."""
+    async with AsyncExitStack() as stack:
+        for plugin, info in runtime.host.sessions().items():
+            try:
+                setup = runtime.setup(plugin, kind=SessionSetup, session=session)
+                async with asyncio.timeout(info.seconds):
+                    assert info.session is not None
+                    await stack.enter_async_context(_mended(runtime, plugin, info.session(setup)))
+            except FAULTS as error:
+                runtime.events.warn(f"{runtime.host.owner(plugin)}: its session cannot begin: {describe(error)}")
+        yield
+
+
+@asynccontextmanager
+async def _mended(runtime: Runtime, plugin: str, inner: AbstractAsyncContextManager[Any]) -> AsyncIterator[None]:
+    """The plugin's own, whose end raises nothing: a warning says what went wrong."""
+    await inner.__aenter__()
+    try:
+        yield
+    finally:
+        try:
+            await inner.__aexit__(None, None, None)
+        except FAULTS as error:
+            runtime.events.warn(f"{runtime.host.owner(plugin)}: its session cannot end: {describe(error)}")
 
 
 async def require_sandbox(launcher: Launcher) -> None:

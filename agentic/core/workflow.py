@@ -149,13 +149,19 @@ class Workflow:
         check = self._judge.verdict.check
         return f"\n\n(one agent has tried; `{check}` still fails)" if check else ""
 
+    async def _before_end(self) -> str:
+        """Returns the text of a plugin that does not let it end, "" where it may."""
+        changes = tuple(self._agent.tools.work.changes.values())
+        given = {"task": self._task, "result": self._result, "times": self._sent_on, "changes": changes}
+        return await self._services.events.before_end(agent="main", workspace=self._services.workspace, **given)
+
     async def _reflect(self) -> str:
         if self._status != "done":
             return DONE
         if await self._judge.goes_on():
             self._failures += 1
             return "spawn_sub_agents" if self._failures == TRIES and self._may_split() else "plan"
-        if word := await self._services.events.before_end(self._task, self._result, self._sent_on):
+        if word := await self._before_end():
             self._sent_on += 1
             self._agent.tell(word)
             return "plan"

@@ -12,9 +12,13 @@ import pluggy
 from agentic.lib.record import record
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from agentic.config import Settings
     from agentic.events import Event
     from agentic.hooks.transport import Found
+    from agentic.hooks.trust import RunnableFinder
+    from agentic.sessions import Session
 
 PROJECT = "agentic"
 hookspec = pluggy.HookspecMarker(PROJECT)
@@ -40,6 +44,16 @@ class Setup:
     prompt: Callable[..., str]
     section: str = ""
     hooks: "Hooks | None" = None
+
+    @property
+    def folder(self) -> Path:
+        """A folder of the plugin's own in the user's state folder, where it may keep what it likes."""
+        from agentic.folders import state_folder
+        from agentic.lib.files import make_own
+
+        folder = state_folder() / "plugins" / self.section.removeprefix("plugin.")
+        make_own(folder)
+        return folder
 
     @property
     def options(self) -> Any:
@@ -78,6 +92,7 @@ class Hook:
     `protocol` is what a `Provider`'s factory has to make, `optional` what the product may be able to do besides. `selected_by` is
     the setting that names one provider, "" where all are used; `names` a pattern for the records' names. `guards`: no project may
     switch off a plugin that has it. `spec` is the function that declares the hook, marked with `hookspec`: a plugin's own has one.
+    `through` is the hook that such records come through, where it takes several kinds; they are told apart by their class.
     """
 
     record: type
@@ -87,6 +102,7 @@ class Hook:
     names: str = r"\S+"
     guards: bool = False
     spec: Callable[..., Any] | None = None
+    through: str = ""
 
 
 class Hooks(Protocol):
@@ -107,22 +123,57 @@ class Hooks(Protocol):
 
 @record(frozen=True, slots=True)
 class Options:
-    """A plugin's own settings. `model` is "module:Class" of an `agentic.Section` or a pydantic model, imported when needed.
+    """A plugin's own settings. `model` is an `agentic.Section` or a pydantic model, or "module:Class" of one, imported when needed.
 
     `section` is where they stand in the configuration, "" for `plugin.NAME`.
     """
 
-    model: str
+    model: str | type
     section: str = ""
+
+
+@record(frozen=True, slots=True)
+class PluginInfo:
+    """A plugin's word about itself. `options` are its own settings.
+
+    `runnables` find what a folder would run. Its event hooks may take `seconds`. Where it `wants_chunks` (or that function of the
+    `Setup` says so), its observer gets each piece of an answer. `session(setup)` is an async context manager around each session.
+    """
+
+    options: Options | None = None
+    runnables: "Sequence[RunnableFinder]" = ()
+    seconds: float = 5.0
+    wants_chunks: bool | Callable[[Setup], bool] = False
+    session: "Callable[[SessionSetup], AbstractAsyncContextManager[Any]] | None" = None
+
+
+@record(frozen=True, slots=True, kw_only=True)
+class SessionSetup(Setup):
+    """`session` is the one that begins. `state()` is what the plugin kept in it, `keep(state)` replaces that: JSON."""
+
+    session: "Session"
+
+    def state(self) -> Any:
+        """Returns what was kept, None at first."""
+        import json
+
+        kept = self.session.metadata(f"plugin:{self.section}")
+        return json.loads(kept) if kept else None
+
+    def keep(self, state: Any) -> None:
+        """Keeps a state with the session, for whoever goes on with it."""
+        import json
+
+        self.session.set_metadata(f"plugin:{self.section}", json.dumps(state))
+
+
+@hookspec
+def agentic_plugin() -> PluginInfo:
+    """Describes the plugin: its settings, what of a folder it would run, the time that its hooks take."""
+    raise NotImplementedError
 
 
 @hookspec
 def agentic_add_hooks() -> Iterable[Hook]:
     """Declares hooks that this plugin fires itself, through `setup.hooks`."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_options() -> Options:
-    """Declares the plugin's own settings."""
     raise NotImplementedError

@@ -1,9 +1,8 @@
 """Kinds of agents: what a sub-agent, or the main one, is told to be, and what it may do."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from agentic.hooks import hookspec
 from agentic.lib.record import record
 
 
@@ -26,9 +25,3 @@ class AgentKind:
     plans: bool = False
     without: tuple[str, ...] = ()
     more: "Callable[[Path], Sequence[AgentKind]] | None" = None
-
-
-@hookspec
-def agentic_agents() -> Iterable[AgentKind]:
-    """Offers kinds of agents, which `delegate`, `workflow.agent` and the chat's /agent name."""
-    raise NotImplementedError

@@ -1,13 +1,12 @@
 """The conversation that front-ends hold (chats, editors, programs), and the slash commands that are typed in it."""
 
-from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from agentic.config import Settings
 from agentic.events import ContextReport, EndpointSeen, Event
-from agentic.hooks import hookspec
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.questions import Answered, Question
 from agentic.lib.palette import Palette
@@ -271,9 +270,3 @@ class ChatCommand:
     more: "Callable[[Path], Sequence[ChatCommand]] | None" = None
     group: str = "Of plugins"
     only_in: str = ""
-
-
-@hookspec
-def agentic_chat_commands() -> Iterable[ChatCommand]:
-    """Offers slash commands; a name of agentic's own cannot be taken."""
-    raise NotImplementedError

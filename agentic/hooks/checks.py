@@ -1,7 +1,7 @@
 """The checks that show whether the work is right: tests, compilers, linters, and what can be read off the files alone."""
 
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Literal, Protocol
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 from agentic.hooks import Provider, hookspec
 from agentic.lib.record import record
@@ -77,7 +77,20 @@ class Checker(Protocol):
         ...
 
 
+@record(frozen=True)
+class BeforeEnd:
+    """Asked when the model means that the task is done. `run` takes by name what it needs of this, and gives a text for the model.
+
+    `run(task, result, times, agent, workspace, changes, setup)`: with a text the model goes on, with None or "" it may end.
+    `times` it was sent on already, `changes` are the files that it changed. A failure lets it end.
+    """
+
+    name: str
+    summary: str
+    run: Callable[..., Any]
+
+
 @hookspec
-def agentic_checkers() -> Iterable[Provider[Checker]]:
-    """Offers checkers; all of them are asked."""
+def agentic_checkers() -> Iterable[Provider[Checker] | BeforeEnd]:
+    """Offers checkers, and what is asked before the end; all are used."""
     raise NotImplementedError

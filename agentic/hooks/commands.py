@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from agentic.hooks import hookspec
+from agentic.hooks.chat import ChatCommand
 from agentic.lib.record import record
 
 
@@ -25,6 +26,6 @@ class Command:
 
 
 @hookspec
-def agentic_commands() -> Iterable[Command]:
-    """Offers commands; a name of agentic's own cannot be taken."""
+def agentic_commands() -> Iterable[Command | ChatCommand]:
+    """Offers commands of the command line and slash commands; a name of agentic's own cannot be taken."""
     raise NotImplementedError

@@ -1,6 +1,6 @@
 """Hooks that are called while a run goes on, one plugin at a time, each under a timeout. Take only the arguments you need.
 
-The timeout is five seconds, or what the plugin says in `agentic_hook_seconds`: one that waits for other programs keeps time itself.
+The timeout is five seconds, or what the plugin's `PluginInfo` says: one that waits for other programs keeps time itself.
 """
 
 from collections.abc import Mapping
@@ -49,20 +49,10 @@ async def agentic_before_task(task: str, session: str, first: bool, setup: Setup
 
 
 @hookspec
-async def agentic_before_end(task: str, result: str, times: int, setup: Setup) -> str | None:
-    """When the model means that the task is done: a text is told to it, and it goes on. `times` it was sent on already.
-
-    A failure lets it end.
-    """
-    raise NotImplementedError
-
-
-@hookspec
 async def agentic_on_event(event: Event, setup: Setup) -> None:
     """Observes, from a queue of the plugin's own: it never slows the run down. A failure is counted and never reaches the run.
 
-    `llm_chunk` and `reasoning_chunk` come only to plugins that set `agentic_wants_chunks`: True, or a function of
-    the `Setup` that says so.
+    `llm_chunk` and `reasoning_chunk` come only to plugins whose `PluginInfo` says `wants_chunks`.
     """
     raise NotImplementedError
 

@@ -82,12 +82,22 @@ class Probe:
     why: str = ""
 
 
+@record(frozen=True, slots=True)
+class Attempted:
+    """A way to hold commands by its name, tried `at_home` or in a folder below: `why` it does not work, the ways out of it."""
+
+    name: str
+    at_home: bool
+    why: str
+    probes: Sequence[Probe] = ()
+
+
 @runtime_checkable
 class Reports(Protocol):
     """The optional addition to a launcher that can be tried."""
 
-    def report(self) -> AsyncIterator[tuple[str, bool, str, list[Probe]]]:
-        """Yields (name, whether in the home folder, why it does not work, what was tried to get out of it) for each way to hold."""
+    def report(self) -> AsyncIterator[Attempted]:
+        """Tries to get out of each way to hold commands."""
         ...
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping
 
 from agentic.hooks import Setup, hookspec
+from agentic.hooks.agents import AgentKind
 from agentic.lib.record import record
 
 TIERS = ("nano", "small", "full")
@@ -43,12 +44,6 @@ class PromptTemplate:
 
 
 @hookspec
-def agentic_prompts() -> Iterable[PromptTemplate]:
-    """Offers templates."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_prompt_sections() -> Iterable[PromptSection]:
-    """Offers sections; they stand behind the host's own text, in the order of their names."""
+def agentic_prompts() -> Iterable[PromptTemplate | PromptSection | AgentKind]:
+    """Offers texts that models read: templates, sections of the system message (in the order of their names), agent definitions."""
     raise NotImplementedError

@@ -95,6 +95,10 @@ class OutputRepair(Protocol):
         ...
 
 
+class RepairProvider(Provider[OutputRepair]):
+    """A provider of a repair, which `agentic_models` tells by its class from one of a protocol."""
+
+
 @record(frozen=True)
 class Vocabulary:
     """Counts a text's tokens as some models do, for estimates. `tokens_for(model)` gives the counting function.
@@ -108,18 +112,10 @@ class Vocabulary:
 
 
 @hookspec
-def agentic_tool_protocols() -> Iterable[Provider[ToolProtocol]]:
-    """Offers protocols, selected by `tools.protocol`; "auto" takes the first that fits, in the order of `automatic`."""
-    raise NotImplementedError
+def agentic_models() -> Iterable[Provider[ToolProtocol] | RepairProvider | Vocabulary]:
+    """Offers what a family of models needs: the protocol of its tool calls, repairs of its answers, its vocabulary.
 
-
-@hookspec
-def agentic_output_repairs() -> Iterable[Provider[OutputRepair]]:
-    """Offers repairs; each looks at every answer before the protocol does, in the order of their names."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_vocabularies() -> Iterable[Vocabulary]:
-    """Offers vocabularies; the first that knows the model counts."""
+    A protocol is selected by `tools.protocol`; "auto" takes the first that fits, in the order of `automatic`. Each repair looks at
+    every answer before the protocol does, in the order of their names. The first vocabulary that knows the model counts.
+    """
     raise NotImplementedError

@@ -98,13 +98,14 @@ class ToolSource(Protocol):
         ...
 
 
-@hookspec
-def agentic_tools() -> Iterable[Provider[Tool]]:
-    """Offers tools, all enabled unless `tools.enabled` names some. A provider's name is the tool's name; it gets a `ToolSetup`."""
-    raise NotImplementedError
+class ToolSourceProvider(Provider[ToolSource]):
+    """A provider of a source of tools, which `agentic_tools` tells by its class from one of a tool."""
 
 
 @hookspec
-def agentic_tool_sources() -> Iterable[Provider[ToolSource]]:
-    """Offers sources of tools; all of them are used."""
+def agentic_tools() -> Iterable[Provider[Tool] | ToolSourceProvider]:
+    """Offers tools, all enabled unless `tools.enabled` names some, and sources of tools.
+
+    A provider's name is the tool's name; its factory gets a `ToolSetup`.
+    """
     raise NotImplementedError

@@ -1,11 +1,13 @@
-"""The hook that finds what a project's files would run, told before any of it runs."""
+"""The finders of what a project's files would run, told before any of it runs."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agentic.hooks import hookspec
 from agentic.lib.record import record
-from agentic.trust import Runnable
+
+if TYPE_CHECKING:
+    from agentic.trust import Runnable
 
 
 @record(frozen=True, slots=True)
@@ -15,10 +17,4 @@ class RunnableFinder:
 
     name: str
     summary: str
-    find: Callable[[Path], Sequence[Runnable]]
-
-
-@hookspec
-def agentic_runnables() -> Iterable[RunnableFinder]:
-    """Offers finders: the host shows what they find to the user, who says once whether it is trusted."""
-    raise NotImplementedError
+    find: "Callable[[Path], Sequence[Runnable]]"

@@ -20,4 +20,4 @@ def host_of(settings: Settings) -> Host:
 
 @lru_cache(maxsize=2)
 def _loaded(disabled: tuple[str, ...], by_project: frozenset[str], only: str | None, files: tuple[Path | None, ...]) -> Host:
-    return Host(disabled, by_project)
+    return Host(disabled, by_project, recalls=files == (files[0],))

@@ -27,7 +27,6 @@ from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
 if TYPE_CHECKING:
     from agentic.lib.workspace import Workspace
 
-HOOK_SECONDS = 5.0  # where a plugin does not say `agentic_hook_seconds`
 MAX_FAULTS = 3
 MAX_WAITING = 1000  # events before an observer's queue; what comes on top of them it does not see
 CLOSING_SECONDS = 1.0  # for all observers together, once a run is over
@@ -200,10 +199,13 @@ class Dispatcher:
             texts.append(addition.text)
         return Addition("\n\n".join(filter(None, texts)))
 
-    async def before_end(self, task: str, result: str, times: int) -> str:
-        """Returns the text that the model gets instead of coming to an end, "" where it may end."""
-        given = {"task": task, "result": result, "times": times}
-        words = [await self._tried(each, str, **given) for each in self._host.implementations("agentic_before_end")]
+    async def before_end(self, **given: Any) -> str:
+        """Returns the text that the model gets instead of coming to an end, "" where it may end.
+
+        `given`: task, result, times, agent, workspace, changes.
+        """
+        asked = [*self._host.implementations("agentic_before_end"), *self._host.endings()]
+        words = [await self._tried(each, str, **given) for each in asked]
         return "\n\n".join(filter(None, words))
 
     async def _tried(self, each: Implementation, kind: type, **values: Any) -> Any:
@@ -218,7 +220,7 @@ class Dispatcher:
 
     def wants_chunks(self, each: Implementation) -> bool:
         """True if an observer asked for what is transient too."""
-        wants = getattr(self._host.plugin(each.plugin), "agentic_wants_chunks", False)
+        wants = self._host.info(each.plugin).wants_chunks or getattr(self._host.plugin(each.plugin), "agentic_wants_chunks", False)
         try:
             return bool(wants(self._setup_of(each.plugin)) if callable(wants) else wants)
         except FAULTS:
@@ -232,12 +234,13 @@ class Dispatcher:
         self.warn(f"{self._host.owner(each.plugin)} is too slow for the events it observes: it did not see {count} of them")
 
     async def _call(self, each: Implementation, kind: type, **values: Any) -> Any:
-        """Returns the hook's result: None, or one of that kind. Raises PluginFault for anything else, and after HOOK_SECONDS."""
+        """Returns the hook's result: None, or one of that kind. Raises PluginFault for anything else, or when it is late."""
         if "setup" in each.arguments:
             values["setup"] = self._setup_of(each.plugin)
         given = {name: values[name] for name in each.arguments}
         started = time.monotonic()
-        seconds = float(getattr(self._host.plugin(each.plugin), "agentic_hook_seconds", HOOK_SECONDS))
+        own = self._host.info(each.plugin).seconds
+        seconds = float(getattr(self._host.plugin(each.plugin), "agentic_hook_seconds", own))
         too_long = f"took longer than {seconds:g} s"
         try:
             async with asyncio.timeout(seconds) as limit:

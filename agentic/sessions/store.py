@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-import secrets
 import sqlite3
 import time
 from collections import deque
@@ -37,7 +36,7 @@ class SessionStore:
 
     def new(self, root: Path) -> Session:
         """A fresh session; one in memory where the folder cannot be written."""
-        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        name = f"{time.strftime('%Y%m%d-%H%M%S')}-{os.urandom(2).hex()}"
         try:
             make_own(self._folder)
             return Session.at(self._folder / f"{name}{SUFFIX}", root)

@@ -6,9 +6,9 @@ servers, prettier's plugins) is used where the user names it.
 
 from dataclasses import replace
 
-from agentic import AgenticError, Options, Section, Setup, ToolOutput, Workspace, hookimpl, setting
+from agentic import AgenticError, Options, PluginInfo, Section, Setup, ToolOutput, Workspace, hookimpl, setting
 
-agentic_hook_seconds = 60.0  # language servers take a while to start; each wait has its own limit
+SECONDS = 60.0  # language servers take a while to start; each wait has its own limit
 MAX_FILES = 8  # of one edit that are looked at
 MAX_BYTES = 1_000_000
 
@@ -31,8 +31,8 @@ class AfterEditOptions(Section):
 
 
 @hookimpl
-def agentic_options() -> Options:
-    return Options("plugins_builtin.after_edit:AfterEditOptions")
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(Options(AfterEditOptions), seconds=SECONDS)
 
 
 @hookimpl

@@ -45,5 +45,5 @@ async def _metrics(argument: str, chat: Chat) -> None:
 
 
 @hookimpl
-def agentic_chat_commands() -> Iterable[ChatCommand]:
+def agentic_commands() -> Iterable[ChatCommand]:
     yield ChatCommand("metrics", "how busy the servers are", _metrics, group="Model")

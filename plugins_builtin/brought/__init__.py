@@ -3,11 +3,26 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from agentic import Addition, AgentKind, ChatCommand, PromptSection, Provider, RunnableFinder, Setup, Tool, ToolSetup, hookimpl
+from agentic import (
+    Addition,
+    AgentKind,
+    ChatCommand,
+    PluginInfo,
+    PromptSection,
+    Provider,
+    RunnableFinder,
+    Setup,
+    Tool,
+    ToolSetup,
+    hookimpl,
+)
 from agentic.hooks.chat import Chat
 from agentic.once import OncePerSession
-from agentic.trust import Runnable
+
+if TYPE_CHECKING:
+    from agentic.trust import Runnable
 
 _ONCE = OncePerSession("/brought lists them")
 
@@ -70,43 +85,40 @@ def _agents_told(setup: Setup) -> str:
 
 
 @hookimpl
-def agentic_agents() -> Iterable[AgentKind]:
-    from plugins_builtin.brought.agents import PLAN
-
-    yield replace(PLAN, more=_agents)
-
-
-@hookimpl
 def agentic_tools() -> Iterable[Provider[Tool]]:
     yield Provider("skill", "shows a skill of the project's or the user's", _skill_tool)
 
 
-def _skills_with_scripts(root: Path) -> Sequence[Runnable]:
+def _skills_with_scripts(root: Path) -> "Sequence[Runnable]":
     from plugins_builtin.brought.skills import found_runnables
 
     return found_runnables(root)
 
 
-def _commands_that_run(root: Path) -> Sequence[Runnable]:
+def _commands_that_run(root: Path) -> "Sequence[Runnable]":
     from plugins_builtin.brought.commands import found_runnables
 
     return found_runnables(root)
 
 
 @hookimpl
-def agentic_runnables() -> Iterable[RunnableFinder]:
-    yield RunnableFinder("skill-scripts", "skills that have scripts", _skills_with_scripts)
-    yield RunnableFinder("markdown-commands", "commands in Markdown that run something", _commands_that_run)
+def agentic_plugin() -> PluginInfo:
+    scripts = RunnableFinder("skill-scripts", "skills that have scripts", _skills_with_scripts)
+    commands = RunnableFinder("markdown-commands", "commands in Markdown that run something", _commands_that_run)
+    return PluginInfo(runnables=(scripts, commands))
 
 
 @hookimpl
-def agentic_prompt_sections() -> Iterable[PromptSection]:
+def agentic_prompts() -> Iterable[AgentKind | PromptSection]:
+    from plugins_builtin.brought.plan import PLAN
+
+    yield replace(PLAN, more=_agents)
     yield PromptSection("agents", "which kinds of agents there are", _agents_told, {"nano": 150, "small": 400, "full": 1_000})
     yield PromptSection("skills", "which skills there are", _catalogue, {"nano": 300, "small": 700, "full": 2_000})
 
 
 @hookimpl
-def agentic_chat_commands() -> Iterable[ChatCommand]:
+def agentic_commands() -> Iterable[ChatCommand]:
     yield ChatCommand(
         "skills", "lists the skills, and what is wrong with those that cannot be used", _list_skills, None, _commands, "Project"
     )

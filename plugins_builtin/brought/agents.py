@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic import AgentKind
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 from plugins_builtin.brought.texts import MAX_FILES, TEXTS, FoundText, folders, read
 
@@ -14,7 +15,7 @@ PROJECT = (".agents/agents", ".claude/agents", ".opencode/agents", ".opencode/ag
 USER = ("~/.config/agentic/agents", "~/.agents/agents", "~/.claude/agents", "~/.config/opencode/agents", "~/.config/opencode/agent")
 ROLES = ("small", "vision")  # of models, which a definition may name in place of one
 MAX_DESCRIPTION = 200  # characters in the catalogue
-_NAME = re.compile(r"[a-z][a-z0-9-]*")
+_NAME = late_pattern(r"[a-z][a-z0-9-]*")
 # Our tools by what other agents call them; what is forbidden is forbidden in every way that there is here.
 _WRITING, _RUNNING = ("edit_file", "apply_patch", "write_file"), ("run", "job")
 _TOOLS = {
@@ -58,14 +59,6 @@ _HARMLESS = {
     "role", "background", "memory", "priority", "status", "labels", "skills", "options", "prompt",
 }  # fmt: skip
 _ELSEWHERE = ("external_directory", "doom_loop")  # asked about here whoever the agent is
-PLAN = AgentKind(
-    "plan",
-    "reads, changes nothing, and ends in a plan that you approve, edit or reject",
-    "Plan this first; change nothing and run nothing yet. Read what you need to know. Then answer with the plan: the steps in"
-    " order, the files that each one changes, and how the outcome is checked. Say what is unclear.",
-    reads_only=True,
-    plans=True,
-)
 
 
 @record(frozen=True, slots=True)

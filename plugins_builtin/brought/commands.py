@@ -9,6 +9,7 @@ from typing import Any
 
 from agentic import ChatCommand
 from agentic.hooks.chat import Chat
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
 from plugins_builtin.brought.texts import MAX_FILES, FoundText, folders, read
@@ -16,13 +17,13 @@ from plugins_builtin.brought.texts import MAX_FILES, FoundText, folders, read
 PROJECT = (".agents/commands", ".claude/commands", ".opencode/commands", ".opencode/command")
 USER = ("~/.agents/commands", "~/.claude/commands", "~/.config/opencode/commands", "~/.config/opencode/command")
 _FIELDS = ("description", "argument-hint")
-_SHELL = re.compile(r"!`([^`\n]+)`")
+_SHELL = late_pattern(r"!`([^`\n]+)`")
 # `$1` is a word of the arguments; `$10`, `$5.00`, `$1,000`, `\$1`, `$$1`, those in an awk program's quotes,
 # and `$5` where no `$4` is, are not.
-_FILLED = re.compile(
+_FILLED = late_pattern(
     r"(?P<program>\b(?:[gmn]?awk|perl)\b(?:[^'\n`]*'[^'\n]*')+)|(?P<all>\$ARGUMENTS\b)|(?<![\\\w$])\$(?P<number>[1-9])(?![\w]|[.,]\d)"
 )
-_NAME = re.compile(r"[\w.:-]+")
+_NAME = late_pattern(r"[\w.:-]+")
 
 
 @record(frozen=True, slots=True)

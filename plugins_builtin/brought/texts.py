@@ -9,6 +9,7 @@ from typing import Any
 from agentic import AgenticError, Workspace
 from agentic.lib.files import project_top, read_regular
 from agentic.lib.files.text import decode
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 
 MAX_BYTES = 200_000  # of one file
@@ -27,11 +28,11 @@ TEXTS = {
     "version",
 }
 """Fields that only say something: they limit nothing, however they are written."""
-_FRONT = re.compile(r"\A---[ \t]*(?:#[^\n]*)?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:#[^\n]*)?$\n?", re.MULTILINE | re.DOTALL)
-_BLANK = re.compile("\\A(?:[\\s\ufeff\u00a0\u200b-\u200f\u2060]|<!--.*?-->)+", re.DOTALL)
+_FRONT = late_pattern(r"\A---[ \t]*(?:#[^\n]*)?\n(.*?)^(?:---|\.\.\.)[ \t]*(?:#[^\n]*)?$\n?", re.MULTILINE | re.DOTALL)
+_BLANK = late_pattern("\\A(?:[\\s\ufeff\u00a0\u200b-\u200f\u2060]|<!--.*?-->)+", re.DOTALL)
 # What begins like a frontmatter and is none: a limit in it would be read as a text.
-_ALMOST = re.compile(r"^\s*(?:-{3,}|\+{3}|```|~~~).*$", re.MULTILINE)
-_LIMIT = re.compile(
+_ALMOST = late_pattern(r"^\s*(?:-{3,}|\+{3}|```|~~~).*$", re.MULTILINE)
+_LIMIT = late_pattern(
     r"^\s*[\"']?(?:(?:dis)?allow\w*[-_]?\w*|tools|(?:ex|in)clude\w*|enabled?\w*|disabled?\w*|den(?:y|ied)\w*"
     r"|permission\w*|readonly|read[-_]only"
     r"|user-invocable|disable-model-invocation|paths|globs|sandbox|approval\w*)[\"']?\s*[:=]",

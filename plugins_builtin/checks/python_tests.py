@@ -10,6 +10,7 @@ from pathlib import Path, PurePath
 
 from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
 from agentic.hooks.checks import HIDES
+from agentic.lib.patterns import late_pattern
 from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run
 from plugins_builtin.checks.python_project import MAX_BYTES, Imports, definitions, interpreter, is_test, parsed, texts
 
@@ -18,14 +19,14 @@ _NO_TESTS = 5  # pytest's exit code
 # The whole suite, however much it says: nothing that picks tests.
 _PYTEST = r"(?:PYTHONPATH=\S+ )?(?:(?:{}|python3?) -m )?(?:pytest|py\.test)(?: (?:-[qvsxl]+|-r\w*|--tb=\w+|--no-header|\.))*"
 _UNITTEST_RUN = r"(?:{}|python3?) -m unittest(?:{}| discover)?(?: -[vqfb]+)*"
-_CALLED = re.compile(r"\b([A-Za-z_]\w*)\s*\(")
-_NO_MODULE = re.compile(r"ModuleNotFoundError: No module named '([\w.]+)'")
-_RAISED = re.compile(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt|Warning)\b.*)$", re.MULTILINE)
-_UNITTEST = re.compile(r"^(?:ERROR|FAIL): (\w+) \(([\w.]+)\).*?(?=^={70}|^-{70}\nRan |\Z)", re.MULTILINE | re.DOTALL)
-_FRAME = re.compile(r'^ {2}File "([^"]+)", line (\d+)', re.MULTILINE)
-_PLACE = re.compile(r"^([\w./-]+\.py):(\d+): ?", re.MULTILINE)
-_CODE = re.compile(r"^> +(\S.*)$", re.MULTILINE)
-_SAID = re.compile(r"^E {3,}(\S.*)$", re.MULTILINE)
+_CALLED = late_pattern(r"\b([A-Za-z_]\w*)\s*\(")
+_NO_MODULE = late_pattern(r"ModuleNotFoundError: No module named '([\w.]+)'")
+_RAISED = late_pattern(r"^(\w[\w.]*(?:Error|Exception|Exit|Interrupt|Warning)\b.*)$", re.MULTILINE)
+_UNITTEST = late_pattern(r"^(?:ERROR|FAIL): (\w+) \(([\w.]+)\).*?(?=^={70}|^-{70}\nRan |\Z)", re.MULTILINE | re.DOTALL)
+_FRAME = late_pattern(r'^ {2}File "([^"]+)", line (\d+)', re.MULTILINE)
+_PLACE = late_pattern(r"^([\w./-]+\.py):(\d+): ?", re.MULTILINE)
+_CODE = late_pattern(r"^> +(\S.*)$", re.MULTILINE)
+_SAID = late_pattern(r"^E {3,}(\S.*)$", re.MULTILINE)
 
 
 class PythonTests:

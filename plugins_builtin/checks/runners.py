@@ -6,13 +6,14 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
+from agentic.lib.patterns import late_pattern
 from plugins_builtin.checks.common import MAX_MESSAGE, cannot_run, changed, touches, whole
 
 MAX_BYTES = 1_000_000  # of a file that says how a project is run
-_NOT_OK = re.compile(r"^\s*(?:not ok \d+ -|[✕✗×●]) (.+?)(?: \(\d+(?:\.\d+)? ?m?s\))?$", re.MULTILINE)
-_CARGO = re.compile(r"^test (\S+) \.\.\. FAILED$", re.MULTILINE)
+_NOT_OK = late_pattern(r"^\s*(?:not ok \d+ -|[✕✗×●]) (.+?)(?: \(\d+(?:\.\d+)? ?m?s\))?$", re.MULTILINE)
+_CARGO = late_pattern(r"^test (\S+) \.\.\. FAILED$", re.MULTILINE)
 _CARGO_RUN = r"cargo (?:test|t)(?: (?:-q|--quiet|--no-fail-fast|--all|--workspace|--all-features|-v))*"
-_NO_RULE = re.compile(r"No rule to make target|does not contain recipe|No targets|Justfile does not")
+_NO_RULE = late_pattern(r"No rule to make target|does not contain recipe|No targets|Justfile does not")
 
 
 class SuiteRunner:

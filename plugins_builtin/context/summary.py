@@ -4,9 +4,10 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 
 from agentic import Message, ToolNote
+from agentic.lib.patterns import late_pattern
 
 _OPEN, _CLOSE = "<context>\nEarlier turns were left out here. Completed steps:\n", "\n</context>"
-_SAID = re.compile(r"- (you|the user) said: ")
+_SAID = late_pattern(r"- (you|the user) said: ")
 MAX_WORDS = 140
 
 

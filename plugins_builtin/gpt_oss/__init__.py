@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable
 
-from agentic import OutputRepair, Provider, Setup, ToolProtocol, Vocabulary, hookimpl
+from agentic import OutputRepair, Provider, RepairProvider, Setup, ToolProtocol, Vocabulary, hookimpl
 
 
 def _harmony(setup: Setup) -> ToolProtocol:
@@ -24,15 +24,7 @@ def _tokens_for(model: str) -> Callable[[str], int] | None:
 
 
 @hookimpl
-def agentic_tool_protocols() -> Iterable[Provider[ToolProtocol]]:
+def agentic_models() -> Iterable[Provider[ToolProtocol] | RepairProvider | Vocabulary]:
     yield Provider("harmony", "native calls with the tools that gpt-oss was trained on", _harmony, automatic=10)
-
-
-@hookimpl
-def agentic_output_repairs() -> Iterable[Provider[OutputRepair]]:
-    yield Provider("channels", "harmony's channels and calls, where a server left them in the text", _channels)
-
-
-@hookimpl
-def agentic_vocabularies() -> Iterable[Vocabulary]:
+    yield RepairProvider("channels", "harmony's channels and calls, where a server left them in the text", _channels)
     yield Vocabulary("o200k", "tiktoken's vocabulary for models of the gpt family", _tokens_for)

@@ -6,23 +6,24 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentic import Message, ToolCall, ToolSpec
+from agentic.lib.patterns import late_pattern
 from agentic.lib.wire import leading_object
 
-_MARKED = re.compile(
+_MARKED = late_pattern(
     r"(?:<\|start\|>\s*assistant\s*)?<\|channel\|>\s*(analysis|commentary|final)\s*<\|message\|>(.*?)"
     r"(?=<\|end\|>|<\|return\|>|<\|start\|>|<\|channel\|>|$)(?:<\|end\|>|<\|return\|>)?",
     re.DOTALL,
 )
-_BARE = re.compile(r"^\s*analysis(?=\S)(.*?)assistant(?:<\|channel\|>)?final(.*)$", re.DOTALL)  # the marks lost, the words left
-_LOOSE = re.compile(r"<\|(?:start|end|return|message|channel|constrain)\|>(?:assistant|final|analysis|commentary)?")
+_BARE = late_pattern(r"^\s*analysis(?=\S)(.*?)assistant(?:<\|channel\|>)?final(.*)$", re.DOTALL)  # the marks lost, the words left
+_LOOSE = late_pattern(r"<\|(?:start|end|return|message|channel|constrain)\|>(?:assistant|final|analysis|commentary)?")
 
 
-_CALL = re.compile(
+_CALL = late_pattern(
     r"(?:<\|start\|>\s{0,4})?(?:assistant\s{0,4})?(?:<\|channel\|>\s{0,4})?(?:(?:commentary|analysis|final)\s{0,4})?"
     r"to=([\w.-]+)\s{0,4}(?:<\|channel\|>\s{0,4}(?:commentary|analysis)\s{0,4})?(?:<\|constrain\|>\s{0,4})?"
     r"(?:(?:json|code)\s{0,4})?(?:<\|message\|>\s{0,4})?(?=\{)"
 )
-_AFTER = re.compile(r"\s*(?:<\|call\|>|<\|end\|>|\s)*")
+_AFTER = late_pattern(r"\s*(?:<\|call\|>|<\|end\|>|\s)*")
 _NAMESPACES = ("functions.", "container.", "repo_browser.")
 # What it was trained with (arXiv 2604.00362, table of in-distribution tools), without the namespace.
 TRAINED = frozenset(["exec", "apply_patch", "open_file", "print_tree", "list_dir", "search", "grep", "write_file", "find"])

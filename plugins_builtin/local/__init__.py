@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import Command, Options, Provider, Settings, Setup, Transport, hookimpl
+from agentic import Command, Options, PluginInfo, Provider, Settings, Setup, Transport, hookimpl
 
 
 def _make(setup: Setup) -> Transport:
@@ -28,8 +28,8 @@ def agentic_transports() -> Iterable[Provider[Transport]]:
 
 
 @hookimpl
-def agentic_options() -> Options:
-    return Options("plugins_builtin.local.options:LocalOptions", section="llm.local")
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(Options("plugins_builtin.local.options:LocalOptions", section="llm.local"))
 
 
 @hookimpl

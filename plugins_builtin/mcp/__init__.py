@@ -5,25 +5,29 @@ The SDK is imported when a server is spoken to for the first time, in a thread; 
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentic import (
     Addition,
     ChatCommand,
     Command,
     Options,
-    Provider,
+    PluginInfo,
     RunnableFinder,
     Section,
     Setup,
     ToolSource,
+    ToolSourceProvider,
     hookimpl,
     setting,
 )
 from agentic.hooks.chat import Chat
 from agentic.once import OncePerSession
-from agentic.trust import Runnable
 
-agentic_hook_seconds = 60.0  # a resource may come from a server that has to be started
+if TYPE_CHECKING:
+    from agentic.trust import Runnable
+
+SECONDS = 60.0  # a resource may come from a server that has to be started
 
 
 class McpOptions(Section):
@@ -34,31 +38,26 @@ class McpOptions(Section):
     start_seconds: float = setting(60.0, "how long a server may take to start: the first time it may be downloaded", scope="select")
 
 
-@hookimpl
-def agentic_options() -> Options:
-    return Options("plugins_builtin.mcp:McpOptions")
-
-
 def _source(setup: Setup) -> ToolSource:
     from plugins_builtin.mcp.source import Servers
 
     return Servers(setup)
 
 
-def _found(root: Path) -> Sequence[Runnable]:
+def _found(root: Path) -> "Sequence[Runnable]":
     from plugins_builtin.mcp.definitions import runnables
 
     return runnables(root)
 
 
 @hookimpl
-def agentic_tool_sources() -> Iterable[Provider[ToolSource]]:
-    yield Provider("mcp", "tools of MCP servers", _source)
+def agentic_tools() -> Iterable[ToolSourceProvider]:
+    yield ToolSourceProvider("mcp", "tools of MCP servers", _source)
 
 
 @hookimpl
-def agentic_runnables() -> Iterable[RunnableFinder]:
-    yield RunnableFinder("mcp-servers", "MCP servers of .mcp.json", _found)
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(Options(McpOptions), (RunnableFinder("mcp-servers", "MCP servers of .mcp.json", _found),), SECONDS)
 
 
 _ONCE = OncePerSession("/mcp shows them")
@@ -96,10 +95,6 @@ def _prompts(root: Path) -> Sequence[ChatCommand]:
 
 
 @hookimpl
-def agentic_chat_commands() -> Iterable[ChatCommand]:
+def agentic_commands() -> Iterable[Command | ChatCommand]:
     yield ChatCommand("mcp", "shows the MCP servers, their state and what they offer", _show, more=_prompts, group="Project")
-
-
-@hookimpl
-def agentic_commands() -> Iterable[Command]:
     yield Command("mcp", "lists, adds, removes, tests MCP servers; serve makes agentic one", "plugins_builtin.mcp.command:mcp")

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 from weakref import WeakKeyDictionary
 
-from agentic import ChatRequest, Options, Section, Setup, hookimpl, setting
+from agentic import ChatRequest, Options, PluginInfo, Section, Setup, hookimpl, setting
 from agentic.events import Event
 from agentic.lib.threads import on_daemon_thread
 
@@ -24,19 +24,19 @@ class OtelOptions(Section):
     endpoint: str = setting("", f"where traces go, over OTLP/HTTP, such as http://localhost:4318; else {VARIABLE}", scope="user")
 
 
-@hookimpl
-def agentic_options() -> Options:
-    return Options("plugins_builtin.otel:OtelOptions")
-
-
 def endpoint_of(setup: Setup) -> str:
     """Returns the endpoint that it all goes to, "" for none."""
     return str(setup.options.endpoint) or os.environ.get(VARIABLE, "")
 
 
-def agentic_wants_chunks(setup: Setup) -> bool:
+def _wants_chunks(setup: Setup) -> bool:
     """Only they tell when the first token came."""
     return bool(endpoint_of(setup))
+
+
+@hookimpl
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(Options(OtelOptions), wants_chunks=_wants_chunks)
 
 
 async def _recorder(setup: Setup) -> Any:

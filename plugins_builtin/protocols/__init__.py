@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import OutputRepair, Provider, Setup, ToolProtocol, hookimpl
+from agentic import OutputRepair, Provider, RepairProvider, Setup, ToolProtocol, hookimpl
 
 
 def _native(setup: Setup) -> ToolProtocol:
@@ -24,11 +24,7 @@ def _repair(setup: Setup) -> OutputRepair:
 
 
 @hookimpl
-def agentic_tool_protocols() -> Iterable[Provider[ToolProtocol]]:
+def agentic_models() -> Iterable[Provider[ToolProtocol] | RepairProvider]:
     yield Provider("native", "tool calls that the server parses", _native, automatic=20)
     yield Provider("json", "one JSON object a turn, held to a schema", _json, automatic=90)
-
-
-@hookimpl
-def agentic_output_repairs() -> Iterable[Provider[OutputRepair]]:
-    yield Provider("leaked_calls", "calls that stand in the text, under whatever name models know", _repair)
+    yield RepairProvider("leaked_calls", "calls that stand in the text, under whatever name models know", _repair)

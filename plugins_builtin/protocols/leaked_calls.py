@@ -7,26 +7,27 @@ from dataclasses import replace
 from typing import Any
 
 from agentic import Message, ToolCall, ToolSpec
+from agentic.lib.patterns import late_pattern
 from agentic.lib.wire import leading_object, loads
 from plugins_builtin.protocols.names import is_known, named_by, translated
 
 # Each opens a call: the name, where the pattern has it, is group 1; an object follows.
 _NAMED = (
-    re.compile(r"\[TOOL_CALLS\]\s*([\w.-]+)\s*(?:\[ARGS\])?\s*(?=\{)"),
-    re.compile(r"<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?([\w.-]+)\s*(?:<｜tool▁sep｜>)?\s*(?:```json)?\s*(?=\{)"),
-    re.compile(r"<function=([\w.-]+)>\s*(?=\{)"),
-    re.compile(r"(?<![\w.])functions\.([\w.-]+)\(\s*(?=\{)"),
+    late_pattern(r"\[TOOL_CALLS\]\s*([\w.-]+)\s*(?:\[ARGS\])?\s*(?=\{)"),
+    late_pattern(r"<｜tool▁call▁begin｜>(?:function<｜tool▁sep｜>)?([\w.-]+)\s*(?:<｜tool▁sep｜>)?\s*(?:```json)?\s*(?=\{)"),
+    late_pattern(r"<function=([\w.-]+)>\s*(?=\{)"),
+    late_pattern(r"(?<![\w.])functions\.([\w.-]+)\(\s*(?=\{)"),
 )
 _NAMELESS = (
-    re.compile(r"<tool_call>\s*(?=\{)"),
-    re.compile(r"<\|python_tag\|>\s*(?=\{)"),
-    re.compile(r"\[TOOL_CALLS\]\s*\[\s*(?=\{)"),
+    late_pattern(r"<tool_call>\s*(?=\{)"),
+    late_pattern(r"<\|python_tag\|>\s*(?=\{)"),
+    late_pattern(r"\[TOOL_CALLS\]\s*\[\s*(?=\{)"),
 )
-_XML = re.compile(r"(?:<tool_call>\s*)?<function=([\w.-]+)>(.*?)</function>(?:\s*</tool_call>)?", re.DOTALL)
-_PARAMETER = re.compile(r"<parameter=([\w.-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
-_AFTER = re.compile(r"\s*(?:\)|\]|<\|call\|>|<\|end\|>|</tool_call>|</function>|```|<｜tool▁calls?▁end｜>|\s)*")
-_FENCE = re.compile(r"^\s*```(?:json)?\s*(.*?)\s*```\s*$", re.DOTALL)
-_THOUGHT = re.compile(r"^\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
+_XML = late_pattern(r"(?:<tool_call>\s*)?<function=([\w.-]+)>(.*?)</function>(?:\s*</tool_call>)?", re.DOTALL)
+_PARAMETER = late_pattern(r"<parameter=([\w.-]+)>\n?(.*?)\n?</parameter>", re.DOTALL)
+_AFTER = late_pattern(r"\s*(?:\)|\]|<\|call\|>|<\|end\|>|</tool_call>|</function>|```|<｜tool▁calls?▁end｜>|\s)*")
+_FENCE = late_pattern(r"^\s*```(?:json)?\s*(.*?)\s*```\s*$", re.DOTALL)
+_THOUGHT = late_pattern(r"^\s*(?:<think>)?(.*?)</think>\s*", re.DOTALL)
 _ARGUMENTS = ("arguments", "parameters", "args", "input")
 
 

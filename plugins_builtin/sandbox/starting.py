@@ -12,7 +12,7 @@ from typing import Any
 
 from agentic import AgenticError, CommandLauncher, ConfigError, Grant, Launch, LauncherSetup, LaunchPolicy
 from agentic.config import schema
-from agentic.hooks.launcher import Probe
+from agentic.hooks.launcher import Attempted
 from agentic.lib.children import Child, Children
 from agentic.lib.conceal import close_memory, conceal, conceal_arguments
 from agentic.lib.record import record
@@ -178,7 +178,7 @@ class Sandbox:
             for folder in (inside, outside, secret):
                 remove(folder)
 
-    async def report(self) -> AsyncIterator[tuple[str, bool, str, list[Probe]]]:
+    async def report(self) -> AsyncIterator[Attempted]:
         """Tries to get out of each launcher, in a folder below the home folder and in the home folder itself."""
         from plugins_builtin.sandbox.probes import probe
 
@@ -186,9 +186,9 @@ class Sandbox:
             for at_home in (False, True):
                 try:
                     launcher = self._launchers.build(name)
-                    yield name, at_home, "", await probe(name, launcher, self._safeguards, at_home)
+                    yield Attempted(name, at_home, "", await probe(name, launcher, self._safeguards, at_home))
                 except AgenticError as error:
-                    yield name, at_home, str(error), []
+                    yield Attempted(name, at_home, str(error))
 
     async def start(self, argv: Sequence[str], folder: Path, output: int, grant: Grant = NOTHING) -> Child:
         """Starts a command in `folder`; both of its outputs go to the descriptor. Raises ToolError, ConfigError."""

@@ -6,12 +6,6 @@ from agentic import ChatCommand, Command, hookimpl
 from agentic.hooks.chat import Chat
 
 
-@hookimpl
-def agentic_commands() -> Iterable[Command]:
-    summary = "lists, shows, exports, removes sessions; undo takes back what they wrote"
-    yield Command("sessions", summary, "plugins_builtin.sessions.command:command")
-
-
 async def _export(argument: str, chat: Chat) -> None:
     from plugins_builtin.sessions.export import written
 
@@ -19,5 +13,7 @@ async def _export(argument: str, chat: Chat) -> None:
 
 
 @hookimpl
-def agentic_chat_commands() -> Iterable[ChatCommand]:
+def agentic_commands() -> Iterable[Command | ChatCommand]:
+    summary = "lists, shows, exports, removes sessions; undo takes back what they wrote"
+    yield Command("sessions", summary, "plugins_builtin.sessions.command:command")
     yield ChatCommand("export", "[FILE] writes this session as .html, .md or .jsonl", _export, group="Sessions")

@@ -5,16 +5,29 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from agentic import Addition, ChatCommand, RunnableFinder, Setup, ToolCall, ToolOutput, ToolSpec, Verdict, Workspace, hookimpl
+from agentic import (
+    Addition,
+    BeforeEnd,
+    ChatCommand,
+    PluginInfo,
+    RunnableFinder,
+    Setup,
+    ToolCall,
+    ToolOutput,
+    ToolSpec,
+    Verdict,
+    Workspace,
+    hookimpl,
+)
 from agentic.events import ApprovalAsked, Event, SubAgentFinished
 from agentic.hooks.chat import Chat
-from agentic.trust import Runnable
 
 if TYPE_CHECKING:
+    from agentic.trust import Runnable
     from plugins_builtin.shell_hooks.files import ShellHook
     from plugins_builtin.shell_hooks.running import HookAnswer
 
-agentic_hook_seconds = 700.0  # the commands' own timeouts are shorter
+SECONDS = 700.0  # the commands' own timeouts are shorter
 SESSION: ContextVar[str] = ContextVar("session", default="")
 _begun: set[str] = set()  # sessions whose SessionStart hooks ran in this process
 
@@ -80,12 +93,16 @@ async def agentic_after_tool(
     return (await _ran(setup, "PostToolUse", hooks, given)).told_with(output)
 
 
-@hookimpl
-async def agentic_before_end(result: str, times: int, setup: Setup) -> str | None:
+async def _before_end(result: str, times: int, setup: Setup) -> str | None:
     if not (hooks := _hooks(setup.root, "Stop")):
         return None
     answer = await _ran(setup, "Stop", hooks, {"stop_hook_active": times > 0, "last_assistant_message": result})
     return answer.reason if answer.blocked else None
+
+
+@hookimpl
+def agentic_checkers() -> Iterable[BeforeEnd]:
+    yield BeforeEnd("shell-hooks", "what the Stop hooks say", _before_end)
 
 
 @hookimpl
@@ -109,15 +126,16 @@ async def _ran(setup: Setup, event: str, hooks: "Sequence[ShellHook]", given: Ma
     return await run_all(setup, hooks, common | dict(given))
 
 
-def _found(root: Path) -> Sequence[Runnable]:
+def _found(root: Path) -> "Sequence[Runnable]":
     from plugins_builtin.shell_hooks.files import runnables
 
     return runnables(root)
 
 
 @hookimpl
-def agentic_runnables() -> Iterable[RunnableFinder]:
-    yield RunnableFinder("shell-hooks", "commands that look at what the agent does", _found)
+def agentic_plugin() -> PluginInfo:
+    finder = RunnableFinder("shell-hooks", "commands that look at what the agent does", _found)
+    return PluginInfo(runnables=(finder,), seconds=SECONDS)
 
 
 async def _list(argument: str, chat: Chat) -> None:
@@ -127,5 +145,5 @@ async def _list(argument: str, chat: Chat) -> None:
 
 
 @hookimpl
-def agentic_chat_commands() -> Iterable[ChatCommand]:
+def agentic_commands() -> Iterable[ChatCommand]:
     yield ChatCommand("hooks", "lists the hooks, and which of them are not used", _list, group="Project")

@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 from itertools import takewhile
 from pathlib import Path
 
-_DISKS = re.compile(r"/dev/(sd|hd|vd|xvd|nvme|mmcblk|loop|dm-|mapper/|disk|rdisk|mem|kmem|port|sg)")
+from agentic.lib.patterns import late_pattern
+
+_DISKS = late_pattern(r"/dev/(sd|hd|vd|xvd|nvme|mmcblk|loop|dm-|mapper/|disk|rdisk|mem|kmem|port|sg)")
 _ENDS_MACHINE = {"shutdown", "reboot", "halt", "poweroff", "telinit"}
-_DISK_PROGRAMS = re.compile(
+_DISK_PROGRAMS = late_pattern(
     r"mkfs(\..+)?|fdisk|sfdisk|cfdisk|gdisk|sgdisk|parted|wipefs|blkdiscard|mkswap|cryptsetup|pvcreate|vgremove|lvremove|zpool"
 )
-_DELETES = re.compile(r"rm|shred|srm|unlink")
+_DELETES = late_pattern(r"rm|shred|srm|unlink")
 _MADE_UP = "\0"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 
+from agentic.lib.patterns import late_pattern
 from plugins_builtin.shell_reader.scripts import awk_is_good, sed_is_good
 
 Words = Sequence[str]
@@ -246,7 +247,7 @@ _GIT_FIRST = {
     "bisect": {"start", "good", "bad", "skip", "reset", "log"},
     "remote": {"show", "get-url", "add", "remove", "rename", "set-url", "prune"},
 }
-_REMOTE = re.compile(r"(?!ext|fd)(?:(?:https?|ssh|git)://(?!-)[\w.@:/+~%-]+|[\w./@~^:{}+*#,-]*)")
+_REMOTE = late_pattern(r"(?!ext|fd)(?:(?:https?|ssh|git)://(?!-)[\w.@:/+~%-]+|[\w./@~^:{}+*#,-]*)")
 # Programs with commands of their own: (program: commands, options). A command that runs others is not among them.
 _BY_COMMANDS: Mapping[str, tuple[str, str]] = {
     "cargo": ("build b check c test t run r bench clippy fmt doc clean update tree metadata fetch add remove search"
@@ -451,7 +452,7 @@ def _coverage(words: Words, root: Path) -> str:
     return "" if list(words) in (["--version"], ["--help"]) else "what `coverage` starts is not known"
 
 
-_FIND = re.compile(
+_FIND = late_pattern(
     r"-(name|iname|path|ipath|wholename|type|maxdepth|mindepth|size|mtime|mmin|atime|amin|ctime|cmin|newer\w*|not|o|a"
     r"|and|or|print|print0|prune"
     r"|empty|user|group|perm|regex|iregex|regextype|links|L|P|H|xdev|mount|ls|true|false|quit|readable|writable"
@@ -524,8 +525,8 @@ def _test(words: Words, root: Path) -> str:
     return "it has a test that shells read in different ways" if odd or looks else ""
 
 
-_OF_SQLITE = re.compile(r"\.(?:tables|schema|headers|mode|indexes|databases|width|timer|nullvalue|separator)(?:\s+[\w ,]*)?;?")
-_OF_SQL = re.compile(r"\b(?:edit|load_extension|writefile|readfile|fts3_tokenizer|attach|vacuum)\b", re.IGNORECASE)
+_OF_SQLITE = late_pattern(r"\.(?:tables|schema|headers|mode|indexes|databases|width|timer|nullvalue|separator)(?:\s+[\w ,]*)?;?")
+_OF_SQL = late_pattern(r"\b(?:edit|load_extension|writefile|readfile|fts3_tokenizer|attach|vacuum)\b", re.IGNORECASE)
 
 
 def _sqlite(words: Words, root: Path) -> str:

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentic import CommandReading, SimpleCommand
+from agentic.lib.patterns import late_pattern
 from plugins_builtin.shell_reader import dangers
 from plugins_builtin.shell_reader.good import OWN, is_known, unknown
 from plugins_builtin.shell_reader.tables import GOOD_VARIABLES, HAZARDS, INERT, KNOWN_VARIABLES, NEEDS
@@ -23,9 +24,9 @@ _SYSTEM_FOLDERS = {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "
 MAX_LENGTH = 20_000
 MAX_COMMANDS = 500
 MAX_DEPTH = 8  # of command lines within command lines
-_ODD = re.compile(r"[^\S \t\n]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-_CALCULATES = re.compile(r"[\d\s+*/%()<>=!&|^~,?:-]*")  # numbers: a name's value would be calculated, too
-_EXPANSION = re.compile(r"\$\{#?\w+(?:(?::?[-+=?]|%%?|##?|//?|\^\^?|,,?)[\w./:*@, -]*)?\}")
+_ODD = late_pattern(r"[^\S \t\n]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
+_CALCULATES = late_pattern(r"[\d\s+*/%()<>=!&|^~,?:-]*")  # numbers: a name's value would be calculated, too
+_EXPANSION = late_pattern(r"\$\{#?\w+(?:(?::?[-+=?]|%%?|##?|//?|\^\^?|,,?)[\w./:*@, -]*)?\}")
 # What holds other commands and starts nothing itself.
 _HOLDERS = {
     "program", "list", "pipeline", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause", "else_clause",
@@ -47,7 +48,7 @@ _TEXTS = {
     "brace_expression",
     "variable_name",
 }
-_ENVIRONMENT = re.compile(r"(?:[\w.-]+/)*(?:\.?venv|env|node_modules/\.bin)/(?:bin/)?[\w.-]+")
+_ENVIRONMENT = late_pattern(r"(?:[\w.-]+/)*(?:\.?venv|env|node_modules/\.bin)/(?:bin/)?[\w.-]+")
 _LEAVES = {
     "word", "number", "raw_string", "string_content", "comment", "variable_name", "special_variable_name", "file_descriptor",
     "test_operator", "heredoc_start", "heredoc_content", "heredoc_end", "extglob_pattern", "regex",
@@ -65,7 +66,7 @@ def _parser() -> "Parser":
 
 # The grammar's scanner asks C's tables about each character, and reads past their end for those beyond Latin-1: it crashes.
 _DIGITS = {ord(digit): 0xE0 + number for number, digit in enumerate("0123456789abcdef")}
-_SPELLED = re.compile("\u00c0([\u00e0-\u00ef]{6})")
+_SPELLED = late_pattern("\u00c0([\u00e0-\u00ef]{6})")
 
 
 def _spelled(command: str) -> str:
@@ -269,8 +270,8 @@ def _odd(node: "Node") -> str:
     return ""
 
 
-_COMPARES = re.compile(r"""(?<!\S)(\S+)\s+-(?:eq|ne|lt|gt|le|ge)\s+(\S+)""")
-_NUMBER = re.compile(r"""-?\d+|"?\$(?:[?#$!]|\{#\w+\})"?""")
+_COMPARES = late_pattern(r"""(?<!\S)(\S+)\s+-(?:eq|ne|lt|gt|le|ge)\s+(\S+)""")
+_NUMBER = late_pattern(r"""-?\d+|"?\$(?:[?#$!]|\{#\w+\})"?""")
 
 
 def _calculates_names(source: str) -> bool:

@@ -2,14 +2,16 @@
 
 import re
 
+from agentic.lib.patterns import late_pattern
+
 _ADDRESS = r"(?:\d+(?:~\d+)?|\$|/(?:[^/\\\n]|\\.)*/I?)"
-_SED = re.compile(
+_SED = late_pattern(
     rf"[ \t]*(?:{_ADDRESS}(?:[ \t]*,[ \t]*(?:[+~]?\d+|{_ADDRESS}))?)?[ \t]*!?[ \t]*"
     r"(?:(?P<block>[{}])|(?P<plain>[pdDPnNhHgGxl=]|q\d*|Q\d*)(?=[ \t]*(?:[;\n}]|$))"
     r"|(?P<text>[aic])(?:\\\n|\\?[ \t]*(?=[^\s\\]))[^\n]*"
     r"|(?P<label>[bt:])[ \t]*\w*(?=[ \t]*(?:[;\n}]|$))|(?P<change>[sy])(?P<mark>[^\w\s\\;]))"
 )
-_FLAGS = re.compile(r"(?:[gpiIM]|\d+)*(?=[ \t]*(?:[;\n}]|$))")
+_FLAGS = late_pattern(r"(?:[gpiIM]|\d+)*(?=[ \t]*(?:[;\n}]|$))")
 
 
 def sed_is_good(script: str) -> bool:

@@ -1,8 +1,9 @@
 """The facts about single programs: options that run or write something, and what they take of a sandbox."""
 
 import os
-import re
 from collections.abc import Callable, Mapping
+
+from agentic.lib.patterns import late_pattern
 
 SHELLS = frozenset(
     [
@@ -106,7 +107,7 @@ HAZARDS: Mapping[str, tuple[tuple[str, str], ...]] = {
     "ncat": ((r".*", "opens a connection"),),
 }  # fmt: skip
 # The names that no shell and no program gives a meaning of its own: small letters, and these.
-GOOD_VARIABLES = re.compile(
+GOOD_VARIABLES = late_pattern(
     r"(?!npm_|\w+_proxy$|(?:path|cdpath|fpath|manpath|mailpath|module_path|fignore|prompt|psvar|watch|histchars"
     r"|status|argv|home|shell|term"
     r"|user|cwd)$)[a-z][a-z0-9_]*|[A-Z]|CI|DEBUG|NODE_ENV|RUST_LOG|RUST_BACKTRACE|NO_COLOR|FORCE_COLOR|COLUMNS|LINES"

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 from plugins_builtin.shell_reader.tables import GOOD_VARIABLES, INTERPRETERS, SHELLS
 
@@ -38,7 +39,7 @@ def inner_of(words: Words, in_pipe: bool) -> Inner:
 
 
 _FILTERS = {"sed", "awk", "gawk", "mawk"}
-_SCRIPT = re.compile(r"(?!-)(?:[\w@%+=,.-]+/)*[\w@%+=,.-]+\.(?:py|pl|rb|[cm]?js|ts|php|lua|[rR]|jl|tcl)")
+_SCRIPT = late_pattern(r"(?!-)(?:[\w@%+=,.-]+/)*[\w@%+=,.-]+\.(?:py|pl|rb|[cm]?js|ts|php|lua|[rR]|jl|tcl)")
 
 
 def _runs_its_input(name: str, rest: Words) -> bool:

@@ -6,7 +6,7 @@ from agentic import ChatCommand, hookimpl
 
 
 @hookimpl
-def agentic_chat_commands() -> Iterable[ChatCommand]:
+def agentic_commands() -> Iterable[ChatCommand]:
     from plugins_builtin.slash import files, model, talk
 
     yield from talk.COMMANDS

@@ -12,5 +12,5 @@ def _fenced(setup: Setup) -> ToolProtocol:
 
 
 @hookimpl
-def agentic_tool_protocols() -> Iterable[Provider[ToolProtocol]]:
+def agentic_models() -> Iterable[Provider[ToolProtocol]]:
     yield Provider("fenced", "a path on its own line and the whole file in a fenced block", _fenced, automatic=30)

@@ -6,13 +6,9 @@ from agentic import ChatCommand, Command, hookimpl
 
 
 @hookimpl
-def agentic_commands() -> Iterable[Command]:
-    summary = "a conversation with tools; `agentic` alone starts it in a terminal"
-    yield Command("chat", summary, "plugins_builtin.terminal.command:command", is_default=True)
-
-
-@hookimpl
-def agentic_chat_commands() -> Iterable[ChatCommand]:
+def agentic_commands() -> Iterable[Command | ChatCommand]:
     from plugins_builtin.terminal.slash import COMMANDS
 
+    summary = "a conversation with tools; `agentic` alone starts it in a terminal"
+    yield Command("chat", summary, "plugins_builtin.terminal.command:command", is_default=True)
     yield from COMMANDS

@@ -10,12 +10,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import field
 
 from agentic import ToolError
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 
 _BEGIN, _END, _END_OF_FILE = "*** Begin Patch", "*** End Patch", "*** End of File"
 _ADD, _DELETE, _UPDATE, _MOVE = "*** Add File: ", "*** Delete File: ", "*** Update File: ", "*** Move to: "
 _HEADS = {"add": _ADD, "create": _ADD, "delete": _DELETE, "remove": _DELETE, "update": _UPDATE, "modify": _UPDATE, "move": _MOVE}
-_HEAD = re.compile(
+_HEAD = late_pattern(
     r"\*\*\*[ \t]*(?:(add|create|delete|remove|update|modify)[ \t]+file|(move)[ \t]+to)[ \t]*:[ \t]*(\S.*)", re.IGNORECASE
 )
 _SECTIONS = (_END, *(head.rstrip() for head in (_UPDATE, _DELETE, _ADD)))

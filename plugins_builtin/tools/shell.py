@@ -13,6 +13,7 @@ from agentic.hooks.tools import PROGRESS
 from agentic.lib.children import Child
 from agentic.lib.children.pipe import reading
 from agentic.lib.files.text import regional
+from agentic.lib.patterns import late_pattern
 
 LEAST_BYTES = 2_000  # of an output that are kept
 BYTES_A_TOKEN = 4
@@ -21,11 +22,11 @@ FIRST_SECONDS = 1.0  # that a background command is watched before the model goe
 MAX_LINE = 64 * 1024  # bytes that are waited with for the end of a line
 MAX_SHOWN = 4_000  # bytes of a piece that are shown while it runs
 DRAIN_SECONDS = 1.0  # how long a pipe is read that somebody else still holds
-_NO_HOST = re.compile(
+_NO_HOST = late_pattern(
     r"Network is unreachable|name resolution|Name or service not known|[Cc]ould not resolve|ENETUNREACH|EAI_AGAIN"
 )
-_SOCKET = re.compile(r"\b(?:socket|bind|listen|connect|Connection|server)", re.IGNORECASE)
-_FORBIDDEN = re.compile(r"Permission denied|not permitted|EACCES|EPERM")
+_SOCKET = late_pattern(r"\b(?:socket|bind|listen|connect|Connection|server)", re.IGNORECASE)
+_FORBIDDEN = late_pattern(r"Permission denied|not permitted|EACCES|EPERM")
 _QUIET = (
     "CI=1",
     "PAGER=cat",

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from agentic import Command, Options, Provider, Settings, Setup, Transport, hookimpl
+from agentic import Command, Options, PluginInfo, Provider, Settings, Setup, Transport, hookimpl
 from agentic.hooks.transport import Found
 
 
@@ -24,8 +24,8 @@ def agentic_transports() -> Iterable[Provider[Transport]]:
 
 
 @hookimpl
-def agentic_options() -> Options:
-    return Options("plugins_builtin.vllm.options:VllmOptions", section="llm.vllm")
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(Options("plugins_builtin.vllm.options:VllmOptions", section="llm.vllm"))
 
 
 @hookimpl

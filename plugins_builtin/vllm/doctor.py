@@ -41,7 +41,8 @@ def doctor(root: Path, settings: Settings, form: str, sandbox: bool) -> int:
 async def _probe_sandbox(root: Path, settings: Settings, output: str) -> int:
     """0: something holds commands here; 1: nothing does."""
     used, table = "", []
-    async for name, at_home, why, probes in sandbox_report(settings, root):
+    async for tried in sandbox_report(settings, root):
+        name, at_home, why, probes = tried.name, tried.at_home, tried.why, tried.probes
         used = used or (name if probes and not at_home else "")
         open_ones = [each.name for each in probes if each.is_open]
         held = f"holds {len(probes) - len(open_ones)} of {len(probes)} ways out"

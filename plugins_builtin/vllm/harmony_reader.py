@@ -4,7 +4,6 @@ It reads as vLLM does where that is strict (`vllm/parser/harmony.py`), and beyon
 `python` and `browser`, a recipient in both places, messages without an end.
 """
 
-import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import field
@@ -12,6 +11,7 @@ from functools import lru_cache
 from typing import Literal
 
 from agentic import ToolCallDelta
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 from plugins_builtin.vllm.harmony import encoding, error_class
 
@@ -20,12 +20,12 @@ _END_OF_TEXT = 199999
 STOPS = (RETURN, CALL)
 """Behind which the model says no more."""
 _CLOSING = frozenset([END, CALL, RETURN, _END_OF_TEXT])
-_CHANNEL = re.compile(r"<\|channel\|>\s*(\w+)")
-_RECIPIENT = re.compile(r"to=([^\s<]+)")
-_AUTHOR = re.compile(r"\s*(?:user|system|developer|tool|functions|[\w-]+\.[\w.-]+)\b(?!=)")
-_HEADER = re.compile(r"(?:assistant)?(?:\s?to=\S*)?")
-_LEAD = re.compile(r"\s?(?:assistant)?(?:\s?to=\S*)?")
-_UNCLOSED = re.compile(r"to=([\w.-]+)\s?(?:<\|constrain\|>)?\s?(?:json|code)?\s?(?=[{\[])")
+_CHANNEL = late_pattern(r"<\|channel\|>\s*(\w+)")
+_RECIPIENT = late_pattern(r"to=([^\s<]+)")
+_AUTHOR = late_pattern(r"\s*(?:user|system|developer|tool|functions|[\w-]+\.[\w.-]+)\b(?!=)")
+_HEADER = late_pattern(r"(?:assistant)?(?:\s?to=\S*)?")
+_LEAD = late_pattern(r"\s?(?:assistant)?(?:\s?to=\S*)?")
+_UNCLOSED = late_pattern(r"to=([\w.-]+)\s?(?:<\|constrain\|>)?\s?(?:json|code)?\s?(?=[{\[])")
 _BARE = ("final", "analysis", "commentary")
 _FIRST_MARK = 199_998  # ids from here on are no text
 _LONGEST = 4  # tokens that one character may be spread over

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentic import RequestRejected
+from agentic.lib.patterns import late_pattern
 from agentic.lib.wire import loads
 
 MAX_WINDOW = 1 << 31  # tokens; a number beyond it is a mistake
@@ -17,7 +18,7 @@ _WORDS = (
     "tts|stt|asr|bge|e5|gte|clip|kokoro|minilm|colbert\\w*|splade|sdxl|sd3|dall|imagen|sora|veo|flux|parakeet|reranker?|guard"
     "|realtime|transcribe|image|encoder|sentence"
 )
-_OTHER_USES = re.compile(
+_OTHER_USES = late_pattern(
     rf"embed(?!ded)|rerank|whisper|speech|moderation|stable-diffusion|(^|[-_/.])({_WORDS})([-_/.:]|\d|$)", re.IGNORECASE
 )
 _CHATS = {

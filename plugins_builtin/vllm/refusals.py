@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentic import RequestRejected
+from agentic.lib.patterns import late_pattern
 
 _log = logging.getLogger("agentic.transport")
 _CHOSEN = {"reasoning_effort"}  # what the user asked for by its value
-_OF_A_VALUE = re.compile(r"unsupported value|supported values|does not support '", re.IGNORECASE)
+_OF_A_VALUE = late_pattern(r"unsupported value|supported values|does not support '", re.IGNORECASE)
 _RENAMED = {"max_tokens": "max_completion_tokens"}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import Options, Provider, Section, Tool, ToolSetup, hookimpl, setting
+from agentic import Options, PluginInfo, Provider, Section, Tool, ToolSetup, hookimpl, setting
 
 
 class WebOptions(Section):
@@ -16,8 +16,8 @@ class WebOptions(Section):
 
 
 @hookimpl
-def agentic_options() -> Options:
-    return Options("plugins_builtin.web:WebOptions")
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(Options(WebOptions))
 
 
 def _fetch(setup: ToolSetup) -> Tool:

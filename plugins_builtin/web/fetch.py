@@ -17,6 +17,7 @@ from urllib.parse import urljoin, urlsplit
 from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, __version__
 from agentic.extras import pip_install
 from agentic.lib.children.once import outputs_of
+from agentic.lib.patterns import late_pattern
 from plugins_builtin.web.page import SECONDS
 
 MAX_BYTES = 5_000_000
@@ -24,11 +25,11 @@ MAX_REDIRECTS = 5
 MAX_TEXT = 200_000  # characters; what a window has no room for is cut and kept anyway
 _ENVIRONMENT = ("PATH", "HOME", "PYTHONPATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH")  # what a Python may need to start
 _HTML = ("text/html", "application/xhtml+xml")
-_CHARSETS = re.compile(
+_CHARSETS = late_pattern(
     r"ascii|utf-(8|16|32)\S*|iso8859-\d+|cp\d+|koi8-\w|mac-\w+|euc_\w+|shift_jis\w*|iso2022_\w+"
     r"|gb\w+|big5\w*|hz|johab|tis-620"
 )
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
+_CHARSET = late_pattern(r"charset\s*=\s*[\"']?([\w.:-]+)", re.IGNORECASE)
 _MARKS = {codecs.BOM_UTF8: "utf-8-sig", codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16"}
 _CARRIERS = tuple(
     map(ipaddress.IPv6Network, ("::/96", "::ffff:0:0:0/96", "64:ff9b::/96", "64:ff9b:1::/48"))

@@ -197,7 +197,7 @@ def modules(tmp_path: Path) -> Iterator[Path]:
 
 def test_a_cache_that_an_import_filled_is_refused(modules: Path) -> None:
     (modules / "caching.py").write_text("from plugins_builtin.permissions.rules import _expression\n_expression('a*', '')\n")
-    with pytest.raises(UnfitServerError, match=r"remembers what agentic\.core\.rules\._expression gave"):
+    with pytest.raises(UnfitServerError, match=r"remembers what plugins_builtin\.permissions\.rules\._expression gave"):
         ForkServer(["caching"], base_environment() | {"PYTHONPATH": str(modules)})
 
 

@@ -1,19 +1,20 @@
 """The house keeps its order: who imports whom, what is public, what is documented, what start-up may import."""
 
 import ast
+import inspect
 import re
 import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
 
-import pluggy
 import pytest
 
 import agentic
 from agentic.cli import COMMANDS, help_text, scaffold
+from agentic.hooks.old import NEW
 from agentic.plugins import Host
-from agentic.plugins.doors import DOORS
+from agentic.plugins.doors import EVENTS, ROWS, HookTable, is_known, specification
 
 ROOT = Path(__file__).parents[2]
 GROUND = {"extras", "index", "types", "events", "errors", "folders", "lib", "trust", "logs", "once"}
@@ -97,7 +98,7 @@ def test_the_host_names_no_plugin() -> None:
     host = Host()
     names = {status.name for status in host.statuses if status.distribution == "agentic-vllm"}
     # Templates are the host's own words for purposes, slash commands are called by words of everybody.
-    hooks = [hook for hook in DOORS if hook not in ("agentic_prompts", "agentic_chat_commands")]
+    hooks = [hook for hook in HookTable() if hook not in ("agentic_prompts", "agentic_chat_commands")]
     names |= {name for hook in hooks for name in host.offers(hook)}
     sections = {
         "batching",
@@ -125,6 +126,8 @@ def test_the_host_names_no_plugin() -> None:
         "trust",
         "permissions",
         "setup",
+        "agents",
+        "screen",
         "sub-agent",
     }  # of commands, settings, rules, nodes, and git
     formats = {"plain", "jsonl"}  # of lists that a command prints
@@ -214,29 +217,31 @@ def test_the_builtins_commands_have_an_example_each() -> None:
 
 
 def hook_signatures() -> dict[str, str]:
+    """The signature of each hook that counts: the host's, those of plugins, and the old names."""
     host = Host()
-    callers = {name: getattr(host.manager.hook, name) for name in dir(host.manager.hook) if name.startswith("agentic_")}
-    specs = {name: caller.spec for name, caller in callers.items() if isinstance(caller, pluggy.HookCaller) and caller.spec}
-    return {name: f"{name}({', '.join(spec.argnames)})" for name, spec in specs.items()}
+    host.implementations("agentic_add_hooks")
+    specs = {name: specification(name) for name in (*ROWS, *EVENTS, *NEW, "agentic_models", "agentic_plugin") if is_known(name)}
+    specs |= {name: host.hooks[name].spec for name in host.added_by}
+    return {name: f"{name}({', '.join(inspect.signature(spec).parameters)})" for name, spec in specs.items()}
 
 
 def test_every_hook_has_a_page_with_its_signature() -> None:
     text = "".join(path.read_text() for path in (ROOT / "docs" / "plugins").glob("*.md"))
-    for signature in hook_signatures().values():
-        assert f"`{signature}`" in text
+    for name, signature in hook_signatures().items():
+        assert f"`{signature}`" in text or name in NEW
 
 
 def test_every_hook_is_fired_somewhere_in_the_host() -> None:
     host = Host()
     source = "".join(path.read_text() for path in (ROOT / "agentic").rglob("*.py") if path.parent.name != "hooks")
     for name in hook_signatures():
-        assert f'"{name}"' in source or name in DOORS or name in host.added_by
+        assert f'"{name}"' in source or name in (*ROWS, *NEW) or name in host.added_by
 
 
 def test_the_builtins_are_registered_as_anybodys() -> None:
     host = Host()
     assert {status.state for status in host.statuses if status.distribution == "agentic-vllm"} == {"loaded"}
-    for hook in DOORS:
+    for hook in HookTable():
         assert host.offers(hook) or hook in ("agentic_command_launchers", "agentic_tool_sources"), hook
 
 

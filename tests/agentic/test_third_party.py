@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from agentic.hooks.old import NEW
 from agentic.plugins import Host
 from agentic.testing import FakeVLLM, answer, tool_call
 
@@ -98,9 +99,10 @@ def test_every_door_is_used(parrot: Path, env: dict[str, str], work: Path) -> No
     listed = [json.loads(line) for line in run(parrot, env, work, "plugins", "--output", "jsonl").stdout.splitlines()]
     mine = [plugin for plugin in listed if plugin["distribution"] == "agentic-parrot"]
     used = {hook for plugin in mine for hook in plugin["hooks"]}
-    events = {"agentic_options", "agentic_on_event", "agentic_before_request", "agentic_before_tool", "agentic_after_tool"}
-    events |= {"agentic_before_task", "agentic_before_end"}
-    assert used == {*Host().hooks, *events}
+    events = {"agentic_plugin", "agentic_on_event", "agentic_before_request", "agentic_before_tool", "agentic_after_tool"}
+    events |= {"agentic_before_task"}
+    hooks = {hook.through or name for name, hook in Host().every_hook().items()}
+    assert {NEW.get(name, name) for name in used} == {*hooks, *events}
 
 
 def test_it_takes_the_place_of_a_tool_and_wraps_it(parrot: Path, env: dict[str, str], work: Path, server: FakeVLLM) -> None:

@@ -16,11 +16,12 @@ from agentic.errors import (
     StreamBroken,
     TransportError,
 )
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 from agentic.lib.wire.json_text import loads
 from agentic.lib.wire.overflow import limit_in, named_limit, overflows
 
-_UNREADABLE = re.compile(
+_UNREADABLE = late_pattern(
     r"openai_\w+|unexpected tokens? .*(header|expecting start token|remaining)|Unterminated string", re.IGNORECASE
 )
 _REMEDIES = {
@@ -30,8 +31,8 @@ _REMEDIES = {
 }
 
 
-_LOADING = re.compile(r"loading (?:the )?model|model is (?:still )?loading|is being loaded", re.IGNORECASE)
-_NEVER = re.compile(
+_LOADING = late_pattern(r"loading (?:the )?model|model is (?:still )?loading|is being loaded", re.IGNORECASE)
+_NEVER = late_pattern(
     r"(?:image|audio|video)s? (?:input|data)?\s*(?:is|are) not supported|mmproj|not (?:a )?multimodal", re.IGNORECASE
 )
 # Fields of a request that an answer can do without: where a server refuses one, it is left out.

@@ -2,14 +2,15 @@
 
 import ast
 import json
-import re
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from agentic.lib.patterns import late_pattern
+
 MAX_NESTING = 100
-_PREFIX = re.compile(r"^\s*(?:<\|\w+\|>)?\s*(?:```+\s*)?(?:json|code)?\s*(?:<\|\w+\|>)?\s*")
-_JUNK_AFTER = re.compile(r"(?:[\s`}\]]|</?[\w=/]+>|<\|\w+\|>)*")
-_CALL_END = re.compile(r"</\w+>|<\|\w+\|>")
+_PREFIX = late_pattern(r"^\s*(?:<\|\w+\|>)?\s*(?:```+\s*)?(?:json|code)?\s*(?:<\|\w+\|>)?\s*")
+_JUNK_AFTER = late_pattern(r"(?:[\s`}\]]|</?[\w=/]+>|<\|\w+\|>)*")
+_CALL_END = late_pattern(r"</\w+>|<\|\w+\|>")
 _CLOSERS = {"{": "}", "[": "]"}
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import Options, Provider, Runner, RunnerSetup, hookimpl
+from agentic import Options, PluginInfo, Provider, Runner, RunnerSetup, hookimpl
 
 
 def _runner(setup: RunnerSetup) -> Runner:
@@ -12,8 +12,8 @@ def _runner(setup: RunnerSetup) -> Runner:
 
 
 @hookimpl
-def agentic_options() -> Options:
-    return Options("agentic_ray.options:RayOptions")
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(Options("agentic_ray.options:RayOptions"))
 
 
 @hookimpl
