@@ -23,11 +23,11 @@ from agentic.core.runtime import bare_setup, find_servers, open_runtime
 from agentic.events import Event
 from agentic.folders import state_folder
 from agentic.hooks.chat import Conversation as Conversation
-from agentic.hooks.questions import Answered as Answered
-from agentic.hooks.questions import Ask as Ask
-from agentic.hooks.questions import Question as Question
-from agentic.hooks.questions import Reply as Reply
 from agentic.hooks.transport import Found
+from agentic.lib.questions import Answered as Answered
+from agentic.lib.questions import Ask as Ask
+from agentic.lib.questions import Question as Question
+from agentic.lib.questions import Reply as Reply
 from agentic.logs import start_logging
 from agentic.plugins import Host, host_of
 from agentic.sessions import Session, SessionStore

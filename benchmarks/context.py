@@ -25,7 +25,7 @@ from pathlib import Path
 import httpx2
 
 from agentic.api import load_settings, open_run
-from agentic.core.context import Context
+from agentic.core.context import Context, PromptOptions
 from agentic.core.guards import policy_of, session_launcher, tools_of
 from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.runtime import Runtime
@@ -67,7 +67,7 @@ class Session:
         chance, texts = random.Random(self.seed), repository_text()
         history = ConversationHistory(SessionStore(Path(tempfile.mkdtemp())).new(ROOT))
         strategy = self.runtime.build("agentic_context_strategies", "")
-        context = Context(strategy, self.runtime.llm, history, self._note, "recall")
+        context = Context(strategy, self.runtime.llm, history, self._note, PromptOptions("recall"))
         protocol, tier, prompts = self.runtime.build("agentic_tool_protocols", "json"), "nano", self.runtime.prompts
         launcher = session_launcher(self.runtime, policy_of(self.runtime.host, self.runtime.setup))
         tools = tools_of(self.runtime, None, None, None, "", launcher, Jobs(), None)  # type: ignore[arg-type]
@@ -144,7 +144,7 @@ async def layer_times(url: str, messages: int = 200, turns: int = 100) -> tuple[
         for exact, times in ((True, whole), (False, own)):
             history = ConversationHistory(SessionStore(Path(tempfile.mkdtemp())).new(ROOT))
             strategy = runtime.build("agentic_context_strategies", "")
-            context = Context(strategy, runtime.llm, history, runtime.events.emit, exact=exact)
+            context = Context(strategy, runtime.llm, history, runtime.events.emit, PromptOptions(exact=exact))
             history.add(Message("system", "You are an agent."))
             for number in range(messages):
                 history.add(Message("assistant" if number % 2 else "user", f"message {number} with a few words in it"))

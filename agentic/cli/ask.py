@@ -11,7 +11,7 @@ from agentic.commands import RunCommand, common_options, session_options
 from agentic.commands.before import prepared
 from agentic.commands.start import run_to_end, screen_of, standard_input
 from agentic.config import Settings
-from agentic.core.context import Context
+from agentic.core.context import Context, PromptOptions
 from agentic.core.runtime import Runtime
 from agentic.errors import ConfigError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
@@ -61,7 +61,9 @@ async def _answer(runtime: Runtime, session: Session, text: str) -> Outcome:
     history = ConversationHistory(session)
     history.say(text)
     strategy = runtime.build("agentic_context_strategies", runtime.settings.context.strategy)
-    context = Context(strategy, runtime.llm, history, runtime.events.emit, debug=runtime.settings.ui.debug, exact=False)
+    context = Context(
+        strategy, runtime.llm, history, runtime.events.emit, PromptOptions(debug=runtime.settings.ui.debug, exact=False)
+    )
     name = session.id or runtime.run
     answer, status, cut = AnswerBuilder(), "done", ""
     try:

@@ -46,7 +46,7 @@ class LazyGroup(click.Group):
 
 def _plugin_command(name: str) -> click.Command | None:
     from agentic.commands import present_host
-    from agentic.plugins.guard import PluginFault
+    from agentic.lib.guard import PluginFault
 
     host = present_host()
     offers = host.offers("agentic_commands")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from agentic.api import Ask, Screen
+from agentic.api import Ask, Screen, check_rule
 from agentic.config import Settings
 from agentic.events import Event, RunFinished
 from agentic.lib.loop import run
@@ -41,7 +41,7 @@ def _confirm(question: str) -> bool:
     """No, where nobody can be asked."""
     if not can_ask():
         return False
-    from agentic.commands.questions import agreed
+    from agentic.lib.terminal.asking import agreed
 
     return agreed(question)
 
@@ -141,9 +141,9 @@ def asker(settings: Settings) -> Ask | None:
     """How to ask the user, on the terminal, whatever the renderer; None without one."""
     if not can_ask():
         return None
-    from agentic.commands.questions import Asker
+    from agentic.lib.terminal.asking import Asker
 
-    return Asker(palette_of(settings, sys.stderr))
+    return Asker(palette_of(settings, sys.stderr), check_rule)
 
 
 def palette_of(settings: Settings, stream: TextIO) -> Palette:

@@ -5,8 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agentic.core.agent_services import AgentServices
-from agentic.core.arguments import note
-from agentic.core.context import Context
+from agentic.core.context import Context, PromptOptions
 from agentic.core.model_call import RETRY_TEMPERATURE, ModelCall
 from agentic.core.nudges import Nudges
 from agentic.core.opening import Opening, system_message, tiered
@@ -15,6 +14,7 @@ from agentic.core.tool_calls import ToolCaller
 from agentic.events import Event, Warned
 from agentic.hooks.batching import Lane
 from agentic.hooks.protocol import Turn
+from agentic.lib.arguments import note
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
 
@@ -39,12 +39,11 @@ class Agent:
         self.specs = [tiered(tool.spec, tier) for _, tool in sorted(services.toolbox.listed.items())]
         self.tools = ToolCaller(services, self._emit, self._name)
         recalls = services.toolbox.that("recalls")
-        self.context = Context(
-            services.strategy, services.llm, history, self._emit, recalls.spec.name if recalls else "", services.debug
-        )
+        options = PromptOptions(recalls.spec.name if recalls else "", services.debug)
+        self.context = Context(services.strategy, services.llm, history, self._emit, options)
         known = [tool.spec for tool in services.toolbox.all.values()]
         self.context.news += [services.jobs.news] if lane is not Lane.SUB_AGENT else []
-        self._model = ModelCall(services.llm, self.context, lane, self._emit, known, self.profile.unreadable, self.tools)
+        self._model = ModelCall(services.llm, self.context, lane, self._emit, known, self.tools)
         self._nudges = Nudges(self._model, services.prompts)
         self.openings = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered, services.masked)
         self.has_to_end: Callable[[], bool] = lambda: False

@@ -21,9 +21,9 @@ from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.launcher import Grant, Launcher
 from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
-from agentic.hooks.questions import Answered, Ask, Question
 from agentic.hooks.tools import CALLER
 from agentic.lib import diff
+from agentic.lib.questions import Answered, Ask, Question
 from agentic.lib.record import record
 from agentic.lib.workspace import Edit, NotGranted
 from agentic.types import Effect, ToolSpec

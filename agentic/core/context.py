@@ -12,6 +12,7 @@ from agentic.events import ContextReport, ContextTrimmed, Warned
 from agentic.hooks.batching import Lane
 from agentic.hooks.context import Condenses, ContextStrategy
 from agentic.lib.estimate import upper_estimate
+from agentic.lib.record import record
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolSpec, recall_id
 
@@ -22,10 +23,21 @@ _LITTLE = 16
 _log = logging.getLogger("agentic.context")
 
 
+@record(frozen=True, slots=True)
+class PromptOptions:
+    """`recalls` is the tool that shows an output which was left out, "" for none; with `debug` each prompt is reported.
+
+    `exact`: prompts are counted by the server where it can.
+    """
+
+    recalls: str = ""
+    debug: bool = False
+    exact: bool = True
+
+
 class Context:
     """An agent's prompts. `history` is the whole truth; what a request leaves out was declared by a `context_trimmed`.
 
-    `recalls` is the tool that shows an output which was left out, "" where there is none; with `debug` each prompt is reported.
     `news` give what there is to say since the last request, "" for nothing: it is the end of the next one.
     """
 
@@ -35,17 +47,14 @@ class Context:
         llm: LlmService,
         history: ConversationHistory,
         emit: Emit,
-        recalls: str = "",
-        debug: bool = False,
-        exact: bool = True,
+        options: "PromptOptions | None" = None,
     ) -> None:
+        options = options or PromptOptions()
         self.history = history
         self._strategy = strategy
         self._llm = llm
         self._emit = emit
-        self._recalls = recalls
-        self._debug = debug
-        self._exact = exact
+        self._recalls, self._debug, self._exact = options.recalls, options.debug, options.exact
         self._guard = PrefixGuard()
         self._turn = 0
         self._trims: list[int] = []

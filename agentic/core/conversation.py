@@ -20,7 +20,7 @@ from agentic.core.runtime import Runtime
 from agentic.core.service import PluginLlm
 from agentic.core.session import limits_of, open_services, require_sandbox
 from agentic.core.shaped import shaped
-from agentic.core.workflow import Workflow
+from agentic.core.workflow import Planning, Workflow
 from agentic.errors import AgenticError
 from agentic.events import ContextReport, EndpointSeen, Event
 from agentic.hooks.agents import AgentKind
@@ -242,10 +242,20 @@ class OpenConversation:
         """Does one task; the last event is its `RunFinished`. Cancelling stops it and keeps what came. Raises AgenticError."""
         await carry_out(self.runtime, self.session, command, task, self.work(task, may_ask))
 
+    def _planning(self) -> Planning:
+        runtime, settings, llm = self.runtime, self.runtime.settings, self._services.llm
+        return Planning(
+            settings,
+            limits_of(runtime)[1],
+            PluginLlm(llm),
+            PluginLlm(llm, SMALL),
+            runtime.build("agentic_complexity_estimators", settings.complexity.estimator),
+            lambda: runtime.build("agentic_decomposers", settings.decomposition.strategy),
+        )
+
     async def work(self, task: str, may_ask: bool = True) -> Outcome:
         """A task's way through the workflow. `may_ask`: whether checks may be run that need a question."""
         runtime, session = self.runtime, self.session
-        settings = runtime.settings
         added = await runtime.events.before_task(task, session.id, first=len(self.agent.history) < 2)
         if added.refused:
             return Outcome("refused", added.refused)
@@ -254,19 +264,7 @@ class OpenConversation:
         name_session(session, task)
         before = dict(self.agent.answers)
         judge = Judge(task, self.agent, self._services.proofs, runtime.prompts, self.workspace, may_ask)
-        workflow = Workflow(
-            task,
-            self.agent,
-            judge,
-            self._services,
-            settings,
-            limits_of(runtime)[1],
-            PluginLlm(self._services.llm),
-            PluginLlm(self._services.llm, SMALL),
-            runtime.build("agentic_complexity_estimators", settings.complexity.estimator),
-            lambda: runtime.build("agentic_decomposers", settings.decomposition.strategy),
-            self.delegation,
-        )
+        workflow = Workflow(task, self.agent, judge, self._services, self._planning(), self.delegation)
         self.workspace.written.clear()
         self.workspace.originals.clear()
         self._services.proofs.begin(task)

@@ -7,8 +7,8 @@ from pathlib import Path
 
 from agentic.errors import ConfigError
 from agentic.hooks.agents import AgentKind
+from agentic.lib.guard import conforms
 from agentic.plugins import Host
-from agentic.plugins.guard import conforms
 from agentic.types import ToolSpec
 
 HOOK = "agentic_agents"

@@ -45,7 +45,6 @@ class ModelCall:
         lane: Lane,
         emit: Emit,
         known: Sequence[ToolSpec],
-        tries: int,
         tools: ToolCaller,
     ) -> None:
         self._llm = llm
@@ -55,7 +54,6 @@ class ModelCall:
         self._tools = tools
         self._emit = emit
         self._known = known
-        self._tries = tries
         self.calls_natively = any(
             not call.recovered for message in context.history.get_messages_for_llm() for call in message.tool_calls
         )
@@ -81,7 +79,7 @@ class ModelCall:
                 raise
             except ModelOutputError as error:
                 broken += 1
-                if broken >= self._tries:
+                if broken >= self._llm.profile.unreadable:
                     raise
                 await self._emit(Warned(message=f"{error}; asking again"))
                 temperature = RETRY_TEMPERATURE + 0.1 * min(broken, 5)

@@ -5,7 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import field
 
-from agentic.hooks.questions import Answered, Reply
+from agentic.lib.questions import Answered, Reply
 from agentic.lib.record import record
 
 

@@ -21,13 +21,13 @@ from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.screen import Renderer, RendererSetup
 from agentic.hooks.transport import Found, Transport
+from agentic.lib.guard import FAULTS
+from agentic.lib.isolation import CallFailure, call_limited, describe
 from agentic.lib.palette import PLAIN, Palette
 from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.plugins.guard import FAULTS
-from agentic.plugins.isolation import CallFailure, call_limited, describe
 from agentic.plugins.own_hooks import OwnHooks
 from agentic.plugins.prompts import Prompts
 from agentic.types import EndpointInfo
@@ -178,7 +178,7 @@ async def open_runtime(
         budget = Budget(settings.context.context_window or info.window, settings.context.reserved_for_response)
         counter = TokenCounter(transport, *_tokens_for(host, info.model))
         repairs = list(_every(host, events, "agentic_output_repairs", make_setup).values())
-        llm = LlmService(settings, batcher, events, budget, counter, repairs, prompts("picture"))
+        llm = LlmService(settings, batcher, events, (budget, counter), repairs, prompts("picture"))
         yield Runtime(settings, host, root, events, transport, batcher, info, llm, prompts, choice, run, endpoints, make_setup)
     finally:
         await endpoints.aclose()

@@ -3,8 +3,8 @@
 from agentic.core.runtime import Runtime
 from agentic.errors import AgenticError
 from agentic.hooks.prompt import PromptSection
-from agentic.plugins.guard import FAULTS
-from agentic.plugins.isolation import call_limited, describe
+from agentic.lib.guard import FAULTS
+from agentic.lib.isolation import call_limited, describe
 from agentic.sessions import Session
 
 BYTES_A_TOKEN = 3

@@ -71,8 +71,7 @@ class LlmService:
         settings: Settings,
         batcher: Batcher,
         events: Dispatcher,
-        budget: Budget,
-        counter: TokenCounter,
+        lengths: tuple[Budget, TokenCounter],
         repairs: Sequence[OutputRepair] = (),
         ask_of_picture: str = "",
     ) -> None:
@@ -83,8 +82,7 @@ class LlmService:
         self._words: dict[str, str] = {}  # for pictures
         self._batcher = batcher
         self._events = events
-        self.budget = budget
-        self.counter = counter
+        self.budget, self.counter = lengths
         self.profile = ModelProfile()
         self._repairs = repairs
 

@@ -22,10 +22,10 @@ from agentic.hooks import SessionSetup
 from agentic.hooks.fan_out import CallBudget
 from agentic.hooks.launcher import Launcher
 from agentic.lib.children.jobs import Jobs
+from agentic.lib.guard import FAULTS
+from agentic.lib.isolation import describe
 from agentic.lib.record import record
 from agentic.lib.workspace import Grants, Workspace
-from agentic.plugins.guard import FAULTS
-from agentic.plugins.isolation import describe
 from agentic.sessions import Blackboard, Session
 from agentic.sessions.undo import Journal
 from agentic.types import Outcome, Plan

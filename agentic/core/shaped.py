@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentic.core.context import Context
-from agentic.core.schemas import UncheckableError, problems
 from agentic.core.service import held_to
 from agentic.errors import ModelOutputError
+from agentic.lib.schemas import UncheckableError, problems
 from agentic.sessions.messages import flattened
 from agentic.types import ChatRequest, Message
 

@@ -9,7 +9,6 @@ from typing import Any
 
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import difference
-from agentic.core.arguments import check, parse
 from agentic.core.guards import GRANT, NOTHING
 from agentic.core.kinds import refused
 from agentic.core.questions import Edited
@@ -19,6 +18,7 @@ from agentic.errors import AgenticError, PluginError, ToolError
 from agentic.events import ToolCalled, ToolProgress, ToolResult
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.tools import CALLER, PROGRESS, Tool
+from agentic.lib.arguments import check, parse
 from agentic.lib.safeguards import MASKED
 from agentic.lib.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 from agentic.plugins.dispatcher import Ruling

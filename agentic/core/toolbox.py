@@ -8,8 +8,8 @@ from typing import cast
 from agentic.errors import AgenticError
 from agentic.hooks.protocol import ModelProfile
 from agentic.hooks.tools import Announces, Tool, ToolSource
+from agentic.lib.guard import Guard, problem_with, problem_with_spec
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.plugins.guard import Guard, problem_with, problem_with_spec
 from agentic.types import ToolSpec
 
 FIND_SECONDS = 20.0  # for sources that are still opening, when tools are looked for

@@ -17,37 +17,35 @@ from agentic.errors import ContextOverflow, ModelOutputError, PluginError, Reque
 from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
+from agentic.lib.record import record
 from agentic.types import Message, Outcome, Plan
 
 DONE = "done"
 TRIES = 2  # of one agent, before a task whose parts are separable is split after all
 
 
+@record(frozen=True, slots=True)
+class Planning:
+    """The plan of a task and its limits. `make_decomposer` runs only when the task is split; `seconds` are the whole task's."""
+
+    settings: Settings
+    seconds: float
+    llm: Llm
+    small: Llm
+    estimator: ComplexityEstimator
+    make_decomposer: Callable[[], Decomposer]
+
+
 class Workflow:
-    """A task's way through the graph. `make_decomposer` runs only when the task is split."""
+    """A task's way through the graph."""
 
     def __init__(
-        self,
-        task: str,
-        agent: Agent,
-        judge: Judge,
-        services: AgentServices,
-        settings: Settings,
-        seconds: float,
-        llm: Llm,
-        small: Llm,
-        estimator: ComplexityEstimator,
-        make_decomposer: Callable[[], Decomposer],
-        delegation: Delegation,
+        self, task: str, agent: Agent, judge: Judge, services: AgentServices, planning: Planning, delegation: Delegation
     ) -> None:
         self._task = task
         self._services = services
-        self._settings = settings
-        self._seconds = seconds
-        self._llm = llm
-        self._small = small
-        self._estimator = estimator
-        self._make_decomposer = make_decomposer
+        self._settings = planning.settings
+        self._planning = planning
         self._delegation = delegation
         self._agent = agent
         self._judge = judge
@@ -68,7 +66,7 @@ class Workflow:
         """How the task ended. Raises AgenticError when no model could be asked."""
         node = "plan"
         try:
-            async with asyncio.timeout(self._seconds) as self._services.approver.limits["main"]:
+            async with asyncio.timeout(self._planning.seconds) as self._services.approver.limits["main"]:
                 for _ in range(self._settings.workflow.recursion_limit):
                     await self._services.events.emit(WorkflowEvent(node=node))
                     node = await self._nodes[node]()
@@ -106,7 +104,7 @@ class Workflow:
             self._separable = True
             await emit(ComplexityEstimated(score=1.0, separable=True, reasons=("the user wants it split",)))
             return "spawn_sub_agents"
-        found = await self._estimator.estimate(self._task, self._small)
+        found = await self._planning.estimator.estimate(self._task, self._planning.small)
         self._separable = found.separable
         await emit(ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons))
         return "spawn_sub_agents" if self._may_split() and found.score > settings.complexity_threshold else "execute"
@@ -134,7 +132,7 @@ class Workflow:
     async def _usable_plan(self) -> Plan | None:
         """None, with a line that says why, where one agent has to do it all."""
         try:
-            plan = await self._make_decomposer().decompose(self._task + self._what_fails(), self._llm)
+            plan = await self._planning.make_decomposer().decompose(self._task + self._what_fails(), self._planning.llm)
         except (ModelOutputError, ContextOverflow, RequestRejected, PluginError) as error:  # the server may know no schemas
             why = "; ".join(filter(None, (str(error), error.remedy if isinstance(error, PluginError) else "")))
         else:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from agentic.config import Settings
 from agentic.events import ContextReport, EndpointSeen, Event
 from agentic.hooks.agents import AgentKind
-from agentic.hooks.questions import Answered, Question
 from agentic.lib.palette import Palette
+from agentic.lib.questions import Answered, Question
 from agentic.lib.record import record
 from agentic.types import EndpointInfo, ImagePart, ToolOutput, ToolSpec
 

@@ -127,7 +127,7 @@ def _is_only_ours(path: Path) -> bool:
 
 def _check_requirements(candidate: Candidate) -> None:
     """Marks a plugin whose distribution needs another host version, or something that is not installed."""
-    from agentic.plugins.requirements import name_of, unmet
+    from agentic.lib.requirements import name_of, unmet
 
     for text in candidate.requires:
         try:

@@ -17,18 +17,18 @@ from agentic.events import Event, Warned
 from agentic.hooks import Setup
 from agentic.hooks.events import Addition, Verdict
 from agentic.hooks.screen import Renderer
+from agentic.lib.guard import FAULTS, PluginFault, conforms
+from agentic.lib.isolation import describe
 from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
-from agentic.plugins.guard import FAULTS, PluginFault, conforms
 from agentic.plugins.host import Host, Implementation
-from agentic.plugins.isolation import describe
+from agentic.plugins.observer import Observer
 from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
     from agentic.lib.workspace import Workspace
 
 MAX_FAULTS = 3
-MAX_WAITING = 1000  # events before an observer's queue; what comes on top of them it does not see
 CLOSING_SECONDS = 1.0  # for all observers together, once a run is over
 _STRICTNESS = {"allow": 0, "ask": 1, "deny": 2}
 
@@ -268,34 +268,3 @@ class Dispatcher:
         """Counts a fault of the hook; what becomes of it."""
         self._faults[each.plugin, each.function.__name__] += 1
         return "it is not called again in this run" if self._is_off(each) else ""
-
-
-class Observer:
-    """A plugin's queue of events, and the task that empties it."""
-
-    def __init__(self, dispatcher: Dispatcher, each: Implementation) -> None:
-        self.wants_chunks = dispatcher.wants_chunks(each)
-        self.task: asyncio.Task[None] | None = None
-        self._dispatcher = dispatcher
-        self._each = each
-        self._left_out = 0
-        self._queue: asyncio.Queue[Event | None] = asyncio.Queue()
-
-    def put(self, event: Event) -> None:
-        if self.task is None:
-            self.task = asyncio.ensure_future(self._run())
-        if self._queue.qsize() < MAX_WAITING:
-            self._queue.put_nowait(event)
-        else:
-            self._left_out += 1
-
-    def end(self) -> None:
-        self._queue.put_nowait(None)
-
-    async def _run(self) -> None:
-        try:
-            while (event := await self._queue.get()) is not None:
-                await self._dispatcher.observe(self._each, event)
-        finally:
-            if lost := self._left_out + max(0, self._queue.qsize() - 1):
-                self._dispatcher.lost(self._each, lost)

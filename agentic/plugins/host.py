@@ -6,14 +6,14 @@ from typing import Any
 from agentic.errors import AgenticError, ConfigError, PluginError
 from agentic.extras import DISTRIBUTION
 from agentic.hooks import Setup
+from agentic.lib.guard import FAULTS, Guard, PluginFault, contract_of, problem_with, problem_with_spec
+from agentic.lib.isolation import CallFailure, call_limited, describe
+from agentic.lib.requirements import name_of, unmet
 from agentic.plugins.discovery import OWN_FOLDER
-from agentic.plugins.guard import FAULTS, Guard, PluginFault, contract_of, problem_with, problem_with_spec
-from agentic.plugins.isolation import CallFailure, call_limited, describe
 from agentic.plugins.loaded import Implementation as Implementation
 from agentic.plugins.loaded import named, remedy_of
 from agentic.plugins.offers import Offer as Offer
 from agentic.plugins.offers import Offers
-from agentic.plugins.requirements import name_of, unmet
 from agentic.plugins.status import PluginStatus
 
 MakeSetup = Callable[[str, Callable[[str], Any]], Setup]

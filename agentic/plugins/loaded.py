@@ -14,11 +14,11 @@ from agentic.errors import PluginError
 from agentic.extras import DISTRIBUTION
 from agentic.hooks import PROJECT, Hook, Options, PluginInfo
 from agentic.hooks.old import NEW
+from agentic.lib.guard import FAULTS
+from agentic.lib.isolation import CallFailure, call_isolated, describe
 from agentic.lib.record import record
 from agentic.plugins.discovery import OWN_FOLDER, Candidate, candidate_here, discover
 from agentic.plugins.doors import HookTable, is_known, specification
-from agentic.plugins.guard import FAULTS
-from agentic.plugins.isolation import CallFailure, call_isolated, describe
 from agentic.plugins.status import PluginStatus
 
 

@@ -14,9 +14,9 @@ from agentic.config.schema import PLUGIN_PREFIX, SECTIONS
 from agentic.errors import PluginError
 from agentic.hooks import PROJECT, Hook, Options, PluginInfo, Provider
 from agentic.hooks.old import NEW
+from agentic.lib.guard import FAULTS, conforms
+from agentic.lib.isolation import CallFailure, call_limited, describe
 from agentic.lib.record import record
-from agentic.plugins.guard import FAULTS, conforms
-from agentic.plugins.isolation import CallFailure, call_limited, describe
 from agentic.plugins.loaded import Implementation, Loaded, remedy_of
 
 INFO = f"{PROJECT}_plugin"

@@ -6,10 +6,10 @@ from pathlib import Path
 
 from agentic.errors import AgenticError
 from agentic.hooks.chat import Chat, ChatCommand
+from agentic.lib.guard import FAULTS, PluginFault
+from agentic.lib.isolation import describe
 from agentic.plugins import Host
-from agentic.plugins.guard import FAULTS, PluginFault
 from agentic.plugins.host import Offer
-from agentic.plugins.isolation import describe
 
 HOOK = "agentic_chat_commands"
 

@@ -13,8 +13,8 @@ from agentic.hooks.batching import Batcher
 from agentic.hooks.screen import Renderer
 from agentic.hooks.tools import Tool
 from agentic.hooks.transport import Transport
+from agentic.lib.guard import Guard, contract_of, problem_with, problem_with_spec
 from agentic.lib.workspace import Workspace
-from agentic.plugins.guard import Guard, contract_of, problem_with, problem_with_spec
 from agentic.types import Answer, ChatRequest, Delta, EndpointInfo, Message, ToolOutput
 
 T = TypeVar("T")

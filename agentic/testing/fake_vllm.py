@@ -10,10 +10,22 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from types import TracebackType
-from typing import Any
+from typing import Any, TypedDict, Unpack
 
 from agentic.testing import token_ids
 from agentic.testing.answers import Answer, Fault, Filled, Request, answer, count_tokens, error, is_canary, json_answer, warms
+
+
+class ServerOptions(TypedDict, total=False):
+    """The options of a server, besides its model and its window; `FakeVLLM` says what each does."""
+
+    api_key: str
+    port: int
+    host: str
+    queue_limit: int
+    missing: Sequence[str]
+    resumes: bool
+    idle_seconds: float
 
 
 class FakeVLLM:
@@ -26,24 +38,13 @@ class FakeVLLM:
     connections. `idle_seconds` is when one without requests is closed, 0 for never.
     """
 
-    def __init__(
-        self,
-        model: str = "fake",
-        window: int = 8192,
-        api_key: str = "",
-        port: int = 0,
-        host: str = "127.0.0.1",
-        queue_limit: int = 0,
-        missing: Sequence[str] = (),
-        resumes: bool = True,
-        idle_seconds: float = 0.0,
-    ) -> None:
-        self._idle_seconds = idle_seconds or None
+    def __init__(self, model: str = "fake", window: int = 8192, **options: "Unpack[ServerOptions]") -> None:
+        self._idle_seconds = options.get("idle_seconds") or None
         self.model = model
         self.window = window
-        self.queue_limit = queue_limit
-        self.missing = tuple(missing)
-        self.resumes = resumes
+        self.queue_limit = options.get("queue_limit", 0)
+        self.missing = tuple(options.get("missing", ()))
+        self.resumes = options.get("resumes", True)
         self.most_running = 0
         self.accepted = 0
         self.version = "0.32.0"
@@ -55,10 +56,10 @@ class FakeVLLM:
         self.otherwise: Callable[[Request], Answer] = lambda request: answer("ok")
         self.models: Answer | None = None
         self.pages: dict[str, Any] = {}
-        self._api_key = api_key
+        self._api_key = options.get("api_key", "")
         self._script: deque[Answer] = deque()
         self._changed = threading.Condition()
-        self._socket = socket.create_server((host, port))
+        self._socket = socket.create_server((options.get("host", "127.0.0.1"), options.get("port", 0)))
         self._open: set[socket.socket] = set()
         self._closing = threading.Event()
 

@@ -13,7 +13,7 @@ def _direct(setup: BatcherSetup) -> Batcher:
 
 
 def _admission(setup: BatcherSetup) -> Batcher:
-    from plugins_builtin.batching.admission import Admission
+    from plugins_builtin.batching.admission import Admission, EndpointLimits
 
     settings, retry = setup.settings.batching, setup.settings.llm.retry_seconds
     return Admission(
@@ -22,8 +22,7 @@ def _admission(setup: BatcherSetup) -> Batcher:
         settings.batch_size,
         settings.batch_timeout,
         retry,
-        settings.max_in_flight,
-        setup.settings.llm.of,
+        EndpointLimits(settings.max_in_flight, setup.settings.llm.of),
     )
 
 

@@ -29,6 +29,7 @@ from agentic.config.schema import EndpointSettings as Settings
 from agentic.config.schema import LlmSettings
 from agentic.errors import Unreachable, cause_at, none_answered
 from agentic.events import EndpointSeen, Failover, Warned
+from agentic.lib.record import record
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, Patience, first_answer, gathered
 from plugins_builtin.batching.endpoint import USUAL, Cost, Endpoint
 from plugins_builtin.batching.limit import MOST
@@ -44,6 +45,17 @@ MAX_ENDED = 2  # servers that were gone after they had been given a request and 
 _ENDS_SERVERS = "the server ended twice while it worked on this request, which is not sent a third time"
 
 
+@record(frozen=True, slots=True)
+class EndpointLimits:
+    """The most requests in flight at one endpoint, and the user's settings `of` each by its address."""
+
+    most: int = MOST
+    of: Callable[[str], Settings] = lambda url: USUAL
+
+
+EVERYWHERE = EndpointLimits()
+
+
 class Admission:
     def __init__(
         self,
@@ -52,15 +64,14 @@ class Admission:
         slots: int,
         hold_seconds: float,
         retry_seconds: float = 120.0,
-        most: int = MOST,
-        of: Callable[[str], Settings] = lambda url: USUAL,
+        endpoints: EndpointLimits = EVERYWHERE,
     ) -> None:
         self._transport = transport
         self._emit = emit
         self._hold = hold_seconds
         self._retry_seconds = retry_seconds
-        self._of = of
-        self._new_slots, self._most = slots, most
+        self._of = endpoints.of
+        self._new_slots, self._most = slots, endpoints.most
         self._every: dict[str, Endpoint] = {}
         self._endpoints: list[Endpoint] = []
         self._take_up()

@@ -13,6 +13,7 @@ from stat import S_ISREG
 from agentic import AgenticError, Change, Workspace
 from agentic.lib.files.beneath import read_regular
 from agentic.lib.files.walk import VERSION_CONTROL
+from agentic.lib.record import record
 from agentic.lib.safeguards import Safeguards
 from agentic.lib.threads import on_daemon_thread
 from agentic.sessions import SessionStore
@@ -35,6 +36,14 @@ async def _nothing() -> Collection[str]:
     return ()
 
 
+@record(frozen=True, slots=True)
+class Surroundings:
+    """`lingers()` are the numbers of what commands started and still runs, `held()` the entries that no command can change."""
+
+    lingers: Callable[[], frozenset[int]] = frozenset
+    held: Callable[[], Awaitable[Collection[str]]] = _nothing
+
+
 class CommandChanges:
     """The changes that commands make in one folder. `journal` is told of those that can be undone; None if others do that."""
 
@@ -45,15 +54,13 @@ class CommandChanges:
         safeguards: Safeguards,
         journal: Journal | None,
         warn: Callable[[str], None],
-        lingers: Callable[[], frozenset[int]] = frozenset,
-        held: Callable[[], Awaitable[Collection[str]]] = _nothing,
+        surroundings: "Surroundings | None" = None,
     ) -> None:
-        """`lingers`: the numbers of what commands started and still runs; `held` are the entries that no command can change."""
+        surroundings = surroundings or Surroundings()
         self._safeguards = safeguards
         self._journal = journal
         self._warn = warn
-        self._lingers = lingers
-        self._hold = held
+        self._lingers, self._hold = surroundings.lingers, surroundings.held
         self._held: Collection[str] = ()
         self._late = frozenset[int]()  # what lingered at the last look, and may have changed something since
         self._late_may_change = False

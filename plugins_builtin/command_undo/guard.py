@@ -32,7 +32,7 @@ class UndoGuard:
 
     def watch(self, workspace: Workspace, keeps: bool) -> CommandWatch:
         """Returns the watch of a folder. `keeps`: what commands change there can be taken back by the session."""
-        from plugins_builtin.command_undo.changes import CommandChanges
+        from plugins_builtin.command_undo.changes import CommandChanges, Surroundings
 
         setup = self._setup
         journal = setup.journal if keeps else None
@@ -40,7 +40,8 @@ class UndoGuard:
         async def unchangeable() -> list[str]:
             return list(await setup.unchangeable(workspace.root))
 
-        made = CommandChanges(workspace, cache_folder(), setup.safeguards(), journal, setup.warn, setup.lingers, unchangeable)
+        surroundings = Surroundings(setup.lingers, unchangeable)
+        made = CommandChanges(workspace, cache_folder(), setup.safeguards(), journal, setup.warn, surroundings)
         self._watches.append(made)
         return made
 

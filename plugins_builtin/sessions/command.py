@@ -11,10 +11,10 @@ import click
 
 from agentic.api import load_settings, session_store, take_up
 from agentic.commands import list_output
-from agentic.commands.questions import agreed
 from agentic.commands.start import can_ask
 from agentic.errors import ConfigError
 from agentic.lib.sanitize import sanitize
+from agentic.lib.terminal.asking import agreed
 from agentic.lib.workspace import Workspace
 from agentic.sessions import Session
 from agentic.sessions.undo import ChangedSince, last_turn

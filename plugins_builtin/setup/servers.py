@@ -14,7 +14,6 @@ import click
 
 from agentic import api
 from agentic.commands import RunCommand, model_options, present_host, transport_flags
-from agentic.commands.questions import agreed, picked
 from agentic.commands.start import can_ask
 from agentic.config import Settings
 from agentic.config.edit import set_value, unset_value
@@ -23,6 +22,7 @@ from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.transport import Found
 from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
+from agentic.lib.terminal.asking import agreed, picked
 
 LISTEN_SECONDS = 0.2
 MAX_SHOWN = 12

@@ -9,12 +9,12 @@ import click
 
 from agentic.api import load_settings, policy, runnables, undecided
 from agentic.commands import list_output
-from agentic.commands.questions import agreed
 from agentic.commands.start import can_ask
 from agentic.config import Settings
 from agentic.errors import ConfigError
 from agentic.hooks.permissions import Judgement
 from agentic.lib.sanitize import sanitize
+from agentic.lib.terminal.asking import agreed
 from agentic.trust import Runnable, Trust
 
 MAX_ASKED = 20  # things that one question is about

@@ -32,6 +32,7 @@ from agentic.config.layers import variable_of
 from agentic.events import LlmRequest, SandboxReady, read_event
 from agentic.hooks.fan_out import Lead
 from agentic.lib.git import top_of
+from agentic.lib.record import record
 from agentic.sessions import ConversationHistory
 from agentic.sessions.messages import from_record
 from agentic.trust import Trust
@@ -76,19 +77,25 @@ def secrets_of(settings: Settings) -> dict[str, tuple[str, Any]]:
     return {name: (variable_of(name), settings.values[name]) for name in sorted(secret) if settings.values.get(name)}
 
 
+@record(frozen=True, slots=True)
+class Copies:
+    """The folder for the parts: its `trees` in `home`, its name in a part, and what merges their changes back."""
+
+    home: Path
+    folder: str
+    trees: Trees
+    merging: Merging
+
+
 class Elsewhere:
     """The parts of one plan."""
 
-    def __init__(
-        self, runner: Runner, settings: Settings, lead: Lead, merging: Merging, home: Path, folder: str, trees: Trees
-    ) -> None:
+    def __init__(self, runner: Runner, settings: Settings, lead: Lead, copies: Copies) -> None:
         self._runner = runner
         self._settings = settings
         self._lead = lead
-        self._merging = merging
-        self._home = home
-        self._folder = folder
-        self._trees = trees
+        self._home, self._folder, self._trees = copies.home, copies.folder, copies.trees
+        self._merging = copies.merging
         self._turns = Counter[str]()
         self._kept = False
 
@@ -108,7 +115,7 @@ class Elsewhere:
             shutil.rmtree(home, ignore_errors=True)
             raise
         merging = Merging(lead.workspace, home, check)
-        return cls(runner, settings, lead, merging, home, str(Path(top.name) / root.relative_to(top)), trees)
+        return cls(runner, settings, lead, Copies(home, str(Path(top.name) / root.relative_to(top)), trees, merging))
 
     async def close(self) -> None:
         """When all have ended; patches that were not taken stay."""

@@ -2,15 +2,14 @@
 
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TextIO
 
 from prompt_toolkit import PromptSession
 from prompt_toolkit.application import get_app, run_in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import CompleteEvent, Completer, Completion, get_common_complete_suffix
-from prompt_toolkit.document import Document
+from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
 from prompt_toolkit.history import FileHistory, History, InMemoryHistory
@@ -25,13 +24,13 @@ from prompt_toolkit.output import create_output
 
 from agentic.errors import AgenticError
 from agentic.lib.files import FileFinder, make_own
+from agentic.lib.record import record
 from agentic.lib.terminal.attention import FOCUS, NO_FOCUS
 from agentic.lib.terminal.keys import Replies, pasted
 from agentic.types import ImagePart
 from plugins_builtin.terminal.clipboard import pasted_picture, picture_at
-from plugins_builtin.terminal.slash import BLANK
+from plugins_builtin.terminal.completion import Complete, Names
 
-MAX_COMPLETIONS = 50
 MAX_READ = 1024  # bytes of what was typed, as prompt-toolkit reads them
 MAX_LINES_SHOWN = 5  # of a paste; a longer one is folded
 MAX_CHARACTERS_SHOWN = 600
@@ -42,45 +41,49 @@ _TELL_SHIFT, _AS_BEFORE = "\x1b[>4;1m", "\x1b[>4;0m"
 ANSI_SEQUENCES |= dict.fromkeys(_SHIFT_ENTER, (Keys.Escape, Keys.ControlM))
 ANSI_SEQUENCES |= dict.fromkeys((FOCUS, NO_FOCUS), Keys.Ignore)  # late ones, of the turn before
 
-Complete = Callable[[str, str], Iterable[str]]
-"""What a slash command's argument may go on as: (command, argument)."""
-
 
 class EditLast(Exception):
     """The user wants to change what was said last."""
 
 
+@record(frozen=True, slots=True)
+class LineOptions:
+    """`history` is where messages are kept; `editing` is emacs or vi; `unfold` is called for Ctrl-O."""
+
+    history: Path
+    editing: str = "emacs"
+    unfold: Callable[[], None] = lambda: None
+    replies: Replies | None = None
+
+
 class Prompt:
-    """Reads messages. `commands` are the slash commands with what each does; `unfold` is called for Ctrl-O."""
+    """Reads messages. `commands` are the slash commands with what each does."""
 
     def __init__(
         self,
         root: Path,
         commands: Mapping[str, str],
         complete: Complete,
-        history: Path,
         stdout: TextIO,
-        editing: str = "emacs",
-        unfold: Callable[[], None] = lambda: None,
-        replies: Replies | None = None,
+        line: "LineOptions",
     ) -> None:
         self._pastes: list[str] = []
         self._pictures: list[ImagePart] = []
         self._is_open = False
         self._finder = FileFinder(root)
-        completer = _Names(self._finder, commands, complete)
+        completer = Names(self._finder, commands, complete)
         self._session: PromptSession[str] = PromptSession(
             "› ",
             multiline=True,
-            key_bindings=self._keys(unfold),
-            history=_history(history),
+            key_bindings=self._keys(line.unfold),
+            history=_history(line.history),
             completer=completer,
             complete_while_typing=Condition(lambda: completer.helps(get_app().current_buffer.document)),
             complete_in_thread=True,
             tempfile_suffix=".md",
-            editing_mode=EditingMode.VI if editing == "vi" else EditingMode.EMACS,
+            editing_mode=EditingMode.VI if line.editing == "vi" else EditingMode.EMACS,
             prompt_continuation="  ",
-            input=_input(replies),
+            input=_input(line.replies),
             output=create_output(stdout),
         )
 
@@ -253,46 +256,3 @@ def _history(path: Path) -> History:
     except OSError:
         return InMemoryHistory()
     return FileHistory(path)
-
-
-class _Names(Completer):
-    """Slash commands, their arguments, and files behind an @; with Tab also files without one."""
-
-    def __init__(self, finder: FileFinder, commands: Mapping[str, str], complete: Complete) -> None:
-        self._finder = finder
-        self._commands = commands
-        self._complete = complete
-
-    def helps(self, document: Document) -> bool:
-        """True if completions are shown without being asked for."""
-        before = document.text_before_cursor
-        return before.startswith("/") or _word(before).startswith("@")
-
-    def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
-        before = document.text_before_cursor
-        word = _word(before)
-        if before.startswith("/") and word == before:
-            yield from self._of_commands(word)
-        elif before.startswith("/") and (known := list(self._complete(*re.split(BLANK, before, maxsplit=1)))):
-            for name in sorted(name for name in known if word in name)[:MAX_COMPLETIONS]:
-                yield Completion(name, start_position=-len(word))
-        elif word.startswith("@") or (word and complete_event.completion_requested):
-            yield from self._of_files(word)
-
-    def _of_commands(self, word: str) -> Iterator[Completion]:
-        found = [name for name in self._commands if word[1:] in name]
-        for name in sorted(found, key=lambda name: (not name.startswith(word), name)):
-            yield Completion(name, start_position=-len(word), display_meta=self._commands[name])
-
-    def _of_files(self, word: str) -> Iterator[Completion]:
-        mark = "@" if word.startswith("@") else ""
-        for count, name in enumerate(self._finder.find(word.removeprefix("@"))):
-            if count == MAX_COMPLETIONS:
-                return
-            quoted = f'{mark}"{name}"' if mark and " " in name else mark + name
-            yield Completion(quoted, start_position=-len(word), display=name)
-
-
-def _word(before: str) -> str:
-    """Returns the word that is being written."""
-    return re.split(BLANK, before)[-1]

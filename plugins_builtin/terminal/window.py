@@ -9,13 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO, TypeVar
 
-from agentic import AgenticError, Answered, Conversation, Event, Question, Settings
-from agentic.commands.questions import Asker
+from agentic import AgenticError, Answered, Conversation, Event, Question, Settings, api
 from agentic.commands.start import palette_of
 from agentic.events import EndpointSeen, Idle, Typed, Unfolded, UserSaid
 from agentic.folders import state_folder
 from agentic.lib.diff import difference
 from agentic.lib.sanitize import hide_logins, sanitize
+from agentic.lib.terminal.asking import Asker
 from agentic.lib.terminal.attention import Attention
 from agentic.lib.terminal.keys import TELL_NO_PASTES, TELL_PASTES
 from agentic.lib.workspace import FileNotFoundToolError
@@ -43,7 +43,7 @@ class ChatWindow:
         self._attention = Attention(self.write, settings.ui.notify)
         self._typeahead = Typeahead(self._show_typed, self.stop, self._unfold, self._looks)
         self.palette = palette_of(settings, sys.stderr)
-        self._ask_user = Asker(self.palette, self._typeahead.feed)
+        self._ask_user = Asker(self.palette, api.check_rule, self._typeahead.feed)
         self._slash = Slash(self)
         self.conversation: Conversation
         if typed:
@@ -85,7 +85,7 @@ class ChatWindow:
 
     async def loop(self, conversation: Conversation, text: str = "") -> None:
         """Until the user leaves or another window is to follow, beginning with `text` as if it had been typed."""
-        from plugins_builtin.terminal.prompt_line import Prompt
+        from plugins_builtin.terminal.prompt_line import LineOptions, Prompt
 
         self.conversation = conversation
         self._slash.look()
@@ -97,16 +97,8 @@ class ChatWindow:
         else:
             self.say("(/help lists the commands and keys)")
         warming = asyncio.ensure_future(conversation.warm())  # while the user types
-        prompt = Prompt(
-            self.root,
-            self._slash.summaries,
-            self._slash.complete,
-            state_folder() / "chat_history",
-            self._stdout,
-            self.settings.ui.editing,
-            self._unfold,
-            self._typeahead.replies,
-        )
+        line = LineOptions(state_folder() / "chat_history", self.settings.ui.editing, self._unfold, self._typeahead.replies)
+        prompt = Prompt(self.root, self._slash.summaries, self._slash.complete, self._stdout, line)
         conversation.draw_with(prompt.above)
         self._typeahead.text = session.metadata(DRAFT) + self._typeahead.text
         with self._typeahead.owning_the_keyboard():

@@ -10,9 +10,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.commands.questions import shown, visible
 from agentic.core.approval import difference
-from agentic.hooks.questions import Question
+from agentic.lib.questions import Question
+from agentic.lib.terminal.asking import shown, visible
 from agentic.lib.workspace import Edit
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from tests.terminal import terminal

@@ -14,7 +14,7 @@ from agentic.lib.workspace import Workspace
 from agentic.sessions import Session
 from agentic.sessions.undo import Journal
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
-from plugins_builtin.command_undo.changes import CommandChanges
+from plugins_builtin.command_undo.changes import CommandChanges, Surroundings
 from tests.conftest import PORTABLE, Agentic
 from tests.processes import sleepers
 from tests.terminal import Terminal, terminal
@@ -161,7 +161,7 @@ def watching(root: Path, lingers: Callable[[], frozenset[int]]) -> Iterator[tupl
     safeguards = Safeguards([Safeguard("protected", f"**/{name}", "it runs") for name in ("conftest.py", ".github/**")])
     with closing(Session.at(root.parent / "s.sqlite", root)) as session:
         space.journal = journal = Journal(session)
-        changes = CommandChanges(space, root.parent / "cache", safeguards, journal, warned.append, lingers)
+        changes = CommandChanges(space, root.parent / "cache", safeguards, journal, warned.append, Surroundings(lingers))
         yield space, changes, warned
         changes.close()
 

@@ -9,7 +9,7 @@ import pytest
 from agentic import ToolSpec
 from agentic.core.approval import ApprovalMode, Approver
 from agentic.core.policy import Policy
-from agentic.hooks.questions import Answered, Question
+from agentic.lib.questions import Answered, Question
 from agentic.lib.safeguards import Safeguards
 from agentic.plugins.dispatcher import Ruling
 from plugins_builtin.permissions.judging import RulesGuard

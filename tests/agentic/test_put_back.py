@@ -17,7 +17,7 @@ from agentic.lib.workspace import Workspace
 from agentic.sessions import SessionStore
 from agentic.sessions.undo import Journal
 from agentic.testing import FakeVLLM, answer, tool_call
-from plugins_builtin.command_undo.changes import CommandChanges, take_up_interrupted
+from plugins_builtin.command_undo.changes import CommandChanges, Surroundings, take_up_interrupted
 from tests.conftest import Agentic, put
 from tests.guards import safeguards
 from tests.test_run import wait_until
@@ -184,7 +184,9 @@ def watching(
     root: Path, lingers: Callable[[], frozenset[int]] = frozenset, journal: Any = None
 ) -> tuple[CommandChanges, list[str]]:
     warned = list[str]()
-    return CommandChanges(Workspace(root), root.parent / "cache", safeguards(), journal, warned.append, lingers), warned
+    return CommandChanges(
+        Workspace(root), root.parent / "cache", safeguards(), journal, warned.append, Surroundings(lingers)
+    ), warned
 
 
 def kept_in(state: Path) -> dict[str, str]:

@@ -21,16 +21,16 @@ _PARTICIPLE = re.compile(
 
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
-    "lines of the host": 14087,
-    "lines of the core": 4946,
+    "lines of the host": 13605,
+    "lines of the core": 4707,
     "files of more than 300 lines": 18,
-    "constructors with more than 6 parameters": 9,
+    "constructors with more than 6 parameters": 0,
     "docstrings that begin with a riddle": 0,
     "functions named by a bare participle": 59,
     "public class names used twice": 1,
     "context variables": 4,
     "host objects that a builtin holds as Any": 3,
-    "hooks": 26,
+    "hooks": 21,
 }
 
 

@@ -12,10 +12,10 @@ from typing import Any
 
 import pytest
 
-from agentic.core.arguments import check, parse
-from agentic.core.schemas import UncheckableError, problems
 from agentic.errors import ToolError
 from agentic.events import RunFinished, ToolResult
+from agentic.lib.arguments import check, parse
+from agentic.lib.schemas import UncheckableError, problems
 from agentic.testing import answer, run_in_process, tool_call
 from tests.conftest import put
 
@@ -191,7 +191,7 @@ def test_no_schema_keeps_a_call_from_ending(name: str) -> None:
     """In a process of its own, which is ended where it does not end."""
     parameters, arguments = LONG[name]
     code = (
-        "import json, sys; from agentic.core.arguments import parse; given = json.load(sys.stdin); print(parse(*given) is not None)"
+        "import json, sys; from agentic.lib.arguments import parse; given = json.load(sys.stdin); print(parse(*given) is not None)"
     )
     given = json.dumps([json.dumps(arguments), parameters])
     done = subprocess.run([sys.executable, "-c", code], input=given, capture_output=True, text=True, timeout=30)

@@ -4,8 +4,8 @@ import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from agentic.core.schemas import UncheckableError, problems, whole_numbers
 from agentic.errors import ToolError
+from agentic.lib.schemas import UncheckableError, problems, whole_numbers
 from agentic.lib.wire import loads, refuse_constant
 from agentic.types import ToolCall, ToolNote, ToolOutput
 

@@ -8,10 +8,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from agentic.api import Answered, Question, Reply, check_rule
 from agentic.errors import AgenticError
 from agentic.lib.diff import painted
 from agentic.lib.palette import PLAIN, RESET, Palette
+from agentic.lib.questions import Answered, Question, Reply
 from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal import keyboard
@@ -22,9 +22,13 @@ _SCOPES: Mapping[str, Reply] = {"s": "session", "p": "project", "u": "user"}
 
 @record(frozen=True, slots=True)
 class Asker:
-    """Asks on stderr. What was typed before a question could be read is given to `typed`: it was meant for something else."""
+    """Asks on stderr. What was typed before a question could be read is given to `typed`: it was meant for something else.
+
+    `check_rule` raises AgenticError for what is no rule.
+    """
 
     palette: Palette
+    check_rule: Callable[[str], None] = lambda text: None
     typed: Callable[[bytes], None] = lambda data: None
 
     async def __call__(self, question: Question) -> Answered:
@@ -103,7 +107,7 @@ class Asker:
         """The rules as the user leaves them, and where they hold."""
         rules = []
         for proposal in question.proposals:
-            rule = await _rule(proposal)
+            rule = await _rule(proposal, self.check_rule)
             if rule is None:
                 return None
             rules.append(rule)
@@ -136,7 +140,7 @@ async def _picked(head: str, choices: Sequence[str]) -> int | None:
                 return int(said or 1) - 1
 
 
-async def _rule(proposal: str) -> str | None:
+async def _rule(proposal: str, check_rule: Callable[[str], None]) -> str | None:
     """A rule that can be read, None where the user wants none."""
     text: str | None = proposal
     while text := await keyboard.line("  always (edit, then Enter): ", text or ""):

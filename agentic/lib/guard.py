@@ -15,7 +15,7 @@ from functools import cache, partial
 from typing import Any, Union, get_args, get_origin
 
 from agentic.errors import AgenticError, ModelOutputError, PluginError, ToolError, TransportError, is_of_output
-from agentic.plugins.isolation import describe
+from agentic.lib.isolation import describe
 from agentic.types import Delta, ToolSpec
 
 _LANGUAGE = (TransportError, ModelOutputError, ToolError)  # of what a server, a model or a tool did, whoever tells
