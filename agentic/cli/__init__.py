@@ -23,6 +23,7 @@ _OPTIONS = """\
   --approve ask|edits|all|none  default: ask in a terminal, none without one
   --no-sandbox              commands run as they are; nothing holds them to this folder
   --no-floor                nothing is asked that the mode allows
+  --add-dir DIR             work in DIR, too (repeatable)
   --max-iterations N        the most model calls in a run
   --sub-agents / --no-sub-agents
   --agent NAME              the kind of agent that works

@@ -20,7 +20,7 @@ from agentic.lib.wire import AnswerBuilder
 from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.types import ChatRequest, Outcome
 
-_ABOUT_TOOLS = ("approve", "no_sandbox", "no_floor", "max_iterations", "agent", "sub_agents")
+_ABOUT_TOOLS = ("approve", "add_dir", "no_sandbox", "no_floor", "max_iterations", "agent", "sub_agents")
 ASK_RETRY_SECONDS = 20.0  # somebody waits for one answer
 
 

@@ -134,6 +134,7 @@ class SubAgentSettings(Section):
 class Tools(Section):
     protocol: str = setting("auto", "how a model is asked for tool calls; auto: the first way that it is able to", "select")
     enabled: tuple[str, ...] = setting((), "empty: all that plugins offer", "select", narrows=True)
+    folders: tuple[str, ...] = setting((), "further folders to work in as in the first one (--add-dir)")
     mask_secrets: bool = setting(True, "whether what looks like a key is masked in what tools give to the model")
     command_timeout: int = setting(120, "seconds for one command", "lower", minimum=1)
 

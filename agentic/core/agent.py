@@ -9,12 +9,12 @@ from agentic.core.context import Context, PromptOptions
 from agentic.core.model_call import RETRY_TEMPERATURE, ModelCall
 from agentic.core.nudges import Nudges
 from agentic.core.opening import Opening, system_message, tiered
-from agentic.core.repetition import MAX_SAME, SameCalls, status_of
 from agentic.core.tool_calls import ToolCaller
 from agentic.events import Event, Warned
 from agentic.hooks.batching import Lane
 from agentic.hooks.protocol import Turn
 from agentic.lib.arguments import note
+from agentic.lib.repetition import MAX_SAME, SameCalls, status_of
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
 

@@ -4,7 +4,6 @@ import logging
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from agentic.core.prefix import PrefixGuard
 from agentic.core.roles import SMALL
 from agentic.core.service import Emit, LlmService, PluginLlm, Prepared, given
 from agentic.errors import ContextOverflow, ModelOutputError
@@ -12,6 +11,7 @@ from agentic.events import ContextReport, ContextTrimmed, Warned
 from agentic.hooks.batching import Lane
 from agentic.hooks.context import Condenses, ContextStrategy
 from agentic.lib.estimate import upper_estimate
+from agentic.lib.prefix import PrefixGuard
 from agentic.lib.record import record
 from agentic.sessions import ConversationHistory
 from agentic.types import ChatRequest, Message, ToolSpec, recall_id

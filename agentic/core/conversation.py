@@ -1,5 +1,6 @@
 """A session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
 
+import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -18,7 +19,7 @@ from agentic.core.roles import SMALL
 from agentic.core.runs import announce_start, carry_out
 from agentic.core.runtime import Runtime
 from agentic.core.service import PluginLlm
-from agentic.core.session import limits_of, open_services, require_sandbox
+from agentic.core.session import further_root, limits_of, open_services, require_sandbox
 from agentic.core.shaped import shaped
 from agentic.core.workflow import Planning, Workflow
 from agentic.errors import AgenticError
@@ -29,6 +30,7 @@ from agentic.hooks.chat import Chat, ChatCommand, ConversationOpening
 from agentic.plugins.slash import SlashCommands
 from agentic.sessions import ConversationHistory, Session, name_session
 from agentic.sessions.messages import flattened
+from agentic.sessions.undo import ROOTS
 from agentic.types import EndpointInfo, ImagePart, Outcome, Plan, ToolOutput
 
 
@@ -210,6 +212,15 @@ class OpenConversation:
     async def warm(self) -> None:
         """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
         await self._services.llm.warm(self.agent.opening())
+
+    def add_root(self, folder: str) -> Path:
+        """Has agents work in that folder, too, from now on, and whenever the session goes on. Raises ConfigError."""
+        roots = self.workspace.grants.roots
+        root = further_root(self.root, folder)
+        if root not in roots:
+            roots.append(root)
+            self.session.set_metadata(ROOTS, json.dumps(list(map(str, roots))))
+        return root
 
     def tell(self, text: str) -> None:
         """A word to the model, without the secrets in it."""

@@ -54,7 +54,7 @@ def launcher_of(
     return launcher
 
 
-def session_launcher(runtime: Runtime, policy: Policy) -> Launcher:
+def session_launcher(runtime: Runtime, policy: Policy, roots: Sequence[Path] = ()) -> Launcher:
     """Starts the session's commands; nothing of it runs before the first one."""
 
     async def announce(launcher: Launcher) -> None:
@@ -62,7 +62,7 @@ def session_launcher(runtime: Runtime, policy: Policy) -> Launcher:
         if os.geteuid() == 0 and not launcher.confines:
             runtime.events.warn("this is root, and nothing holds commands: they can change the whole system")
 
-    return launcher_of(runtime.settings, runtime.host, runtime.setup, policy, announce)
+    return launcher_of(runtime.settings, runtime.host, partial(runtime.setup, roots=roots), policy, announce)
 
 
 def tools_of(

@@ -73,7 +73,7 @@ class Opening:
 
     def first(self, task: str, reminder: str, brief: bool) -> Message:
         """The task, after what is volatile and the folder's file names; a small folder's files come along while they fit."""
-        self._around = "" if brief else _surroundings(self._workspace.root)
+        self._around = "" if brief else _surroundings(self._workspace)
         names = file_names(self._workspace.root)
         small = len(names) <= MAX_NAMES and sum(map(len, names)) <= self._room // 3
         parts = [self._around] if self._around else []
@@ -89,7 +89,7 @@ class Opening:
 
     def later(self, task: str, brief: bool) -> Message:
         """A task of a conversation that has begun: what is volatile comes along where it has changed."""
-        around = "" if brief else _surroundings(self._workspace.root)
+        around = "" if brief else _surroundings(self._workspace)
         told, self._around = self._around, around
         mentioned = list(mentions.mentioned(task, self._workspace.root))
         parts = [*([around] if around != told else []), *self._mentioned(mentioned), task, *self._taken()]
@@ -138,10 +138,11 @@ class Opening:
         return parts
 
 
-def _surroundings(root: Path) -> str:
+def _surroundings(space: Workspace) -> str:
     """Returns the facts that change from day to day; they stand only in the newest message."""
-    branch = _branch(root)
-    return f"Date: {time.strftime('%Y-%m-%d')}. Folder: {root.name}" + (f" (git branch {branch})." if branch else ".")
+    root, branch = space.root, _branch(space.root)
+    more = "".join(f" You may work in {each}, too, by full paths." for each in space.grants.roots)
+    return f"Date: {time.strftime('%Y-%m-%d')}. Folder: {root.name}" + (f" (git branch {branch})." if branch else ".") + more
 
 
 def _branch(root: Path) -> str:

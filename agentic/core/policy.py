@@ -1,6 +1,8 @@
 """The policy of a session: the judgements of all guards as one. The strictest counts, and a guard that fails denies."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from agentic.errors import ConfigError, PluginError
@@ -16,7 +18,9 @@ from agentic.hooks.permissions import (
 )
 from agentic.lib.safeguards import Safeguards
 from agentic.lib.workspace import Workspace
+from agentic.types import Change
 
+More = Callable[[Collection[Path | None]], Mapping[Path | None, Sequence[CommandWatch]]]
 _UNGUARDED = Judgement("ask", "no plugin here judges it")
 
 
@@ -119,31 +123,43 @@ def merged(found: Sequence[Judgement]) -> Judgement:
 
 
 class WatchedFolder:
-    """All watches of one folder, as one."""
+    """All watches of the folders that one agent's commands may change, as one.
 
-    def __init__(self, watches: Sequence[CommandWatch]) -> None:
-        self._watches = watches
+    `more(known)` gives those of further roots that are not known yet, since the user may add some; their files have full paths.
+    """
+
+    def __init__(self, watches: Sequence[CommandWatch], more: More = lambda known: {}) -> None:
+        self._more = more
+        self._known: dict[Path | None, Sequence[CommandWatch]] = {None: watches}
+
+    def _every(self) -> list[tuple[Path | None, CommandWatch]]:
+        return [(root, each) for root, watches in self._known.items() for each in watches]
 
     @property
-    def private(self) -> tuple[Any, ...]:
-        return tuple(path for each in self._watches for path in each.private)
+    def private(self) -> tuple[Path, ...]:
+        return tuple(path for _, each in self._every() for path in each.private)
 
     async def prepare(self) -> None:
-        for each in self._watches:
+        for _, each in self._every():
             await each.prepare()
 
     async def before(self) -> None:
-        for each in self._watches:
+        self._known.update(self._more(self._known))
+        for _, each in self._every():
             await each.before()
 
-    async def after(self, may_change_protected: bool) -> tuple[list[Any], str]:
-        found = [await each.after(may_change_protected) for each in self._watches]
-        return [change for changes, _ in found for change in changes], "; ".join(filter(None, (note for _, note in found)))
+    async def after(self, may_change_protected: bool) -> tuple[list[Change], str]:
+        changes, notes = [], []
+        for root, each in self._every():
+            found, note = await each.after(may_change_protected)
+            changes += [change if root is None else replace(change, path=str(root / change.path)) for change in found]
+            notes += [note if root is None else f"in {root}: {note}"] if note else []
+        return changes, "; ".join(notes)
 
     async def settle(self) -> None:
-        for each in self._watches:
+        for _, each in self._every():
             await each.settle()
 
     def close(self) -> None:
-        for each in self._watches:
+        for _, each in self._every():
             each.close()

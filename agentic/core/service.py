@@ -12,7 +12,6 @@ from typing import Any, Literal, cast
 
 from agentic.config import Settings
 from agentic.core.budget import Budget
-from agentic.core.repetition import Repetition
 from agentic.core.roles import VISION, in_its_role, pictures, told
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, RequestRejected, StreamBroken
@@ -21,6 +20,7 @@ from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
 from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
+from agentic.lib.repetition import Repetition
 from agentic.lib.wire import AnswerBuilder, loads
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpec

@@ -1,7 +1,8 @@
 """A session's parts, built in the order of what each needs: policy, sandbox, approver, workspace, tools, services."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+import json
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -17,17 +18,18 @@ from agentic.core.proofs import Proofs, RunCommand
 from agentic.core.runtime import Runtime
 from agentic.core.sections import covered_files, frozen_sections
 from agentic.core.toolbox import Toolbox, about_of
-from agentic.errors import TrustError
+from agentic.errors import ConfigError, TrustError
 from agentic.hooks import SessionSetup
 from agentic.hooks.fan_out import CallBudget
 from agentic.hooks.launcher import Launcher
+from agentic.hooks.permissions import CommandWatch
 from agentic.lib.children.jobs import Jobs
 from agentic.lib.guard import FAULTS
 from agentic.lib.isolation import describe
 from agentic.lib.record import record
 from agentic.lib.workspace import Grants, Workspace
 from agentic.sessions import Blackboard, Session
-from agentic.sessions.undo import Journal
+from agentic.sessions.undo import ROOTS, Journal
 from agentic.types import Outcome, Plan
 
 MAX_CALLS = 1_000
@@ -67,23 +69,26 @@ async def open_services(
     settings = runtime.settings
     blackboard, journal, jobs, toolbox = Blackboard(session), Journal(session), Jobs(), Toolbox(runtime.events)
     watches: dict[Path, WatchedFolder] = {}
+    grants = Grants(roots=roots_of(runtime, session))
 
     warn = runtime.events.warn
 
     async def unchangeable(folder: Path) -> Collection[str]:
         return await launcher.unchangeable(folder)
 
-    policy = policy_of(runtime.host, runtime.setup, journal=journal, warn=warn, lingers=jobs.running, unchangeable=unchangeable)
-    launcher = session_launcher(runtime, policy)
+    more = {"lingers": jobs.running, "unchangeable": unchangeable, "roots": grants.roots}
+    policy = policy_of(runtime.host, runtime.setup, journal=journal, warn=warn, **more)
+    launcher = session_launcher(runtime, policy, grants.roots)
     approver = Approver(approval, runtime.events.emit, policy, launcher)
-    workspace = Workspace(runtime.root, journal, Grants(needs_word=policy.needs_word), launcher.temporary)
+    grants.needs_word = policy.needs_word
+    workspace = Workspace(runtime.root, journal, grants, launcher.temporary)
     sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}
     about = ", ".join(about_of(name, source) for name, source in sources.items()) if late_about is None else late_about
     memory = SessionMemory(session, blackboard)
     tools = tools_of(runtime, memory, delegate, toolbox.find, about, launcher, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
     background = []
-    watcher = partial(_watcher, watches, policy)
+    watcher = partial(_watcher, watches, policy, grants)
     if approver.mode == "all" or approver.can("execute"):
         background.append(asyncio.ensure_future(watcher(workspace).prepare()))
     try:
@@ -164,11 +169,42 @@ async def require_sandbox(launcher: Launcher) -> None:
         )
 
 
-def _watcher(known: dict[Path, WatchedFolder], policy: Policy, space: Workspace) -> WatchedFolder:
-    """Returns the watches of this folder. A sub-agent's worktree has its own, whose changes are journaled when they are merged."""
+def _watcher(known: dict[Path, WatchedFolder], policy: Policy, grants: Grants, space: Workspace) -> WatchedFolder:
+    """Returns the watches of this folder and of the further roots.
+
+    A sub-agent's worktree has its own, whose changes are journaled when they are merged.
+    """
     if space.root not in known:
-        known[space.root] = WatchedFolder(policy.watch(space, keeps=not known))
+        is_first, watches = not known, policy.watch(space, keeps=not known)
+        of_roots = partial(_watches_of_roots, policy, grants, space)
+        known[space.root] = WatchedFolder(watches, of_roots) if is_first else WatchedFolder(watches)
     return known[space.root]
+
+
+def _watches_of_roots(
+    policy: Policy, grants: Grants, space: Workspace, known: Collection[Path | None]
+) -> dict[Path | None, Sequence[CommandWatch]]:
+    return {root: policy.watch(space.view(root), keeps=True) for root in grants.roots if root not in known}
+
+
+def roots_of(runtime: Runtime, session: Session) -> list[Path]:
+    """Returns the further folders of the settings, and those that the user added to the session before. Raises ConfigError."""
+    kept = session.metadata(ROOTS)
+    named = [*runtime.settings.tools.folders, *(json.loads(kept) if kept else [])]
+    roots = list(dict.fromkeys(further_root(runtime.root, each) for each in named))
+    if roots:
+        session.set_metadata(ROOTS, json.dumps(list(map(str, roots))))
+    return roots
+
+
+def further_root(first: Path, path: str) -> Path:
+    """The real folder of that name. Raises ConfigError for what cannot be one beside the first."""
+    root = Path(path).expanduser().resolve()
+    if not root.is_dir():
+        raise ConfigError(f"{path} is no folder", "--add-dir DIR names one that is there")
+    if root == first.resolve() or root in first.resolve().parents:
+        raise ConfigError(f"{path} holds the folder that this run works in", "name one beside it, or begin there")
+    return root
 
 
 def _frozen(session: Session, name: str, now: Any) -> str:

@@ -112,6 +112,10 @@ class Conversation(Protocol):
         """Returns one of the texts that models read. `agentic prompts` lists them."""
         ...
 
+    def add_root(self, folder: str) -> Path:
+        """Has agents work in that folder, too, from now on. Raises ConfigError for what cannot be one."""
+        ...
+
     def tell(self, text: str) -> None:
         """Adds a word to the model, without the secrets in it."""
         ...

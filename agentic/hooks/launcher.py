@@ -105,12 +105,13 @@ class Reports(Protocol):
 class LauncherSetup(Setup):
     """`safeguards()` are what has to be kept safe, `denied()` the programs that commands do not find.
 
-    `opened(launcher)` is told when it is open.
+    `opened(launcher)` is told when it is open. `roots` are further folders to work in; the user may add some meanwhile.
     """
 
     safeguards: "Callable[[], Safeguards]"
     denied: Callable[[], Iterable[str]] = tuple
     opened: "Callable[[Launcher], Any] | None" = None
+    roots: Sequence[Path] = ()
 
 
 @hookspec

@@ -143,7 +143,8 @@ async def _none_held(folder: Path) -> Collection[str]:
 class PermissionsSetup(Setup):
     """`safeguards()` are what all guards say has to be kept safe.
 
-    `tools` are the names of all tools of plugins, and `has_more_tools` says that others' may come. `journal` keeps what is changed,
+    `tools` are the names of all tools of plugins, and `has_more_tools` says that others' may come. `roots` are further folders to
+    work in, which the user may add to. `journal` keeps what is changed,
     None outside a session. `warn` shows a line. `lingers()` are the numbers of commands in the background,
     `unchangeable(folder)` the protected names that no command can change.
     """
@@ -151,6 +152,7 @@ class PermissionsSetup(Setup):
     safeguards: "Callable[[], Safeguards]"
     tools: Collection[str] = ()
     has_more_tools: bool = False
+    roots: Sequence[Path] = ()
     journal: "Journal | None" = None
     warn: Callable[[str], None] = lambda text: None
     lingers: Callable[[], frozenset[int]] = frozenset

@@ -59,13 +59,18 @@ class Edit:
 
 @record(slots=True)
 class Grants:
-    """The user's grants beside the root: (path, access).
+    """The user's grants beside the root: (path, access), and further `roots`: folders to work in as in the first one.
 
     `needs_word` says why a path needs the user's word although it is beneath the root, "" where it needs none.
     """
 
     given: set[tuple[str, Access]] = field(default_factory=set)
     needs_word: Callable[[str, Access], str] = lambda path, access: ""
+    roots: list[Path] = field(default_factory=list)
+
+    def root_of(self, path: str) -> Path | None:
+        """Returns the further root that an absolute path lies in, None for none."""
+        return next((root for root in self.roots if path == str(root) or path.startswith(f"{root}{os.sep}")), None)
 
 
 Journal = Callable[[str, bytes | None, bytes | None, int | None], None]
@@ -140,7 +145,9 @@ class Workspace:
         if (absolute, access) in self.grants.given or (absolute, "write") in self.grants.given:
             return absolute
         if absolute != str(self.root) and not absolute.startswith(f"{self.root}{os.sep}"):
-            raise OutsideWorkspace(absolute, access)
+            if self.grants.root_of(absolute) is None:
+                raise OutsideWorkspace(absolute, access)
+            return absolute
         return shown(as_stored(str(self.root), os.path.relpath(absolute, self.root)))
 
     def files(self, folder: str = ".") -> Iterator[str]:

@@ -1,6 +1,10 @@
 """Taking back what a session's tools and commands did to the files, from the pre-images that it keeps; and doing it again."""
 
+import json
+import os
 from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
 
 from agentic.errors import AgenticError
 from agentic.lib.record import record
@@ -22,6 +26,9 @@ class CommandChange:
     known: bool = True
     mode: int | None = None
     inode: int = 0
+
+
+ROOTS = "roots"  # of a session's metadata: the further folders that it worked in
 
 
 class ChangedSince(AgenticError):
@@ -52,6 +59,25 @@ class Journal:
     def _keep(self, path: str, before: bytes | None, after: str | None, mode: int | None) -> None:
         kept = None if before is None else self._session.keep(before)
         self._session.append("file", {"path": path, "before": kept, "after": after, "mode": mode})
+
+
+class JournalOfRoot:
+    """A session's journal for a further root: its files are named there by their full paths."""
+
+    def __init__(self, journal: Journal, root: Path) -> None:
+        self._journal = journal
+        self._root = root
+        self.session_id = journal.session_id
+
+    @property
+    def last(self) -> dict[str, str | None]:
+        """The files that the tools wrote last there, by fingerprints."""
+        below = f"{self._root}{os.sep}"
+        return {path.removeprefix(below): mark for path, mark in self._journal.last.items() if path.startswith(below)}
+
+    def command(self, change: CommandChange) -> None:
+        """Records a command's change to a file, if it is known."""
+        self._journal.command(replace(change, path=str(self._root / change.path)))
 
 
 @record(slots=True)
@@ -94,7 +120,7 @@ def _restore(
 ) -> dict[str, tuple[str | None, int | None]]:
     """Each changed file with the name of what it held, and its mode. Raises ChangedSince."""
     space = workspace.view()  # without a journal: what is taken back is no change to take back
-    space.grants = Grants(workspace.grants.given)  # it was asked for when it was changed
+    space.grants = _as_then(session, workspace)
     todo: dict[str, bytes | None] = {}
     now: dict[str, bytes | None] = {}
     changed: list[str] = []
@@ -118,10 +144,17 @@ def _restore(
     return {path: (session.keep(data) if (data := now[path]) is not None else None, modes[path]) for path in todo}
 
 
+def _as_then(session: Session, workspace: Workspace) -> Grants:
+    """Whatever was changed was asked for then; the session knows its further roots."""
+    kept = session.metadata(ROOTS)
+    roots = [*workspace.grants.roots, *map(Path, json.loads(kept) if kept else [])]
+    return Grants(workspace.grants.given, roots=roots)
+
+
 def changed_files(session: Session, workspace: Workspace) -> dict[str, tuple[bytes | None, bytes | None]]:
     """Returns each file that the session's tools and commands changed, as it was before and as it is now, None being no file."""
     space = workspace.view()
-    space.grants = Grants(workspace.grants.given)
+    space.grants = _as_then(session, workspace)
     changes, _ = _changes(session, 0)
     found = {
         path: (session.content(change.before) if change.before else None, _current(space, path)) for path, change in changes.items()

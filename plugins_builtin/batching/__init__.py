@@ -13,7 +13,8 @@ def _direct(setup: BatcherSetup) -> Batcher:
 
 
 def _admission(setup: BatcherSetup) -> Batcher:
-    from plugins_builtin.batching.admission import Admission, EndpointLimits
+    from plugins_builtin.batching.admission import Admission
+    from plugins_builtin.batching.limits import EndpointLimits
 
     settings, retry = setup.settings.batching, setup.settings.llm.retry_seconds
     return Admission(

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import cast
@@ -25,14 +25,12 @@ from agentic import (
     SendsBatches,
     Transport,
 )
-from agentic.config.schema import EndpointSettings as Settings
 from agentic.config.schema import LlmSettings
 from agentic.errors import Unreachable, cause_at, none_answered
 from agentic.events import EndpointSeen, Failover, Warned
-from agentic.lib.record import record
 from plugins_builtin.batching.common import MAX_PAUSE_SECONDS, Emit, Patience, first_answer, gathered
-from plugins_builtin.batching.endpoint import USUAL, Cost, Endpoint
-from plugins_builtin.batching.limit import MOST
+from plugins_builtin.batching.endpoint import Cost, Endpoint
+from plugins_builtin.batching.limits import EVERYWHERE, EndpointLimits
 from plugins_builtin.batching.monitor import LoadMonitor
 from plugins_builtin.batching.slots import PendingRequest, Slots
 
@@ -43,17 +41,6 @@ PROBE_SECONDS = 0.05  # for a second endpoint to say what it serves, before the 
 MAX_BATCH = 16
 MAX_ENDED = 2  # servers that were gone after they had been given a request and said nothing
 _ENDS_SERVERS = "the server ended twice while it worked on this request, which is not sent a third time"
-
-
-@record(frozen=True, slots=True)
-class EndpointLimits:
-    """The most requests in flight at one endpoint, and the user's settings `of` each by its address."""
-
-    most: int = MOST
-    of: Callable[[str], Settings] = lambda url: USUAL
-
-
-EVERYWHERE = EndpointLimits()
 
 
 class Admission:

@@ -17,12 +17,13 @@ from agentic.lib.record import record
 from agentic.lib.safeguards import Safeguards
 from agentic.lib.threads import on_daemon_thread
 from agentic.sessions import SessionStore
-from agentic.sessions.undo import CommandChange, Journal
+from agentic.sessions.undo import CommandChange, Journal, JournalOfRoot
 from agentic.types import ChangeKind
 from plugins_builtin.command_undo.entries import FILE, FOLDER, MAX_BELOW, PRIVATE, ProtectedEntries
 from plugins_builtin.command_undo.put_back import PutBack
 from plugins_builtin.command_undo.snapshots import UNKNOWN, Snapshots, any_interrupted
 
+AnyJournal = Journal | JournalOfRoot
 MAX_TOLD = 200  # changes of one command that a model's work counts
 MAX_NAMED = 20
 ROUNDS = 4  # of moving back
@@ -52,7 +53,7 @@ class CommandChanges:
         workspace: Workspace,
         cache: Path,
         safeguards: Safeguards,
-        journal: Journal | None,
+        journal: AnyJournal | None,
         warn: Callable[[str], None],
         surroundings: "Surroundings | None" = None,
     ) -> None:
@@ -130,7 +131,7 @@ class CommandChanges:
             self._warn(note)
         return changes, note
 
-    async def _compare(self, back: PutBack, may_change: bool, journal: Journal | None) -> tuple[list[str], list[Change]]:
+    async def _compare(self, back: PutBack, may_change: bool, journal: AnyJournal | None) -> tuple[list[str], list[Change]]:
         """(what is protected and was put back, what else was changed) What the agent's tools wrote stays. Raises OSError."""
         now = self._own()
         own = {path: mark for path, mark in now.items() if self._own_before.get(path, "") != mark}

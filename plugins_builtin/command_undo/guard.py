@@ -4,6 +4,7 @@ from agentic import CommandWatch, PermissionsSetup, Workspace
 from agentic.api import session_store
 from agentic.folders import cache_folder
 from agentic.hooks.permissions import Judgement
+from agentic.sessions.undo import Journal, JournalOfRoot
 
 NOTHING = Judgement()
 
@@ -35,7 +36,9 @@ class UndoGuard:
         from plugins_builtin.command_undo.changes import CommandChanges, Surroundings
 
         setup = self._setup
-        journal = setup.journal if keeps else None
+        journal: Journal | JournalOfRoot | None = setup.journal if keeps else None
+        if setup.journal is not None and keeps and workspace.root != setup.root.resolve():
+            journal = JournalOfRoot(setup.journal, workspace.root)
 
         async def unchangeable() -> list[str]:
             return list(await setup.unchangeable(workspace.root))

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from agentic import PermissionsSetup, Settings
 from agentic.folders import state_folder
 from agentic.lib.safeguards import Safeguards
-from plugins_builtin.permissions.judging import RulesGuard
+from plugins_builtin.permissions.judging import RulesGuard, Where
 from plugins_builtin.permissions.rules import Rules, Write, parse_rule, parse_table
 
 
@@ -18,8 +18,8 @@ def guard_of(setup: PermissionsSetup) -> RulesGuard:
     safeguards = Safeguards(hooks.offers("agentic_safeguards").values())
     rules = rules_of(settings, _writer(settings))
     rules.check(setup.tools, not setup.has_more_tools)
-    root = setup.root.resolve()
-    return RulesGuard(rules, readers, safeguards, root, state_folder(), settings.permissions.floor)
+    where = Where(setup.root.resolve(), state_folder(), setup.roots)
+    return RulesGuard(rules, readers, safeguards, where, settings.permissions.floor)
 
 
 def _writer(settings: Settings) -> Write:

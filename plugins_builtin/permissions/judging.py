@@ -11,14 +11,24 @@ from typing import Literal
 from agentic import AgenticError, CommandReader, CommandReading, ConfigError, SimpleCommand
 from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
 from agentic.lib.files import read_regular, replace_file
+from agentic.lib.record import record
 from agentic.lib.safeguards import ENVIRONMENT, Safeguards
 from plugins_builtin.permissions.rules import Rule, Rules, exact, parse_rule
 
 MAX_BYTES = 1_000_000  # of what was remembered
 
 
+@record(frozen=True, slots=True)
+class Where:
+    """The folders of a run: its `root`, further ones, and the user's `store`, where what is always allowed in a project is kept."""
+
+    root: Path
+    store: Path
+    more: Sequence[Path] = ()
+
+
 class RulesGuard:
-    """The rules of one run in `root`. `store` is a folder of the user's, where what is always allowed in a project is kept.
+    """The rules of one run.
 
     Where the user wants no `floor`, no danger asks in a mode that would not.
     """
@@ -28,15 +38,14 @@ class RulesGuard:
         rules: Rules,
         readers: Mapping[str, CommandReader],
         safeguards: Safeguards,
-        root: Path,
-        store: Path,
+        where: Where,
         floor: bool = True,
     ) -> None:
         self._rules = rules
         self._readers = readers
         self._safeguards = safeguards
-        self._root = root
-        self._store = store / "permissions.json"
+        self._root, self._roots = where.root, where.more
+        self._store = where.store / "permissions.json"
         self._floor = floor
         self._rules.rules += self._remembered()
 
@@ -153,7 +162,18 @@ class RulesGuard:
 
     def of_path(self, kind: str, path: str, tool: str = "") -> Judgement:
         """Judges reading ("read") or changing ("edit") a file, by its path from the root, or from the system's."""
-        return self._with_tool(self._of_path(kind, path), tool)
+        return self._with_tool(self._of_file(kind, path), tool)
+
+    def _of_file(self, kind: str, path: str) -> Judgement:
+        """In a further root names count from there, as they do in the first one."""
+        judged = self._of_path(kind, path)
+        root = next((each for each in self._roots if os.path.isabs(path) and Path(path).is_relative_to(each)), None)
+        if root is None or judged.decision == "deny":
+            return judged
+        inside = self._of_path(kind, os.path.relpath(path, root))
+        if STRICTNESS[inside.decision] <= STRICTNESS[judged.decision] and not inside.dangers:
+            return replace(judged, doubts=(*judged.doubts, *inside.doubts))
+        return replace(inside, why=f"in {root}: {inside.why}", proposals=judged.proposals)
 
     def _of_path(self, kind: str, path: str) -> Judgement:
         rule = self._rules.about(kind, path)
@@ -203,7 +223,7 @@ class RulesGuard:
 
     def needs_word(self, path: str, access: str) -> str:
         """Why a file of the folder is not touched without the user's word: a workspace's `grants.needs_word`."""
-        judgement = self.of_path("read" if access == "read" else "edit", path)
+        judgement = self._of_file("read" if access == "read" else "edit", path)
         if access == "read":
             return judgement.why if judgement.decision in ("ask", "deny") else ""
         return judgement.why if judgement.decision == "deny" or judgement.dangers else ""

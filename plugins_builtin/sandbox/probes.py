@@ -18,7 +18,7 @@ from agentic import CommandLauncher, Safeguard
 from agentic.config import schema
 from agentic.hooks.launcher import Probe
 from agentic.lib.safeguards import Safeguards
-from plugins_builtin.sandbox.starting import Launchers, Sandbox
+from plugins_builtin.sandbox.starting import Folders, Launchers, Sandbox
 
 SECONDS = 30.0
 MAX_ADDRESS = 100  # bytes of a unix socket
@@ -35,7 +35,7 @@ async def probe(name: str, launcher: CommandLauncher, safeguards: Safeguards, at
     with _outside(at_home) as (given, hidden, work), _environment(given["canary"], work if at_home else Path.home()):
         known = [Safeguard("hidden", str(hidden)), *safeguards.records]
         sandbox = Sandbox(
-            schema.SandboxSettings(launcher=name), Launchers((), lambda wanted: launcher), Safeguards(known), folder=work
+            schema.SandboxSettings(launcher=name), Launchers((), lambda wanted: launcher), Safeguards(known), folders=Folders(work)
         )
         sandbox.conceal()
         try:

@@ -4,7 +4,7 @@ import asyncio
 import os
 import re
 import sys
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from fnmatch import translate
 from functools import lru_cache, partial
 from pathlib import Path
@@ -18,6 +18,7 @@ from agentic.lib.conceal import close_memory, conceal, conceal_arguments
 from agentic.lib.record import record
 from agentic.lib.safeguards import Safeguards
 from agentic.lib.temporary import new_folder, remove
+from plugins_builtin.sandbox.denied import files_of
 
 HOOK = "agentic_command_launchers"
 PROBE_SECONDS = 10.0
@@ -48,7 +49,7 @@ def sandbox_of(setup: LauncherSetup) -> "Sandbox":
     assert setup.hooks is not None
     launchers = Launchers(by_strength(setup), partial(setup.hooks.build, HOOK))
     opened = setup.opened or _unannounced
-    sandbox = Sandbox(setup.settings.sandbox, launchers, setup.safeguards(), opened, setup.root, setup.denied)
+    sandbox = Sandbox(setup.settings.sandbox, launchers, setup.safeguards(), opened, Folders(setup.root, setup.roots), setup.denied)
     sandbox.conceal()
     return sandbox
 
@@ -68,10 +69,21 @@ class Launchers:
     build: Callable[[str], CommandLauncher]
 
 
+@record(frozen=True, slots=True)
+class Folders:
+    """The folders where commands will work: a launcher that cannot hold them in the `first` is not used."""
+
+    first: Path | None = None
+    more: Sequence[Path] = ()
+
+
+ONE = Folders()
+
+
 class Sandbox:
     """Opened once, for the first command; `name` is the launcher that holds commands, "" for none, `gaps` what it leaves open.
 
-    `announce` is called when it is open. `folder` is where commands will work: a launcher that cannot hold them there is not used.
+    `announce` is called when it is open. `folders` are where commands will work.
     Files of `denied` programs are hidden. `temporary` is where commands may write besides the workspace: we see it under the same
     name as they do.
     """
@@ -82,11 +94,11 @@ class Sandbox:
         launchers: Launchers,
         safeguards: Safeguards,
         announce: Callable[["Sandbox"], Any] = _unannounced,
-        folder: Path | None = None,
+        folders: Folders = ONE,
         denied: Callable[[], Iterable[str]] = tuple,
     ) -> None:
         self._settings = settings
-        self._folder = folder
+        self._folder, self._roots = folders.first, folders.more
         self._launchers = launchers
         self._safeguards = safeguards
         self._announce = announce
@@ -208,10 +220,11 @@ class Sandbox:
     def policy(self, folder: Path, grant: Grant = NOTHING) -> LaunchPolicy:
         """Returns the policy for a command that works in `folder`."""
         settings = self._settings
-        writable = (folder, *(Path(path).expanduser() for path in settings.writable), *grant.writable)
+        writable = (folder, *self._roots, *(Path(path).expanduser() for path in settings.writable), *grant.writable)
         hidden = (*self._safeguards.hidden, *(Path(path).expanduser() for path in settings.hidden))
-        hidden += tuple(_files_of(self._denied(), writable))
-        protected = () if grant.protected else self._safeguards.protected_paths(folder)
+        hidden += tuple(files_of(self._denied(), writable))
+        places = (folder, *self._roots)
+        protected = () if grant.protected else tuple(path for each in places for path in self._safeguards.protected_paths(each))
         network = settings.network or grant.network
         return LaunchPolicy(
             folder, writable, self.temporary, protected, hidden, network, settings.devices, _our_program(), grant.hidden
@@ -268,26 +281,3 @@ def _passed_on(names: Sequence[str], mine: Sequence[str], usual: Sequence[str]) 
 def _pattern(globs: Sequence[str]) -> re.Pattern[str]:
     """Matches a name that fits one of them. One expression compiles faster than each by itself."""
     return re.compile("|".join(map(translate, globs)) or "(?!)")
-
-
-def _files_of(programs: Iterable[str], writable: Sequence[Path]) -> Iterator[Path]:
-    """Yields the paths of programs that rules deny: a command does not find them, whatever starts them.
-
-    Not what commands need to run at all, nor a file that is several programs, nor one that a command could write itself.
-    """
-    needed = {os.path.realpath(path) for path in ("/bin/sh", "/bin/bash", "/usr/bin/env", sys.executable)}
-    for folder in os.get_exec_path():
-        for name in programs:
-            path = os.path.realpath(os.path.join(folder, name))
-            is_own = any(Path(path).is_relative_to(os.path.realpath(each)) for each in writable)
-            if os.path.isfile(path) and name in os.path.basename(path) and path not in needed and not is_own:
-                yield from _names_of(path)
-
-
-def _names_of(path: str) -> Iterator[Path]:
-    """The file's, and its other names in the same folder: perl and perl5.36.0 are one."""
-    info = os.stat(path)
-    yield Path(path)
-    if info.st_nlink > 1:
-        with os.scandir(os.path.dirname(path)) as entries:
-            yield from (Path(entry.path) for entry in entries if entry.inode() == info.st_ino and entry.path != path)

@@ -16,6 +16,15 @@ async def _diff(rest: str, chat: Chat) -> None:
     chat.write("\n".join(lines or ["nothing is changed"]) + "\n")
 
 
+async def _add_dir(folder: str, chat: Chat) -> None:
+    space = chat.conversation.workspace
+    if not folder:
+        chat.say("\n".join(map(str, (space.root, *space.grants.roots))))
+        return
+    root = chat.conversation.add_root(folder)
+    chat.say(f"agents work in {root}, too, with the same rules")
+
+
 async def _jobs(rest: str, chat: Chat) -> None:
     jobs, (word, _, number) = chat.conversation.jobs, (rest if rest.startswith("stop") else f"show {rest}").partition(" ")
     if not number.strip():
@@ -91,6 +100,7 @@ def _listed(files: Sequence[str]) -> str:
 
 COMMANDS = (
     ChatCommand("diff", "what this session changed", _diff, group=GROUP),
+    ChatCommand("add-dir", "[DIR] lists the folders that agents work in, or adds one", _add_dir, group=GROUP),
     ChatCommand("jobs", "[N] what runs in the background, or what it gave out; `/jobs stop N` ends it", _jobs, group=GROUP),
     ChatCommand("agents", "the sub-agents of this session, and what became of them", _agents, group=GROUP),
     ChatCommand("undo", "takes back what the last turn's tools and commands did to the files", _undo, group=GROUP),

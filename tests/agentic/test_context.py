@@ -16,12 +16,12 @@ from agentic.config import Settings
 from agentic.core.budget import Budget
 from agentic.core.context import without_old_reasoning
 from agentic.core.opening import Opening, system_message, tiered
-from agentic.core.prefix import PrefixGuard
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks import Setup
 from agentic.hooks.protocol import ToolProtocol
 from agentic.hooks.tools import ToolSetup
+from agentic.lib.prefix import PrefixGuard
 from agentic.lib.wire.request import encode_tool
 from agentic.lib.workspace import Workspace
 from agentic.plugins import Host

@@ -12,7 +12,7 @@ from agentic.core.policy import Policy
 from agentic.lib.questions import Answered, Question
 from agentic.lib.safeguards import Safeguards
 from agentic.plugins.dispatcher import Ruling
-from plugins_builtin.permissions.judging import RulesGuard
+from plugins_builtin.permissions.judging import RulesGuard, Where
 from plugins_builtin.permissions.rules import Rules, parse_rule
 from plugins_builtin.shell_reader.reader import ShellReader
 
@@ -38,7 +38,7 @@ def decided(
 ) -> str:
     """ "" where the command may run, else why not."""
     rules = Rules([parse_rule(rule.split()[0], rule.partition(" ")[2], "user")] if rule else [])
-    permissions = RulesGuard(rules, {"shell": ShellReader()}, Safeguards([]), root, root / "store")
+    permissions = RulesGuard(rules, {"shell": ShellReader()}, Safeguards([]), Where(root, root / "store"))
 
     async def ask(question: Question) -> Answered:
         asked.append(question)

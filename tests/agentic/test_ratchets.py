@@ -21,9 +21,9 @@ _PARTICIPLE = re.compile(
 
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
-    "lines of the host": 13605,
-    "lines of the core": 4707,
-    "files of more than 300 lines": 18,
+    "lines of the host": 13598,
+    "lines of the core": 4638,
+    "files of more than 300 lines": 17,
     "constructors with more than 6 parameters": 0,
     "docstrings that begin with a riddle": 0,
     "functions named by a bare participle": 59,

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.core.repetition import Repetition
 from agentic.hooks.protocol import Turn
+from agentic.lib.repetition import Repetition
 from agentic.lib.wire import lenient_object
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.testing.in_process import make_setup

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agentic.errors import ConfigError
 from agentic.lib.safeguards import Safeguards, fits
 from agentic.testing import FakeVLLM, answer, tool_call
-from plugins_builtin.permissions.judging import RulesGuard
+from plugins_builtin.permissions.judging import RulesGuard, Where
 from plugins_builtin.permissions.rules import Rules, parse_rule, parse_table
 from plugins_builtin.safeguards import agentic_safeguards
 from plugins_builtin.shell_reader.reader import ShellReader
@@ -27,7 +27,7 @@ def permissions(root: Path, allow: Iterable[str] = (), ask: Iterable[str] = (), 
         for decision, texts in (("allow", allow), ("ask", ask), ("deny", deny))
         for text in texts
     ]  # fmt: skip
-    return RulesGuard(Rules(rules), {"shell": ShellReader()}, Safeguards(agentic_safeguards()), root, root / "store")
+    return RulesGuard(Rules(rules), {"shell": ShellReader()}, Safeguards(agentic_safeguards()), Where(root, root / "store"))
 
 
 # Forty effects that are denied; each is written in every way of WAYS.
