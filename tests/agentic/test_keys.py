@@ -634,6 +634,15 @@ def _(chat: Chat) -> None:
     chat.ready()
 
 
+@row("commands", "`/add-dir [DIR]`")
+def _(chat: Chat) -> None:
+    other = chat.home / "other"
+    other.mkdir()
+    chat.type(f"/add-dir {other}" + ENTER)
+    chat.see(f"agents work in {other}, too, with the same rules")
+    chat.ready()
+
+
 @row("commands", "`/undo`")
 def _(chat: Chat) -> None:
     chat.type("/undo" + ENTER)
