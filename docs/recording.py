@@ -1,4 +1,4 @@
-"""Records terminals, from real runs: docs/first-edit.svg (it plays), docs/terminal.svg (its end), and docs/brought.svg.
+"""Records terminals, from real runs: docs/first-edit.svg (it plays), docs/terminal.svg (its end), and docs/imported.svg.
 
     python docs/recording.py http://localhost:8080/v1 [first-edit] [brought]
 
@@ -66,10 +66,10 @@ BROUGHT = (
     (r"✓ done.*\n› $", "\x04"),
     (r"\$ $", ""),
 )
-SCENES = {"first-edit": FIRST_EDIT, "brought": BROUGHT}
+SCENES = {"first-edit": FIRST_EDIT, "imported": BROUGHT}
 FILES = {
     "first-edit": {},
-    "brought": {
+    "imported": {
         ".mcp.json": '{"mcpServers": {"time": {"command": "mcp-server-time"}}}\n',
         ".claude/settings.json": '{"hooks": {"PostToolUse": [{"matcher": "Edit|Write", "hooks": ['
         '{"type": "command", "command": "python3 -m py_compile calc.py"}]}]}}\n',

@@ -1,4 +1,4 @@
-"""The doors. Each file holds one concern: the hook specification and the Protocol of what it offers.
+"""The hooks. Each file holds one concern: the hook specification and the Protocol of what it offers.
 
 Provider hooks are sync, called once, and return named records; event hooks (`events.py`) are called while a run goes on.
 """

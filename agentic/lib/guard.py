@@ -1,7 +1,7 @@
 """The guard between the host and every object that a plugin made: it checks what the object is, returns and raises.
 
 The Protocol is the contract: its members have to be there, to take the arguments that it names, and to return what it declares. An
-`AgenticError` is the language of the doors and passes; anything else is the plugin's fault, and becomes a `PluginFault`.
+`AgenticError` is the language of the hooks and passes; anything else is the plugin's fault, and becomes a `PluginFault`.
 """
 
 import inspect
@@ -26,7 +26,7 @@ FAULTS = (Exception, SystemExit, KeyboardInterrupt)  # whatever a plugin may rai
 
 
 class PluginFault(PluginError):
-    """A plugin did what its door does not allow; the message names it, its distribution and what it did."""
+    """A plugin did what its hook does not allow; the message names it, its distribution and what it did."""
 
     def __init__(self, owner: str, plugin: str, what: str, error: BaseException | None = None) -> None:
         super().__init__(f"{owner}: {what}", f"switch the plugin off: -c plugins.disabled={plugin}; --debug shows the traceback")
@@ -202,7 +202,7 @@ def contract_of(*protocols: type) -> dict[str, Any]:
 
 
 def problem_with(made: Any, protocol: type) -> str:
-    """Returns the reason why an object is not what its door wants, "" for none."""
+    """Returns the reason why an object is not what its hook wants, "" for none."""
     for name, member in contract_of(protocol).items():
         if not hasattr(made, name):
             return f"it has no {name}{'()' if inspect.isfunction(member) else ''}, which {protocol.__name__} needs"

@@ -12,7 +12,15 @@ MAX_LISTED = 20
 BLANK = r"[ \n]"  # between a command and its arguments, and between words of a message
 ONLY_IN, SESSIONS, TALK = "terminal", "Sessions", "Conversation"
 # As other agents, shells and people say it.
-_OTHER_NAMES = {"/exit": "/quit", "/new": "/clear", "/models": "/model", "exit": "/quit", "quit": "/quit", "?": "/help"}
+_OTHER_NAMES = {
+    "/exit": "/quit",
+    "/new": "/clear",
+    "/models": "/model",
+    "/brought": "/imported",
+    "exit": "/quit",
+    "quit": "/quit",
+    "?": "/help",
+}
 _GROUPS = (TALK, "Model", "Files", "Project", SESSIONS)
 KEYS = """\
 Enter sends; while the agent works, it reaches it with its next step, Alt-Enter after the turn, Arrow-Up takes it back

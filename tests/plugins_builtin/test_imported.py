@@ -11,9 +11,9 @@ from agentic.core.kinds import refused
 from agentic.testing import FakeVLLM, answer, tool_call
 from agentic.trust import Trust
 from agentic.types import ToolSpec
-from plugins_builtin.brought.agents import kinds, unsupported
-from plugins_builtin.brought.commands import chat_commands, filled, found_runnables
-from plugins_builtin.brought.skills import catalogue, listed, skills
+from plugins_builtin.imported.agents import kinds, unsupported
+from plugins_builtin.imported.commands import chat_commands, filled, found_runnables
+from plugins_builtin.imported.skills import catalogue, listed, skills
 from tests.conftest import Agentic, put
 from tests.terminal import terminal
 

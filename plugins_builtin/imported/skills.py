@@ -12,7 +12,7 @@ from agentic import ChatCommand, ToolError, ToolOutput, ToolSetup, ToolSpec, Wor
 from agentic.hooks.chat import Chat
 from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
-from plugins_builtin.brought.texts import MAX_FILES, TEXTS, FoundText, folders, read
+from plugins_builtin.imported.texts import MAX_FILES, TEXTS, FoundText, folders, read
 
 PROJECT, USER = (".agents/skills", ".claude/skills"), ("~/.agents/skills", "~/.claude/skills")
 FILE = "SKILL.md"

@@ -12,7 +12,7 @@ from agentic.hooks.chat import Chat
 from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 from agentic.trust import Runnable, Trust, digest_of
-from plugins_builtin.brought.texts import MAX_FILES, FoundText, folders, read
+from plugins_builtin.imported.texts import MAX_FILES, FoundText, folders, read
 
 PROJECT = (".agents/commands", ".claude/commands", ".opencode/commands", ".opencode/command")
 USER = ("~/.agents/commands", "~/.claude/commands", "~/.config/opencode/commands", "~/.config/opencode/command")

@@ -9,7 +9,7 @@ from typing import Any
 from agentic import AgentKind
 from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
-from plugins_builtin.brought.texts import MAX_FILES, TEXTS, FoundText, folders, read
+from plugins_builtin.imported.texts import MAX_FILES, TEXTS, FoundText, folders, read
 
 PROJECT = (".agents/agents", ".claude/agents", ".opencode/agents", ".opencode/agent")
 USER = ("~/.config/agentic/agents", "~/.agents/agents", "~/.claude/agents", "~/.config/opencode/agents", "~/.config/opencode/agent")

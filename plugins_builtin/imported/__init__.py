@@ -24,35 +24,35 @@ from agentic.once import OncePerSession
 if TYPE_CHECKING:
     from agentic.trust import Runnable
 
-_ONCE = OncePerSession("/brought lists them")
+_ONCE = OncePerSession("/imported lists them")
 
 
 def _skill_tool(setup: ToolSetup) -> Tool:
-    from plugins_builtin.brought.skills import SkillTool
+    from plugins_builtin.imported.skills import SkillTool
 
     return SkillTool(setup)
 
 
 def _catalogue(setup: Setup) -> str:
-    from plugins_builtin.brought.skills import catalogue
+    from plugins_builtin.imported.skills import catalogue
 
     return catalogue(setup.root)
 
 
 def _commands(root: Path) -> Sequence[ChatCommand]:
-    from plugins_builtin.brought import commands, skills
+    from plugins_builtin.imported import commands, skills
 
     return [*commands.chat_commands(root), *skills.chat_commands(root)]
 
 
 async def _list_skills(argument: str, chat: Chat) -> None:
-    from plugins_builtin.brought.skills import listed
+    from plugins_builtin.imported.skills import listed
 
     chat.say(listed(chat.root))
 
 
 def _unsupported(root: Path) -> list[str]:
-    from plugins_builtin.brought import agents, commands, permissions, skills
+    from plugins_builtin.imported import agents, commands, permissions, skills
 
     return [line for module in (skills, commands, agents, permissions) for line in module.unsupported(root)]
 
@@ -73,13 +73,13 @@ async def agentic_before_task(session: str, setup: Setup) -> Addition | None:
 
 
 def _agents(root: Path) -> Sequence[AgentKind]:
-    from plugins_builtin.brought.agents import kinds
+    from plugins_builtin.imported.agents import kinds
 
     return kinds(root)
 
 
 def _agents_told(setup: Setup) -> str:
-    from plugins_builtin.brought.agents import catalogue
+    from plugins_builtin.imported.agents import catalogue
 
     return catalogue(setup.root) if setup.settings.sub_agents.enabled else ""
 
@@ -90,13 +90,13 @@ def agentic_tools() -> Iterable[Provider[Tool]]:
 
 
 def _skills_with_scripts(root: Path) -> "Sequence[Runnable]":
-    from plugins_builtin.brought.skills import found_runnables
+    from plugins_builtin.imported.skills import found_runnables
 
     return found_runnables(root)
 
 
 def _commands_that_run(root: Path) -> "Sequence[Runnable]":
-    from plugins_builtin.brought.commands import found_runnables
+    from plugins_builtin.imported.commands import found_runnables
 
     return found_runnables(root)
 
@@ -110,7 +110,7 @@ def agentic_plugin() -> PluginInfo:
 
 @hookimpl
 def agentic_prompts() -> Iterable[AgentKind | PromptSection]:
-    from plugins_builtin.brought.plan import PLAN
+    from plugins_builtin.imported.plan import PLAN
 
     yield replace(PLAN, more=_agents)
     yield PromptSection("agents", "which kinds of agents there are", _agents_told, {"nano": 150, "small": 400, "full": 1_000})
@@ -123,5 +123,5 @@ def agentic_commands() -> Iterable[ChatCommand]:
         "skills", "lists the skills, and what is wrong with those that cannot be used", _list_skills, None, _commands, "Project"
     )
     yield ChatCommand(
-        "brought", "what is not used of skills, commands and agents in Markdown, and why", _list_unsupported, group="Project"
+        "imported", "what is not used of skills, commands and agents in Markdown, and why", _list_unsupported, group="Project"
     )

@@ -1,6 +1,6 @@
 """What files of other agents cost: the start with everything configured and nothing used, and an MCP server's place in the prompt.
 
-    python benchmarks/brought.py [--times N]
+    python benchmarks/imported.py [--times N]
 
 One run against a server that answers at once, without and with: an MCP server with 90 tools that was spoken to before, ten skills,
 ten commands, five hooks and five agents, all trusted. Reach: 1.15 times the start without, 150 tokens.
