@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from agentic.core.roles import SMALL
-from agentic.core.service import Emit, LlmService, PluginLlm, Prepared, given
+from agentic.core.service import Emit, LlmService, PluginLlm, Prepared, answer_of
 from agentic.errors import ContextOverflow, ModelOutputError
 from agentic.events import ContextReport, ContextTrimmed, Warned
 from agentic.hooks.batching import Lane
@@ -137,7 +137,7 @@ class Context:
         room = self._llm.budget.prompt - counter.of_tools(make(()).tools) - counter.of(question) - _LITTLE
         said = self._strategy.fit(self.history.get_messages_for_llm(), room, counter.of)
         (answer,) = await self._llm.gather([make([*said, question])], Lane.INTERACTIVE)
-        return given(answer).message.text.strip()
+        return answer_of(answer).message.text.strip()
 
     def report(self, tools: Sequence[ToolSpec], tokens: int = 0) -> ContextReport:
         """Reports how many tokens each part of the prompt takes."""

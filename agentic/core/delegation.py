@@ -88,7 +88,7 @@ class OpenedAgent:
         limits = self._services.approver.limits
         try:
             async with asyncio.timeout(seconds) as limits[self.name]:
-                self._agent.has_to_end = lambda: _left(limits[self.name]) < (1 - REPORT_AT) * seconds
+                self._agent.has_to_end = lambda: _seconds_until(limits[self.name]) < (1 - REPORT_AT) * seconds
                 yield
         finally:
             limits.pop(self.name, None)
@@ -101,7 +101,7 @@ class OpenedAgent:
         return await self._agent.tools.run_command(command)
 
 
-def _left(limit: asyncio.Timeout) -> float:
+def _seconds_until(limit: asyncio.Timeout) -> float:
     end = limit.when()
     return math.inf if end is None else end - asyncio.get_running_loop().time()
 

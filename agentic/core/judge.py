@@ -123,7 +123,10 @@ class Judge:
         shown = f"`{first.command}` fails" if 0 < len(first.command) <= MAX_COMMAND else first.what
         word = "\n".join(
             self._prompts(
-                "judge.fails", what=each.check.what, command=each.check.command or each.check.name, failures=_listed(each.counts)
+                "judge.fails",
+                what=each.check.what,
+                command=each.check.command or each.check.name,
+                failures=_failures_in_words(each.counts),
             )
             for each in findings
         )
@@ -135,7 +138,7 @@ class Judge:
         """Once for each; of what was run, a model that begins anew hears it again: it has forgotten."""
         new = []
         for each in findings:
-            word = self._prompts("judge.hint", what=each.check.what, failures=_listed(each.hints))
+            word = self._prompts("judge.hint", what=each.check.what, failures=_failures_in_words(each.hints))
             if word not in self._hinted or (each.check.command and self._agent.profile.restarts):
                 new.append(word)
         self._hinted.update(new)
@@ -208,7 +211,7 @@ def _file_names(task: str, workspace: Workspace) -> list[str]:
     return [path for path in named if os.path.splitext(path)[1] in known]
 
 
-def _listed(failures: Sequence[Failure]) -> str:
+def _failures_in_words(failures: Sequence[Failure]) -> str:
     shown = [failure.message or failure.name for failure in failures[:MAX_FAILURES]]
     more = [f"(and {len(failures) - MAX_FAILURES} more)"] if len(failures) > MAX_FAILURES else []
     text = "\n".join([*dict.fromkeys(shown), *more])

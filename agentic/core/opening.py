@@ -103,9 +103,9 @@ class Opening:
         """Files that the user names with an @, as far as there is room, and what is in such folders."""
         folders = [name for name in names if name.endswith("/")]
         files = [name for name in names if name not in folders and not _is_image(name)]
-        return [*(self._listed(name) for name in folders), *self._contents(files, self._room)]
+        return [*(self._names_in(name) for name in folders), *self._contents(files, self._room)]
 
-    def _listed(self, folder: str) -> str:
+    def _names_in(self, folder: str) -> str:
         names = list(islice(files_below(self._workspace.root, folder), _MAX_LISTED))
         return "\n".join([f"Files in {folder}:", *_within(names, self._room // 3)])
 

@@ -108,10 +108,10 @@ class Proofs:
         return [
             (check, await self._result(checker, check, changes, may_ask, ran))
             for checker in self._checkers.values()
-            for check in await on_daemon_thread(partial(self._asked, checker, changes))
+            for check in await on_daemon_thread(partial(self._checks_of, checker, changes))
         ]
 
-    def _asked(self, checker: Checker, changes: Sequence[Change]) -> list[Check]:
+    def _checks_of(self, checker: Checker, changes: Sequence[Change]) -> list[Check]:
         try:
             return checker.checks(self._task, self._workspace, tuple(changes))
         except AgenticError as error:

@@ -44,7 +44,7 @@ def name_of(image: ImagePart) -> str:
     return hashlib.sha256(image.data).hexdigest()
 
 
-def told(message: Message, words: dict[str, str]) -> Message:
+def without_pictures(message: Message, words: dict[str, str]) -> Message:
     """The message with words in place of its pictures."""
     if isinstance(message.content, str):
         return message

@@ -12,7 +12,7 @@ from typing import Any, Literal, cast
 
 from agentic.config import Settings
 from agentic.core.budget import Budget
-from agentic.core.roles import VISION, in_its_role, pictures, told
+from agentic.core.roles import VISION, in_its_role, pictures, without_pictures
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, RequestRejected, StreamBroken
 from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
@@ -108,8 +108,8 @@ class LlmService:
         ask = TextPart(self._ask_of_picture)
         asked = [ChatRequest((Message("user", (ask, image)),), role=VISION, purpose="picture") for image in new.values()]
         for name, answer in zip(new, await self.gather(asked, Lane.INTERACTIVE) if asked else [], strict=True):
-            self._words[name] = given(answer).message.text.strip()
-        return replace(request, messages=tuple(told(message, self._words) for message in request.messages))
+            self._words[name] = answer_of(answer).message.text.strip()
+        return replace(request, messages=tuple(without_pictures(message, self._words) for message in request.messages))
 
     def _with_defaults(self, request: ChatRequest) -> ChatRequest:
         """Fills what the request leaves open from the settings, and what they leave open from the model's profile."""
@@ -153,7 +153,7 @@ class LlmService:
         (answer,) = await self.gather([replace(request, purpose="probe", temperature=0.0)], Lane.INTERACTIVE)
         if isinstance(answer, RequestRejected | ContextOverflow | ModelOutputError | StreamBroken):
             return None
-        return given(answer)
+        return answer_of(answer)
 
     async def endpoint(self) -> str:
         """The one in use now. Raises EndpointUnavailable."""
@@ -254,7 +254,7 @@ def _first(*values: Any) -> Any:
     return next((value for value in values if value is not None), None)
 
 
-def given(answer: Answer | AgenticError) -> Answer:
+def answer_of(answer: Answer | AgenticError) -> Answer:
     """Returns an answer that `gather` gave. Raises it where it is an error."""
     if isinstance(answer, AgenticError):
         raise answer
@@ -285,4 +285,4 @@ class PluginLlm:
         plain = ChatRequest((), max_tokens=max_tokens, temperature=0.0, response_format=form, purpose="question", role=self._role)
         requests = [replace(plain, messages=tuple(messages)) for messages in prompts]
         answers = await self._service.gather(requests, Lane.BACKGROUND)
-        return [given(answer).message.text for answer in answers]
+        return [answer_of(answer).message.text for answer in answers]

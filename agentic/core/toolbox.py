@@ -51,13 +51,13 @@ class Toolbox:
     def list_for(self, profile: ModelProfile, named: Collection[str], has_room: bool = True) -> None:
         """Settles which tools the model is told: those that the user `named`, else what its profile wants and has room."""
 
-        def told(tool: Tool) -> bool:
+        def is_listed(tool: Tool) -> bool:
             name = tool.spec.name
             if tool.spec.roomy and not has_room:
                 return name in named
             return name in named or (name in profile.tools if tool.spec.opt_in else name not in profile.instead_of)
 
-        self.listed = {name: tool for name, tool in self.all.items() if told(tool)}
+        self.listed = {name: tool for name, tool in self.all.items() if is_listed(tool)}
 
     async def aclose(self) -> None:
         for task in self._opening:
@@ -116,7 +116,7 @@ class Toolbox:
             if problem:
                 self._complain(f"{name}: {tool!r:.60}", problem)
             else:
-                yield cast(Guard, source).brought(tool, Tool)
+                yield cast(Guard, source).guard_another(tool, Tool)
 
     def _complain(self, what: str, problem: str) -> None:
         if what not in self._refused:

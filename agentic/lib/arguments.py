@@ -44,7 +44,7 @@ def check(value: dict[str, Any], schema: Mapping[str, Any], tell: Callable[[str]
         tell(str(error))
         return value
     if found:
-        said = "; ".join(dict.fromkeys(map(_told, found[:3])))
+        said = "; ".join(dict.fromkeys(map(_in_a_line, found[:3])))
         raise ToolError(f"{said}. The arguments are {', '.join(map(str, names)) or 'none'}")
     return value
 
@@ -59,7 +59,7 @@ def note(call: ToolCall, output: ToolOutput) -> ToolNote:
     return ToolNote(" ".join(f"{call.name} {main}".split())[:MAX_NOTE], output.failed, output.exit_code)
 
 
-def _told(problem: Any) -> str:
+def _in_a_line(problem: Any) -> str:
     """A problem in a line: where it is, and what is wrong there."""
     where = ".".join(str(part) for part in problem.absolute_path)
     if problem.validator == "type":

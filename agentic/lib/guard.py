@@ -136,7 +136,7 @@ class Guard:
         report(fault)
         return other
 
-    def brought(self, made: Any, protocol: type) -> "Guard":
+    def guard_another(self, made: Any, protocol: type) -> "Guard":
         """The guard of another object that the same plugin made."""
         return Guard(made, contract_of(protocol), self._owner, self._plugin)
 

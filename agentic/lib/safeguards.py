@@ -101,7 +101,7 @@ class Safeguards:
         """Returns the reason to keep the file of that name private, such as what it may hold; "" for any other."""
         return _last_of(self._private, path)
 
-    def asked(self, path: str) -> str:
+    def reason_to_ask(self, path: str) -> str:
         """Why no mode allows changing the file of that name by itself, "" for any other."""
         return _last_of(self._asked, path)
 

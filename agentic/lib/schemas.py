@@ -149,9 +149,9 @@ def _branches(schema: Any, root: Any, seen: set[int]) -> Iterator[Mapping[str, A
 
 
 def _is_integer(value: float, branches: list[Mapping[str, Any]]) -> bool:
-    kinds = [kind for branch in branches for kind in _listed(branch.get("type"))]
-    named = [each for branch in branches for each in (*_listed(branch.get("enum")), *_listed(branch.get("const"))) if each == value]
-    return ("integer" in kinds and "number" not in kinds) or any(type(each) is int for each in named)
+    kinds = [kind for branch in branches for kind in _as_list(branch.get("type"))]
+    values = [each for branch in branches for key in ("enum", "const") for each in _as_list(branch.get(key))]
+    return ("integer" in kinds and "number" not in kinds) or any(type(each) is int and each == value for each in values)
 
 
 def _of_name(name: str, branches: list[Mapping[str, Any]]) -> Iterator[Any]:
@@ -172,7 +172,7 @@ def _of_place(place: int, branches: list[Mapping[str, Any]]) -> Iterator[Any]:
         yield listed[place] if place < len(listed) else rest
 
 
-def _listed(value: Any) -> list[Any]:
+def _as_list(value: Any) -> list[Any]:
     return value if isinstance(value, list) else [] if value is None else [value]
 
 

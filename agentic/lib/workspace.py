@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Literal
 
 from agentic.errors import AgenticError, ToolError
-from agentic.lib.files import as_stored, open_beneath, put, require_regular, shown, stored
+from agentic.lib.files import as_stored, open_beneath, printable_name, put, require_regular, stored
 from agentic.lib.files.beneath import FOLDER, read_all
 from agentic.lib.files.walk import files_below
 from agentic.lib.record import record
@@ -33,7 +33,7 @@ class OutsideWorkspace(NotGranted):
     """A path leads out of the root."""
 
     def __init__(self, path: str, access: Access = "read") -> None:
-        super().__init__(f"{shown(path)} is outside the folder that this run may touch", path, access)
+        super().__init__(f"{printable_name(path)} is outside the folder that this run may touch", path, access)
 
 
 class FileNotFoundToolError(ToolError):
@@ -127,7 +127,7 @@ class Workspace:
     def _target(self, name: str) -> str:
         """Returns the target of a link if that is beneath the root, else the name itself."""
         real = os.path.realpath(self._path(name))
-        return shown(os.path.relpath(real, self.root)) if real.startswith(f"{self.root}{os.sep}") else name
+        return printable_name(os.path.relpath(real, self.root)) if real.startswith(f"{self.root}{os.sep}") else name
 
     def _located(self, path: str, access: Access) -> str:
         if "\\x" in path and not os.path.lexists(os.path.join(self.root, _encodable(path))):
@@ -148,7 +148,7 @@ class Workspace:
             if self.grants.root_of(absolute) is None:
                 raise OutsideWorkspace(absolute, access)
             return absolute
-        return shown(as_stored(str(self.root), os.path.relpath(absolute, self.root)))
+        return printable_name(as_stored(str(self.root), os.path.relpath(absolute, self.root)))
 
     def files(self, folder: str = ".") -> Iterator[str]:
         """The files below a folder, as `files_below` has them. Raises ToolError for what is no folder, OutsideWorkspace."""

@@ -11,7 +11,7 @@ from agentic.lib.isolation import CallFailure, call_limited, describe
 from agentic.lib.requirements import name_of, unmet
 from agentic.plugins.discovery import OWN_FOLDER
 from agentic.plugins.loaded import Implementation as Implementation
-from agentic.plugins.loaded import named, remedy_of
+from agentic.plugins.loaded import display_name, remedy_of
 from agentic.plugins.offers import Offer as Offer
 from agentic.plugins.offers import Offers
 from agentic.plugins.status import PluginStatus
@@ -50,14 +50,14 @@ class Host(Offers):
         for status in self.statuses:
             unusable = status.state not in ("loaded", "disabled") and status.distribution != DISTRIBUTION
             if unusable and (not status.hooks or set(status.hooks) & self.hooks.guarding()):
-                why = f"{named(status)} is {status.state}, and may be there to guard you: {status.error}"
+                why = f"{display_name(status)} is {status.state}, and may be there to guard you: {status.error}"
                 raise ConfigError(why, remedy_of(status))
 
     def _require_loaded(self, meant: Iterable[PluginStatus]) -> None:
         self.inspect()
         for status in meant:
             if status.state != "loaded":
-                why = f"plugins.require: {named(status)} is {status.state}: {status.error}"
+                why = f"plugins.require: {display_name(status)} is {status.state}: {status.error}"
                 raise ConfigError(why, "mend it, or take it out of plugins.require")
 
     def inspect(self) -> list[str]:

@@ -223,8 +223,8 @@ class Loaded:
         """Returns the messages about the plugins that a user has to see before anything begins."""
         bad = [status for status in self.statuses if status.state not in ("loaded", "disabled")]
         untold, self._untold = self._untold, []
-        told = [f"{named(status)} is {status.state}: {status.error}; {remedy_of(status)}" for status in bad]
-        return untold + told + [f"{named(status)}: {status.note}" for status in self.statuses if status.note]
+        told = [f"{display_name(status)} is {status.state}: {status.error}; {remedy_of(status)}" for status in bad]
+        return untold + told + [f"{display_name(status)}: {status.note}" for status in self.statuses if status.note]
 
     def changed(self) -> None:
         """There is another plugin: what was asked of all is asked anew."""
@@ -245,7 +245,7 @@ class Loaded:
 
     def owner(self, plugin: str) -> str:
         """A plugin as messages name it."""
-        return named(self._by_name[plugin])
+        return display_name(self._by_name[plugin])
 
     def distribution(self, plugin: str) -> str:
         """The distribution that brought a plugin."""
@@ -285,7 +285,7 @@ class Loaded:
         return self.distribution(plugin) == DISTRIBUTION
 
 
-def named(status: PluginStatus) -> str:
+def display_name(status: PluginStatus) -> str:
     return f"plugin {status.name} (of {status.distribution})"
 
 

@@ -155,7 +155,7 @@ class Offers(Loaded):
                 for each in records:
                     if self._kind_of(name, each) == kind:
                         offers.setdefault(each.name, []).append(Offer(plugin, each))
-        return {name: self._settled(kind, name, rivals) for name, rivals in offers.items()}
+        return {name: self._resolve_conflict(kind, name, rivals) for name, rivals in offers.items()}
 
     def _records(self, hook: str) -> Iterator[tuple[str, list[Any]]]:
         """(plugin, records) of each that implements the hook; one that gives what is none of its kinds is broken."""
@@ -202,7 +202,7 @@ class Offers(Loaded):
         exact = [kind for kind in kinds if type(record) is self.hooks[kind].record]
         return next(iter(exact or kinds), "")
 
-    def _settled(self, hook: str, name: str, rivals: list[Offer]) -> Offer:
+    def _resolve_conflict(self, hook: str, name: str, rivals: list[Offer]) -> Offer:
         """The one offer of that name that counts: each of the others is one that another one replaces on purpose.
 
         A command of agentic's own cannot be replaced.

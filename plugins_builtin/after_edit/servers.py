@@ -49,7 +49,7 @@ def servers_for(path: str, root: Path, names: Sequence[str]) -> "list[Server]":
     """Returns the servers of the user's choice that know such files and are installed; each is started once in a process."""
     found = []
     for name in names:
-        patterns, words, options = _known(name)
+        patterns, words, options = _server_named(name)
         if not any(fnmatchcase(os.path.basename(path), pattern) for pattern in patterns):
             continue
         program = words[0] if os.path.isabs(words[0]) else installed(words[0], root)
@@ -61,7 +61,7 @@ def servers_for(path: str, root: Path, names: Sequence[str]) -> "list[Server]":
     return found
 
 
-def _known(name: str) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, Any]]:
+def _server_named(name: str) -> tuple[tuple[str, ...], tuple[str, ...], Mapping[str, Any]]:
     if name in _KNOWN:
         return _KNOWN[name]
     pattern, _, command = name.partition("=")
@@ -91,15 +91,15 @@ class Server:
             if self._failed:
                 return []
             try:
-                old = await self._known(path, before)
+                old = await self._problems_before(path, before)
                 new = await self._look(path, after)
             except (ToolError, ConnectionError, TimeoutError, ValueError) as error:
                 self._failed = True
                 await emit(Warned(message=f"the language server {self._name} is not used: {error or 'it gave no answer'}"))
                 return []
-            return _shown(path, self._name, old, new)
+            return _new_problems(path, self._name, old, new)
 
-    async def _known(self, path: str, before: bytes | None) -> list[dict[str, Any]]:
+    async def _problems_before(self, path: str, before: bytes | None) -> list[dict[str, Any]]:
         if path in self._documents:
             return self._documents[path].said or []
         return await self._look(path, before) if before is not None else []
@@ -123,12 +123,12 @@ class Server:
             given = {"uri": uri, "version": document.version}
             changes = {"textDocument": given, "contentChanges": [{"text": content}]}
             await self._send({"method": "textDocument/didChange", "params": changes})
-        await self._settled(document)
+        await self._wait_for_silence(document)
         if self._task is None or self._task.done():
             raise ToolError("it ended")
         return document.said or []
 
-    async def _settled(self, document: Document) -> None:
+    async def _wait_for_silence(self, document: Document) -> None:
         """Until it has said something of this version, and nothing else for a moment. Silence is no error."""
         try:
             await asyncio.wait_for(document.heard.wait(), ANSWER_SECONDS)
@@ -221,7 +221,7 @@ async def _message(reader: asyncio.StreamReader) -> dict[str, Any] | None:
     return found if isinstance(found, dict) else {}
 
 
-def _shown(path: str, server: str, old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[str]:
+def _new_problems(path: str, server: str, old: Sequence[Mapping[str, Any]], new: Sequence[Mapping[str, Any]]) -> list[str]:
     """Lists the problems in `new` that were not in `old`, whatever line they moved to."""
     left = Counter(_key(each) for each in old)
     added = []

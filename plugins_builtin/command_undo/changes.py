@@ -124,7 +124,7 @@ class CommandChanges:
             except OSError as error:
                 self._tell(f"what the command changed is not known, and nothing of it was put back: {error.strerror or error}")
                 return [], ""
-        note = f"{named(put_back)}: protected, so it was put back as it was before the command{back.place}" if put_back else ""
+        note = f"{first_few(put_back)}: protected, so it was put back as it was before the command{back.place}" if put_back else ""
         if note and may_change_protected:
             note += " (a command in the background goes on, and may have done it: stop it before you do it over)"
         if back.keeps:  # it may be the user's own work, done meanwhile
@@ -225,7 +225,7 @@ class CommandChanges:
         put_back, _ = await self._compare(back, self._late_may_change, None)
         if put_back:
             self._warn(
-                f"{named(put_back)}: protected, and changed while a command ran in the background,"
+                f"{first_few(put_back)}: protected, and changed while a command ran in the background,"
                 f" so it was put back as it was{back.place}"
             )
 
@@ -269,7 +269,7 @@ class CommandChanges:
         self._snapshots.close()
 
 
-def named(paths: Sequence[str]) -> str:
+def first_few(paths: Sequence[str]) -> str:
     """The first of them, and how many more there are."""
     more = len(paths) - MAX_NAMED
     return ", ".join(paths[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
@@ -307,7 +307,7 @@ def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safegu
     if not changed:
         return ""
     remedy = f"`agentic sessions undo {name}` takes back what files had in them"
-    return f"a command was cut off by a kill, and what is protected changed since: {named(changed)}; {remedy}"
+    return f"a command was cut off by a kill, and what is protected changed since: {first_few(changed)}; {remedy}"
 
 
 def _files_of(root: Path, entries: Mapping[str, str], protected: ProtectedEntries) -> Mapping[str, os.stat_result]:

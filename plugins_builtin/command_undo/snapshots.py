@@ -21,7 +21,7 @@ from pathlib import Path
 from stat import S_IMODE, S_ISREG
 from types import MappingProxyType
 
-from agentic.lib.files import make_own, private, replace_file, shown
+from agentic.lib.files import make_own, printable_name, private, replace_file
 from agentic.lib.files.beneath import read_regular
 from agentic.lib.files.walk import Folder, folders_below
 from agentic.lib.files.watch import FolderWatch
@@ -231,7 +231,7 @@ class Snapshots:
                 names = self._by_folder.pop(path)
                 for name in sorted(names):
                     if self._regular(name) is None:  # else it is only not walked
-                        yield from self._gone(name)
+                        yield from self._note_removal(name)
                 if held := {name for name in names if name in self._kept}:
                     self._by_folder[path] = held
         yield from self._look_at_extra()
@@ -259,7 +259,7 @@ class Snapshots:
                 here.add(path)
                 yield from self._seen(path, info, partial(folder.ignores, entry.name))
         for path in sorted(known - here):
-            yield from self._gone(path)
+            yield from self._note_removal(path)
         self._by_folder[folder.path] = here | {path for path in known - here if path in self._kept}
 
     def _look_at_extra(self) -> Iterator[CommandChange]:
@@ -269,7 +269,7 @@ class Snapshots:
             if info is not None:
                 yield from self._seen(path, info, lambda: True)
             elif path in self._kept or path in self._missing.paths:
-                yield from self._gone(path)
+                yield from self._note_removal(path)
         for path, info in extra.items():
             kept = self._kept.get(path)
             if kept is None or kept.stamp != _stamp(info):
@@ -300,7 +300,7 @@ class Snapshots:
         has_mode = kept is None or kept.mode == S_IMODE(info.st_mode) or not self._minds_mode(path)
         if self._tells and (before is None or before != after or not has_mode):
             name = fingerprint(after) if after is not None else UNKNOWN
-            yield CommandChange(shown(path), before, name, is_ignored, known, kept.mode if kept else None)
+            yield CommandChange(printable_name(path), before, name, is_ignored, known, kept.mode if kept else None)
 
     def _compared(self, path: str, kept: Kept | None, info: os.stat_result) -> Iterator[CommandChange]:
         """Yields the change of a file that is held to its earlier state, if it has changed."""
@@ -314,24 +314,24 @@ class Snapshots:
         before, mode = self._content(kept) if kept is not None else None, S_IMODE(info.st_mode)
         if now is None or now != before or (kept is not None and kept.mode != mode):
             name = fingerprint(now) if now is not None else UNKNOWN
-            if now is not None and self.own.get(shown(path)) == name:
+            if now is not None and self.own.get(printable_name(path)) == name:
                 self._store(path, _stamp(info), now, True, mode)
             known = path not in self._missing.paths
             mode_before, inode = (kept.mode, kept.stamp[2]) if kept is not None else (None, 0)
-            yield CommandChange(shown(path), before, name, True, known, mode_before, inode)
+            yield CommandChange(printable_name(path), before, name, True, known, mode_before, inode)
 
-    def _gone(self, path: str) -> Iterator[CommandChange]:
+    def _note_removal(self, path: str) -> Iterator[CommandChange]:
         if self._is_held(path):
             if self._tells and path not in self._told and (kept := self._kept.get(path)) is not None:
                 self._told.add(path)
-                yield CommandChange(shown(path), self._content(kept), None, kept.ignored, True, kept.mode)
+                yield CommandChange(printable_name(path), self._content(kept), None, kept.ignored, True, kept.mode)
             return
         kept = self._kept.pop(path, None)
         known = self._missing.paths.pop(path, None) is None
         self._log.append(_line(path))
         if self._tells:
             before, mode, was_ignored = (self._content(kept), kept.mode, kept.ignored) if kept else (None, None, False)
-            yield CommandChange(shown(path), before, None, was_ignored, known, mode)
+            yield CommandChange(printable_name(path), before, None, was_ignored, known, mode)
 
     def _keep(self, path: str, stamp: Stamp, ignored: bool, mode: int) -> bytes | None:
         """Copies a file's content; None where that is too much."""

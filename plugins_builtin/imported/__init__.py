@@ -46,9 +46,9 @@ def _commands(root: Path) -> Sequence[ChatCommand]:
 
 
 async def _list_skills(argument: str, chat: Chat) -> None:
-    from plugins_builtin.imported.skills import listed
+    from plugins_builtin.imported.skills import skills_in_words
 
-    chat.say(listed(chat.root))
+    chat.say(skills_in_words(chat.root))
 
 
 def _unsupported(root: Path) -> list[str]:

@@ -88,7 +88,7 @@ def definitions(root: Path) -> Iterator[FoundAgent]:
     """All files, also those that cannot be used."""
     for folder, top in folders(root, PROJECT, USER):
         for path in sorted(islice(folder.glob("*.md"), MAX_FILES)):
-            yield _made(read(path, top))
+            yield _definition_of(read(path, top))
 
 
 def catalogue(root: Path) -> str:
@@ -109,7 +109,7 @@ def unsupported(root: Path) -> Iterator[str]:
             yield f"{each.path}: not supported: {', '.join(each.unsupported)}"
 
 
-def _made(text: FoundText) -> FoundAgent:
+def _definition_of(text: FoundText) -> FoundAgent:
     name = re.sub(r"[\s_]+", "-", (text.field("name") or text.path.stem).strip().lower())
     fault = text.fault or ("" if text.body else "it has no text") or ("" if _NAME.fullmatch(name) else "its name is no name")
     summary = text.field("description") or " ".join(text.body.split())
@@ -181,7 +181,7 @@ def _denied(field: str, given: Any) -> list[str]:
     names = [re.sub(r"\(.*\)$", "", name, flags=re.DOTALL) for name in _names(field, given)]
     if "*" in names:
         return ["*"]
-    known, unknown = _named(names, ())
+    known, unknown = _tools_named(names, ())
     if unknown:
         raise ValueError(f"{field} names {unknown[0]!r}, which is no tool that is known here")
     return [*known, *(_WRITING if set(known) & set(_WRITING) else ())]
@@ -201,18 +201,18 @@ def _tools(field: str, given: Any) -> tuple[tuple[str, ...] | None, list[str], l
         names = _names(field, given)
         if "*" in names:
             return None, [], []
-        known, unknown = _named(names)
+        known, unknown = _tools_named(names)
         return known, [], unknown
     if not all(isinstance(on, bool) for on in given.values()):
         raise ValueError(f"the field {field} has to say true or false of each tool")
     off, on = ([name for name, value in given.items() if value is wanted] for wanted in (False, True))
     if "*" in off:
-        known, unknown = _named([name for name in on if name != "*"])
+        known, unknown = _tools_named([name for name in on if name != "*"])
         return known, _denied(field, [name for name in off if name != "*"]), unknown
     return None, _denied(field, off), []
 
 
-def _named(names: Sequence[str], always: Sequence[str] = _ALWAYS) -> tuple[tuple[str, ...], list[str]]:
+def _tools_named(names: Sequence[str], always: Sequence[str] = _ALWAYS) -> tuple[tuple[str, ...], list[str]]:
     """(our names of the tools, those that `always` may be used among them; what is no tool)"""
     known: list[str] = []
     unknown = []

@@ -44,7 +44,7 @@ class Skill:
     def folder(self) -> Path:
         return self.text.path.parent
 
-    def told(self) -> str:
+    def instructions(self) -> str:
         """All of it, and which files lie beside it."""
         others = [name for name in islice(files_below(self.folder), MAX_LISTED) if name != FILE]
         beside = f"\n\nFiles in {self.folder}:\n" + "\n".join(others) if others else ""
@@ -152,7 +152,7 @@ def unsupported(root: Path) -> Iterator[str]:
     return (f"{skill.text.path}: cannot be used: {skill.fault}" for skill in skills(root) if skill.fault)
 
 
-def listed(root: Path) -> str:
+def skills_in_words(root: Path) -> str:
     """For the user."""
     lines = [f"{skill.name}: {_short(skill.description)}" for skill in usable(root).values()]
     lines += unsupported(root)
@@ -167,7 +167,7 @@ def chat_commands(root: Path) -> Sequence[ChatCommand]:
 
 def _with(skill: Skill) -> Callable[[str, Chat], Any]:
     async def run(argument: str, chat: Chat) -> None:
-        await chat.ask(f"Use the skill {skill.name}:\n\n{skill.told()}\n\n{argument}".strip())
+        await chat.ask(f"Use the skill {skill.name}:\n\n{skill.instructions()}\n\n{argument}".strip())
 
     return run
 
@@ -192,4 +192,4 @@ class SkillTool:
         found = for_the_model(self._root)
         if arguments["name"] not in found:
             raise ToolError(f"there is no skill {arguments['name']!r}; the skills are {', '.join(found) or 'none'}")
-        return ToolOutput(found[arguments["name"]].told())
+        return ToolOutput(found[arguments["name"]].instructions())

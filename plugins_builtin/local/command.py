@@ -14,7 +14,7 @@ def local(context: click.Context) -> None:
         context.invoke(list_)
 
 
-def _named(name: str) -> Model:
+def _model_of(name: str) -> Model:
     if name not in MODELS:
         raise ConfigError(f"there is no model {name!r}", f"choose from {', '.join(MODELS)}")
     return MODELS[name]
@@ -24,7 +24,7 @@ def _named(name: str) -> Model:
 @click.argument("name", default=next(iter(MODELS)))
 def pull(name: str) -> None:
     """Fetches a model once and checks it. For example: agentic local pull"""
-    click.echo(fetch_with_bar(_named(name)))
+    click.echo(fetch_with_bar(_model_of(name)))
 
 
 @local.command("list")
@@ -39,7 +39,7 @@ def list_() -> None:
 @click.argument("name")
 def rm(name: str) -> None:
     """Removes a fetched model. For example: agentic local rm smollm2-135m"""
-    path = model_path(_named(name).name)
+    path = model_path(_model_of(name).name)
     if not path.exists():
         raise ConfigError(f"{name} is not here", "`agentic local list` shows what is")
     path.unlink()

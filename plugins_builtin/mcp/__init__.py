@@ -44,7 +44,7 @@ def _source(setup: Setup) -> ToolSource:
     return Servers(setup)
 
 
-def _found(root: Path) -> "Sequence[Runnable]":
+def _find_servers(root: Path) -> "Sequence[Runnable]":
     from plugins_builtin.mcp.definitions import runnables
 
     return runnables(root)
@@ -57,7 +57,7 @@ def agentic_tools() -> Iterable[ToolSourceProvider]:
 
 @hookimpl
 def agentic_plugin() -> PluginInfo:
-    return PluginInfo(Options(McpOptions), (RunnableFinder("mcp-servers", "MCP servers of .mcp.json", _found),), SECONDS)
+    return PluginInfo(Options(McpOptions), (RunnableFinder("mcp-servers", "MCP servers of .mcp.json", _find_servers),), SECONDS)
 
 
 _ONCE = OncePerSession("/mcp shows them")

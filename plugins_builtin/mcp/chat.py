@@ -10,7 +10,7 @@ from agentic import AgenticError, ChatCommand, ConfigError
 from agentic.hooks.chat import Chat
 from plugins_builtin.mcp.connection import McpConnection
 from plugins_builtin.mcp.definitions import Definition, definitions, hindrance, none_there
-from plugins_builtin.mcp.source import OPEN, resource, told
+from plugins_builtin.mcp.source import OPEN, content_in_words, resource
 
 MAX_TOLD = 8_000  # characters of one resource
 _MENTION = re.compile(r"(?<!\S)@([A-Za-z0-9_-]{1,48}):(\S+)")
@@ -49,7 +49,7 @@ def _line(definition: Definition, root: Path) -> str:
     connection = _connections(root).get(definition.name)
     running = connection.state + _offers(connection) if connection is not None else "not of this session"
     state = hindrance(definition, root) or running
-    return f"{definition.name}: {state} ({definition.shown or definition.file})"
+    return f"{definition.name}: {state} ({definition.in_a_line or definition.file})"
 
 
 def _offers(connection: McpConnection) -> str:
@@ -78,7 +78,7 @@ def _with(connection: McpConnection, prompt: Mapping[str, Any]) -> Callable[[str
     async def run(argument: str, chat: Chat) -> None:
         given = _arguments(prompt, argument)
         found = await connection.ask(lambda session: session.get_prompt(prompt["name"], given), f"the prompt {prompt['name']}")
-        await chat.ask("\n\n".join(told([message.content]) for message in found.messages))
+        await chat.ask("\n\n".join(content_in_words([message.content]) for message in found.messages))
 
     return run
 

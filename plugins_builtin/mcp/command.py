@@ -50,10 +50,10 @@ def list_(output: str = "plain") -> None:
     for each in found:
         state = hindrance(each, root) or "usable"
         if output == "jsonl":
-            values = {"name": each.name, "file": str(each.file), "runs": each.shown, "state": state}
+            values = {"name": each.name, "file": str(each.file), "runs": each.in_a_line, "state": state}
             click.echo(json.dumps({"type": "mcp_server"} | values))
         else:
-            click.echo(sanitize(f"{each.name}: {state}: {each.shown} ({each.file})".replace("\n", " ⏎ ")))
+            click.echo(sanitize(f"{each.name}: {state}: {each.in_a_line} ({each.file})".replace("\n", " ⏎ ")))
     if not found and output == "plain":
         click.echo(none_there(root))
 

@@ -15,7 +15,7 @@ from agentic.extras import pip_install
 from agentic.lib.children import Children
 from agentic.lib.threads import on_daemon_thread
 from plugins_builtin.mcp.definitions import Definition
-from plugins_builtin.mcp.manifests import Manifest, keep, kept
+from plugins_builtin.mcp.manifests import Manifest, keep, read_manifest
 
 PAGES = 100  # of one list: a server that has ever one more is not believed
 CLOSED, TIMED_OUT = -32000, -32001
@@ -37,7 +37,7 @@ class McpConnection:
     ) -> None:
         self.definition = definition
         self.digest = definition.digest(root)
-        self.manifest = kept(self.digest)
+        self.manifest = read_manifest(self.digest)
         self.state = "not started"
         self.changed = False  # whether the server said that it offers something else now
         self.left_out: dict[str, str] = {}  # of what it lists, what is no tool, prompt or resource, and why
@@ -63,7 +63,7 @@ class McpConnection:
             self.changed = False
             self.left_out.clear()
             try:
-                self.manifest = await self._listed(session)
+                self.manifest = await self._ask_for_manifest(session)
             except AgenticError:
                 raise
             except Exception as error:  # whatever a foreign list makes of the SDK
@@ -178,7 +178,7 @@ class McpConnection:
         if str(getattr(message, "method", "")).endswith("list_changed"):
             self.changed = True
 
-    async def _listed(self, session: Any) -> Manifest:
+    async def _ask_for_manifest(self, session: Any) -> Manifest:
         tools = await _every(session.list_tools, "tools")
         prompts = await _every(session.list_prompts, "prompts")
         resources = await _every(session.list_resources, "resources")

@@ -58,7 +58,7 @@ class Definition:
         return listed and not any(fnmatchcase(tool, each) for each in self.without)
 
     @property
-    def shown(self) -> str:
+    def in_a_line(self) -> str:
         """Returns the command that would run, or the URL that would be asked and the headers it would be sent."""
         if self.url:
             sent = ", ".join(f"{name}: {value}" for name, value in self.headers.items())
@@ -75,7 +75,7 @@ class Definition:
     def runnable(self, root: Path) -> Runnable:
         """Returns the runnable that is shown before the server is trusted."""
         assert self.top is not None
-        return Runnable("MCP server", self.name, str(self.file.relative_to(self.top)), self.shown, self.digest(root))
+        return Runnable("MCP server", self.name, str(self.file.relative_to(self.top)), self.in_a_line, self.digest(root))
 
     def expanded(self) -> "Definition":
         """With the values of the variables. Raises ConfigError for one that is not set and has no default."""

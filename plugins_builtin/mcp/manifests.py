@@ -29,7 +29,7 @@ class Manifest:
         return time.time() - self.time < FRESH_SECONDS
 
 
-def kept(digest: str) -> Manifest | None:
+def read_manifest(digest: str) -> Manifest | None:
     """That of a server with this definition, None where it was never spoken to."""
     try:
         found = json.loads(read_regular(_path(digest), MAX_BYTES))

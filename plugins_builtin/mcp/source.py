@@ -101,10 +101,10 @@ class McpTool:
         with suppress(AgenticError):  # the call was done all the same
             if self._connection.changed:
                 await self._connection.offered()
-        return ToolOutput(told(result.content, result.structured_content), failed=bool(result.is_error))
+        return ToolOutput(content_in_words(result.content, result.structured_content), failed=bool(result.is_error))
 
 
-def told(content: Sequence[Any], structured: Any = None) -> str:
+def content_in_words(content: Sequence[Any], structured: Any = None) -> str:
     """Returns a server's result as text that a model can read."""
     texts = [_part(part) for part in content]
     if not any(texts) and structured is not None:

@@ -44,11 +44,11 @@ async def _recorder(setup: Setup) -> Any:
     if not (endpoint := endpoint_of(setup)):
         return None
     if setup.emit not in _recorders:
-        _recorders[setup.emit] = asyncio.ensure_future(on_daemon_thread(lambda: _made(endpoint)))
+        _recorders[setup.emit] = asyncio.ensure_future(on_daemon_thread(lambda: _make_recorder(endpoint)))
     return await asyncio.shield(_recorders[setup.emit])
 
 
-def _made(endpoint: str) -> Any:
+def _make_recorder(endpoint: str) -> Any:
     from agentic import ConfigError
     from agentic.extras import pip_install
 
@@ -65,7 +65,7 @@ async def agentic_before_request(request: ChatRequest, setup: Setup) -> ChatRequ
         recorder = await _recorder(setup)
     except Exception:  # the observer tells: no request waits for it
         return None
-    return recorder.asked(request) if recorder is not None else None
+    return recorder.start_request(request) if recorder is not None else None
 
 
 @hookimpl

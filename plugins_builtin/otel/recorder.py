@@ -65,7 +65,7 @@ class Recorder:
         self._asked: dict[str, list[Asked]] = {}
         self._tools: dict[tuple[str, str], Span] = {}
 
-    def asked(self, request: ChatRequest) -> ChatRequest | None:
+    def start_request(self, request: ChatRequest) -> ChatRequest | None:
         """The request with the trace that it is part of; None where it is part of none."""
         if request.purpose in _UNSENT:
             return None

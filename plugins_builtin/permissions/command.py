@@ -64,11 +64,11 @@ def test(line: str, output: str, pairs: tuple[str, ...]) -> int:
             json.dumps({"type": "judgement"} | values | {"needs": sorted(judgement.needs), "proposals": list(judgement.proposals)})
         )
     else:
-        click.echo("\n".join(map(sanitize, _told(judgement))))
+        click.echo("\n".join(map(sanitize, _lines_of(judgement))))
     return 4 if judgement.decision == "deny" else 0
 
 
-def _told(judgement: Judgement) -> list[str]:
+def _lines_of(judgement: Judgement) -> list[str]:
     decision = "ask" if judgement.dangers and judgement.decision != "deny" else judgement.decision
     lines = [_DECISIONS[decision]]
     lines += [f"  {judgement.why}"] if judgement.why else []

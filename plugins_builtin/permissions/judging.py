@@ -110,7 +110,7 @@ class RulesGuard:
         if command.made_up and (rule is None or rule.decision == "allow") and self._rules.may_forbid(command.words[0]):
             return Judgement("ask", f"some words of {command.words[0]} are known only when it runs, and a rule is about them")
         if rule is not None and (rule.decision != "allow" or not command.wrapper):
-            return _said(rule)
+            return _judgement_of(rule)
         return Judgement("allow") if command.wrapper else Judgement()
 
     def _about(self, kind: str, command: SimpleCommand) -> Rule | None:
@@ -178,7 +178,7 @@ class RulesGuard:
     def _of_path(self, kind: str, path: str) -> Judgement:
         rule = self._rules.about(kind, path)
         if rule is not None and rule.decision == "deny":
-            return _said(rule)
+            return _judgement_of(rule)
         if kind == "edit" and not os.path.isabs(path) and (what := self.protected(path)):
             return Judgement("ask", f"{path} is protected: {what}", (f"{path}: {what}",))
         allowed = rule is not None and rule.decision == "allow"
@@ -187,14 +187,14 @@ class RulesGuard:
         if kind == "read" and not allowed and (what := self._safeguards.private(path)):
             return Judgement("ask", f"{path}: {what}", proposals=(exact("read", path),))
         if rule is not None:
-            return _said(rule)
-        what = self._safeguards.asked(path) if kind == "edit" and not os.path.isabs(path) else ""
+            return _judgement_of(rule)
+        what = self._safeguards.reason_to_ask(path) if kind == "edit" and not os.path.isabs(path) else ""
         return Judgement(proposals=(exact(kind, path),), doubts=(f"{path}: {what}",) if what else ())
 
     def of_host(self, host: str, tool: str = "") -> Judgement:
         """Judges reading what a host has."""
         rule = self._rules.about("fetch", host)
-        return self._with_tool(_said(rule) if rule is not None else Judgement(proposals=(exact("fetch", host),)), tool)
+        return self._with_tool(_judgement_of(rule) if rule is not None else Judgement(proposals=(exact("fetch", host),)), tool)
 
     def of_tool(self, name: str) -> Judgement:
         """Judges the use of a tool that runs no command and writes no file that can be seen."""
@@ -203,7 +203,7 @@ class RulesGuard:
     def _of_tool(self, name: str) -> Judgement:
         for kind, subject in (("mcp", name), (name, "")):
             if (rule := self._rules.about(kind, subject)) is not None:
-                return _said(rule)
+                return _judgement_of(rule)
         return Judgement(proposals=(exact("mcp", name) if "/" in name else name,))
 
     def _with_tool(self, judgement: Judgement, name: str) -> Judgement:
@@ -211,7 +211,7 @@ class RulesGuard:
         rule = self._rules.about(name, "") if name else None
         if rule is None or STRICTNESS[rule.decision] <= STRICTNESS[judgement.decision]:
             return judgement
-        return replace(judgement, decision=rule.decision, why=_said(rule).why)
+        return replace(judgement, decision=rule.decision, why=_judgement_of(rule).why)
 
     def protected(self, path: str) -> str:
         """Returns the reason to protect the file of that name, such as what would run or obey it; "" for any other.
@@ -254,12 +254,12 @@ class RulesGuard:
         if scope == "user":
             self._rules.write([str(rule) for rule in new])
         elif scope == "project":
-            kept = self._kept()
+            kept = self._read_store()
             mine = kept.setdefault(str(self._root), [])
             mine += [str(rule) for rule in new if str(rule) not in mine]
             replace_file(self._store, json.dumps(kept, indent=1).encode())
 
-    def _kept(self) -> dict[str, list[str]]:
+    def _read_store(self) -> dict[str, list[str]]:
         try:
             kept = json.loads(read_regular(self._store, MAX_BYTES))
         except (OSError, ValueError, RecursionError):
@@ -268,7 +268,7 @@ class RulesGuard:
 
     def _remembered(self) -> list[Rule]:
         found = []
-        for text in self._kept().get(str(self._root), []):
+        for text in self._read_store().get(str(self._root), []):
             try:
                 found.append(parse_rule("allow", text, "always (project)"))
             except ConfigError:  # of another version: the user is asked again
@@ -284,7 +284,7 @@ def _exact_line(command: SimpleCommand) -> str:
     return " ".join((command.path or command.words[0], *command.words[1:]))
 
 
-def _said(rule: Rule) -> Judgement:
+def _judgement_of(rule: Rule) -> Judgement:
     return Judgement(rule.decision, f"the rule {rule} ({rule.origin}) says {rule.decision}")
 
 

@@ -43,7 +43,7 @@ def main() -> None:
         print(json.dumps({"name": name, "open": is_open, "why": why}), flush=True)
 
 
-def _listed(folder: str) -> list[str]:
+def _names_in(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except OSError:
@@ -243,7 +243,7 @@ def _(given: dict[str, Any]) -> bool:
 @probe("open the user's terminals")
 def _(given: dict[str, Any]) -> bool:
     found = False
-    for name in ("tty", "console", *(f"pts/{each}" for each in _listed("/dev/pts") if each.isdigit())):
+    for name in ("tty", "console", *(f"pts/{each}" for each in _names_in("/dev/pts") if each.isdigit())):
         with suppress(OSError):
             os.close(os.open(f"/dev/{name}", os.O_WRONLY | os.O_NOCTTY))
             found = True

@@ -104,7 +104,7 @@ def _keep(chosen: Choice, settings: Settings) -> None:
         unset_value(path, "llm.model")
 
 
-async def _asked(root: Path, url: str, settings: Settings) -> Found:
+async def _ask_endpoint(root: Path, url: str, settings: Settings) -> Found:
     """Asks a named endpoint for its model. One that does not answer is returned as named, and the user is told why."""
     try:
         async with api.open_run(root, settings.changed("llm.endpoints", [url], "init"), api.Screen(stdout=sys.stderr)) as runtime:
@@ -137,7 +137,7 @@ def command(root: Path, settings: Settings) -> int:
     found = asyncio.run(api.found_servers(settings))
     if settings.origins["llm.endpoints"] != "default":
         known = {each.url: each for each in found}
-        found = [known.get(url) or asyncio.run(_asked(root, url, settings)) for url in settings.llm.endpoints]
+        found = [known.get(url) or asyncio.run(_ask_endpoint(root, url, settings)) for url in settings.llm.endpoints]
     choices = _choices(found)
     if settings.origins["llm.model"] == "command line":
         choices = [

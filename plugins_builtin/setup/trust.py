@@ -31,7 +31,7 @@ def command(context: click.Context) -> None:
     """
     if context.invoked_subcommand is None:
         root = Path.cwd()
-        found = _found(root)
+        found = _find_runnables(root)
         if found and can_ask():
             _ask(root, found)
         else:
@@ -43,7 +43,7 @@ def command(context: click.Context) -> None:
 @_FOLDER
 def add(names: tuple[str, ...], folder: Path) -> None:
     """Trusts what this folder brings now, or only what is called NAME, without a question. For example: agentic trust add"""
-    chosen = _chosen(_found(folder.absolute()), names)
+    chosen = _chosen(_find_runnables(folder.absolute()), names)
     Trust(folder.absolute()).decide(chosen, trusted=True)
     click.echo("\n".join(map(sanitize, _rows(chosen))) or "this folder brings nothing that would run")
 
@@ -53,7 +53,7 @@ def add(names: tuple[str, ...], folder: Path) -> None:
 @_FOLDER
 def list_(output: str = "plain", folder: Path = Path()) -> None:
     """Lists what this folder brings that would run, and whether it is trusted. For example: agentic trust list"""
-    trust, found = Trust(folder.absolute()), _found(folder.absolute())
+    trust, found = Trust(folder.absolute()), _find_runnables(folder.absolute())
     undecided = trust.undecided(found)
     states = ["trusted" if trust.has(each) else "not decided" if each in undecided else "refused" for each in found]
     if output == "jsonl":
@@ -73,7 +73,7 @@ def list_(output: str = "plain", folder: Path = Path()) -> None:
 def rm(names: tuple[str, ...], folder: Path) -> None:
     """Forgets what was said of this folder, or only of what is called NAME. For example: agentic trust rm"""
     root = folder.absolute()
-    count = Trust(root).forget(_chosen(_found(root), names) if names else None)
+    count = Trust(root).forget(_chosen(_find_runnables(root), names) if names else None)
     click.echo(f"forgotten: {count}")
 
 
@@ -112,7 +112,7 @@ def _judge(root: Path) -> Callable[[str], Judgement]:
     return policy(root, load_settings(root)).of_command
 
 
-def _found(root: Path) -> list[Runnable]:
+def _find_runnables(root: Path) -> list[Runnable]:
     return runnables(root, load_settings(root), lambda text: click.echo(sanitize(f"agentic: {text}"), err=True))
 
 

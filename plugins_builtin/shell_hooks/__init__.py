@@ -126,7 +126,7 @@ async def _ran(setup: Setup, event: str, hooks: "Sequence[ShellHook]", given: Ma
     return await run_all(setup, hooks, common | dict(given))
 
 
-def _found(root: Path) -> "Sequence[Runnable]":
+def _find_hooks(root: Path) -> "Sequence[Runnable]":
     from plugins_builtin.shell_hooks.files import runnables
 
     return runnables(root)
@@ -134,14 +134,14 @@ def _found(root: Path) -> "Sequence[Runnable]":
 
 @hookimpl
 def agentic_plugin() -> PluginInfo:
-    finder = RunnableFinder("shell-hooks", "commands that look at what the agent does", _found)
+    finder = RunnableFinder("shell-hooks", "commands that look at what the agent does", _find_hooks)
     return PluginInfo(runnables=(finder,), seconds=SECONDS)
 
 
 async def _list(argument: str, chat: Chat) -> None:
-    from plugins_builtin.shell_hooks.files import listed
+    from plugins_builtin.shell_hooks.files import hooks_in_words
 
-    chat.say(listed(chat.root))
+    chat.say(hooks_in_words(chat.root))
 
 
 @hookimpl

@@ -70,7 +70,7 @@ def runnables(root: Path) -> list[Runnable]:
     return [hook.runnable(root, top) for hook in _all(root) if hook.is_projects and not hook.fault]
 
 
-def listed(root: Path) -> str:
+def hooks_in_words(root: Path) -> str:
     """For the user."""
     why_not, top = _hindrances(root), project_top(root.resolve())
     lines = []

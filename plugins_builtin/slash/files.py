@@ -59,7 +59,7 @@ async def _undo(rest: str, chat: Chat) -> None:
     files = await _confirmed(chat, "undo", lambda force: undo(session, space, since, force)) if since else []
     if files:
         chat.conversation.tell(f"(The user took your last changes back. As before now: {', '.join(files)}.)")
-    chat.say(f"taken back: {_listed(files)}" if files else "there is nothing to take back")
+    chat.say(f"taken back: {_names_of(files)}" if files else "there is nothing to take back")
 
 
 async def _redo(rest: str, chat: Chat) -> None:
@@ -67,7 +67,7 @@ async def _redo(rest: str, chat: Chat) -> None:
     files = await _confirmed(chat, "redo", lambda force: redo(session, space, force))
     if files:
         chat.conversation.tell(f"(The user brought your changes back. As you left them now: {', '.join(files)}.)")
-    chat.say(f"done over: {_listed(files)}" if files else "there is nothing to do over")
+    chat.say(f"done over: {_names_of(files)}" if files else "there is nothing to do over")
 
 
 async def _rewind(rest: str, chat: Chat) -> None:
@@ -79,7 +79,7 @@ async def _rewind(rest: str, chat: Chat) -> None:
         raise ConfigError(f"this session has no {count} turns to go back", "/rewind N, with fewer")
     files = await _confirmed(chat, "rewind", lambda force: undo(session, space, since, force))
     chat.conversation.rewind(since)
-    chat.say(f"back by {count}" + (f"; taken back: {_listed(files)}" if files else ""))
+    chat.say(f"back by {count}" + (f"; taken back: {_names_of(files)}" if files else ""))
 
 
 async def _confirmed(chat: Chat, what: str, change: Callable[[bool], list[str]]) -> list[str]:
@@ -91,7 +91,7 @@ async def _confirmed(chat: Chat, what: str, change: Callable[[bool], list[str]])
         return change(True) if (await chat.answer(question)).reply != "no" else []
 
 
-def _listed(files: Sequence[str]) -> str:
+def _names_of(files: Sequence[str]) -> str:
     """Their names, those of caches and the like last; many are counted."""
     found = sorted(files, key=lambda path: path.startswith("."))
     more = f" and {len(found) - MAX_FILES} more" if len(found) > MAX_FILES else ""

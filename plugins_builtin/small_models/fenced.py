@@ -113,7 +113,7 @@ class Fenced:
         return Turn(answer, tuple(calls), text=without_blocks(answer.text))
 
     def results(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> list[Message]:
-        return [Message("user", "\n\n".join(_told(call, output) for call, output in done))]
+        return [Message("user", "\n\n".join(_as_terminal(call, output) for call, output in done))]
 
 
 def _only_a_name(block: Block) -> bool:
@@ -134,7 +134,7 @@ def _call(number: int, name: str, arguments: Mapping[str, str]) -> ToolCall:
     return ToolCall(f"block_{number}", name, json.dumps(arguments, ensure_ascii=False))
 
 
-def _told(call: ToolCall, output: ToolOutput) -> str:
+def _as_terminal(call: ToolCall, output: ToolOutput) -> str:
     """A command with its output, as a terminal shows it; of other tools the output alone."""
     arguments = json.loads(call.arguments)
     if output.exit_code is None or len(arguments) != 1:

@@ -36,4 +36,4 @@ class TreeAttempt:
         """Takes what it changed into the folder; the outcome says why where that cannot be."""
         self.is_merged = True
         outcome = await self._team.merged(self._trees, self.agent, self._subtask, self._done)
-        return self._team.kept(self.agent, self._subtask, outcome)
+        return self._team.finish_task(self.agent, self._subtask, outcome)

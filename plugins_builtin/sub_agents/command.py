@@ -15,7 +15,16 @@ from agentic import AgenticError, Event, Outcome, Part, api
 from agentic.commands.start import interruptible
 from agentic.lib.loop import run
 from agentic.trust import Trust
-from plugins_builtin.sub_agents.remote import Copy, carry_out, copy_of, open_copy, read_part, session_of, settings_of, told
+from plugins_builtin.sub_agents.remote import (
+    Copy,
+    carry_out,
+    copy_of,
+    open_copy,
+    outcome_to_json,
+    read_part,
+    session_of,
+    settings_of,
+)
 
 
 @click.command("sub-agent")
@@ -32,7 +41,7 @@ def command() -> int:
         with copy_of(part) as copy:
             return run(interruptible(_work(part, copy, tell, out.fileno())))
     except AgenticError as error:
-        tell(told(Outcome("failed", error.with_remedy)))
+        tell(outcome_to_json(Outcome("failed", error.with_remedy)))
         return error.exit_code
     finally:
         sys.stdout = out

@@ -49,10 +49,10 @@ class SubAgents(LocalFanOut):
 
     async def carry_out(self, plan: Plan, task: str, schedule: Callable[[Plan, Parts], Awaitable[list[Outcome]]]) -> Outcome:
         """A result of all parts. Raises CancelledError only; `so_far` has what was done by then."""
-        from plugins_builtin.sub_agents.team import Team, shown
+        from plugins_builtin.sub_agents.team import Team, task_to_json
 
         lead = self._lead
-        await lead.emit(PlanMade(subtasks=tuple(map(shown, plan.subtasks))))
+        await lead.emit(PlanMade(subtasks=tuple(map(task_to_json, plan.subtasks))))
         self._team = team = Team(plan, task, lead, self._settings, self._prompt, self._runner)
         outcomes: Sequence[Outcome] = ()
         try:

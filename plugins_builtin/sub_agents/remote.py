@@ -124,9 +124,9 @@ async def carry_out(agent: SubAgent, part: Part, trees: Trees, prompt: Callable[
     status, said, missing = await work(agent, part.subtask, part.seconds, prompt, begin)
     said = said or agent.did or agent.last_words
     outcome = outcome_of(part.subtask, status, said, (), agent.ran, agent.usage, (), missing)
-    tell(told(outcome, await trees.patch(before, await trees.now())))
+    tell(outcome_to_json(outcome, await trees.patch(before, await trees.now())))
 
 
-def told(outcome: Outcome, patch: bytes = b"") -> dict[str, Any]:
+def outcome_to_json(outcome: Outcome, patch: bytes = b"") -> dict[str, Any]:
     """The last record."""
     return {"type": "outcome", **asdict(outcome), "patch": b64encode(patch).decode()}

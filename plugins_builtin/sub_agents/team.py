@@ -25,7 +25,7 @@ LEAST_CALLS = 2  # to do something, and to report
 _NONE: Mapping[str, Change] = MappingProxyType({})
 
 
-def shown(subtask: Subtask) -> dict[str, Any]:
+def task_to_json(subtask: Subtask) -> dict[str, Any]:
     """A part as the event of its plan has it."""
     return asdict(subtask) | {"description": subtask.description}
 
@@ -182,7 +182,7 @@ class Team:
         await self._followed(agent, subtask, does, keep=False)
         return ended[0]
 
-    def kept(self, agent: SubAgent, subtask: Subtask, outcome: Outcome) -> Outcome:
+    def finish_task(self, agent: SubAgent, subtask: Subtask, outcome: Outcome) -> Outcome:
         """Counts a part that was merged."""
         return self._keep(subtask, outcome, 0.0, agent.changes)
 

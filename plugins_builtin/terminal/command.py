@@ -15,7 +15,7 @@ from agentic.commands.start import background_of, interruptible, screen_of
 from agentic.lib.loop import run
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal import keyboard
-from plugins_builtin.terminal.window import ChatWindow, told
+from plugins_builtin.terminal.window import ChatWindow, error_in_words
 
 
 @click.command("chat", cls=RunCommand)
@@ -58,6 +58,6 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
         except AgenticError as error:
             if good is None or (settings, resume) == good:
                 raise
-            stdout.write(sanitize(told(error)) + "\n")
+            stdout.write(sanitize(error_in_words(error)) + "\n")
             stdout.flush()
             settings, resume = good

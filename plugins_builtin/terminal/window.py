@@ -148,7 +148,7 @@ class ChatWindow:
         try:
             await self._slash.run("/rewind 1")
         except AgenticError as error:
-            self.say(told(error))
+            self.say(error_in_words(error))
         else:
             self._typeahead.text = str(turns[-1].data.get("task", "")) if turns else ""
 
@@ -163,14 +163,14 @@ class ChatWindow:
         except asyncio.CancelledError:
             _leave_if_cancelled()
         except AgenticError as error:
-            self.say(told(error))
+            self.say(error_in_words(error))
 
     async def ask(self, text: str) -> bool:
         """Does a task; Ctrl-C or Escape stops it and keeps what came. An error ends the turn, not the chat. True if it was done."""
         try:
             await self.follow(self.conversation.turn(text, may_ask=False))
         except AgenticError as error:
-            self.write(self.palette.paint("bad", f"✗ {sanitize(told(error))}") + "\n")
+            self.write(self.palette.paint("bad", f"✗ {sanitize(error_in_words(error))}") + "\n")
             return False
         except asyncio.CancelledError:
             self._stopped = True  # the screen has said so
@@ -285,6 +285,6 @@ def _say(stdout: TextIO, text: str) -> None:
     stdout.flush()
 
 
-def told(error: AgenticError) -> str:
+def error_in_words(error: AgenticError) -> str:
     """An error with its remedy, for people, without logins."""
     return hide_logins(f"{error}\n  → {error.remedy}" if error.remedy else str(error))

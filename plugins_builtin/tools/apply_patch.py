@@ -43,7 +43,7 @@ def updated(text: str, hunks: Sequence[Hunk], newline: str = "\n") -> str:
     made: list[str] = []
     done = place = 0
     for hunk in hunks:
-        place = _found(lines, hunk, _behind(lines, hunk.anchor, place))
+        place = _place_of(lines, hunk, _behind(lines, hunk.anchor, place))
         for offset, taken, put in hunk.pieces:
             start = place + offset
             if start < done:
@@ -66,7 +66,7 @@ def _behind(lines: Sequence[str], anchor: str, start: int) -> int:
     return start
 
 
-def _found(lines: Sequence[str], hunk: Hunk, start: int) -> int:
+def _place_of(lines: Sequence[str], hunk: Hunk, start: int) -> int:
     """Returns the index of the hunk's old lines in `lines`: exactly, or but for white space. Raises ToolError without them."""
     starts = [len(lines) - len(hunk.old), start] if hunk.at_end else [start]
     for first in starts:

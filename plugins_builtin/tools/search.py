@@ -11,7 +11,7 @@ from contextlib import aclosing, suppress
 from typing import Any
 
 from agentic import Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from agentic.lib.files import shown
+from agentic.lib.files import printable_name
 from agentic.lib.files.beneath import FOLDER, Beneath, open_beneath
 from plugins_builtin.tools.search_files import MAX_LINE, TOO_SLOW
 
@@ -90,7 +90,7 @@ async def _ripgrep(words: tuple[str, ...], folder: int, workspace: Workspace, wh
                 return line != _RG_ERROR
             path, _, rest = line.partition(b"\0")
             number, _, text = rest.decode("utf-8", "replace").partition(":")
-            name = shown(os.path.join("" if where == "." else where, os.fsdecode(path.removeprefix(b"./"))))
+            name = printable_name(os.path.join("" if where == "." else where, os.fsdecode(path.removeprefix(b"./"))))
             if workspace.grants.needs_word(name, "read"):
                 continue
             found.append(f"{name}:{number}: {text.strip()[:MAX_LINE]}")

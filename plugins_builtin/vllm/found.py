@@ -9,7 +9,7 @@ from agentic import AgenticError, Settings
 from agentic.hooks.transport import Found
 from agentic.lib.wire import loads
 from plugins_builtin.vllm.http import Http
-from plugins_builtin.vllm.models import chats, listed
+from plugins_builtin.vllm.models import chats, models_in
 
 _OWNERS = {"vllm": "vLLM", "llamacpp": "llama.cpp", "library": "Ollama", "organization_owner": "LM Studio"}
 CONNECT_SECONDS, ANSWER_SECONDS = 0.3, 2.0
@@ -31,7 +31,7 @@ async def _at(http: Http, port: str) -> list[Found]:
     root = f"http://localhost:{port}"
     try:
         body = await _body(http, "GET", f"{root}/v1/models")
-        models = [model for model in listed(body)[0] if chats(model)][:MAX_MODELS]
+        models = [model for model in models_in(body)[0] if chats(model)][:MAX_MODELS]
         what = _OWNERS.get(str(models[0].get("owned_by")), "a server")
         windows = {model["id"]: await _window(http, root, what, model) for model in models}
     except (AgenticError, ValueError, KeyError, TypeError, IndexError):
@@ -42,7 +42,7 @@ async def _at(http: Http, port: str) -> list[Found]:
 async def _window(http: Http, root: str, what: str, model: Mapping[str, Any]) -> int:
     """In tokens; each kind of server tells it in its own way, 0 where it does not."""
     try:
-        async for value in _told(http, root, what, model):
+        async for value in _answers_of(http, root, what, model):
             if isinstance(value, int) and value > 0:
                 return value
     except (AgenticError, ValueError, KeyError, TypeError, AttributeError):
@@ -50,7 +50,7 @@ async def _window(http: Http, root: str, what: str, model: Mapping[str, Any]) ->
     return 0
 
 
-async def _told(http: Http, root: str, what: str, model: Mapping[str, Any]) -> AsyncIterator[Any]:
+async def _answers_of(http: Http, root: str, what: str, model: Mapping[str, Any]) -> AsyncIterator[Any]:
     yield model.get("max_model_len")
     if what == "llama.cpp":
         yield (await _json(http, "GET", f"{root}/props"))["default_generation_settings"]["n_ctx"]

@@ -106,15 +106,15 @@ class HarmonyReader:
             else:
                 self.ended_by = 0
                 self._header.append(token)
-        return self._told(piece)
+        return self._pass_on(piece)
 
     def end(self) -> Piece:
         """Returns what is left when the answer is over: a text that stands in no message counts as one."""
         piece = Piece()
         self._close(END, piece)
-        return self._told(piece)
+        return self._pass_on(piece)
 
-    def _told(self, piece: Piece) -> Piece:
+    def _pass_on(self, piece: Piece) -> Piece:
         self.text += piece.text
         self.reasoning += piece.reasoning
         return piece

@@ -28,7 +28,7 @@ class HarmonyDecoder(ChunkDecoder):
         self._theirs: list[tuple[str, str, tuple[ToolCallDelta, ...]]] = []
         self._resumes = bool(before)
 
-    def made(self, carried: Carried) -> Delta:
+    def delta_of(self, carried: Carried) -> Delta:
         """Returns the piece of the answer that the tokens spell, in place of what the server made of them."""
         text, reasoning, calls, finish, usage, prompt_ids, ids, _ = carried
         if self._by_ids is None:
@@ -39,7 +39,7 @@ class HarmonyDecoder(ChunkDecoder):
         if self._by_ids and not ids and (text or reasoning or calls):
             self._by_ids = False  # they stop here: from now on it is what the server reads
         if not self._by_ids:
-            return super().made(carried)
+            return super().delta_of(carried)
         self._theirs.append((text, reasoning, calls))
         self.made_ids += ids
         piece = self.reader.feed(ids)

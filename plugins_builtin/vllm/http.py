@@ -111,7 +111,7 @@ class Http:
         """Sends. Once more on a fresh connection where a kept one had died unseen."""
         parts = split(url)
         head = self._head(method, parts, len(body), headers)
-        if (kept := self._kept(origin(parts))) is not None:
+        if (kept := self._idle_connection(origin(parts))) is not None:
             try:
                 return await self._send(kept, head + body, deadline, due)
             except Stale as stale:
@@ -144,7 +144,7 @@ class Http:
             raise EndpointUnavailable(f"{origin(parts)}: not a usable address, key or header: it holds a line break")
         return f"{method} {target} HTTP/1.1\r\n{lines}\r\n".encode()
 
-    def _kept(self, origin: str) -> Connection | None:
+    def _idle_connection(self, origin: str) -> Connection | None:
         while kept := self._idle.get(origin):
             connection = kept.pop()
             if connection.reusable:

@@ -30,7 +30,7 @@ _PLACES = ("data", "models", "result", "items")
 _IDS = ("id", "name", "model", "model_name")
 
 
-def listed(body: bytes) -> tuple[list[dict[str, Any]], bool]:
+def models_in(body: bytes) -> tuple[list[dict[str, Any]], bool]:
     """(the models of a list, bare or under `data` or `models`; whether there may be more). Raises ValueError for what is none."""
     value = loads(body)
     goes_on = isinstance(value, dict) and any(value.get(name) for name in ("has_more", "next", "next_page_token"))
@@ -58,7 +58,7 @@ def chosen(
     `source` is (the key that names it, where that was set): what has to be changed where the server has no such model.
     """
     if named:
-        if (model := _meant(named, models)) is not None:
+        if (model := _known_otherwise(named, models)) is not None:
             return model
         if may_be_more:
             return {"id": named}
@@ -70,7 +70,7 @@ def chosen(
     return able[0]
 
 
-def _meant(named: str, models: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
+def _known_otherwise(named: str, models: Sequence[dict[str, Any]]) -> dict[str, Any] | None:
     """The model of that name; else the only one known by it in another way: in other letters, without its maker, by its files."""
     for model in models:
         if named in (model["id"], model["id"].removesuffix(":latest")):

@@ -36,7 +36,7 @@ from plugins_builtin.vllm.exact import ExactPrompts
 from plugins_builtin.vllm.harmony_stream import HarmonyDecoder
 from plugins_builtin.vllm.http import MAX_BODY_BYTES, Http
 from plugins_builtin.vllm.metrics import read_metrics
-from plugins_builtin.vllm.models import chosen, listed, window_of
+from plugins_builtin.vllm.models import chosen, models_in, window_of
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.prefill import FirstChunk
 from plugins_builtin.vllm.refusals import Refusals
@@ -129,13 +129,13 @@ class VllmTransport:
         alone = len(self.endpoints) == 1  # else another one can serve meanwhile
         seconds = self._settings.first_token_timeout if alone else self._settings.connect_timeout
         try:
-            return listed((await self._list(endpoint, seconds)).body)
+            return models_in((await self._list(endpoint, seconds)).body)
         except (RequestRejected, EndpointUnavailable) as error:
-            if self._named(endpoint) and error.status:
+            if self._model_for(endpoint) and error.status:
                 return [], True
             raise
         except ValueError as error:
-            if self._named(endpoint):
+            if self._model_for(endpoint):
                 return [], True
             raise RequestRejected(
                 f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1); --model NAME needs no list"
@@ -162,13 +162,13 @@ class VllmTransport:
         """Returns the URL that the API's paths are appended to."""
         return self._bases.get(endpoint, endpoint)
 
-    def _named(self, endpoint: str) -> str:
+    def _model_for(self, endpoint: str) -> str:
         """The model that the user has named for it."""
         return self._of(endpoint).model or self._settings.model
 
     def _choose_model(self, endpoint: str, models: list[dict[str, Any]], may_be_more: bool) -> EndpointInfo:
         own = "llm.endpoint" if self._of(endpoint).model else "llm.model"
-        model = chosen(models, may_be_more, self._named(endpoint), endpoint, (own, self._origins.get(own, "")))
+        model = chosen(models, may_be_more, self._model_for(endpoint), endpoint, (own, self._origins.get(own, "")))
         if model.get("owned_by") == "llamacpp":
             self._llama_cpp.add(endpoint)
         self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))

@@ -44,10 +44,10 @@ class WebSearch:
             results = [each for each in json.loads(data)["results"] if isinstance(each, dict)]
         except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise ToolError(f"{self._url} gives no results as SearXNG does") from error
-        return ToolOutput("\n".join(map(_shown, results[:MAX_RESULTS])) or "(nothing was found)")
+        return ToolOutput("\n".join(map(_result_text, results[:MAX_RESULTS])) or "(nothing was found)")
 
 
-def _shown(result: Mapping[str, Any]) -> str:
+def _result_text(result: Mapping[str, Any]) -> str:
     snippet = " ".join(str(result.get("content") or "").split())
     short = snippet if len(snippet) <= MAX_SNIPPET else f"{snippet[:MAX_SNIPPET]}…"
     return f"- {result.get('title', '')}\n  {result.get('url', '')}\n  {short}".rstrip()

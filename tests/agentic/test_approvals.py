@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from agentic.core.approval import difference
 from agentic.lib.questions import Question
-from agentic.lib.terminal.asking import shown, visible
+from agentic.lib.terminal.asking import question_lines, visible
 from agentic.lib.workspace import Edit
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from tests.terminal import terminal
@@ -217,7 +217,7 @@ def test_the_question_says_what_was_changed_and_would_be_run(server: FakeVLLM, e
 
 @given(st.text(max_size=200))
 def test_any_body_is_shown_without_a_control_character(body: str) -> None:
-    lines = list(shown(Question("run it", body=body, warnings=("w",))))
+    lines = list(question_lines(Question("run it", body=body, warnings=("w",))))
     assert not any(unicodedata.category(character) in ("Cc", "Cs") and character != "\t" for line in lines for character in line)
     assert sum(line.startswith("  │ ") for line in lines) == (body.removesuffix("\n").count("\n") + 1 if body else 0)
 

@@ -30,7 +30,7 @@ from agentic.testing import FakeVLLM, answer, error, make_setup, tool_call
 from agentic.testing.answers import Request, count_tokens
 from agentic.types import ChatRequest, Delta, EndpointInfo, Message, TokenCount, ToolCall, ToolSpec
 from plugins_builtin.gpt_oss.vocabulary import tokens_for
-from plugins_builtin.instructions import agentic_prompt_sections
+from plugins_builtin.instructions import agentic_prompts
 from plugins_builtin.tools.apply_patch import ApplyPatch
 from tests.agentic.test_isolation import IMPL, Install, install, more, plugins
 from tests.conftest import Agentic
@@ -249,14 +249,14 @@ def test_instructions_come_from_the_root_down(tmp_path: Path) -> None:
     inner.mkdir(parents=True)
     (inner / "AGENTS.md").write_text("Use spaces here.")
     (tmp_path / "pkg" / "AGENTS.md").symlink_to("/etc/passwd")
-    (section,) = agentic_prompt_sections()
+    (section,) = agentic_prompts()
     text = section.text(make_setup(root=inner))
     assert text.index("Use tabs.") < text.index("Use spaces here.")
     assert "root:" not in text
 
 
 def section_text(root: Path) -> str:
-    (section,) = agentic_prompt_sections()
+    (section,) = agentic_prompts()
     text: str = section.text(make_setup(root=root))
     return text
 

@@ -13,7 +13,7 @@ from agentic.trust import Trust
 from agentic.types import ToolSpec
 from plugins_builtin.imported.agents import kinds, unsupported
 from plugins_builtin.imported.commands import chat_commands, filled, found_runnables
-from plugins_builtin.imported.skills import catalogue, listed, skills
+from plugins_builtin.imported.skills import catalogue, skills, skills_in_words
 from tests.conftest import Agentic, put
 from tests.terminal import terminal
 
@@ -69,7 +69,7 @@ def test_what_cannot_be_used_is_named(own: Path) -> None:
     put(own / ".agents/skills/bad/SKILL.md", "no frontmatter\n")
     put(own / ".agents/skills/list/SKILL.md", "---\n- a\n- b\n---\nBody\n")
     put(own / ".agents/skills/odd/SKILL.md", "---\nname: ../../etc\ndescription: x\n---\nBody\n")
-    text = listed(own)
+    text = skills_in_words(own)
     assert "bad/SKILL.md: cannot be used: it has no description" in text
     assert "list/SKILL.md: cannot be used: its frontmatter is no table" in text and "odd/SKILL.md: cannot be used" in text
     assert catalogue(own) == ""

@@ -144,19 +144,19 @@ def test_the_window_is_read_by_each_of_its_names(agentic: Agentic, server: FakeV
 
 # A user and a password in the URL.
 def test_a_login_in_the_url_is_used_and_never_shown(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
-    url = server.url.replace("127.0.0.1", "bob:s%23cret@127.0.0.1")
+    url = server.url.replace("127.0.0.1", "bob:s%23cr3t@127.0.0.1")
     server.script(answer("Hi"), Answer([b'{"error": {"message": "no"}}'], 403, "application/json", chunked=False))
     put(home / ".config" / "agentic" / "config.toml", f'[llm]\nendpoints = [" {url} "]\n')
     done = agentic("run", "hi", *VLLM, "-c", "tools.protocol=native", "--log", str(home / "log"), "--debug")
     assert done.code == 0, done.err
-    assert {request.headers["authorization"] for request in server.requests} == {f"Basic {b64encode(b'bob:s#cret').decode()}"}
+    assert {request.headers["authorization"] for request in server.requests} == {f"Basic {b64encode(b'bob:s#cr3t').decode()}"}
     failed = agentic("ask", "hi", *VLLM)
     shown = agentic("config", "show", "llm").out
     assert 'llm.endpoints = ["http://***@127.0.0.1' in shown and "llm.logins = (set, not shown)" in shown
     kept = [path.read_bytes() for path in home.rglob("*") if path.is_file() and path.name != "config.toml"]
     told = done.out + done.err + failed.out + failed.err + shown
     assert "http://***@127.0.0.1" in done.err
-    assert "cret" not in told and not [data for data in kept if b"cret" in data]
+    assert "cr3t" not in told and not [data for data in kept if b"cr3t" in data]
 
 
 def test_a_login_reaches_the_server_through_the_sdk_too(agentic: Agentic, server: FakeVLLM) -> None:

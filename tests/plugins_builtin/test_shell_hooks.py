@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from agentic.testing import FakeVLLM, answer, tool_call
-from plugins_builtin.shell_hooks.files import hooks_for, listed, runnables
+from plugins_builtin.shell_hooks.files import hooks_for, hooks_in_words, runnables
 from tests.conftest import Agentic, put
 from tests.processes import sleepers
 
@@ -46,7 +46,7 @@ def test_five_shapes_of_files_are_all_read(own: Path) -> None:
         put(own / name, content)
     assert sorted(each.runs for each in runnables(own)) == ["a", "b", "c", "d", "e"]
     assert {each.file for each in runnables(own)} == set(FIVE)
-    assert "crush.json): not used: not trusted" in listed(own)
+    assert "crush.json): not used: not trusted" in hooks_in_words(own)
     assert hooks_for(own, "PreToolUse", ["Bash"]) == []
 
 
@@ -61,7 +61,7 @@ def test_what_is_not_supported_is_named(own: Path) -> None:
         },
     )
     put(own / ".codex/hooks.json", "{no json")
-    text = listed(own)
+    text = hooks_in_words(own)
     assert "PreCompact: x" in text and "agentic has no PreCompact" in text
     assert (
         "Stop: y" in text

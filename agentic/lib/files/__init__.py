@@ -2,7 +2,7 @@
 
 from agentic.lib.files.beneath import Beneath, open_beneath, read_regular, require_regular
 from agentic.lib.files.find import FileFinder
-from agentic.lib.files.names import as_stored, shown, stored
+from agentic.lib.files.names import as_stored, printable_name, stored
 from agentic.lib.files.replace import make_own, private, put, replace_file
 from agentic.lib.files.walk import files_below, project_top
 
@@ -13,12 +13,12 @@ __all__ = [
     "files_below",
     "make_own",
     "open_beneath",
+    "printable_name",
     "private",
     "project_top",
     "put",
     "read_regular",
     "replace_file",
     "require_regular",
-    "shown",
     "stored",
 ]

@@ -7,7 +7,7 @@ import unicodedata
 _SPELLED = re.compile(rb"\\x([0-9a-f]{2})")
 
 
-def shown(name: str) -> str:
+def printable_name(name: str) -> str:
     r"""A name as it came from the system; `b"\xc7\xd1.txt"` is shown as `\xc7\xd1.txt`, a line break in it as `\x0a`."""
     return name if name.isprintable() else "".join(map(_spelled, name))
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from agentic.lib.expressions import ends
 from agentic.lib.files.beneath import FOLDER, Beneath, open_beneath, read_regular
-from agentic.lib.files.names import shown, stored
+from agentic.lib.files.names import printable_name, stored
 from agentic.lib.record import record
 
 MAX_RULES_BYTES = 1_000_000  # of one .gitignore
@@ -28,7 +28,7 @@ def files_below(root: Path, folder: str = ".") -> Iterator[str]:
     what is neither a file nor a link.
     """
     for each in folders_below(root, folder):
-        yield from (shown(each.path + entry.name) for entry in each.files if not each.ignores(entry.name))
+        yield from (printable_name(each.path + entry.name) for entry in each.files if not each.ignores(entry.name))
 
 
 @record(frozen=True, slots=True)

@@ -33,13 +33,13 @@ class Asker:
 
     async def __call__(self, question: Question) -> Answered:
         try:
-            return await self._asked(question)
+            return await self._ask(question)
         except asyncio.CancelledError:
             _print("")  # what comes then has a line of its own
             raise
 
-    async def _asked(self, question: Question) -> Answered:
-        lines = [piece for line in shown(question, self.palette) for piece in _folded(line, _size().columns)]
+    async def _ask(self, question: Question) -> Answered:
+        lines = [piece for line in question_lines(question, self.palette) for piece in _folded(line, _size().columns)]
         with keyboard.single_keys():
             await keyboard.quiet(self.typed)
             if not await self._show(lines):
@@ -174,7 +174,7 @@ async def edit_texts(texts: Mapping[str, str]) -> dict[str, str]:
         return {name: path.read_bytes().decode("utf-8", "surrogateescape") for name, path in paths.items()}
 
 
-def shown(question: Question, palette: Palette = PLAIN) -> Iterator[str]:
+def question_lines(question: Question, palette: Palette = PLAIN) -> Iterator[str]:
     """The question's lines: each of the body behind a bar, with what cannot be seen spelled out."""
     who = "" if question.agent == "main" else f"{question.agent.removeprefix('sub-')}: "
     what = visible(question.what if not question.body else question.what.partition("\n")[0])

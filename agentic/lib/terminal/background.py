@@ -34,10 +34,10 @@ def background() -> Background:
     if os.environ.get("TERM", "dumb") in ("dumb", "linux") or not all(each and each.isatty() for each in (sys.stdin, sys.stdout)):
         return Background()
     with keyboard.single_keys():
-        return read_answer(_asked())
+        return read_answer(_ask_terminal())
 
 
-def _asked() -> bytes:
+def _ask_terminal() -> bytes:
     """Asks the terminal, and returns its answer together with any typed text."""
     os.write(sys.stdout.fileno(), _QUESTIONS)
     data, end = b"", time.monotonic() + ANSWER_SECONDS

@@ -84,12 +84,12 @@ class ChunkDecoder:
             raise RequestRejected("the server withheld the answer (finish_reason 'content_filter')", "ask in other words")
         ids, prompt_ids = _ids(choice.get("token_ids")), _ids(chunk.get("prompt_token_ids") or choice.get("prompt_token_ids"))
         if text or reasoning or calls or finish or usage or ids or prompt_ids:
-            return self.made(Carried(text, reasoning, calls, finish, usage, prompt_ids, ids, name))
+            return self.delta_of(Carried(text, reasoning, calls, finish, usage, prompt_ids, ids, name))
         if far := _progress(chunk.get("prompt_progress")):
             return Delta(prefilled=far)
         return None
 
-    def made(self, carried: Carried) -> Delta:
+    def delta_of(self, carried: Carried) -> Delta:
         """The delta of what a chunk carries. A decoder that reads token ids makes another one of it."""
         text, reasoning, calls, finish, usage, prompt_ids, ids, thought_as = carried
         return Delta(text, reasoning, calls, finish, usage, False, False, prompt_ids, ids, None, thought_as)

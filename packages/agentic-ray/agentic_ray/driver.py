@@ -62,7 +62,7 @@ class Work:
                 await asyncio.to_thread(_end, stream)
                 raise
         except Exception as error:  # each part of Ray has its own
-            last = {"failed": told(error)}
+            last = {"failed": error_in_words(error)}
         finally:
             del self._tasks[number]
             say({"number": number, **last})
@@ -97,7 +97,7 @@ def _end(stream: Any) -> None:
                 return
 
 
-def told(error: BaseException) -> str:
+def error_in_words(error: BaseException) -> str:
     """Its first sentence: Ray's errors go on with explanations and tracebacks."""
     cause = getattr(error, "cause", None) or error
     said = str(cause).strip().partition("\n")[0].partition(". ")[0]
