@@ -61,7 +61,7 @@ if TYPE_CHECKING:
     from agentic.hooks.runner import Part, Runner, RunnerSetup, sub_agent
     from agentic.hooks.safeguards import Safeguard
     from agentic.hooks.screen import Renderer, RendererSetup
-    from agentic.hooks.tools import Announces, Memory, Tool, ToolSetup, ToolSource, ToolSourceProvider
+    from agentic.hooks.tools import NO_CALL, Announces, CallContext, Memory, Tool, ToolSetup, ToolSource, ToolSourceProvider
     from agentic.hooks.transport import (
         CachesPrefixes,
         CountsTokens,
@@ -127,7 +127,7 @@ _HOMES = {
     "agentic.hooks.runner": "Part Runner RunnerSetup sub_agent",
     "agentic.hooks.safeguards": "Safeguard",
     "agentic.hooks.screen": "Renderer RendererSetup",
-    "agentic.hooks.tools": "Announces Memory Tool ToolSetup ToolSource ToolSourceProvider",
+    "agentic.hooks.tools": "NO_CALL Announces CallContext Memory Tool ToolSetup ToolSource ToolSourceProvider",
     "agentic.hooks.transport": "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches Transport",
     "agentic.hooks.trust": "RunnableFinder",
     "agentic.types": "Answer Change ChatRequest Complexity Delta EndpointInfo EndpointLoad ImagePart Message Outcome PartialAnswer"
@@ -137,6 +137,7 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
+    "NO_CALL",
     "Addition",
     "AgentKind",
     "AgenticError",
@@ -149,6 +150,7 @@ __all__ = [
     "BatcherSetup",
     "BeforeEnd",
     "CachesPrefixes",
+    "CallContext",
     "Change",
     "Chat",
     "ChatCommand",

@@ -2,7 +2,6 @@
 
 import os
 from collections.abc import Awaitable, Callable, Sequence
-from contextvars import ContextVar
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -13,18 +12,14 @@ from agentic.core.runtime import Runtime, bare_setup
 from agentic.core.unconfined import Unconfined
 from agentic.events import SandboxReady
 from agentic.extras import DISTRIBUTION
-from agentic.hooks.launcher import Grant, Launcher, LauncherSetup
+from agentic.hooks.launcher import Launcher, LauncherSetup
 from agentic.hooks.permissions import PermissionsSetup
 from agentic.hooks.tools import Memory, Tool, ToolSetup
-from agentic.lib.children import Child
 from agentic.lib.children.jobs import Jobs
 from agentic.plugins import Host
 from agentic.types import Outcome, Plan, ToolSpec
 
 PERMISSIONS, LAUNCHERS = "agentic_permissions", "agentic_launchers"
-NOTHING = Grant()
-GRANT: ContextVar[Grant] = ContextVar("grant", default=NOTHING)
-"""The permissions of the command that a tool is about to start."""
 
 
 def policy_of(host: Host, make_setup: Callable[..., Any], **more: Any) -> Policy:
@@ -76,17 +71,13 @@ def tools_of(
     ask: Callable[[str, Sequence[str]], Awaitable[str]],
 ) -> dict[str, Tool]:
     """The enabled tools by name; those that find or call late tools only where there can be any."""
-
-    async def start(argv: Sequence[str], folder: Path, output: int) -> Child:
-        return await launcher.start(argv, folder, output, GRANT.get())
-
     names = runtime.settings.tools.enabled or list(runtime.host.offers("agentic_tools"))
     setup = partial(
         runtime.setup,
         kind=ToolSetup,
         memory=memory,
         delegate=delegate,
-        start=start,
+        start=launcher.start,
         late_tools=late_tools,
         late_about=late_about,
         jobs=jobs,

@@ -110,11 +110,12 @@ def _setup(
     plugin: str,
     provider: Callable[[str], Any] = _no_provider,
     kind: type[Setup] = Setup,
+    run: str = "",
     **more: Any,
 ) -> Any:
-    own = OwnHooks(host, plugin, partial(_setup, settings, host, root, emit, prompts))
-    section = host.section_of(plugin)
-    return kind(settings=settings, root=root, emit=emit, provider=provider, prompt=prompts, section=section, hooks=own, **more)
+    own = OwnHooks(host, plugin, partial(_setup, settings, host, root, emit, prompts, run=run))
+    more |= {"section": host.section_of(plugin), "hooks": own, "run": run}
+    return kind(settings=settings, root=root, emit=emit, provider=provider, prompt=prompts, **more)
 
 
 @record(frozen=True, slots=True)
@@ -155,7 +156,7 @@ async def open_runtime(
         await holder[0].emit(event)
 
     prompts = Prompts(host, settings.prompts.texts)
-    make_setup = partial(_setup, settings, host, root, emit, prompts)
+    make_setup = partial(_setup, settings, host, root, emit, prompts, run=run)
     renderer_setup = partial(make_setup, kind=RendererSetup, stdout=screen.stdout, palette=screen.palette)
     renderer: Renderer = screen.own or host.build("agentic_renderers", screen.renderer, renderer_setup)
     events = Dispatcher(host, renderer, run, make_setup, settings.plugins.may_grant, sink)
@@ -165,7 +166,7 @@ async def open_runtime(
     try:
         for line in (*settings.ignored, *host.notices()):
             events.warn(line)
-        make_setup = partial(_setup, await endpoints.look(), host, root, emit, prompts)
+        make_setup = partial(_setup, await endpoints.look(), host, root, emit, prompts, run=run)
         transport, choice = await _transport(settings, host, make_setup, screen.confirm)
         batcher = host.build(
             "agentic_batchers",

@@ -34,7 +34,7 @@ class Setup:
     `settings` are the host's, a frozen object per section (`setup.settings.llm.endpoints`). `root` is the folder that the run works
     in. `emit` shows an event. `provider(name)` makes another provider of the same hook, for one that wraps it; of the own name, the
     one that is replaced. `prompt(name, **words)` is the text of a template, as the user wants it, with the words put in.
-    `hooks` are those that the plugin added.
+    `hooks` are those that the plugin added. `run` is the run's id, as its events have it; "" outside one.
     """
 
     settings: "Settings"
@@ -44,6 +44,7 @@ class Setup:
     prompt: Callable[..., str]
     section: str = ""
     hooks: "Hooks | None" = None
+    run: str = ""
 
     @property
     def folder(self) -> Path:

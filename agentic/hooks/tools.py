@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, Setup, hookspec
+from agentic.hooks.launcher import Grant
 from agentic.lib.record import record
 from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
 
@@ -23,8 +24,18 @@ def _nowhere(text: str) -> None:
     """Drops the text, for a tool that is not run by an agent."""
 
 
-PROGRESS: ContextVar[Callable[[str], None]] = ContextVar("progress", default=_nowhere)
-"""Shows the user a piece of what a running tool gives out: `PROGRESS.get()(text)`."""
+@record(frozen=True, slots=True, kw_only=True)
+class CallContext:
+    """What travels with a call to a tool: the `agent` that calls, the `grant` that commands of this call get, and `progress(text)`,
+    which shows the user a piece of what the tool gives out while it runs."""
+
+    agent: str = "main"
+    grant: Grant = Grant()
+    progress: Callable[[str], None] = _nowhere
+
+
+NO_CALL = CallContext()
+"""The context of a tool that no agent runs."""
 
 
 class Memory(Protocol):
@@ -41,7 +52,8 @@ class Memory(Protocol):
 
 @record(frozen=True, slots=True, kw_only=True)
 class ToolSetup(Setup):
-    """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output)`
+    """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output,
+    call.grant)`
     starts a command as the user wants commands started: confined, with the little of the environment that it needs, and both its
     outputs at the descriptor; `jobs` are those that stay. `ask(question, choices)` gives the user's answer, and raises ToolError
     where nobody can be asked. `late_tools(words)` finds tools that stand in no prompt, `late_about` says what there are such
@@ -50,7 +62,7 @@ class ToolSetup(Setup):
 
     memory: Memory
     delegate: Callable[[Plan], Awaitable[Outcome]]
-    start: "Callable[[Sequence[str], Path, int], Awaitable[Child]]"
+    start: "Callable[[Sequence[str], Path, int, Grant], Awaitable[Child]]"
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]]
     late_about: str
     jobs: "Jobs"
@@ -65,7 +77,10 @@ class Tool(Protocol):
         ...
 
     async def run(self, arguments: Mapping[str, Any], workspace: "Workspace") -> ToolOutput:
-        """Does it. Raises ToolError with a text for the model."""
+        """Does it. Raises ToolError with a text for the model.
+
+        A tool that names a third parameter, `call: CallContext = NO_CALL`, gets the context of the call.
+        """
         ...
 
 

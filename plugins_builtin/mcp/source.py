@@ -8,9 +8,8 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from agentic import AgenticError, Setup, Tool, ToolOutput, ToolSpec, Workspace
+from agentic import NO_CALL, AgenticError, CallContext, Setup, Tool, ToolOutput, ToolSpec, Workspace
 from agentic.events import Warned
-from agentic.hooks.tools import PROGRESS
 from agentic.lib.children import Children
 from plugins_builtin.mcp.connection import McpConnection
 from plugins_builtin.mcp.definitions import usable
@@ -86,11 +85,9 @@ class McpTool:
         self._name = str(tool["name"])
         self._seconds = seconds
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
-        show = PROGRESS.get()
-
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
         async def progress(done: float, total: float | None, message: str | None) -> None:
-            show(f"{message or self._name}: {done:g}{f' of {total:g}' if total else ''}\n")
+            call.progress(f"{message or self._name}: {done:g}{f' of {total:g}' if total else ''}\n")
 
         result = await self._connection.ask(
             lambda session: session.call_tool(

@@ -1,7 +1,6 @@
 """Hooks as Claude Code, codex, qwen-code and crush have them: commands that look at a call, a prompt or an end, and may say no."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from contextvars import ContextVar
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
     from plugins_builtin.shell_hooks.running import HookAnswer
 
 SECONDS = 700.0  # the commands' own timeouts are shorter
-SESSION: ContextVar[str] = ContextVar("session", default="")
+_sessions: dict[str, str] = {}  # by run
 _begun: set[str] = set()  # sessions whose SessionStart hooks ran in this process
 
 
@@ -41,7 +40,7 @@ def _hooks(root: Path, event: str, subjects: Sequence[str] = ()) -> "Sequence[Sh
 
 @hookimpl
 async def agentic_before_task(task: str, session: str, first: bool, setup: Setup) -> Addition | None:
-    SESSION.set(session)
+    _sessions[setup.run] = session
     texts = []
     if session not in _begun:
         _begun.add(session)
@@ -121,7 +120,7 @@ async def agentic_on_event(event: Event, setup: Setup) -> None:
 async def _ran(setup: Setup, event: str, hooks: "Sequence[ShellHook]", given: Mapping[str, Any]) -> "HookAnswer":
     from plugins_builtin.shell_hooks.running import run_all
 
-    common = {"session_id": SESSION.get(), "transcript_path": "", "cwd": str(setup.root), "hook_event_name": event}
+    common = {"session_id": _sessions.get(setup.run, ""), "transcript_path": "", "cwd": str(setup.root), "hook_event_name": event}
     common["permission_mode"] = {"all": "bypassPermissions", "edits": "acceptEdits"}.get(setup.settings.approval.mode, "default")
     return await run_all(setup, hooks, common | dict(given))
 

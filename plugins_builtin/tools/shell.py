@@ -3,13 +3,12 @@
 import asyncio
 import os
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
-from agentic.hooks.tools import PROGRESS
+from agentic import NO_CALL, CallContext, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
 from agentic.lib.children import Child
 from agentic.lib.children.pipe import reading
 from agentic.lib.files.text import regional
@@ -81,15 +80,19 @@ class Run:
         self._jobs = setup.jobs
         self._bytes = max(LEAST_BYTES, (setup.result_tokens - TOKENS_OF_NOTES) * BYTES_A_TOKEN)
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
         words = ["/usr/bin/env", *_QUIET, shell(), "-c", arguments["command"]]
+
+        def start(output: int) -> Awaitable[Child]:
+            return self._start(words, workspace.root, output, call.grant)
+
         if arguments.get("background"):
-            return await self._in_background(arguments["command"], words, workspace)
+            return await self._in_background(arguments["command"], start)
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))
-        output = Output(self._bytes)
+        output = Output(self._bytes, call.progress)
         late = False
         with reading(output.add) as (write_end, closed):
-            child = await self._start(words, workspace.root, write_end)
+            child = await start(write_end)
             os.close(write_end)
             try:
                 async with asyncio.timeout(seconds):
@@ -109,9 +112,9 @@ class Run:
         hint = output.hint() or (_of_network(text, child) if code else "")
         return ToolOutput(f"{text}{last}{hint}", failed=late or code != 0, exit_code=124 if late else code)
 
-    async def _in_background(self, command: str, words: Sequence[str], workspace: Workspace) -> ToolOutput:
+    async def _in_background(self, command: str, start: Callable[[int], Awaitable[Child]]) -> ToolOutput:
         """Starts it; what ends within a moment is told at once."""
-        job = await self._jobs.add(command, lambda descriptor: self._start(words, workspace.root, descriptor))
+        job = await self._jobs.add(command, start)
         with suppress(TimeoutError):
             await asyncio.wait_for(job.ended.wait(), FIRST_SECONDS)
         job.was_told = job.code is not None
@@ -131,7 +134,8 @@ def _of_network(text: str, child: Child) -> str:
 class Output:
     """The first and the last of what came, `most` bytes together, and how many were left out between."""
 
-    def __init__(self, most: int = LEAST_BYTES) -> None:
+    def __init__(self, most: int = LEAST_BYTES, show: Callable[[str], None] = NO_CALL.progress) -> None:
+        self._show = show
         self._half = most // 2
         self._head = bytearray()
         self._tail = bytearray()
@@ -139,7 +143,7 @@ class Output:
         self._line = b""  # that has not ended yet
 
     def add(self, chunk: bytes) -> None:
-        PROGRESS.get()(chunk[-MAX_SHOWN:].decode("utf-8", "replace"))
+        self._show(chunk[-MAX_SHOWN:].decode("utf-8", "replace"))
         *lines, self._line = (self._line + chunk).split(b"\n")
         for line in lines:
             self._keep(_folded(line) + b"\n")

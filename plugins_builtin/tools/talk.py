@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agentic import ToolOutput, ToolSetup, ToolSpec, Workspace
+from agentic import NO_CALL, CallContext, ToolOutput, ToolSetup, ToolSpec, Workspace
 from agentic.events import TodoChanged
-from agentic.hooks.tools import CALLER
 
 STATES = ("open", "doing", "done")
 
@@ -38,9 +37,9 @@ class Todo:
     def __init__(self, setup: ToolSetup) -> None:
         self._emit = setup.emit
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
         items = tuple((str(item["text"]), str(item["state"])) for item in arguments["items"])
-        await self._emit(TodoChanged(items=items, agent=CALLER.get()))
+        await self._emit(TodoChanged(items=items, agent=call.agent))
         left = sum(state != "done" for _, state in items)
         return ToolOutput(f"{left} of {len(items)} left." if left else "All is done.")
 
