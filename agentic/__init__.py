@@ -70,6 +70,7 @@ if TYPE_CHECKING:
         Resumes,
         SendsBatches,
         Transport,
+        TransportProvider,
     )
     from agentic.hooks.trust import RunnableFinder
     from agentic.lib.files import files_below
@@ -128,7 +129,8 @@ _HOMES = {
     "agentic.hooks.safeguards": "Safeguard",
     "agentic.hooks.screen": "Renderer RendererSetup",
     "agentic.hooks.tools": "NO_CALL Announces CallContext Memory Tool ToolSetup ToolSource ToolSourceProvider",
-    "agentic.hooks.transport": "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches Transport",
+    "agentic.hooks.transport": "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches Transport"
+    " TransportProvider",
     "agentic.hooks.trust": "RunnableFinder",
     "agentic.types": "Answer Change ChatRequest Complexity Delta EndpointInfo EndpointLoad ImagePart Message Outcome PartialAnswer"
     " Plan Sampling Subtask TextPart TokenCount ToolCall ToolCallDelta ToolNote ToolOutput ToolSpec Usage recall_id",
@@ -249,6 +251,7 @@ __all__ = [
     "ToolSourceProvider",
     "ToolSpec",
     "Transport",
+    "TransportProvider",
     "TrustError",
     "Turn",
     "Usage",

@@ -38,11 +38,14 @@ def _present_host(folder: str) -> Host:
 
 def transport_flags() -> dict[str, Offer]:
     """The options that select a transport, by their names in Python ("local" for --local)."""
+    from agentic import TransportProvider
+
     try:
         offers = present_host().offers("agentic_transports").values()
     except AgenticError:
         return {}
-    return {offer.record.flag.lstrip("-").replace("-", "_"): offer for offer in offers if offer.record.flag}
+    with_flags = [offer for offer in offers if isinstance(offer.record, TransportProvider) and offer.record.flag]
+    return {offer.record.flag.lstrip("-").replace("-", "_"): offer for offer in with_flags}
 
 
 class RunCommand(click.Command):

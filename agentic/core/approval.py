@@ -16,7 +16,6 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from agentic.core.policy import Policy
-from agentic.core.questions import Edited, Place, Turns, answered
 from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.launcher import Grant, Launcher
@@ -25,6 +24,7 @@ from agentic.hooks.tools import CALLER
 from agentic.lib import diff
 from agentic.lib.questions import Answered, Ask, Question
 from agentic.lib.record import record
+from agentic.lib.turns import Edited, Place, Turns, answered
 from agentic.lib.workspace import Edit, NotGranted
 from agentic.types import Effect, ToolSpec
 

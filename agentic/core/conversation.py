@@ -27,9 +27,9 @@ from agentic.events import ContextReport, EndpointSeen, Event
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Watches
 from agentic.hooks.chat import Chat, ChatCommand, ConversationOpening
+from agentic.lib.messages import flattened
 from agentic.plugins.slash import SlashCommands
 from agentic.sessions import ConversationHistory, Session, name_session
-from agentic.sessions.messages import flattened
 from agentic.sessions.undo import ROOTS
 from agentic.types import EndpointInfo, ImagePart, Outcome, Plan, ToolOutput
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic.errors import ConfigError, PluginError
+from agentic.hooks.command_readers import CommandReading
 from agentic.hooks.permissions import (
     STRICTNESS,
     CommandWatch,
@@ -13,6 +14,7 @@ from agentic.hooks.permissions import (
     KeepsRules,
     KeepsSafe,
     Permissions,
+    ReadsCommands,
     Scope,
     WatchesCommands,
 )
@@ -21,6 +23,7 @@ from agentic.lib.workspace import Workspace
 from agentic.types import Change
 
 More = Callable[[Collection[Path | None]], Mapping[Path | None, Sequence[CommandWatch]]]
+_UNREAD = CommandReading(unclear="nothing here can read commands")
 _UNGUARDED = Judgement("ask", "no plugin here judges it")
 
 
@@ -31,12 +34,17 @@ class Policy:
         self._guards = guards
         self._rules = [guard for guard in guards if isinstance(guard, KeepsRules)]
         self._safe = [guard for guard in guards if isinstance(guard, KeepsSafe)]
+        self._reading = [guard for guard in guards if isinstance(guard, ReadsCommands)]
         self._watching = [guard for guard in guards if isinstance(guard, WatchesCommands)]
         self._bare = Safeguards(())
 
     def of_command(self, command: str, tool: str = "", check: str = "") -> Judgement:
         """Judges a shell command, and the tool that runs it."""
         return self._strictest(lambda guard: guard.of_command(command, tool, check))
+
+    def reading(self, command: str) -> CommandReading:
+        """Returns what is known of a shell command. Raises PluginError where its reader fails."""
+        return self._reading[0].reading(command) if self._reading else _UNREAD
 
     def of_path(self, kind: str, path: str, tool: str = "") -> Judgement:
         """Judges reading ("read") or changing ("edit") a file, and the tool that does it."""

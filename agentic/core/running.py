@@ -1,6 +1,5 @@
 """A tool call that is being carried out, what travels with it, and what is told of it."""
 
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from typing import Any
@@ -9,30 +8,13 @@ from agentic.errors import ToolError
 from agentic.events import ToolResult
 from agentic.hooks.launcher import Grant
 from agentic.hooks.tools import CallContext, Tool
+from agentic.lib.progress import Progress
 from agentic.lib.record import record
 from agentic.lib.workspace import NotGranted, Workspace
 from agentic.types import ToolCall, ToolOutput
 
-PROGRESS_SECONDS = 0.1
-MAX_PROGRESS = 4_000  # characters
 _PATHS = {"path", "paths", "file", "files", "filename", "file_path", "filepath", "folder", "directory", "dir"}
 """The names that tools give an argument that is a path."""
-
-
-class Progress:
-    """Shows the output of a running call, on the screen alone: the end of it, a few times a second."""
-
-    def __init__(self, show: Callable[[str], None]) -> None:
-        self._show = show
-        self._waiting = ""
-        self._shown = 0.0
-
-    def __call__(self, text: str) -> None:
-        self._waiting = (self._waiting + text)[-MAX_PROGRESS:]
-        if time.monotonic() - self._shown > PROGRESS_SECONDS:
-            self._shown = time.monotonic()
-            text, self._waiting = self._waiting, ""
-            self._show(text)
 
 
 @record(slots=True)

@@ -20,7 +20,7 @@ from agentic.extras import DISTRIBUTION
 from agentic.hooks import Provider, Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.screen import Renderer, RendererSetup
-from agentic.hooks.transport import Found, Transport
+from agentic.hooks.transport import Found, Transport, TransportProvider
 from agentic.lib.guard import FAULTS
 from agentic.lib.isolation import CallFailure, call_limited, describe
 from agentic.lib.palette import PLAIN, Palette
@@ -234,7 +234,7 @@ async def _transport(
 
 
 def _instead(failures: Mapping[str, AgenticError], name: str, provider: Provider[Transport], settings: Settings) -> str:
-    cost = provider.cost(settings) if provider.cost else ""
+    cost = provider.cost(settings) if isinstance(provider, TransportProvider) and provider.cost else ""
     what = f"{provider.summary}; {cost}" if cost else provider.summary
     return f"Nothing answers at {' or '.join(failures)}. Use {name} instead ({what})?"
 
@@ -243,7 +243,7 @@ async def find_servers(settings: Settings, host: Host) -> list[Found]:
     """Returns the servers that the transports find on this machine; a transport that fails finds nothing."""
     found: list[Found] = []
     for offer in host.offers("agentic_transports").values():
-        if offer.record.find is not None:
+        if isinstance(offer.record, TransportProvider) and offer.record.find is not None:
             try:
                 found += await offer.record.find(settings)
             except FAULTS:

@@ -7,8 +7,8 @@ from typing import Any
 from agentic.core.context import Context
 from agentic.core.service import held_to
 from agentic.errors import ModelOutputError
+from agentic.lib.messages import flattened
 from agentic.lib.schemas import UncheckableError, problems
-from agentic.sessions.messages import flattened
 from agentic.types import ChatRequest, Message
 
 

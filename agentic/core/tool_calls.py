@@ -10,7 +10,6 @@ from typing import Any
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import difference
 from agentic.core.kinds import refused
-from agentic.core.questions import Edited
 from agentic.core.running import Running, require_granted, result_of
 from agentic.core.service import Emit
 from agentic.core.work import Work
@@ -22,6 +21,7 @@ from agentic.hooks.tools import CALLER, Tool
 from agentic.lib.arguments import check, parse
 from agentic.lib.guard import takes
 from agentic.lib.safeguards import MASKED
+from agentic.lib.turns import Edited
 from agentic.lib.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 from agentic.plugins.dispatcher import Ruling
 from agentic.types import ToolCall, ToolOutput, ToolSpec
@@ -124,7 +124,9 @@ class ToolCaller:
         """Runs it as plugins and the user leave it: both may change its arguments."""
         CALLER.set(self._agent)
         call, tool = running.call, running.tool
-        ruling = await self._plugins.before_tool(call, running.arguments, tool.spec, self._agent)
+        ruling = await self._plugins.before_tool(
+            call, running.arguments, tool.spec, self._agent, self._workspace, self._approver.policy.reading
+        )
         if ruling.arguments is not running.arguments:
             try:
                 running.arguments = check(dict(ruling.arguments), tool.spec.parameters)

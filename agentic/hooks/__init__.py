@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
     from agentic.config import Settings
     from agentic.events import Event
-    from agentic.hooks.transport import Found
     from agentic.hooks.trust import RunnableFinder
     from agentic.sessions import Session
 
@@ -68,9 +67,7 @@ class Provider(Generic[T]):
 
     One provider of a hook is the `default`, selected where the settings name none; one that `stands_in` takes over where the
     selected one cannot be made or fails. `replaces` is the plugin whose provider of the same name this one takes the place of.
-    `automatic` is a transport's place in what `llm.transport = "auto"` tries, 0 for never; `flag` an option of the command line
-    that selects it, whose value goes to the plugin's own key `flag_key`. A transport's `find(settings)` gives the servers that run
-    on this machine, `cost(settings)` what it has to do before it works for the first time, "" for nothing.
+    `automatic` is its place among those that are tried where none is named, as `llm.transport = "auto"` does; 0 for never.
     """
 
     name: str
@@ -80,10 +77,6 @@ class Provider(Generic[T]):
     stands_in: bool = False
     replaces: str = ""
     automatic: int = 0
-    flag: str = ""
-    flag_key: str = ""
-    find: "Callable[[Settings], Awaitable[Sequence[Found]]] | None" = None
-    cost: "Callable[[Settings], str] | None" = None
 
 
 @record(frozen=True, slots=True)

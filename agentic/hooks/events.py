@@ -12,6 +12,7 @@ from agentic.lib.record import record
 from agentic.types import ChatRequest, ToolCall, ToolOutput, ToolSpec
 
 if TYPE_CHECKING:
+    from agentic.hooks.command_readers import CommandReading
     from agentic.lib.workspace import Workspace
 
 Decision = Literal["allow", "ask", "deny"]
@@ -68,9 +69,19 @@ async def agentic_before_request(request: ChatRequest, setup: Setup) -> ChatRequ
 
 @hookspec
 async def agentic_before_tool(
-    call: ToolCall, arguments: Mapping[str, Any], tool: ToolSpec, agent: str, setup: Setup
+    call: ToolCall,
+    arguments: Mapping[str, Any],
+    tool: ToolSpec,
+    agent: str,
+    workspace: "Workspace",
+    reading: "CommandReading | None",
+    setup: Setup,
 ) -> Verdict | None:
-    """A gate before every tool call. One that fails, in whatever way, denies."""
+    """A gate before every tool call. One that fails, in whatever way, denies.
+
+    `reading` is what is known of the command that the call would run, None for a call that runs none. `workspace` is the folder as
+    that agent has it.
+    """
     raise NotImplementedError
 
 

@@ -9,6 +9,7 @@ from agentic.lib.record import record
 from agentic.types import Change
 
 if TYPE_CHECKING:
+    from agentic.hooks.command_readers import CommandReading
     from agentic.lib.safeguards import Safeguards
     from agentic.lib.workspace import Workspace
     from agentic.sessions.undo import Journal
@@ -92,6 +93,15 @@ class KeepsSafe(Protocol):
 
     def needs_word(self, path: str, access: str) -> str:
         """Returns why a file of the folder is not touched without the user's word, "" where it may be."""
+        ...
+
+
+@runtime_checkable
+class ReadsCommands(Protocol):
+    """The optional addition to a guard that reads command lines."""
+
+    def reading(self, command: str) -> "CommandReading":
+        """Returns what is known of a command line, which is never run for that."""
         ...
 
 

@@ -55,7 +55,7 @@ class Part:
 
     def to_json(self) -> dict[str, Any]:
         """Returns the part as JSON has it."""
-        from agentic.sessions.messages import to_record
+        from agentic.lib.messages import to_record
 
         data = {each.name: _plain(getattr(self, each.name)) for each in fields(self)}
         kind = self.kind
@@ -65,7 +65,7 @@ class Part:
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> "Part":
         """Raises AgenticError for what is no part; it names the fields that are wrong."""
-        from agentic.sessions.messages import from_record
+        from agentic.lib.messages import from_record
 
         wrong = [each.name for each in fields(cls) if not isinstance(data.get(each.name), _form(each))]
         if wrong:

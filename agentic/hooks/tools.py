@@ -26,7 +26,7 @@ def _nowhere(text: str) -> None:
 
 @record(frozen=True, slots=True, kw_only=True)
 class CallContext:
-    """What travels with a call to a tool: the `agent` that calls, the `grant` that commands of this call get, and `progress(text)`,
+    """The context of a call: the `agent` that calls a tool, the `grant` that commands of this call get, and `progress(text)`,
     which shows the user a piece of what the tool gives out while it runs."""
 
     agent: str = "main"

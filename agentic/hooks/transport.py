@@ -1,8 +1,9 @@
 """The hook for transports, by which the wire is swapped."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Sequence
 from typing import Protocol, runtime_checkable
 
+from agentic.config import Settings
 from agentic.config.schema import LlmSettings
 from agentic.hooks import Provider, hookspec
 from agentic.lib.record import record
@@ -100,7 +101,21 @@ class SendsBatches(Protocol):
         ...
 
 
+@record(frozen=True, slots=True)
+class TransportProvider(Provider[Transport]):
+    """A provider of a transport that does more than speak.
+
+    `flag` is an option of the command line that selects it, whose value goes to the plugin's own key `flag_key`. `find(settings)`
+    gives the servers that run on this machine, `cost(settings)` what it does before it works for the first time, "" for nothing.
+    """
+
+    flag: str = ""
+    flag_key: str = ""
+    find: "Callable[[Settings], Awaitable[Sequence[Found]]] | None" = None
+    cost: "Callable[[Settings], str] | None" = None
+
+
 @hookspec
 def agentic_transports() -> Iterable[Provider[Transport]]:
-    """Offers transports, selected by `llm.transport`."""
+    """Offers transports, selected by `llm.transport`; a plain Provider or a TransportProvider."""
     raise NotImplementedError

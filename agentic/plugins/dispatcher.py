@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from agentic.errors import AgenticError
 from agentic.events import Event, Warned
 from agentic.hooks import Setup
+from agentic.hooks.command_readers import CommandReading
 from agentic.hooks.events import Addition, Verdict
 from agentic.hooks.screen import Renderer
 from agentic.lib.guard import FAULTS, PluginFault, conforms
@@ -149,15 +150,24 @@ class Dispatcher:
                 stages.append((each.plugin, request))
         return request
 
-    async def before_tool(self, call: ToolCall, arguments: Mapping[str, Any], tool: ToolSpec, agent: str) -> Ruling:
+    async def before_tool(
+        self,
+        call: ToolCall,
+        arguments: Mapping[str, Any],
+        tool: ToolSpec,
+        agent: str,
+        workspace: "Workspace",
+        read: Callable[[str], CommandReading],
+    ) -> Ruling:
         """The strictest verdict; a gate that fails, or says what is no verdict, denies, however often it did."""
+        given: dict[str, Any] = {"call": call, "tool": tool, "agent": agent, "workspace": workspace}
         strictest, granted = Verdict("allow"), False
         whose = changed_by = ""
         for each in self._host.implementations("agentic_before_tool"):
             try:
-                verdict = await self._call(
-                    each, Verdict, call=call, arguments=MappingProxyType(dict(arguments)), tool=tool, agent=agent
-                )
+                if "reading" in each.arguments:
+                    given["reading"] = read(str(arguments.get(tool.runs))) if tool.runs else None
+                verdict = await self._call(each, Verdict, arguments=MappingProxyType(dict(arguments)), **given)
             except AgenticError as error:
                 self.complain(error)
                 verdict = Verdict("deny", f"its gate failed: {error}")

@@ -14,6 +14,7 @@ from agentic.hooks.old import NEW
 TOOL_NAME = r"[A-Za-z0-9_-]{1,64}"  # what OpenAI-compatible servers take for a function's name
 COMMAND_NAME = r"[a-z][a-z0-9-]*"
 TRANSPORT_EXTRAS = "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches"
+GUARD_EXTRAS = "KeepsRules KeepsSafe ReadsCommands WatchesCommands"
 BATCHER_EXTRAS = "Closes FollowsEndpoints Routes Warms Watches"
 
 
@@ -42,7 +43,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "agentic_tool_sources": Row("tools", "ToolSourceProvider", "ToolSource", "Announces", through="agentic_tools"),
         "agentic_renderers": Row("screen", "Provider", "Renderer", "", "ui.renderer"),
         "agentic_launchers": Row("launcher", "Provider", "Launcher", "Reports", guards=True),
-        "agentic_permissions": Row("permissions", "Provider", "Permissions", "KeepsRules KeepsSafe WatchesCommands", guards=True),
+        "agentic_permissions": Row("permissions", "Provider", "Permissions", GUARD_EXTRAS, guards=True),
         "agentic_tool_protocols": Row("protocol", "Provider", "ToolProtocol", "", "tools.protocol", through="agentic_models"),
         "agentic_output_repairs": Row("protocol", "RepairProvider", "OutputRepair", through="agentic_models"),
         "agentic_vocabularies": Row("protocol", "Vocabulary", through="agentic_models"),

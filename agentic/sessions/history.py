@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
+from agentic.lib.messages import from_record, to_record, valid
 from agentic.sessions.blackboard import Blackboard
-from agentic.sessions.messages import from_record, to_record, valid
 from agentic.sessions.session import Record, Session
 from agentic.types import Content, Message, Role
 

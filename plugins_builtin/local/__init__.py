@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import Command, Options, PluginInfo, Provider, Settings, Setup, Transport, hookimpl
+from agentic import Command, Options, PluginInfo, Provider, Settings, Setup, Transport, TransportProvider, hookimpl
 
 
 def _make(setup: Setup) -> Transport:
@@ -24,7 +24,7 @@ def _cost(settings: Settings) -> str:
 @hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
     summary = "llama.cpp in the process (the extra `local`)"
-    yield Provider("local", summary, _make, automatic=2, flag="--local", flag_key="model", cost=_cost)
+    yield TransportProvider("local", summary, _make, automatic=2, flag="--local", flag_key="model", cost=_cost)
 
 
 @hookimpl

@@ -58,6 +58,18 @@ class RulesGuard:
             else judgement
         )
 
+    def reading(self, command: str) -> CommandReading:
+        """Returns what all readers know of a line, as one."""
+        readings = self._read(command)
+        return CommandReading(
+            tuple(each for reading in readings for each in reading.commands),
+            tuple(path for reading in readings for path in reading.writes),
+            _unclear(readings),
+            tuple(danger for reading in readings for danger in reading.dangers),
+            frozenset().union(*(reading.needs for reading in readings)),
+            any(reading.sets for reading in readings),
+        )
+
     def _of_line(self, command: str) -> Judgement:
         readings = self._read(command)
         judged = [self._of_simple(each) for reading in readings for each in reading.commands]
@@ -69,9 +81,7 @@ class RulesGuard:
         needs |= {"protected"} if any(each.dangers for each in judged) else frozenset()
         needs |= {"secrets"} if private else frozenset()
         granted = frozenset(need for need in needs if self._allows_need(need, readings))
-        unclear = (
-            "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else "nothing here can read commands"
-        )
+        unclear = _unclear(readings)
         strangers = [each for reading in readings for each in reading.commands if each.unknown]
         hiding = next((each.words[0] for each in strangers if not self._is_allowed_as("exact", each)), "")
         if hiding and not unclear and self._rules.has("run", ("ask", "deny")):
@@ -286,6 +296,11 @@ def _exact_line(command: SimpleCommand) -> str:
 
 def _judgement_of(rule: Rule) -> Judgement:
     return Judgement(rule.decision, f"the rule {rule} ({rule.origin}) says {rule.decision}")
+
+
+def _unclear(readings: Sequence[CommandReading]) -> str:
+    """Returns why there may be more in a line than is known, "" where there is not."""
+    return "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else "nothing here can read commands"
 
 
 def _with_any_words(proposal: str, check: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from agentic.api import session_store
 from agentic.errors import ConfigError
-from agentic.sessions.messages import from_record
+from agentic.lib.messages import from_record
 from agentic.sessions.session import Record, Session
 from plugins_builtin.sessions.page import as_html
 

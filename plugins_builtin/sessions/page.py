@@ -6,7 +6,7 @@ from html import escape
 from typing import Any
 
 from agentic.lib.diff import numbered
-from agentic.sessions.messages import from_record
+from agentic.lib.messages import from_record
 from agentic.sessions.session import Record, Session
 
 _POLICY = "default-src 'none'; style-src 'unsafe-inline'"

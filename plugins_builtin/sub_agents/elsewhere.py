@@ -32,9 +32,9 @@ from agentic.config.layers import variable_of
 from agentic.events import LlmRequest, SandboxReady, read_event
 from agentic.hooks.fan_out import Lead
 from agentic.lib.git import top_of
+from agentic.lib.messages import from_record
 from agentic.lib.record import record
 from agentic.sessions import ConversationHistory
-from agentic.sessions.messages import from_record
 from agentic.trust import Trust
 from plugins_builtin.sub_agents.member import out_of_time
 from plugins_builtin.sub_agents.merging import Check, Merging

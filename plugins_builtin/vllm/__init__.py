@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from agentic import Command, Options, PluginInfo, Provider, Settings, Setup, Transport, hookimpl
+from agentic import Command, Options, PluginInfo, Provider, Settings, Setup, Transport, TransportProvider, hookimpl
 from agentic.hooks.transport import Found
 
 
@@ -20,7 +20,7 @@ async def _find(settings: Settings) -> Sequence[Found]:
 
 @hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
-    yield Provider("vllm", "streams from one or more vLLM endpoints", _make, automatic=1, find=_find)
+    yield TransportProvider("vllm", "streams from one or more vLLM endpoints", _make, automatic=1, find=_find)
 
 
 @hookimpl

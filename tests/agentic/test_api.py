@@ -12,8 +12,8 @@ import pytest
 import agentic
 from agentic import EndpointUnavailable, ImagePart, Message, Question, TextPart
 from agentic.events import Event, RunFinished, RunStarted, ToolResult
+from agentic.lib.messages import from_record, to_record
 from agentic.lib.wire.request import encode_message
-from agentic.sessions.messages import from_record, to_record
 from agentic.testing import FakeVLLM, answer, tool_call
 
 

@@ -12,10 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.errors import AgenticError, ContextOverflow, Overloaded, RequestRejected, StreamBroken
+from agentic.lib.messages import from_record, to_record
 from agentic.lib.wire import AnswerBuilder, ChunkDecoder, SseParser, error_from_body
 from agentic.lib.wire.overflow import limit_in
 from agentic.lib.wire.request import encode_message
-from agentic.sessions.messages import from_record, to_record
 from agentic.testing import Answer, FakeVLLM, answer, error, tool_call
 from agentic.testing.answers import json_answer
 from agentic.types import Message

@@ -16,8 +16,8 @@ from typing import Any
 
 import pytest
 
+from agentic.lib.messages import to_record
 from agentic.sessions import ConversationHistory, SessionStore
-from agentic.sessions.messages import to_record
 from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
 from agentic.types import Message, ToolCall
 from tests.agentic.test_sessions import assert_accepted

@@ -1,13 +1,15 @@
 """The fixtures for plugin authors, and a plugin that is tried without being installed."""
 
+import asyncio
 import os
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 
 import pytest
 
-from agentic import ConfigError, Provider, Tool, ToolOutput, ToolSetup, ToolSpec, Workspace, hookimpl
+from agentic import NO_CALL, CallContext, ConfigError, Grant, Provider, Tool, ToolOutput, ToolSetup, ToolSpec, Workspace, hookimpl
 from agentic.events import ToolResult
 from agentic.testing import FakeVLLM, answer, run_in_process, tool_call
 
@@ -42,6 +44,24 @@ def test_a_module_is_a_plugin_for_one_run(agentic_run: Any, fake_vllm: FakeVLLM)
     assert len(fake_vllm.chats) == 2
     (result,) = [event for event in agentic_run("shout hi", SHOUT) if isinstance(event, ToolResult)]
     assert "HI" not in result.text
+
+
+class Echo:
+    spec = ToolSpec("shout", "Says it twice.", {"type": "object", "properties": {"text": {"type": "string"}}}, "read")
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
+        call.progress("half of it")
+        return ToolOutput(f"{call.agent} says {arguments['text']}, granted {call.grant}")
+
+
+def test_a_tool_that_names_it_gets_the_context_of_the_call(agentic_run: Any) -> None:
+    @hookimpl
+    def agentic_tools() -> Iterable[Provider[Tool]]:
+        yield Provider("shout", "twice", lambda setup: Echo())
+
+    events = agentic_run("shout hi", SHOUT, plugins=[module_with("echoing", agentic_tools=agentic_tools)])
+    assert [event.text for event in events if isinstance(event, ToolResult)] == [f"main says hi, granted {Grant()}"]
+    assert asyncio.run(Echo().run({"text": "x"}, Workspace(Path.cwd()))).text.startswith("main says x")
 
 
 def test_a_broken_module_is_named() -> None:

@@ -167,3 +167,29 @@ def test_require_means_loaded(agentic: Agentic, server: FakeVLLM, work: Path, tm
     assert done.code == 2
     assert "plugin guard (of agentic-guard) is broken" in done.err
     assert server.chats == []
+
+
+def test_a_gate_gets_the_line_as_the_host_reads_it_and_the_agents_folder(
+    agentic: Agentic, server: FakeVLLM, work: Path, tmp_path: Path
+) -> None:
+    """Whatever a command is wrapped in, and as a gate before it has left it."""
+    body = (
+        "return Verdict('deny', f'{[list(each.words) for each in reading.commands]} in {workspace.root.name}') if reading else None"
+    )
+    more = place(tmp_path / "p", body, "reading, workspace")
+    lines = ["true && env A=1 sh -c 'rm -rf /tmp/x'", "echo $(whoami)"]
+    server.script(*(answer(tool_calls=tool_call("run", {"command": line})) for line in lines))
+    server.script(answer(tool_calls=tool_call("write", {"path": "a", "content": "a"})), answer("done"))
+    agentic("run", "x", "--endpoint", server.url, "--approve", "all", *NATIVE, more=more)
+    told = [message["content"] for message in server.chats[-1].json["messages"] if message["role"] == "tool"]
+    assert "['rm', '-rf', '/tmp/x']" in told[0] and f"in {work.name}" in told[0]
+    assert "['whoami']" in told[1]
+    assert (work / "a").read_text() == "a"  # what runs no command has no reading
+
+
+def test_without_a_reader_a_gate_is_told_that_nothing_is_known(
+    agentic: Agentic, touch: FakeVLLM, work: Path, tmp_path: Path
+) -> None:
+    more = place(tmp_path / "p", "return Verdict('deny', reading.unclear)", "reading")
+    agentic("run", "x", "--endpoint", touch.url, *NATIVE, "-c", "plugins.disabled=permissions", more=more)
+    assert "nothing here can read commands" in touch.chats[1].json["messages"][-1]["content"]

@@ -21,14 +21,14 @@ _PARTICIPLE = re.compile(
 
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
-    "lines of the host": 13598,
-    "lines of the core": 4638,
+    "lines of the host": 13509,
+    "lines of the core": 4614,
     "files of more than 300 lines": 17,
     "constructors with more than 6 parameters": 0,
     "docstrings that begin with a riddle": 0,
     "functions named by a bare participle": 0,
     "public class names used twice": 1,
-    "context variables": 4,
+    "context variables": 1,
     "host objects that a builtin holds as Any": 3,
     "hooks": 21,
 }

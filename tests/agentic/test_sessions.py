@@ -16,9 +16,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from agentic.errors import ConfigError, ToolError
+from agentic.lib.messages import LOST, flattened, from_record, to_record, valid
 from agentic.lib.workspace import Workspace
 from agentic.sessions import Blackboard, ConversationHistory, Session, SessionStore
-from agentic.sessions.messages import LOST, flattened, from_record, to_record, valid
 from agentic.sessions.undo import ChangedSince, Journal, last_turn, undo
 from agentic.testing import Answer, FakeVLLM, answer, tool_call
 from agentic.types import Message, ToolCall, ToolNote

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.core.questions import Turns
 from agentic.lib.diff import difference, numbered
 from agentic.lib.palette import PLAIN, RESET, palette_for
 from agentic.lib.terminal.background import Background, read_answer
+from agentic.lib.turns import Turns
 
 UTF = "utf-8"
 
