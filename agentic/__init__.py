@@ -54,14 +54,14 @@ if TYPE_CHECKING:
     from agentic.hooks.decomposition import Decomposer
     from agentic.hooks.events import Addition, Verdict
     from agentic.hooks.fan_out import Attempt, FanOut, FanOutSetup, Parts, Spawn, SubAgent
-    from agentic.hooks.launcher import Grant, Launcher, LauncherSetup
+    from agentic.hooks.launcher import Launcher, LauncherSetup
     from agentic.hooks.permissions import CommandWatch, Judgement, Permissions, PermissionsSetup
     from agentic.hooks.prompt import PromptSection, PromptTemplate
     from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, RepairProvider, ToolProtocol, Turn, Vocabulary
     from agentic.hooks.runner import Part, Runner, RunnerSetup, sub_agent
     from agentic.hooks.safeguards import Safeguard
     from agentic.hooks.screen import Renderer, RendererSetup
-    from agentic.hooks.tools import NO_CALL, Announces, CallContext, Memory, Tool, ToolSetup, ToolSource, ToolSourceProvider
+    from agentic.hooks.tools import Announces, Memory, Tool, ToolSetup, ToolSource, ToolSourceProvider
     from agentic.hooks.transport import (
         CachesPrefixes,
         CountsTokens,
@@ -73,6 +73,7 @@ if TYPE_CHECKING:
         TransportProvider,
     )
     from agentic.hooks.trust import RunnableFinder
+    from agentic.lib.calls import CallContext, Grant
     from agentic.lib.files import files_below
     from agentic.lib.workspace import Workspace
     from agentic.types import (
@@ -107,6 +108,7 @@ _HOMES = {
     "agentic.errors": "AgenticError ConfigError ContextOverflow EndpointUnavailable ModelOutputError Overloaded PluginError"
     " RequestRejected StreamBroken ToolError TrustError",
     "agentic.events": "Event",
+    "agentic.lib.calls": "CallContext Grant",
     "agentic.lib.files": "files_below",
     "agentic.hooks": "Hook Hooks Options PluginInfo Provider SessionSetup Setup hookimpl hookspec",
     "agentic.hooks.agents": "AgentKind",
@@ -121,14 +123,14 @@ _HOMES = {
     "agentic.hooks.events": "Addition Verdict",
     "agentic.hooks.fan_out": "Attempt FanOut FanOutSetup Parts Spawn SubAgent",
     "agentic.hooks.command_launchers": "CommandLauncher Launch LaunchPolicy",
-    "agentic.hooks.launcher": "Grant Launcher LauncherSetup",
+    "agentic.hooks.launcher": "Launcher LauncherSetup",
     "agentic.hooks.permissions": "CommandWatch Judgement Permissions PermissionsSetup",
     "agentic.hooks.prompt": "PromptSection PromptTemplate",
     "agentic.hooks.protocol": "Asks ModelProfile OutputRepair RepairProvider ToolProtocol Turn Vocabulary",
     "agentic.hooks.runner": "Part Runner RunnerSetup sub_agent",
     "agentic.hooks.safeguards": "Safeguard",
     "agentic.hooks.screen": "Renderer RendererSetup",
-    "agentic.hooks.tools": "NO_CALL Announces CallContext Memory Tool ToolSetup ToolSource ToolSourceProvider",
+    "agentic.hooks.tools": "Announces Memory Tool ToolSetup ToolSource ToolSourceProvider",
     "agentic.hooks.transport": "CachesPrefixes CountsTokens FollowsEndpoints ReportsLoad Resumes SendsBatches Transport"
     " TransportProvider",
     "agentic.hooks.trust": "RunnableFinder",
@@ -139,7 +141,6 @@ _HOMES = {
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
 __all__ = [
-    "NO_CALL",
     "Addition",
     "AgentKind",
     "AgenticError",

@@ -18,10 +18,11 @@ from urllib.parse import urlsplit
 from agentic.core.policy import Policy
 from agentic.errors import AgenticError, ToolError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event
-from agentic.hooks.launcher import Grant, Launcher
+from agentic.hooks.launcher import Launcher
 from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
 from agentic.hooks.tools import CALLER
 from agentic.lib import diff
+from agentic.lib.calls import Grant
 from agentic.lib.questions import Answered, Ask, Question
 from agentic.lib.record import record
 from agentic.lib.turns import Edited, Place, Turns, answered

@@ -14,7 +14,7 @@ from agentic.events import SandboxReady
 from agentic.extras import DISTRIBUTION
 from agentic.hooks.launcher import Launcher, LauncherSetup
 from agentic.hooks.permissions import PermissionsSetup
-from agentic.hooks.tools import Memory, Tool, ToolSetup
+from agentic.hooks.tools import Memory, StartsCommands, Tool, ToolSetup
 from agentic.lib.children.jobs import Jobs
 from agentic.plugins import Host
 from agentic.types import Outcome, Plan, ToolSpec
@@ -66,7 +66,7 @@ def tools_of(
     delegate: Callable[[Plan], Awaitable[Outcome]],
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]],
     late_about: str,
-    launcher: Launcher,
+    start: StartsCommands,
     jobs: Jobs,
     ask: Callable[[str, Sequence[str]], Awaitable[str]],
 ) -> dict[str, Tool]:
@@ -77,7 +77,7 @@ def tools_of(
         kind=ToolSetup,
         memory=memory,
         delegate=delegate,
-        start=launcher.start,
+        start=start,
         late_tools=late_tools,
         late_about=late_about,
         jobs=jobs,

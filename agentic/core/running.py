@@ -6,8 +6,8 @@ from typing import Any
 
 from agentic.errors import ToolError
 from agentic.events import ToolResult
-from agentic.hooks.launcher import Grant
-from agentic.hooks.tools import CallContext, Tool
+from agentic.hooks.tools import Tool
+from agentic.lib.calls import CallContext, Grant
 from agentic.lib.progress import Progress
 from agentic.lib.record import record
 from agentic.lib.workspace import NotGranted, Workspace

@@ -23,6 +23,8 @@ from agentic.hooks import SessionSetup
 from agentic.hooks.fan_out import CallBudget
 from agentic.hooks.launcher import Launcher
 from agentic.hooks.permissions import CommandWatch
+from agentic.lib.calls import Grant
+from agentic.lib.children import Child
 from agentic.lib.children.jobs import Jobs
 from agentic.lib.guard import FAULTS
 from agentic.lib.isolation import describe
@@ -76,6 +78,10 @@ async def open_services(
     async def unchangeable(folder: Path) -> Collection[str]:
         return await launcher.unchangeable(folder)
 
+    async def start(argv: Sequence[str], folder: Path, output: int, grant: Grant | None = None) -> Child:
+        private = tuple(path for each in watches.values() for path in each.private)
+        return await launcher.start(argv, folder, output, grant or Grant(hidden=private))
+
     more = {"lingers": jobs.running, "unchangeable": unchangeable, "roots": grants.roots}
     policy = policy_of(runtime.host, runtime.setup, journal=journal, warn=warn, **more)
     launcher = session_launcher(runtime, policy, grants.roots)
@@ -85,7 +91,7 @@ async def open_services(
     sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}
     about = ", ".join(about_of(name, source) for name, source in sources.items()) if late_about is None else late_about
     memory = SessionMemory(session, blackboard)
-    tools = tools_of(runtime, memory, delegate, toolbox.find, about, launcher, jobs, approver.ask_user)
+    tools = tools_of(runtime, memory, delegate, toolbox.find, about, start, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
     background = []
     watcher = partial(_watcher, watches, policy, grants)

@@ -16,10 +16,9 @@ from agentic.core.work import Work
 from agentic.errors import AgenticError, PluginError, ToolError
 from agentic.events import ToolCalled, ToolProgress
 from agentic.hooks.agents import AgentKind
-from agentic.hooks.launcher import Grant
 from agentic.hooks.tools import CALLER, Tool
 from agentic.lib.arguments import check, parse
-from agentic.lib.guard import takes
+from agentic.lib.calls import Grant
 from agentic.lib.safeguards import MASKED
 from agentic.lib.turns import Edited
 from agentic.lib.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
@@ -207,13 +206,13 @@ class ToolCaller:
     async def _output(self, running: Running, space: Workspace) -> ToolOutput:
         """Runs the tool; again where the user grants a path, as long as nothing has happened by then."""
         before, name, effect = self._workspace.changes, running.call.name, running.tool.spec.effect
-        run = self._with_context(running)
+        space = space.during(running.context(self._agent, partial(self._show, running.call.id)))
         for _ in range(MAX_GRANTS):
             started = time.monotonic()
             try:
                 if effect == "read":
                     require_granted(running.arguments, space)
-                return await run(running.arguments, space)
+                return await running.tool.run(running.arguments, space)
             except NotGranted as wanted:
                 if why := await self._approver.may_touch(wanted, isinstance(wanted, OutsideWorkspace)):
                     self._refused += 1
@@ -226,13 +225,6 @@ class ToolCaller:
             finally:
                 running.seconds = time.monotonic() - started
         return ToolOutput(f"{name} wants more than {MAX_GRANTS} paths at once.", failed=True)
-
-    def _with_context(self, running: Running) -> Callable[..., Awaitable[ToolOutput]]:
-        """Returns the tool's `run`, with the context of the call where it names that."""
-        run: Callable[..., Awaitable[ToolOutput]] = running.tool.run
-        if not takes(run, "call"):
-            return run
-        return partial(run, call=running.context(self._agent, partial(self._show, running.call.id)))
 
     def _masked(self, call: ToolCall, output: ToolOutput) -> ToolOutput:
         """The output without the secrets in it, which no model has to see; the user is told once of each kind."""

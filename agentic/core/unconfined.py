@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
-from agentic.hooks.launcher import Grant
+from agentic.lib.calls import Grant
 from agentic.lib.children import Child, Children
 from agentic.lib.conceal import close_memory
 from agentic.lib.temporary import new_folder, remove

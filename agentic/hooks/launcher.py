@@ -5,22 +5,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, Setup, hookspec
+from agentic.lib.calls import Grant
 from agentic.lib.record import record
 
 if TYPE_CHECKING:
     from agentic.lib.children import Child
     from agentic.lib.safeguards import Safeguards
-
-
-@record(frozen=True, slots=True)
-class Grant:
-    """The permissions of a command beyond the policy, by the user's own word or a rule's. It does not see `hidden` files either."""
-
-    network: bool = False
-    protected: bool = False
-    secrets: bool = False
-    writable: tuple[Path, ...] = ()
-    hidden: tuple[Path, ...] = ()
 
 
 class Launcher(Protocol):

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, Setup, hookspec
-from agentic.hooks.launcher import Grant
+from agentic.lib.calls import Grant
 from agentic.lib.record import record
 from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
 
@@ -20,22 +20,10 @@ CALLER: ContextVar[str] = ContextVar("caller", default="main")
 """The agent whose call a tool is running."""
 
 
-def _nowhere(text: str) -> None:
-    """Drops the text, for a tool that is not run by an agent."""
-
-
-@record(frozen=True, slots=True, kw_only=True)
-class CallContext:
-    """The context of a call: the `agent` that calls a tool, the `grant` that commands of this call get, and `progress(text)`,
-    which shows the user a piece of what the tool gives out while it runs."""
-
-    agent: str = "main"
-    grant: Grant = Grant()
-    progress: Callable[[str], None] = _nowhere
-
-
-NO_CALL = CallContext()
-"""The context of a tool that no agent runs."""
+class StartsCommands(Protocol):
+    async def __call__(self, argv: Sequence[str], folder: Path, output: int, grant: Grant | None = None) -> "Child":
+        """Starts a command, both outputs at the descriptor; without a grant nothing is open that the policy closes."""
+        ...
 
 
 class Memory(Protocol):
@@ -53,7 +41,7 @@ class Memory(Protocol):
 @record(frozen=True, slots=True, kw_only=True)
 class ToolSetup(Setup):
     """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output,
-    call.grant)`
+    workspace.call.grant)`
     starts a command as the user wants commands started: confined, with the little of the environment that it needs, and both its
     outputs at the descriptor; `jobs` are those that stay. `ask(question, choices)` gives the user's answer, and raises ToolError
     where nobody can be asked. `late_tools(words)` finds tools that stand in no prompt, `late_about` says what there are such
@@ -62,7 +50,7 @@ class ToolSetup(Setup):
 
     memory: Memory
     delegate: Callable[[Plan], Awaitable[Outcome]]
-    start: "Callable[[Sequence[str], Path, int, Grant], Awaitable[Child]]"
+    start: StartsCommands
     late_tools: Callable[[str], Awaitable[list[ToolSpec]]]
     late_about: str
     jobs: "Jobs"
@@ -79,7 +67,7 @@ class Tool(Protocol):
     async def run(self, arguments: Mapping[str, Any], workspace: "Workspace") -> ToolOutput:
         """Does it. Raises ToolError with a text for the model.
 
-        A tool that names a third parameter, `call: CallContext = NO_CALL`, gets the context of the call.
+        `workspace.call` is the context of the call: who calls, and what its commands may do.
         """
         ...
 

@@ -11,7 +11,7 @@ import types
 import typing
 from collections.abc import AsyncIterator, Callable, Mapping
 from dataclasses import is_dataclass
-from functools import cache, partial, wraps
+from functools import cache, partial
 from typing import Any, Union, get_args, get_origin
 
 from agentic.errors import AgenticError, ModelOutputError, PluginError, ToolError, TransportError, is_of_output
@@ -94,7 +94,6 @@ class Guard:
     def _async(self, name: str, method: Callable[..., Any], returns: Any) -> Callable[..., Any]:
         resumes = any(get_origin(each) is AsyncIterator for each in get_args(returns))
 
-        @wraps(method)
         async def call(*given: Any, **named: Any) -> Any:
             try:
                 pending = method(*given, **named)
@@ -244,14 +243,6 @@ def _cannot_take(method: Callable[..., Any], member: Callable[..., Any]) -> str:
     except ValueError:  # built in C: only a call will tell
         return ""
     return ""
-
-
-def takes(method: Callable[..., Any], name: str) -> bool:
-    """True if a method names that parameter."""
-    try:
-        return name in inspect.signature(method).parameters
-    except ValueError:  # built in C
-        return False
 
 
 def conforms(value: Any, hint: Any, deep: bool = True) -> bool:

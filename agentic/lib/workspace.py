@@ -1,5 +1,6 @@
 """The root that a run may touch: race-free opening beneath it, byte-exact replacement of files, changes that wait for a yes."""
 
+import copy
 import errno
 import hashlib
 import os
@@ -8,9 +9,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 from agentic.errors import AgenticError, ToolError
+from agentic.lib.calls import CallContext
 from agentic.lib.files import as_stored, open_beneath, printable_name, put, require_regular, stored
 from agentic.lib.files.beneath import FOLDER, read_all
 from agentic.lib.files.walk import files_below
@@ -87,8 +89,8 @@ class Workspace:
 
     `claim(path)` is asked before a file is changed and may raise ToolError; `journal(path, before, after, mode)` is told of every
     change before it happens, None being no file, `mode` that of the one before. `written` are the files that were written,
-    `originals` what those that changed held before, `changes` counts what was changed. `temporary` is a folder that commands may
-    write to, too.
+    `originals` what those that changed held before. `temporary` is a folder that commands may write to, too. `call` is the
+    context of the call that it is given to a tool for.
     """
 
     def __init__(
@@ -97,12 +99,24 @@ class Workspace:
         self.root = root.resolve()
         self.written: dict[str, None] = {}
         self.originals: dict[str, bytes | None] = {}
-        self.changes = 0
+        self.call = CallContext()
         self.claim: Callable[[str], None] = lambda path: None
         self.journal: Journal = journal or (lambda path, before, after, mode: None)
         self.grants = grants or Grants()
         self.temporary = temporary or _temporary()
         self._seen: dict[str, str] = {}
+        self._changed: list[str] = []
+
+    @property
+    def changes(self) -> int:
+        """The number of changes so far."""
+        return len(self._changed)
+
+    def during(self, call: CallContext) -> Self:
+        """Returns the same workspace, with all that it knows, as the tool of one call gets it."""
+        space = copy.copy(self)
+        space.call = call
+        return space
 
     def view(self, root: Path | None = None) -> "Workspace":
         """The same folder, or a copy of it, as another agent sees it: what it read and wrote is its own. No claim, no journal."""
@@ -308,7 +322,7 @@ class Workspace:
                 self._put(root, name, before, after, mode)
             except OSError as error:
                 raise ToolError(f"{name}: {error.strerror}") from error
-        self.changes += 1
+        self._changed.append(name)
 
     def _put(self, root: int, name: str, before: bytes | None, after: bytes | None, mode: int | None) -> None:
         descriptor, real = (-1, name) if before is None else self._open(root, name, os.O_RDONLY, "write")
@@ -430,7 +444,7 @@ class Stage(Workspace):
     def _change(self, name: str, before: bytes | None, after: bytes | None, mode: int | None = None) -> None:
         first = self.edits.pop(name, None)
         self.edits[name] = Edit(first.before if first else before, after, mode)
-        self.changes += 1
+        self._changed.append(name)
 
 
 def fingerprint(data: bytes) -> str:

@@ -11,7 +11,7 @@ from agentic.config.options import PluginSection
 from agentic.errors import ConfigError, ModelOutputError, ToolError
 from agentic.events import Event
 from agentic.hooks import Setup
-from agentic.hooks.launcher import Grant
+from agentic.lib.calls import Grant
 from agentic.lib.children import Child, Children
 from agentic.lib.children.jobs import Jobs
 from agentic.plugins import Host
@@ -113,7 +113,7 @@ class _Alone(Child):
         return code
 
 
-async def _start(argv: Sequence[str], folder: Path, output: int, grant: Grant) -> Child:
+async def _start(argv: Sequence[str], folder: Path, output: int, grant: Grant | None = None) -> Child:
     child = await Children().start(argv, folder, os.environ, output)
     child.__class__ = _Alone
     return child

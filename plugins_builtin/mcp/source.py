@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 from weakref import WeakValueDictionary
 
-from agentic import NO_CALL, AgenticError, CallContext, Setup, Tool, ToolOutput, ToolSpec, Workspace
+from agentic import AgenticError, Setup, Tool, ToolOutput, ToolSpec, Workspace
 from agentic.events import Warned
 from agentic.lib.children import Children
 from plugins_builtin.mcp.connection import McpConnection
@@ -85,9 +85,9 @@ class McpTool:
         self._name = str(tool["name"])
         self._seconds = seconds
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         async def progress(done: float, total: float | None, message: str | None) -> None:
-            call.progress(f"{message or self._name}: {done:g}{f' of {total:g}' if total else ''}\n")
+            workspace.call.progress(f"{message or self._name}: {done:g}{f' of {total:g}' if total else ''}\n")
 
         result = await self._connection.ask(
             lambda session: session.call_tool(

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agentic import NO_CALL, CallContext, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
+from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
 
 
 class Recall:
@@ -55,6 +55,6 @@ class Share:
     def __init__(self, setup: ToolSetup) -> None:
         self._memory = setup.memory
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
-        self._memory.share(arguments["key"], arguments["value"], call.agent)
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        self._memory.share(arguments["key"], arguments["value"], workspace.call.agent)
         return ToolOutput(f"Shared {arguments['key']}.")

@@ -8,7 +8,7 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Any
 
-from agentic import NO_CALL, CallContext, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
+from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
 from agentic.lib.children import Child
 from agentic.lib.children.pipe import reading
 from agentic.lib.files.text import regional
@@ -80,16 +80,16 @@ class Run:
         self._jobs = setup.jobs
         self._bytes = max(LEAST_BYTES, (setup.result_tokens - TOKENS_OF_NOTES) * BYTES_A_TOKEN)
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         words = ["/usr/bin/env", *_QUIET, shell(), "-c", arguments["command"]]
 
         def start(output: int) -> Awaitable[Child]:
-            return self._start(words, workspace.root, output, call.grant)
+            return self._start(words, workspace.root, output, workspace.call.grant)
 
         if arguments.get("background"):
             return await self._in_background(arguments["command"], start)
         seconds = min(self._seconds, max(1, arguments.get("timeout") or self._seconds))
-        output = Output(self._bytes, call.progress)
+        output = Output(self._bytes, workspace.call.progress)
         late = False
         with reading(output.add) as (write_end, closed):
             child = await start(write_end)
@@ -134,7 +134,7 @@ def _of_network(text: str, child: Child) -> str:
 class Output:
     """The first and the last of what came, `most` bytes together, and how many were left out between."""
 
-    def __init__(self, most: int = LEAST_BYTES, show: Callable[[str], None] = NO_CALL.progress) -> None:
+    def __init__(self, most: int = LEAST_BYTES, show: Callable[[str], object] = str) -> None:
         self._show = show
         self._half = most // 2
         self._head = bytearray()

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from agentic import NO_CALL, CallContext, ToolOutput, ToolSetup, ToolSpec, Workspace
+from agentic import ToolOutput, ToolSetup, ToolSpec, Workspace
 from agentic.events import TodoChanged
 
 STATES = ("open", "doing", "done")
@@ -37,9 +37,9 @@ class Todo:
     def __init__(self, setup: ToolSetup) -> None:
         self._emit = setup.emit
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
         items = tuple((str(item["text"]), str(item["state"])) for item in arguments["items"])
-        await self._emit(TodoChanged(items=items, agent=call.agent))
+        await self._emit(TodoChanged(items=items, agent=workspace.call.agent))
         left = sum(state != "done" for _, state in items)
         return ToolOutput(f"{left} of {len(items)} left." if left else "All is done.")
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agentic import NO_CALL, CallContext, ConfigError, Grant, Provider, Tool, ToolOutput, ToolSetup, ToolSpec, Workspace, hookimpl
+from agentic import ConfigError, Grant, Provider, Tool, ToolOutput, ToolSetup, ToolSpec, Workspace, hookimpl
 from agentic.events import ToolResult
 from agentic.testing import FakeVLLM, answer, run_in_process, tool_call
 
@@ -49,12 +49,12 @@ def test_a_module_is_a_plugin_for_one_run(agentic_run: Any, fake_vllm: FakeVLLM)
 class Echo:
     spec = ToolSpec("shout", "Says it twice.", {"type": "object", "properties": {"text": {"type": "string"}}}, "read")
 
-    async def run(self, arguments: Mapping[str, Any], workspace: Workspace, call: CallContext = NO_CALL) -> ToolOutput:
-        call.progress("half of it")
-        return ToolOutput(f"{call.agent} says {arguments['text']}, granted {call.grant}")
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        workspace.call.progress("half of it")
+        return ToolOutput(f"{workspace.call.agent} says {arguments['text']}, granted {workspace.call.grant}")
 
 
-def test_a_tool_that_names_it_gets_the_context_of_the_call(agentic_run: Any) -> None:
+def test_a_tool_knows_the_context_of_its_call(agentic_run: Any) -> None:
     @hookimpl
     def agentic_tools() -> Iterable[Provider[Tool]]:
         yield Provider("shout", "twice", lambda setup: Echo())

@@ -21,8 +21,8 @@ _PARTICIPLE = re.compile(
 
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
-    "lines of the host": 13509,
-    "lines of the core": 4614,
+    "lines of the host": 13487,
+    "lines of the core": 4613,
     "files of more than 300 lines": 17,
     "constructors with more than 6 parameters": 0,
     "docstrings that begin with a riddle": 0,
