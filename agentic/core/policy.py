@@ -1,7 +1,8 @@
 """The policy of a session: the judgements of all guards as one. The strictest counts, and a guard that fails denies."""
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,7 @@ from agentic.lib.safeguards import Safeguards
 from agentic.lib.workspace import Workspace
 from agentic.types import Change
 
-More = Callable[[Collection[Path | None]], Mapping[Path | None, Sequence[CommandWatch]]]
+Watches = Sequence[CommandWatch]
 _UNREAD = CommandReading(unclear="nothing here can read commands")
 _UNGUARDED = Judgement("ask", "no plugin here judges it")
 
@@ -131,28 +132,30 @@ def merged(found: Sequence[Judgement]) -> Judgement:
 
 
 class WatchedFolder:
-    """All watches of the folders that one agent's commands may change, as one.
+    """All watches of the folders that one agent's commands may change, as one: those of its own folder, and of further roots.
 
-    `more(known)` gives those of further roots that are not known yet, since the user may add some; their files have full paths.
+    `roots()` gives the further ones, whose files have full paths; the user may add some between two commands.
     """
 
-    def __init__(self, watches: Sequence[CommandWatch], more: More = lambda known: {}) -> None:
-        self._more = more
-        self._known: dict[Path | None, Sequence[CommandWatch]] = {None: watches}
+    def __init__(self, watches: Watches, roots: Callable[[], Mapping[Path, Watches]] = dict) -> None:
+        self._own = watches
+        self._roots = roots
+        self._known: Mapping[Path, Watches] = {}
 
     def _every(self) -> list[tuple[Path | None, CommandWatch]]:
-        return [(root, each) for root, watches in self._known.items() for each in watches]
+        further = [(root, each) for root, watches in self._known.items() for each in watches]
+        return [*((None, each) for each in self._own), *further]
 
     @property
     def private(self) -> tuple[Path, ...]:
         return tuple(path for _, each in self._every() for path in each.private)
 
     async def prepare(self) -> None:
-        for _, each in self._every():
+        for each in self._own:
             await each.prepare()
 
     async def before(self) -> None:
-        self._known.update(self._more(self._known))
+        self._known = dict(self._roots())
         for _, each in self._every():
             await each.before()
 
@@ -164,10 +167,42 @@ class WatchedFolder:
             notes += [note if root is None else f"in {root}: {note}"] if note else []
         return changes, "; ".join(notes)
 
-    async def settle(self) -> None:
-        for _, each in self._every():
-            await each.settle()
 
-    def close(self) -> None:
-        for _, each in self._every():
+class SessionWatches:
+    """The watches of all folders that a session's commands may change. Agents share those of the further roots.
+
+    A sub-agent's worktree has its own, whose changes are journaled when they are merged.
+    """
+
+    def __init__(self, policy: Policy, roots: Sequence[Path]) -> None:
+        self._policy = policy
+        self._wanted = roots
+        self._folders: dict[Path, tuple[WatchedFolder, Watches]] = {}
+        self._roots: dict[Path, Watches] = {}
+
+    def of(self, space: Workspace) -> WatchedFolder:
+        """Returns the watches of an agent's folder and of the further roots."""
+        if space.root not in self._folders:
+            own = self._policy.watch(space, keeps=not self._folders)
+            self._folders[space.root] = WatchedFolder(own, partial(self._of_roots, space)), own
+        return self._folders[space.root][0]
+
+    def _of_roots(self, space: Workspace) -> Mapping[Path, Watches]:
+        for root in self._wanted:
+            if root not in self._roots:
+                self._roots[root] = self._policy.watch(space.view(root), keeps=True)
+        return self._roots
+
+    def _every(self) -> Iterable[CommandWatch]:
+        return (each for watches in (*(own for _, own in self._folders.values()), *self._roots.values()) for each in watches)
+
+    @property
+    def private(self) -> tuple[Path, ...]:
+        """The files that no command may read without a word about it."""
+        return tuple(path for each in self._every() for path in each.private)
+
+    async def aclose(self) -> None:
+        """Nothing that commands started runs any more."""
+        for each in self._every():
+            await each.settle()
             each.close()

@@ -4,7 +4,6 @@ import asyncio
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from agentic.core.agent_services import AgentServices
 from agentic.core.approval import ApprovalMode, Approver
 from agentic.core.guards import policy_of, session_launcher, tools_of
 from agentic.core.kinds import kinds_of
-from agentic.core.policy import Policy, WatchedFolder
+from agentic.core.policy import SessionWatches
 from agentic.core.proofs import Proofs, RunCommand
 from agentic.core.runtime import Runtime
 from agentic.core.sections import covered_files, frozen_sections
@@ -22,7 +21,6 @@ from agentic.errors import ConfigError, TrustError
 from agentic.hooks import SessionSetup
 from agentic.hooks.fan_out import CallBudget
 from agentic.hooks.launcher import Launcher
-from agentic.hooks.permissions import CommandWatch
 from agentic.lib.calls import Grant
 from agentic.lib.children import Child
 from agentic.lib.children.jobs import Jobs
@@ -70,7 +68,6 @@ async def open_services(
     """
     settings = runtime.settings
     blackboard, journal, jobs, toolbox = Blackboard(session), Journal(session), Jobs(), Toolbox(runtime.events)
-    watches: dict[Path, WatchedFolder] = {}
     grants = Grants(roots=roots_of(runtime, session))
 
     warn = runtime.events.warn
@@ -79,8 +76,7 @@ async def open_services(
         return await launcher.unchangeable(folder)
 
     async def start(argv: Sequence[str], folder: Path, output: int, grant: Grant | None = None) -> Child:
-        private = tuple(path for each in watches.values() for path in each.private)
-        return await launcher.start(argv, folder, output, grant or Grant(hidden=private))
+        return await launcher.start(argv, folder, output, grant or Grant(hidden=watches.private))
 
     more = {"lingers": jobs.running, "unchangeable": unchangeable, "roots": grants.roots}
     policy = policy_of(runtime.host, runtime.setup, journal=journal, warn=warn, **more)
@@ -94,9 +90,9 @@ async def open_services(
     tools = tools_of(runtime, memory, delegate, toolbox.find, about, start, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
     background = []
-    watcher = partial(_watcher, watches, policy, grants)
+    watches = SessionWatches(policy, grants.roots)
     if approver.mode == "all" or approver.can("execute"):
-        background.append(asyncio.ensure_future(watcher(workspace).prepare()))
+        background.append(asyncio.ensure_future(watches.of(workspace).prepare()))
     try:
         if approver.mode == "all":
             await require_sandbox(launcher)
@@ -115,7 +111,7 @@ async def open_services(
             calls=CallBudget(limits_of(runtime)[0]),
             prompts=runtime.prompts,
             proofs=Proofs(runtime.every("agentic_checkers"), workspace, approver, runtime.events, run_command),
-            watches=watcher,
+            watches=watches.of,
             instructions=frozen_sections(runtime, session),
             jobs=jobs,
             covered=covered_files(runtime),
@@ -131,9 +127,7 @@ async def open_services(
         await jobs.aclose()
         for task in background:
             task.cancel()
-        for each in watches.values():
-            await each.settle()
-            each.close()
+        await watches.aclose()
         await launcher.aclose()
 
 
@@ -173,24 +167,6 @@ async def require_sandbox(launcher: Launcher) -> None:
         raise TrustError(
             f"--approve all needs a sandbox, and none works here ({tried})", "--no-sandbox, if nothing has to hold them"
         )
-
-
-def _watcher(known: dict[Path, WatchedFolder], policy: Policy, grants: Grants, space: Workspace) -> WatchedFolder:
-    """Returns the watches of this folder and of the further roots.
-
-    A sub-agent's worktree has its own, whose changes are journaled when they are merged.
-    """
-    if space.root not in known:
-        is_first, watches = not known, policy.watch(space, keeps=not known)
-        of_roots = partial(_watches_of_roots, policy, grants, space)
-        known[space.root] = WatchedFolder(watches, of_roots) if is_first else WatchedFolder(watches)
-    return known[space.root]
-
-
-def _watches_of_roots(
-    policy: Policy, grants: Grants, space: Workspace, known: Collection[Path | None]
-) -> dict[Path | None, Sequence[CommandWatch]]:
-    return {root: policy.watch(space.view(root), keeps=True) for root in grants.roots if root not in known}
 
 
 def roots_of(runtime: Runtime, session: Session) -> list[Path]:

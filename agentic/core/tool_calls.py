@@ -265,6 +265,7 @@ class ToolCaller:
     async def _guarded(self, running: Running) -> ToolOutput:
         """A command that is not the model's own: what it does can be taken back, and counts as nobody's work."""
         await self._watches.before()
+        running.grant = Grant(hidden=self._watches.private)
         try:
             return await self._run(running)
         finally:

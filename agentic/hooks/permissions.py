@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, Setup, hookspec
+from agentic.hooks.command_readers import CommandReading
 from agentic.lib.record import record
 from agentic.types import Change
 
 if TYPE_CHECKING:
-    from agentic.hooks.command_readers import CommandReading
     from agentic.lib.safeguards import Safeguards
     from agentic.lib.workspace import Workspace
     from agentic.sessions.undo import Journal
@@ -100,7 +100,7 @@ class KeepsSafe(Protocol):
 class ReadsCommands(Protocol):
     """The optional addition to a guard that reads command lines."""
 
-    def reading(self, command: str) -> "CommandReading":
+    def reading(self, command: str) -> CommandReading:
         """Returns what is known of a command line, which is never run for that."""
         ...
 

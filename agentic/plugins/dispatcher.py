@@ -166,7 +166,7 @@ class Dispatcher:
         for each in self._host.implementations("agentic_before_tool"):
             try:
                 if "reading" in each.arguments:
-                    given["reading"] = read(str(arguments.get(tool.runs))) if tool.runs else None
+                    given["reading"] = _reading(tool, arguments, read)
                 verdict = await self._call(each, Verdict, arguments=MappingProxyType(dict(arguments)), **given)
             except AgenticError as error:
                 self.complain(error)
@@ -278,3 +278,11 @@ class Dispatcher:
         """Counts a fault of the hook; what becomes of it."""
         self._faults[each.plugin, each.function.__name__] += 1
         return "it is not called again in this run" if self._is_off(each) else ""
+
+
+def _reading(tool: ToolSpec, arguments: Mapping[str, Any], read: Callable[[str], CommandReading]) -> CommandReading | None:
+    """The reading of the command that a call would run; None where the tool runs none."""
+    if not tool.runs:
+        return None
+    command = arguments.get(tool.runs)
+    return read(command) if isinstance(command, str) else CommandReading(unclear="it is no command")

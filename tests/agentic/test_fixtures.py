@@ -2,15 +2,28 @@
 
 import asyncio
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
-from agentic import ConfigError, Grant, Provider, Tool, ToolOutput, ToolSetup, ToolSpec, Workspace, hookimpl
+from agentic import (
+    ConfigError,
+    Grant,
+    Launcher,
+    LauncherSetup,
+    Provider,
+    Tool,
+    ToolOutput,
+    ToolSetup,
+    ToolSpec,
+    Workspace,
+    hookimpl,
+)
 from agentic.events import ToolResult
+from agentic.lib.children import Child
 from agentic.testing import FakeVLLM, answer, run_in_process, tool_call
 
 SHOUT = [answer(tool_calls=tool_call("shout", {"text": "hi"})), "done"]
@@ -62,6 +75,59 @@ def test_a_tool_knows_the_context_of_its_call(agentic_run: Any) -> None:
     events = agentic_run("shout hi", SHOUT, plugins=[module_with("echoing", agentic_tools=agentic_tools)])
     assert [event.text for event in events if isinstance(event, ToolResult)] == [f"main says hi, granted {Grant()}"]
     assert asyncio.run(Echo().run({"text": "x"}, Workspace(Path.cwd()))).text.startswith("main says x")
+
+
+class Watching:
+    """The builtin sandbox, with a note of what each command is granted."""
+
+    def __init__(self, setup: LauncherSetup, grants: list[Grant]) -> None:
+        self._inner, self._grants = setup.provider("sandbox"), grants
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    async def start(self, argv: Sequence[str], folder: Path, output: int, grant: Grant) -> Child:
+        self._grants.append(grant)
+        child: Child = await self._inner.start(argv, folder, output, grant)
+        return child
+
+
+class Twice:
+    """The tool `run`, and beside it a command of its own that nobody granted anything."""
+
+    def __init__(self, setup: ToolSetup) -> None:
+        self._run, self._start = setup.provider("run"), setup.start
+        self.spec: ToolSpec = self._run.spec
+
+    async def run(self, arguments: Mapping[str, Any], workspace: Workspace) -> ToolOutput:
+        output: ToolOutput = await self._run.run(arguments, workspace)
+        with open(os.devnull, "wb") as nothing:
+            await (await self._start(["true"], workspace.root, nothing.fileno())).wait()
+        return output
+
+
+def test_a_grant_goes_with_the_call_through_what_wraps_a_tool_and_no_further(agentic_run: Any, tmp_path: Path) -> None:
+    grants: list[Grant] = []
+
+    @hookimpl
+    def agentic_tools() -> Iterable[Provider[Tool]]:
+        yield Provider("run", "twice", Twice, replaces="tools")
+
+    @hookimpl
+    def agentic_launchers() -> Iterable[Provider[Launcher]]:
+        yield Provider("sandbox", "notes", lambda setup: cast(Launcher, Watching(setup, grants)), default=True, replaces="sandbox")
+
+    plugins = [module_with("wrapping", agentic_tools=agentic_tools, agentic_launchers=agentic_launchers)]
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    (folder / ".env").write_text("KEY=1\n")
+    calls = [{"command": "curl --version"}, {"command": "true"}]
+    script = [*(answer(tool_calls=tool_call("run", call)) for call in calls), "done"]
+    rules = {"permissions.allow": ["run(true)", "run(curl --version)", "network(curl --version)"]}
+    agentic_run("x", script, {**rules, "sandbox.mode": "off"}, plugins=plugins, root=folder)
+    assert [grant.network for grant in grants] == [True, False, False, False]
+    private = (folder / ".env",)
+    assert all(grant.hidden == private for grant in grants)  # also where a tool forgot the grant
 
 
 def test_a_broken_module_is_named() -> None:

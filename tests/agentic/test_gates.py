@@ -193,3 +193,34 @@ def test_without_a_reader_a_gate_is_told_that_nothing_is_known(
     more = place(tmp_path / "p", "return Verdict('deny', reading.unclear)", "reading")
     agentic("run", "x", "--endpoint", touch.url, *NATIVE, "-c", "plugins.disabled=permissions", more=more)
     assert "nothing here can read commands" in touch.chats[1].json["messages"][-1]["content"]
+
+
+def test_a_reading_is_one_or_the_gate_fails(agentic: Agentic, touch: FakeVLLM, work: Path, tmp_path: Path) -> None:
+    """What a gate would take for "it runs no command" comes from the host alone."""
+    more = place(tmp_path / "p", "return None", "reading")
+    code = "class Guard(Permissions):\n    def reading(self, command): return None\n"
+    code = f"from agentic import Judgement, Permissions, Provider, hookimpl\n{code}"
+    for name in ("of_command", "of_path", "of_host", "of_tool"):
+        code += f"    def {name}(self, *given, **more): return Judgement()\n"
+    code += "@hookimpl\ndef agentic_permissions(): yield Provider('aa', 'x', lambda setup: Guard())\n"
+    (work.parent / "home").mkdir(exist_ok=True)
+    folder = tmp_path / "q"
+    folder.mkdir()
+    (folder / "aa.py").write_text(code)
+    agentic("run", "x", "-e", str(folder / "aa.py"), "--endpoint", touch.url, "--approve", "all", *NATIVE, more=more)
+    told = touch.chats[1].json["messages"][-1]["content"]
+    assert "its gate failed" in told and "reading() returned None" in told, told
+    assert not (work / "made").exists()
+
+
+def test_an_earlier_gate_that_leaves_no_command_leaves_nothing_that_is_known(
+    agentic: Agentic, touch: FakeVLLM, work: Path, tmp_path: Path
+) -> None:
+    more = place(tmp_path / "p", "return Verdict('allow', arguments={'command': None})", "arguments", "first")
+    more = {
+        "PYTHONPATH": more["PYTHONPATH"]
+        + ":"
+        + place(tmp_path / "q", "return Verdict('deny', reading.unclear)", "reading")["PYTHONPATH"]
+    }
+    agentic("run", "x", "--endpoint", touch.url, "--approve", "all", *NATIVE, more=more)
+    assert "run was not run" in touch.chats[1].json["messages"][-1]["content"]

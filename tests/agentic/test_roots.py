@@ -1,7 +1,9 @@
 """Further folders to work in: with the rules of the first one, sandboxed, seen, taken back."""
 
+import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -86,3 +88,31 @@ def test_a_project_adds_none(tmp_path: Path, other: Path) -> None:
     assert isinstance(events[-1], RunFinished)
     (said,) = [event.text for event in events if isinstance(event, ToolResult)]
     assert "outside the folder" in said
+
+
+def test_the_commands_of_sub_agents_are_held_there_as_well(tmp_path: Path, other: Path) -> None:
+    """In worktrees of their own they share the further folders: what is protected there is put back, the rest is taken back."""
+    root = tmp_path / "repository"
+    root.mkdir()
+    writes = (
+        f"import os\nopen({str(other / 'conftest.py')!r}, 'w').write('x')\nopen({str(other)!r} + f'/{{os.getpid()}}.txt', 'w')\n"
+    )
+    (root / "w.py").write_text(writes)
+    for words in (["init", "-q"], ["add", "w.py"], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "x"]):
+        subprocess.run(["git", *words], cwd=root, check=True)
+    command = f"{sys.executable} w.py"
+
+    def script(request: Any) -> bytes:
+        messages = request.json["messages"]
+        done = sum(message["role"] == "tool" for message in messages)
+        if "one part" not in str(messages[:2]) and "another part" not in str(messages[:2]):
+            plan = {"tasks": ["one part", "another part"], "isolation": "worktree"}
+            return [answer(tool_calls=tool_call("delegate", plan)), answer("done")][min(done, 1)]
+        return [answer(tool_calls=tool_call("run", {"command": command})), answer("done")][min(done, 1)]
+
+    settings = {"tools.folders": [str(other)], "sandbox.mode": "off", "permissions.floor": False, "approval.mode": "all"}
+    events = run_in_process("the whole", script, settings, root=root)
+    notes = [event.text for event in events if isinstance(event, ToolResult) and event.name == "run"]
+    assert len(notes) == 2 and any(f"in {other}: conftest.py: protected, so it was put back" in note for note in notes), notes
+    assert (other / "conftest.py").read_text() == ""
+    assert len(list(other.glob("*.txt"))) == 2
