@@ -5,13 +5,10 @@ The question shows the very bytes: a whole command, or the difference that a cha
 
 import asyncio
 import hashlib
-import os
-import unicodedata
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -21,11 +18,11 @@ from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.launcher import Launcher
 from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
 from agentic.hooks.tools import CALLER
-from agentic.lib import diff
 from agentic.lib.calls import Grant
-from agentic.lib.questions import Answered, Ask, Question
+from agentic.lib.edits import difference, editable
+from agentic.lib.questions import Answered, Ask, Question, oddities
 from agentic.lib.record import record
-from agentic.lib.turns import Edited, Place, Turns, answered
+from agentic.lib.turns import Edited, Place, Turns, answered, stopped
 from agentic.lib.workspace import Edit, NotGranted
 from agentic.types import Effect, ToolSpec
 
@@ -101,7 +98,7 @@ class Approver:
         if judgement.decision == "allow" and (asked & more or (more and self._ask is not None)):
             judgement = replace(judgement, decision="")
         body = command or _all_of(ruling.arguments)
-        question = Question(f"{tool.name} {command}".strip(), body=body, warnings=(*_oddities(command), *self._obeyed(written)))
+        question = Question(f"{tool.name} {command}".strip(), body=body, warnings=(*oddities(command), *self._obeyed(written)))
         question = replace(question, editable={"command.sh": command} if command else {})
         if check:
             question = replace(question, what=f"check the outcome with {check}", editable={})
@@ -114,7 +111,7 @@ class Approver:
         why = await self._decided(question, judgement, free, ruling, recovered)
         questioned = not (free or judgement.decision == "allow" or ruling.granted)
         given = wanted if questioned else wanted - more
-        return why, _grant(given) if not why else Grant()
+        return why, Grant.of(given) if not why else Grant()
 
     async def may_change(self, edits: Mapping[str, Edit], tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
         """Empty where files may be changed so, else why not."""
@@ -131,7 +128,7 @@ class Approver:
         question = Question(
             f"{tool.name} {', '.join(edits)}", body=difference(edits), warnings=(*judgement.dangers, *doubts), is_diff=True
         )
-        question = replace(question, editable=_editable(edits))
+        question = replace(question, editable=editable(edits))
         free = self.free("write") and (self.mode == "all" or not doubts)
         return await self._decided(question, judgement, free, ruling, recovered)
 
@@ -229,8 +226,8 @@ class Approver:
 
     async def _put_in_turn(self, ask: Ask, question: Question) -> Answered:
         """The answer, once it is this question's turn. Nobody's time runs meanwhile."""
-        with _stopped(self.limits.get(question.agent) if question.agent != "main" else None):
-            async with self._turns.wait(_one_of_several(question)) as place:
+        with stopped(self.limits.get(question.agent) if question.agent != "main" else None):
+            async with self._turns.wait(question.in_one_line) as place:
                 return await self._put_at(ask, question, place)
 
     async def _put_at(self, ask: Ask, question: Question, place: Place) -> Answered:
@@ -238,7 +235,7 @@ class Approver:
         while True:
             if question.proposals and self._allowed_by_now(question):
                 return Answered("once")
-            with _stopped(self.limits.get("main")):
+            with stopped(self.limits.get("main")):
                 answer = await self._put(ask, replace(question, waiting=partial(self._turns.others, place)))
             if not answer.first:
                 return answer
@@ -283,33 +280,6 @@ def _host(url: Any) -> str:
         return ""
 
 
-def _grant(given: Iterable[str]) -> Grant:
-    given = set(given)
-    paths = tuple(Path(os.path.expanduser(each)) for each in given - {"network", "protected", "secrets"})
-    return Grant("network" in given, "protected" in given, "secrets" in given, paths)
-
-
-@contextmanager
-def _stopped(limit: asyncio.Timeout | None) -> Iterator[None]:
-    end = limit.when() if limit else None
-    if limit is None or end is None or limit.expired():
-        yield
-        return
-    loop = asyncio.get_running_loop()
-    left = end - loop.time()
-    limit.reschedule(None)
-    try:
-        yield
-    finally:
-        limit.reschedule(loop.time() + left)
-
-
-def _one_of_several(question: Question) -> str:
-    """Returns the line that shows the question beside another one."""
-    who = "" if question.agent == "main" else f"{question.agent.removeprefix('sub-')}: "
-    return who + question.what.partition("\n")[0]
-
-
 def _one_line(tool: ToolSpec, arguments: Mapping[str, Any]) -> str:
     shown = [f"{value}" if key == "path" else f"{key}: {value}" for key, value in arguments.items()]
     return f"{tool.name} {', '.join(shown)}"
@@ -317,28 +287,3 @@ def _one_line(tool: ToolSpec, arguments: Mapping[str, Any]) -> str:
 
 def _all_of(arguments: Mapping[str, Any]) -> str:
     return "\n".join(f"{name}: {value}" for name, value in arguments.items())
-
-
-def difference(edits: Mapping[str, Edit]) -> str:
-    """Returns the changes as a unified diff; for content that is no text, its size."""
-    return "".join(diff.difference(path, edit.before, edit.after) for path, edit in edits.items())
-
-
-def _editable(edits: Mapping[str, Edit]) -> dict[str, str]:
-    """The files as they would be, where all of them are text."""
-    try:
-        return {path: edit.after.decode() for path, edit in edits.items() if edit.after is not None}
-    except UnicodeDecodeError:
-        return {}
-
-
-def _oddities(command: str) -> Iterator[str]:
-    """Yields the reasons why a command may look like another one than it is."""
-    lines = command.strip("\n").count("\n") + 1
-    if lines > 1:
-        yield f"it has {lines} lines"
-    scripts = {unicodedata.name(character, "?").split()[0] for character in command if character.isalpha()}
-    if len(scripts) > 1:
-        yield f"it has letters of several scripts, which may look alike: {', '.join(sorted(scripts)).lower()}"
-    elif any(ord(character) > 126 for character in command):
-        yield "it has characters that look like others"

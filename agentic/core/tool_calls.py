@@ -8,7 +8,6 @@ from functools import partial
 from typing import Any
 
 from agentic.core.agent_services import AgentServices
-from agentic.core.approval import difference
 from agentic.core.kinds import refused
 from agentic.core.running import Running, require_granted, result_of
 from agentic.core.service import Emit
@@ -19,6 +18,7 @@ from agentic.hooks.agents import AgentKind
 from agentic.hooks.tools import CALLER, Tool
 from agentic.lib.arguments import check, parse
 from agentic.lib.calls import Grant
+from agentic.lib.edits import difference
 from agentic.lib.safeguards import MASKED
 from agentic.lib.turns import Edited
 from agentic.lib.workspace import Edit, NotGranted, OutsideWorkspace, Workspace

@@ -1,7 +1,9 @@
 """The things that travel with a tool call."""
 
-from collections.abc import Callable
+import os
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Self
 
 from agentic.lib.record import record
 
@@ -15,6 +17,13 @@ class Grant:
     secrets: bool = False
     writable: tuple[Path, ...] = ()
     hidden: tuple[Path, ...] = ()
+
+    @classmethod
+    def of(cls, names: Iterable[str]) -> Self:
+        """Returns the grant of what questions and rules name: "network", "protected", "secrets", or a folder to write in."""
+        given = set(names)
+        paths = tuple(Path(os.path.expanduser(each)) for each in given - {"network", "protected", "secrets"})
+        return cls("network" in given, "protected" in given, "secrets" in given, paths)
 
 
 def _nowhere(text: str) -> None:

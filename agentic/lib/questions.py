@@ -1,6 +1,7 @@
 """Questions to the user, as whoever shows them gets them, and their answers."""
 
-from collections.abc import Awaitable, Callable, Mapping
+import unicodedata
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import field
 from typing import Literal
 
@@ -33,6 +34,12 @@ class Question:
     choices: tuple[str, ...] | None = None
     own: bool = False
 
+    @property
+    def in_one_line(self) -> str:
+        """The line that shows it beside another one."""
+        who = "" if self.agent == "main" else f"{self.agent.removeprefix('sub-')}: "
+        return who + self.what.partition("\n")[0]
+
 
 @record(frozen=True, slots=True)
 class Answered:
@@ -48,3 +55,15 @@ class Answered:
 
 Ask = Callable[[Question], Awaitable[Answered | Reply | bool]]
 """Shows a question to the user and gives the answer."""
+
+
+def oddities(command: str) -> Iterator[str]:
+    """Yields the reasons why a command may look like another one than it is."""
+    lines = command.strip("\n").count("\n") + 1
+    if lines > 1:
+        yield f"it has {lines} lines"
+    scripts = {unicodedata.name(character, "?").split()[0] for character in command if character.isalpha()}
+    if len(scripts) > 1:
+        yield f"it has letters of several scripts, which may look alike: {', '.join(sorted(scripts)).lower()}"
+    elif any(ord(character) > 126 for character in command):
+        yield "it has characters that look like others"

@@ -1,8 +1,8 @@
 """Whose turn it is to ask the user."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import field
 
 from agentic.lib.questions import Answered, Reply
@@ -67,3 +67,19 @@ class Place:
 
     what: str
     turn: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+@contextmanager
+def stopped(limit: asyncio.Timeout | None) -> Iterator[None]:
+    """Meanwhile the time limit does not run, None being none."""
+    end = limit.when() if limit else None
+    if limit is None or end is None or limit.expired():
+        yield
+        return
+    loop = asyncio.get_running_loop()
+    left = end - loop.time()
+    limit.reschedule(None)
+    try:
+        yield
+    finally:
+        limit.reschedule(loop.time() + left)

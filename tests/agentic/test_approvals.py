@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agentic.core.approval import difference
+from agentic.lib.edits import difference
 from agentic.lib.questions import Question
 from agentic.lib.terminal.asking import question_lines, visible
 from agentic.lib.workspace import Edit
@@ -223,10 +223,10 @@ def test_any_body_is_shown_without_a_control_character(body: str) -> None:
 
 
 def test_look_alikes_are_pointed_at() -> None:
-    from agentic.core.approval import _oddities
+    from agentic.lib.questions import oddities
 
-    assert any("cyrillic" in warning for warning in _oddities("cаt file"))
-    assert not list(_oddities("cat file"))
+    assert any("cyrillic" in warning for warning in oddities("cаt file"))
+    assert not list(oddities("cat file"))
     assert "⟨40 blanks⟩" in visible("a" + " " * 40 + "b")
 
 

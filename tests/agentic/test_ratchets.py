@@ -21,9 +21,9 @@ _PARTICIPLE = re.compile(
 
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
-    "lines of the host": 13487,
-    "lines of the core": 4613,
-    "files of more than 300 lines": 17,
+    "lines of the host": 13452,
+    "lines of the core": 4570,
+    "files of more than 300 lines": 16,
     "constructors with more than 6 parameters": 0,
     "docstrings that begin with a riddle": 0,
     "functions named by a bare participle": 0,
