@@ -68,9 +68,7 @@ async def open_services(
     """
     settings = runtime.settings
     blackboard, journal, jobs, toolbox = Blackboard(session), Journal(session), Jobs(), Toolbox(runtime.events)
-    grants = Grants(roots=roots_of(runtime, session))
-
-    warn = runtime.events.warn
+    roots, warn = roots_of(runtime, session), runtime.events.warn
 
     async def unchangeable(folder: Path) -> Collection[str]:
         return await launcher.unchangeable(folder)
@@ -78,19 +76,18 @@ async def open_services(
     async def start(argv: Sequence[str], folder: Path, output: int, grant: Grant | None = None) -> Child:
         return await launcher.start(argv, folder, output, grant or Grant(hidden=watches.private))
 
-    more = {"lingers": jobs.running, "unchangeable": unchangeable, "roots": grants.roots}
+    more = {"lingers": jobs.running, "unchangeable": unchangeable, "roots": roots}
     policy = policy_of(runtime.host, runtime.setup, journal=journal, warn=warn, **more)
-    launcher = session_launcher(runtime, policy, grants.roots)
+    launcher = session_launcher(runtime, policy, roots)
     approver = Approver(approval, runtime.events.emit, policy, launcher)
-    grants.needs_word = policy.needs_word
-    workspace = Workspace(runtime.root, journal, grants, launcher.temporary)
+    workspace = Workspace(runtime.root, journal, Grants(needs_word=policy.needs_word, roots=roots), launcher.temporary)
     sources = {name: source for name, source in runtime.every("agentic_tool_sources").items() if about_of(name, source)}
     about = ", ".join(about_of(name, source) for name, source in sources.items()) if late_about is None else late_about
     memory = SessionMemory(session, blackboard)
     tools = tools_of(runtime, memory, delegate, toolbox.find, about, start, jobs, approver.ask_user)
     toolbox.open(tools, sources, about)
     background = []
-    watches = SessionWatches(policy, grants.roots)
+    watches = SessionWatches(policy, roots)
     if approver.mode == "all" or approver.can("execute"):
         background.append(asyncio.ensure_future(watches.of(workspace).prepare()))
     try:
