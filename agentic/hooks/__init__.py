@@ -57,7 +57,7 @@ class Setup:
 
     @property
     def options(self) -> Any:
-        """The plugin's own section: an instance of what `agentic_options` names, else a plain dict. Raises ConfigError."""
+        """The plugin's own section: an instance of what its `PluginInfo` names, else a plain dict. Raises ConfigError."""
         return self.settings.section(self.section)
 
 

@@ -246,7 +246,7 @@ def test_the_builtins_are_registered_as_anybodys() -> None:
 
 
 def test_every_page_of_a_door_shows_what_is_written_and_tested() -> None:
-    """The examples in the docs are the plugins that `agentic plugins new` writes; test_doors.py installs and tests them all."""
+    """The examples in the docs are the plugins that `agentic plugins new` writes; test_hooks.py installs and tests them all."""
     for kind in scaffold.kinds():
         page = (ROOT / "docs" / "plugins" / f"{kind}.md").read_text()
         blocks = [block.split("```")[0] for block in page.split("```python\n")[1:]]

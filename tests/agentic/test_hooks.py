@@ -1,14 +1,18 @@
-"""Every door, used by separately installed distributions: those that `agentic plugins new` writes, which the docs show."""
+"""Every hook, used by separately installed distributions: those that `agentic plugins new` writes, which the docs show."""
 
 import subprocess
 import sys
 import sysconfig
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from agentic import PromptSection, hookimpl
 from agentic.cli.scaffold import kinds, write
 from agentic.errors import ConfigError
+from agentic.hooks.old import NEW
+from agentic.testing import FakeVLLM, run_in_process
 from tests.conftest import Agentic
 
 THIRD_PARTY = Path(__file__).parents[1] / "third_party" / "agentic_parrot"
@@ -19,7 +23,7 @@ BUILD = "import os, sys\nfrom hatchling.build import build_wheel\nfor folder in 
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a distribution of each kind."""
-    folder = tmp_path_factory.mktemp("doors")
+    folder = tmp_path_factory.mktemp("hooks")
     for kind in kinds():
         write(folder / kind, kind, f"my-{kind.replace('_', '-')}")
     return folder
@@ -65,3 +69,29 @@ def test_new_overwrites_nothing(agentic: Agentic, work: Path) -> None:
     (work / "agentic-mine" / "agentic_mine.py").write_text("mine\n")
     assert agentic("plugins", "new", "mine").code == 2
     assert (work / "agentic-mine" / "agentic_mine.py").read_text() == "mine\n"
+
+
+@pytest.mark.parametrize("old", NEW)
+def test_an_old_name_works_with_a_word_about_the_new_one(agentic: Agentic, home: Path, old: str) -> None:
+    what = "Options(type('Mine', (Section,), {}))" if old == "agentic_options" else "[]"
+    begin = "async def" if old == "agentic_before_end" else "def"
+    code = f"from agentic import Options, Section, hookimpl\n@hookimpl\n{begin} {old}():\n    return {what}\n"
+    folder = home / ".config" / "agentic" / "plugins"
+    folder.mkdir(parents=True)
+    (folder / "oldie.py").write_text(code)
+    done = agentic("plugins", "--output", "jsonl")
+    (oldie,) = [plugin for plugin in done.of_type("plugin") if plugin["name"] == "oldie"]
+    assert oldie["state"] == "loaded" and oldie["hooks"] == [old]
+    assert oldie["note"] == f"{old} is part of {NEW[old]} now; the old name goes with the next minor version"
+
+
+def test_what_comes_under_an_old_name_is_used(tmp_path: Path) -> None:
+    @hookimpl
+    def agentic_prompt_sections() -> list[PromptSection]:
+        return [PromptSection("weather", "of today", lambda setup: "It rains.", {"nano": 50})]
+
+    plugin = ModuleType("oldie")
+    plugin.agentic_prompt_sections = agentic_prompt_sections  # type: ignore[attr-defined]
+    with FakeVLLM() as server:
+        run_in_process("x", server=server, plugins=[plugin])
+        assert "It rains." in server.chats[0].json["messages"][0]["content"]
