@@ -70,7 +70,7 @@ class Session:
         context = Context(strategy, self.runtime.llm, history, self._note, PromptOptions("recall"))
         protocol, tier, prompts = self.runtime.build("agentic_tool_protocols", "json"), "nano", self.runtime.prompts
         launcher = session_launcher(self.runtime, policy_of(self.runtime.host, self.runtime.setup))
-        tools = tools_of(self.runtime, None, None, None, "", launcher, Jobs(), None)  # type: ignore[arg-type]
+        tools = tools_of(self.runtime, None, None, None, "", launcher.start, Jobs(), None)  # type: ignore[arg-type]
         specs = [tiered(tool.spec, tier) for _, tool in sorted(tools.items())]
         history.add(system_message(prompts, protocol, specs, tier, f"(run {self.seed})"))  # a prefix of its own, cold at first
         history.add(Opening(Workspace(ROOT), prompts, 3072).first("mend the parser", "", brief=True))

@@ -14,7 +14,7 @@ class PluginSection:
     def __init__(self, name: str, model: str | type = "") -> None:
         self.name = name
         self.path = model if isinstance(model, str) else f"{model.__module__}:{model.__qualname__}"
-        self._model: Any = None if isinstance(model, str) else model
+        self._model: type[Any] | None = None if isinstance(model, str) else model
         self._remedy = f"mend it, or switch the plugin off: -c plugins.disabled={name.rpartition('.')[2]}"
 
     def keys(self) -> Mapping[str, Key]:
@@ -50,7 +50,7 @@ class PluginSection:
             where = ".".join(str(part) for part in first["loc"])
             raise ConfigError(f"[{self.name}] {where}: {first['msg']}", "`agentic config show` says where it was set") from error
 
-    def _loaded(self) -> Any:
+    def _loaded(self) -> type[Any] | None:
         if self._model is None and self.path:
             module, _, attribute = self.path.partition(":")
             try:

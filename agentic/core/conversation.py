@@ -1,6 +1,5 @@
 """A session's agent with all that it works with: `run` gives it one task, `chat` one after the other."""
 
-import json
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from pathlib import Path
@@ -30,7 +29,7 @@ from agentic.hooks.chat import Chat, ChatCommand, ConversationOpening
 from agentic.lib.messages import flattened
 from agentic.plugins.slash import SlashCommands
 from agentic.sessions import ConversationHistory, Session, name_session
-from agentic.sessions.undo import ROOTS
+from agentic.sessions.undo import keep_further_roots
 from agentic.types import EndpointInfo, ImagePart, Outcome, Plan, ToolOutput
 
 
@@ -199,7 +198,7 @@ class OpenConversation:
 
     def slash_commands(self) -> dict[str, ChatCommand]:
         """The slash commands of plugins, and those of the folder, by name."""
-        return {name: command for name, (_, command) in self._slash.all().items()}
+        return {name: command for name, (_, command) in self._slash.look().items()}
 
     async def run_slash(self, name: str, argument: str, chat: Chat) -> None:
         """Runs a slash command. Raises AgenticError, PluginError where it fails."""
@@ -219,7 +218,7 @@ class OpenConversation:
         root = further_root(self.root, folder)
         if root not in roots:
             roots.append(root)
-            self.session.set_metadata(ROOTS, json.dumps(list(map(str, roots))))
+            keep_further_roots(self.session, roots)
         return root
 
     def tell(self, text: str) -> None:

@@ -2,11 +2,10 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
-from typing import Any
 
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
@@ -16,7 +15,7 @@ from agentic.errors import AgenticError, ConfigError, PluginError, ToolError
 from agentic.events import Event
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Lane
-from agentic.hooks.fan_out import CallBudget, CarriesOut, FanOut, FanOutSetup, Parts
+from agentic.hooks.fan_out import CallBudget, CarriesOut, FanOut, FanOutSetup
 from agentic.hooks.tools import CALLER
 from agentic.lib.workspace import Workspace
 from agentic.sessions import ConversationHistory
@@ -190,26 +189,26 @@ class LeadAgent:
 class Delegation:
     """Carries out plans for `lead`. `make(name)` builds a fan-out, the default one for ""; `selected` is the user's."""
 
-    def __init__(self, make: Callable[[str], Any], selected: str, lead: LeadAgent, enabled: bool) -> None:
+    def __init__(self, make: Callable[[str], FanOut], selected: str, lead: LeadAgent, enabled: bool) -> None:
         self._lead = lead
         self.enabled = enabled
-        self._fan_out: FanOut | None = make(selected) if enabled else None
-        self._carrier: Any = self._fan_out if self._fan_out is None or isinstance(self._fan_out, CarriesOut) else make("")
+        self._fan_out = make(selected) if enabled else None
+        carrier = self._fan_out if self._fan_out is None or isinstance(self._fan_out, CarriesOut) else make("")
+        self._carrier = carrier if isinstance(carrier, CarriesOut) else None
 
     async def carry_out(self, plan: Plan, task: str) -> Outcome:
         """Returns a result of all parts. Raises CancelledError only; `so_far` has what was done by then."""
-        if not isinstance(self._carrier, CarriesOut) or self._fan_out is None:
+        if self._carrier is None or self._fan_out is None:
             return Outcome("failed", "no plugin carries out plans here")
-        schedule: Callable[[Plan, Parts], Awaitable[list[Outcome]]] = self._fan_out.run
         try:
-            return await self._carrier.carry_out(plan, task, schedule)
+            return await self._carrier.carry_out(plan, task, self._fan_out.run)
         except PluginError as error:
             self._lead.complain(error)
             return Outcome("failed", self.so_far() or str(error))
 
     def so_far(self) -> str:
         """Returns the summary so far of a plan that is being carried out, "" without one."""
-        return self._carrier.so_far() if isinstance(self._carrier, CarriesOut) else ""
+        return self._carrier.so_far() if self._carrier is not None else ""
 
     async def delegate(self, plan: Plan) -> Outcome:
         """The same for an agent in the middle of its work. Raises ToolError for a sub-agent: one level is all there is."""
@@ -224,7 +223,7 @@ class Delegation:
 
     async def aclose(self) -> None:
         """Ends with the session."""
-        if isinstance(self._carrier, CarriesOut):
+        if self._carrier is not None:
             await self._carrier.aclose()
 
 
@@ -233,8 +232,9 @@ def delegation_of(runtime: Runtime, agent: Agent, services: AgentServices) -> De
     settings = runtime.settings.sub_agents
     lead = LeadAgent(agent, services, runtime.info, runtime.transport.endpoints)
 
-    def make(name: str) -> Any:
-        return runtime.host.build("agentic_fan_outs", name, partial(runtime.setup, kind=FanOutSetup, lead=lead))
+    def make(name: str) -> FanOut:
+        made: FanOut = runtime.host.build("agentic_fan_outs", name, partial(runtime.setup, kind=FanOutSetup, lead=lead))
+        return made
 
     return Delegation(make, settings.fan_out, lead, settings.enabled and bool(runtime.host.offers("agentic_fan_outs")))
 

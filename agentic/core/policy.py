@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from agentic.errors import ConfigError, PluginError
-from agentic.hooks.command_readers import CommandReading
+from agentic.hooks.command_readers import UNREAD, CommandReading
 from agentic.hooks.permissions import (
     STRICTNESS,
     CommandWatch,
@@ -24,7 +24,6 @@ from agentic.lib.workspace import Workspace
 from agentic.types import Change
 
 Watches = Sequence[CommandWatch]
-_UNREAD = CommandReading(unclear="nothing here can read commands")
 _UNGUARDED = Judgement("ask", "no plugin here judges it")
 
 
@@ -45,7 +44,7 @@ class Policy:
 
     def reading(self, command: str) -> CommandReading:
         """Returns what is known of a shell command. Raises PluginError where its reader fails."""
-        return self._reading[0].reading(command) if self._reading else _UNREAD
+        return self._reading[0].reading(command) if self._reading else UNREAD
 
     def of_path(self, kind: str, path: str, tool: str = "") -> Judgement:
         """Judges reading ("read") or changing ("edit") a file, and the tool that does it."""

@@ -1,7 +1,6 @@
 """A session's parts, built in the order of what each needs: policy, sandbox, approver, workspace, tools, services."""
 
 import asyncio
-import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -29,7 +28,7 @@ from agentic.lib.isolation import describe
 from agentic.lib.record import record
 from agentic.lib.workspace import Grants, Workspace
 from agentic.sessions import Blackboard, Session
-from agentic.sessions.undo import ROOTS, Journal
+from agentic.sessions.undo import Journal, further_roots, keep_further_roots
 from agentic.types import Outcome, Plan
 
 MAX_CALLS = 1_000
@@ -168,11 +167,10 @@ async def require_sandbox(launcher: Launcher) -> None:
 
 def roots_of(runtime: Runtime, session: Session) -> list[Path]:
     """Returns the further folders of the settings, and those that the user added to the session before. Raises ConfigError."""
-    kept = session.metadata(ROOTS)
-    named = [*runtime.settings.tools.folders, *(json.loads(kept) if kept else [])]
+    named = [*runtime.settings.tools.folders, *map(str, further_roots(session))]
     roots = list(dict.fromkeys(further_root(runtime.root, each) for each in named))
     if roots:
-        session.set_metadata(ROOTS, json.dumps(list(map(str, roots))))
+        keep_further_roots(session, roots)
     return roots
 
 

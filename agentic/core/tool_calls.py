@@ -23,7 +23,7 @@ from agentic.lib.safeguards import MASKED
 from agentic.lib.turns import Edited
 from agentic.lib.workspace import Edit, NotGranted, OutsideWorkspace, Workspace
 from agentic.plugins.dispatcher import Ruling
-from agentic.types import ToolCall, ToolOutput, ToolSpec
+from agentic.types import Change, ToolCall, ToolOutput, ToolSpec
 
 MAX_GRANTS = 8  # paths that one call may ask for
 CarryOut = Callable[[Running], Awaitable[ToolOutput]]
@@ -245,11 +245,18 @@ class ToolCaller:
         effect = running.tool.spec.effect
         if effect != "read":
             await self._proofs.before_change()
-        output = await (self._run(running) if effect != "execute" else self._command(running))
+        if effect == "execute":
+            output, changes, note = await self._command(running)
+            for change in changes:
+                self.work.changed(change)
+            output = replace(output, problems=(*output.problems, note)) if note else output
+        else:
+            output = await self._run(running)
         self._remember(running, output)
         return output
 
-    async def _command(self, running: Running) -> ToolOutput:
+    async def _command(self, running: Running) -> tuple[ToolOutput, list[Change], str]:
+        """(a command's output, what it changed, a line about what was put back)"""
         await self._watches.before()
         running.grant = Grant(hidden=self._watches.private)
         try:
@@ -257,19 +264,12 @@ class ToolCaller:
         except BaseException:  # the command is over, and may have changed as much
             await self._watches.after(running.grant.protected)
             raise
-        changes, note = await self._watches.after(running.grant.protected)
-        for change in changes:
-            self.work.changed(change)
-        return replace(output, problems=(*output.problems, note)) if note else output
+        return output, *await self._watches.after(running.grant.protected)
 
     async def _guarded(self, running: Running) -> ToolOutput:
         """A command that is not the model's own: what it does can be taken back, and counts as nobody's work."""
-        await self._watches.before()
-        running.grant = Grant(hidden=self._watches.private)
-        try:
-            return await self._run(running)
-        finally:
-            await self._watches.after(running.grant.protected)
+        output, _, _ = await self._command(running)
+        return output
 
     def _remember(self, running: Running, output: ToolOutput) -> None:
         work, spec = self.work, running.tool.spec

@@ -42,6 +42,10 @@ class CommandReading:
     sets: bool = False
 
 
+UNREAD = CommandReading(unclear="nothing here can read commands")
+"""The reading of a line where no plugin reads."""
+
+
 class CommandReader(Protocol):
     def read(self, command: str, root: Path) -> CommandReading:
         """Returns what the command would do in the folder `root`. It is never run."""

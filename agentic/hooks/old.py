@@ -23,56 +23,8 @@ NEW: Mapping[str, str] = MappingProxyType(
 
 
 @hookspec
-def agentic_tool_protocols() -> Iterable[Any]:
-    """Offers a `Provider[ToolProtocol]` each."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_output_repairs() -> Iterable[Any]:
-    """Offers a `Provider[OutputRepair]` each."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_vocabularies() -> Iterable[Any]:
-    """Offers a `Vocabulary` each."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_prompt_sections() -> Iterable[Any]:
-    """Offers a `PromptSection` each."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_agents() -> Iterable[Any]:
-    """Offers an `AgentKind` each."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_tool_sources() -> Iterable[Any]:
-    """Offers a `Provider[ToolSource]` each."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_chat_commands() -> Iterable[Any]:
-    """Offers a `ChatCommand` each."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_runnables() -> Iterable[Any]:
-    """Offers a `RunnableFinder` each."""
-    raise NotImplementedError
-
-
-@hookspec
-def agentic_options() -> Any:
-    """Declares the plugin's own settings: `Options`."""
+def gives_records() -> Iterable[Any]:
+    """Declares each of them that takes no argument: the new name's page says what it gives."""
     raise NotImplementedError
 
 

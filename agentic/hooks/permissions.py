@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 Decision = Literal["allow", "ask", "deny", ""]
 Scope = Literal["session", "project", "user"]
 STRICTNESS: Mapping[str, int] = {"allow": 0, "": 1, "ask": 2, "deny": 3}
-"""Of the parts of a whole: where nothing is said of one, the whole is not allowed."""
+"""The strictest part decides for the whole; a part of which nothing is said keeps the whole from being allowed."""
 
 
 @record(frozen=True, slots=True)

@@ -79,7 +79,8 @@ def is_known(name: str) -> bool:
 
 def specification(name: str) -> Any:
     """Returns the function that declares one of the host's hooks."""
-    return getattr(import_module(f"agentic.hooks{_home_of(name)}"), name)
+    module = import_module(f"agentic.hooks{_home_of(name)}")
+    return getattr(module, name) if name not in NEW else getattr(module, name, module.gives_records)
 
 
 class HookTable(Mapping[str, Hook]):

@@ -1,6 +1,7 @@
 """The plugin host: requires what has to be there, and makes what is selected."""
 
 from collections.abc import Callable, Iterable, Sequence
+from functools import partial
 from typing import Any
 
 from agentic.errors import AgenticError, ConfigError, PluginError
@@ -103,7 +104,7 @@ class Host(Offers):
             if substitute is None:
                 raise
             other = substitute()
-            self._tell(f"{fault}; {self.stand_in(hook)} takes its place; {fault.remedy}")
+            self._tell_stand_in(hook, fault)
             return other
 
     def _substitute(self, hook: str, name: str, make_setup: MakeSetup) -> Callable[[], Any] | None:
@@ -136,7 +137,8 @@ class Host(Offers):
         if problem:
             raise PluginFault(owner, offer.plugin, f"cannot make {name!r}: {problem}")
 
-        def report(fault: PluginFault) -> None:
-            self._tell(f"{fault}; {self.stand_in(hook)} takes its place; {fault.remedy}")
-
+        report = partial(self._tell_stand_in, hook)
         return Guard(made, contract_of(door.protocol, *door.optional), owner, offer.plugin, substitute, report)
+
+    def _tell_stand_in(self, hook: str, fault: PluginFault) -> None:
+        self._tell(f"{fault}; {self.stand_in(hook)} takes its place; {fault.remedy}")

@@ -229,10 +229,9 @@ class Offers(Loaded):
 
 def _require_valid(record: Any, door: Hook) -> None:
     """Raises CallFailure for a record that has something wrong in it."""
-    kind: Any = type(record)
     if not isinstance(record.name, str) or not re.fullmatch(door.names, record.name):
         raise CallFailure(f"{record.name!r} cannot be a name there: it has to match {door.names}")
-    hints = {name: hint for each in kind.__mro__ for name, hint in vars(each).get("__annotations__", {}).items()}
+    hints = {name: hint for each in type(record).__mro__ for name, hint in vars(each).get("__annotations__", {}).items()}
     for name, hint in hints.items():
         if not isinstance(hint, TypeVar) and not conforms(getattr(record, name), hint):
             raise CallFailure(f"the {name} of {record.name!r} is {getattr(record, name)!r:.80}, which it cannot be")

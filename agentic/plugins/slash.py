@@ -21,9 +21,13 @@ class SlashCommands:
         self._host = host
         self._root = root
         self._warn = warn
+        self._known: dict[str, tuple[str, ChatCommand]] = {}
 
-    def all(self) -> Mapping[str, tuple[str, ChatCommand]]:
-        """(plugin, slash command) by name. Those of the folder come last: none of them takes another's name."""
+    def look(self) -> Mapping[str, tuple[str, ChatCommand]]:
+        """Looks up what there is now: (plugin, slash command) by name.
+
+        Those of the folder come last: none of them takes another's name.
+        """
         found = {name: (offer.plugin, offer.record) for name, offer in self._host.offers(HOOK).items()}
 
         def report(offer: Offer, why: str) -> None:
@@ -31,11 +35,15 @@ class SlashCommands:
 
         for offer, command in self._host.in_folder(HOOK, "more", self._root, report):
             found.setdefault(command.name, (offer.plugin, command))
+        self._known = found
         return found
+
+    def _command(self, name: str) -> tuple[str, ChatCommand]:
+        return self._known.get(name) or self.look()[name]
 
     async def run(self, name: str, argument: str, chat: Chat) -> None:
         """Runs one. Raises AgenticError as it does, PluginFault for anything else."""
-        plugin, command = self.all()[name]
+        plugin, command = self._command(name)
         try:
             await command.run(argument, chat)
         except AgenticError:  # what it has to say, with a remedy
@@ -45,7 +53,7 @@ class SlashCommands:
 
     def complete(self, name: str, argument: str, chat: Chat) -> list[str]:
         """Returns the completions of an argument; a command that fails completes nothing."""
-        complete = self.all()[name][1].complete
+        complete = self._command(name)[1].complete
         if complete is None:
             return []
         try:

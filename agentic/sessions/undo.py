@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -28,7 +28,7 @@ class CommandChange:
     inode: int = 0
 
 
-ROOTS = "roots"  # of a session's metadata: the further folders that it worked in
+_ROOTS = "roots"  # of a session's metadata: the further folders that it worked in
 
 
 class ChangedSince(AgenticError):
@@ -146,9 +146,18 @@ def _restore(
 
 def _as_then(session: Session, workspace: Workspace) -> Grants:
     """Whatever was changed was asked for then; the session knows its further roots."""
-    kept = session.metadata(ROOTS)
-    roots = [*workspace.grants.roots, *map(Path, json.loads(kept) if kept else [])]
-    return Grants(workspace.grants.given, roots=roots)
+    return Grants(workspace.grants.given, roots=[*workspace.grants.roots, *further_roots(session)])
+
+
+def further_roots(session: Session) -> list[Path]:
+    """Returns the further folders that a session worked in."""
+    kept = session.metadata(_ROOTS)
+    return [Path(each) for each in json.loads(kept)] if kept else []
+
+
+def keep_further_roots(session: Session, roots: Sequence[Path]) -> None:
+    """Keeps them with the session, for undoing and for going on with it."""
+    session.set_metadata(_ROOTS, json.dumps(list(map(str, roots))))
 
 
 def changed_files(session: Session, workspace: Workspace) -> dict[str, tuple[bytes | None, bytes | None]]:

@@ -9,6 +9,7 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from agentic import AgenticError, CommandReader, CommandReading, ConfigError, SimpleCommand
+from agentic.hooks.command_readers import UNREAD
 from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
 from agentic.lib.files import read_regular, replace_file
 from agentic.lib.record import record
@@ -300,7 +301,7 @@ def _judgement_of(rule: Rule) -> Judgement:
 
 def _unclear(readings: Sequence[CommandReading]) -> str:
     """Returns why there may be more in a line than is known, "" where there is not."""
-    return "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else "nothing here can read commands"
+    return "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else UNREAD.unclear
 
 
 def _with_any_words(proposal: str, check: str) -> str:

@@ -146,7 +146,7 @@ class Sandbox:
     async def _choose(self) -> None:
         if self._settings.mode == "off" and not self._settings.launcher:
             return
-        for name in [self._settings.launcher] if self._settings.launcher else self._launchers.automatic:
+        for name in self._tried():
             try:
                 launcher = self._launchers.build(name)
                 why = await self._problem(launcher)
@@ -162,6 +162,10 @@ class Sandbox:
             raise ConfigError(
                 f"sandbox: {what} is required and does not work here ({tried})", "`agentic doctor --sandbox` shows more"
             )
+
+    def _tried(self) -> Sequence[str]:
+        """The launcher that the user names, else those by strength."""
+        return [self._settings.launcher] if self._settings.launcher else self._launchers.automatic
 
     async def _problem(self, launcher: CommandLauncher) -> str:
         """Why it does not hold, by really running something in it; "" where it does."""
@@ -194,7 +198,7 @@ class Sandbox:
         """Tries to get out of each launcher, in a folder below the home folder and in the home folder itself."""
         from plugins_builtin.sandbox.probes import probe
 
-        for name in [self._settings.launcher] if self._settings.launcher else self._launchers.automatic:
+        for name in self._tried():
             for at_home in (False, True):
                 try:
                     launcher = self._launchers.build(name)

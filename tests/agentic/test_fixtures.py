@@ -4,7 +4,6 @@ import asyncio
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from types import ModuleType
 from typing import Any, cast
 
 import pytest
@@ -25,14 +24,9 @@ from agentic import (
 from agentic.events import ToolResult
 from agentic.lib.children import Child
 from agentic.testing import FakeVLLM, answer, run_in_process, tool_call
+from tests.modules import module_with
 
 SHOUT = [answer(tool_calls=tool_call("shout", {"text": "hi"})), "done"]
-
-
-def module_with(name: str, **hooks: Any) -> ModuleType:
-    module = ModuleType(name)
-    vars(module).update(hooks)
-    return module
 
 
 class Shout:

@@ -196,7 +196,7 @@ def test_without_a_reader_a_gate_is_told_that_nothing_is_known(
 
 
 def test_a_reading_is_one_or_the_gate_fails(agentic: Agentic, touch: FakeVLLM, work: Path, tmp_path: Path) -> None:
-    """What a gate would take for "it runs no command" comes from the host alone."""
+    """The host alone tells a gate that a call runs no command."""
     more = place(tmp_path / "p", "return None", "reading")
     code = "class Guard(Permissions):\n    def reading(self, command): return None\n"
     code = f"from agentic import Judgement, Permissions, Provider, hookimpl\n{code}"

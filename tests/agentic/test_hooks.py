@@ -4,7 +4,6 @@ import subprocess
 import sys
 import sysconfig
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -14,6 +13,7 @@ from agentic.errors import ConfigError
 from agentic.hooks.old import NEW
 from agentic.testing import FakeVLLM, run_in_process
 from tests.conftest import Agentic
+from tests.modules import module_with
 
 THIRD_PARTY = Path(__file__).parents[1] / "third_party" / "agentic_parrot"
 
@@ -90,8 +90,7 @@ def test_what_comes_under_an_old_name_is_used(tmp_path: Path) -> None:
     def agentic_prompt_sections() -> list[PromptSection]:
         return [PromptSection("weather", "of today", lambda setup: "It rains.", {"nano": 50})]
 
-    plugin = ModuleType("oldie")
-    plugin.agentic_prompt_sections = agentic_prompt_sections  # type: ignore[attr-defined]
+    plugin = module_with("oldie", agentic_prompt_sections=agentic_prompt_sections)
     with FakeVLLM() as server:
         run_in_process("x", server=server, plugins=[plugin])
         assert "It rains." in server.chats[0].json["messages"][0]["content"]

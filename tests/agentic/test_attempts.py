@@ -10,6 +10,7 @@ from agentic import Outcome, Parts, Plan, Provider, Sampling, hookimpl
 from agentic.events import RunFinished, SubAgentFinished
 from agentic.testing import Answer, FakeVLLM, Request, answer, run_in_process, tool_call
 from tests.children import part
+from tests.modules import module_with
 
 CHECK = "grep -q right a.txt"
 
@@ -33,15 +34,12 @@ class BestOfTwo:
 
 @pytest.fixture
 def plugin() -> ModuleType:
-    module = ModuleType("best_of_two")
-
     @hookimpl
     def agentic_fan_outs() -> list[Provider[BestOfTwo]]:
         return [Provider("best-of-two", "two attempts", lambda setup: BestOfTwo())]
 
     agentic_fan_outs.__module__ = "best_of_two"
-    module.agentic_fan_outs = agentic_fan_outs  # type: ignore[attr-defined]
-    return module
+    return module_with("best_of_two", agentic_fan_outs=agentic_fan_outs)
 
 
 @pytest.fixture
