@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
     from agentic.hooks.chat import Chat, ChatCommand
     from agentic.hooks.checks import BeforeEnd, Check, Checker, CheckResult, Failure
+    from agentic.hooks.choosing import ChoiceSetup, Chooser
     from agentic.hooks.command_launchers import CommandLauncher, Launch, LaunchPolicy
     from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
     from agentic.hooks.commands import Command
@@ -115,6 +116,7 @@ _HOMES = {
     "agentic.hooks.batching": "Batcher BatcherSetup Closes Lane Routes Warms Watches",
     "agentic.hooks.chat": "Chat ChatCommand",
     "agentic.hooks.checks": "BeforeEnd Check CheckResult Checker Failure",
+    "agentic.hooks.choosing": "ChoiceSetup Chooser",
     "agentic.hooks.command_readers": "CommandReader CommandReading SimpleCommand",
     "agentic.hooks.commands": "Command",
     "agentic.hooks.complexity": "ComplexityEstimator Llm",
@@ -161,6 +163,8 @@ __all__ = [
     "Check",
     "CheckResult",
     "Checker",
+    "ChoiceSetup",
+    "Chooser",
     "Closes",
     "Command",
     "CommandLauncher",

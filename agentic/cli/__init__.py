@@ -93,7 +93,9 @@ def _offered() -> tuple[list[tuple[str, str, str]], list[str]]:
 
     host = present_host()
     commands = host.offers("agentic_commands")
-    found = [("command", name, offer.record.summary) for name, offer in commands.items() if not offer.record.hidden]
+    found = [
+        ("command", name, offer.record.summary) for name, offer in commands.items() if not offer.record.hidden and " " not in name
+    ]
     found += [("default", name, "") for name, offer in commands.items() if offer.record.is_default]
     found += [("flag", f"{offer.record.flag} [VALUE]", offer.record.summary) for offer in transport_flags().values()]
     found += [("renderer", name, offer.record.summary) for name, offer in host.offers("agentic_renderers").items()]

@@ -8,8 +8,7 @@ import click
 
 from agentic import api
 from agentic.commands import RunCommand, common_options, session_options
-from agentic.commands.before import prepared
-from agentic.commands.start import run_to_end, screen_of, standard_input
+from agentic.commands.start import prepared, run_to_end, screen_of, standard_input
 from agentic.config import Settings
 from agentic.core.context import Context, PromptOptions
 from agentic.core.runtime import Runtime

@@ -50,7 +50,7 @@ def _selected_by_default(settings: Settings) -> dict[str, str]:
     return {
         door.selected_by: host.default(hook)
         for hook, door in host.every_hook().items()
-        if door.selected_by and door.protocol is not Tool
+        if door.selected_by and door.protocol not in (None, Tool)
     }
 
 

@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from io import TextIOWrapper
@@ -12,6 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from agentic.cli import COMMANDS, help_text, summaries, unwritable
+from agentic.commands import present_host
 from agentic.errors import AgenticError, ConfigError, PluginError, is_of_output
 from agentic.lib.sanitize import hide_logins, sanitize
 
@@ -44,8 +46,20 @@ class LazyGroup(click.Group):
         formatter.write(help_text() + "\n")
 
 
+class ExtensibleGroup(click.Group):
+    """A group of ours that plugins add to: their command "GROUP NAME" is one of it."""
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        return super().get_command(ctx, cmd_name) or _plugin_command(f"{self.name} {cmd_name}")
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        with suppress(PluginError):  # which the plugins' list tells
+            more = [name.partition(" ") for name in present_host().offers("agentic_commands")]
+            return [*super().list_commands(ctx), *(name for group, _, name in more if group == self.name and name)]
+        return super().list_commands(ctx)
+
+
 def _plugin_command(name: str) -> click.Command | None:
-    from agentic.commands import present_host
     from agentic.lib.guard import PluginFault
 
     host = present_host()

@@ -6,12 +6,11 @@ import sys
 from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.util import find_spec
-from pathlib import Path
 
 import click
 
 from agentic import index
-from agentic.cli import scaffold
+from agentic.cli.group import ExtensibleGroup
 from agentic.commands import list_output, present_host
 from agentic.errors import ConfigError, PluginError
 from agentic.lib.sanitize import sanitize
@@ -19,7 +18,7 @@ from agentic.plugins import Host, PluginStatus
 from agentic.plugins.host import Offer
 
 
-@click.group("plugins", invoke_without_command=True)
+@click.group("plugins", cls=ExtensibleGroup, invoke_without_command=True)
 @list_output
 @click.option("--rescan", is_flag=True, help="Forget what earlier starts found: --help and completion look anew.")
 @click.pass_context
@@ -58,17 +57,6 @@ def show(name: str) -> None:
                 instead = f", instead of {offer.replaced.plugin}'s" if offer.replaced else ""
                 where = door.selected_by or hook.removeprefix("agentic_").replace("_", " ")
                 click.echo(f"{'offers:':14}{sanitize(f'{choice} ({where}{instead}): {offer.record.summary}')}")
-
-
-@command.command()
-@click.argument("name")
-@click.option("--kind", default="tool", show_default=True, metavar="KIND", help="What it is: gate, transport, renderer…")
-def new(name: str, kind: str) -> None:
-    """Writes a distribution with a small plugin that works, and a test. For example: agentic plugins new mine --kind gate."""
-    folder = Path(f"agentic-{name}")
-    for path in scaffold.write(folder, kind, name):
-        click.echo(f"wrote {path}")
-    click.echo(f"install it: agentic plugins install -e {folder}\nits test is in {folder / 'tests'}")
 
 
 @command.command(context_settings={"ignore_unknown_options": True})

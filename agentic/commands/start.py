@@ -8,6 +8,8 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
 from contextlib import asynccontextmanager, suppress
+from importlib import import_module
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
 import click
@@ -48,6 +50,15 @@ def _confirm(question: str) -> bool:
 
 def can_ask() -> bool:
     return sys.stdin is not None and sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def prepared(root: Path, settings: Settings, has_tools: bool = True) -> Settings:
+    """The settings as the answers to what plugins ask before a run leave them (`PluginInfo.before`). Raises AgenticError."""
+    if can_ask():
+        for info in host_of(settings).infos("before").values():
+            module, _, name = info.before.partition(":")
+            settings = getattr(import_module(module), name)(root, settings, has_tools)
+    return settings
 
 
 def standard_input() -> str:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 from agentic.config import Settings
-from agentic.core.adapters import ModelRecord
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import ApprovalMode
@@ -18,7 +17,7 @@ from agentic.core.roles import SMALL
 from agentic.core.runs import announce_start, carry_out
 from agentic.core.runtime import Runtime
 from agentic.core.service import PluginLlm
-from agentic.core.session import further_root, limits_of, open_services, require_sandbox
+from agentic.core.session import PROTOCOLS, further_root, limits_of, open_services, require_sandbox
 from agentic.core.shaped import shaped
 from agentic.core.workflow import Planning, Workflow
 from agentic.errors import AgenticError
@@ -284,7 +283,7 @@ class OpenConversation:
                 return await workflow.run()
         finally:
             made = {name: count - before.get(name, 0) for name, count in self.agent.answers.items()}
-            ModelRecord().add(runtime.info, self._services.protocol, made)
+            runtime.host.learn(PROTOCOLS, runtime.info, self._services.protocol, made)
 
 
 def _adapt(agent: Agent, services: AgentServices, session: Session, model: str, protocol: str) -> None:

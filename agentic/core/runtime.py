@@ -3,8 +3,9 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
@@ -14,13 +15,13 @@ from agentic.core.budget import Budget
 from agentic.core.endpoints import Endpoints
 from agentic.core.service import LlmService
 from agentic.core.tokens import TokenCounter
-from agentic.errors import AgenticError, ConfigError, RequestRejected, none_answered
+from agentic.errors import AgenticError, ConfigError
 from agentic.events import Event
 from agentic.extras import DISTRIBUTION
-from agentic.hooks import Provider, Setup
+from agentic.hooks import Setup
 from agentic.hooks.batching import Batcher, BatcherSetup, Closes
 from agentic.hooks.screen import Renderer, RendererSetup
-from agentic.hooks.transport import Found, Transport, TransportProvider
+from agentic.hooks.transport import Found, Transport, TransportChoice, TransportProvider
 from agentic.lib.guard import FAULTS
 from agentic.lib.isolation import CallFailure, call_limited, describe
 from agentic.lib.palette import PLAIN, Palette
@@ -28,12 +29,13 @@ from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
 from agentic.plugins import Host
 from agentic.plugins.dispatcher import Dispatcher
+from agentic.plugins.host import MakeSetup, Selected
 from agentic.plugins.own_hooks import OwnHooks
 from agentic.plugins.prompts import Prompts
 from agentic.types import EndpointInfo
 
+TRANSPORTS = "agentic_transports"
 PATIENT_SECONDS, AGAIN_SECONDS = 10.0, 5.0  # until it is told that the first answer takes its time, and told again
-AUTO_SECONDS = 1.0  # an endpoint that takes longer does not answer, as far as `auto` goes
 _log = logging.getLogger("agentic.run")
 
 
@@ -167,7 +169,8 @@ async def open_runtime(
         for line in (*settings.ignored, *host.notices()):
             events.warn(line)
         make_setup = partial(_setup, await endpoints.look(), host, root, emit, prompts, run=run)
-        transport, choice = await _transport(settings, host, make_setup, screen.confirm)
+        selected = await _selected_transport(settings.llm.transport, host, make_setup, screen)
+        transport = selected.made
         batcher = host.build(
             "agentic_batchers",
             settings.batching.strategy,
@@ -180,7 +183,9 @@ async def open_runtime(
         counter = TokenCounter(transport, *_tokens_for(host, info.model))
         repairs = list(_every(host, events, "agentic_output_repairs", make_setup).values())
         llm = LlmService(settings, batcher, events, (budget, counter), repairs, prompts("picture"))
-        yield Runtime(settings, host, root, events, transport, batcher, info, llm, prompts, choice, run, endpoints, make_setup)
+        yield Runtime(
+            settings, host, root, events, transport, batcher, info, llm, prompts, selected.why, run, endpoints, make_setup
+        )
     finally:
         await endpoints.aclose()
         await events.aclose()
@@ -204,74 +209,23 @@ async def _first_contact(batcher: Batcher, events: Dispatcher) -> EndpointInfo:
         asking.cancel()
 
 
-async def _transport(
-    settings: Settings, host: Host, make_setup: Callable[..., Setup], confirm: Callable[[str], bool]
-) -> tuple[Transport, str]:
-    """(transport, why in one line). `auto` takes the first that answers, in the order that the providers give.
+async def _selected_transport(name: str, host: Host, make_setup: MakeSetup, screen: Screen) -> Selected:
+    async def confirm(question: str) -> bool:
+        answer: bool = await on_daemon_thread(partial(screen.confirm, question))
+        return answer
 
-    Endpoints that the user named are meant: nothing else is asked then. What comes after the first takes a word of the user's.
-    """
-    hook = "agentic_transports"
-    if settings.llm.transport != "auto":
-        return host.build(hook, settings.llm.transport, make_setup), ""
-    offers = [(offer.record.automatic, name) for name, offer in host.offers(hook).items() if offer.record.automatic]
-    failures: dict[str, AgenticError] = {}
-    named = settings.origins["llm.endpoints"] != "default"
-    for _, name in sorted(offers):
-        if failures:
-            question = _instead(failures, name, host.offers(hook)[name].record, settings)
-            if not await on_daemon_thread(partial(confirm, question)):
-                break
-        transport: Transport = host.build(hook, name, make_setup)
-        if named:
-            return transport, ""
-        found = await _silent_endpoints(transport)
-        if len(found) < len(transport.endpoints):
-            return transport, f"{name}: nothing answered at {', '.join(failures)}" if failures else ""
-        failures |= found
-        await transport.aclose()
-    raise none_answered(failures)
-
-
-def _instead(failures: Mapping[str, AgenticError], name: str, provider: Provider[Transport], settings: Settings) -> str:
-    cost = provider.cost(settings) if isinstance(provider, TransportProvider) and provider.cost else ""
-    what = f"{provider.summary}; {cost}" if cost else provider.summary
-    return f"Nothing answers at {' or '.join(failures)}. Use {name} instead ({what})?"
+    selected = await host.select(TRANSPORTS, name, make_setup, kind=TransportChoice, confirm=confirm)
+    made = host.build(TRANSPORTS, selected.name, make_setup) if selected.made is None else selected.made
+    return replace(selected, made=made)
 
 
 async def find_servers(settings: Settings, host: Host) -> list[Found]:
     """Returns the servers that the transports find on this machine; a transport that fails finds nothing."""
     found: list[Found] = []
-    for offer in host.offers("agentic_transports").values():
+    for offer in host.offers(TRANSPORTS).values():
         if isinstance(offer.record, TransportProvider) and offer.record.find is not None:
             try:
                 found += await offer.record.find(settings)
             except FAULTS:
                 continue
     return found
-
-
-async def _silent_endpoints(transport: Transport) -> dict[str, AgenticError]:
-    """Why each endpoint that gave no answer gave none; one that answers is enough to stop asking.
-
-    Raises RequestRejected where the only ones that answered refused (a wrong key, an unknown model): silence is another matter.
-    """
-    rejected: RequestRejected | None = None
-    silent: dict[str, AgenticError] = {}
-    for endpoint in transport.endpoints:
-        try:
-            async with asyncio.timeout(AUTO_SECONDS):
-                await transport.probe(endpoint)
-        except TimeoutError:
-            silent[endpoint] = AgenticError(f"no answer within {AUTO_SECONDS:g} s")
-        except ConfigError:
-            raise
-        except RequestRejected as error:
-            silent[endpoint] = rejected = error
-        except AgenticError as error:
-            silent[endpoint] = error
-        else:
-            return silent
-    if rejected is not None:
-        raise rejected
-    return silent

@@ -6,7 +6,6 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from pathlib import Path
 from typing import Any
 
-from agentic.core.adapters import HOOK, protocol_of
 from agentic.core.agent_services import AgentServices
 from agentic.core.approval import ApprovalMode, Approver
 from agentic.core.guards import policy_of, session_launcher, tools_of
@@ -20,6 +19,7 @@ from agentic.errors import ConfigError, TrustError
 from agentic.hooks import SessionSetup
 from agentic.hooks.fan_out import CallBudget
 from agentic.hooks.launcher import Launcher
+from agentic.hooks.protocol import ProtocolChoice
 from agentic.lib.calls import Grant
 from agentic.lib.children import Child
 from agentic.lib.children.jobs import Jobs
@@ -31,6 +31,7 @@ from agentic.sessions import Blackboard, Session
 from agentic.sessions.undo import Journal, further_roots, keep_further_roots
 from agentic.types import Outcome, Plan
 
+PROTOCOLS = "agentic_tool_protocols"
 MAX_CALLS = 1_000
 TOKENS_A_CALL = 131  # of window: 1,000 calls at 131k
 Delegate = Callable[[Plan], Awaitable[Outcome]]
@@ -93,13 +94,13 @@ async def open_services(
         if approver.mode == "all":
             await require_sandbox(launcher)
         protocol = await protocol_of(runtime, session)
-        profile = runtime.build(HOOK, protocol).profile
+        profile = runtime.build(PROTOCOLS, protocol).profile
         toolbox.list_for(profile, settings.tools.enabled, runtime.llm.budget.tier == "full")
         services = AgentServices(
             llm=runtime.llm.of(profile),
             events=runtime.events,
             protocol=protocol,
-            make_protocol=lambda: runtime.build(HOOK, protocol),
+            make_protocol=lambda: runtime.build(PROTOCOLS, protocol),
             toolbox=toolbox,
             strategy=runtime.build("agentic_context_strategies", settings.context.strategy),
             approver=approver,
@@ -127,11 +128,21 @@ async def open_services(
         await launcher.aclose()
 
 
+async def protocol_of(runtime: Runtime, session: Session) -> str:
+    """Returns the protocol that the user named; else the session's first on this model; else the one that is chosen."""
+    host, name, known = runtime.host, runtime.settings.tools.protocol, session.metadata("protocol")
+    is_named = name not in host.offers(f"{PROTOCOLS}.choosers")
+    if not is_named and known in host.offers(PROTOCOLS) and session.metadata("model") == runtime.info.model:
+        return known
+    more = {"kind": ProtocolChoice, "model": runtime.llm, "info": runtime.info}
+    return (await host.select(PROTOCOLS, name, runtime.setup, **more)).name
+
+
 @asynccontextmanager
 async def sessions_of_plugins(runtime: Runtime, session: Session) -> AsyncIterator[None]:
     """Enters the sessions of plugins, and leaves them with ours; one that fails costs a warning."""
     async with AsyncExitStack() as stack:
-        for plugin, info in runtime.host.sessions().items():
+        for plugin, info in runtime.host.infos("session").items():
             try:
                 setup = runtime.setup(plugin, kind=SessionSetup, session=session)
                 async with asyncio.timeout(info.seconds):

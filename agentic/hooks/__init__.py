@@ -67,7 +67,7 @@ class Provider(Generic[T]):
 
     One provider of a hook is the `default`, selected where the settings name none; one that `stands_in` takes over where the
     selected one cannot be made or fails. `replaces` is the plugin whose provider of the same name this one takes the place of.
-    `automatic` is its place among those that are tried where none is named, as `llm.transport = "auto"` does; 0 for never.
+    `automatic` is its place among those that a `Chooser` tries, as `llm.transport = "auto"` does; 0 for never.
     """
 
     name: str
@@ -132,6 +132,8 @@ class PluginInfo:
 
     `runnables` find what a folder would run. Its event hooks may take `seconds`. Where it `wants_chunks` (or that function of the
     `Setup` says so), its observer gets each piece of an answer. `session(setup)` is an async context manager around each session.
+    `before` is "module:function" of what asks the user before any run, answer or chat begins in a terminal:
+    `function(root, settings, has_tools) -> Settings`.
     """
 
     options: Options | None = None
@@ -139,6 +141,7 @@ class PluginInfo:
     seconds: float = 5.0
     wants_chunks: bool | Callable[[Setup], bool] = False
     session: "Callable[[SessionSetup], AbstractAsyncContextManager[Any]] | None" = None
+    before: str = ""
 
 
 @record(frozen=True, slots=True, kw_only=True)

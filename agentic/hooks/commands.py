@@ -11,10 +11,9 @@ from agentic.lib.record import record
 class Command:
     """A command `agentic NAME`; `target` is "module:attribute" of a click command, imported when it is called.
 
+    "plugins NAME" adds one to `agentic plugins`.
     `agentic.commands` has the common options and what opens a run.
     `is_default`: `agentic` alone starts it, in a terminal. `hidden`: it is for programs, and stands in no list.
-    `before` is "module:function" of what asks the user before any run, answer or chat begins in a terminal:
-    `function(root, settings, has_tools) -> Settings`.
     """
 
     name: str
@@ -22,7 +21,6 @@ class Command:
     target: str
     is_default: bool = False
     hidden: bool = False
-    before: str = ""
 
 
 @hookspec

@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Protocol
 
 from agentic.hooks import Provider, hookspec
+from agentic.hooks.choosing import ChoiceSetup, Chooser
 from agentic.lib.record import record
 from agentic.types import Answer, ChatRequest, EndpointInfo, Message, ToolCall, ToolOutput, ToolSpec
 
@@ -111,11 +112,19 @@ class Vocabulary:
     tokens_for: Callable[[str], Callable[[str], int] | None]
 
 
+@record(frozen=True, slots=True, kw_only=True)
+class ProtocolChoice(ChoiceSetup):
+    """`model` can be asked, `info` says which it is."""
+
+    model: Asks
+    info: EndpointInfo
+
+
 @hookspec
-def agentic_models() -> Iterable[Provider[ToolProtocol] | RepairProvider | Vocabulary]:
+def agentic_models() -> Iterable[Provider[ToolProtocol] | RepairProvider | Vocabulary | Chooser]:
     """Offers what a family of models needs: the protocol of its tool calls, repairs of its answers, its vocabulary.
 
-    A protocol is selected by `tools.protocol`; "auto" takes the first that fits, in the order of `automatic`. Each repair looks at
+    A protocol is selected by `tools.protocol`, or by the Chooser of that name, which gets a `ProtocolChoice`. Each repair looks at
     every answer before the protocol does, in the order of their names. The first vocabulary that knows the model counts.
     """
     raise NotImplementedError

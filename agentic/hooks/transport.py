@@ -6,6 +6,7 @@ from typing import Protocol, runtime_checkable
 from agentic.config import Settings
 from agentic.config.schema import LlmSettings
 from agentic.hooks import Provider, hookspec
+from agentic.hooks.choosing import ChoiceSetup, Chooser
 from agentic.lib.record import record
 from agentic.types import Answer, ChatRequest, Delta, EndpointInfo, EndpointLoad, PartialAnswer, TokenCount
 
@@ -115,7 +116,17 @@ class TransportProvider(Provider[Transport]):
     cost: "Callable[[Settings], str] | None" = None
 
 
+@record(frozen=True, slots=True, kw_only=True)
+class TransportChoice(ChoiceSetup):
+    """`confirm` puts a yes-or-no question to the user; nobody who can be asked means no."""
+
+    confirm: Callable[[str], Awaitable[bool]]
+
+
 @hookspec
-def agentic_transports() -> Iterable[Provider[Transport]]:
-    """Offers transports, selected by `llm.transport`; a plain Provider or a TransportProvider."""
+def agentic_transports() -> Iterable[Provider[Transport] | Chooser]:
+    """Offers transports, selected by `llm.transport`: a plain Provider or a TransportProvider, or a Chooser among them.
+
+    A chooser gets a `TransportChoice`.
+    """
     raise NotImplementedError

@@ -34,6 +34,7 @@ class Row(NamedTuple):
 ROWS: Mapping[str, Row] = MappingProxyType(
     {
         "agentic_transports": Row("transport", "Provider", "Transport", TRANSPORT_EXTRAS, "llm.transport"),
+        "agentic_transports.choosers": Row("choosing", "Chooser", selected_by="llm.transport", through="agentic_transports"),
         "agentic_batchers": Row("batching", "Provider", "Batcher", BATCHER_EXTRAS, "batching.strategy"),
         "agentic_context_strategies": Row("context", "Provider", "ContextStrategy", "Condenses", "context.strategy"),
         "agentic_complexity_estimators": Row("complexity", "Provider", "ComplexityEstimator", "", "complexity.estimator"),
@@ -45,6 +46,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "agentic_launchers": Row("launcher", "Provider", "Launcher", "Reports", guards=True),
         "agentic_permissions": Row("permissions", "Provider", "Permissions", GUARD_EXTRAS, guards=True),
         "agentic_tool_protocols": Row("protocol", "Provider", "ToolProtocol", "", "tools.protocol", through="agentic_models"),
+        "agentic_tool_protocols.choosers": Row("choosing", "Chooser", selected_by="tools.protocol", through="agentic_models"),
         "agentic_output_repairs": Row("protocol", "RepairProvider", "OutputRepair", through="agentic_models"),
         "agentic_vocabularies": Row("protocol", "Vocabulary", through="agentic_models"),
         "agentic_checkers": Row("checks", "Provider", "Checker"),
@@ -53,7 +55,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "agentic_prompt_sections": Row("prompt", "PromptSection", through="agentic_prompts"),
         "agentic_agents": Row("agents", "AgentKind", names=COMMAND_NAME, through="agentic_prompts"),
         "agentic_runnables": Row("trust", "RunnableFinder", through="agentic_plugin"),
-        "agentic_commands": Row("commands", "Command", names=COMMAND_NAME),
+        "agentic_commands": Row("commands", "Command", names=rf"{COMMAND_NAME}( {COMMAND_NAME})?"),
         "agentic_chat_commands": Row("chat", "ChatCommand", names=COMMAND_NAME, through="agentic_commands"),
     }
 )

@@ -9,6 +9,7 @@ from agentic.extras import DISTRIBUTION
 from agentic.hooks import Setup
 from agentic.lib.guard import FAULTS, Guard, PluginFault, contract_of, problem_with, problem_with_spec
 from agentic.lib.isolation import CallFailure, call_limited, describe
+from agentic.lib.record import record
 from agentic.lib.requirements import name_of, unmet
 from agentic.plugins.discovery import OWN_FOLDER
 from agentic.plugins.loaded import Implementation as Implementation
@@ -17,8 +18,18 @@ from agentic.plugins.offers import Offer as Offer
 from agentic.plugins.offers import Offers
 from agentic.plugins.status import PluginStatus
 
-MakeSetup = Callable[[str, Callable[[str], Any]], Setup]
-"""A plugin's setup, from its name and what its `Setup.provider` is to be."""
+
+@record(frozen=True, slots=True)
+class Selected:
+    """A provider by name; `why` it was chosen, "" where it was named; what the chooser `made` of it, None for nothing."""
+
+    name: str
+    why: str = ""
+    made: Any = None
+
+
+MakeSetup = Callable[..., Setup]
+"""`make_setup(plugin, provider)`: the plugin's setup, whose `provider` is that; more by name for a kind of setup that has more."""
 
 
 class Host(Offers):
@@ -93,6 +104,37 @@ class Host(Offers):
             where = self.hooks[hook].selected_by or hook
             raise ConfigError(f"{where}: no plugin offers {name!r}", f"choose from: {choices or 'none'}{also}")
         return offers[name]
+
+    async def select(self, hook: str, name: str, make_setup: MakeSetup, **more: Any) -> Selected:
+        """The provider of that name, or what a chooser of that name chooses; its setup has `more`. Raises AgenticError."""
+        offer, made, owner = self.offers(f"{hook}.choosers").get(name), dict[str, Any](), ""
+        if offer is None:
+            self.offer(hook, name)
+            return Selected(name)
+
+        def provider(other: str) -> Any:
+            made[other] = self.build(hook, other, make_setup)
+            return made[other]
+
+        owner, offers = self.owner(offer.plugin), {other: each.record for other, each in self.offers(hook).items()}
+        try:
+            chosen, why = await offer.record.choose(make_setup(offer.plugin, provider, offers=offers, **more))
+            if chosen not in offers:
+                raise ValueError(f"{chosen!r} is none of {', '.join(offers)}")
+        except AgenticError:
+            raise
+        except FAULTS as error:
+            raise PluginFault(owner, offer.plugin, f"{name!r} cannot choose: {describe(error)}", error) from error
+        return Selected(chosen, why, made.get(chosen))
+
+    def learn(self, hook: str, *seen: Any) -> None:
+        """Tells the choosers of a hook how what they may choose went."""
+        for offer in self.offers(f"{hook}.choosers").values():
+            try:
+                if offer.record.learn is not None:
+                    offer.record.learn(*seen)
+            except FAULTS as error:
+                self._tell(f"{self.owner(offer.plugin)}: {offer.record.name!r} cannot learn: {describe(error)}")
 
     def build(self, hook: str, name: str, make_setup: MakeSetup) -> Any:
         """The object that the named provider's factory makes, guarded; of the default one for "". Raises AgenticError."""

@@ -20,7 +20,7 @@ from agentic.lib.record import record
 from agentic.plugins.loaded import Implementation, Loaded, remedy_of
 
 INFO = f"{PROJECT}_plugin"
-SESSION = "session"  # in the index: it begins something with a session
+MARKS = ("session", "before")  # the parts of a plugin's word about itself that the index knows the plugins of
 
 
 @record(slots=True)
@@ -78,7 +78,8 @@ class Offers(Loaded):
             if status.state != "loaded" or status.note:
                 return
             section = sections.get(status.section)
-            about = [status.section, section.path if section else "", SESSION if self.info(status.name).session else ""]
+            marks = [mark for mark in MARKS if getattr(self.info(status.name), mark)]
+            about = [status.section, section.path if section else "", " ".join(marks)]
             rows.append((status.name, " ".join(status.hooks), "\t".join(about)))
         index.keep_plugins(rows, self.sources())
 
@@ -101,6 +102,7 @@ class Offers(Loaded):
         records = self._called(each)
         given = records[0] if len(records) == 1 else records
         if isinstance(given, PluginInfo):
+            _require_conforming(given, "its PluginInfo")
             self._infos[each.plugin] = given
             given = given.options
             return [given] if given is not None else []
@@ -116,10 +118,12 @@ class Offers(Loaded):
                 self._options(each)
         return self._infos.get(plugin) or PluginInfo()
 
-    def sessions(self) -> dict[str, PluginInfo]:
-        """Returns the word of each plugin that begins something with a session."""
-        names = [name for name, about in self._about.items() if about.endswith(SESSION)] if self._about else list(self._by_name)
-        return {name: info for name in names if (info := self.info(name)).session is not None}
+    def infos(self, mark: str) -> dict[str, PluginInfo]:
+        """Returns the word of each plugin that says something there, "session" or "before"; no other is imported for it."""
+        names = (
+            [name for name, about in self._about.items() if mark in about.split("\t")[2].split()] if self._about else self._by_name
+        )
+        return {name: info for name in names if getattr(info := self.info(name), mark)}
 
     def section_of(self, plugin: str) -> str:
         """Returns the name of the section that holds a plugin's own settings."""
@@ -231,7 +235,11 @@ def _require_valid(record: Any, door: Hook) -> None:
     """Raises CallFailure for a record that has something wrong in it."""
     if not isinstance(record.name, str) or not re.fullmatch(door.names, record.name):
         raise CallFailure(f"{record.name!r} cannot be a name there: it has to match {door.names}")
+    _require_conforming(record, repr(record.name))
+
+
+def _require_conforming(record: Any, what: str) -> None:
     hints = {name: hint for each in type(record).__mro__ for name, hint in vars(each).get("__annotations__", {}).items()}
     for name, hint in hints.items():
         if not isinstance(hint, TypeVar) and not conforms(getattr(record, name), hint):
-            raise CallFailure(f"the {name} of {record.name!r} is {getattr(record, name)!r:.80}, which it cannot be")
+            raise CallFailure(f"the {name} of {what} is {getattr(record, name)!r:.80}, which it cannot be")

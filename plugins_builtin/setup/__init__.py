@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import Command, hookimpl
+from agentic import Command, PluginInfo, hookimpl
 
 _HOME = "plugins_builtin.setup"
 
@@ -13,12 +13,15 @@ def agentic_commands() -> Iterable[Command]:
         "init",
         "finds the servers that run here, and writes down which one to use",
         f"{_HOME}.servers:command",
-        before=f"{_HOME}.servers:ask",
     )
     yield Command("prompts", "the texts that models read; show prints what the model in use is told", f"{_HOME}.prompts:command")
     yield Command(
         "trust",
         "what this folder brings that would run, and whether it may",
         f"{_HOME}.trust:command",
-        before=f"{_HOME}.trust:ask",
     )
+
+
+@hookimpl
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(before=f"{_HOME}.before:ask")

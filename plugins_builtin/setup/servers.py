@@ -28,7 +28,7 @@ LISTEN_SECONDS = 0.2
 MAX_SHOWN = 12
 
 
-def ask(root: Path, settings: Settings, has_tools: bool) -> Settings:
+def with_servers(settings: Settings) -> Settings:
     """The settings, with the servers that the user chooses where none is named and none of the usual ones runs."""
     llm = settings.llm
     named = settings.origins["llm.endpoints"] != "default" or llm.transport != "auto"

@@ -77,11 +77,10 @@ def rm(names: tuple[str, ...], folder: Path) -> None:
     click.echo(f"forgotten: {count}")
 
 
-def ask(root: Path, settings: Settings, has_tools: bool) -> Settings:
-    """Asks about what this folder brings and nobody was asked about yet, before a session with tools begins."""
-    if has_tools and (unknown := undecided(root, settings)):
+def decide_on_new(root: Path, settings: Settings) -> None:
+    """Asks about what this folder brings and nobody was asked about yet."""
+    if unknown := undecided(root, settings):
         _ask(root, unknown)
-    return settings
 
 
 def _ask(root: Path, found: Sequence[Runnable]) -> None:

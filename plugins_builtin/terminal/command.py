@@ -10,8 +10,7 @@ import click
 
 from agentic import AgenticError, ConfigError, Settings, api
 from agentic.commands import RunCommand, common_options, session_options
-from agentic.commands.before import prepared
-from agentic.commands.start import background_of, interruptible, screen_of
+from agentic.commands.start import background_of, interruptible, prepared, screen_of
 from agentic.lib.loop import run
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal import keyboard

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 
 from agentic import PromptSection, hookimpl
-from agentic.cli.scaffold import kinds, write
 from agentic.errors import ConfigError
 from agentic.hooks.old import NEW
 from agentic.testing import FakeVLLM, run_in_process
+from plugins_builtin.scaffold.files import kinds, write
 from tests.conftest import Agentic
 from tests.modules import module_with
 

@@ -11,10 +11,11 @@ from pathlib import Path
 import pytest
 
 import agentic
-from agentic.cli import COMMANDS, help_text, scaffold
+from agentic.cli import COMMANDS, help_text
 from agentic.hooks.old import NEW
 from agentic.plugins import Host
 from agentic.plugins.doors import EVENTS, ROWS, HookTable, is_known, specification
+from plugins_builtin.scaffold.files import kinds, rendered
 
 ROOT = Path(__file__).parents[2]
 GROUND = {"extras", "index", "types", "events", "errors", "folders", "lib", "trust", "logs", "once"}
@@ -129,11 +130,12 @@ def test_the_host_names_no_plugin() -> None:
         "agents",
         "screen",
         "sub-agent",
+        "auto",
     }  # of commands, settings, rules, nodes, and git
     formats = {"plain", "jsonl"}  # of lists that a command prints
     for path in sorted((ROOT / "agentic").rglob("*.py")):
         inside = str(path.relative_to(ROOT / "agentic"))
-        if not inside.startswith(("testing/", "cli/templates/")):
+        if not inside.startswith("testing/"):
             assert strings(path) & (names - sections - words - formats) == set(), path
 
 
@@ -146,7 +148,7 @@ WORDS = re.compile(
 def test_the_host_holds_no_word_of_a_test_runner_a_model_or_a_protocol() -> None:
     """Neither in code nor in a comment. What is written for plugin authors to begin with may name what they need."""
     for path in sorted((ROOT / "agentic").rglob("*.py")):
-        if not str(path.relative_to(ROOT / "agentic")).startswith(("testing/", "cli/templates/")):
+        if not str(path.relative_to(ROOT / "agentic")).startswith("testing/"):
             found = {match[0].lower() for match in WORDS.finditer(path.read_text())}
             assert found == set(), path
 
@@ -247,10 +249,10 @@ def test_the_builtins_are_registered_as_anybodys() -> None:
 
 def test_every_page_of_a_door_shows_what_is_written_and_tested() -> None:
     """The examples in the docs are the plugins that `agentic plugins new` writes; test_hooks.py installs and tests them all."""
-    for kind in scaffold.kinds():
+    for kind in kinds():
         page = (ROOT / "docs" / "plugins" / f"{kind}.md").read_text()
         blocks = [block.split("```")[0] for block in page.split("```python\n")[1:]]
-        written = {path: text for path, text in scaffold.rendered(kind, "example").items() if path.endswith(".py")}
+        written = {path: text for path, text in rendered(kind, "example").items() if path.endswith(".py")}
         assert blocks == [f"# {path}\n{text.split(chr(10) * 2, 1)[1]}" for path, text in written.items()], kind
         assert f"](plugins/{kind}.md)" in (ROOT / "docs" / "plugins.md").read_text()
 

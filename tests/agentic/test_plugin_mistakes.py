@@ -108,6 +108,10 @@ BROKEN = {
         "'medium'",
     ),
     "a number for records": ("@hookimpl\ndef agentic_tools():\n    return 5\n", "not iterable"),
+    "a question that is none": (
+        "@hookimpl\ndef agentic_plugin():\n    return PluginInfo(before=5)\n",
+        "the before of its PluginInfo is 5, which it cannot be",
+    ),
     "options that are none": ("@hookimpl\ndef agentic_options():\n    return 'm:Model'\n", "no Options"),
     "a section of somebody else's": (
         "@hookimpl\ndef agentic_options():\n    return Options('m:Model', section='llm')\n",

@@ -1,11 +1,10 @@
-"""`agentic plugins new`: a distribution with one small plugin that works, and a test that passes."""
+"""The files of a new plugin, from a template of its kind."""
 
 import re
 from importlib.resources import files
 from pathlib import Path
 
-from agentic import __version__
-from agentic.errors import ConfigError
+from agentic import ConfigError, __version__
 from agentic.extras import DISTRIBUTION
 
 _PART = re.compile(r"^# ---- (test|file (\S+)) ----\n", re.MULTILINE)
@@ -13,7 +12,7 @@ _PART = re.compile(r"^# ---- (test|file (\S+)) ----\n", re.MULTILINE)
 
 def kinds() -> list[str]:
     """Returns the kinds of plugins that can be made, sorted."""
-    names = (path.name for path in files("agentic.cli").joinpath("templates").iterdir())
+    names = (path.name for path in files("plugins_builtin.scaffold").joinpath("templates").iterdir())
     return sorted(name.removesuffix(".txt") for name in names if name.endswith(".txt"))
 
 
@@ -23,7 +22,7 @@ def module_of(name: str) -> str:
 
 def rendered(kind: str, name: str) -> dict[str, str]:
     """The files of a plugin of that kind by path: its modules, its test, its pyproject.toml."""
-    text = files("agentic.cli").joinpath("templates", f"{kind}.txt").read_text(encoding="utf-8")
+    text = files("plugins_builtin.scaffold").joinpath("templates", f"{kind}.txt").read_text(encoding="utf-8")
     module = module_of(name)
     text = text.replace("MODULE", module).replace("NAME", name)
     code, *parts = _PART.split(text)
@@ -37,7 +36,7 @@ def rendered(kind: str, name: str) -> dict[str, str]:
 
 def _pyproject(name: str, module: str) -> str:
     included = f'"{module}*.py"'  # also a module that its author adds
-    text = files("agentic.cli").joinpath("templates", "pyproject.tmpl").read_text(encoding="utf-8")
+    text = files("plugins_builtin.scaffold").joinpath("templates", "pyproject.tmpl").read_text(encoding="utf-8")
     text = text.replace("HOST", f"{DISTRIBUTION}>={__version__}").replace("INCLUDED", included)
     return text.replace("MODULE", module).replace("NAME", name)
 

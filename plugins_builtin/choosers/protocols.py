@@ -1,21 +1,18 @@
-"""Which tool protocol a model can be trusted with: found out once, then by how its answers went."""
+"""Chooses a tool protocol that a model can be trusted with: by probing it once, then by how its answers went."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from agentic.core.runtime import Runtime
+from agentic import Answer, ChatRequest, EndpointInfo, ToolProtocol
 from agentic.events import WorkflowEvent
 from agentic.folders import state_folder
-from agentic.hooks.protocol import ToolProtocol
+from agentic.hooks.protocol import ProtocolChoice
 from agentic.lib.files import replace_file
-from agentic.sessions import Session
-from agentic.types import Answer, ChatRequest, EndpointInfo
 
 MIN_TURNS = 6  # before how it went counts
 MIN_READABLE = 0.5
-HOOK = "agentic_tool_protocols"
 
 
 class ModelRecord:
@@ -39,11 +36,11 @@ class ModelRecord:
                 entry[name] = {}
         return entry  # type: ignore[no-any-return]
 
-    def add(self, info: EndpointInfo, protocol: str, turns: Mapping[str, int]) -> None:
+    def add(self, info: EndpointInfo, protocol: str, counts: Mapping[str, int]) -> None:
         """Adds how a run's answers went, and keeps it."""
         tally = self.of(info)["turns"].setdefault(protocol, [0, 0])
-        tally[0] += turns.get("readable", 0)
-        tally[1] += turns.get("unreadable", 0)
+        tally[0] += counts.get("readable", 0)
+        tally[1] += counts.get("unreadable", 0)
         self.save()
 
     def save(self) -> None:
@@ -53,44 +50,33 @@ class ModelRecord:
             return  # a read-only home costs a probe a run, nothing else
 
 
-async def protocol_of(runtime: Runtime, session: Session) -> str:
-    """Returns the protocol the user set; else the session's first on this model; else the first that fits and went well."""
-    name = runtime.settings.tools.protocol
-    if name != "auto":
-        runtime.host.offer(HOOK, name)
-        return name
-    known = session.metadata("protocol")
-    if known in runtime.host.offers(HOOK) and session.metadata("model") == runtime.info.model:
-        return known
-    return await _choose(runtime, ModelRecord())
-
-
 class _Announced:
     """Asks a model what it can, and tells the user first: with a model that is just loaded it takes its time."""
 
-    def __init__(self, runtime: Runtime) -> None:
-        self._runtime = runtime
+    def __init__(self, setup: ProtocolChoice) -> None:
+        self._setup = setup
         self._is_told = False
 
     async def ask(self, request: ChatRequest) -> Answer | None:
         if not self._is_told:
             self._is_told = True
-            message = f"trying how {self._runtime.info.model} calls tools (once)…"
-            await self._runtime.events.emit(WorkflowEvent(node="probe", message=message))
-        return await self._runtime.llm.ask(request)
+            message = f"trying how {self._setup.info.model} calls tools (once)…"
+            await self._setup.emit(WorkflowEvent(node="probe", message=message))
+        return await self._setup.model.ask(request)
 
 
-async def _choose(runtime: Runtime, record: ModelRecord) -> str:
-    offers = {name: offer.record.automatic for name, offer in runtime.host.offers(HOOK).items() if offer.record.automatic}
-    entry, name, asks = record.of(runtime.info), "", _Announced(runtime)
-    for name in sorted(offers, key=lambda each: offers[each]):
-        if name not in entry["fits"]:
-            protocol: ToolProtocol = runtime.build(HOOK, name)
-            entry["fits"][name] = await protocol.fits(asks, runtime.info)
+async def choose(setup: ProtocolChoice) -> tuple[str, str]:
+    """The first that fits and went well; the last one where none does."""
+    record, model, chosen = ModelRecord(), _Announced(setup), ""
+    entry = record.of(setup.info)
+    for chosen in setup.automatic:
+        if chosen not in entry["fits"]:
+            protocol: ToolProtocol = setup.provider(chosen)
+            entry["fits"][chosen] = await protocol.fits(model, setup.info)
             record.save()
-        if entry["fits"][name] and _went_well(entry["turns"].get(name)):
-            return name
-    return name
+        if entry["fits"][chosen] and _went_well(entry["turns"].get(chosen)):
+            break
+    return chosen, ""
 
 
 def _went_well(tally: object) -> bool:
