@@ -25,82 +25,143 @@ __import__("sys").meta_path.insert(0, _OldNames)
 if TYPE_CHECKING:
     from typing import Any
 
-    from agentic.api import Answered, Conversation, Question, run, run_sync
-    from agentic.config import Section, Settings, setting
+    from agentic.api import (
+        Answered as Answered,
+        Conversation as Conversation,
+        Question as Question,
+        run as run,
+        run_sync as run_sync,
+    )
+    from agentic.config import Section as Section, Settings as Settings, setting as setting
     from agentic.errors import (
-        AgenticError,
-        ConfigError,
-        ContextOverflow,
-        EndpointUnavailable,
-        ModelOutputError,
-        Overloaded,
-        PluginError,
-        RequestRejected,
-        StreamBroken,
-        ToolError,
-        TrustError,
+        AgenticError as AgenticError,
+        ConfigError as ConfigError,
+        ContextOverflow as ContextOverflow,
+        EndpointUnavailable as EndpointUnavailable,
+        ModelOutputError as ModelOutputError,
+        Overloaded as Overloaded,
+        PluginError as PluginError,
+        RequestRejected as RequestRejected,
+        StreamBroken as StreamBroken,
+        ToolError as ToolError,
+        TrustError as TrustError,
     )
-    from agentic.events import Event
-    from agentic.hooks import Hook, Hooks, Options, PluginInfo, Provider, SessionSetup, Setup, hookimpl, hookspec
-    from agentic.hooks.agents import AgentKind
-    from agentic.hooks.batching import Batcher, BatcherSetup, Closes, Lane, Routes, Warms, Watches
-    from agentic.hooks.chat import Chat, ChatCommand
-    from agentic.hooks.checks import BeforeEnd, Check, Checker, CheckResult, Failure
-    from agentic.hooks.choosing import ChoiceSetup, Chooser
-    from agentic.hooks.command_launchers import CommandLauncher, Launch, LaunchPolicy
-    from agentic.hooks.command_readers import CommandReader, CommandReading, SimpleCommand
-    from agentic.hooks.commands import Command
-    from agentic.hooks.complexity import ComplexityEstimator, Llm
-    from agentic.hooks.context import Condenses, ContextStrategy
-    from agentic.hooks.decomposition import Decomposer
-    from agentic.hooks.events import Addition, Verdict
-    from agentic.hooks.fan_out import Attempt, FanOut, FanOutSetup, Parts, Spawn, SubAgent
-    from agentic.hooks.launcher import Launcher, LauncherSetup
-    from agentic.hooks.permissions import CommandWatch, Judgement, Permissions, PermissionsSetup
-    from agentic.hooks.prompt import PromptSection, PromptTemplate
-    from agentic.hooks.protocol import Asks, ModelProfile, OutputRepair, RepairProvider, ToolProtocol, Turn, Vocabulary
-    from agentic.hooks.runner import Part, Runner, RunnerSetup, sub_agent
-    from agentic.hooks.safeguards import Safeguard
-    from agentic.hooks.screen import Renderer, RendererSetup
-    from agentic.hooks.tools import Announces, Memory, Tool, ToolSetup, ToolSource, ToolSourceProvider
+    from agentic.events import Event as Event
+    from agentic.hooks import (
+        Hook as Hook,
+        Hooks as Hooks,
+        Options as Options,
+        PluginInfo as PluginInfo,
+        Provider as Provider,
+        SessionSetup as SessionSetup,
+        Setup as Setup,
+        hookimpl as hookimpl,
+        hookspec as hookspec,
+    )
+    from agentic.hooks.agents import AgentKind as AgentKind
+    from agentic.hooks.batching import (
+        Batcher as Batcher,
+        BatcherSetup as BatcherSetup,
+        Closes as Closes,
+        Lane as Lane,
+        Routes as Routes,
+        Warms as Warms,
+        Watches as Watches,
+    )
+    from agentic.hooks.chat import Chat as Chat, ChatCommand as ChatCommand
+    from agentic.hooks.checks import (
+        BeforeEnd as BeforeEnd,
+        Check as Check,
+        Checker as Checker,
+        CheckResult as CheckResult,
+        Failure as Failure,
+    )
+    from agentic.hooks.choosing import ChoiceSetup as ChoiceSetup, Chooser as Chooser
+    from agentic.hooks.command_launchers import CommandLauncher as CommandLauncher, Launch as Launch, LaunchPolicy as LaunchPolicy
+    from agentic.hooks.command_readers import (
+        CommandReader as CommandReader,
+        CommandReading as CommandReading,
+        SimpleCommand as SimpleCommand,
+    )
+    from agentic.hooks.commands import Command as Command
+    from agentic.hooks.complexity import ComplexityEstimator as ComplexityEstimator, Llm as Llm
+    from agentic.hooks.context import Condenses as Condenses, ContextStrategy as ContextStrategy
+    from agentic.hooks.decomposition import Decomposer as Decomposer
+    from agentic.hooks.events import Addition as Addition, Verdict as Verdict
+    from agentic.hooks.fan_out import (
+        Attempt as Attempt,
+        FanOut as FanOut,
+        FanOutSetup as FanOutSetup,
+        Parts as Parts,
+        Spawn as Spawn,
+        SubAgent as SubAgent,
+    )
+    from agentic.hooks.launcher import Launcher as Launcher, LauncherSetup as LauncherSetup
+    from agentic.hooks.permissions import (
+        CommandWatch as CommandWatch,
+        Judgement as Judgement,
+        Permissions as Permissions,
+        PermissionsSetup as PermissionsSetup,
+    )
+    from agentic.hooks.prompt import PromptSection as PromptSection, PromptTemplate as PromptTemplate
+    from agentic.hooks.protocol import (
+        Asks as Asks,
+        ModelProfile as ModelProfile,
+        OutputRepair as OutputRepair,
+        RepairProvider as RepairProvider,
+        ToolProtocol as ToolProtocol,
+        Turn as Turn,
+        Vocabulary as Vocabulary,
+    )
+    from agentic.hooks.runner import Part as Part, Runner as Runner, RunnerSetup as RunnerSetup, sub_agent as sub_agent
+    from agentic.hooks.safeguards import Safeguard as Safeguard
+    from agentic.hooks.screen import Renderer as Renderer, RendererSetup as RendererSetup
+    from agentic.hooks.tools import (
+        Announces as Announces,
+        Memory as Memory,
+        Tool as Tool,
+        ToolSetup as ToolSetup,
+        ToolSource as ToolSource,
+        ToolSourceProvider as ToolSourceProvider,
+    )
     from agentic.hooks.transport import (
-        CachesPrefixes,
-        CountsTokens,
-        FollowsEndpoints,
-        ReportsLoad,
-        Resumes,
-        SendsBatches,
-        Transport,
-        TransportProvider,
+        CachesPrefixes as CachesPrefixes,
+        CountsTokens as CountsTokens,
+        FollowsEndpoints as FollowsEndpoints,
+        ReportsLoad as ReportsLoad,
+        Resumes as Resumes,
+        SendsBatches as SendsBatches,
+        Transport as Transport,
+        TransportProvider as TransportProvider,
     )
-    from agentic.hooks.trust import RunnableFinder
-    from agentic.lib.calls import CallContext, Grant
-    from agentic.lib.files import files_below
-    from agentic.lib.workspace import Workspace
+    from agentic.hooks.trust import RunnableFinder as RunnableFinder
+    from agentic.lib.calls import CallContext as CallContext, Grant as Grant
+    from agentic.lib.files import files_below as files_below
+    from agentic.lib.workspace import Workspace as Workspace
     from agentic.types import (
-        Answer,
-        Change,
-        ChatRequest,
-        Complexity,
-        Delta,
-        EndpointInfo,
-        EndpointLoad,
-        ImagePart,
-        Message,
-        Outcome,
-        PartialAnswer,
-        Plan,
-        Sampling,
-        Subtask,
-        TextPart,
-        TokenCount,
-        ToolCall,
-        ToolCallDelta,
-        ToolNote,
-        ToolOutput,
-        ToolSpec,
-        Usage,
-        recall_id,
+        Answer as Answer,
+        Change as Change,
+        ChatRequest as ChatRequest,
+        Complexity as Complexity,
+        Delta as Delta,
+        EndpointInfo as EndpointInfo,
+        EndpointLoad as EndpointLoad,
+        ImagePart as ImagePart,
+        Message as Message,
+        Outcome as Outcome,
+        PartialAnswer as PartialAnswer,
+        Plan as Plan,
+        Sampling as Sampling,
+        Subtask as Subtask,
+        TextPart as TextPart,
+        TokenCount as TokenCount,
+        ToolCall as ToolCall,
+        ToolCallDelta as ToolCallDelta,
+        ToolNote as ToolNote,
+        ToolOutput as ToolOutput,
+        ToolSpec as ToolSpec,
+        Usage as Usage,
+        recall_id as recall_id,
     )
 
 _HOMES = {
@@ -142,139 +203,8 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names.split()}
 
-__all__ = [
-    "Addition",
-    "AgentKind",
-    "AgenticError",
-    "Announces",
-    "Answer",
-    "Answered",
-    "Asks",
-    "Attempt",
-    "Batcher",
-    "BatcherSetup",
-    "BeforeEnd",
-    "CachesPrefixes",
-    "CallContext",
-    "Change",
-    "Chat",
-    "ChatCommand",
-    "ChatRequest",
-    "Check",
-    "CheckResult",
-    "Checker",
-    "ChoiceSetup",
-    "Chooser",
-    "Closes",
-    "Command",
-    "CommandLauncher",
-    "CommandReader",
-    "CommandReading",
-    "CommandWatch",
-    "Complexity",
-    "ComplexityEstimator",
-    "Condenses",
-    "ConfigError",
-    "ContextOverflow",
-    "ContextStrategy",
-    "Conversation",
-    "CountsTokens",
-    "Decomposer",
-    "Delta",
-    "EndpointInfo",
-    "EndpointLoad",
-    "EndpointUnavailable",
-    "Event",
-    "Failure",
-    "FanOut",
-    "FanOutSetup",
-    "FollowsEndpoints",
-    "Grant",
-    "Hook",
-    "Hooks",
-    "ImagePart",
-    "Judgement",
-    "Lane",
-    "Launch",
-    "LaunchPolicy",
-    "Launcher",
-    "LauncherSetup",
-    "Llm",
-    "Memory",
-    "Message",
-    "ModelOutputError",
-    "ModelProfile",
-    "Options",
-    "Outcome",
-    "OutputRepair",
-    "Overloaded",
-    "Part",
-    "PartialAnswer",
-    "Parts",
-    "Permissions",
-    "PermissionsSetup",
-    "Plan",
-    "PluginError",
-    "PluginInfo",
-    "PromptSection",
-    "PromptTemplate",
-    "Provider",
-    "Question",
-    "Renderer",
-    "RendererSetup",
-    "RepairProvider",
-    "ReportsLoad",
-    "RequestRejected",
-    "Resumes",
-    "Routes",
-    "RunnableFinder",
-    "Runner",
-    "RunnerSetup",
-    "Safeguard",
-    "Sampling",
-    "Section",
-    "SendsBatches",
-    "SessionSetup",
-    "Settings",
-    "Setup",
-    "SimpleCommand",
-    "Spawn",
-    "StreamBroken",
-    "SubAgent",
-    "Subtask",
-    "TextPart",
-    "TokenCount",
-    "Tool",
-    "ToolCall",
-    "ToolCallDelta",
-    "ToolError",
-    "ToolNote",
-    "ToolOutput",
-    "ToolProtocol",
-    "ToolSetup",
-    "ToolSource",
-    "ToolSourceProvider",
-    "ToolSpec",
-    "Transport",
-    "TransportProvider",
-    "TrustError",
-    "Turn",
-    "Usage",
-    "Verdict",
-    "Vocabulary",
-    "Warms",
-    "Watches",
-    "Workspace",
-    "__version__",
-    "files_below",
-    "hookimpl",
-    "hookspec",
-    "recall_id",
-    "run",
-    "run_sync",
-    "setting",
-    "sub_agent",
-]
+if not TYPE_CHECKING:
+    __all__ = [*_HOME_OF, "__version__"]  # noqa: PLE0604 - they are texts
 
 
 def __getattr__(name: str) -> "Any":

@@ -15,32 +15,32 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from agentic.config import Settings, load
-from agentic.core.runs import announce_start as announce_start
-from agentic.core.runs import carry_out as carry_out
-from agentic.core.runtime import Runtime as Runtime
-from agentic.core.runtime import Screen as Screen
-from agentic.core.runtime import bare_setup, find_servers, open_runtime
+from agentic.core.runs import announce_start as announce_start, carry_out as carry_out
+from agentic.core.runtime import Runtime as Runtime, Screen as Screen, open_runtime
 from agentic.events import Event
 from agentic.folders import state_folder
 from agentic.hooks.chat import Conversation as Conversation
-from agentic.hooks.transport import Found
-from agentic.lib.questions import Answered as Answered
-from agentic.lib.questions import Ask as Ask
-from agentic.lib.questions import Question as Question
-from agentic.lib.questions import Reply as Reply
+from agentic.lib.questions import Answered as Answered, Ask as Ask, Question as Question, Reply as Reply
 from agentic.logs import start_logging
-from agentic.plugins import Host, host_of
+from agentic.plugins import host_of
+from agentic.queries import (
+    found_servers as found_servers,
+    policy as policy,
+    prompts as prompts,
+    runnables as runnables,
+    sandbox_report as sandbox_report,
+    sandbox_status as sandbox_status,
+    take_up as take_up,
+    undecided as undecided,
+)
 from agentic.sessions import Session, SessionStore
 from agentic.types import LATEST, Outcome
 
 if TYPE_CHECKING:
     from agentic.core.approval import ApprovalMode
     from agentic.core.conversation import OpenConversation
-    from agentic.core.policy import Policy
     from agentic.hooks.fan_out import SubAgent
-    from agentic.hooks.launcher import Attempted, Launcher
     from agentic.hooks.runner import Part
-    from agentic.trust import Runnable
 
 MAX_AHEAD = 1000  # events that a slow consumer may be behind: the run waits for it then
 Approve = Callable[[Question], bool | Reply | Answered | Awaitable[bool | Reply | Answered]]
@@ -96,18 +96,6 @@ async def open_session(
             yield runtime, session
 
 
-def policy(root: Path, settings: Settings, host: Host | None = None) -> "Policy":
-    """Returns what guards say of calls in `root`: `policy(...).of_command("git push")`. Raises ConfigError, PluginError."""
-    from agentic.core.guards import policy_here
-
-    return policy_here(settings, host or host_of(settings), root)
-
-
-def take_up(root: Path, settings: Settings) -> str:
-    """Has the session know what its command did that a kill cut off here; a line that names what is protected of it."""
-    return policy(root, settings).take_up()
-
-
 def _look_around(runtime: Runtime, root: Path) -> None:
     """Says which things of the folder are not used, and what a command did that a kill cut off."""
     from agentic.core.runnables import left_out
@@ -147,44 +135,9 @@ def check_rule(text: str) -> None:
     policy(Path(), load_settings(Path())).check_rule(text)
 
 
-async def found_servers(settings: Settings) -> list[Found]:
-    """The servers that run on this machine, as far as the installed transports know any."""
-    return await find_servers(settings, host_of(settings))
-
-
 def session_store() -> SessionStore:
     """Returns the store of the user's sessions."""
     return SessionStore(state_folder() / "sessions")
-
-
-async def sandbox_status(settings: Settings, root: Path) -> "Launcher":
-    """Returns what starts commands here, opened and closed again. Raises ConfigError where one is required and none works."""
-    launcher = _launcher(settings, root)
-    try:
-        await launcher.ready()
-    finally:
-        await launcher.aclose()
-    return launcher
-
-
-async def sandbox_report(settings: Settings, root: Path) -> "AsyncIterator[Attempted]":
-    """Tries each launcher that could hold commands here, in a folder below the home folder and in the home folder itself."""
-    from agentic.hooks.launcher import Reports
-
-    launcher = _launcher(settings, root)
-    try:
-        if isinstance(launcher, Reports):
-            async for each in launcher.report():
-                yield each
-    finally:
-        await launcher.aclose()
-
-
-def _launcher(settings: Settings, root: Path) -> "Launcher":
-    from agentic.core.guards import launcher_of
-
-    host = host_of(settings)
-    return launcher_of(settings, host, bare_setup(settings, host, root), policy(root, settings, host))
 
 
 async def run(
@@ -259,28 +212,6 @@ async def open_part(
         runtime.events.forget_observers()
         async with open_agent(runtime, part, session) as agent:
             yield agent, runtime.prompts
-
-
-def runnables(root: Path, settings: Settings, report: Callable[[str], None]) -> "list[Runnable]":
-    """Returns the folder's runnables of all kinds. A finder that fails adds none, and `report` is told."""
-    from agentic.core.runnables import runnables_of
-
-    return runnables_of(host_of(settings), root, report)
-
-
-def prompts(settings: Settings) -> dict[str, tuple[str, str]]:
-    """(the text, where it comes from) of each text that models read, by name. Raises ConfigError."""
-    from agentic.plugins.prompts import Prompts
-
-    known = Prompts(host_of(settings), settings.prompts.texts)
-    return {name: (text, known.origins[name]) for name, text in sorted(known.texts.items())}
-
-
-def undecided(root: Path, settings: Settings) -> "list[Runnable]":
-    """Returns the folder's runnables that the user has not decided on: `agentic.trust.Trust(root).decide` keeps a decision."""
-    from agentic.core import runnables
-
-    return runnables.undecided(host_of(settings), root)
 
 
 async def _worked(conversation: "OpenConversation", task: str, schema: Mapping[str, Any] | None) -> Outcome:

@@ -2,26 +2,9 @@
 
 import time as clock
 from collections.abc import Mapping
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar
 
-
-@dataclass_transform(kw_only_default=True)
-class EventFields:
-    """Keyword-only fields like a dataclass's, made without `dataclasses`: generating twenty of those costs every start 9 ms."""
-
-    fields: ClassVar[tuple[str, ...]] = ()
-
-    def __init_subclass__(cls) -> None:
-        own = (name for name, kind in cls.__annotations__.items() if "ClassVar" not in str(kind))
-        cls.fields = tuple(dict.fromkeys((*cls.fields, *own)))
-
-    def __init__(self, **values: Any) -> None:
-        if unknown := values.keys() - set(self.fields):
-            raise TypeError(f"{type(self).__name__} has no field {sorted(unknown)[0]!r}")
-        self.__dict__.update(values)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({', '.join(f'{name}={value!r}' for name, value in self.__dict__.items())})"
+from agentic.lib.fields import EventFields
 
 
 class Event(EventFields):
@@ -42,13 +25,11 @@ class Event(EventFields):
 def read_event(record: Mapping[str, Any]) -> Event | None:
     """The event of a line that `as_dict` made; None for what is none."""
     kind = next((each for each in Event.__subclasses__() if each.type == record.get("type")), None)
-    if kind is None:
-        return None
-    names = {name.rstrip("_"): name for name in kind.fields}
+    names = {name.rstrip("_"): name for name in kind.fields} if kind is not None else {}
     values: dict[str, Any] = {
-        names[name]: tuple(value) if isinstance(value, list) else value for name, value in record.items() if name in names
+        names[key]: tuple(each) if isinstance(each, list) else each for key, each in record.items() if key in names
     }
-    return kind(**values) if all(name in values or hasattr(kind, name) for name in kind.fields) else None
+    return kind(**values) if kind is not None and all(name in values or hasattr(kind, name) for name in kind.fields) else None
 
 
 class RunStarted(Event):
@@ -249,10 +230,7 @@ class Retrying(Event):
 
 
 class EndpointSeen(Event):
-    """How busy an endpoint is, twice a second while it works for us; shares of 1, seconds, our `places` and `lanes` there.
-
-    `asked`: the user wants to see it.
-    """
+    """How busy an endpoint is, twice a second while it works for us, or as `asked`; shares of 1, seconds, our `places` there."""
 
     type = "endpoint"
     transient = True

@@ -1,99 +1,39 @@
 """The values that travel between the host and its plugins. No slots: they would cost every start 5 ms."""
 
-import hashlib
-import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import field
 from typing import Any, Literal
 
+from agentic.answers import (
+    ANNOUNCED as ANNOUNCED,
+    Answer as Answer,
+    Delta as Delta,
+    PartialAnswer as PartialAnswer,
+    ToolCallDelta as ToolCallDelta,
+    Usage as Usage,
+)
 from agentic.lib.record import record
+from agentic.messages import (
+    Content as Content,
+    ImagePart as ImagePart,
+    Message as Message,
+    Role as Role,
+    TextPart as TextPart,
+    ToolCall as ToolCall,
+    ToolNote as ToolNote,
+    recall_id as recall_id,
+)
+from agentic.plans import (
+    MAX_DELEGATED as MAX_DELEGATED,
+    MAX_SUBTASKS as MAX_SUBTASKS,
+    Complexity as Complexity,
+    Isolation as Isolation,
+    Plan as Plan,
+    Subtask as Subtask,
+)
 
-Role = Literal["system", "user", "assistant", "tool"]
 Effect = Literal["read", "write", "execute"]
 LATEST = "latest"  # in place of a session's id: the newest one of the folder
-
-
-@record(frozen=True)
-class ToolCall:
-    """A call that the model asked for; `arguments` is its JSON text, byte for byte (re-serialising it costs cached prefix).
-
-    One that was `recovered` stood in the text of an answer: it may be a quotation, so the user is always asked.
-    """
-
-    id: str
-    name: str
-    arguments: str
-    recovered: bool = False
-
-
-@record(frozen=True)
-class ToolNote:
-    """A tool call and how it ended, in a few words: `did` is "run make test" or "edit_file a.py"."""
-
-    did: str
-    failed: bool = False
-    exit_code: int | None = None
-
-
-@record(frozen=True)
-class TextPart:
-    text: str
-
-
-@record(frozen=True)
-class ImagePart:
-    """A picture's bytes as they are in its file."""
-
-    data: bytes
-    media_type: str = "image/png"
-
-
-Content = str | tuple[TextPart | ImagePart, ...]
-
-
-@record(frozen=True)
-class Message:
-    """`notes` say which tool results a message carries, whatever the tool protocol; they are never sent.
-
-    `thought_as` is the name by which a server gave the reasoning, under which it goes back: "reasoning_content",
-    "reasoning_details", "thinking" (a field) or "content" (parts of it); "" is "reasoning".
-    """
-
-    role: Role
-    content: Content = ""
-    reasoning: str = ""
-    tool_calls: tuple[ToolCall, ...] = ()
-    tool_call_id: str = ""
-    notes: tuple[ToolNote, ...] = ()
-    thought_as: str = ""
-
-    @property
-    def text(self) -> str:
-        """The words of the content, without its pictures."""
-        if isinstance(self.content, str):
-            return self.content
-        return "\n\n".join(part.text for part in self.content if isinstance(part, TextPart))
-
-    @property
-    def images(self) -> tuple[ImagePart, ...]:
-        """The pictures of the content."""
-        return () if isinstance(self.content, str) else tuple(part for part in self.content if isinstance(part, ImagePart))
-
-    def with_text(self, text: str) -> "Message":
-        """The same message with other words and the same pictures."""
-        return replace(self, content=(TextPart(text), *self.images) if self.images else text)
-
-    def and_then(self, other: "Message") -> "Message":
-        """This message with the other one's words, pictures and notes behind its own."""
-        joined = self.with_text(f"{self.text}\n\n{other.text}" if self.text else other.text)
-        if other.images:
-            joined = replace(joined, content=(TextPart(joined.text), *self.images, *other.images))
-        return replace(joined, notes=self.notes + other.notes)
-
-
-def recall_id(text: str) -> str:
-    """The name under which the `recall` tool finds a tool output that was left out of a prompt."""
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 @record(frozen=True)
@@ -202,98 +142,6 @@ class ChatRequest:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
-class ToolCallDelta:
-    """A piece of a tool call; pieces with one `index` belong together, `id` and `name` may come late, split or never."""
-
-    index: int
-    id: str = ""
-    name: str = ""
-    arguments: str = ""
-
-
-@record(frozen=True)
-class Usage:
-    """Tokens as the server counted them; `cached_tokens` is None where it does not tell."""
-
-    prompt_tokens: int = 0
-    completion_tokens: int = 0
-    cached_tokens: int | None = None
-
-    def __add__(self, other: "Usage") -> "Usage":
-        known = [count for count in (self.cached_tokens, other.cached_tokens) if count is not None]
-        return Usage(
-            self.prompt_tokens + other.prompt_tokens,
-            self.completion_tokens + other.completion_tokens,
-            sum(known) if known else None,
-        )
-
-
-@dataclass(frozen=True)
-class Delta:
-    """A piece of an answer. `restart` says that all pieces before it are void: another endpoint begins the answer anew.
-
-    `void_calls` says it of the tool calls alone: another endpoint goes on, and asks for an unfinished call again. `prompt_ids` and
-    `token_ids` are the numbers of the prompt's and of this piece's tokens, where the request wanted them. `prefilled` comes before
-    an answer's first token: (tokens of the prompt that are computed, of how many; 0 where the server does not say).
-    `thought_as` is as in `Message`. `by_ids` says that this was read from the token ids: pieces of calls can be gone on with, too.
-    """
-
-    text: str = ""
-    reasoning: str = ""
-    tool_calls: tuple[ToolCallDelta, ...] = ()
-    finish_reason: str = ""
-    usage: Usage | None = None
-    restart: bool = False
-    void_calls: bool = False
-    prompt_ids: tuple[int, ...] = ()
-    token_ids: tuple[int, ...] = ()
-    prefilled: tuple[int, int] | None = None
-    thought_as: str = ""
-    by_ids: bool = False
-
-
-ANNOUNCED = "announced"
-"""The `finish_reason` of an answer that only says what will be done, in a format that tells that from a final one."""
-
-
-@record(frozen=True)
-class Answer:
-    """A whole answer; `usage` where the server told."""
-
-    message: Message
-    finish_reason: str = ""
-    usage: Usage | None = None
-
-
-@record(slots=True)
-class PartialAnswer:
-    """The part of an answer that came before its stream broke.
-
-    `shown` of the `token_ids` make the text and reasoning that was delivered, and the calls where it is read from its ids.
-    """
-
-    prompt_ids: tuple[int, ...] = ()
-    token_ids: list[int] = field(default_factory=list)
-    shown: int = 0
-    size: int = 0
-    reasoning: bool = False
-    text: bool = False
-
-    def add(self, delta: Delta) -> None:
-        self.prompt_ids = delta.prompt_ids or self.prompt_ids
-        self.token_ids += delta.token_ids
-        self.size += len(delta.text) + len(delta.reasoning) + len(delta.tool_calls)
-        self.reasoning = self.reasoning or bool(delta.reasoning)
-        self.text = self.text or bool(delta.text)
-        if delta.text or delta.reasoning or (delta.by_ids and delta.tool_calls):
-            self.shown = len(self.token_ids)
-
-    def go_on(self) -> None:
-        """Drops the tokens that were not delivered, so that they are made again."""
-        del self.token_ids[self.shown :]
-
-
 @record(frozen=True)
 class EndpointInfo:
     """The model that an endpoint serves. `window` is in tokens, 0 where it does not tell; `served` are all models it lists."""
@@ -332,129 +180,6 @@ class TokenCount:
 
     tokens: int
     method: str
-
-
-@record(frozen=True)
-class Complexity:
-    """`score` from 0 (trivial) to 1; `separable` where the `parts` can be built independently. `shared_files` speak against it."""
-
-    score: float
-    separable: bool
-    reasons: tuple[str, ...] = ()
-    parts: tuple[str, ...] = ()
-    shared_files: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not 0 <= self.score <= 1:
-            raise ValueError(f"the score must be from 0 to 1, not {self.score!r}")
-
-
-_NO_NAME = ("", "none", "null", "n/a")  # what models write into a list that has to be empty
-MAX_SUBTASKS = 6  # of a plan for a whole task
-MAX_DELEGATED = 16
-Isolation = Literal["", "worktree"]
-
-
-@record(frozen=True)
-class Subtask:
-    """An agent's part of a task; `reads` and `writes` are paths, `done_check` is how to see that it is done.
-
-    A higher `priority` begins first. `agent` is the kind of agent that does it, "" for one like any other.
-    """
-
-    id: str
-    title: str
-    objective: str = ""
-    output: str = ""
-    done_check: str = ""
-    reads: tuple[str, ...] = ()
-    writes: tuple[str, ...] = ()
-    depends_on: tuple[str, ...] = ()
-    priority: int = 0
-    agent: str = ""
-
-    @classmethod
-    def from_json(cls, item: Mapping[str, Any]) -> "Subtask":
-        """From what a model wrote: whatever is no text or list counts as missing. Raises ValueError without a word to go by."""
-
-        def text(*keys: str) -> str:
-            return next((str(item[key]).strip() for key in keys if isinstance(item.get(key), str | int)), "")
-
-        def names(key: str) -> tuple[str, ...]:
-            value = item.get(key)
-            return tuple(str(each) for each in value if str(each).lower() not in _NO_NAME) if isinstance(value, list) else ()
-
-        title, objective = text("title"), text("objective", "description")
-        name = cls.id_of(text("id") or title or objective)
-        if not name:
-            raise ValueError("a subtask without id, title and objective")
-        priority = item.get("priority")
-        return cls(
-            name,
-            title or objective or name,
-            objective if title else "",
-            text("output"),
-            text("done_check"),
-            names("reads"),
-            names("writes"),
-            tuple(map(cls.id_of, names("depends_on"))),
-            priority if isinstance(priority, int) else 0,
-            text("agent", "subagent_type"),
-        )
-
-    @staticmethod
-    def id_of(text: str) -> str:
-        """An id made of the text, "" where nothing of it can be in one."""
-        return re.sub(r"[^a-z0-9_]+", "-", text.lower()).strip("-")[:20].strip("-")
-
-    @property
-    def description(self) -> str:
-        """Title and objective in one line."""
-        return f"{self.title}: {self.objective}" if self.objective else self.title
-
-
-@record(frozen=True)
-class Plan:
-    """`check` is a shell command that shows whether the whole works, "" for the folder's own tests.
-
-    `isolation` "worktree" gives each subtask a git worktree of its own; their changes are merged one after the other.
-    """
-
-    subtasks: tuple[Subtask, ...]
-    check: str = ""
-    isolation: Isolation = ""
-
-    def problems(self, least: int = 2, most: int = MAX_SUBTASKS) -> list[str]:
-        """Why it cannot be carried out side by side; nothing for a good plan."""
-        found = []
-        if not least <= len(self.subtasks) <= most:
-            found.append(f"a plan has {least} to {most} subtasks, this one {len(self.subtasks)}")
-        ids = [subtask.id for subtask in self.subtasks]
-        found += [f"two subtasks are called {name!r}" for name in sorted({name for name in ids if ids.count(name) > 1})]
-        for subtask in self.subtasks:
-            found += [f"{subtask.id} depends on {name!r}, which is no subtask" for name in subtask.depends_on if name not in ids]
-        if not found and (circle := [name for name in ids if name in self.before(name)]):
-            found.append(f"{', '.join(circle)} depend on each other in a circle")
-        if not found:
-            found += [
-                f"{one.id} and {other.id} both write {path}, and neither waits for the other"
-                for number, one in enumerate(self.subtasks)
-                for other in self.subtasks[number + 1 :]
-                for path in one.writes
-                if path in other.writes and one.id not in self.before(other.id) and other.id not in self.before(one.id)
-            ]
-        return found
-
-    def before(self, name: str) -> set[str]:
-        """The ids of all subtasks that must be done before that one."""
-        direct = {subtask.id: subtask.depends_on for subtask in self.subtasks}
-        found: set[str] = set()
-        waiting = list(direct.get(name, ()))
-        while waiting:
-            if (each := waiting.pop()) not in found:
-                found.add(each)
-                waiting += direct.get(each, ())
-        return found
 
 
 @record(frozen=True)

@@ -16,7 +16,7 @@ import time
 from collections.abc import Iterable
 from pathlib import Path
 
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 
 ROOT = Path(__file__).parents[1]
 sys.path.insert(0, str(ROOT))
@@ -24,7 +24,7 @@ from tests.children import NATIVE, PARTS, TASK, Model  # noqa: E402
 
 
 def child(name: str) -> object:
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             return answer(" ".join(f"w{number}" for number in range(200)), pause=0.02)
         return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}))

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import agentic
 import plugins_builtin
-from agentic.testing import Answer, FakeVLLM, Request, answer
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer
 
 SCRIPT = str(Path(sys.executable).parent / "agentic")
 
@@ -57,7 +57,7 @@ def first_request(server: FakeVLLM, runs: int) -> float:
     """Milliseconds from the start of `agentic run` to its request at the server."""
     arrived: list[float] = []
 
-    def note(request: Request) -> Answer:
+    def note(request: Request) -> ScriptedAnswer:
         arrived.append(time.perf_counter())
         return answer("ok")
 

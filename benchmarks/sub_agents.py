@@ -21,7 +21,7 @@ from typing import Any
 
 from agentic import Llm
 from agentic.plugins import Host
-from agentic.testing import Answer, FakeVLLM, Request, answer, make_setup, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, make_setup, tool_call
 
 ROOT = Path(__file__).parents[1]
 PROMPTS = ROOT / "tests/plugins_builtin/complexity_prompts.json"
@@ -73,7 +73,7 @@ def decisions() -> None:
 def reply(tasks: Sequence[dict[str, str]], stalls: bool) -> Any:
     """An agent that delegates in its first turn; children that write their file in one turn and say so in the next."""
 
-    def choose(request: Request) -> Answer:
+    def choose(request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         child = "You do one part of a larger task" in messages[1]["content"]
         if messages[-1]["role"] == "tool":

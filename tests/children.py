@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from tests.conftest import Agentic, Done
 
 TASK = "Build a full stack web application with React frontend, FastAPI backend, PostgreSQL database, and unit tests"
@@ -38,7 +38,7 @@ class Model:
     """Gives the plan, and lets each child write its file, one call a turn as gpt-oss does. `behave` changes what a child does."""
 
     def __init__(
-        self, server: FakeVLLM, plan: Sequence[dict[str, Any]], behave: dict[str, Callable[[Request], Answer]] | None = None
+        self, server: FakeVLLM, plan: Sequence[dict[str, Any]], behave: dict[str, Callable[[Request], ScriptedAnswer]] | None = None
     ) -> None:
         self.parts = list(plan)
         self.plan = json.dumps(self.parts)
@@ -48,7 +48,7 @@ class Model:
         self.children: Counter[str] = Counter()
         server.otherwise = self.reply
 
-    def reply(self, request: Request) -> Answer:
+    def reply(self, request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         if messages[0]["content"].startswith("Decompose"):
             self.plans += 1
@@ -68,11 +68,13 @@ def split(agentic: Agentic, server: FakeVLLM, *options: str, **more: Any) -> Don
     return agentic("run", TASK, "--endpoint", server.url, *NATIVE, *options, seconds=90, **more)
 
 
-def delegating(server: FakeVLLM, tasks: Sequence[Any], behave: dict[str, Callable[[Request], Answer]] | None = None) -> Model:
+def delegating(
+    server: FakeVLLM, tasks: Sequence[Any], behave: dict[str, Callable[[Request], ScriptedAnswer]] | None = None
+) -> Model:
     """An agent whose first call delegates, and which then says what came of it; its children write their files."""
     model = Model(server, [part(task["title"]) for task in tasks if isinstance(task, dict) and "title" in task], behave)
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         if "You do one part of a larger task" in messages[1]["content"]:
             return model.reply(request)

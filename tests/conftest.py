@@ -14,8 +14,7 @@ from hypothesis import HealthCheck, settings
 
 from agentic.testing import FakeVLLM, ForkServer
 from tests import forks
-from tests.forks import PORTABLE as PORTABLE
-from tests.forks import base_environment
+from tests.forks import PORTABLE as PORTABLE, base_environment
 
 pytest_plugins = ["agentic.testing.fixtures"]
 

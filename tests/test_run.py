@@ -12,18 +12,18 @@ from typing import IO
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from tests.conftest import Agentic
 from tests.processes import sleepers
 
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
 
 
-def call(name: str, call_id: str = "call_1", **arguments: object) -> Answer:
+def call(name: str, call_id: str = "call_1", **arguments: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call(name, arguments, call_id=call_id))
 
 
-def fenced(*blocks: str) -> Answer:
+def fenced(*blocks: str) -> ScriptedAnswer:
     return answer("\n\n".join(blocks))
 
 
@@ -190,7 +190,7 @@ def test_two_interleaved_calls_with_late_ids_and_gaps(agentic: Agentic, server: 
 
 def test_a_call_from_a_stream_without_an_end_is_never_run(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     whole = call("run", command="touch made")
-    server.otherwise = lambda request: Answer(whole.pieces[:-3])
+    server.otherwise = lambda request: ScriptedAnswer(whole.pieces[:-3])
     done = agentic("run", "make", "--endpoint", server.url, "--approve", "all", *NATIVE)
     assert done.code == 3
     assert not (work / "made").exists()

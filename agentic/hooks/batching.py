@@ -6,8 +6,7 @@ from typing import Protocol, runtime_checkable
 
 from agentic.events import EndpointSeen
 from agentic.hooks import Provider, Setup, hookspec
-from agentic.hooks.transport import FollowsEndpoints as FollowsEndpoints
-from agentic.hooks.transport import Transport
+from agentic.hooks.transport import FollowsEndpoints as FollowsEndpoints, Transport
 from agentic.lib.record import record
 from agentic.types import Answer, ChatRequest, Delta, EndpointInfo
 

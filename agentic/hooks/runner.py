@@ -7,8 +7,7 @@ from typing import Any, Protocol, TypeVar, get_origin
 from agentic.errors import AgenticError
 from agentic.hooks import Provider, Setup, hookspec
 from agentic.hooks.agents import AgentKind
-from agentic.lib.children.records import MAX_RECORD as MAX_RECORD
-from agentic.lib.children.records import records_of
+from agentic.lib.children.records import MAX_RECORD as MAX_RECORD, records_of
 from agentic.lib.record import record
 from agentic.types import Message, Subtask
 

@@ -12,10 +12,8 @@ from agentic.lib.isolation import CallFailure, call_limited, describe
 from agentic.lib.record import record
 from agentic.lib.requirements import name_of, unmet
 from agentic.plugins.discovery import OWN_FOLDER
-from agentic.plugins.loaded import Implementation as Implementation
-from agentic.plugins.loaded import display_name, remedy_of
-from agentic.plugins.offers import Offer as Offer
-from agentic.plugins.offers import Offers
+from agentic.plugins.loaded import Implementation as Implementation, display_name, remedy_of
+from agentic.plugins.offers import Offer as Offer, Offers
 from agentic.plugins.status import PluginStatus
 
 

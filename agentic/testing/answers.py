@@ -27,7 +27,7 @@ class Request:
 
 
 @record(slots=True)
-class Answer:
+class ScriptedAnswer:
     """A scripted HTTP answer. After `fault_after` pieces of the body comes the fault: reset, close or stall.
 
     `fault_after` -1 is before the status line. `pause` in seconds goes before each piece.
@@ -69,12 +69,12 @@ def answer(
     cached_tokens: int | None = None,
     completion_tokens: int = 0,
     **options: Any,
-) -> Answer:
+) -> ScriptedAnswer:
     """A streamed answer: `text` word by word (or the given pieces), then the finish, usage and [DONE].
 
     `tool_calls` are delta pieces as from `tool_call`. `prompt_tokens` are what `/tokenize` would count, unless they are given;
     `completion_tokens` the words, or all that was asked for where `finish` is "length".
-    `options` are Answer's own fields.
+    `options` are ScriptedAnswer's own fields.
     """
     words = _words(text) if isinstance(text, str) else list(text)
     pieces = [event(chunk({"role": "assistant", "content": ""}))]
@@ -87,7 +87,7 @@ def answer(
     usage = {"prompt_tokens": prompt_tokens, "completion_tokens": count, "total_tokens": prompt_tokens + count}
     last = chunk({}, usage=usage | {"prompt_tokens_details": details})
     pieces += [event(last | {"choices": []}), b"data: [DONE]\n\n"]
-    return Answer(pieces, **options)
+    return ScriptedAnswer(pieces, **options)
 
 
 def count_tokens(request: Request) -> int:
@@ -122,10 +122,10 @@ def tool_call(name: str, arguments: Mapping[str, Any] | str, index: int = 0, cal
     return [first, *({"index": index, "function": {"arguments": part}} for part in parts)]
 
 
-def error(status: int, message: str, kind: str = "BadRequestError", param: str | None = None, **options: Any) -> Answer:
+def error(status: int, message: str, kind: str = "BadRequestError", param: str | None = None, **options: Any) -> ScriptedAnswer:
     """An error body as vLLM's exception handlers write it."""
     body = {"error": {"message": message, "type": kind, "param": param, "code": status}}
-    return Answer([json.dumps(body).encode()], status, "application/json", chunked=False, **options)
+    return ScriptedAnswer([json.dumps(body).encode()], status, "application/json", chunked=False, **options)
 
 
 class Filled(Sequence[bytes]):
@@ -150,5 +150,17 @@ class Filled(Sequence[bytes]):
         return piece
 
 
-def json_answer(value: Mapping[str, Any]) -> Answer:
-    return Answer([json.dumps(value).encode()], content_type="application/json", chunked=False)
+def json_answer(value: Mapping[str, Any]) -> ScriptedAnswer:
+    return ScriptedAnswer([json.dumps(value).encode()], content_type="application/json", chunked=False)
+
+
+def read_request(file: Any) -> Request | None:
+    """The next request on a connection; None where there is none any more."""
+    start = file.readline().decode("latin-1").split()
+    if len(start) != 3:
+        return None
+    headers = {}
+    while (line := file.readline().decode("latin-1").strip()) != "":
+        name, _, value = line.partition(":")
+        headers[name.lower()] = value.strip()
+    return Request(start[0], start[1], headers, file.read(int(headers.get("content-length", 0))))

@@ -2,8 +2,7 @@
 
 from collections.abc import Sequence
 
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
+from hypothesis import HealthCheck, given, settings, strategies as st
 
 from agentic.errors import ContextOverflow
 from agentic.hooks.context import ContextStrategy

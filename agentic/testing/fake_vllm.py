@@ -13,7 +13,19 @@ from types import TracebackType
 from typing import Any, TypedDict, Unpack
 
 from agentic.testing import token_ids
-from agentic.testing.answers import Answer, Fault, Filled, Request, answer, count_tokens, error, is_canary, json_answer, warms
+from agentic.testing.answers import (
+    Fault,
+    Filled,
+    Request,
+    ScriptedAnswer,
+    answer,
+    count_tokens,
+    error,
+    is_canary,
+    json_answer,
+    read_request,
+    warms,
+)
 
 
 class ServerOptions(TypedDict, total=False):
@@ -53,11 +65,11 @@ class FakeVLLM:
         self.metrics: dict[str, int] = {}
         self.requests: list[Request] = []
         self.running = 0
-        self.otherwise: Callable[[Request], Answer] = lambda request: answer("ok")
-        self.models: Answer | None = None
+        self.otherwise: Callable[[Request], ScriptedAnswer] = lambda request: answer("ok")
+        self.models: ScriptedAnswer | None = None
         self.pages: dict[str, Any] = {}
         self._api_key = options.get("api_key", "")
-        self._script: deque[Answer] = deque()
+        self._script: deque[ScriptedAnswer] = deque()
         self._changed = threading.Condition()
         self._socket = socket.create_server((options.get("host", "127.0.0.1"), options.get("port", 0)))
         self._open: set[socket.socket] = set()
@@ -76,7 +88,7 @@ class FakeVLLM:
         """Scripts one plain answer for each text."""
         self.script(*map(answer, texts))
 
-    def script(self, *answers: Answer) -> None:
+    def script(self, *answers: ScriptedAnswer) -> None:
         self._script.extend(answers)
 
     @property
@@ -124,7 +136,7 @@ class FakeVLLM:
         try:
             with connection, connection.makefile("rb") as file:
                 connection.settimeout(self._idle_seconds)
-                while (request := _read_request(file)) is not None and not self._closing.is_set():
+                while (request := read_request(file)) is not None and not self._closing.is_set():
                     connection.settimeout(None)
                     if not self._respond(connection, request):
                         break
@@ -158,11 +170,11 @@ class FakeVLLM:
         finally:
             over()
 
-    def _choose(self, request: Request) -> Answer:
+    def _choose(self, request: Request) -> ScriptedAnswer:
         if self._api_key and request.path.startswith("/v1") and request.headers.get("authorization") != f"Bearer {self._api_key}":
-            return Answer([b'{"error":"Unauthorized"}'], 401, "application/json", chunked=False)
+            return ScriptedAnswer([b'{"error":"Unauthorized"}'], 401, "application/json", chunked=False)
         if request.path in self.missing:
-            return Answer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
+            return ScriptedAnswer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
         if request.path in self.pages:
             return json_answer(self.pages[request.path])
         match request.path:
@@ -178,17 +190,17 @@ class FakeVLLM:
                 count = count_tokens(request)
                 return json_answer({"count": count, "max_model_len": self.window, "tokens": list(range(count)), "token_strs": None})
             case "/health":
-                return Answer([b""], content_type="text/plain", chunked=False)
+                return ScriptedAnswer([b""], content_type="text/plain", chunked=False)
             case "/version":
                 return json_answer({"version": self.version})
             case "/metrics":
                 labels = f'{{engine="0",model_name="{self.model}"}}'
                 values = {"num_requests_running": self.running, "num_requests_waiting": 0, **self.metrics}
                 lines = [f"vllm:{name}{labels} {value}.0" for name, value in values.items()]
-                return Answer(["\n".join(lines).encode() + b"\n"], content_type="text/plain; version=0.0.4", chunked=False)
-        return Answer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
+                return ScriptedAnswer(["\n".join(lines).encode() + b"\n"], content_type="text/plain; version=0.0.4", chunked=False)
+        return ScriptedAnswer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
 
-    def _answer(self, request: Request) -> Answer:
+    def _answer(self, request: Request) -> ScriptedAnswer:
         """The next of the script; without a prompt that fits, what vLLM says then."""
         count = count_tokens(request)
         if count > self.window:
@@ -208,7 +220,7 @@ class FakeVLLM:
             return replace(scripted, pieces=sent)
         return replace(scripted, pieces=pieces)
 
-    def _batch(self, request: Request) -> Answer:
+    def _batch(self, request: Request) -> ScriptedAnswer:
         """Returns the text of `otherwise` for each of the conversations."""
         choices = []
         for index, messages in enumerate(request.json["messages"]):
@@ -226,7 +238,7 @@ class FakeVLLM:
         model = {"id": self.model, "object": "model", "created": 0, "owned_by": "vllm", "root": self.model, "parent": None}
         return {"object": "list", "data": [model | {"max_model_len": self.window, "permission": []}]}
 
-    def _send(self, connection: socket.socket, scripted: Answer, over: Callable[[], None]) -> bool:
+    def _send(self, connection: socket.socket, scripted: ScriptedAnswer, over: Callable[[], None]) -> bool:
         """True if the connection goes on. `over` is called before the client can know that the answer is whole, as the engine's
         count goes down before its last event is sent."""
         if scripted.fault and scripted.fault_after < 0:
@@ -263,7 +275,7 @@ class FakeVLLM:
 _LAST = b"data: [DONE]"
 
 
-def _head(scripted: Answer) -> bytes:
+def _head(scripted: ScriptedAnswer) -> bytes:
     length = {} if scripted.chunked else {"content-length": str(sum(map(len, scripted.pieces)))}
     framing = {"transfer-encoding": "chunked"} if scripted.chunked else length
     headers = {"server": "uvicorn", "content-type": scripted.content_type, **framing, **scripted.headers}
@@ -279,14 +291,3 @@ def _reset(connection: socket.socket) -> None:
         connection.close()
     except OSError:
         return
-
-
-def _read_request(file: Any) -> Request | None:
-    start = file.readline().decode("latin-1").split()
-    if len(start) != 3:
-        return None
-    headers = {}
-    while (line := file.readline().decode("latin-1").strip()) != "":
-        name, _, value = line.partition(":")
-        headers[name.lower()] = value.strip()
-    return Request(start[0], start[1], headers, file.read(int(headers.get("content-length", 0))))

@@ -13,10 +13,10 @@ from agentic.api import run_sync
 from agentic.errors import ConfigError
 from agentic.events import Event
 from agentic.plugins import discovery
-from agentic.testing.answers import Answer, Request, answer
+from agentic.testing.answers import Request, ScriptedAnswer, answer
 from agentic.testing.fake_vllm import FakeVLLM
 
-Script = Sequence[Answer | str] | Callable[[Request], Answer]
+Script = Sequence[ScriptedAnswer | str] | Callable[[Request], ScriptedAnswer]
 _USERS_OWN = ("AGENTIC_", "XDG_")
 _alone = threading.Lock()
 

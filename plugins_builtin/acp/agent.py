@@ -6,7 +6,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from acp import PROTOCOL_VERSION, RequestError
+from acp import PROTOCOL_VERSION, Client, RequestError
 from acp.schema import (
     AgentCapabilities,
     Implementation,
@@ -25,7 +25,8 @@ from acp.schema import (
 )
 
 from agentic import AgenticError, __version__, api
-from plugins_builtin.acp.session import EditorSession, servers_of
+from plugins_builtin.acp.blocks import servers_of
+from plugins_builtin.acp.session import EditorSession
 
 MAX_LISTED = 200
 
@@ -36,10 +37,10 @@ class EditorAgent:
     def __init__(self, overrides: dict[str, Any]) -> None:
         self._overrides = overrides
         self._sessions: dict[str, EditorSession] = {}
-        self._client: Any = None
+        self._client: Client | None = None
         self._telling: set[asyncio.Task[None]] = set()
 
-    def on_connect(self, conn: Any) -> None:
+    def on_connect(self, conn: Client) -> None:
         self._client = conn
 
     async def aclose(self) -> None:
@@ -69,6 +70,7 @@ class EditorAgent:
             await known.aclose()
         session = await self._opened(cwd, mcp_servers, session_id)
         for update in session.history():
+            assert self._client is not None  # `on_connect` came first
             await self._client.session_update(session_id, update)
         return LoadSessionResponse(modes=session.modes, config_options=session.options or None)
 
@@ -121,6 +123,7 @@ class EditorAgent:
         servers = servers_of(mcp_servers)
         more = {"plugin.mcp.servers": servers} if servers else {}
         try:
+            assert self._client is not None  # `on_connect` came first
             session = EditorSession(self._client, root, api.load_settings(root, self._overrides | more))
             await session.open(resume)
         except AgenticError as error:

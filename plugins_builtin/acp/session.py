@@ -1,24 +1,19 @@
 """A session of an editor: a conversation that is held open, its questions, modes and slash commands."""
 
 import asyncio
-import base64
-import json
 from collections.abc import Coroutine, Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote, urlsplit
 
-from acp import RequestError, text_block, tool_content, update_agent_message_text
+from acp import Client, RequestError, text_block, tool_content, update_agent_message_text
 from acp.helpers import update_available_commands, update_current_mode
 from acp.schema import (
     AvailableCommand,
     AvailableCommandInput,
-    PermissionOption,
     SessionConfigOptionSelect,
     SessionConfigSelectOption,
     SessionMode,
     SessionModeState,
-    ToolCallUpdate,
     UnstructuredCommandInput,
 )
 
@@ -26,6 +21,8 @@ from agentic import AgenticError, Answered, ChatCommand, Conversation, ImagePart
 from agentic.events import EndpointSeen, Event, RunFinished
 from agentic.lib.palette import PLAIN, Palette
 from agentic.trust import Trust
+from plugins_builtin.acp.blocks import text_and_pictures
+from plugins_builtin.acp.questions import Questions
 from plugins_builtin.acp.updates import Updates
 
 MODES = {
@@ -44,12 +41,13 @@ class EditorSession:
     It is the renderer of its conversation, and what a slash command gets as its chat.
     """
 
-    def __init__(self, client: Any, root: Path, settings: Settings) -> None:
+    def __init__(self, client: Client, root: Path, settings: Settings) -> None:
         self.root = root
         self.settings = settings
         self.id = ""
         self._client = client
         self._updates = Updates(root)
+        self._questions = Questions(client, lambda: self.id, self._updates)
         self.conversation: Conversation
         self._holding: asyncio.Task[None] | None = None
         self._over = asyncio.Event()
@@ -76,7 +74,7 @@ class EditorSession:
         """Opens the conversation and closes it, in one task."""
         try:
             screen = api.Screen(own=self)
-            async with api.open_conversation(self.root, self.settings, self._answer, resume, screen) as conversation:
+            async with api.open_conversation(self.root, self.settings, self.answer, resume, screen) as conversation:
                 ready.set_result(conversation)
                 await self._over.wait()
         except Exception as error:
@@ -116,7 +114,7 @@ class EditorSession:
         """A turn; why it stopped. Raises RequestError."""
         if self._turn is not None and not self._turn.done():
             raise RequestError(-32600, "a turn is going on already")
-        text, pictures = _read(blocks, self.root)
+        text, pictures = text_and_pictures(blocks, self.root)
         self._turn = asyncio.ensure_future(self._does(text, pictures))
         try:
             await asyncio.shield(self._turn)
@@ -233,7 +231,7 @@ class EditorSession:
         if not unknown:
             return
         shown = "\n".join(f"{each.kind} {each.name} ({each.file}): {each.runs}" for each in unknown)
-        chosen = await self._permission(
+        chosen = await self._questions.permission(
             "trust", "Trust what this folder would run?", [tool_content(text_block(shown))], {"yes": "Trust it"}
         )
         if chosen is None:
@@ -242,33 +240,6 @@ class EditorSession:
         if chosen == "yes":
             await self._reopened(self.settings)
             await self.tell_commands()
-
-    async def _answer(self, question: Question) -> Answered:
-        """Puts a question of the host's to the user. What the editor cannot put is answered with no."""
-        call = self._updates.current.get(question.agent, "question")
-        content = [self._updates.proposed(path, text) for path, text in question.editable.items()] if question.is_diff else []
-        if not content and (said := "\n".join(filter(None, (question.body, *question.warnings, question.reason)))):
-            content = [tool_content(text_block(said))]
-        if question.choices is not None:
-            options = {f"choice-{number}": choice for number, choice in enumerate(question.choices)}
-            chosen = await self._permission(call, question.what, content, options)
-            return Answered("once", options[chosen]) if chosen in options else Answered("no")
-        allow = {"once": "Allow"} | (
-            {"session": "Always, in this session", "project": "Always, here"} if question.proposals else {}
-        )
-        chosen = await self._permission(call, question.what, content, allow)
-        return Answered(chosen) if chosen in allow else Answered("no")  # type: ignore[arg-type]
-
-    async def _permission(self, call: str, title: str, content: Sequence[Any], allow: Mapping[str, str]) -> str | None:
-        """Which of `allow` the user chose, "no", or None where the turn is over."""
-        options = [
-            PermissionOption(option_id=name, name=said, kind="allow_always" if said.startswith("Always") else "allow_once")
-            for name, said in allow.items()
-        ]
-        options.append(PermissionOption(option_id="no", name="Reject", kind="reject_once"))
-        update = ToolCallUpdate(tool_call_id=call, title=title, status="pending", content=list(content) or None)
-        answer = await self._client.request_permission(session_id=self.id, tool_call=update, options=options)
-        return str(answer.outcome.option_id) if answer.outcome.outcome == "selected" else None
 
     # ---- what a slash command may do (`agentic.Chat`)
 
@@ -295,7 +266,7 @@ class EditorSession:
 
     async def answer(self, question: Question) -> Answered:
         """Puts a question to the user. What the editor cannot put is answered with no."""
-        return await self._answer(question)
+        return await self._questions.answer(question)
 
     async def follow(self, work: Coroutine[Any, Any, T]) -> T:
         return await work
@@ -317,48 +288,3 @@ class EditorSession:
     def history(self) -> list[Any]:
         """Returns what was said, as updates, for an editor that opens the session again."""
         return list(self._updates.replayed(self.conversation.session))
-
-
-def _read(blocks: Sequence[Any], root: Path) -> tuple[str, list[ImagePart]]:
-    """(the text, the pictures) of a prompt."""
-    texts, pictures = [], []
-    for block in blocks:
-        if block.type == "text":
-            texts.append(block.text)
-        elif block.type == "image":
-            pictures.append(ImagePart(_decoded(block.data), block.mime_type))
-        elif block.type == "resource_link":
-            texts.append(_mention(block.uri, root))
-        elif block.type == "resource":
-            text = getattr(block.resource, "text", None)
-            texts.append(f"\n{_mention(block.resource.uri, root)}\n```\n{text}\n```\n" if text is not None else block.resource.uri)
-    return "".join(texts).strip(), pictures
-
-
-def _decoded(data: str) -> bytes:
-    try:
-        return base64.b64decode(data, validate=True)
-    except ValueError as error:
-        raise RequestError.invalid_params({"data": "a picture that is no base64"}) from error
-
-
-def _mention(uri: str, root: Path) -> str:
-    """A file of the folder by its name, with the sign that brings it along."""
-    parts = urlsplit(uri)
-    path = Path(unquote(parts.path))
-    if parts.scheme == "file" and path.is_relative_to(root):
-        return f"@{path.relative_to(root)}"
-    return uri
-
-
-def servers_of(given: Sequence[Any] | None) -> str:
-    """The MCP servers that an editor hands over, as `.mcp.json` has them; "" for none."""
-    servers: dict[str, Any] = {}
-    for each in given or ():
-        if hasattr(each, "command"):
-            env = {variable.name: variable.value for variable in each.env}
-            servers[each.name] = {"command": each.command, "args": list(each.args), "env": env}
-        else:
-            headers = {header.name: header.value for header in each.headers}
-            servers[each.name] = {"type": each.type, "url": str(each.url), "headers": headers}
-    return json.dumps({"mcpServers": servers}) if servers else ""

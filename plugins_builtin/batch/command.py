@@ -19,8 +19,8 @@ from agentic.errors import AgenticError, ConfigError, EndpointUnavailable
 from agentic.hooks.batching import Lane
 from agentic.lib.loop import run
 from agentic.types import Answer
-from plugins_builtin.batch.jobs import CUSTOM_ID, Labels, Results, Shard, ShardLines, check_readable, label_of, read_job
-from plugins_builtin.batch.jobs import merge as merged
+from plugins_builtin.batch.jobs import CUSTOM_ID, Labels, Shard, ShardLines, check_readable, label_of, read_job
+from plugins_builtin.batch.results import Results, merge as merged
 
 AHEAD = 4  # times as many lines as can be in flight may be done before an earlier one is: all that is kept in memory
 

@@ -1,34 +1,27 @@
 """The changes that commands make to files: remembered before, told and journaled after; protected files are put back."""
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping, Sequence
-from contextlib import closing, suppress
-from dataclasses import replace
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator, Mapping
 from functools import partial
 from itertools import chain
 from pathlib import Path
-from stat import S_ISREG
 
-from agentic import AgenticError, Change, Workspace
+from agentic import Change, Workspace
 from agentic.lib.files.beneath import read_regular
-from agentic.lib.files.walk import VERSION_CONTROL
 from agentic.lib.record import record
 from agentic.lib.safeguards import Safeguards
 from agentic.lib.threads import on_daemon_thread
-from agentic.sessions import SessionStore
 from agentic.sessions.undo import CommandChange, Journal, JournalOfRoot
 from agentic.types import ChangeKind
+from plugins_builtin.command_undo.backwards import NOT_DONE, first_few, holds, make_again, put_back_file, take_away
 from plugins_builtin.command_undo.entries import FILE, FOLDER, MAX_BELOW, PRIVATE, ProtectedEntries
 from plugins_builtin.command_undo.put_back import PutBack
-from plugins_builtin.command_undo.snapshots import UNKNOWN, Snapshots, any_interrupted
+from plugins_builtin.command_undo.snapshots import Snapshots
 
 AnyJournal = Journal | JournalOfRoot
 MAX_TOLD = 200  # changes of one command that a model's work counts
-MAX_NAMED = 20
 ROUNDS = 4  # of moving back
 AGAIN = -1  # stands for a job that goes on, where something was not put back
-NOT_DONE = " (not put back: "
 MAX_HARMLESS = 1 << 20  # bytes of a file that is looked into
 MAX_HELD = 16 << 20  # bytes of what was changed that are held at once
 
@@ -72,9 +65,7 @@ class CommandChanges:
         self._protected = ProtectedEntries(workspace.root, safeguards)
         self._entries: dict[str, str] = {}
         self._were: Mapping[str, object] = {}  # the files in protected folders at the look before
-        self._snapshots = Snapshots(
-            workspace.root, cache, lambda: _files_of(workspace.root, self._entries, self._protected), self._is_protected
-        )
+        self._snapshots = Snapshots(workspace.root, cache, lambda: self._protected.files_of(self._entries), self._is_protected)
         self._turn = asyncio.Lock()
         self._told = ""
 
@@ -149,7 +140,7 @@ class CommandChanges:
         async for change in self._changes():  # the session's file is this thread's
             if not may_change and self._is_protected(change.path):
                 if own.get(change.path, "") != change.after and not await on_daemon_thread(partial(self._is_harmless, change)):
-                    put_back.append(_put_back(back, change))
+                    put_back.append(put_back_file(back, change))
                     if put_back[-1] != change.path and journal is not None:
                         journal.command(change)  # `undo` may do it later
                 continue
@@ -158,7 +149,7 @@ class CommandChanges:
             if not change.ignored and len(told) < MAX_TOLD:
                 told.append(Change(change.path, _kind(change)))
         if not may_change:
-            put_back += await on_daemon_thread(partial(_made_again, back, before, self._entries))
+            put_back += await on_daemon_thread(partial(make_again, back, before, self._entries))
         put_back = list(dict.fromkeys(put_back))
         failed = any(NOT_DONE in each for each in put_back)
         await self._begin_anew(before, inodes, may_change, bool(put_back), failed)
@@ -204,9 +195,9 @@ class CommandChanges:
         now = {
             path: kind
             for path, kind in self._entries.items()
-            if not any(_holds(path, each) for each in own) and not (kind == FOLDER and harmless(path, None))
+            if not any(holds(path, each) for each in own) and not (kind == FOLDER and harmless(path, None))
         }
-        taken: list[str] = await on_daemon_thread(partial(_taken_away, back, before, now, inodes, self._protected.inodes))
+        taken: list[str] = await on_daemon_thread(partial(take_away, back, before, now, inodes, self._protected.inodes))
         return taken
 
     async def settle(self) -> None:
@@ -267,103 +258,6 @@ class CommandChanges:
     def close(self) -> None:
         """Keeps for the next session what was learned."""
         self._snapshots.close()
-
-
-def first_few(paths: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = len(paths) - MAX_NAMED
-    return ", ".join(paths[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
-
-
-def _holds(folder: str, path: str) -> bool:
-    return path == folder or path.startswith(f"{folder}/")
-
-
-def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safeguards], store: SessionStore) -> str:
-    """Tells the session whose command was cut off by a kill what has changed since it began, so that it can be taken back.
-
-    The user may have changed it since: it counts as changed by others, and is taken back after a question only. What is protected
-    among it is named for the user, "" for nothing.
-    """
-    if not any_interrupted(root, cache):
-        return ""
-    known, changed, name = safeguards(), list[str](), ""
-    protected = ProtectedEntries(root, known)
-    entries = protected.look()
-    snapshots = Snapshots(root, cache, lambda: _files_of(root, entries, protected))
-    with closing(snapshots), suppress(AgenticError, OSError):  # it is no more, or another process goes on with it and does this
-        name, stood = snapshots.interrupted()
-        if name:
-            with closing(store.open(name)[0]) as session:
-                journal = Journal(session)
-                for change in snapshots.changes():
-                    is_protected = change.path in entries or change.path in protected.files or known.protected(change.path)
-                    changed += [change.path] if is_protected else []
-                    journal.command(replace(change, after=change.after and UNKNOWN))
-            now = {path: kind for path, kind in entries.items() if kind not in (FILE, PRIVATE)}
-            changed += [f"{path} (look at it: `undo` does not know it)" for path, kind in now.items() if stood.get(path) != kind]
-            changed += [f"{path} (is gone)" for path in stood if path not in entries]
-            snapshots.ended()
-    if not changed:
-        return ""
-    remedy = f"`agentic sessions undo {name}` takes back what files had in them"
-    return f"a command was cut off by a kill, and what is protected changed since: {first_few(changed)}; {remedy}"
-
-
-def _files_of(root: Path, entries: Mapping[str, str], protected: ProtectedEntries) -> Mapping[str, os.stat_result]:
-    """Returns the regular files that have protected or private names, and the files in protected folders."""
-    found = dict(protected.files)
-    for path, kind in entries.items():
-        if kind in (FILE, PRIVATE) and path not in found:
-            with suppress(OSError):
-                info = os.lstat(root / path)
-                if S_ISREG(info.st_mode):
-                    found[path] = info
-    return found
-
-
-def _taken_away(
-    back: PutBack, before: Mapping[str, str], now: Mapping[str, str], were: Mapping[str, int], are: Mapping[str, int]
-) -> list[str]:
-    """Links and folders with protected names that were not there: moved back where they were moved here, else removed."""
-    done: list[str] = []
-    gone = {inode: path for path, inode in were.items() if path not in now}
-    for path, kind in sorted(now.items()):
-        if kind in (FILE, PRIVATE, before.get(path)) or any(_holds(each, path) for each in done):
-            continue
-        if kind == FOLDER and are.get(path) in gone:
-            done.append(_tried(path, partial(back.move, path, gone[are[path]])))
-            continue
-        done.append(_tried(path, partial(back.remove, path)))
-    return done
-
-
-def _made_again(back: PutBack, before: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Links that are gone or lead elsewhere; what cannot be made again is named."""
-    done: list[str] = []
-    for path, kind in before.items():
-        if kind not in (FILE, PRIVATE, FOLDER, now.get(path)):
-            done.append(_tried(path, partial(back.link, path, kind.removeprefix("-> "))))
-        elif kind == FOLDER and path not in now and os.path.basename(path) in VERSION_CONTROL and not back.has(f"{path}/objects"):
-            done.append(f"{path} (deleted: its history cannot be put back)")
-    return done
-
-
-def _put_back(back: PutBack, change: CommandChange) -> str:
-    if not change.known:
-        return f"{change.path}{NOT_DONE}it is too large to be kept, so look at it)"
-    if change.before is None:
-        return _tried(change.path, partial(back.remove, change.path))
-    return _tried(change.path, partial(back.write, change.path, change.before, change.mode, change.inode))
-
-
-def _tried(path: str, work: Callable[[], object]) -> str:
-    """The path, and why not where `work` failed: one that cannot be put back does not keep the others."""
-    try:
-        work()
-    except (OSError, ValueError, RecursionError) as error:
-        return f"{path}{NOT_DONE}{getattr(error, 'strerror', None) or error})"
-    return path
 
 
 def _batch(changes: Iterator[CommandChange]) -> list[CommandChange]:

@@ -6,7 +6,7 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from contextlib import suppress
 from pathlib import Path
-from stat import S_IMODE
+from stat import S_IMODE, S_ISREG
 
 from agentic.lib.files.walk import VERSION_CONTROL
 from agentic.lib.record import record
@@ -87,6 +87,17 @@ class ProtectedEntries:
                     self.files.pop(path, None)
             self.inodes.pop(top, None)
         return now
+
+    def files_of(self, entries: Mapping[str, str]) -> Mapping[str, os.stat_result]:
+        """Returns the regular files that have protected or private names, and the files in protected folders."""
+        found = dict(self.files)
+        for path, kind in entries.items():
+            if kind in (FILE, PRIVATE) and path not in found:
+                with suppress(OSError):
+                    info = os.lstat(self._root / path)
+                    if S_ISREG(info.st_mode):
+                        found[path] = info
+        return found
 
     def _folder(self, path: str) -> _Seen:
         known, now = self._seen.get(path), time.time_ns()

@@ -50,6 +50,6 @@ class UndoGuard:
 
     def take_up(self) -> str:
         """Has the session know what its command did that a kill cut off here; a line for the user, "" for nothing."""
-        from plugins_builtin.command_undo.changes import take_up_interrupted
+        from plugins_builtin.command_undo.interrupted import take_up_interrupted
 
         return take_up_interrupted(self._setup.root, cache_folder(), self._setup.safeguards, session_store())

@@ -22,7 +22,6 @@ class LocalTransport:
     def __init__(self, options: LocalOptions) -> None:
         self._options = options
         self.endpoints = (f"local:{options.model}",)
-        self._server: Any = None
         self._loading: asyncio.Task[Any] | None = None
         self._key = secrets.token_urlsafe(32)
 

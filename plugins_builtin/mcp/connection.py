@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from agentic import AgenticError, ConfigError, ToolError, __version__
 from agentic.extras import pip_install
@@ -16,6 +16,9 @@ from agentic.lib.children import Children
 from agentic.lib.threads import on_daemon_thread
 from plugins_builtin.mcp.definitions import Definition
 from plugins_builtin.mcp.manifests import Manifest, keep, read_manifest
+
+if TYPE_CHECKING:
+    from mcp import ClientSession
 
 PAGES = 100  # of one list: a server that has ever one more is not believed
 CLOSED, TIMED_OUT = -32000, -32001
@@ -46,7 +49,7 @@ class McpConnection:
         self._seconds = start_seconds
         self._login = login
         self._task: asyncio.Task[None] | None = None
-        self._session: Any = None
+        self._session: ClientSession | None = None
         self._opening = asyncio.Lock()
         self._over = asyncio.Event()
         self._said = ""  # the end of what it wrote to its error output

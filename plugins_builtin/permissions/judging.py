@@ -9,11 +9,11 @@ from pathlib import Path, PurePath
 from typing import Literal
 
 from agentic import AgenticError, CommandReader, CommandReading, ConfigError, SimpleCommand
-from agentic.hooks.command_readers import UNREAD
 from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
 from agentic.lib.files import read_regular, replace_file
 from agentic.lib.record import record
 from agentic.lib.safeguards import ENVIRONMENT, Safeguards
+from plugins_builtin.permissions.lines import exact_line, judgement_of, line_of, unclear_of, with_any_words
 from plugins_builtin.permissions.rules import Rule, Rules, exact, parse_rule
 
 MAX_BYTES = 1_000_000  # of what was remembered
@@ -54,9 +54,7 @@ class RulesGuard:
         """The strictest that is said of any command in the line, and of the tool; allowed only where each of them is."""
         judgement = self._with_tool(self._of_line(command), tool)
         return (
-            replace(judgement, proposals=tuple(_with_any_words(each, check) for each in judgement.proposals))
-            if check
-            else judgement
+            replace(judgement, proposals=tuple(with_any_words(each, check) for each in judgement.proposals)) if check else judgement
         )
 
     def reading(self, command: str) -> CommandReading:
@@ -65,7 +63,7 @@ class RulesGuard:
         return CommandReading(
             tuple(each for reading in readings for each in reading.commands),
             tuple(path for reading in readings for path in reading.writes),
-            _unclear(readings),
+            unclear_of(readings),
             tuple(danger for reading in readings for danger in reading.dangers),
             frozenset().union(*(reading.needs for reading in readings)),
             any(reading.sets for reading in readings),
@@ -82,7 +80,7 @@ class RulesGuard:
         needs |= {"protected"} if any(each.dangers for each in judged) else frozenset()
         needs |= {"secrets"} if private else frozenset()
         granted = frozenset(need for need in needs if self._allows_need(need, readings))
-        unclear = _unclear(readings)
+        unclear = unclear_of(readings)
         strangers = [each for reading in readings for each in reading.commands if each.unknown]
         hiding = next((each.words[0] for each in strangers if not self._is_allowed_as("exact", each)), "")
         if hiding and not unclear and self._rules.has("run", ("ask", "deny")):
@@ -97,12 +95,10 @@ class RulesGuard:
             return Judgement(
                 "ask" if cautious else "", f"what it does is not all known: {unclear}", dangers, needs=needs, granted=granted
             )
-        proposals = tuple(
-            exact("run", _exact_line(each)) for reading in readings for each in reading.commands if self._is_new(each)
-        )
+        proposals = tuple(exact("run", exact_line(each)) for reading in readings for each in reading.commands if self._is_new(each))
         allowed = bool(judged) and all(each.decision == "allow" for each in judged)
         if allowed:
-            proposals = tuple(exact(need, _exact_line(each)) for need in sorted(needs - granted) for each in self._plain(readings))
+            proposals = tuple(exact(need, exact_line(each)) for need in sorted(needs - granted) for each in self._plain(readings))
         allowed = allowed and not any(reading.sets for reading in readings)
         allowed = allowed and all(self._is_allowed_as("named", each) for each in strangers)
         return Judgement("allow" if allowed else "", "", dangers, proposals, needs, granted)
@@ -121,7 +117,7 @@ class RulesGuard:
         if command.made_up and (rule is None or rule.decision == "allow") and self._rules.may_forbid(command.words[0]):
             return Judgement("ask", f"some words of {command.words[0]} are known only when it runs, and a rule is about them")
         if rule is not None and (rule.decision != "allow" or not command.wrapper):
-            return _judgement_of(rule)
+            return judgement_of(rule)
         return Judgement("allow") if command.wrapper else Judgement()
 
     def _about(self, kind: str, command: SimpleCommand) -> Rule | None:
@@ -129,10 +125,10 @@ class RulesGuard:
 
         A rule that forbids `ls` forbids any program of that name; one that allows it, the system's: `./ls` is named by its path.
         """
-        by_name = self._rules.about(kind, _line(command))
+        by_name = self._rules.about(kind, line_of(command))
         if not command.path:
             return by_name
-        found = [by_name if by_name and by_name.decision != "allow" else None, self._rules.about(kind, _exact_line(command))]
+        found = [by_name if by_name and by_name.decision != "allow" else None, self._rules.about(kind, exact_line(command))]
         return max((rule for rule in found if rule), key=lambda rule: STRICTNESS[rule.decision], default=None)
 
     def _plain(self, readings: Sequence[CommandReading]) -> Iterable[SimpleCommand]:
@@ -189,7 +185,7 @@ class RulesGuard:
     def _of_path(self, kind: str, path: str) -> Judgement:
         rule = self._rules.about(kind, path)
         if rule is not None and rule.decision == "deny":
-            return _judgement_of(rule)
+            return judgement_of(rule)
         if kind == "edit" and not os.path.isabs(path) and (what := self.protected(path)):
             return Judgement("ask", f"{path} is protected: {what}", (f"{path}: {what}",))
         allowed = rule is not None and rule.decision == "allow"
@@ -198,14 +194,14 @@ class RulesGuard:
         if kind == "read" and not allowed and (what := self._safeguards.private(path)):
             return Judgement("ask", f"{path}: {what}", proposals=(exact("read", path),))
         if rule is not None:
-            return _judgement_of(rule)
+            return judgement_of(rule)
         what = self._safeguards.reason_to_ask(path) if kind == "edit" and not os.path.isabs(path) else ""
         return Judgement(proposals=(exact(kind, path),), doubts=(f"{path}: {what}",) if what else ())
 
     def of_host(self, host: str, tool: str = "") -> Judgement:
         """Judges reading what a host has."""
         rule = self._rules.about("fetch", host)
-        return self._with_tool(_judgement_of(rule) if rule is not None else Judgement(proposals=(exact("fetch", host),)), tool)
+        return self._with_tool(judgement_of(rule) if rule is not None else Judgement(proposals=(exact("fetch", host),)), tool)
 
     def of_tool(self, name: str) -> Judgement:
         """Judges the use of a tool that runs no command and writes no file that can be seen."""
@@ -214,7 +210,7 @@ class RulesGuard:
     def _of_tool(self, name: str) -> Judgement:
         for kind, subject in (("mcp", name), (name, "")):
             if (rule := self._rules.about(kind, subject)) is not None:
-                return _judgement_of(rule)
+                return judgement_of(rule)
         return Judgement(proposals=(exact("mcp", name) if "/" in name else name,))
 
     def _with_tool(self, judgement: Judgement, name: str) -> Judgement:
@@ -222,7 +218,7 @@ class RulesGuard:
         rule = self._rules.about(name, "") if name else None
         if rule is None or STRICTNESS[rule.decision] <= STRICTNESS[judgement.decision]:
             return judgement
-        return replace(judgement, decision=rule.decision, why=_judgement_of(rule).why)
+        return replace(judgement, decision=rule.decision, why=judgement_of(rule).why)
 
     def protected(self, path: str) -> str:
         """Returns the reason to protect the file of that name, such as what would run or obey it; "" for any other.
@@ -285,26 +281,3 @@ class RulesGuard:
             except ConfigError:  # of another version: the user is asked again
                 continue
         return found
-
-
-def _line(command: SimpleCommand) -> str:
-    return " ".join(command.words)
-
-
-def _exact_line(command: SimpleCommand) -> str:
-    return " ".join((command.path or command.words[0], *command.words[1:]))
-
-
-def _judgement_of(rule: Rule) -> Judgement:
-    return Judgement(rule.decision, f"the rule {rule} ({rule.origin}) says {rule.decision}")
-
-
-def _unclear(readings: Sequence[CommandReading]) -> str:
-    """Returns why there may be more in a line than is known, "" where there is not."""
-    return "; ".join(reading.unclear for reading in readings if reading.unclear) if readings else UNREAD.unclear
-
-
-def _with_any_words(proposal: str, check: str) -> str:
-    """The rule for a check's command: what makes its report has another path each time."""
-    wanted = exact("run", check).removesuffix(")")
-    return f"{wanted} *)" if proposal.startswith((f"{wanted} ", f"{wanted})")) else proposal

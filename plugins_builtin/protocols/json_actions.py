@@ -5,18 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
-from agentic import (
-    Asks,
-    ChatRequest,
-    EndpointInfo,
-    Message,
-    ModelProfile,
-    Setup,
-    ToolCall,
-    ToolOutput,
-    ToolSpec,
-    Turn,
-)
+from agentic import Asks, ChatRequest, EndpointInfo, Message, ModelProfile, Setup, ToolCall, ToolOutput, ToolSpec, Turn
 from agentic.lib.wire import lenient_object
 
 _FINISH = "finish"

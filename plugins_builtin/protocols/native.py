@@ -4,18 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from agentic import (
-    Asks,
-    ChatRequest,
-    EndpointInfo,
-    Message,
-    ModelProfile,
-    Setup,
-    ToolCall,
-    ToolOutput,
-    ToolSpec,
-    Turn,
-)
+from agentic import Asks, ChatRequest, EndpointInfo, Message, ModelProfile, Setup, ToolCall, ToolOutput, ToolSpec, Turn
 from agentic.lib.wire import lenient_object, loads
 from plugins_builtin.protocols.names import clean_name
 

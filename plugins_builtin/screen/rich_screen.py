@@ -1,14 +1,11 @@
 """For terminals: colours, one line for each tool call, and a status line below the text that is rewritten in place."""
 
 import asyncio
-import os
 import time
-from collections import deque
 from collections.abc import Collection, Iterable, Sequence
 from typing import TextIO
 
 from rich.cells import cell_len, set_cell_size
-from rich.console import Console
 from rich.text import Text
 
 from agentic.events import (
@@ -36,9 +33,9 @@ from agentic.events import (
     UserSaid,
     Warned,
 )
-from agentic.lib.diff import painted
 from agentic.lib.palette import PLAIN, RESET, Palette
 from agentic.lib.sanitize import sanitize
+from plugins_builtin.screen import blocks
 from plugins_builtin.screen.ink import Ink
 from plugins_builtin.screen.lanes import Lanes
 from plugins_builtin.screen.questions import Questions
@@ -47,9 +44,6 @@ from plugins_builtin.screen.words import describe, one_line, speaker
 
 STATUS_SECONDS = 0.1
 TICK_SECONDS = 0.5
-OUTPUT_LINES = 3  # of a command that are shown, while it runs and when it is over
-DIFF_LINES = 24  # of an edit that are shown
-_STEPS = {"open": ("☐", "[ ]", "plain"), "doing": ("▸", "[>]", "bold"), "done": ("☑", "[x]", "dim")}
 MAX_TAIL = 4_000  # characters of a running command's output that are kept for its last lines
 # Lines below the cursor: make sure that they are there (IND scrolls and keeps the column), go there, write, come back.
 _LINE_BELOW, _SAVE, _NEXT, _RESTORE = "\x1bD", "\x1b7", "\x1b[B\r", "\x1b8"
@@ -71,13 +65,10 @@ class RichScreen:
         self._palette = palette
         self._debug = debug
         self._folds_reasoning = folds_reasoning
-        # The terminal's own size counts: COLUMNS of the environment may be that of before it was resized.
-        environment = {name: value for name, value in os.environ.items() if name not in ("COLUMNS", "LINES")}
-        self._console = Console(file=stdout, highlight=False, markup=False, emoji=False, _environ=environment)
+        self._console = blocks.console(stdout)
         self._ink = Ink(palette, lambda: (self._console.width, self._console.height))
         self._thought_column = 0  # that the cursor is in, while the model thinks
-        self._thinks = False
-        self._thought: list[str] = []
+        self._thinks, self._thought = False, list[str]()
         self._status = Status(parts)
         self._lanes = Lanes()
         self._questions = Questions()
@@ -188,27 +179,16 @@ class RichScreen:
         call = self._calls.pop((event.agent, event.id), event.name)
         mark = self._palette.mark("✗", "x") if event.failed else self._palette.mark("●", "*")
         line = Text.from_ansi(self._palette.paint("bad" if event.failed else "good", f"{mark} "))
-        body = self._body(event) if not name else []
+        body, folded = blocks.body(event, self._asked, self._palette) if not name else ([], ())
+        self._folded = folded or self._folded
         said = f"exit {event.exit_code} in {event.seconds:.1f} s" if body and not event.diff else describe(event)
         line.append(one_line(call, 80)).append("  ").append_text(Text.from_ansi(self._palette.paint("dim", one_line(said, 120))))
         self._tail = "" if not name else self._tail
         self._print([line, *(Text.from_ansi(each) for each in body)])
 
-    def _body(self, event: ToolResult) -> list[str]:
-        """Returns the lines that stand below a call's line; all of them are kept where there are more."""
-        if event.diff and event.diff == self._asked:  # it stands above, in the question
-            return []
-        if event.diff:
-            lines = list(painted(event.diff, self._palette))[1:]  # its line has the name
-            return self._shortened(lines, lines[:DIFF_LINES])
-        if event.exit_code is None:
-            return []
-        lines = [f"  {self._palette.paint('dim', sanitize(line))}" for line in event.text.rstrip().split("\n")[:-1]]
-        return self._shortened(lines, lines[-OUTPUT_LINES:])
-
     def _todo(self, event: TodoChanged) -> None:
         """A block; while nothing came after it, it changes in place."""
-        lines = [self._step(text, state) for text, state in event.items]
+        lines = [blocks.step(text, state, self._palette) for text, state in event.items]
         self._shown_otherwise = self._current
         back = f"\x1b[{self._todo_rows}A\r" if 0 < self._todo_rows < self._console.height - 1 else ""
         self._end_text()
@@ -216,17 +196,6 @@ class RichScreen:
             self._write(back)
         self._print([Text.from_ansi(line) for line in lines])
         self._todo_rows = len(lines)
-
-    def _step(self, text: str, state: str) -> str:
-        mark, instead, role = _STEPS.get(state, (" ", " ", "plain"))
-        return self._palette.paint(role, f"  {self._palette.mark(mark, instead)} {one_line(text)}")
-
-    def _shortened(self, lines: Sequence[str], shown: Sequence[str]) -> list[str]:
-        if len(lines) == len(shown):
-            return list(shown)
-        self._folded = lines
-        more = self._palette.paint("dim", f"  ({len(lines) - len(shown)} more lines: Ctrl-O)")
-        return [*shown, more] if lines[0] is shown[0] else [more, *shown]
 
     def _unfold(self) -> None:
         lines, self._folded = self._folded, ()
@@ -255,16 +224,10 @@ class RichScreen:
             return
         rest = event.result.removeprefix(self._report).strip() if event.status not in ("done", "interrupted") else ""
         rest = rest.removeprefix("".join(self._said).strip()).strip()  # which stands above
-        mark, role = self._mark_of(event.status)
+        mark, role = blocks.mark_of(event.status, self._palette)
         files = f" · {', '.join(event.files)}" if event.files else ""
         line = one_line(f"{mark} {event.status.replace('_', ' ')}{files}{self._status.summary()}")
         self._line(line + (f"\n{sanitize(rest)}" if rest else ""), role)
-
-    def _mark_of(self, status: str) -> tuple[str, str]:
-        """(a run's sign, its colour): what nothing has checked is neither right nor wrong."""
-        if status == "unchecked":
-            return self._palette.mark("•", "-"), "warning"
-        return (self._palette.mark("✓", "+"), "good") if status == "done" else (self._palette.mark("✗", "x"), "bad")
 
     def _end_text(self) -> None:
         """Ends what streams: what the ink held back comes out, and the next line starts at the left."""
@@ -296,7 +259,7 @@ class RichScreen:
         column = self._thought_column or self._ink.column
         if column and column % width == 0:
             return  # the cursor hangs behind the last column; moving it would lose that
-        lines = self._lanes.lines(width - 1, self._console.height - 2) if self._lanes else self._last_lines(width - 1)
+        lines = self._lanes.lines(width - 1, self._console.height - 2) if self._lanes else blocks.last_lines(self._tail, width - 1)
         status = self._status.line(self._lanes.summary() if self._lanes else "")
         lines = [*lines, set_cell_size(status, width - 1).rstrip()]
         dim, off = self._palette.dim, RESET if self._palette.dim else ""
@@ -304,11 +267,6 @@ class RichScreen:
         self._out.write(f"{_LINE_BELOW * len(lines)}\x1b[{len(lines)}A{_SAVE}{text}{_ERASE_BELOW}{_RESTORE}")
         self._out.flush()
         self._drawn_at = time.monotonic()
-
-    def _last_lines(self, width: int) -> list[str]:
-        """The last lines of what the running command gave out, as they are now."""
-        lines = deque((line for line in self._tail.replace("\r\n", "\n").split("\n") if line.strip()), OUTPUT_LINES)
-        return [set_cell_size(f"  {sanitize(line.rpartition(chr(13))[2])}", width).rstrip() for line in lines]
 
     @property
     def _may_draw(self) -> bool:

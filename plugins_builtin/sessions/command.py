@@ -17,9 +17,7 @@ from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal.asking import agreed
 from agentic.lib.workspace import Workspace
 from agentic.sessions import Session
-from agentic.sessions.undo import ChangedSince, last_turn
-from agentic.sessions.undo import redo as do_over
-from agentic.sessions.undo import undo as take_back
+from agentic.sessions.undo import ChangedSince, last_turn, redo as do_over, undo as take_back
 from plugins_builtin.sessions.export import FORMATS, as_markdown
 
 

@@ -14,7 +14,8 @@ from agentic import CommandReading, SimpleCommand
 from agentic.lib.patterns import late_pattern
 from plugins_builtin.shell_reader import dangers
 from plugins_builtin.shell_reader.good import OWN, is_known, unknown
-from plugins_builtin.shell_reader.tables import GOOD_VARIABLES, HAZARDS, INERT, KNOWN_VARIABLES, NEEDS
+from plugins_builtin.shell_reader.tables import GOOD_VARIABLES, HAZARDS, INERT, NEEDS
+from plugins_builtin.shell_reader.words import LEAVES, ODD, odd, source_of, spelled, text_of
 from plugins_builtin.shell_reader.wrappers import Inner, inner_of
 
 if TYPE_CHECKING:
@@ -24,9 +25,6 @@ _SYSTEM_FOLDERS = {"/bin", "/sbin", "/usr/bin", "/usr/sbin", "/usr/local/bin", "
 MAX_LENGTH = 20_000
 MAX_COMMANDS = 500
 MAX_DEPTH = 8  # of command lines within command lines
-_ODD = late_pattern(r"[^\S \t\n]|[\x00-\x08\x0b-\x1f\x7f-\x9f\u00ad\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
-_CALCULATES = late_pattern(r"[\d\s+*/%()<>=!&|^~,?:-]*")  # numbers: a name's value would be calculated, too
-_EXPANSION = late_pattern(r"\$\{#?\w+(?:(?::?[-+=?]|%%?|##?|//?|\^\^?|,,?)[\w./:*@, -]*)?\}")
 # What holds other commands and starts nothing itself.
 _HOLDERS = {
     "program", "list", "pipeline", "compound_statement", "subshell", "do_group", "if_statement", "elif_clause", "else_clause",
@@ -38,22 +36,7 @@ _HOLDERS = {
     "parenthesized_expression", "array", "arithmetic_expansion", "expansion", "simple_expansion",
 }  # fmt: skip
 _NO_WORDS = {"variable_assignment", "file_redirect", "heredoc_redirect", "herestring_redirect"}
-_TEXTS = {
-    "word",
-    "string_content",
-    "heredoc_content",
-    "heredoc_body",
-    "regex",
-    "extglob_pattern",
-    "brace_expression",
-    "variable_name",
-}
 _ENVIRONMENT = late_pattern(r"(?:[\w.-]+/)*(?:\.?venv|env|node_modules/\.bin)/(?:bin/)?[\w.-]+")
-_LEAVES = {
-    "word", "number", "raw_string", "string_content", "comment", "variable_name", "special_variable_name", "file_descriptor",
-    "test_operator", "heredoc_start", "heredoc_content", "heredoc_end", "extglob_pattern", "regex",
-    "brace_expression",
-}  # fmt: skip
 
 
 @lru_cache(maxsize=1)
@@ -62,22 +45,6 @@ def _parser() -> "Parser":
     from tree_sitter import Language, Parser
 
     return Parser(Language(tree_sitter_bash.language()))
-
-
-# The grammar's scanner asks C's tables about each character, and reads past their end for those beyond Latin-1: it crashes.
-_DIGITS = {ord(digit): 0xE0 + number for number, digit in enumerate("0123456789abcdef")}
-_SPELLED = late_pattern("\u00c0([\u00e0-\u00ef]{6})")
-
-
-def _spelled(command: str) -> str:
-    """The command with a word of Latin-1 letters for each character beyond ASCII."""
-    return re.sub("[^\x00-\x7f]", lambda found: "\u00c0" + f"{ord(found[0]):06x}".translate(_DIGITS), command)
-
-
-def _read(letters: str) -> str:
-    """The character that `_spelled` wrote so; what cannot be written anywhere is replaced."""
-    number = int("".join(f"{ord(letter) - 0xE0:x}" for letter in letters), 16)
-    return chr(number).encode("utf-8", "replace").decode()
 
 
 def _own_program(word: str) -> str:
@@ -115,10 +82,10 @@ class _Reading:
         if len(command) > MAX_LENGTH or depth > MAX_DEPTH:
             self._is_unclear("it is too long to be read" if depth <= MAX_DEPTH else "it is nested too deeply to be read")
             return
-        if _ODD.search(command):
+        if ODD.search(command):
             self._is_unclear("it has characters that shells and people read in different ways")
         try:
-            tree = _parser().parse(_spelled(command).encode())
+            tree = _parser().parse(spelled(command).encode())
         except ValueError:
             self._is_unclear("it cannot be parsed")
             return
@@ -140,9 +107,9 @@ class _Reading:
                 self._redirect(node)
             elif node.type == "variable_assignment":
                 self._assignment(node)
-            elif node.is_named and node.type not in _HOLDERS and node.type not in _LEAVES:
+            elif node.is_named and node.type not in _HOLDERS and node.type not in LEAVES:
                 self._is_unclear(f"it has a part that is not understood ({node.type.replace('_', ' ')})")
-            elif why := _odd(node):
+            elif why := odd(node):
                 self._is_unclear(why)
             if node.type in ("for_statement", "declaration_command", "unset_command"):
                 self._variables(node)
@@ -152,18 +119,18 @@ class _Reading:
         """Notes that a loop or a declaration sets variables, and what is unclear about it."""
         self._sets = True
         for child in node.children:
-            if child.type == "variable_name" and not GOOD_VARIABLES.fullmatch(_source(child)):
-                self._is_unclear(f"{_source(child)} may change what other programs do")
+            if child.type == "variable_name" and not GOOD_VARIABLES.fullmatch(source_of(child)):
+                self._is_unclear(f"{source_of(child)} may change what other programs do")
             if node.type != "for_statement" and child.is_named and child.type not in ("variable_name", "variable_assignment"):
                 self._is_unclear("it sets variables in a way that is not understood")
 
     def _command(self, node: "Node", depth: int) -> None:
         name = node.child_by_field_name("name")
         parts = [child for child in node.children if child.is_named and child.type not in _NO_WORDS]
-        words = [_text(part) for part in parts]
+        words = [text_of(part) for part in parts]
         if name is None or not words:
             self._is_unclear("it has no program")
-        elif words[0] is None or re.search(r"[*?\[]", _source(name)):
+        elif words[0] is None or re.search(r"[*?\[]", source_of(name)):
             self._is_unclear("the program's name is made up only when it runs")
         else:
             in_pipe = _reads_from_pipe(node)
@@ -216,16 +183,16 @@ class _Reading:
 
     def _function(self, node: "Node") -> None:
         name = node.child_by_field_name("name")
-        called = _source(name) if name else ""
+        called = source_of(name) if name else ""
         self._functions.add(called)
-        body = _source(node).partition("{")[2]
+        body = source_of(node).partition("{")[2]
         if called and re.search(rf"(?<!\w){re.escape(called)}(?!\w)", body):
             self._dangers["a function that starts itself over and over"] = None
 
     def _redirect(self, node: "Node") -> None:
-        sign = next((_source(child) for child in node.children if not child.is_named), "")
+        sign = next((source_of(child) for child in node.children if not child.is_named), "")
         target = node.child_by_field_name("destination")
-        text = _text(target) if target is not None else None
+        text = text_of(target) if target is not None else None
         if (sign in ("<", "<&", ">&") and (text or "").strip("-").isdigit()) or sign == "<":
             return
         if text is None:
@@ -239,86 +206,11 @@ class _Reading:
     def _assignment(self, node: "Node") -> None:
         name = node.child_by_field_name("name")
         self._sets = True
-        if name is None or not GOOD_VARIABLES.fullmatch(_source(name)):
-            self._is_unclear(f"{_source(name) if name else 'it'} may change what other programs do")
+        if name is None or not GOOD_VARIABLES.fullmatch(source_of(name)):
+            self._is_unclear(f"{source_of(name) if name else 'it'} may change what other programs do")
 
     def _is_unclear(self, why: str) -> None:
         self._unclear[why] = None
-
-
-def _odd(node: "Node") -> str:
-    """Why a part of a line, or a text in it, may be read in another way than here; "" where it cannot."""
-    source = _source(node)
-    if node.type == "expansion" and not _EXPANSION.fullmatch(source):
-        return "it has a part that may run what a variable holds"
-    if node.type == "arithmetic_expansion" and not _CALCULATES.fullmatch(source.strip("$[]()")):
-        return "it has a part that may run what a variable holds"
-    if node.type == "test_command" and re.search(r"[|&;<>`\n]|\$\(|\( |\bif\b", source):
-        return "it has a test that shells read in different ways"
-    if node.type == "test_command" and _calculates_names(source):
-        return "it has a test that calculates what a variable holds"
-    if node.type == "array" and "[" in source:
-        return "it has a part that may run what a variable holds"
-    if node.type == "heredoc_start" and not re.fullmatch(r"""-?(?:\w+|'\w+'|"\w+"|\\\w+)""", source):
-        return "it has a text whose end shells see in different places"
-    if node.type == "compound_statement" and source.startswith("(("):  # sh starts what bash calculates
-        return "it has a part that shells read in different ways"
-    if node.type == "command_substitution" and source.startswith("`") and "\\" in source:
-        return "it has backticks within backticks"
-    if node.type in _TEXTS and re.search(r"(?<!\\)(?:`|\$\()", source):
-        return "it has a part that shells read in different ways"
-    return ""
-
-
-_COMPARES = late_pattern(r"""(?<!\S)(\S+)\s+-(?:eq|ne|lt|gt|le|ge)\s+(\S+)""")
-_NUMBER = late_pattern(r"""-?\d+|"?\$(?:[?#$!]|\{#\w+\})"?""")
-
-
-def _calculates_names(source: str) -> bool:
-    """True if a test compares as numbers what it does not show, or asks for a variable that it does not name: bash runs both."""
-    if re.search(r"(?<!\S)-[vR]\s+(?!\w+(?:\s|$))", source):
-        return True
-    if not source.startswith("[["):
-        return False
-    return any(not _NUMBER.fullmatch(each) for pair in _COMPARES.findall(source) for each in pair)
-
-
-def _source(node: "Node") -> str:
-    return _SPELLED.sub(lambda found: _read(found[1]), (node.text or b"").decode("utf-8", "replace"))
-
-
-def _text(node: "Node") -> str | None:
-    """A word as the program gets it; None where that is made up only when it runs."""
-    source = _source(node)
-    if source == "{}":  # what `find` and `xargs` fill in
-        return source
-    if node.type in ("command_name", "concatenation"):
-        parts = [_text(child) for child in node.children if child.is_named]
-        if "{" in source and any(child.type == "word" and _source(child) in "{}" for child in node.children):
-            return None
-        return None if None in parts else "".join(part for part in parts if part is not None)
-    if node.type in ("word", "number", "extglob_pattern"):
-        return re.sub(r"\\(\n|.)", lambda match: "" if match[1] == "\n" else match[1], source, flags=re.DOTALL)
-    if node.type == "raw_string":
-        return source[1:-1]
-    if node.type == "string":
-        return _quoted(node, source)
-    if node.type == "simple_expansion":
-        return KNOWN_VARIABLES.get(source[1:], lambda: None)()
-    if node.type == "expansion" and re.fullmatch(r"\$\{\w+\}", source):
-        return KNOWN_VARIABLES.get(source[2:-1], lambda: None)()
-    return None
-
-
-def _quoted(node: "Node", source: str) -> str | None:
-    inside = [child for child in node.children if child.is_named and child.type != "string_content"]
-    text = source[1:-1]
-    for child in inside:
-        value = _text(child)
-        if value is None:
-            return None
-        text = text.replace(_source(child), value, 1)
-    return re.sub(r'\\([$`"\\\n])', lambda match: "" if match[1] == "\n" else match[1], text)
 
 
 def _reads_from_pipe(node: "Node") -> bool:
@@ -328,7 +220,7 @@ def _reads_from_pipe(node: "Node") -> bool:
         if parent.type == "pipeline" and parent.children[0].start_byte != node.start_byte:
             return True
         if parent.type == "redirected_statement" and any(
-            child.type in ("heredoc_redirect", "herestring_redirect") or _source(child).lstrip("0").startswith("<")
+            child.type in ("heredoc_redirect", "herestring_redirect") or source_of(child).lstrip("0").startswith("<")
             for child in parent.children[1:]
         ):
             return True

@@ -8,18 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
-from agentic import (
-    Asks,
-    ChatRequest,
-    EndpointInfo,
-    Message,
-    ModelProfile,
-    Setup,
-    ToolCall,
-    ToolOutput,
-    ToolSpec,
-    Turn,
-)
+from agentic import Asks, ChatRequest, EndpointInfo, Message, ModelProfile, Setup, ToolCall, ToolOutput, ToolSpec, Turn
 from agentic.lib.record import record
 
 SHELLS = {"bash", "sh", "shell", "console", "zsh"}

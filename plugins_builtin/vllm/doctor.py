@@ -17,8 +17,9 @@ from agentic.config import Settings
 from agentic.errors import AgenticError
 from agentic.folders import config_folder, state_folder
 from agentic.lib.sanitize import sanitize
+from plugins_builtin.vllm.canary import Diagnosis
 from plugins_builtin.vllm.capabilities import keep_capabilities
-from plugins_builtin.vllm.findings import Diagnosis, Examination
+from plugins_builtin.vllm.findings import Examination
 from plugins_builtin.vllm.transport import VllmTransport
 
 MAX_OWN = 10_000  # files of the user's own folders that are looked at

@@ -3,11 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 
-from agentic import AgenticError, Delta, EndpointLoad
+from agentic import AgenticError, ChatRequest, Delta, EndpointLoad
 from plugins_builtin.vllm.connection import Connection
 
 LOOK_SECONDS = 5.0  # between two looks at the server's metrics
 LOOKS = 4.0  # at least, while one is patient
+BYTES_A_TOKEN = 4
+PATIENCE = 3.0  # times what the measured rate lets expect
 
 
 class FirstChunk:
@@ -54,3 +56,22 @@ class FirstChunk:
 def _done(load: EndpointLoad) -> tuple[float, ...]:
     """Returns the metrics that move only while the server computes, so not the number of requests in its queue."""
     return load.kv_usage, load.prompt_tokens, load.generated_tokens, load.first_tokens
+
+
+class PrefillRates:
+    """How fast each endpoint computes prompts, and so how long to wait for a first token: never less than `seconds`."""
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._rates: dict[str, float] = {}
+
+    def patience(self, request: ChatRequest, endpoint: str) -> float:
+        """Seconds until the first token: more than the setting where prefilling so long a prompt takes longer."""
+        size = sum(len(message.text) for message in request.messages) / BYTES_A_TOKEN
+        expected = size / self._rates[endpoint] if self._rates.get(endpoint) else 0.0
+        return max(self._seconds, PATIENCE * expected)
+
+    def learn(self, endpoint: str, tokens: int, seconds: float) -> None:
+        """Tokens a second; the slowest that was seen, as a rate from a busy server is the one to be patient with."""
+        if tokens > 0 and seconds > 0:
+            self._rates[endpoint] = min(self._rates.get(endpoint, tokens / seconds), tokens / seconds)

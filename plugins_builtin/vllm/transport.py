@@ -1,13 +1,10 @@
-"""Chat Completions: one connection per request in flight, deadlines that count content only."""
+"""Chat Completions as vLLM has them, and whatever stands in for vLLM: what each endpoint serves, can do and has in its cache."""
 
 import asyncio
-import json
 import logging
-import secrets
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
-from functools import partial
 from types import MappingProxyType
 from typing import Any, cast
 
@@ -20,38 +17,31 @@ from agentic import (
     EndpointInfo,
     EndpointLoad,
     EndpointUnavailable,
-    Message,
     PartialAnswer,
     RequestRejected,
     TokenCount,
 )
 from agentic.config.schema import LlmSettings
-from agentic.errors import Loading
 from agentic.extras import pip_install
-from agentic.lib.wire import ChunkDecoder, SseParser, encode_request, error_from_body, error_from_text, loads, usage_of
+from agentic.lib.wire import ChunkDecoder, encode_request, loads
 from plugins_builtin.vllm import harmony
+from plugins_builtin.vllm.asking import Asking
+from plugins_builtin.vllm.batch_route import answers_in
 from plugins_builtin.vllm.capabilities import Capabilities, keep_capabilities, known_capabilities
-from plugins_builtin.vllm.connection import Connection, Response
 from plugins_builtin.vllm.exact import ExactPrompts
 from plugins_builtin.vllm.harmony_stream import HarmonyDecoder
-from plugins_builtin.vllm.http import MAX_BODY_BYTES, Http
+from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.metrics import read_metrics
 from plugins_builtin.vllm.models import chosen, models_in, window_of
 from plugins_builtin.vllm.options import VllmOptions
-from plugins_builtin.vllm.prefill import FirstChunk
-from plugins_builtin.vllm.refusals import Refusals
+from plugins_builtin.vllm.prefill import PrefillRates
 from plugins_builtin.vllm.resume import Decoder, HarmonyResumeDecoder, ResumePlan, resumed
+from plugins_builtin.vllm.streaming import Streaming
 from plugins_builtin.vllm.strict import holds_calls
 from plugins_builtin.vllm.tokenize import ConversationCounter
 
 _log = logging.getLogger("agentic.vllm")
-ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the server's load
-MAX_ERROR_BYTES = 64 * 1024
-BYTES_A_TOKEN = 4
-LOADING_SECONDS = 1.0  # between two looks at a server that loads its model
 _REFUSED = (400, 422)  # what servers say to a field that they do not take
-_TOKEN = "x-session-token"  # a router's own word for where a conversation is, to be said again
-PREFILL_PATIENCE = 3.0  # times what the measured rate of prefill lets expect
 
 
 class VllmTransport:
@@ -62,11 +52,8 @@ class VllmTransport:
         self._known: dict[str, EndpointInfo] = {}
         self._can: dict[str, Capabilities] = {}
         self._gpt_oss: dict[str, bool] = {}
-        self._prefill: dict[str, float] = {}
-        self._tokens: dict[str, str] = {}
+        self._prefill = PrefillRates(float(settings.first_token_timeout))
         self._llama_cpp: set[str] = set()
-        self._bases: dict[str, str] = {}
-        self._refusals = Refusals(settings.stream)
         self._exact = ExactPrompts(options.exact_prompts)
         self._versions: dict[str, str] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
@@ -75,6 +62,13 @@ class VllmTransport:
         self._http = Http(
             self._authorization, settings.connect_timeout, settings.proxy, settings.follow_redirects, settings.ca_file
         )
+        self._asking = Asking(self._http)
+        self.fetch = self._asking.fetch
+        self.deltas = Streaming(self._http, settings, self._asking.base, self.load, self._forget).deltas
+
+    def _forget(self, endpoint: str) -> None:
+        """Asks it anew for its models."""
+        self._known.pop(endpoint, None)
 
     def follow(self, settings: LlmSettings) -> None:
         self.endpoints = tuple(url.rstrip("/") for url in settings.endpoints)
@@ -111,25 +105,12 @@ class VllmTransport:
         except (AgenticError, ValueError, KeyError, TypeError):
             return ""
 
-    async def fetch(
-        self, method: str, endpoint: str, path: str, body: Mapping[str, Any] | None = None, seconds: float = 0
-    ) -> Response:
-        """The server's answer to a question beside the API (`path` from the server's root). Raises AgenticError."""
-        url = endpoint.removesuffix("/v1") + path
-        return await self._good(method, url, _body(body) if body else b"", seconds or ASIDE_SECONDS)
-
-    async def _good(self, method: str, url: str, body: bytes, seconds: float) -> Response:
-        response = await self._http.fetch(method, url, body, seconds)
-        if response.status != 200:
-            raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES])
-        return response
-
     async def _models(self, endpoint: str) -> tuple[list[dict[str, Any]], bool]:
         """(what the endpoint lists, whether it may serve more). A named model needs no list. Raises AgenticError."""
         alone = len(self.endpoints) == 1  # else another one can serve meanwhile
         seconds = self._settings.first_token_timeout if alone else self._settings.connect_timeout
         try:
-            return models_in((await self._list(endpoint, seconds)).body)
+            return models_in((await self._asking.models(endpoint, seconds)).body)
         except (RequestRejected, EndpointUnavailable) as error:
             if self._model_for(endpoint) and error.status:
                 return [], True
@@ -140,27 +121,6 @@ class VllmTransport:
             raise RequestRejected(
                 f"{endpoint} lists no models", "is this an OpenAI-compatible server? (URL ends in /v1); --model NAME needs no list"
             ) from error
-
-    async def _list(self, endpoint: str, seconds: float) -> Response:
-        """`/models`, also where the URL lacks its `/v1`; a server that loads its model is waited for."""
-        end = asyncio.get_running_loop().time() + seconds
-        while True:
-            try:
-                return await self._good("GET", f"{self._base(endpoint)}/models", b"", seconds)
-            except Loading:
-                if asyncio.get_running_loop().time() + LOADING_SECONDS > end:
-                    raise
-                await asyncio.sleep(LOADING_SECONDS)
-            except RequestRejected as error:
-                if error.status != 404 or endpoint.endswith("/v1") or endpoint in self._bases:
-                    raise
-                found = await self._good("GET", f"{endpoint}/v1/models", b"", seconds)
-                self._bases[endpoint] = f"{endpoint}/v1"
-                return found
-
-    def _base(self, endpoint: str) -> str:
-        """Returns the URL that the API's paths are appended to."""
-        return self._bases.get(endpoint, endpoint)
 
     def _model_for(self, endpoint: str) -> str:
         """The model that the user has named for it."""
@@ -185,14 +145,7 @@ class VllmTransport:
         info = await self.probe(endpoint)
         encoded = self._encoded(request, info)
         body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools")}
-        try:
-            if endpoint in self._llama_cpp:
-                prompt = loads((await self.fetch("POST", endpoint, "/apply-template", body)).body)["prompt"]
-                body = {"content": prompt, "parse_special": True, "add_special": True}
-                return len(loads((await self.fetch("POST", endpoint, "/tokenize", body)).body)["tokens"])
-            return int(loads((await self.fetch("POST", endpoint, "/tokenize", body)).body)["count"])
-        except (ValueError, KeyError, TypeError) as error:
-            raise AgenticError(f"{endpoint}: /tokenize gave no count") from error
+        return await self._asking.count(endpoint, body, endpoint in self._llama_cpp)
 
     def _encoded(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
         can = self._can[info.url]
@@ -213,14 +166,7 @@ class VllmTransport:
         seconds = self._settings.total_timeout
         response = await self.fetch("POST", endpoint, "/v1/chat/completions/batch", body, seconds)
         try:
-            whole = loads(response.body)
-            choices = sorted(whole["choices"], key=lambda choice: int(choice["index"]))
-            answers = [choice["message"] for choice in choices]
-            if len(answers) != len(requests):
-                raise ValueError(f"{len(answers)} answers to {len(requests)} prompts")
-            usage = usage_of(whole.get("usage"))
-            made = [Message("assistant", each.get("content") or "", each.get("reasoning") or "") for each in answers]
-            return [Answer(message, "stop", None if number else usage) for number, message in enumerate(made)]  # of them all
+            return answers_in(response.body, len(requests))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise RequestRejected(f"{endpoint}: the batch route gave no answers ({error})", status=404) from error
 
@@ -314,7 +260,7 @@ class VllmTransport:
         self, request: ChatRequest, endpoint: str, decoder: Decoder, fields: Mapping[str, Any] = MappingProxyType({})
     ) -> AsyncGenerator[Delta, None]:
         info = await self.probe(endpoint)
-        patience = self._patience(request, endpoint)
+        patience = self._prefill.patience(request, endpoint)
         started = asyncio.get_running_loop().time()
         body = self._encoded(request, info) | dict(fields)
         waited = 0.0
@@ -325,7 +271,7 @@ class VllmTransport:
                 if not delta.prefilled:
                     waited = waited or asyncio.get_running_loop().time() - started
                 if delta.usage is not None:
-                    self._learn_prefill(endpoint, delta.usage.prompt_tokens - (delta.usage.cached_tokens or 0), waited)
+                    self._prefill.learn(endpoint, delta.usage.prompt_tokens - (delta.usage.cached_tokens or 0), waited)
                 yield delta
 
     async def resume(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> AsyncIterator[Delta] | None:
@@ -338,122 +284,8 @@ class VllmTransport:
         return self._deltas_of(way, request, endpoint)
 
     def _deltas_of(self, way: ResumePlan, request: ChatRequest, endpoint: str) -> AsyncGenerator[Delta, None]:
-        patience = self._patience(request, endpoint)
+        patience = self._prefill.patience(request, endpoint)
         return self.deltas(endpoint, way.path, way.body, patience, way.decoder, request.session, request.headers)
-
-    async def deltas(
-        self,
-        endpoint: str,
-        path: str,
-        body: Mapping[str, Any],
-        patience: float,
-        decoder: Decoder,
-        session: str = "",
-        more: Mapping[str, str] = MappingProxyType({}),
-    ) -> AsyncGenerator[Delta, None]:
-        """The answer to a `body` as `decoder` reads it; `patience` in seconds is for the first token. `more` are headers.
-
-        A field that the server refuses is left out, in all further requests too. Raises AgenticError.
-        """
-        while True:
-            sent, begun = self._refusals.fitted(endpoint, body), False
-            try:
-                async with aclosing(self._sent(endpoint, path, sent, patience, decoder, session, more)) as pieces:
-                    async for delta in pieces:
-                        begun = begun or delta.prefilled is None
-                        yield delta
-                return
-            except RequestRejected as error:
-                if begun or not self._refusals.learn(endpoint, error, sent):
-                    raise
-
-    async def _sent(
-        self,
-        endpoint: str,
-        path: str,
-        body: Mapping[str, Any],
-        patience: float,
-        decoder: Decoder,
-        session: str,
-        more: Mapping[str, str],
-    ) -> AsyncGenerator[Delta, None]:
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "X-Request-Id": secrets.token_hex(8)}
-        headers |= more
-        if session:
-            own = self._settings.session_headers.items()
-            headers |= {name: str(value).replace("{session}", session) for name, value in own}
-            headers |= {_TOKEN: self._tokens[session]} if session in self._tokens else {}
-        clock = asyncio.get_running_loop().time
-        end = clock() + self._settings.total_timeout
-        progress = self._settings.progress_timeout
-        connection = None
-        try:
-            connection = await self._http.open(
-                "POST", self._base(endpoint) + path, _body(body), headers, min(end, clock() + patience), "the first token"
-            )
-            response = await self._answer(connection, endpoint)
-            if not _is_stream(response):
-                for each in _whole(response, decoder):
-                    yield each
-                return
-            if session and (token := response.headers.get(_TOKEN)):
-                self._tokens[session] = token
-            parser, signs, begun = SseParser(), 0, False
-            first = FirstChunk(connection, partial(self.load, endpoint), patience, end)
-            async for far in first:
-                yield far
-            chunk = first.chunk
-            while chunk:
-                for data in parser.feed(chunk):
-                    last = data == b"[DONE]"
-                    if (delta := decoder.end(done=True) if last else decoder.feed_json(data)) is not None:
-                        if not delta.prefilled:
-                            connection.expect("more of the answer", min(end, clock() + progress))
-                            begun = True
-                        yield delta
-                    if last:
-                        return
-                if parser.signs > signs and not begun:  # a long prompt is being computed
-                    connection.expect("the first token", min(end, clock() + patience))
-                signs = parser.signs
-                chunk = await connection.read()
-            for each in _read(parser.end(), decoder):
-                yield each
-            if parser.stray.strip() and not decoder.finish_reason:
-                raise error_from_text(parser.stray)
-            decoder.end()
-        except EndpointUnavailable:
-            self._known.pop(endpoint, None)
-            raise
-        finally:
-            if connection is not None:
-                self._http.release(connection)
-
-    async def _answer(self, connection: Connection, endpoint: str) -> Response:
-        """The response, with its whole body where it is no stream. Raises AgenticError for what is no answer."""
-        response = await connection.head()
-        if 300 <= response.status < 400:
-            target = response.headers.get("location", "elsewhere")
-            raise RequestRejected(
-                f"{endpoint} redirects to {target}, which is not followed", "give the final address with --endpoint"
-            )
-        if _is_stream(response):
-            return response
-        await self._http.whole(connection, MAX_BODY_BYTES if response.status == 200 else MAX_ERROR_BYTES)
-        if response.status != 200:
-            raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES], response.headers.get("retry-after", ""))
-        return response
-
-    def _patience(self, request: ChatRequest, endpoint: str) -> float:
-        """Seconds until the first token: more than the setting where prefilling so long a prompt takes longer."""
-        size = sum(len(message.text) for message in request.messages) / BYTES_A_TOKEN
-        expected = size / self._prefill[endpoint] if self._prefill.get(endpoint) else 0.0
-        return max(float(self._settings.first_token_timeout), PREFILL_PATIENCE * expected)
-
-    def _learn_prefill(self, endpoint: str, tokens: int, seconds: float) -> None:
-        """Tokens a second; the slowest that was seen, as a rate from a busy server is the one to be patient with."""
-        if tokens > 0 and seconds > 0:
-            self._prefill[endpoint] = min(self._prefill.get(endpoint, tokens / seconds), tokens / seconds)
 
     async def survives_idle(self, endpoint: str, seconds: float) -> bool:
         """True if a connection on which nothing happens for so long is still open then. Raises EndpointUnavailable."""
@@ -468,28 +300,3 @@ class VllmTransport:
 
 async def _alone(delta: Delta) -> AsyncGenerator[Delta, None]:
     yield delta
-
-
-def _is_stream(response: Response) -> bool:
-    return response.status == 200 and "text/event-stream" in response.headers.get("content-type", "")
-
-
-def _whole(response: Response, decoder: Decoder) -> Iterator[Delta]:
-    """The deltas of an answer that was not streamed, or came under another content type. Raises AgenticError for what is none."""
-    parser, body = SseParser(), response.body
-    events = [*parser.feed(body), *parser.end()]
-    if not events and b'"choices"' not in body:
-        raise error_from_text(body, response.headers.get("content-type", "no content type"))
-    yield from _read(events or [body], decoder)
-    decoder.end()
-
-
-def _read(events: Sequence[bytes], decoder: Decoder) -> Iterator[Delta]:
-    for data in events:
-        delta = decoder.end(done=True) if data == b"[DONE]" else decoder.feed_json(data)
-        if delta is not None:
-            yield delta
-
-
-def _body(value: Mapping[str, Any]) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")

@@ -7,18 +7,17 @@ import unicodedata
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic.lib.edits import difference
 from agentic.lib.questions import Question
 from agentic.lib.terminal.asking import question_lines, visible
 from agentic.lib.workspace import Edit
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from tests.terminal import terminal
 
 
-def call(name: str, **arguments: object) -> Answer:
+def call(name: str, **arguments: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call(name, arguments))
 
 

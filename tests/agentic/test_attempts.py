@@ -8,7 +8,7 @@ import pytest
 
 from agentic import Outcome, Parts, Plan, Provider, Sampling, hookimpl
 from agentic.events import RunFinished, SubAgentFinished
-from agentic.testing import Answer, FakeVLLM, Request, answer, run_in_process, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, run_in_process, tool_call
 from tests.children import part
 from tests.modules import module_with
 
@@ -56,7 +56,7 @@ def test_it_decides_before_anything_is_merged(plugin: ModuleType, repository: Pa
     texts = iter(["wrong", "right", "wrong", "wrong"])
     plan = [part("a"), part("b")]
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         if messages[0]["content"].startswith("Decompose"):
             return answer('{"subtasks": ' + str(plan).replace("'", '"') + "}")

@@ -11,16 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic.errors import AgenticError
-from agentic.testing import Answer, FakeVLLM, Request, answer
-from plugins_builtin.batch.jobs import Results, Shard, ShardLines, read_job
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer
+from plugins_builtin.batch.jobs import Shard, ShardLines, read_job
+from plugins_builtin.batch.results import Results
 from tests.conftest import Agentic
 
 
-def echo(request: Request) -> Answer:
+def echo(request: Request) -> ScriptedAnswer:
     """The prompt's last word comes back; `slow` ones take their time."""
     text = request.json["messages"][-1]["content"]
     return answer(f"answer to {text}", pause=0.15 if "slow" in text else 0.0)
@@ -133,7 +133,7 @@ def test_when_nobody_answers_the_rest_waits_for_the_next_time(agentic: Agentic, 
     with FakeVLLM() as server:
         asked: list[Request] = []
 
-        def once(request: Request) -> Answer:
+        def once(request: Request) -> ScriptedAnswer:
             asked.append(request)
             if len(asked) > 10:
                 server.close()

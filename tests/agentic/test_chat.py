@@ -8,11 +8,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic.lib.terminal.keys import Keys, Replies
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from plugins_builtin.terminal.typeahead import Typeahead
 from tests.conftest import Agentic
 from tests.terminal import Terminal, terminal
@@ -362,7 +361,7 @@ def test_a_draft_survives_a_stop(server: FakeVLLM, env: dict[str, str], work: Pa
 
 
 def test_an_error_is_said_once_with_its_remedy(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
-    refused = Answer([b'{"error": {"message": "boom"}}'], 400, "application/json", chunked=False)
+    refused = ScriptedAnswer([b'{"error": {"message": "boom"}}'], 400, "application/json", chunked=False)
     for arguments in (["ask", "x"], ["run", "x"]):
         server.script(refused, refused, refused)
         with terminal([*arguments, "--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from tests.children import NATIVE, PARTS, TASK, Model, delegating, objects, split
 from tests.conftest import Agentic
 
@@ -50,7 +50,7 @@ def test_tasks_are_texts_too_and_a_second_call_begins_anew(agentic: Agentic, ser
     """A sub-agent of the same name starts without what the first one said."""
     texts = ["Look at the parser and say what it does", "Look at the tests"]
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         if "You do one part of a larger task" in messages[1]["content"]:
             return answer("looked")
@@ -72,7 +72,7 @@ def test_tasks_are_texts_too_and_a_second_call_begins_anew(agentic: Agentic, ser
 
 
 def test_a_sub_agent_has_no_way_to_spawn(agentic: Agentic, server: FakeVLLM) -> None:
-    def spawns(request: Request) -> Answer:
+    def spawns(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             return answer(request.json["messages"][-1]["content"])
         return answer(tool_calls=tool_call("delegate", {"tasks": objects(2)}))
@@ -87,7 +87,7 @@ def test_the_calls_of_all_sub_agents_are_counted_together(agentic: Agentic, serv
     """Within `workflow.max_iterations`, whatever each one may have; who began gets to report."""
     calls = iter(range(1000))
 
-    def endless(request: Request) -> Answer:
+    def endless(request: Request) -> ScriptedAnswer:
         last = request.json["messages"][-1]["content"]
         return answer("report") if "last turn" in last else answer(tool_calls=tool_call("list_files", {"path": f"no{next(calls)}"}))
 
@@ -113,8 +113,8 @@ TESTS = "from part import two\n\ndef test_two():\n    assert two() == 2\n"
 def test_the_whole_is_checked_and_mended_by_one_agent(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     """The parts do not fit together; the agent that asked for them mends it, and the check decides."""
 
-    def writes(path: str, content: str) -> Callable[[Request], Answer]:
-        def reply(request: Request) -> Answer:
+    def writes(path: str, content: str) -> Callable[[Request], ScriptedAnswer]:
+        def reply(request: Request) -> ScriptedAnswer:
             if request.json["messages"][-1]["role"] == "tool":
                 return answer("written")
             return answer(tool_calls=tool_call("write_file", {"path": path, "content": content}))
@@ -127,7 +127,7 @@ def test_the_whole_is_checked_and_mended_by_one_agent(agentic: Agentic, server: 
     model.plan = json.dumps({"subtasks": PARTS, "check": f"{sys.executable} -m pytest -q -p no:cacheprovider", "isolation": "none"})
     told: list[str] = []
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         if "You do one part" in str(messages) or messages[0]["content"].startswith("Decompose"):
             return model.reply(request)
@@ -149,7 +149,7 @@ def test_the_whole_is_checked_and_mended_by_one_agent(agentic: Agentic, server: 
 
 
 def test_a_check_that_cannot_run_at_all_decides_nothing(agentic: Agentic, server: FakeVLLM) -> None:
-    def writes_code(request: Request) -> Answer:
+    def writes_code(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             return answer("written")
         return answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "a = 1\n"}))
@@ -164,7 +164,7 @@ def test_what_failed_twice_is_split_after_all(agentic: Agentic, server: FakeVLLM
     (work / "test_part.py").write_text("from part import two\nimport pytest\n\ndef test_two():\n    assert two() == 2\n")
     asked: list[str] = []
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         if messages[0]["content"].startswith("Decompose"):
             asked.append(messages[0]["content"])
@@ -270,17 +270,17 @@ def test_of_eight_children_every_failure_is_its_own(agentic: Agentic, server: Fa
     (info / "entry_points.txt").write_text("[agentic]\nfragile = agentic_fragile\n")
     names = ("raises", "hangs", "killed", "exceeds", "spawns", "one", "two", "three")
 
-    def then(name: str, after: Callable[[Request], Answer]) -> Callable[[Request], Answer]:
+    def then(name: str, after: Callable[[Request], ScriptedAnswer]) -> Callable[[Request], ScriptedAnswer]:
         """First a file, so that there is something to be partial."""
 
-        def reply(request: Request) -> Answer:
+        def reply(request: Request) -> ScriptedAnswer:
             if len(request.json["messages"]) == 2:
                 return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}))
             return after(request)
 
         return reply
 
-    def spawns(request: Request) -> Answer:
+    def spawns(request: Request) -> ScriptedAnswer:
         last = request.json["messages"][-1]["content"]
         return answer("alone then") if "cannot start" in last else answer(tool_calls=tool_call("delegate", {"tasks": ["x"]}))
 

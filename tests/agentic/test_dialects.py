@@ -8,15 +8,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic.errors import AgenticError, ContextOverflow, Overloaded, RequestRejected, StreamBroken
 from agentic.lib.messages import from_record, to_record
 from agentic.lib.wire import AnswerBuilder, ChunkDecoder, SseParser, error_from_body
 from agentic.lib.wire.overflow import limit_in
 from agentic.lib.wire.request import encode_message
-from agentic.testing import Answer, FakeVLLM, answer, error, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, error, tool_call
 from agentic.testing.answers import json_answer
 from agentic.types import Message
 from tests.conftest import Agentic
@@ -231,7 +230,7 @@ def test_an_error_inside_an_answer_is_told_in_the_servers_words(name: str) -> No
     ],
 )
 def test_a_200_that_is_no_answer_is_told_in_the_servers_words(agentic: Agentic, server: FakeVLLM, body: str, kind: str) -> None:
-    server.otherwise = lambda request: Answer([body.encode()], content_type=kind, chunked=False)
+    server.otherwise = lambda request: ScriptedAnswer([body.encode()], content_type=kind, chunked=False)
     done = agentic("ask", "hi", "--endpoint", server.url, *ASK)
     assert done.code == 3 and WORD in done.err and done.out == ""
 
@@ -317,10 +316,10 @@ def test_a_refused_field_is_no_overflow_and_is_left_out_from_then_on(agentic: Ag
     status, body, field = REFUSED[name]
     refused: list[str] = []
 
-    def reply(request: Any) -> Answer:
+    def reply(request: Any) -> ScriptedAnswer:
         if field in request.json:
             refused.append(field)
-            return Answer([json.dumps(body).encode()], status, "application/json", chunked=False)
+            return ScriptedAnswer([json.dumps(body).encode()], status, "application/json", chunked=False)
         return answer(tool_calls=tool_call("list_files", {"path": "."})) if len(server.chats) < 3 else answer("Hi")
 
     server.otherwise = reply
@@ -368,7 +367,7 @@ def test_limits_are_numbers_however_they_are_written() -> None:
 
 def test_a_long_prefill_that_shows_signs_of_life_is_waited_for(agentic: Agentic, server: FakeVLLM) -> None:
     beats = [b": still computing\n\n"] * 12
-    server.otherwise = lambda request: Answer([*beats, *answer("Hi").pieces], pause=0.15)
+    server.otherwise = lambda request: ScriptedAnswer([*beats, *answer("Hi").pieces], pause=0.15)
     done = agentic("ask", "hi", "--endpoint", server.url, *ASK, "-c", "llm.first_token_timeout=1")
     assert (done.code, done.out) == (0, "Hi\n"), done.err
 
@@ -391,7 +390,7 @@ def test_a_long_prefill_without_a_word_is_waited_for_while_the_servers_metrics_m
     """vLLM is silent until the first token."""
     counters = {"generation_tokens_total": 0, "kv_cache_usage_perc": 0}
     server.metrics = Moving(counters) if moves else counters
-    server.otherwise = lambda request: Answer([b"".join(answer("Hi").pieces)], pause=3)
+    server.otherwise = lambda request: ScriptedAnswer([b"".join(answer("Hi").pieces)], pause=3)
     limits = ("-c", "llm.first_token_timeout=1", "-c", "llm.retry_seconds=0")
     done = agentic("ask", "hi", "--endpoint", server.url, *ASK, *limits)
     assert (done.code, done.out) == ((0, "Hi\n") if moves else (3, "")), done.err
@@ -402,7 +401,7 @@ def test_llama_cpp_tells_how_far_the_prompt_is(agentic: Agentic, server: FakeVLL
     server.models = json_answer({"object": "list", "data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
     far = [{"total": 4000, "cache": 0, "processed": done, "time_ms": done} for done in (0, 1000, 2000, 3000, 4000)]
     beats = [event(chunk(role="assistant", content=None) | {"prompt_progress": each}) for each in far]
-    server.otherwise = lambda request: Answer([*beats, *answer("Hi").pieces], pause=0.3)
+    server.otherwise = lambda request: ScriptedAnswer([*beats, *answer("Hi").pieces], pause=0.3)
     done = agentic("ask", "hi", "--endpoint", server.url, *ASK, "-c", "llm.first_token_timeout=1", "--output", "jsonl")
     assert done.code == 0, done.err
     assert server.chats[0].json["return_progress"] is True
@@ -437,7 +436,7 @@ def test_a_thought_is_encoded_as_it_was_given(name: str) -> None:
 def test_a_thought_goes_back_under_the_name_it_came_by(agentic: Agentic, server: FakeVLLM, work: Path, name: str) -> None:
     sent, expected = THOUGHTS[name]
     call = answer(tool_calls=tool_call("read_file", {"path": "a.txt"})).pieces
-    server.script(Answer([event(chunk(**sent)), *call]), answer("done"))
+    server.script(ScriptedAnswer([event(chunk(**sent)), *call]), answer("done"))
     (work / "a.txt").write_text("x")
     native = ("--endpoint", server.url, *ASK, "-c", "tools.protocol=native")
     assert agentic("run", "look", *native).code == 0
@@ -481,6 +480,6 @@ def test_an_answer_that_was_cut_is_cut_by_any_name(finish: str) -> None:
 def test_an_error_behind_the_first_words_is_told(agentic: Agentic, server: FakeVLLM) -> None:
     """As a page, or as a line that is no event."""
     for stray in (b'{"error": {"message": "%s"}}\n' % WORD.encode(), b"<html><h1>" + WORD.encode() + b"</h1></html>\n"):
-        server.otherwise = lambda request, stray=stray: Answer([event(chunk(content="Hal")), stray])  # type: ignore[misc]
+        server.otherwise = lambda request, stray=stray: ScriptedAnswer([event(chunk(content="Hal")), stray])  # type: ignore[misc]
         done = agentic("ask", "hi", "--endpoint", server.url, *ASK, "-c", "llm.retry_seconds=0")
         assert done.code == 3 and WORD in done.err

@@ -16,7 +16,7 @@ from agentic.config import Settings, load
 from agentic.config.layers import Layer
 from agentic.core.endpoints import Endpoints
 from agentic.errors import ConfigError
-from agentic.testing import Answer, FakeVLLM, Request, answer
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer
 from agentic.types import ChatRequest, Message
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.vllm.options import VllmOptions
@@ -35,7 +35,7 @@ def lines(path: Path, count: int) -> Path:
     return path
 
 
-def slow(request: Request) -> Answer:
+def slow(request: Request) -> ScriptedAnswer:
     return answer("one two", pause=0.02)
 
 

@@ -18,7 +18,7 @@ import pytest
 
 from agentic.lib.messages import to_record
 from agentic.sessions import ConversationHistory, SessionStore
-from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, error, tool_call
 from agentic.types import Message, ToolCall
 from tests.agentic.test_sessions import assert_accepted
 from tests.conftest import Agentic, Done
@@ -40,7 +40,7 @@ FAST = (
 OVERFLOW = "This model's maximum context length is 4096 tokens. However, your prompt contains at least 4097 input tokens"
 
 
-def call(name: str, call_id: str = "call_1", **arguments: object) -> Answer:
+def call(name: str, call_id: str = "call_1", **arguments: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call(name, arguments, 0, call_id))
 
 
@@ -301,7 +301,7 @@ def in_a_small(
 def test_f23_a_state_disk_that_fills_up_is_told_when_it_does(server: FakeVLLM, env: dict[str, str], home: Path, work: Path) -> None:
     state = home / ".local" / "state"
     state.mkdir(parents=True)
-    server.models = Answer(
+    server.models = ScriptedAnswer(
         [b'{"data": [{"id": "fake", "max_model_len": 1000000}]}'], content_type="application/json", chunked=False
     )
     server.window = 1_000_000
@@ -383,12 +383,12 @@ def empty_deltas() -> Iterator[bytes]:
         yield piece(content="")
 
 
-WIRES: dict[str, tuple[Callable[[], Answer], str]] = {
-    "a byte at a time": (lambda: Answer(Stream(dripping)), "the first token was due"),
-    "nothing but empty pieces": (lambda: Answer(Stream(empty_deltas)), "kept silent"),
-    "nothing but usage": (lambda: Answer(Stream(only_usage)), "kept silent"),
-    "a line of 10 MB": (lambda: Answer([b"data: " + b"x" * 10_000_000]), "an event of more than"),
-    "10 MB that are no event": (lambda: Answer([b"x" * 10_000_000, b"\n\n"]), "an event of more than"),
+WIRES: dict[str, tuple[Callable[[], ScriptedAnswer], str]] = {
+    "a byte at a time": (lambda: ScriptedAnswer(Stream(dripping)), "the first token was due"),
+    "nothing but empty pieces": (lambda: ScriptedAnswer(Stream(empty_deltas)), "kept silent"),
+    "nothing but usage": (lambda: ScriptedAnswer(Stream(only_usage)), "kept silent"),
+    "a line of 10 MB": (lambda: ScriptedAnswer([b"data: " + b"x" * 10_000_000]), "an event of more than"),
+    "10 MB that are no event": (lambda: ScriptedAnswer([b"x" * 10_000_000, b"\n\n"]), "an event of more than"),
 }
 
 
@@ -401,8 +401,8 @@ def test_f25_it_ends_when_it_is_due_with_one_line(agentic: Agentic, server: Fake
 
 
 def test_f25_a_flood_of_interim_answers_is_no_answer(server: FakeVLLM, agentic: Agentic) -> None:
-    server.models = Answer([b""], 100, chunked=False)
-    server.otherwise = lambda request: Answer(
+    server.models = ScriptedAnswer([b""], 100, chunked=False)
+    server.otherwise = lambda request: ScriptedAnswer(
         Stream(lambda: iter([b"HTTP/1.1 100 Continue\r\n\r\n"] * 100_000)), 100, chunked=False
     )
     assert agentic("ask", "x", "--endpoint", server.url, *FAST, seconds=20).code == 3
@@ -495,7 +495,9 @@ def test_f28_a_prompt_that_never_fits_is_given_up_after_a_few_tries(agentic: Age
 @pytest.mark.parametrize("task", ["x", "data and more data " * 1500])
 def test_f28_a_window_smaller_than_the_server_says_is_told(agentic: Agentic, server: FakeVLLM, task: str) -> None:
     """Also where it is the request that shortens which does not fit."""
-    server.models = Answer([b'{"data": [{"id": "fake", "max_model_len": 32768}]}'], content_type="application/json", chunked=False)
+    server.models = ScriptedAnswer(
+        [b'{"data": [{"id": "fake", "max_model_len": 32768}]}'], content_type="application/json", chunked=False
+    )
     server.window = 256
     done = agentic("run", task, "--endpoint", server.url, *JSONL)
     assert done.code == 1 and len(server.chats) <= 4 and "Traceback" not in done.err and "→" in done.err
@@ -543,15 +545,15 @@ ENDLESS: dict[str, tuple[Callable[[], Iterator[bytes]], str]] = {
 def test_f29_an_answer_without_an_end_is_ended(agentic: Agentic, server: FakeVLLM, name: str) -> None:
     """By what it is, long before its time is over."""
     make, cause = ENDLESS[name]
-    server.otherwise = lambda request: Answer(Stream(make))
+    server.otherwise = lambda request: ScriptedAnswer(Stream(make))
     done = agentic("ask", "x", "--endpoint", server.url, "-c", "llm.transport=vllm", seconds=60)
     assert done.code == 1 and cause in done.err
 
 
-REPLIES: dict[str, tuple[Answer, int]] = {
+REPLIES: dict[str, tuple[ScriptedAnswer, int]] = {
     "nothing": (answer(""), 1),
     "a refusal": (answer("I'm sorry, but I can't help with that."), 0),
-    "a refusal in its own field": (Answer([piece(refusal="no"), *answer("").pieces]), 0),  # which is what it has to say
+    "a refusal in its own field": (ScriptedAnswer([piece(refusal="no"), *answer("").pieces]), 0),  # which is what it has to say
 }
 
 
@@ -692,7 +694,7 @@ def test_f31_the_omitted_bytes_are_counted_exactly(agentic: Agentic, server: Fak
 
 
 # F34: Ctrl-C and TERM in phases that no other test has.
-PHASES: dict[str, tuple[list[str], Callable[[FakeVLLM, Terminal], bool], Answer | None]] = {
+PHASES: dict[str, tuple[list[str], Callable[[FakeVLLM, Terminal], bool], ScriptedAnswer | None]] = {
     "finding the model": (["run", "x", *NATIVE], lambda server, shown: bool(server.requests), None),
     "finding the protocol": (["run", "x"], lambda server, shown: bool(server.chats), answer("", fault="stall")),
     "thinking": (
@@ -703,7 +705,7 @@ PHASES: dict[str, tuple[list[str], Callable[[FakeVLLM, Terminal], bool], Answer 
     "in a call": (
         ["run", "x", *NATIVE],
         lambda server, shown: server.running == 1,
-        Answer(call("run", command="touch x").pieces[:4], fault="stall", fault_after=4),
+        ScriptedAnswer(call("run", command="touch x").pieces[:4], fault="stall", fault_after=4),
     ),
     "between two pages": (
         ["run", "x", *NATIVE],
@@ -738,7 +740,7 @@ def test_f34_every_phase_ends_at_once_and_leaves_the_terminal_as_it_was(
     arguments, ready, scripted = PHASES[phase]
     (work / "in.jsonl").write_text('{"prompt": "a"}\n' * 20)
     if scripted is None:
-        server.models = Answer([], fault="stall", fault_after=-1)
+        server.models = ScriptedAnswer([], fault="stall", fault_after=-1)
     else:
         server.otherwise = lambda request: scripted
     with terminal([*arguments, "--endpoint", server.url], env, work) as shown:
@@ -753,7 +755,7 @@ def test_f34_every_phase_ends_at_once_and_leaves_the_terminal_as_it_was(
         assert shown.restored()
 
 
-CHAT_PHASES: dict[str, tuple[Answer, str]] = {
+CHAT_PHASES: dict[str, tuple[ScriptedAnswer, str]] = {
     "at a question": (call("run", command="touch x"), "allow?"),
     "between two pages": (call("run", command="echo\n" * 80), "more lines"),
     "thinking": (answer("", "hmm " * 3, fault="stall", fault_after=3), "hmm"),
@@ -892,7 +894,7 @@ def test_f36_a_clock_beyond_2038_and_files_from_the_future(
 
 
 def test_f36_a_folder_that_goes_away_in_the_middle_is_no_traceback(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
-    def gone(request: Request) -> Answer:
+    def gone(request: Request) -> ScriptedAnswer:
         if work.exists():
             work.rmdir()
             return call("write_file", path="a.txt", content="x\n")

@@ -19,7 +19,7 @@ import pytest
 
 from agentic import ToolError, Workspace
 from agentic.errors import AgenticError
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from plugins_builtin.tools.edit import EditFile
 from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
 from plugins_builtin.tools.search import Search
@@ -34,7 +34,7 @@ LAUNCHERS = ["bubblewrap", "landlock"]
 Call = tuple[str, dict[str, Any]]
 
 
-def calls(*each: Call) -> Answer:
+def calls(*each: Call) -> ScriptedAnswer:
     return answer(tool_calls=[piece for n, (name, given) in enumerate(each) for piece in tool_call(name, given, n, f"call_{n}")])
 
 
@@ -121,7 +121,7 @@ def test_f3_no_redirect_to_another_host_is_followed(
     agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM, status: int, transport: str
 ) -> None:
     there = second_server.url.replace("127.0.0.1", "localhost") + "/chat/completions"
-    server.otherwise = lambda request: Answer([b""], status, headers={"location": there})
+    server.otherwise = lambda request: ScriptedAnswer([b""], status, headers={"location": there})
     key = {"AGENTIC_LLM_API_KEY": "canary"}
     done = agentic("ask", "hi", "--endpoint", server.url, "-c", f"llm.transport={transport}", more=key)
     assert done.code == 2 and "redirects" in done.err and second_server.requests == []
@@ -762,7 +762,7 @@ def test_f17_twenty_secrets_reach_no_child_no_log_and_no_session(
 
 
 def test_f17_nor_a_report_of_an_error(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
-    server.otherwise = lambda request: Answer([b'{"error": {"message": "boom"}}'], 400, "application/json")
+    server.otherwise = lambda request: ScriptedAnswer([b'{"error": {"message": "boom"}}'], 400, "application/json")
     command = [sys.executable, "-m", "agentic", "run", "x", "--endpoint", server.url, "--debug", "--log", str(home / "log")]
     done = subprocess.run(
         command,

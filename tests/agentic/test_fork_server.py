@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from agentic.testing.fork_server import ForkServer, UnfitServerError
 from tests.conftest import Agentic
 from tests.forks import base_environment
@@ -174,7 +174,7 @@ def test_a_signal_ends_it_as_it_ends_a_fresh_one(
 
 
 def test_one_that_takes_too_long_is_killed(fork_server: ForkServer, server: FakeVLLM, env: dict[str, str], work: Path) -> None:
-    server.otherwise = lambda request: Answer([], fault="stall", fault_after=-1)
+    server.otherwise = lambda request: ScriptedAnswer([], fault="stall", fault_after=-1)
     with pytest.raises(subprocess.TimeoutExpired):
         fork_server.run(["ask", "hi", "--endpoint", server.url], cwd=work, env=env, timeout=1)
     assert server.wait_for(lambda: server.running == 0)

@@ -18,7 +18,7 @@ from agentic.plugins.doors import EVENTS, ROWS, HookTable, is_known, specificati
 from plugins_builtin.scaffold.files import kinds, rendered
 
 ROOT = Path(__file__).parents[2]
-GROUND = {"extras", "index", "types", "events", "errors", "folders", "lib", "trust", "logs", "once"}
+GROUND = {"extras", "index", "types", "messages", "answers", "plans", "events", "errors", "folders", "lib", "trust", "logs", "once"}
 # Who a part of the host may import, besides itself.
 _BELOW_CORE = GROUND | {"hooks", "config", "plugins", "sessions"}
 MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
@@ -29,7 +29,8 @@ MAY_IMPORT = dict.fromkeys(GROUND, GROUND) | {
     "sessions": GROUND,
     "testing": GROUND | {"config", "hooks", "plugins", "api", "cli"},
     "core": _BELOW_CORE,
-    "api": _BELOW_CORE | {"core"},
+    "api": _BELOW_CORE | {"core", "queries"},
+    "queries": _BELOW_CORE | {"core"},
     "commands": GROUND | {"api", "config", "plugins"},
     "cli": _BELOW_CORE | {"core", "api", "commands"},
 }

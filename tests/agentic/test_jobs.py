@@ -13,7 +13,7 @@ from agentic.lib.safeguards import Safeguard, Safeguards
 from agentic.lib.workspace import Workspace
 from agentic.sessions import Session
 from agentic.sessions.undo import Journal
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from plugins_builtin.command_undo.changes import CommandChanges, Surroundings
 from tests.conftest import PORTABLE, Agentic
 from tests.processes import sleepers
@@ -22,11 +22,11 @@ from tests.terminal import Terminal, terminal
 NATIVE = ("-c", "tools.protocol=native")
 
 
-def run(command: str, number: str = "1", **more: object) -> Answer:
+def run(command: str, number: str = "1", **more: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call("run", {"command": command, **more}, 0, number))
 
 
-def job(number: str, **arguments: object) -> Answer:
+def job(number: str, **arguments: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call("job", arguments, 0, number))
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from tests.children import delegating, objects
 from tests.terminal import Terminal, terminal
 
@@ -44,7 +44,7 @@ class Chat:
     def last_line(self) -> str:
         return self.shown.text.rpartition("›")[1] + self.shown.text.rpartition("›")[2].rstrip()
 
-    def script(self, *answers: Answer) -> None:
+    def script(self, *answers: ScriptedAnswer) -> None:
         self.server.script(*answers)
 
     def ask(self, text: str, said: str) -> None:
@@ -77,15 +77,15 @@ def row(group: str, keys: str) -> Callable[[Row], Row]:
     return add
 
 
-def run(command: str, number: str = "1", **more: object) -> Answer:
+def run(command: str, number: str = "1", **more: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call("run", {"command": command, **more}, 0, number))
 
 
-def write(path: str, content: str, number: str = "1") -> Answer:
+def write(path: str, content: str, number: str = "1") -> ScriptedAnswer:
     return answer(tool_calls=tool_call("write_file", {"path": path, "content": content}, 0, number))
 
 
-def slow(*words: str) -> Answer:
+def slow(*words: str) -> ScriptedAnswer:
     return answer([f"{word} " for word in words], pause=0.15)
 
 
@@ -564,8 +564,8 @@ def _(chat: Chat) -> None:
     chat.ready()
 
 
-def asking_to_write(number: int) -> Callable[..., Answer]:
-    def reply(request: object) -> Answer:
+def asking_to_write(number: int) -> Callable[..., ScriptedAnswer]:
+    def reply(request: object) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":  # type: ignore[attr-defined]
             return answer(f"t{number} is over")
         return write(f"t{number}.txt", "x")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from agentic.types import Message, ToolCall
 from tests.agentic.test_batch import echo, read, write
 from tests.agentic.test_sessions import assert_accepted
@@ -34,7 +34,7 @@ SLEEP = str(300_000 + os.getpid())
 COMMAND = f"rm -rf src; sleep {SLEEP} & sleep 0.2; echo made > made.txt; sleep 0.2"
 
 
-def works(request: Request) -> Answer:
+def works(request: Request) -> ScriptedAnswer:
     """Writes a file, runs a command that deletes, makes and leaves things, changes another file, and is done."""
     turns = [
         ("write_file", {"path": "a.txt", "content": NEW}),

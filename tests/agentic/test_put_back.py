@@ -17,7 +17,8 @@ from agentic.lib.workspace import Workspace
 from agentic.sessions import SessionStore
 from agentic.sessions.undo import Journal
 from agentic.testing import FakeVLLM, answer, tool_call
-from plugins_builtin.command_undo.changes import CommandChanges, Surroundings, take_up_interrupted
+from plugins_builtin.command_undo.changes import CommandChanges, Surroundings
+from plugins_builtin.command_undo.interrupted import take_up_interrupted
 from tests.conftest import Agentic, put
 from tests.guards import safeguards
 from tests.test_run import wait_until

@@ -5,13 +5,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic.hooks.protocol import Turn
 from agentic.lib.repetition import Repetition
 from agentic.lib.wire import lenient_object
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from agentic.testing.in_process import make_setup
 from agentic.types import Message, ToolCall, ToolSpec
 from plugins_builtin.gpt_oss.channels import Channels
@@ -170,7 +169,7 @@ NATIVE_RUN = ("-c", "tools.protocol=native", "--output", "jsonl")
 
 
 @pytest.mark.parametrize("cut", [answer("The first half of", finish="length"), answer("", "I think that", finish="length")])
-def test_an_answer_that_its_limit_cut_goes_on(agentic: Agentic, server: FakeVLLM, cut: Answer) -> None:
+def test_an_answer_that_its_limit_cut_goes_on(agentic: Agentic, server: FakeVLLM, cut: ScriptedAnswer) -> None:
     server.script(cut, answer("the second half."))
     done = agentic("run", "say it", "--endpoint", server.url, *NATIVE_RUN, "-c", "llm.max_tokens=12")
     assert done.code == 0 and done.of_type("run_finished")[0]["result"] == "the second half."

@@ -14,7 +14,7 @@ import pytest
 
 from agentic.errors import AgenticError, ToolError
 from agentic.lib.workspace import OutsideWorkspace, Workspace
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from tests.conftest import PORTABLE, Agentic, Done, put
 from tests.launchers import require_launcher
 from tests.processes import sleepers
@@ -23,7 +23,7 @@ from tests.terminal import Terminal, terminal
 NATIVE = ("-c", "tools.protocol=native", "--output", "jsonl")
 
 
-def call(name: str, call_id: str = "call_1", **arguments: object) -> Answer:
+def call(name: str, call_id: str = "call_1", **arguments: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call(name, arguments, 0, call_id))
 
 
@@ -488,7 +488,7 @@ def test_code_that_no_parser_takes_ends_nothing(agentic: Agentic, server: FakeVL
     ],
 )
 def test_odd_models_are_one_clear_line(agentic: Agentic, server: FakeVLLM, models: bytes) -> None:
-    server.models = Answer([models], content_type="application/json", chunked=False)
+    server.models = ScriptedAnswer([models], content_type="application/json", chunked=False)
     done = agentic("ask", "x", "--endpoint", server.url, "-c", "llm.transport=vllm")
     assert done.code in (0, 2, 3) and "mistake in agentic" not in done.err, done.err
 

@@ -16,7 +16,7 @@ import pytest
 
 from agentic import AgenticError, ConfigError, ToolError, __version__, run, sub_agent
 from agentic.lib.git import git
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from plugins_builtin.sub_agents.elsewhere import refuse_unfit
 from plugins_builtin.sub_agents.process import ProcessRunner
 from plugins_builtin.sub_agents.trees import Trees, unpack
@@ -60,8 +60,8 @@ def test_of_two_that_change_the_same_line_one_is_taken_and_the_others_patch_is_k
     (work / "shared.txt").write_text("old\n")
     (tmp_path / "tmp").mkdir()
 
-    def writes(text: str) -> Callable[[Request], Answer]:
-        def child(request: Request) -> Answer:
+    def writes(text: str) -> Callable[[Request], ScriptedAnswer]:
+        def child(request: Request) -> ScriptedAnswer:
             if request.json["messages"][-1]["role"] == "tool":
                 return answer("changed")
             return answer(tool_calls=tool_call("write_file", {"path": "shared.txt", "content": text}), pause=0.5)
@@ -81,7 +81,7 @@ def test_of_two_that_change_the_same_line_one_is_taken_and_the_others_patch_is_k
 
 
 def test_together_they_make_no_more_calls_than_are_left(agentic: Agentic, server: FakeVLLM) -> None:
-    def child(request: Request) -> Answer:
+    def child(request: Request) -> ScriptedAnswer:
         count = len(request.json["messages"])
         return answer(tool_calls=tool_call("share_context", {"key": f"k{count}", "value": "v"}))
 
@@ -154,7 +154,7 @@ def test_what_is_trusted_here_is_trusted_in_the_copy(agentic: Agentic, server: F
     assert agentic("trust", "add").code == 0
     told: list[str] = []
 
-    def child(request: Request) -> Answer:
+    def child(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             told.append(request.json["messages"][-1]["content"])
         if len(told) == 2:

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic.errors import AgenticError, ContextOverflow, StreamBroken
 from agentic.lib.wire import error_from_body
-from agentic.testing import Answer, FakeVLLM
+from agentic.testing import FakeVLLM, ScriptedAnswer
 from tests.agentic.test_dialects import CALLED, DONE, STOP, A, B, calls, chunk, cut, event, piece, read
 from tests.conftest import Agentic
 
@@ -186,9 +185,9 @@ def test_a_run_needs_no_setting_but_the_url(agentic: Agentic, server: FakeVLLM, 
     shapes = SHAPES[server_name]
     for name in "ab":
         (work / f"{name}.txt").write_text(f"content of {name}\n")
-    script = [Answer(shapes["two calls"]), Answer(shapes["cut"]), Answer(shapes["reasoning"])]
+    script = [ScriptedAnswer(shapes["two calls"]), ScriptedAnswer(shapes["cut"]), ScriptedAnswer(shapes["reasoning"])]
     told = {"error": {"message": "Unsupported parameter: 'return_token_ids'", "param": "return_token_ids"}}
-    refused = Answer([json.dumps(told).encode()], 400, "application/json", chunked=False)  # which only vLLM knows
+    refused = ScriptedAnswer([json.dumps(told).encode()], 400, "application/json", chunked=False)  # which only vLLM knows
     server.otherwise = lambda request: refused if "return_token_ids" in request.json else script.pop(0)
     done = agentic("run", "look", "--endpoint", server.url, "-c", "llm.transport=vllm", "-c", "tools.protocol=native")
     assert (done.code, done.out) == (0, "Hi\n"), done.err

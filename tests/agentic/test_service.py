@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from agentic.testing import FakeVLLM, answer, tool_call
-from agentic.testing.answers import Answer, Request
+from agentic.testing.answers import Request, ScriptedAnswer
 from tests.conftest import Agentic
 
 REDACTOR = """
@@ -55,7 +55,7 @@ def test_no_request_of_a_run_passes_the_plugins_by(
         for name in ("one", "two")
     ]  # fmt: skip
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         body = request.json
         if body.get("response_format"):
             text = json.dumps({"subtasks": subtasks, "check": "", "isolation": "none"})

@@ -12,15 +12,14 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic.errors import ConfigError, ToolError
 from agentic.lib.messages import LOST, flattened, from_record, to_record, valid
 from agentic.lib.workspace import Workspace
 from agentic.sessions import Blackboard, ConversationHistory, Session, SessionStore
 from agentic.sessions.undo import ChangedSince, Journal, last_turn, undo
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from agentic.types import Message, ToolCall, ToolNote
 from tests.conftest import Agentic
 from tests.sweeps import LONG
@@ -459,7 +458,7 @@ def test_a_1000_page_file_is_no_reason_to_read_it_all(session: Session) -> None:
 
 def test_an_interrupted_answer_is_not_said_twice(agentic: Agentic, server: FakeVLLM) -> None:
     broken = answer("half of it")
-    server.script(Answer(broken.pieces[:-3]), answer("whole"))
+    server.script(ScriptedAnswer(broken.pieces[:-3]), answer("whole"))
     agentic("ask", "say it", "--endpoint", server.url)
     server.say("more")
     agentic("ask", "more", "--continue", "--endpoint", server.url)

@@ -8,11 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic import Outcome, Plan, Subtask, ToolError
-from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, error, tool_call
 from plugins_builtin.sub_agents.leases import Leases, is_folder
 from plugins_builtin.sub_agents.local import LocalFanOut
 from tests.children import PARTS, TASK, Model, part, split
@@ -91,7 +90,7 @@ def test_a_plan_that_cannot_be_used_is_mended_once_and_else_one_agent_does_it(
 ) -> None:
     plans: list[Request] = []
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         if request.json["messages"][0]["content"].startswith("Decompose"):
             plans.append(request)
             return answer(BAD_PLANS[name])
@@ -106,7 +105,7 @@ def test_a_plan_that_cannot_be_used_is_mended_once_and_else_one_agent_does_it(
 
 
 def test_a_server_that_makes_no_plans_costs_no_run(agentic: Agentic, server: FakeVLLM) -> None:
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         plan = request.json["messages"][0]["content"].startswith("Decompose")
         return error(400, "response_format is not supported") if plan else answer("one agent did it")
 
@@ -120,7 +119,7 @@ def test_the_second_plan_may_be_better(agentic: Agentic, server: FakeVLLM) -> No
     model = Model(server, PARTS)
     good, model.plan = model.plan, "no plan"
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         result = model.reply(request)
         model.plan = good
         return result
@@ -141,7 +140,7 @@ def test_failures_stay_their_own(agentic: Agentic, server: FakeVLLM, work: Path)
             answer("loops wrote half") if "last turn" in str(request.json["messages"][-1]) else
             answer(tool_calls=tool_call("list_files", {"path": f"no{next(calls)}"}))
         ),
-        "database": lambda request: Answer([b'{"error": "no"}'], 400, "application/json", chunked=False),
+        "database": lambda request: ScriptedAnswer([b'{"error": "no"}'], 400, "application/json", chunked=False),
     }  # fmt: skip
     Model(server, plan, behave)
     limits = (
@@ -168,7 +167,7 @@ def test_failures_stay_their_own(agentic: Agentic, server: FakeVLLM, work: Path)
 def test_what_is_open_and_unwritten_are_fields_from_the_child_to_the_end(agentic: Agentic, server: FakeVLLM) -> None:
     """However its words look: a line that begins with "Open:" is a line."""
 
-    def asks(request: Request) -> Answer:
+    def asks(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             return answer("Open: the door\nI am done.")
         return answer(tool_calls=tool_call("share", {"key": "open backend", "value": "which database?"}))
@@ -184,7 +183,7 @@ def test_what_is_open_and_unwritten_are_fields_from_the_child_to_the_end(agentic
 def test_the_last_turn_is_for_the_report(agentic: Agentic, server: FakeVLLM) -> None:
     seen: list[str] = []
 
-    def endless(request: Request) -> Answer:
+    def endless(request: Request) -> ScriptedAnswer:
         seen.append(request.json["messages"][-1]["content"])
         return answer("report") if "last turn" in seen[-1] else answer(tool_calls=tool_call("list_files", {"path": str(len(seen))}))
 
@@ -196,13 +195,13 @@ def test_the_last_turn_is_for_the_report(agentic: Agentic, server: FakeVLLM) -> 
 def test_two_writers_do_not_trample(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     begun = threading.Event()
 
-    def first(request: Request) -> Answer:
+    def first(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             begun.set()
             return answer("done with it", pause=0.3)
         return answer(tool_calls=tool_call("write_file", {"path": "api.py", "content": "first = 1\n"}))
 
-    def second(request: Request) -> Answer:
+    def second(request: Request) -> ScriptedAnswer:
         begun.wait(10)
         if request.json["messages"][-1]["role"] == "tool":
             return answer(request.json["messages"][-1]["content"])
@@ -220,13 +219,13 @@ def test_what_a_sibling_changed_since_it_was_read_is_not_overwritten(agentic: Ag
     (work / "api.py").write_text("old = 0\n")
     read, changed = threading.Event(), threading.Event()
 
-    def first(request: Request) -> Answer:
+    def first(request: Request) -> ScriptedAnswer:
         read.wait(10)
         if request.json["messages"][-1]["role"] == "tool":
             return answer("done with it")
         return answer(tool_calls=tool_call("write_file", {"path": "api.py", "content": "first = 1\n"}))
 
-    def second(request: Request) -> Answer:
+    def second(request: Request) -> ScriptedAnswer:
         last = request.json["messages"][-1]
         if last["role"] == "tool" and "changed since" in last["content"]:
             return answer(last["content"])
@@ -236,7 +235,7 @@ def test_what_a_sibling_changed_since_it_was_read_is_not_overwritten(agentic: Ag
             return answer(tool_calls=tool_call("write_file", {"path": "api.py", "content": "second = 2\n"}))
         return answer(tool_calls=tool_call("read_file", {"path": "api.py"}))
 
-    def third(request: Request) -> Answer:
+    def third(request: Request) -> ScriptedAnswer:
         changed.set()
         return answer("the other one has ended")
 

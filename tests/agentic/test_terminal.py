@@ -3,8 +3,7 @@
 import asyncio
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic.lib.diff import difference, numbered
 from agentic.lib.palette import PLAIN, RESET, palette_for

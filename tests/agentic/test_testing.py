@@ -8,7 +8,7 @@ import pytest
 
 from agentic import ConfigError, EndpointUnavailable, ModelOutputError, Question
 from agentic.events import Event, RunFinished, ToolCalled, ToolResult
-from agentic.testing import Answer, FakeVLLM, Request, answer, run_in_process, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, run_in_process, tool_call
 from tests.conftest import put
 
 WRITE = answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "x\n"}))
@@ -32,7 +32,7 @@ def test_without_a_script_the_model_says_ok() -> None:
 
 
 def test_a_script_may_be_a_function_and_a_server_shows_what_it_was_asked(server: FakeVLLM) -> None:
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         return answer(f"{len(request.json['messages'])} messages")
 
     events = run_in_process("count", reply, server=server)

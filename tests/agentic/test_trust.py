@@ -11,8 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from agentic.lib.binding import _whole
 from agentic.testing import FakeVLLM, answer, tool_call
-from agentic.trust import Runnable, Trust, _whole, digest_of
+from agentic.trust import Runnable, Trust, digest_of
 from tests.conftest import Agentic, put
 from tests.terminal import terminal
 

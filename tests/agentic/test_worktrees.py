@@ -9,14 +9,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
+from hypothesis import given, settings, strategies as st
 
 from agentic import ToolError, Workspace
 from agentic.lib.git import git
 from agentic.sessions import SessionStore
 from agentic.sessions.undo import Journal, undo
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from plugins_builtin.sub_agents.worktrees import Worktrees
 from tests.children import PARTS, Model, split
 from tests.conftest import Agentic
@@ -190,8 +189,8 @@ def test_a_merge_is_whole_or_not_at_all_and_touches_nothing_else(
     asyncio.run(run())
 
 
-def writes(path: str, content: str) -> Callable[[Request], Answer]:
-    def reply(request: Request) -> Answer:
+def writes(path: str, content: str) -> Callable[[Request], ScriptedAnswer]:
+    def reply(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             return answer(f"wrote {content}")
         return answer(tool_calls=tool_call("write_file", {"path": path, "content": content}), pause=0.05)

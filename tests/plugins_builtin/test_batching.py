@@ -7,13 +7,12 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic import ChatRequest, ContextOverflow, Delta, EndpointLoad, Lane, Message, ToolSpec, types
 from agentic.events import EndpointSeen, Event, Failover
 from agentic.lib.wire import AnswerBuilder
-from agentic.testing import Answer, FakeVLLM, answer, error, settings_with, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, error, settings_with, tool_call
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.batching.endpoint import Endpoint
 from plugins_builtin.batching.limit import STAGE_SECONDS, Limit
@@ -25,7 +24,7 @@ STORY = "once upon a time there was a lighthouse that nobody had lit for years"
 TOOL = ToolSpec("look", "looks", {"type": "object", "properties": {}})
 
 
-def broken(text: str, after: int, **options: Any) -> Answer:
+def broken(text: str, after: int, **options: Any) -> ScriptedAnswer:
     """The answer breaks off after so many words."""
     return replace(answer(text, **options), fault="reset", fault_after=after + 1)
 
@@ -259,7 +258,7 @@ def test_votes_go_out_as_one_request_and_one_by_one_where_there_is_no_such_route
     async def ask(client: Client) -> list[types.Answer | Exception]:
         return await client.batcher.gather(votes, Lane.BACKGROUND)
 
-    def echo(request: Any) -> Answer:
+    def echo(request: Any) -> ScriptedAnswer:
         return answer(request.json["messages"][0]["content"])
 
     for missing, singles, batches in ((), 0, 2), (("/v1/chat/completions/batch",), 18, 2):

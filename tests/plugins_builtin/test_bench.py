@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, Request, answer, error
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, error
 from plugins_builtin.vllm.bench.advice import advice
 from plugins_builtin.vllm.bench.load import Step
 from tests.conftest import Agentic
@@ -17,7 +17,7 @@ from tests.conftest import Agentic
 QUICK = ("--tokens", "4", "--prompt", "200", "--output", "jsonl")
 
 
-def words(request: Request) -> Answer:
+def words(request: Request) -> ScriptedAnswer:
     return answer("one two three four", pause=0.005)
 
 
@@ -65,7 +65,7 @@ def test_it_rises_while_it_pays(agentic: Agentic, server: FakeVLLM) -> None:
 
     alone = Lock()
 
-    def one_by_one(request: Request) -> Answer:
+    def one_by_one(request: Request) -> ScriptedAnswer:
         with alone:
             import time
 

@@ -9,8 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic import Change, Failure, ToolOutput, Workspace
 from agentic.testing import FakeVLLM, answer, make_setup, tool_call

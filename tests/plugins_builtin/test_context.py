@@ -6,8 +6,7 @@ from itertools import pairwise
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic import AgenticError, ContextOverflow, ContextStrategy, Message, ToolCall, ToolNote, recall_id
 from agentic.testing.context_contract import ContextStrategyContract, count

@@ -18,9 +18,10 @@ from typing import Any
 import pytest
 
 from agentic.api import load_settings
-from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, error, tool_call
 from agentic.testing.answers import event
-from plugins_builtin.vllm.findings import Diagnosis, Examination
+from plugins_builtin.vllm.canary import Diagnosis
+from plugins_builtin.vllm.findings import Examination
 from plugins_builtin.vllm.memory import Card, placed
 from plugins_builtin.vllm.transport import VllmTransport
 from tests.conftest import Agentic, Done
@@ -43,7 +44,7 @@ class Flags:
     lock: threading.Lock = field(default_factory=threading.Lock)
     waiting: int = 0
 
-    def respond(self, request: Request) -> Answer:
+    def respond(self, request: Request) -> ScriptedAnswer:
         body = request.json
         text = body["messages"][-1]["content"]
         if body.get("tools"):
@@ -69,14 +70,14 @@ class Flags:
             time.sleep(0.02)
         self.waiting -= 1
 
-    def _in_jerks(self, scripted: Answer) -> Answer:
+    def _in_jerks(self, scripted: ScriptedAnswer) -> ScriptedAnswer:
         if self.interval == 1:
             return scripted
         role, *words, finish, usage, done = scripted.pieces
         groups = ["word " * len(words[i : i + self.interval]) for i in range(0, len(words), self.interval)]
         return replace(scripted, pieces=[role, *(many(group) for group in groups), finish, usage, done])
 
-    def _with_metrics(self, scripted: Answer) -> Answer:
+    def _with_metrics(self, scripted: ScriptedAnswer) -> ScriptedAnswer:
         if not self.metrics:
             return scripted
         *before, usage, done = scripted.pieces
@@ -117,7 +118,7 @@ def checks(done: Done, url: str) -> dict[str, dict[str, Any]]:
 def test_two_good_servers_are_green_and_what_they_can_is_used(agentic: Agentic, server: FakeVLLM, second_server: FakeVLLM) -> None:
     waiting: list[bool] = []
 
-    def respond(request: Request) -> Answer:
+    def respond(request: Request) -> ScriptedAnswer:
         waiting.append(bool(second_server.requests_to("/health")))
         return flags.respond(request)
 

@@ -11,12 +11,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic import ChatRequest, Delta, EndpointInfo, Message, PartialAnswer, RequestRejected, ToolCall, ToolSpec
 from agentic.lib.wire import AnswerBuilder, ChunkDecoder, encode_request
-from agentic.testing import Answer, FakeVLLM
+from agentic.testing import FakeVLLM, ScriptedAnswer
 from agentic.testing.answers import chunk, event
 from tests.conftest import Agentic
 
@@ -277,12 +276,12 @@ def speaks(server: FakeVLLM, *names: str, takes_ids: bool = True) -> None:
     """The server says these, one after the other; its prompt is what it is sent, where it takes that."""
     server.model, server.numbers_tokens, left = "gpt-oss-120b", False, list(names)
 
-    def say(request: Any) -> Answer:
+    def say(request: Any) -> ScriptedAnswer:
         pieces = chunks_of(left.pop(0) if left else "a final")
         ids = (request.json.get("kv_transfer_params") or {}).get("prompt_token_ids") if takes_ids else None
         if ids:
             pieces[0] = event(chunk({"role": "assistant", "content": ""}, prompt_token_ids=ids))
-        return Answer(pieces)
+        return ScriptedAnswer(pieces)
 
     server.otherwise = say
 
@@ -318,9 +317,9 @@ def test_a_server_that_refuses_ids_is_told_in_messages(agentic: Agentic, server:
     say = server.otherwise
     refused = {"error": {"message": "kv_transfer_params: not taken", "type": "BadRequestError", "param": None, "code": 400}}
 
-    def say_or_refuse(request: Any) -> Answer:
+    def say_or_refuse(request: Any) -> ScriptedAnswer:
         if "kv_transfer_params" in request.json:
-            return Answer([json.dumps(refused).encode()], 400, "application/json", chunked=False)
+            return ScriptedAnswer([json.dumps(refused).encode()], 400, "application/json", chunked=False)
         return say(request)
 
     server.otherwise = say_or_refuse
@@ -447,7 +446,7 @@ def test_a_json_answer_is_asked_about_once(agentic: Agentic, server: FakeVLLM) -
 
 def test_a_refusal_of_something_else_leaves_ids_on(agentic: Agentic, server: FakeVLLM) -> None:
     speaks(server, "a call", "thoughts behind a call", "a final")
-    say, left = server.otherwise, [Answer([b'{"error": {"message": "no"}}'], 503, "application/json", chunked=False)]
+    say, left = server.otherwise, [ScriptedAnswer([b'{"error": {"message": "no"}}'], 503, "application/json", chunked=False)]
     server.otherwise = lambda request: left.pop() if left and "kv_transfer_params" in request.json else say(request)
     assert run(agentic, server).code == 0
     assert ["kv_transfer_params" in each.json for each in server.chats][-1]
@@ -470,7 +469,7 @@ def test_what_a_limit_of_the_server_cut_goes_on_in_ids(agentic: Agentic, server:
     left = [tokens_of(WRITTEN[name][0]) for name in ("a call", "a final")]
     made, prompt, rest = list[int](), list[int](), list[int]()
 
-    def say(request: Any) -> Answer:
+    def say(request: Any) -> ScriptedAnswer:
         raw = request.path == "/v1/completions"
         if not raw:
             rest[:], made[:] = left.pop(0), []
@@ -482,7 +481,7 @@ def test_what_a_limit_of_the_server_cut_goes_on_in_ids(agentic: Agentic, server:
         begin = [] if raw else [event(chunk({"role": "assistant", "content": ""}, prompt_token_ids=list(prompt)))]
         piece = chunk({}, finish)
         piece["choices"][0] = {"index": 0, "token_ids": now, "finish_reason": finish} | ({"text": ""} if raw else {"delta": {}})
-        return Answer([*begin, event(piece), b"data: [DONE]\n\n"])
+        return ScriptedAnswer([*begin, event(piece), b"data: [DONE]\n\n"])
 
     server.otherwise = say
     done = run(agentic, server)

@@ -6,11 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic import EndpointUnavailable
-from agentic.testing import Answer, FakeVLLM, answer
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer
 from plugins_builtin.vllm.connection import MAX_HEAD_BYTES, Connection, Stale
 from plugins_builtin.vllm.http import Http
 
@@ -149,7 +148,7 @@ def test_a_proxy_gets_the_whole_address_and_its_own_password(server: FakeVLLM) -
 @pytest.mark.parametrize("follow", [True, False])
 def test_redirects_are_followed_only_when_wanted_and_without_the_key(follow: bool, second_server: FakeVLLM) -> None:
     with FakeVLLM() as server:
-        server.models = Answer([b""], 307, headers={"location": f"{second_server.url}/models"}, chunked=False)
+        server.models = ScriptedAnswer([b""], 307, headers={"location": f"{second_server.url}/models"}, chunked=False)
         status, _ = through(
             lambda: Http(lambda url: {"Authorization": "Bearer key"}, 5.0, follow_redirects=follow), f"{server.url}/models"
         )

@@ -14,7 +14,7 @@ from typing import Any
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, answer
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer
 from agentic.testing.answers import json_answer
 from plugins_builtin.vllm.models import window_of
 from tests.conftest import Agentic, put
@@ -23,11 +23,11 @@ from tests.terminal import terminal
 VLLM = ("-c", "llm.transport=vllm")
 
 
-def refused(status: int) -> Answer:
-    return Answer([b'{"detail": "no"}'], status, "application/json", chunked=False)
+def refused(status: int) -> ScriptedAnswer:
+    return ScriptedAnswer([b'{"detail": "no"}'], status, "application/json", chunked=False)
 
 
-LISTS: dict[str, Answer] = {
+LISTS: dict[str, ScriptedAnswer] = {
     "404": refused(404),
     "405": refused(405),
     "403": refused(403),
@@ -36,7 +36,7 @@ LISTS: dict[str, Answer] = {
     "501": refused(501),
     "a table": json_answer({"data": {"mine": {"context_length": 8192}}}),
     "under another name": json_answer({"items": [{"model_name": "mine"}]}),
-    "no JSON": Answer([b"<html>"], content_type="text/html", chunked=False),
+    "no JSON": ScriptedAnswer([b"<html>"], content_type="text/html", chunked=False),
     "null": json_answer({"data": None}),
     "nothing": json_answer({"data": []}),
     "a wildcard": json_answer({"data": [{"id": "*"}]}),
@@ -145,7 +145,7 @@ def test_the_window_is_read_by_each_of_its_names(agentic: Agentic, server: FakeV
 # A user and a password in the URL.
 def test_a_login_in_the_url_is_used_and_never_shown(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
     url = server.url.replace("127.0.0.1", "bob:s%23cr3t@127.0.0.1")
-    server.script(answer("Hi"), Answer([b'{"error": {"message": "no"}}'], 403, "application/json", chunked=False))
+    server.script(answer("Hi"), ScriptedAnswer([b'{"error": {"message": "no"}}'], 403, "application/json", chunked=False))
     put(home / ".config" / "agentic" / "config.toml", f'[llm]\nendpoints = [" {url} "]\n')
     done = agentic("run", "hi", *VLLM, "-c", "tools.protocol=native", "--log", str(home / "log"), "--debug")
     assert done.code == 0, done.err
@@ -368,7 +368,7 @@ def test_ask_cuts_a_prompt_that_the_server_finds_too_long(agentic: Agentic, serv
             "message": "request (10250 tokens) exceeds the available context size (8192 tokens), try increasing it",
         }
     }
-    server.script(Answer([json.dumps(too_long).encode()], 400, "application/json", chunked=False), answer("short"))
+    server.script(ScriptedAnswer([json.dumps(too_long).encode()], 400, "application/json", chunked=False), answer("short"))
     done = agentic("ask", "summarise " + "word " * 5000, "--endpoint", server.url, *VLLM)
     assert (done.code, done.out) == (0, "short\n"), done.err
     first, second = (len(chat.body) for chat in server.chats)
@@ -387,14 +387,14 @@ class Loads(FakeVLLM):
     looks = 0
 
     @property
-    def models(self) -> Answer:
+    def models(self) -> ScriptedAnswer:
         self.looks += 1
         error = b'{"error":{"message":"Loading model","type":"unavailable_error","code":503}}'
-        loading = Answer([error], 503, "application/json", chunked=False)
+        loading = ScriptedAnswer([error], 503, "application/json", chunked=False)
         return loading if self.looks < 3 else json_answer({"data": [{"id": "fake", "owned_by": "llamacpp"}]})
 
     @models.setter
-    def models(self, value: Answer | None) -> None:
+    def models(self, value: ScriptedAnswer | None) -> None:
         """As it is."""
 
 
@@ -421,7 +421,7 @@ def test_a_model_that_is_still_loaded_is_waited_for(agentic: Agentic) -> None:
 def test_what_will_not_change_is_not_tried_again(
     agentic: Agentic, server: FakeVLLM, status: int, body: dict[str, Any], code: int, said: str
 ) -> None:
-    server.otherwise = lambda request: Answer([json.dumps(body).encode()], status, "application/json", chunked=False)
+    server.otherwise = lambda request: ScriptedAnswer([json.dumps(body).encode()], status, "application/json", chunked=False)
     done = agentic("ask", "hi", "--endpoint", server.url, *VLLM)
     assert done.code == code and said in done.err and len(server.chats) == 1
 
@@ -444,7 +444,7 @@ def test_the_doctor_gives_vllms_flags_to_vllm_alone(agentic: Agentic, server: Fa
 
 
 def test_init_says_why_a_named_server_does_not_tell_its_model(agentic: Agentic, server: FakeVLLM, home: Path) -> None:
-    server.models = Answer([b'{"error": {"message": "no key"}}'], 401, "application/json", chunked=False)
+    server.models = ScriptedAnswer([b'{"error": {"message": "no key"}}'], 401, "application/json", chunked=False)
     done = agentic("init", "--endpoint", server.url)
     assert done.code == 0 and "no key" in done.err and "AGENTIC_LLM_API_KEY" in done.err
     assert server.url in (home / ".config" / "agentic" / "config.toml").read_text()

@@ -18,7 +18,7 @@ from agentic import ChatRequest, Message
 from agentic.errors import EndpointUnavailable
 from agentic.events import Event, Failover, Retrying
 from agentic.lib.wire import AnswerBuilder
-from agentic.testing import Answer, FakeVLLM, answer, error, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, error, tool_call
 from agentic.testing.answers import chunk, event
 from agentic.testing.in_process import settings_with
 from plugins_builtin.batching.admission import Admission
@@ -69,16 +69,16 @@ def told_in_the_stream(code: int | None) -> bytes:
 
 
 # The fault in the middle of a stream, and what it is where no stream has begun.
-KINDS: dict[str, tuple[Answer | bytes, Answer]] = {
-    "reset": (Answer([], fault="reset"), Answer([], fault="reset", fault_after=-1)),
-    "closed": (Answer([], fault="close"), Answer([], fault="close", fault_after=-1)),
-    "silent": (Answer([], fault="stall"), Answer([], fault="stall", fault_after=0)),
-    "no JSON": (data(b"{broken"), Answer([b"<html>proxy</html>"], content_type="text/html")),
-    "no object": (data([1, 2]), Answer([b""], content_type="application/json")),
-    "no UTF-8": (data(b'{"choices": "\xff\xfe"}'), Answer([b"\xff\xfe"], 500, "text/plain")),
+KINDS: dict[str, tuple[ScriptedAnswer | bytes, ScriptedAnswer]] = {
+    "reset": (ScriptedAnswer([], fault="reset"), ScriptedAnswer([], fault="reset", fault_after=-1)),
+    "closed": (ScriptedAnswer([], fault="close"), ScriptedAnswer([], fault="close", fault_after=-1)),
+    "silent": (ScriptedAnswer([], fault="stall"), ScriptedAnswer([], fault="stall", fault_after=0)),
+    "no JSON": (data(b"{broken"), ScriptedAnswer([b"<html>proxy</html>"], content_type="text/html")),
+    "no object": (data([1, 2]), ScriptedAnswer([b""], content_type="application/json")),
+    "no UTF-8": (data(b'{"choices": "\xff\xfe"}'), ScriptedAnswer([b"\xff\xfe"], 500, "text/plain")),
     "an error": (told_in_the_stream(None), error(408, "timed out")),
     "500": (told_in_the_stream(500), error(500, "Internal Server Error", "InternalServerError")),
-    "502": (told_in_the_stream(502), Answer([b"<html><h1>502 Bad Gateway</h1></html>"], 502, "text/html", chunked=False)),
+    "502": (told_in_the_stream(502), ScriptedAnswer([b"<html><h1>502 Bad Gateway</h1></html>"], 502, "text/html", chunked=False)),
     "503": (told_in_the_stream(503), error(503, "busy", headers={"retry-after": "1"})),
     "504": (told_in_the_stream(504), error(504, "Gateway Timeout")),
     "given up": (event(chunk({}, "abort")), error(503, "no healthy upstream")),
@@ -86,14 +86,14 @@ KINDS: dict[str, tuple[Answer | bytes, Answer]] = {
 POINTS = {"before it": -1, "at its start": 1, "after a word": 2, "in the middle": 5, "before its end": 9}
 
 
-def faulty(kind: str, point: int) -> Answer:
+def faulty(kind: str, point: int) -> ScriptedAnswer:
     whole = answer(TEXT)
     in_the_stream, before = KINDS[kind]
     if point < 0:
         return before
     pieces = list(whole.pieces)[:point]
     if isinstance(in_the_stream, bytes):
-        return Answer([*pieces, in_the_stream])
+        return ScriptedAnswer([*pieces, in_the_stream])
     return replace(in_the_stream, pieces=pieces, fault_after=point)
 
 
@@ -149,10 +149,10 @@ def test_what_ends_servers_is_not_sent_a_third_time() -> None:
     servers = [FakeVLLM()]
     sent: list[int] = []
 
-    def die(request: Any) -> Answer:
+    def die(request: Any) -> ScriptedAnswer:
         sent.append(1)
         threading.Thread(target=restart, args=(servers[-1],)).start()
-        return Answer([], fault="stall", fault_after=-1)
+        return ScriptedAnswer([], fault="stall", fault_after=-1)
 
     def restart(old: FakeVLLM) -> None:
         old.close()
@@ -224,7 +224,7 @@ def test_a_link_that_is_cut_again_and_again_finishes_a_task_of_ten_turns(agentic
     """As over a bad network, ten times as fast: cut after half a second to one and a half."""
     words = [f"word{number} " for number in range(28)]
 
-    def turn(request: Any) -> Answer:
+    def turn(request: Any) -> ScriptedAnswer:
         done = sum(message["role"] == "tool" for message in request.json["messages"])
         if done >= 10:
             return answer("all of it is done", pause=0.02)

@@ -15,7 +15,7 @@ import pytest
 
 from agentic.errors import ToolError
 from agentic.lib.safeguards import Safeguards
-from agentic.testing import Answer, FakeVLLM, ForkServer, answer, settings_with, tool_call
+from agentic.testing import FakeVLLM, ForkServer, ScriptedAnswer, answer, settings_with, tool_call
 from plugins_builtin.sandbox.bubblewrap import _bounded
 from plugins_builtin.sandbox.starting import PROBE_SECONDS, AsTheyAre, Launchers, Sandbox
 from tests.conftest import Agentic, Done, put
@@ -46,7 +46,7 @@ def launcher(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def call(command: str, call_id: str = "call_1", **more: object) -> Answer:
+def call(command: str, call_id: str = "call_1", **more: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call("run", {"command": command, **more}, 0, call_id))
 
 
@@ -193,7 +193,7 @@ def test_nothing_is_started_before_a_command_is_wanted(
     """Neither the keeper nor a probe, but where nobody looks at commands: something must hold them there."""
     begun: list[list[int]] = []
 
-    def look(request: object) -> Answer:
+    def look(request: object) -> ScriptedAnswer:
         begun.append(children_of(process.pid))
         return answer("done") if len(begun) > 1 else answer(tool_calls=tool_call("list_files", {"path": "."}))
 

@@ -14,8 +14,7 @@ from typing import Any
 
 import pyte
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 from rich.cells import cell_len
 
 from agentic.events import (
@@ -33,7 +32,7 @@ from agentic.events import (
 )
 from agentic.lib.palette import palette_for
 from agentic.lib.sanitize import sanitize
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from plugins_builtin.screen.highlight import Highlighter
 from plugins_builtin.screen.ink import Ink
 from plugins_builtin.screen.lanes import Lanes
@@ -126,7 +125,7 @@ def test_a_lane_fits_any_terminal(title: str, text: str, width: int) -> None:
 def writing(name: str, pause: float = 0.0) -> Any:
     """A sub-agent that writes its file and then says so, slowly."""
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             return answer(f"now {name} says some words more", pause=pause)
         return answer(tool_calls=tool_call("write_file", {"path": f"{name}.txt", "content": name}))
@@ -158,7 +157,7 @@ def test_a_user_who_thinks_costs_no_agent_its_time(server: FakeVLLM, env: dict[s
 
 
 def test_the_report_of_a_split_task_is_shown_once(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
-    Model(server, PARTS, {"tests": lambda request: Answer([b'{"error": "no"}'], 400, "application/json", chunked=False)})
+    Model(server, PARTS, {"tests": lambda request: ScriptedAnswer([b'{"error": "no"}'], 400, "application/json", chunked=False)})
     with terminal(["run", TASK, "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=native"], env, work) as shown:
         assert shown.until_ended() == 1
         assert shown.text.count("Not done: tests.") == 1

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from agentic.testing import Answer, FakeVLLM, answer, tool_call
+from agentic.testing import FakeVLLM, ScriptedAnswer, answer, tool_call
 from tests.conftest import Agentic
 from tests.terminal import terminal
 
@@ -10,12 +10,12 @@ NATIVE = ("-c", "tools.protocol=native")
 LARGE = 131_072
 
 
-def todo(number: str, *states: str) -> Answer:
+def todo(number: str, *states: str) -> ScriptedAnswer:
     items = [{"text": f"step {place}", "state": state} for place, state in enumerate(states, 1)]
     return answer(tool_calls=tool_call("todo", {"items": items}, 0, number))
 
 
-def asking(**arguments: object) -> Answer:
+def asking(**arguments: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call("ask_user", arguments, 0, "1"))
 
 

@@ -5,15 +5,15 @@ from collections.abc import Callable
 
 import pytest
 
-from agentic.testing import Answer, FakeVLLM, Request, answer, error, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, error, tool_call
 from tests.conftest import Agentic
 
 VLLM = ("-c", "llm.transport=vllm")
 FAST = (*VLLM, "-c", "llm.first_token_timeout=1", "-c", "llm.progress_timeout=1", "-c", "llm.total_timeout=5")
 
 
-def sse(*data: str) -> Answer:
-    return Answer([f"data: {text}\n\n".encode() for text in data])
+def sse(*data: str) -> ScriptedAnswer:
+    return ScriptedAnswer([f"data: {text}\n\n".encode() for text in data])
 
 
 def words(text: str, finish: str | None = None) -> str:
@@ -45,45 +45,45 @@ def test_reasoning_under_either_name(agentic: Agentic, server: FakeVLLM, field: 
     assert [event["text"] for event in done.of_type("llm_chunk")] == ["yes"]
 
 
-def split_bytewise(whole: Answer) -> Answer:
-    return Answer([bytes([byte]) for byte in b"".join(whole.pieces)])
+def split_bytewise(whole: ScriptedAnswer) -> ScriptedAnswer:
+    return ScriptedAnswer([bytes([byte]) for byte in b"".join(whole.pieces)])
 
 
 @pytest.mark.parametrize(
     "scripted",
     [
         split_bytewise(answer("Grüße 안녕 🙂")),
-        Answer([b": keep-alive\n\n", b"event: x\nid: 1\n", *answer("Grüße 안녕 🙂").pieces]),
-        Answer([piece.replace(b"\n", b"\r\n") for piece in answer("Grüße 안녕 🙂").pieces]),
-        Answer([*answer("Grüße 안녕 🙂").pieces, b'data: {"after": "done"}\n\n']),
-        Answer(answer("Grüße 안녕 🙂").pieces[:-1]),
+        ScriptedAnswer([b": keep-alive\n\n", b"event: x\nid: 1\n", *answer("Grüße 안녕 🙂").pieces]),
+        ScriptedAnswer([piece.replace(b"\n", b"\r\n") for piece in answer("Grüße 안녕 🙂").pieces]),
+        ScriptedAnswer([*answer("Grüße 안녕 🙂").pieces, b'data: {"after": "done"}\n\n']),
+        ScriptedAnswer(answer("Grüße 안녕 🙂").pieces[:-1]),
     ],
     ids=["byte by byte", "comments", "CRLF", "data after DONE", "no DONE"],
 )
-def test_odd_but_whole_streams(agentic: Agentic, server: FakeVLLM, scripted: Answer) -> None:
+def test_odd_but_whole_streams(agentic: Agentic, server: FakeVLLM, scripted: ScriptedAnswer) -> None:
     server.script(scripted)
     done = agentic("ask", "hi", "--endpoint", server.url)
     assert (done.code, done.out) == (0, "Grüße 안녕 🙂\n")
 
 
-BROKEN: dict[str, tuple[Callable[[], Answer], str]] = {
+BROKEN: dict[str, tuple[Callable[[], ScriptedAnswer], str]] = {
     "an end without an answer": (lambda: sse("[DONE]"), "without a finish_reason"),
     "clean close": (lambda: sse(words("half")), "without a finish_reason"),
-    "reset before the head": (lambda: Answer([], fault="reset", fault_after=-1), "connection"),
+    "reset before the head": (lambda: ScriptedAnswer([], fault="reset", fault_after=-1), "connection"),
     "reset in the middle": (lambda: answer("a b c d", fault="reset", fault_after=3), "connection"),
     "truncated chunk": (lambda: answer("a b c d", fault="close", fault_after=3), "connection"),
-    "silence before the head": (lambda: Answer([], fault="stall", fault_after=-1), "the first token was due"),
-    "silence before the first token": (lambda: Answer([], fault="stall"), "the first token was due"),
+    "silence before the head": (lambda: ScriptedAnswer([], fault="stall", fault_after=-1), "the first token was due"),
+    "silence before the first token": (lambda: ScriptedAnswer([], fault="stall"), "the first token was due"),
     "silence in the middle": (lambda: answer("a b c", fault="stall", fault_after=2), "more of the answer was due"),
-    "keep-alives only": (lambda: Answer([b": keep-alive\n\n"] * 100, pause=0.1), "the first token was due"),
+    "keep-alives only": (lambda: ScriptedAnswer([b": keep-alive\n\n"] * 100, pause=0.1), "the first token was due"),
     "no JSON": (lambda: sse("{broken"), "no JSON"),
-    "bad UTF-8": (lambda: Answer([b'data: {"choices": [{"delta": {"content": "\xff\xfe"}}]}\n\n']), "no JSON"),
+    "bad UTF-8": (lambda: ScriptedAnswer([b'data: {"choices": [{"delta": {"content": "\xff\xfe"}}]}\n\n']), "no JSON"),
     "not an object": (lambda: sse("[1, 2]"), "no object"),
     "choices null": (lambda: sse('{"choices": null}'), "without a finish_reason"),
     "deep JSON": (lambda: sse("[" * 100_000), "no JSON"),
     "error event": (lambda: sse(words("half"), '{"error": {"message": "engine died", "code": 500}}', "[DONE]"), "engine died"),
     "error event of text": (lambda: sse('{"error": "engine died"}'), "engine died"),
-    "HTML with 200": (lambda: Answer([b"<html>hi</html>"], content_type="text/html"), "text/html"),
+    "HTML with 200": (lambda: ScriptedAnswer([b"<html>hi</html>"], content_type="text/html"), "text/html"),
     "aborted": (lambda: sse(words("half", "abort"), "[DONE]"), "gave the answer up"),
     "500": (lambda: error(500, "boom", "InternalServerError"), "boom"),
 }
@@ -109,12 +109,12 @@ def test_a_stall_is_noticed_when_the_next_piece_is_due_and_not_when_the_first_wa
     assert "more of the answer was due" in done.err
 
 
-def the_first_fails(make: Callable[[], Answer], *servers: FakeVLLM) -> None:
+def the_first_fails(make: Callable[[], ScriptedAnswer], *servers: FakeVLLM) -> None:
     """Whichever is asked first; neither can go on with the other's answer."""
     failing: list[FakeVLLM] = []
 
-    def answers(server: FakeVLLM) -> Callable[[Request], Answer]:
-        def otherwise(request: Request) -> Answer:
+    def answers(server: FakeVLLM) -> Callable[[Request], ScriptedAnswer]:
+        def otherwise(request: Request) -> ScriptedAnswer:
             failing.append(server)
             return make() if failing[0] is server else answer("from the second")
 
@@ -164,10 +164,10 @@ REJECTED = {
         1,
         "context.context_window",
     ),
-    "no key": (Answer([b'{"error":"Unauthorized"}'], 401, "application/json"), 2, "AGENTIC_LLM_API_KEY"),
+    "no key": (ScriptedAnswer([b'{"error":"Unauthorized"}'], 401, "application/json"), 2, "AGENTIC_LLM_API_KEY"),
     "not found": (error(404, "no such model", "NotFoundError"), 2, "--model"),
     "rejected": (error(400, "bad field"), 2, "bad field"),
-    "redirect": (Answer([b""], 307, headers={"location": "http://127.0.0.1:1/steal"}), 2, "not followed"),
+    "redirect": (ScriptedAnswer([b""], 307, headers={"location": "http://127.0.0.1:1/steal"}), 2, "not followed"),
     "unreadable model output": (error(500, "unexpected tokens remaining in message header: harmony"), 1, "could not parse"),
 }
 
@@ -216,7 +216,7 @@ def test_proxies_of_the_environment_are_not_used(agentic: Agentic, server: FakeV
 
 def test_a_dead_kept_connection_is_replaced(agentic: Agentic, server: FakeVLLM) -> None:
     """vLLM closes idle connections; the request on it has cost nothing yet and goes out again."""
-    server.script(Answer([], fault="close", fault_after=-1), answer("still here"))
+    server.script(ScriptedAnswer([], fault="close", fault_after=-1), answer("still here"))
     done = agentic("ask", "hi", "--endpoint", server.url)
     assert (done.code, done.out) == (0, "still here\n")
 

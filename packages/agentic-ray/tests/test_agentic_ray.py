@@ -16,18 +16,18 @@ import pytest
 import ray
 from ray.cluster_utils import Cluster
 
-from agentic.testing import Answer, FakeVLLM, Request, answer, tool_call
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 
 NAMES = ("one", "two", "three", "four")
 OPTIONS = ("--approve", "all", "--no-sandbox", "--output", "jsonl", "-c", "tools.protocol=native", "-c", "sub_agents.runner=ray")
 MACHINE: str = ray.util.get_node_ip_address()  # type: ignore[no-untyped-call]
 
 
-def model(server: FakeVLLM, last: Callable[[str], Answer]) -> None:
+def model(server: FakeVLLM, last: Callable[[str], ScriptedAnswer]) -> None:
     """An agent that delegates four files, once; each child writes its own, and then gives its `last` answer."""
     delegated: list[str] = []
 
-    def reply(request: Request) -> Answer:
+    def reply(request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         said = messages[-1]["role"] == "tool"
         if "You do one part of a larger task" in messages[1]["content"]:
@@ -42,7 +42,7 @@ def model(server: FakeVLLM, last: Callable[[str], Answer]) -> None:
     server.otherwise = reply
 
 
-def long(words: int) -> Answer:
+def long(words: int) -> ScriptedAnswer:
     return answer(" ".join(f"w{number}" for number in range(words)), pause=0.05)
 
 

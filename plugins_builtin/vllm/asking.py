@@ -1,0 +1,74 @@
+"""Questions to a server beside the API: what it serves, and whatever else has a path."""
+
+import asyncio
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from agentic import AgenticError, RequestRejected
+from agentic.errors import Loading
+from agentic.lib.wire import error_from_body, loads
+from plugins_builtin.vllm.connection import Response
+from plugins_builtin.vllm.http import Http
+
+ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the server's load
+MAX_ERROR_BYTES = 64 * 1024
+LOADING_SECONDS = 1.0  # between two looks at a server that loads its model
+
+
+class Asking:
+    """Asks servers in whole requests."""
+
+    def __init__(self, http: Http) -> None:
+        self._http = http
+        self._bases: dict[str, str] = {}
+
+    async def fetch(
+        self, method: str, endpoint: str, path: str, body: Mapping[str, Any] | None = None, seconds: float = 0
+    ) -> Response:
+        """The server's answer to a question beside the API (`path` from the server's root). Raises AgenticError."""
+        url = endpoint.removesuffix("/v1") + path
+        return await self._good(method, url, in_json(body) if body else b"", seconds or ASIDE_SECONDS)
+
+    async def _good(self, method: str, url: str, body: bytes, seconds: float) -> Response:
+        response = await self._http.fetch(method, url, body, seconds)
+        if response.status != 200:
+            raise error_from_body(response.status, response.body[:MAX_ERROR_BYTES])
+        return response
+
+    async def models(self, endpoint: str, seconds: float) -> Response:
+        """`/models`, also where the URL lacks its `/v1`; a server that loads its model is waited for."""
+        end = asyncio.get_running_loop().time() + seconds
+        while True:
+            try:
+                return await self._good("GET", f"{self.base(endpoint)}/models", b"", seconds)
+            except Loading:
+                if asyncio.get_running_loop().time() + LOADING_SECONDS > end:
+                    raise
+                await asyncio.sleep(LOADING_SECONDS)
+            except RequestRejected as error:
+                if error.status != 404 or endpoint.endswith("/v1") or endpoint in self._bases:
+                    raise
+                found = await self._good("GET", f"{endpoint}/v1/models", b"", seconds)
+                self._bases[endpoint] = f"{endpoint}/v1"
+                return found
+
+    async def count(self, endpoint: str, body: Mapping[str, Any], is_llama_cpp: bool) -> int:
+        """The tokens of a prompt, as the server's template and vocabulary make them. Raises AgenticError."""
+        try:
+            if is_llama_cpp:
+                prompt = loads((await self.fetch("POST", endpoint, "/apply-template", body)).body)["prompt"]
+                body = {"content": prompt, "parse_special": True, "add_special": True}
+                return len(loads((await self.fetch("POST", endpoint, "/tokenize", body)).body)["tokens"])
+            return int(loads((await self.fetch("POST", endpoint, "/tokenize", body)).body)["count"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise AgenticError(f"{endpoint}: /tokenize gave no count") from error
+
+    def base(self, endpoint: str) -> str:
+        """Returns the URL that the API's paths are appended to."""
+        return self._bases.get(endpoint, endpoint)
+
+
+def in_json(value: Mapping[str, Any]) -> bytes:
+    """The body of a request."""
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode("utf-8", "replace")
