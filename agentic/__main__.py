@@ -1,5 +1,5 @@
 """`python -m agentic`."""
 
-from agentic.cli import main
+from agentic.cli import program
 
-main()
+program()

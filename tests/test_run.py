@@ -39,7 +39,11 @@ def test_files_are_written_commands_run_and_the_outcome_told(agentic: Agentic, s
     assert [event["node"] for event in done.of_type("workflow_event")] == ["plan", "check_complexity", "execute", "reflect"]
     assert [result["exit_code"] for result in done.of_type("tool_result")] == [None, 0]
     finished = done.of_type("run_finished")[0]
-    assert (finished["status"], finished["result"], finished["files"]) == ("done", "It prints hello.", ["src/hello.py"])
+    assert (finished["status"], finished["result"], finished["files"]) == (
+        "unchecked",
+        "It prints hello.\nEdited src/hello.py; nothing here tests it.",
+        ["src/hello.py"],
+    )
 
 
 def test_history_goes_on_growing_and_echoes_arguments_byte_for_byte(agentic: Agentic, server: FakeVLLM) -> None:
@@ -261,7 +265,7 @@ def test_json_actions(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     server.script(answer(json.dumps(write)), answer("junk"), answer(json.dumps(finish)))
     done = agentic("run", "write", "--endpoint", server.url, "--approve", "all", "-c", "tools.protocol=json", "--output", "jsonl")
     assert (work / "a.txt").read_text() == "x\n"
-    assert done.of_type("run_finished")[0]["result"] == "wrote it"
+    assert done.of_type("run_finished")[0]["result"] == "wrote it\nEdited a.txt; nothing here tests it."
     assert server.chats[0].json["response_format"]["type"] == "json_schema"
 
 

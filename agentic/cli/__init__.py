@@ -5,6 +5,10 @@ import gc
 import os
 import sys
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 # Command → (module, what it does). A module is imported only when its command runs.
 COMMANDS = {
     "run": ("agentic.cli.run", "does a task in this folder: edits files, runs commands, checks the outcome"),
@@ -102,8 +106,23 @@ def _offered() -> tuple[list[tuple[str, str, str]], list[str]]:
     return found, host.sources()
 
 
+def program() -> None:
+    """The `agentic` command: `main`, without what an interpreter does at its end, which is a sixth of a start.
+
+    It does all of it where code of others may count on that: a thread to wait for, a file that is closed by nobody.
+    """
+    try:
+        main()
+    except SystemExit as end:
+        threads, plugins = sys.modules.get("threading"), sys.modules.get("agentic.plugins.loaded")
+        waits = threads is not None and any(each is not threads.main_thread() and not each.daemon for each in threads.enumerate())
+        if waits or (plugins is not None and plugins.others) or not isinstance(end.code, int):
+            raise
+        _end(end.code)
+
+
 def main() -> None:
-    """The entry point of the `agentic` command."""
+    """The command line in this process. Raises SystemExit."""
     if sys.platform == "win32":
         print(
             "agentic: it runs on Linux and macOS\n  → on Windows, install and start it inside WSL (`wsl --install`)",
@@ -125,11 +144,19 @@ def _leave(code: int) -> None:
     gc.disable()  # all of it goes with the process
     threads = sys.modules.get("agentic.lib.threads")
     if threads is not None and threads.running():
-        atexit._run_exitfuncs()
-        for stream in (sys.stdout, sys.stderr):
-            stream.flush()
-        os._exit(code)
+        _end(code)
     sys.exit(code)
+
+
+def _end(code: int) -> "NoReturn":
+    """Ends the process as it is, once what is to be done at its end is done."""
+    atexit._run_exitfuncs()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # none, a full disk, closed: it was said before, or nobody is there
+            continue
+    os._exit(code)
 
 
 def unwritable(error: OSError) -> int:

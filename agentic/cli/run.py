@@ -31,7 +31,7 @@ def command(root: Path, settings: Settings, task: str, resume: str, schema: Path
     screen = screen_of(settings, sys.stdout)
     form = _schema(schema) if schema else None
     events = api.run(task, root=root, settings=settings, approve=asker(settings), resume=resume, screen=screen, schema=form)
-    return run_to_end(events)
+    return run_to_end(events, unchecked=int(settings.checks.require))
 
 
 def _schema(path: Path) -> Any:

@@ -6,7 +6,7 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine
+from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
 from importlib import import_module
 from pathlib import Path
@@ -77,19 +77,19 @@ def standard_input() -> str:
         waiting.cancel()
 
 
-def run_to_end(events: AsyncGenerator[Event, None]) -> int:
-    """Follows a run; the exit code.
+def run_to_end(events: AsyncGenerator[Event, None], unchecked: int = 0) -> int:
+    """Follows a run; the exit code, which is `unchecked` where nothing showed that it is right.
 
     The first Ctrl-C (or TERM, HUP) stops the turn and keeps what came; the second one leaves at once.
     """
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the answer
     try:
-        return run(interruptible(_followed(events)))
+        return run(interruptible(_followed(events, EXIT_CODES | {"unchecked": unchecked})))
     finally:
         sys.stdout = stdout
 
 
-async def _followed(events: AsyncGenerator[Event, None]) -> int:
+async def _followed(events: AsyncGenerator[Event, None], codes: Mapping[str, int]) -> int:
     status = ""
     try:
         async for event in events:
@@ -97,7 +97,7 @@ async def _followed(events: AsyncGenerator[Event, None]) -> int:
                 status = event.status
     finally:
         await events.aclose()
-    return EXIT_CODES.get(status, 1)
+    return codes.get(status, 1)
 
 
 async def interruptible(session: Coroutine[Any, Any, int], signals: Collection[signal.Signals] = tuple(_SIGNALS)) -> int:

@@ -160,6 +160,7 @@ class Checks(Section):
     test: str = setting("", "the command that runs the tests; empty: what the project's files say")
     lint: str = setting("", "a linter's command, run after changes")
     build: str = setting("", "the command that builds or type-checks, run after changes")
+    require: bool = setting(False, "a run that nothing checked ends with exit code 1", "higher")
 
 
 class PromptSettings(Section):

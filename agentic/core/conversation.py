@@ -33,7 +33,10 @@ from agentic.types import EndpointInfo, ImagePart, Outcome, Plan, ToolOutput
 
 
 class OpenConversation:
-    """Tasks for the agent of one session. What is frozen per session (protocol, system text, effort) is as the session began."""
+    """Tasks for the agent of one session (`agentic.hooks.chat.Conversation`).
+
+    What is frozen per session (protocol, system text, effort) is as the session began.
+    """
 
     def __init__(self, runtime: Runtime, services: AgentServices, agent: Agent, delegation: Delegation) -> None:
         self.runtime = runtime
@@ -62,41 +65,33 @@ class OpenConversation:
 
     @property
     def length(self) -> int:
-        """The number of messages; a new conversation has one at most, the system's."""
         return len(self.agent.history)
 
     @property
     def last_words(self) -> str:
-        """The text of the model's last message, "" before the first."""
         return self.agent.last_words
 
     @property
     def models(self) -> list[str]:
-        """The names of models that were seen at the endpoints so far, sorted."""
         return sorted(self._models)
 
     @property
     def mode(self) -> str:
-        """The approval mode."""
         return self._services.approver.mode
 
     @property
     def rules(self) -> list[tuple[str, str, str]]:
-        """(decision, rule, where it stands) of each rule that holds here."""
         return self._services.approver.policy.rules()
 
     @property
     def kind(self) -> AgentKind | None:
-        """The agent definition that it follows."""
         return self.agent.tools.kind
 
     @property
     def kinds(self) -> Mapping[str, AgentKind]:
-        """The kinds of agents that it can be of, by name."""
         return self._services.kinds
 
     def become(self, name: str) -> None:
-        """The agent is of that kind from now on, "" for none. Raises ConfigError."""
         kind = kind_named(name, self.kinds) if name else None
         self.agent.tools.kind = kind
         self._told_kind = kind.text if kind is not None else self.runtime.prompts("chat.as_before")
@@ -127,63 +122,49 @@ class OpenConversation:
 
     @property
     def model(self) -> EndpointInfo:
-        """The model in use, and where it is served."""
         return self.runtime.info
 
     def prompt(self, name: str, **values: str) -> str:
-        """Returns one of the texts that models read."""
         return self.runtime.prompts(name, **values)
 
     def context(self) -> ContextReport:
-        """Reports where the tokens of the next prompt are."""
         return self.agent.context.report(self.agent.specs)
 
     def rewind(self, since: int) -> None:
-        """Forgets what was said since that record of the session."""
         self.agent.context.history.rewind(since)
 
     def steer(self, take: Callable[[], str]) -> None:
-        """Asks `take` before each step of the model what the user has typed since, "" for nothing."""
         self.agent.context.news.append(take)
 
     async def opening(self) -> ConversationOpening:
-        """Returns the beginning that all its requests share. Raises AgenticError."""
         request, llm = self.agent.opening(), self._services.llm
         system = request.messages[0].text
         whole = (await llm.prepare(request)).tokens
         return ConversationOpening(system, request.tools, whole, (await llm.tokens_of(system)) if request.tools else whole)
 
     async def announce(self, command: str) -> None:
-        """Emits which model at which endpoint this is, and which session."""
         await announce_start(self.runtime, self.session, command, "")
 
     def note(self, event: Event) -> None:
-        """Keeps an event and shows it, without telling observers."""
         self.runtime.events.note(event)
 
     def show(self, event: Event) -> None:
-        """Shows an event that is not kept."""
         self.runtime.events.show(event)
 
     def draw_with(self, on_screen: Callable[[Callable[[], None]], None]) -> None:
-        """Has `on_screen` decide when the renderer draws."""
         self.runtime.events.on_screen = on_screen
 
     async def emit(self, event: Event) -> None:
-        """Shows and keeps an event."""
         await self.runtime.events.emit(event)
 
     async def run_command(self, command: str) -> ToolOutput:
-        """Runs a shell command under the usual approval, as if the model had called for it."""
         return await self.agent.tools.run_command(command)
 
     async def endpoints(self) -> list[EndpointSeen]:
-        """Looks how busy each endpoint is that answers and tells."""
         batcher = self.runtime.batcher
         return await batcher.look() if isinstance(batcher, Watches) else []
 
     async def served(self) -> list[tuple[str, EndpointInfo | str]]:
-        """Asks each endpoint what it serves: (its address, what it says or why it says nothing)."""
         found: list[tuple[str, EndpointInfo | str]] = []
         for url in self.runtime.transport.endpoints:
             try:
@@ -196,23 +177,18 @@ class OpenConversation:
         return found
 
     def slash_commands(self) -> dict[str, ChatCommand]:
-        """The slash commands of plugins, and those of the folder, by name."""
         return {name: command for name, (_, command) in self._slash.look().items()}
 
     async def run_slash(self, name: str, argument: str, chat: Chat) -> None:
-        """Runs a slash command. Raises AgenticError, PluginError where it fails."""
         await self._slash.run(name, argument, chat)
 
     def complete_slash(self, name: str, argument: str, chat: Chat) -> list[str]:
-        """Returns what a slash command's argument may go on as; one that fails completes nothing."""
         return self._slash.complete(name, argument, chat)
 
     async def warm(self) -> None:
-        """Has the servers compute what every request of the session begins with, where they cache prefixes and do not hold it."""
         await self._services.llm.warm(self.agent.opening())
 
     def add_root(self, folder: str) -> Path:
-        """Has agents work in that folder, too, from now on, and whenever the session goes on. Raises ConfigError."""
         roots = self.workspace.grants.roots
         root = further_root(self.root, folder)
         if root not in roots:
@@ -221,15 +197,12 @@ class OpenConversation:
         return root
 
     def tell(self, text: str) -> None:
-        """A word to the model, without the secrets in it."""
         self.agent.tell(self._services.masked(text))
 
     def attach(self, picture: ImagePart) -> None:
-        """Goes along with the next task."""
         self.agent.openings.attached.append(picture)
 
     async def compact(self, focus: str = "") -> tuple[int, int]:
-        """Goes on with the model's summary of what was said; (tokens before, tokens now). Raises AgenticError."""
         ask = self.runtime.prompts("chat.compact", focus=focus or "what is needed to go on")
         return await self.agent.context.summarise(ask, lambda messages: self.agent.request(messages, None))
 
@@ -238,17 +211,14 @@ class OpenConversation:
         return await shaped(self.agent.context, self.runtime.prompts, schema)
 
     def reading_only(self) -> AbstractContextManager[None]:
-        """Meanwhile nothing is changed and no command runs."""
         return self._services.approver.reading_only()
 
     async def approve(self, mode: str) -> None:
-        """From now on `mode` says what needs a question. Raises TrustError where nothing would hold commands."""
         if mode == "all":
             await require_sandbox(self._services.approver.launcher)
         self._services.approver.mode = mode
 
     async def turn(self, task: str, command: str = "chat", may_ask: bool = True) -> None:
-        """Does one task; the last event is its `RunFinished`. Cancelling stops it and keeps what came. Raises AgenticError."""
         await carry_out(self.runtime, self.session, command, task, self.work(task, may_ask))
 
     def _planning(self) -> Planning:

@@ -9,13 +9,13 @@ from typing import Any
 from agentic.config import Settings
 from agentic.core.policy import Policy
 from agentic.core.runtime import Runtime, bare_setup
-from agentic.core.unconfined import Unconfined
 from agentic.events import SandboxReady
 from agentic.extras import DISTRIBUTION
 from agentic.hooks.launcher import Launcher, LauncherSetup
 from agentic.hooks.permissions import PermissionsSetup
 from agentic.hooks.tools import Memory, StartsCommands, Tool, ToolSetup
 from agentic.lib.children.jobs import Jobs
+from agentic.lib.unconfined import Unconfined
 from agentic.plugins import Host
 from agentic.types import Outcome, Plan, ToolSpec
 

@@ -94,7 +94,7 @@ class Judge:
         if work.undone:
             parts = ", ".join(work.undone)
             return JudgeVerdict("gave_up", f"Not done: {parts}.", self._prompts("judge.not_done", parts=parts))
-        if not work.changes:
+        if not (left := self._net_changes()):
             return self._without_changes()
         findings = await self._proofs.look(list(work.changes.values()), self._may_ask, self.plan_check, work.ran)
         self.evidence = tuple(f"{each.check.command or each.check.what}: {each.result.state}" for each in findings)
@@ -102,6 +102,9 @@ class Judge:
             return failing
         word = self._hint([finding for finding in findings if finding.hints]) or self._word_of_missing()
         status, note = self._status(findings)
+        if not word and all(self._means_the_same(path) for path in left):
+            status, note = "unchecked", "Only comments and blank lines were changed."
+            word = self._first_time("judge.same", files=", ".join(left))
         return JudgeVerdict(status, note, word, tuple(work.changes) if word else (), sum(len(each.hints) for each in findings))
 
     def _without_changes(self) -> JudgeVerdict:
@@ -109,7 +112,25 @@ class Judge:
         failing, tried = self._of_failures(self._proofs.before()), self._agent.tools.work.tried
         if failing.word:
             return failing if tried else JudgeVerdict("unchecked", f"Nothing was changed; `{failing.check}` fails as before.")
-        return JudgeVerdict("done", word=self._word_of_missing() if tried else "")
+        if not tried:
+            return JudgeVerdict("done")
+        return JudgeVerdict("unchecked", "No file was changed.", self._word_of_missing() or self._first_time("judge.unchanged"))
+
+    def _net_changes(self) -> list[str]:
+        """The files that are not as they were before the task."""
+        originals = self._workspace.originals
+        return [path for path in self._agent.tools.work.changes if path not in originals or self._data(path) != originals[path]]
+
+    def _means_the_same(self, path: str) -> bool:
+        """True if nothing of a file differs but what no program minds."""
+        before, now = self._workspace.originals.get(path), self._data(path)
+        if before is None or now is None:
+            return False
+        return _without_blanks(before) == _without_blanks(now) or self._proofs.same(path, before, now)
+
+    def _first_time(self, name: str, **words: str) -> str:
+        word = self._prompts(name, **words)
+        return "" if word in self._told else word
 
     def _of_failures(self, findings: Iterable[Finding]) -> JudgeVerdict:
         """The task is not done as long as these fail."""
@@ -118,8 +139,7 @@ class Judge:
             return JudgeVerdict("done")
         counted = [failure for finding in findings for failure in finding.counts if not failure.own]
         first = findings[0].check
-        names = ", ".join(failure.name for failure in counted[:MAX_NAMED])
-        more = f" and {len(counted) - MAX_NAMED} more" if len(counted) > MAX_NAMED else ""
+        names = _in_words([failure.name for failure in counted])
         shown = f"`{first.command}` fails" if 0 < len(first.command) <= MAX_COMMAND else first.what
         word = "\n".join(
             self._prompts(
@@ -132,7 +152,7 @@ class Judge:
         )
         files = tuple(dict.fromkeys(path for failure in counted for path in failure.files))
         count = sum(each.weight for each in counted)
-        return JudgeVerdict("gave_up", f"Not done: {shown} ({names}{more}).", word, files, count, first.command or first.what)
+        return JudgeVerdict("gave_up", f"Not done: {shown} ({names}).", word, files, count, first.command or first.what)
 
     def _hint(self, findings: Sequence[Finding]) -> str:
         """Once for each; of what was run, a model that begins anew hears it again: it has forgotten."""
@@ -150,8 +170,7 @@ class Judge:
 
     def _word_of_missing(self) -> str:
         missing = self._not_there()
-        word = self._prompts("judge.not_there", files=missing) if missing else ""
-        return "" if word in self._told else word
+        return self._first_time("judge.not_there", files=missing) if missing else ""
 
     def _status(self, findings: Sequence[Finding]) -> tuple[str, str]:
         """(status, note) where no proof fails."""
@@ -160,15 +179,15 @@ class Judge:
         waiting = [finding for finding in proofs if finding.result.state == "cannot_run" and finding.check.command]
         if missing := self._not_there():
             return "unchecked", f"Not there: {missing}."
-        ran = any(finding.check.command for finding in passing)
+        ran = any(finding.shows for finding in passing)
         failed = self._agent.tools.work.last_failure
         if failed and not ran:
             return "unchecked", f"Not checked: the last command, `{failed}`, failed."
         if waiting and not ran:
             why = "" if waiting[0].result.why == NOT_PERMITTED else f", but {waiting[0].result.why}"
             return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it{why}."
-        if not passing:
-            return "unchecked", ""  # nothing here knows such files
+        if not ran:
+            return "unchecked", f"Edited {_in_words(self._net_changes())}; nothing here tests it."
         old = [(finding.check.what, failure) for finding in proofs for failure in finding.old]
         still = "does" if len(old) == 1 else "do"
         return "done", f"({old[0][0]}: {len(old)} failed before and still {still}.)" if old else ""
@@ -209,6 +228,14 @@ def _file_names(task: str, workspace: Workspace) -> list[str]:
     here = {os.path.splitext(path)[1] for path in islice(files_below(workspace.root), MAX_LISTED)} if named else set()
     known = mimetypes.MimeTypes(()).types_map[True].keys() | here
     return [path for path in named if os.path.splitext(path)[1] in known]
+
+
+def _without_blanks(data: bytes) -> list[bytes]:
+    return [line.rstrip() for line in data.splitlines() if line.strip()]
+
+
+def _in_words(names: Sequence[str]) -> str:
+    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
 
 
 def _failures_in_words(failures: Sequence[Failure]) -> str:

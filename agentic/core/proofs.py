@@ -8,7 +8,7 @@ from functools import partial
 
 from agentic.core.approval import Approver
 from agentic.errors import AgenticError, PluginError
-from agentic.hooks.checks import HIDES, Check, Checker, CheckResult, Failure
+from agentic.hooks.checks import HIDES, Check, Checker, CheckResult, ComparesFiles, Failure
 from agentic.lib.record import record
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
@@ -35,6 +35,11 @@ class Finding:
     def fails(self) -> bool:
         """True if it decides that the task is not done."""
         return self.check.authority == "proof" and any(not failure.own for failure in self.counts)
+
+    @property
+    def shows(self) -> bool:
+        """True if something was run that could have gone wrong: a file that can be read shows nothing of what it does."""
+        return bool(self.check.command) and not self.check.form and not any(failure.own for failure in self.counts)
 
     @property
     def hints(self) -> tuple[Failure, ...]:
@@ -98,6 +103,10 @@ class Proofs:
     def before(self) -> list[Finding]:
         """Returns the findings from before the first change, with their failures."""
         return [Finding(check, result, result.failures) for check, result in self._found if check.covers]
+
+    def same(self, path: str, before: bytes, after: bytes) -> bool:
+        """True if a checker knows that both contents of the file mean the same."""
+        return any(checker.same(path, before, after) for checker in self._checkers.values() if isinstance(checker, ComparesFiles))
 
     def _is_permitted(self, command: str, may_ask: bool) -> bool:
         return self._approver.is_free(command) or (may_ask and self._approver.can("execute"))

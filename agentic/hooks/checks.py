@@ -1,7 +1,7 @@
 """The checks that show whether the work is right: tests, compilers, linters, and what can be read off the files alone."""
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, hookspec
 from agentic.lib.record import record
@@ -24,6 +24,7 @@ class Check:
     for what the checker reads off the files itself. Only a "proof" decides how a task ended, a "hint" is told to the model once.
     `also` is a regular expression for other commands that show the same, whole: where the model ran one of them and it passed, that
     counts, and nobody is asked about the check's own.
+    `form`: it shows no more than that something can be read or built; only a passing proof of behaviour makes a task done.
     Where `covers` is set, what failed before a change and still does counts if it has to do with the change; else only what is new.
     """
 
@@ -34,6 +35,7 @@ class Check:
     authority: Authority = "proof"
     covers: bool = True
     also: str = ""
+    form: bool = False
 
 
 @record(frozen=True)
@@ -74,6 +76,15 @@ class Checker(Protocol):
 
     def result(self, check: Check, output: ToolOutput, workspace: "Workspace", changes: Sequence[Change]) -> CheckResult:
         """Returns what the check's command showed; `output` is empty for a check without one."""
+        ...
+
+
+@runtime_checkable
+class ComparesFiles(Protocol):
+    """The optional addition to a checker that can tell whether two contents of a file mean the same."""
+
+    def same(self, path: str, before: bytes, after: bytes) -> bool:
+        """True if every statement is as it was, comments and blank lines aside; False as well where it cannot tell."""
         ...
 
 

@@ -31,6 +31,8 @@ class _Manager(pluggy.PluginManager):
         return super().parse_hookimpl_opts(plugin, name)
 
 
+others: set[str] = set()
+"""The plugins of others that were imported in this process, by name."""
 _ATTRIBUTES = (f"{PROJECT}_hook_seconds", f"{PROJECT}_wants_chunks")  # a plugin's, beside its hooks
 
 
@@ -125,6 +127,7 @@ class Loaded:
         status = candidate.status
         started = time.perf_counter()
         try:
+            others.update([] if candidate.builtin else [status.name])
             plugin = candidate.load() if candidate.builtin else call_isolated(candidate.load)
             self.manager.register(plugin, status.name)
         except (CallFailure, *FAULTS) as error:

@@ -10,7 +10,7 @@ from agentic import Answered, Question
 from plugins_builtin.acp.updates import Updates
 
 
-class Questions:
+class EditorQuestions:
     """Puts the questions of one editor's `session()`; `updates` know the call that each agent is at."""
 
     def __init__(self, client: Client, session: Callable[[], str], updates: Updates) -> None:

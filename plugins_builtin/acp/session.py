@@ -22,7 +22,7 @@ from agentic.events import EndpointSeen, Event, RunFinished
 from agentic.lib.palette import PLAIN, Palette
 from agentic.trust import Trust
 from plugins_builtin.acp.blocks import text_and_pictures
-from plugins_builtin.acp.questions import Questions
+from plugins_builtin.acp.questions import EditorQuestions
 from plugins_builtin.acp.updates import Updates
 
 MODES = {
@@ -47,7 +47,7 @@ class EditorSession:
         self.id = ""
         self._client = client
         self._updates = Updates(root)
-        self._questions = Questions(client, lambda: self.id, self._updates)
+        self._questions = EditorQuestions(client, lambda: self.id, self._updates)
         self.conversation: Conversation
         self._holding: asyncio.Task[None] | None = None
         self._over = asyncio.Event()

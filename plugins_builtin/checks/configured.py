@@ -13,7 +13,11 @@ class Configured:
         self._commands = {name: getattr(setup.settings.checks, name) for name in _WHAT}
 
     def checks(self, task: str, workspace: Workspace, changes: Sequence[Change]) -> list[Check]:
-        return [Check(f"checks.{name}", _WHAT[name], command) for name, command in self._commands.items() if command]
+        return [
+            Check(f"checks.{name}", _WHAT[name], command, form=name == "lint")
+            for name, command in self._commands.items()
+            if command
+        ]
 
     def result(self, check: Check, output: ToolOutput, workspace: Workspace, changes: Sequence[Change]) -> CheckResult:
         return whole(check.name, output, changes)

@@ -54,6 +54,16 @@ class DataFiles:
         )
         return CheckResult("fails" if failures else "passes", failures)
 
+    def same(self, path: str, before: bytes, after: bytes) -> bool:
+        """True if both hold the same data."""
+        suffix = PurePath(path).suffix
+        if suffix not in (".json", ".toml"):
+            return False
+        try:
+            return _READERS[suffix](before.decode()) == _READERS[suffix](after.decode())
+        except (ValueError, RecursionError):
+            return False
+
 
 def _problem(workspace: Workspace, path: str) -> str:
     """Why a file cannot be read as what its name says."""

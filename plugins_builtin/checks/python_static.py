@@ -1,5 +1,6 @@
 """The checks for plain faults in Python files: syntax, undefined names, imports of what is not there any more."""
 
+import ast
 from collections.abc import Iterator, Mapping, Sequence
 
 from agentic import Change, Check, CheckResult, Failure, Setup, ToolOutput, Workspace
@@ -27,6 +28,11 @@ class PythonStatic:
         found = {problem: path for problem, path in _problems(now, paths).items() if problem not in was}
         failures = tuple(Failure(problem, problem, files=(path,), weight=HIDES) for problem, path in found.items())
         return CheckResult("fails" if failures else "passes", failures)
+
+    def same(self, path: str, before: bytes, after: bytes) -> bool:
+        """True if both are Python of the same statements."""
+        trees = [parsed(each.decode("utf-8", "replace")) for each in (before, after)] if path.endswith(".py") else [None]
+        return None not in trees and len({ast.dump(tree) for tree in trees if tree is not None}) == 1
 
 
 class PythonDefinitions:

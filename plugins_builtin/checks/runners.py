@@ -58,10 +58,10 @@ class JavaScript(SuiteRunner):
     def proofs(self, workspace: Workspace, changes: Sequence[Change]) -> Iterable[Check]:
         if _has(workspace, "tsconfig.json") and _has(workspace, "node_modules/.bin/tsc"):
             if not changes or changed(changes, ".ts", ".tsx"):
-                yield Check("tsc", "The types", "node_modules/.bin/tsc --noEmit", covers=False)
+                yield Check("tsc", "The types", "node_modules/.bin/tsc --noEmit", covers=False, form=True)
         elif paths := changed(changes, ".js", ".mjs", ".cjs"):
             words = " && ".join(f"node --check {path}" for path in paths)
-            yield Check("node --check", "The syntax of the JavaScript files", words, covers=False)
+            yield Check("node --check", "The syntax of the JavaScript files", words, covers=False, form=True)
 
     def failed(self, check: Check, text: str) -> Iterable[tuple[str, str]]:
         return [(name, f"{name}\n{text[-MAX_MESSAGE:]}") for name in dict.fromkeys(_NOT_OK.findall(text))][:1] or ()
@@ -96,7 +96,7 @@ class Go(SuiteRunner):
 
     def proofs(self, workspace: Workspace, changes: Sequence[Change]) -> Iterable[Check]:
         if _has(workspace, "go.mod") and changed(changes, ".go"):
-            yield Check("go build", "The build", "go build ./...", covers=False)
+            yield Check("go build", "The build", "go build ./...", covers=False, form=True)
 
     def failed(self, check: Check, text: str) -> Iterable[tuple[str, str]]:
         said: dict[str, str] = {}

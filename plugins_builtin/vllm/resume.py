@@ -7,7 +7,7 @@ and a decode server), so that its tool parser reads what follows. gpt-oss needs 
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import Any
 
 from agentic import ChatRequest, Delta, EndpointInfo, PartialAnswer, RequestRejected, Usage
 from agentic.lib.record import record
@@ -15,15 +15,7 @@ from agentic.lib.wire import ChunkDecoder, sampling_fields
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.harmony_reader import STOPS
 from plugins_builtin.vllm.harmony_stream import HarmonyDecoder
-
-
-class Decoder(Protocol):
-    @property
-    def finish_reason(self) -> str: ...
-
-    def feed_json(self, data: bytes) -> Delta | None: ...
-
-    def end(self, done: bool = False) -> Delta | None: ...
+from plugins_builtin.vllm.streaming import Decoder
 
 
 @record(frozen=True, slots=True)

@@ -1,12 +1,12 @@
 """Answers as they come: one connection per request in flight, deadlines that count content only."""
 
 import asyncio
-import secrets
+import os
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import aclosing
 from functools import partial
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Protocol
 
 from agentic import Delta, EndpointLoad, EndpointUnavailable, RequestRejected
 from agentic.config.schema import LlmSettings
@@ -16,9 +16,17 @@ from plugins_builtin.vllm.connection import Connection, Response
 from plugins_builtin.vllm.http import MAX_BODY_BYTES, Http
 from plugins_builtin.vllm.prefill import FirstChunk
 from plugins_builtin.vllm.refusals import Refusals
-from plugins_builtin.vllm.resume import Decoder
 
 _TOKEN = "x-session-token"  # a router's own word for where a conversation is, to be said again
+
+
+class Decoder(Protocol):
+    @property
+    def finish_reason(self) -> str: ...
+
+    def feed_json(self, data: bytes) -> Delta | None: ...
+
+    def end(self, done: bool = False) -> Delta | None: ...
 
 
 class Streaming:
@@ -79,7 +87,7 @@ class Streaming:
         session: str,
         more: Mapping[str, str],
     ) -> AsyncGenerator[Delta, None]:
-        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "X-Request-Id": secrets.token_hex(8)}
+        headers = {"Content-Type": "application/json", "Accept": "text/event-stream", "X-Request-Id": os.urandom(8).hex()}
         headers |= more
         if session:
             own = self._settings.session_headers.items()
@@ -166,3 +174,8 @@ def _read(events: Sequence[bytes], decoder: Decoder) -> Iterator[Delta]:
         delta = decoder.end(done=True) if data == b"[DONE]" else decoder.feed_json(data)
         if delta is not None:
             yield delta
+
+
+async def alone(delta: Delta) -> AsyncGenerator[Delta, None]:
+    """A stream of one."""
+    yield delta

@@ -5,8 +5,9 @@ import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
+from functools import cached_property
 from types import MappingProxyType
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any
 
 from agentic import (
     AgenticError,
@@ -28,17 +29,18 @@ from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.asking import Asking
 from plugins_builtin.vllm.batch_route import answers_in
 from plugins_builtin.vllm.capabilities import Capabilities, keep_capabilities, known_capabilities
-from plugins_builtin.vllm.exact import ExactPrompts
-from plugins_builtin.vllm.harmony_stream import HarmonyDecoder
 from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.metrics import read_metrics
 from plugins_builtin.vllm.models import chosen, models_in, window_of
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.prefill import PrefillRates
-from plugins_builtin.vllm.resume import Decoder, HarmonyResumeDecoder, ResumePlan, resumed
-from plugins_builtin.vllm.streaming import Streaming
+from plugins_builtin.vllm.streaming import Decoder, Streaming, alone
 from plugins_builtin.vllm.strict import holds_calls
 from plugins_builtin.vllm.tokenize import ConversationCounter
+
+if TYPE_CHECKING:
+    from plugins_builtin.vllm.by_ids import AnswersByIds
+    from plugins_builtin.vllm.resume import ResumePlan
 
 _log = logging.getLogger("agentic.vllm")
 _REFUSED = (400, 422)  # what servers say to a field that they do not take
@@ -54,7 +56,7 @@ class VllmTransport:
         self._gpt_oss: dict[str, bool] = {}
         self._prefill = PrefillRates(float(settings.first_token_timeout))
         self._llama_cpp: set[str] = set()
-        self._exact = ExactPrompts(options.exact_prompts)
+        self._exact_prompts = options.exact_prompts
         self._versions: dict[str, str] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
         self._counter = ConversationCounter(self._tokenize)
@@ -137,17 +139,18 @@ class VllmTransport:
     async def count_tokens(self, request: ChatRequest, endpoint: str) -> TokenCount:
         await self.probe(endpoint)
         if self._gpt_oss[endpoint]:
-            ids = self._exact.ids(request, self._made_by(endpoint))
+            ids = self._by_ids.exact.ids(request, self._made_by(endpoint))
             return TokenCount(harmony.count(request) if ids is None else len(ids), "harmony")
         return TokenCount(await self._counter.count(request, endpoint), "/tokenize")
 
     async def _tokenize(self, request: ChatRequest, endpoint: str) -> int:
         info = await self.probe(endpoint)
-        encoded = self._encoded(request, info)
+        encoded = self.encoded(request, info)
         body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools")}
         return await self._asking.count(endpoint, body, endpoint in self._llama_cpp)
 
-    def _encoded(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
+    def encoded(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
+        """The body of a request to that endpoint."""
         can = self._can[info.url]
         if not can.priority and request.priority:  # a server that does not schedule by it may refuse it
             request = replace(request, priority=0)
@@ -160,7 +163,7 @@ class VllmTransport:
 
     async def batch(self, requests: Sequence[ChatRequest], endpoint: str) -> list[Answer]:
         info = await self.probe(endpoint)
-        bodies = [self._encoded(request, info) for request in requests]
+        bodies = [self.encoded(request, info) for request in requests]
         body = {name: value for name, value in bodies[0].items() if name not in ("stream", "stream_options")}
         body["messages"] = [each["messages"] for each in bodies]
         seconds = self._settings.total_timeout
@@ -173,56 +176,33 @@ class VllmTransport:
     async def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
         await self.probe(endpoint)
         if not self._reads_ids(request, endpoint):
-            async with aclosing(self._streamed(request, endpoint, ChunkDecoder())) as pieces:
+            async with aclosing(self.streamed(request, endpoint, ChunkDecoder())) as pieces:
                 async for delta in pieces:
                     yield delta
             if request.tools and endpoint not in self._learning and not self._can[endpoint].version:
                 self._learning[endpoint] = asyncio.ensure_future(self._learn_strict(endpoint))
             return
         by, begun = self._made_by(endpoint), False
-        ids = self._exact.ids(request, by)
+        ids = self._by_ids.exact.ids(request, by)
         try:
-            async with aclosing(self._read_by_ids(request, endpoint, ids)) as pieces:
+            async with aclosing(self._by_ids.read(request, self._known[endpoint], by, ids)) as pieces:
                 async for delta in pieces:
                     begun = begun or not delta.prefilled
                     yield delta
         except RequestRejected as error:
             if begun or ids is None or isinstance(error, ContextOverflow) or error.status not in _REFUSED:
                 raise
-            async with aclosing(self._read_by_ids(request, endpoint, None)) as pieces:
+            async with aclosing(self._by_ids.read(request, self._known[endpoint], by, None)) as pieces:
                 async for delta in pieces:
                     yield delta
-            self._exact.switch_off(by, f"the server refuses ids ({error})")
+            self._by_ids.exact.switch_off(by, f"the server refuses ids ({error})")
 
-    async def _read_by_ids(self, request: ChatRequest, endpoint: str, ids: list[int] | None) -> AsyncGenerator[Delta, None]:
-        """gpt-oss's answer, read from its tokens; its prompt goes as `ids` where they are known."""
-        by, decoder, received = self._made_by(endpoint), HarmonyDecoder(), PartialAnswer()
-        more = {"kv_transfer_params": {"prompt_token_ids": ids}} if ids is not None else {}
-        pieces = self._streamed(request, endpoint, decoder, more)
-        while True:
-            rest, before = cast(ResumePlan | None, None), len(received.token_ids)
-            async with aclosing(pieces):
-                async for delta in pieces:
-                    if delta.prompt_ids:
-                        self._exact.compare(request, by, delta.prompt_ids, ids)
-                    received.add(delta)
-                    if delta.finish_reason == "length" and decoder.reads_ids and len(received.token_ids) > before:
-                        rest = self._rest(request, received, endpoint)
-                    yield replace(delta, finish_reason="", usage=None) if rest is not None else delta
-            if rest is None:
-                break
-            decoder = cast(HarmonyResumeDecoder, rest.decoder)
-            pieces = self._deltas_of(rest, request, endpoint)
-        if decoder.finish_reason != "length" and decoder.reads_ids:
-            self._exact.keep(request, by, received.prompt_ids, decoder.made_ids, decoder.reader)
+    @cached_property
+    def _by_ids(self) -> "AnswersByIds":
+        """Reads gpt-oss's answers."""
+        from plugins_builtin.vllm.by_ids import AnswersByIds
 
-    def _rest(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> ResumePlan | None:
-        """How an answer goes on that a limit of the server's own cut, below what was asked for; None where it was no such limit."""
-        info = self._known[endpoint]
-        if len(received.token_ids) >= min(request.max_tokens or info.window, info.window - len(received.prompt_ids)):
-            return None
-        whole = replace(received, shown=len(received.token_ids))
-        return resumed(request, whole, info, self._encoded(request, info), gpt_oss=True)
+        return AnswersByIds(self, self._exact_prompts)
 
     def _reads_ids(self, request: ChatRequest, endpoint: str) -> bool:
         """True if the answer is read from its tokens here: then nothing is lost, whatever gpt-oss calls."""
@@ -249,20 +229,21 @@ class VllmTransport:
             return "in messages", ""
         if not harmony.available():
             return "in messages", pip_install("gpt-oss")
-        why = self._exact.why_not(self._made_by(endpoint))
+        why = self._by_ids.exact.why_not(self._made_by(endpoint))
         return ("in messages", why) if why else ("in ids", "")
 
     def _made_by(self, endpoint: str) -> tuple[str, str]:
         """Returns the model and the server's version for which ids of this endpoint are good."""
         return self._known[endpoint].model, self._versions.get(endpoint, "")
 
-    async def _streamed(
+    async def streamed(
         self, request: ChatRequest, endpoint: str, decoder: Decoder, fields: Mapping[str, Any] = MappingProxyType({})
     ) -> AsyncGenerator[Delta, None]:
+        """The answer as `decoder` reads it, to a request with further `fields`."""
         info = await self.probe(endpoint)
         patience = self._prefill.patience(request, endpoint)
         started = asyncio.get_running_loop().time()
-        body = self._encoded(request, info) | dict(fields)
+        body = self.encoded(request, info) | dict(fields)
         waited = 0.0
         async with aclosing(
             self.deltas(endpoint, "/chat/completions", body, patience, decoder, request.session, request.headers)
@@ -275,15 +256,18 @@ class VllmTransport:
                 yield delta
 
     async def resume(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> AsyncIterator[Delta] | None:
+        from plugins_builtin.vllm.resume import resumed
+
         info = await self.probe(endpoint)
-        way = resumed(request, received, info, self._encoded(request, info), self._gpt_oss[endpoint])
+        way = resumed(request, received, info, self.encoded(request, info), self._gpt_oss[endpoint])
         if way is None:
             return None
         if way.whole is not None:
-            return _alone(way.whole)
-        return self._deltas_of(way, request, endpoint)
+            return alone(way.whole)
+        return self.deltas_of(way, request, endpoint)
 
-    def _deltas_of(self, way: ResumePlan, request: ChatRequest, endpoint: str) -> AsyncGenerator[Delta, None]:
+    def deltas_of(self, way: "ResumePlan", request: ChatRequest, endpoint: str) -> AsyncGenerator[Delta, None]:
+        """Streams the rest of an answer."""
         patience = self._prefill.patience(request, endpoint)
         return self.deltas(endpoint, way.path, way.body, patience, way.decoder, request.session, request.headers)
 
@@ -296,7 +280,3 @@ class VllmTransport:
             task.cancel()
         await asyncio.gather(*self._learning.values(), return_exceptions=True)
         await self._http.aclose()
-
-
-async def _alone(delta: Delta) -> AsyncGenerator[Delta, None]:
-    yield delta

@@ -6,6 +6,7 @@ import pytest
 
 from agentic.events import Event, RunFinished, ToolCalled
 from agentic.testing import FakeVLLM, answer, run_in_process, tool_call
+from tests.conftest import Agentic
 from tests.terminal import terminal
 
 MEDIAN = "def median(values):\n    ordered = sorted(values)\n    return ordered[len(ordered) // 2]\n"
@@ -118,7 +119,7 @@ def test_what_only_looks_like_a_file_is_none(server: FakeVLLM, work: Path, task:
     (work / "3.py").touch()
     server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "x = 1\n"})), answer("done"))
     finished, _ = work_on(task, server, work)
-    assert finished.result == "done"
+    assert finished.result == "done\nEdited a.py; nothing here tests it."
     assert len(server.chats) == 2
 
 
@@ -200,3 +201,60 @@ def test_a_checks_question_names_the_check_and_always_holds_for_the_next_run(
                 shown.type("p")
             assert shown.until_ended() == 0
             assert "✓ done · calc.py" in shown.text
+
+
+SAME = {
+    "the same bytes": ("x = 1\n", "x = 1\n", "No file was changed.", "no file has changed"),
+    "a blank line": ("x = 1\n", "\nx = 1  \n\n", "Only comments and blank lines were changed.", "In a.py only comments"),
+    "a comment": ("x = 1\n", "# one\nx = 1\n", "Only comments and blank lines were changed.", "In a.py only comments"),
+}
+
+
+@pytest.mark.parametrize("name", SAME)
+def test_a_change_that_changes_nothing_is_told_once_and_is_not_done(server: FakeVLLM, work: Path, name: str) -> None:
+    before, after, note, told = SAME[name]
+    (work / "a.py").write_text(before)
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": after})))
+    server.otherwise = lambda request: answer("Fixed.")
+    finished, _ = work_on("mend a.py", server, work)
+    assert (finished.status, finished.result) == ("unchecked", f"Fixed.\n{note}")
+    assert (work / "a.py").read_text() == after
+    assert len(server.chats) == 3
+    assert told in server.chats[2].json["messages"][-1]["content"]
+
+
+def test_data_that_is_only_written_otherwise_is_the_same(server: FakeVLLM, work: Path) -> None:
+    (work / "a.json").write_text('{"a": 1, "b": [2]}\n')
+    text = '{\n  "b": [2],\n  "a": 1\n}\n'
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "a.json", "content": text})))
+    server.otherwise = lambda request: answer("Fixed.")
+    finished, _ = work_on("mend a.json", server, work)
+    assert (finished.status, finished.result.splitlines()[-1]) == ("unchecked", "Only comments and blank lines were changed.")
+
+
+FORMS = {
+    "a file that can be read": {},
+    "a linter": {"checks.lint": "true"},
+    "a build": {"checks.build": "true"},
+    "tests": {"checks.test": "true"},
+}
+
+
+@pytest.mark.parametrize("name", FORMS)
+def test_only_what_behaves_makes_it_done(server: FakeVLLM, work: Path, name: str) -> None:
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "x = 1\n"})), answer("Wrote it."))
+    settings = {"approval.mode": "all", **FORMS[name]}
+    end = run_in_process("write a.py", settings=settings, root=work, server=server)[-1]
+    assert isinstance(end, RunFinished)
+    shown = name in ("a build", "tests")
+    assert (end.status, end.result) == (
+        ("done", "Wrote it.") if shown else ("unchecked", "Wrote it.\nEdited a.py; nothing here tests it.")
+    )
+
+
+@pytest.mark.parametrize("require", [False, True])
+def test_a_run_that_nothing_checked_fails_where_a_check_is_required(agentic: Agentic, server: FakeVLLM, require: bool) -> None:
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "x = 1\n"})), answer("Wrote it."))
+    words = ("-c", f"checks.require={str(require).lower()}", "-c", "tools.protocol=native", "--approve", "all")
+    done = agentic("run", "write a.py", "--endpoint", server.url, *words)
+    assert done.code == int(require)

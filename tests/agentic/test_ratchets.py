@@ -22,12 +22,12 @@ _PARTICIPLE = re.compile(
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
     "lines of the host": 13097,
-    "lines of the core": 4427,
-    "files of more than 300 lines": 3,
+    "lines of the core": 4385,
+    "files of more than 300 lines": 2,
     "constructors with more than 6 parameters": 0,
     "docstrings that begin with a riddle": 0,
     "functions named by a bare participle": 0,
-    "public class names used twice": 1,
+    "public class names used twice": 0,
     "context variables": 1,
     "host objects that a builtin holds as Any": 0,
     "hooks": 21,

@@ -204,25 +204,25 @@ def test_what_is_wrong_on_the_face_of_it_is_told_without_running_anything(
 
 def test_what_was_wrong_before_is_not_told(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     project = Project({"a.py": "def f():\n    return g()\n"}, "a.py", "", "", "")
-    done = run(agentic, server, work, project, "# a comment\ndef f():\n    return g()\n")
-    assert (ended(done)[0], len(server.chats)) == ("done", 2)
+    done = run(agentic, server, work, project, "x = 1\n\n\ndef f():\n    return g()\n")
+    assert (ended(done)[0], len(server.chats)) == ("unchecked", 2)
 
 
 def test_a_definition_that_is_gone_is_asked_about_once(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     done = run(agentic, server, work, Project({"a.py": TWO}, "a.py", "", "", ""), "x = 1\n")
-    assert (ended(done)[0], len(server.chats)) == ("done", 3)
+    assert (ended(done)[0], len(server.chats)) == ("unchecked", 3)
     assert "a.py no longer defines two" in server.chats[2].json["messages"][-1]["content"]
 
 
 def test_tests_of_the_models_own_making_are_a_hint(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
-    """The model's test is wrong, the file is right: it is told once, and the task is done."""
+    """The model's test is wrong, the file is right: it is told once, and nothing shows that it is."""
     wrong = PYTEST.replace("== 2", "== 4")
     calls = [
         tool_call("write_file", {"path": path, "content": content}) for path, content in (("part.py", TWO), ("test_part.py", wrong))
     ]
     server.script(answer(tool_calls=calls[0]), answer(tool_calls=calls[1]), answer("done"), answer("two() is right"))
     done = agentic("run", "write part.py with a test", "--endpoint", server.url, *NATIVE)
-    assert ended(done)[0] == "done"
+    assert ended(done)[0] == "unchecked"
     assert "assert 2 == 4" in server.chats[3].json["messages"][-1]["content"]
     assert len(server.chats) == 4
 
@@ -312,5 +312,5 @@ def test_a_link_that_leads_nowhere_is_no_file(agentic: Agentic, server: FakeVLLM
     for name in ("gone.py", "gone.json"):
         (work / name).symlink_to("nowhere")
     done = run(agentic, server, work, Project({}, "a.py", "", "", ""), "x = 1\n")
-    assert ended(done) == ("done", "That is all.")
+    assert ended(done) == ("unchecked", "That is all.\nEdited a.py; nothing here tests it.")
     assert done.of_type("warning") == []
