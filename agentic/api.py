@@ -30,6 +30,7 @@ from agentic.queries import (
     runnables as runnables,
     sandbox_report as sandbox_report,
     sandbox_status as sandbox_status,
+    selected_by_default as selected_by_default,
     take_up as take_up,
     undecided as undecided,
 )

@@ -82,3 +82,11 @@ def undecided(root: Path, settings: Settings) -> "list[Runnable]":
     from agentic.core import runnables
 
     return runnables.undecided(host_of(settings), root)
+
+
+def selected_by_default(settings: Settings) -> dict[str, str]:
+    """The providers that are taken where a key that selects one is empty, by that key."""
+    from agentic.hooks.tools import Tool
+
+    hooks = (host := host_of(settings)).every_hook().items()
+    return {each.selected_by: host.default(hook) for hook, each in hooks if each.selected_by and each.protocol not in (None, Tool)}

@@ -14,7 +14,6 @@ COMMANDS = {
     "run": ("agentic.cli.run", "does a task in this folder: edits files, runs commands, checks the outcome"),
     "ask": ("agentic.cli.ask", "one streamed answer, no tools; standard input is appended to the prompt"),
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
-    "config": ("agentic.cli.config", "shows, starts or changes the configuration"),
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
 OBJECTS = 100_000  # that a start makes and keeps: looking through them for garbage takes a tenth of it
@@ -93,15 +92,15 @@ def _of(kind: str, found: list[tuple[str, str, str]]) -> dict[str, str]:
 
 def _offered() -> tuple[list[tuple[str, str, str]], list[str]]:
     """(what the plugins themselves say that they bring, the files of their code)"""
-    from agentic.commands import present_host, transport_flags
+    from agentic.commands import own_flags, present_host, transport_flags
 
     host = present_host()
     commands = host.offers("agentic_commands")
-    found = [
-        ("command", name, offer.record.summary) for name, offer in commands.items() if not offer.record.hidden and " " not in name
-    ]
+    seen = [offer.record for name, offer in commands.items() if not offer.record.hidden and " " not in name]
+    found = [("command", record.name, record.summary) for record in seen]
     found += [("default", name, "") for name, offer in commands.items() if offer.record.is_default]
     found += [("flag", f"{offer.record.flag} [VALUE]", offer.record.summary) for offer in transport_flags().values()]
+    found += [("flag", f"{flag} VALUE", f"the same as -c {key}=VALUE") for flag, key in own_flags().values()]
     found += [("renderer", name, offer.record.summary) for name, offer in host.offers("agentic_renderers").items()]
     return found, host.sources()
 

@@ -48,6 +48,13 @@ def transport_flags() -> dict[str, Offer]:
     return {offer.record.flag.lstrip("-").replace("-", "_"): offer for offer in with_flags}
 
 
+def own_flags() -> dict[str, tuple[str, str]]:
+    """The options that set a key of a plugin's own: (option, key) by their names in Python."""
+    host = present_host()
+    found = [(flag, name, key) for name, info in host.infos("flags").items() for flag, key in info.flags.items()]
+    return {flag.lstrip("-").replace("-", "_"): (flag, f"{host.section_of(name)}.{key}") for flag, name, key in found}
+
+
 class RunCommand(click.Command):
     """Has the options that plugins add for their transports; such a flag takes a value or nothing.
 
@@ -58,6 +65,7 @@ class RunCommand(click.Command):
         flags = [
             click.Option([offer.record.flag], metavar="[VALUE]", help=offer.record.summary) for offer in transport_flags().values()
         ]
+        flags += [click.Option([flag], metavar="VALUE", help=f"The same as -c {key}=VALUE.") for flag, key in own_flags().values()]
         return [*flags, *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
@@ -129,7 +137,8 @@ def _with(options: tuple[Callable[..., Any], ...], function: Callable[..., Any])
         from agentic.api import load_settings
 
         chosen = _settings_of(given)
-        settings = load_settings(root, chosen | _flags(given), pairs)
+        flags = tuple(f"{key}={value}" for name, (_, key) in own_flags().items() if (value := given.pop(name, None)) is not None)
+        settings = load_settings(root, chosen | _flags(given), (*pairs, *flags))
         return function(root=root, settings=settings, **given)
 
     for option in reversed(options):

@@ -52,8 +52,8 @@ class Agent:
         self.answers = Counter[str]()
         self._temperature = services.sampling.temperature
         self._before: list[Message] = []
-        self._opened = Message("user")
-        self._files: Sequence[str] = ()
+        self.opened = Message("user")
+        self.files: Sequence[str] = ()
         if not len(history):
             history.add(system_message(services.prompts, self._protocol, self.specs, tier, services.instructions))
 
@@ -78,7 +78,7 @@ class Agent:
 
     def start(self, task: str, wrong: str = "", files: Sequence[str] = (), opened: Message | None = None) -> None:
         """The next thing to do, with what is `wrong` already and the files to correct; `opened` is its message, if made."""
-        self.task, self._files = task, files
+        self.task, self.files = task, files
         self._left = self._max_iterations
         if self._lane is not Lane.SUB_AGENT:
             self._services.calls.left = self._max_iterations
@@ -89,24 +89,24 @@ class Agent:
         self.context.history.session.append("turn", {"task": task}, self._name)
         self._before, reminder = self.history, self._protocol.begin(task, files)
         if opened is not None:
-            self._opened = opened
+            self.opened = opened
         elif wrong:
-            self._opened = self.openings.again(task, wrong, files)
+            self.opened = self.openings.again(task, wrong, files)
         elif len(self._before) > 1:
-            self._opened = self.openings.later(task, self.profile.brief)
+            self.opened = self.openings.later(task, self.profile.brief)
         else:
-            self._opened = self.openings.first(task, reminder, self.profile.brief)
+            self.opened = self.openings.first(task, reminder, self.profile.brief)
         if self._before[-1].role == "user":  # roles alternate
-            self._opened = self._before.pop().and_then(self._opened)
-            self.context.history.amend(self._opened)
+            self.opened = self._before.pop().and_then(self.opened)
+            self.context.history.amend(self.opened)
         else:
-            self.context.history.add(self._opened)
+            self.context.history.add(self.opened)
 
     async def restart(self, wrong: str = "", files: Sequence[str] = ()) -> None:
         """Begins the task anew, as if nothing had been said since, or with what is `wrong` and the files to correct."""
         self._seen.clear()
-        self._protocol.begin(self.task, files if wrong else self._files)
-        message = self.openings.again(self.task, wrong, files) if wrong else self._opened
+        self._protocol.begin(self.task, files if wrong else self.files)
+        message = self.openings.again(self.task, wrong, files) if wrong else self.opened
         await self.context.replace([*self._before, message])
 
     def opening(self) -> ChatRequest:

@@ -9,13 +9,16 @@ from functools import partial
 
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
+from agentic.core.judge import Judge
 from agentic.core.kinds import kind_named, within
 from agentic.core.runtime import Runtime
+from agentic.core.service import PluginLlm
 from agentic.errors import AgenticError, ConfigError, PluginError, ToolError
 from agentic.events import Event
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.batching import Lane
-from agentic.hooks.fan_out import CallBudget, CarriesOut, FanOut, FanOutSetup
+from agentic.hooks.checks import JudgeVerdict
+from agentic.hooks.fan_out import CallBudget, CarriesOut, FanOut, FanOutSetup, TakesTasks
 from agentic.hooks.tools import CALLER
 from agentic.lib.workspace import Workspace
 from agentic.sessions import ConversationHistory
@@ -27,9 +30,12 @@ REPORT_AT = 0.8  # of a sub-agent's time, from when on its next turn is the last
 class OpenedAgent:
     """A sub-agent as a fan-out holds it (`agentic.hooks.fan_out.SubAgent`)."""
 
-    def __init__(self, agent: Agent, services: AgentServices) -> None:
+    def __init__(self, agent: Agent, services: AgentServices, files: Sequence[str] = ()) -> None:
         self._agent = agent
         self._services = services
+        self._files = files  # that the lead's task is about
+        self._judge: Judge | None = None
+        self._wrong: tuple[str, Sequence[str]] | None = None  # what it begins anew with
         self.workspace = services.workspace
         self.history = agent.context.history
         self.name = agent.context.history.agent
@@ -73,10 +79,14 @@ class OpenedAgent:
         return self._agent.tools.work.write_failed
 
     def start(self, task: str, opened: Message | None = None) -> None:
-        self._agent.start(task, opened=opened)
+        services = self._services  # what is missing is seen before anything is changed
+        self._judge = Judge(task, self._agent, services.proofs, services.prompts, services.workspace, may_ask=False)
+        self._agent.start(task, files=self._files if opened is not None else (), opened=opened)
 
-    def tell(self, text: str) -> None:
-        self._agent.tell(text)
+    def tell(self, text: str, files: Sequence[str] = ()) -> None:
+        self._wrong = (text, files) if files and self._agent.profile.restarts else None
+        if self._wrong is None:
+            self._agent.tell(text)
 
     def used(self, usage: Usage) -> None:
         self._agent.extra_usage += usage
@@ -94,10 +104,18 @@ class OpenedAgent:
 
     async def run(self) -> tuple[str, str]:
         """(status, its last words). Raises AgenticError when the model cannot be asked."""
+        if self._wrong is not None:
+            wrong, self._wrong = self._wrong, None
+            self._agent.raise_temperature()
+            await self._agent.restart(*wrong)
         return await self._agent.run()
 
     async def run_command(self, command: str) -> ToolOutput:
         return await self._agent.tools.run_command(command)
+
+    async def judged(self) -> JudgeVerdict:
+        assert self._judge is not None  # it was started
+        return await self._judge.look()
 
 
 def _seconds_until(limit: asyncio.Timeout) -> float:
@@ -117,8 +135,16 @@ class LeadAgent:
         self.calls: CallBudget = services.calls
         self.model = replace(model, window=services.llm.budget.window)
         self.protocol, self.tier, self.effort = services.protocol, services.llm.budget.tier, services.effort
-        self.late = services.toolbox.about
+        self.late, self.restarts = services.toolbox.about, agent.profile.restarts
+        self.llm = PluginLlm(services.llm)
         self.endpoints = endpoints
+
+    @property
+    def opening(self) -> Message:
+        return self._agent.opened
+
+    async def restart(self, word: str = "", files: Sequence[str] = ()) -> None:
+        await self._agent.restart(word, files)
 
     @property
     def mode(self) -> str:
@@ -143,10 +169,15 @@ class LeadAgent:
         agent: str = "",
         sampling: Sampling | None = None,
     ) -> OpenedAgent:
+        async def run_command(command: str, check: str = "") -> ToolOutput:
+            return await opened.tools.run_command(command, check)
+
         services = replace(self._services, workspace=workspace, sampling=sampling or self._services.sampling)
+        if workspace.root != self.workspace.root:
+            services = replace(services, proofs=services.proofs.of(workspace, run_command))
         opened = Agent(services, history, turns, Lane.SUB_AGENT)
         opened.tools.kind = within(self._agent.tools.kind, self.kinds.get(agent))
-        return OpenedAgent(opened, services)
+        return OpenedAgent(opened, services, self._agent.files)
 
     async def emit(self, event: Event) -> None:
         await self._services.events.emit(event)
@@ -159,8 +190,7 @@ class LeadAgent:
 
     async def failing_check(self) -> str:
         findings = await self._services.proofs.look(list(self._agent.tools.work.changes.values()), may_ask=True)
-        failing = [finding for finding in findings if finding.result.failures and finding.check.command]
-        return failing[0].check.command if failing else ""
+        return next((each.check.command for each in findings if each.result.failures and each.check.command), "")
 
     def took(self, outcome: Outcome, changes: Mapping[str, Change]) -> None:
         self._agent.extra_usage += outcome.usage
@@ -189,19 +219,42 @@ class LeadAgent:
 class Delegation:
     """Carries out plans for `lead`. `make(name)` builds a fan-out, the default one for ""; `selected` is the user's."""
 
-    def __init__(self, make: Callable[[str], FanOut], selected: str, lead: LeadAgent, enabled: bool) -> None:
+    def __init__(
+        self, make: Callable[[str], FanOut], selected: str, lead: LeadAgent, enabled: bool, takers: Sequence[TakesTasks] = ()
+    ) -> None:
         self._lead = lead
         self.enabled = enabled
+        self._takers = takers
         self._fan_out = make(selected) if enabled else None
         carrier = self._fan_out if self._fan_out is None or isinstance(self._fan_out, CarriesOut) else make("")
         self._carrier = carrier if isinstance(carrier, CarriesOut) else None
 
-    async def carry_out(self, plan: Plan, task: str) -> Outcome:
+    async def take(self, task: str, verdict: JudgeVerdict | None = None) -> tuple[Plan, FanOut] | None:
+        """Returns a plan for a whole task with the fan-out that takes it, None where none does."""
+        for taker in self._takers:
+            try:
+                if (plan := await taker.take(task, verdict)) and self._carrier is not None:
+                    return plan, taker
+            except AgenticError as error:
+                self._lead.complain(error)
+        return None
+
+    def settle(self, verdict: JudgeVerdict) -> JudgeVerdict:
+        """Returns the verdict on what is left in the end: a fan-out may know an earlier try that was better."""
+        for taker in self._takers:
+            try:
+                verdict = taker.settle(verdict)
+            except AgenticError as error:
+                self._lead.complain(error)
+        return verdict
+
+    async def carry_out(self, plan: Plan, task: str, fan_out: FanOut | None = None) -> Outcome:
         """Returns a result of all parts. Raises CancelledError only; `so_far` has what was done by then."""
-        if self._carrier is None or self._fan_out is None:
+        fan_out = fan_out or self._fan_out
+        if self._carrier is None or fan_out is None:
             return Outcome("failed", "no plugin carries out plans here")
         try:
-            return await self._carrier.carry_out(plan, task, self._fan_out.run)
+            return await self._carrier.carry_out(plan, task, fan_out.run)
         except PluginError as error:
             self._lead.complain(error)
             return Outcome("failed", self.so_far() or str(error))
@@ -233,10 +286,13 @@ def delegation_of(runtime: Runtime, agent: Agent, services: AgentServices) -> De
     lead = LeadAgent(agent, services, runtime.info, runtime.transport.endpoints)
 
     def make(name: str) -> FanOut:
-        made: FanOut = runtime.host.build("agentic_fan_outs", name, partial(runtime.setup, kind=FanOutSetup, lead=lead))
+        made: FanOut = runtime.host.build("agentic_fan_outs", name, given)
         return made
 
-    return Delegation(make, settings.fan_out, lead, settings.enabled and bool(runtime.host.offers("agentic_fan_outs")))
+    tasks = "agentic_fan_outs.tasks"
+    given = partial(runtime.setup, kind=FanOutSetup, lead=lead)
+    takers: list[TakesTasks] = [runtime.host.build(tasks, name, given) for name in sorted(runtime.host.offers(tasks))]
+    return Delegation(make, settings.fan_out, lead, settings.enabled and bool(runtime.host.offers("agentic_fan_outs")), takers)
 
 
 async def refuse(plan: Plan) -> Outcome:

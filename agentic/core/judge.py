@@ -3,17 +3,14 @@
 It knows no language, runner or tool. Only proofs decide. The model is asked again only where there is something new to say.
 """
 
-import mimetypes
 import os
-from collections.abc import Iterable, Mapping, Sequence
-from itertools import islice
+from collections.abc import Iterable, Sequence
 
 from agentic.core.agent import Agent
 from agentic.core.proofs import NOT_PERMITTED, Finding, Proofs
-from agentic.hooks.checks import Failure
-from agentic.lib.files import files_below
-from agentic.lib.patterns import late_pattern
-from agentic.lib.record import record
+from agentic.hooks.checks import Failure, JudgeVerdict
+from agentic.lib import mentions
+from agentic.lib.contents import content_of, same_lines
 from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
 
@@ -21,24 +18,7 @@ MAX_ROUNDS = 4
 MAX_FAILURES = 6
 MAX_CHARACTERS = 1_500  # of what fails, as the model is told
 MAX_NAMED = 3
-MAX_LISTED = 5_000
 MAX_COMMAND = 60  # characters of a command that is told as it is
-_FILE = late_pattern(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
-
-
-@record(frozen=True, slots=True)
-class JudgeVerdict:
-    """`status` is done, unchecked or gave_up; `note` one sentence for the user. `word` is what the model is told, "" for nothing.
-
-    `files` are those to correct, the likeliest first; `failures` how many there are, `check` what shows the first of them.
-    """
-
-    status: str
-    note: str = ""
-    word: str = ""
-    files: tuple[str, ...] = ()
-    failures: int = 0
-    check: str = ""
 
 
 class Judge:
@@ -50,11 +30,10 @@ class Judge:
         self._prompts = prompts
         self._workspace = workspace
         self._may_ask = may_ask
-        self._missing = [path for path in _file_names(task, workspace) if not self._there(path)]
+        self._missing = [path for path in mentions.named_files(task, workspace.root) if not self._there(path)]
         self._told: set[str] = set()
         self._hinted: set[str] = set()
         self._rounds = 0
-        self._best: tuple[JudgeVerdict, dict[str, bytes | None]] | None = None
         self.plan_check = ""
         self.evidence: tuple[str, ...] = ()
         self.verdict = JudgeVerdict("done")
@@ -68,28 +47,19 @@ class Judge:
 
     async def goes_on(self) -> bool:
         """Judges, tells the agent what it has to be told, and says whether there was any."""
-        self.verdict = verdict = await self._judged()
-        restarts = self._agent.profile.restarts
-        again = self._rounds < restarts if restarts else self._rounds < MAX_ROUNDS and verdict.word not in self._told
+        self.verdict = verdict = await self.look()
+        repeats = self._agent.profile.restarts  # it begins anew each time: the same word may help it yet
+        again = self._rounds < (repeats or MAX_ROUNDS) and (repeats or verdict.word not in self._told)
         if not (verdict.word and again and self._agent.has_calls_left):
-            self._settle_for_the_best(verdict)
             return False
         self._rounds += 1
         self._told.add(verdict.word)
         self._agent.raise_temperature()
-        if restarts:
-            best, files = self._best_of(verdict)
-            if self._rounds % 2:  # told what is wrong with it, and else from the beginning: neither helps every time
-                self._put_back(files)
-                await self._agent.restart(best.word, best.files)
-            else:
-                self._put_back({})
-                await self._agent.restart()
-        else:
-            self._agent.tell(verdict.word)
+        self._agent.tell(verdict.word)
         return True
 
-    async def _judged(self) -> JudgeVerdict:
+    async def look(self) -> JudgeVerdict:
+        """Judges what the agent did, and tells it nothing."""
         work = self._agent.tools.work
         if work.undone:
             parts = ", ".join(work.undone)
@@ -103,8 +73,8 @@ class Judge:
         word = self._hint([finding for finding in findings if finding.hints]) or self._word_of_missing()
         status, note = self._status(findings)
         if not word and all(self._means_the_same(path) for path in left):
-            status, note = "unchecked", "Only comments and blank lines were changed."
             word = self._first_time("judge.same", files=", ".join(left))
+            return JudgeVerdict("unchecked", "Only comments and blank lines were changed.", word, matters=False)
         return JudgeVerdict(status, note, word, tuple(work.changes) if word else (), sum(len(each.hints) for each in findings))
 
     def _without_changes(self) -> JudgeVerdict:
@@ -114,19 +84,20 @@ class Judge:
             return failing if tried else JudgeVerdict("unchecked", f"Nothing was changed; `{failing.check}` fails as before.")
         if not tried:
             return JudgeVerdict("done")
-        return JudgeVerdict("unchecked", "No file was changed.", self._word_of_missing() or self._first_time("judge.unchanged"))
+        word = self._word_of_missing() or self._first_time("judge.unchanged")
+        return JudgeVerdict("unchecked", "No file was changed.", word, matters=False)
 
     def _net_changes(self) -> list[str]:
         """The files that are not as they were before the task."""
-        originals = self._workspace.originals
-        return [path for path in self._agent.tools.work.changes if path not in originals or self._data(path) != originals[path]]
+        space, originals = self._workspace, self._workspace.originals
+        return [path for path in self._agent.tools.work.changes if content_of(space, path) != originals.get(path, ...)]
 
     def _means_the_same(self, path: str) -> bool:
         """True if nothing of a file differs but what no program minds."""
-        before, now = self._workspace.originals.get(path), self._data(path)
+        before, now = self._workspace.originals.get(path), content_of(self._workspace, path)
         if before is None or now is None:
             return False
-        return _without_blanks(before) == _without_blanks(now) or self._proofs.same(path, before, now)
+        return same_lines(before, now) or self._proofs.same(path, before, now)
 
     def _first_time(self, name: str, **words: str) -> str:
         word = self._prompts(name, **words)
@@ -186,52 +157,13 @@ class Judge:
         if waiting and not ran:
             why = "" if waiting[0].result.why == NOT_PERMITTED else f", but {waiting[0].result.why}"
             return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it{why}."
-        if not ran:
-            return "unchecked", f"Edited {_in_words(self._net_changes())}; nothing here tests it."
-        old = [(finding.check.what, failure) for finding in proofs for failure in finding.old]
-        still = "does" if len(old) == 1 else "do"
-        return "done", f"({old[0][0]}: {len(old)} failed before and still {still}.)" if old else ""
+        old = [finding.check.what for finding in proofs for _ in finding.old]
+        note = f"({old[0]}: {len(old)} failed before and still {'does' if len(old) == 1 else 'do'}.)" if old else ""
+        untested = f"Edited {_in_words(self._net_changes())}; nothing here tests it."
+        return ("done", note) if ran else ("unchecked", note or untested)
 
     def _there(self, path: str) -> bool:
         return os.path.lexists(self._workspace.root / path)
-
-    def _best_of(self, verdict: JudgeVerdict) -> tuple[JudgeVerdict, dict[str, bytes | None]]:
-        """The best attempt so far, with its files."""
-        if self._best is None or _rank(verdict) < _rank(self._best[0]):
-            self._best = verdict, {path: self._data(path) for path in self._workspace.originals}
-        return self._best
-
-    def _settle_for_the_best(self, verdict: JudgeVerdict) -> None:
-        """Keeps the attempt with the fewest failures, the earlier of equals."""
-        if self._best is not None and _rank(self._best[0]) <= _rank(verdict):
-            self.verdict, files = self._best
-            self._put_back(files)
-
-    def _put_back(self, files: Mapping[str, bytes | None]) -> None:
-        """Files as an attempt left them; those that it did not touch as they were before the task."""
-        for path, original in self._workspace.originals.items():
-            data = files.get(path, original)
-            if data == self._data(path):
-                continue
-            if data is None:
-                self._workspace.remove(path)
-            else:
-                self._workspace.write(path, data)
-
-    def _data(self, path: str) -> bytes | None:
-        return self._workspace.read(path).data if self._workspace.exists(path) else None
-
-
-def _file_names(task: str, workspace: Workspace) -> list[str]:
-    """Words that can only be files: `a.py` and `data/b.csv`, but not `e.g`, `os.path` or `example.com`."""
-    named = list(dict.fromkeys(_FILE.findall(task)))
-    here = {os.path.splitext(path)[1] for path in islice(files_below(workspace.root), MAX_LISTED)} if named else set()
-    known = mimetypes.MimeTypes(()).types_map[True].keys() | here
-    return [path for path in named if os.path.splitext(path)[1] in known]
-
-
-def _without_blanks(data: bytes) -> list[bytes]:
-    return [line.rstrip() for line in data.splitlines() if line.strip()]
 
 
 def _in_words(names: Sequence[str]) -> str:
@@ -243,8 +175,3 @@ def _failures_in_words(failures: Sequence[Failure]) -> str:
     more = [f"(and {len(failures) - MAX_FAILURES} more)"] if len(failures) > MAX_FAILURES else []
     text = "\n".join([*dict.fromkeys(shown), *more])
     return text if len(text) <= MAX_CHARACTERS else f"{text[:MAX_CHARACTERS]}\n(cut)"
-
-
-def _rank(verdict: JudgeVerdict) -> tuple[bool, int]:
-    """The lower the better: proofs that fail weigh more than any number of hints."""
-    return verdict.status == "gave_up", verdict.failures

@@ -2,7 +2,6 @@
 
 import os
 import time
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import islice
@@ -12,14 +11,14 @@ from typing import Any
 from agentic.errors import AgenticError
 from agentic.hooks.protocol import ToolProtocol
 from agentic.lib import mentions
-from agentic.lib.files import files_below, read_regular
+from agentic.lib.files import files_below
+from agentic.lib.listing import MAX_LISTED, branch_of, file_names, folded, within
 from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
 from agentic.types import ImagePart, Message, TextPart, ToolSpec
 
 MAX_NAMES = 60
 MAX_FILE_BYTES = 8_000
-_MAX_LISTED = 5_000
 
 
 def system_message(prompts: Prompts, protocol: ToolProtocol, tools: Sequence[ToolSpec], tier: str, instructions: str) -> Message:
@@ -78,7 +77,7 @@ class Opening:
         small = len(names) <= MAX_NAMES and sum(map(len, names)) <= self._room // 3
         parts = [self._around] if self._around else []
         if names:
-            parts.append("Files in the folder:\n" + ("\n".join(names) if small else _folded(names, self._room // 3)))
+            parts.append("Files in the folder:\n" + ("\n".join(names) if small else folded(names, self._room // 3)))
         shown = {name for name in names if (small or name in task) and os.path.basename(name) not in self._covered}
         mentioned = list(mentions.mentioned(task, self._workspace.root))
         parts += self._contents(name for name in names if name in shown and name not in mentioned)
@@ -106,8 +105,8 @@ class Opening:
         return [*(self._names_in(name) for name in folders), *self._contents(files, self._room)]
 
     def _names_in(self, folder: str) -> str:
-        names = list(islice(files_below(self._workspace.root, folder), _MAX_LISTED))
-        return "\n".join([f"Files in {folder}:", *_within(names, self._room // 3)])
+        names = list(islice(files_below(self._workspace.root, folder), MAX_LISTED))
+        return "\n".join([f"Files in {folder}:", *within(names, self._room // 3)])
 
     def _with_images(self, text: str, names: Iterable[str]) -> Message:
         pictures, self.attached = self.attached, []
@@ -140,47 +139,9 @@ class Opening:
 
 def _surroundings(space: Workspace) -> str:
     """Returns the facts that change from day to day; they stand only in the newest message."""
-    root, branch = space.root, _branch(space.root)
+    root, branch = space.root, branch_of(space.root)
     more = "".join(f" You may work in {each}, too, by full paths." for each in space.grants.roots)
     return f"Date: {time.strftime('%Y-%m-%d')}. Folder: {root.name}" + (f" (git branch {branch})." if branch else ".") + more
-
-
-def _branch(root: Path) -> str:
-    """Read, not asked for: git would run what a repository configures."""
-    for folder in (root, *root.parents):
-        try:
-            head = read_regular(folder / ".git" / "HEAD", 1_000).decode("utf-8", "replace").strip()
-        except OSError:
-            continue
-        return head.removeprefix("ref: refs/heads/")[:60] if head.startswith("ref:") else head[:12]
-    return ""
-
-
-def _folded(names: Sequence[str], room: int) -> str:
-    """Lists the top level: files, and folders with how many files are below."""
-    below = Counter(name.partition("/")[0] for name in names if "/" in name)
-    lines = [
-        *(name for name in names if "/" not in name),
-        *(f"{folder}/ ({count} files)" for folder, count in sorted(below.items())),
-    ]
-    return "\n".join(_within(lines, room))
-
-
-def _within(lines: Sequence[str], room: int) -> list[str]:
-    """Returns as many lines as have room, and how many more there are."""
-    kept: list[str] = []
-    for line in lines:
-        room -= len(line) + 1
-        if room < 0:
-            break
-        kept.append(line)
-    return [*kept, f"(and {len(lines) - len(kept)} more)"] if len(lines) > len(kept) else kept
-
-
-def file_names(root: Path) -> list[str]:
-    """Returns the names of the files that are listed for the model: no hidden files."""
-    shown = (name for name in files_below(root) if not any(part.startswith(".") for part in name.split("/")))
-    return list(islice(shown, _MAX_LISTED))
 
 
 def _is_image(name: str) -> bool:

@@ -3,6 +3,7 @@
 import asyncio
 import re
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from copy import copy
 from dataclasses import replace
 from functools import partial
 
@@ -39,7 +40,8 @@ class Finding:
     @property
     def shows(self) -> bool:
         """True if something was run that could have gone wrong: a file that can be read shows nothing of what it does."""
-        return bool(self.check.command) and not self.check.form and not any(failure.own for failure in self.counts)
+        runs = bool(self.check.command) and not self.check.form and not any(failure.own for failure in self.counts)
+        return runs and (self.result.state == "passes" or self.result.some_pass)
 
     @property
     def hints(self) -> tuple[Failure, ...]:
@@ -67,6 +69,12 @@ class Proofs:
         self._before: dict[str, CheckResult] | None = None
         self._found: list[tuple[Check, CheckResult]] = []
         self._run_command = run_command
+
+    def of(self, workspace: Workspace, run_command: RunCommand) -> "Proofs":
+        """The same in a copy of the folder: what was there before a change is known."""
+        other = copy(self)
+        other._workspace, other._run_command, other._turn = workspace, run_command, asyncio.Lock()
+        return other
 
     def begin(self, task: str) -> None:
         """A new task: what is there now is what was there before it."""

@@ -17,6 +17,7 @@ from agentic.errors import ContextOverflow, ModelOutputError, PluginError, Reque
 from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
 from agentic.hooks.decomposition import Decomposer
+from agentic.hooks.fan_out import FanOut
 from agentic.lib.record import record
 from agentic.types import Message, Outcome, Plan
 
@@ -51,6 +52,7 @@ class Workflow:
         self._judge = judge
         self._is_new, self._separable = True, False
         self._whole: Outcome | None = None  # what sub-agents made of it
+        self._taken: tuple[Plan, FanOut] | None = None
         self._failures = 0
         self._sent_on = 0  # times that a plugin did not let it end
         self._status, self._result = "limit", "the limit of workflow steps was reached (workflow.recursion_limit)"
@@ -100,6 +102,9 @@ class Workflow:
 
     async def _check_complexity(self) -> str:
         self._is_new, settings, emit = False, self._settings.sub_agents, self._services.events.emit
+        self._taken = await self._delegation.take(self._task)
+        if self._taken is not None:
+            return "spawn_sub_agents"
         if settings.enabled and (settings.always or settings.complexity_threshold == 0):
             self._separable = True
             await emit(ComplexityEstimated(score=1.0, separable=True, reasons=("the user wants it split",)))
@@ -117,12 +122,12 @@ class Workflow:
         return "reflect"
 
     async def _spawn_sub_agents(self) -> str:
-        plan = await self._usable_plan()
+        plan, fan_out = self._taken or (await self._usable_plan(), None)
         if plan is None:
             self._separable = False  # it is not tried again
             return "execute"
         await self._services.proofs.before_change()
-        self._whole = await self._delegation.carry_out(plan, self._task)
+        self._whole = await self._delegation.carry_out(plan, self._task, fan_out)
         self._agent.context.history.add(Message("assistant", self._whole.summary))
         self._agent.tools.work.delegated(self._whole)
         self._judge.plan_check = plan.check
@@ -158,7 +163,11 @@ class Workflow:
             return DONE
         if await self._judge.goes_on():
             self._failures += 1
+            self._taken = await self._delegation.take(self._task, self._judge.verdict)
+            if self._taken is not None:
+                return "spawn_sub_agents"
             return "spawn_sub_agents" if self._failures == TRIES and self._may_split() else "plan"
+        self._judge.verdict = self._delegation.settle(self._judge.verdict)
         if word := await self._before_end():
             self._sent_on += 1
             self._agent.tell(word)

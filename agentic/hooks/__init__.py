@@ -4,6 +4,7 @@ Provider hooks are sync, called once, and return named records; event hooks (`ev
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
@@ -133,7 +134,7 @@ class PluginInfo:
     `runnables` find what a folder would run. Its event hooks may take `seconds`. Where it `wants_chunks` (or that function of the
     `Setup` says so), its observer gets each piece of an answer. `session(setup)` is an async context manager around each session.
     `before` is "module:function" of what asks the user before any run, answer or chat begins in a terminal:
-    `function(root, settings, has_tools) -> Settings`.
+    `function(root, settings, has_tools) -> Settings`. `flags` are options of run, chat and ask that set keys of the plugin's own.
     """
 
     options: Options | None = None
@@ -142,6 +143,7 @@ class PluginInfo:
     wants_chunks: bool | Callable[[Setup], bool] = False
     session: "Callable[[SessionSetup], AbstractAsyncContextManager[Any]] | None" = None
     before: str = ""
+    flags: Mapping[str, str] = field(default_factory=dict)
 
 
 @record(frozen=True, slots=True, kw_only=True)

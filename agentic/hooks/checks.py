@@ -58,13 +58,14 @@ class Failure:
 class CheckResult:
     """`why` says what is missing where it "cannot_run" here: no runner, no dependency, no tests, no time.
 
-    `late`: it took longer than a command may take, and would again.
+    `late`: it took longer than a command may take, and would again. `some_pass`: not all that it looked at fails.
     """
 
     state: State
     failures: tuple[Failure, ...] = ()
     why: str = ""
     late: bool = False
+    some_pass: bool = False
 
 
 class Checker(Protocol):
@@ -77,6 +78,22 @@ class Checker(Protocol):
     def result(self, check: Check, output: ToolOutput, workspace: "Workspace", changes: Sequence[Change]) -> CheckResult:
         """Returns what the check's command showed; `output` is empty for a check without one."""
         ...
+
+
+@record(frozen=True, slots=True)
+class JudgeVerdict:
+    """`status` is done, unchecked or gave_up; `note` one sentence for the user. `word` is what the model is told, "" for nothing.
+
+    `files` are those to correct, likeliest first; `failures` their number, `check` shows the first. `matters`: a statement differs.
+    """
+
+    status: str
+    note: str = ""
+    word: str = ""
+    files: tuple[str, ...] = ()
+    failures: int = 0
+    check: str = ""
+    matters: bool = True
 
 
 @runtime_checkable

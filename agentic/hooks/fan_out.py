@@ -1,11 +1,13 @@
 """The plan on sub-agents: a fan-out runs its parts, on agents that it opens for the agent whose plan it is, the lead."""
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, Setup, hookspec
 from agentic.hooks.agents import AgentKind
+from agentic.hooks.checks import JudgeVerdict
+from agentic.hooks.complexity import Llm
 from agentic.lib.record import record
 from agentic.types import Change, EndpointInfo, Message, Outcome, Plan, Sampling, Subtask, ToolOutput, Usage
 
@@ -39,30 +41,20 @@ class CallBudget:
 
 
 class SubAgent(Protocol):
-    """An agent of its own that does a part. It has the lead's system text and tools byte for byte, and begins in its cache."""
+    """An agent of its own that does a part. It has the lead's system text and tools byte for byte, and begins in its cache.
 
-    @property
-    def name(self) -> str: ...
+    `is_brief`: its model bears few words. `tools` are their names.
+    """
 
-    @property
-    def history(self) -> "ConversationHistory": ...
-
-    @property
-    def workspace(self) -> "Workspace": ...
+    name: str
+    history: "ConversationHistory"
+    workspace: "Workspace"
+    is_brief: bool
+    tools: list[str]
 
     @property
     def kind(self) -> AgentKind | None:
         """The agent definition that it follows, within what the lead may do."""
-        ...
-
-    @property
-    def is_brief(self) -> bool:
-        """True for a model that bears few words."""
-        ...
-
-    @property
-    def tools(self) -> Sequence[str]:
-        """The names of its tools."""
         ...
 
     @property
@@ -103,8 +95,8 @@ class SubAgent(Protocol):
         """Gives it its task; `opened` is the message, if made."""
         ...
 
-    def tell(self, text: str) -> None:
-        """Adds a word to the model."""
+    def tell(self, text: str, files: Sequence[str] = ()) -> None:
+        """Adds a word to the model; one that bears few begins anew with it, and the `files` to correct."""
         ...
 
     def used(self, usage: Usage) -> None:
@@ -123,46 +115,39 @@ class SubAgent(Protocol):
         """Runs a shell command in its workspace under the usual approval, as if its model had called for it."""
         ...
 
+    async def judged(self) -> JudgeVerdict:
+        """Looks at what it did in its workspace, by the checks that need no question."""
+        ...
+
 
 class Lead(Protocol):
-    """The agent whose plan is carried out, with what its sub-agents share."""
+    """The agent whose plan is carried out, with what its sub-agents share.
+
+    `kinds` are the agent definitions by name, `model` is the one in use, with the window that is used of it, at the `endpoints`.
+    `late` says what the tools are for that stand in no prompt; `llm` asks beside all conversations.
+    `restarts`: how often its model begins a task anew where the checks find something wrong.
+    """
+
+    history: "ConversationHistory"
+    workspace: "Workspace"
+    kinds: Mapping[str, AgentKind]
+    calls: CallBudget
+    model: EndpointInfo
+    endpoints: Sequence[str]
+    protocol: str
+    tier: str
+    effort: str
+    late: str
+    llm: Llm
+    restarts: int
 
     @property
-    def history(self) -> "ConversationHistory": ...
-
-    @property
-    def workspace(self) -> "Workspace": ...
-
-    @property
-    def kinds(self) -> Mapping[str, AgentKind]:
-        """The agent definitions that there are, by name."""
+    def opening(self) -> Message:
+        """The message that its task began with."""
         ...
 
-    @property
-    def calls(self) -> CallBudget: ...
-
-    @property
-    def model(self) -> EndpointInfo:
-        """The model in use; `window` is the one that is used of it."""
-        ...
-
-    @property
-    def endpoints(self) -> Sequence[str]:
-        """The addresses where models are asked."""
-        ...
-
-    @property
-    def protocol(self) -> str: ...
-
-    @property
-    def tier(self) -> str: ...
-
-    @property
-    def effort(self) -> str: ...
-
-    @property
-    def late(self) -> str:
-        """The purpose of the tools that stand in no prompt, "" for none."""
+    async def restart(self, word: str = "", files: Sequence[str] = ()) -> None:
+        """Begins the task anew, as if nothing had been said since, or with what is wrong and the files to correct."""
         ...
 
     @property
@@ -224,12 +209,16 @@ class Attempt(Protocol):
         """Does the part. Raises nothing but CancelledError."""
         ...
 
+    async def go_on(self, word: str, files: Sequence[str] = ()) -> Outcome:
+        """The same after a word to the model, when it has come to an end."""
+        ...
+
     async def check(self, command: str) -> ToolOutput:
         """Runs a command in its tree."""
         ...
 
-    async def merge(self) -> Outcome:
-        """Takes what it changed into the folder; the outcome says why where that cannot be."""
+    async def merge(self, checked: bool = False, only: Collection[str] | None = None) -> Outcome:
+        """Takes what it changed, or `only` these, into the folder, with checks there unless `checked`; says why if it cannot."""
         ...
 
 
@@ -238,8 +227,13 @@ class Parts(Protocol):
 
     async def __call__(self, subtask: Subtask) -> Outcome: ...
 
-    def attempt(self, subtask: Subtask, sampling: Sampling | None = None) -> AbstractAsyncContextManager[Attempt]:
-        """Opens a part in a tree of its own; what is not merged by the end is gone. Raises ToolError where trees cannot be."""
+    def attempt(
+        self, subtask: Subtask, sampling: Sampling | None = None, opened: Message | None = None
+    ) -> AbstractAsyncContextManager[Attempt]:
+        """Opens a part in a tree of its own; what is not merged by the end is gone. Raises ToolError where trees cannot be.
+
+        It begins with the message `opened`, else with its briefing.
+        """
         ...
 
 
@@ -269,6 +263,22 @@ class CarriesOut(Protocol):
         ...
 
 
+class TakesTasks(FanOut, Protocol):
+    """A fan-out that is asked about each whole task."""
+
+    async def take(self, task: str, verdict: JudgeVerdict | None) -> Plan | None:
+        """A plan for it before it is begun, or after a try of the lead's was judged; None leaves it to the lead."""
+        ...
+
+    def settle(self, verdict: JudgeVerdict) -> JudgeVerdict:
+        """The lead has come to its end with that; the verdict on what is in the folder afterwards."""
+        ...
+
+
+class TaskProvider(Provider[TakesTasks]):
+    """A provider of one, which `agentic_fan_outs` tells by its class; all of them are asked, in the order of their names."""
+
+
 @record(frozen=True, slots=True, kw_only=True)
 class FanOutSetup(Setup):
     """`lead` is the agent whose plans are carried out."""
@@ -277,6 +287,6 @@ class FanOutSetup(Setup):
 
 
 @hookspec
-def agentic_fan_outs() -> Iterable[Provider[FanOut]]:
+def agentic_fan_outs() -> Iterable[Provider[FanOut] | TaskProvider]:
     """Offers fan-outs, selected by `sub_agents.fan_out`. The factory gets a `FanOutSetup`."""
     raise NotImplementedError

@@ -1,9 +1,15 @@
 """`@file` and `@folder` in what a user says: which there are."""
 
+import mimetypes
 import os
 import re
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+
+from agentic.lib.files import files_below
+from agentic.lib.listing import MAX_LISTED
+from agentic.lib.patterns import late_pattern
 
 _MENTION = re.compile(r'(?:(?<=\s)|^)@(?:"([^"\n]+)"|(\S+))')
 _AFTER = ".,;:!?)]}'\""  # punctuation that may follow one
@@ -35,3 +41,14 @@ def _is_below(path: Path, root: Path) -> bool:
         return path.resolve().is_relative_to(root.resolve())
     except (OSError, ValueError):
         return False
+
+
+_FILE = late_pattern(r"(?<![\w/.:@-])(?:[\w.-]+/)*[\w-]+\.[A-Za-z]\w{0,4}\b(?![/(:])")
+
+
+def named_files(task: str, root: Path) -> list[str]:
+    """Words that can only be files: `a.py` and `data/b.csv`, but not `e.g`, `os.path` or `example.com`."""
+    named = list(dict.fromkeys(_FILE.findall(task)))
+    here = {os.path.splitext(path)[1] for path in islice(files_below(root), MAX_LISTED)} if named else set()
+    known = mimetypes.MimeTypes(()).types_map[True].keys() | here
+    return [path for path in named if os.path.splitext(path)[1] in known]

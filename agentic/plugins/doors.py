@@ -40,6 +40,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "agentic_complexity_estimators": Row("complexity", "Provider", "ComplexityEstimator", "", "complexity.estimator"),
         "agentic_decomposers": Row("decomposition", "Provider", "Decomposer", "", "decomposition.strategy"),
         "agentic_fan_outs": Row("fan_out", "Provider", "FanOut", "CarriesOut", "sub_agents.fan_out"),
+        "agentic_fan_outs.tasks": Row("fan_out", "TaskProvider", "TakesTasks", through="agentic_fan_outs"),
         "agentic_tools": Row("tools", "Provider", "Tool", "", "tools.enabled", TOOL_NAME),
         "agentic_tool_sources": Row("tools", "ToolSourceProvider", "ToolSource", "Announces", through="agentic_tools"),
         "agentic_renderers": Row("screen", "Provider", "Renderer", "", "ui.renderer"),

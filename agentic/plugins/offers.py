@@ -20,7 +20,7 @@ from agentic.lib.record import record
 from agentic.plugins.loaded import Implementation, Loaded, remedy_of
 
 INFO = f"{PROJECT}_plugin"
-MARKS = ("session", "before")  # the parts of a plugin's word about itself that the index knows the plugins of
+MARKS = ("session", "before", "flags")  # the parts of a plugin's word about itself that the index knows the plugins of
 
 
 @record(slots=True)
@@ -119,7 +119,7 @@ class Offers(Loaded):
         return self._infos.get(plugin) or PluginInfo()
 
     def infos(self, mark: str) -> dict[str, PluginInfo]:
-        """Returns the word of each plugin that says something there, "session" or "before"; no other is imported for it."""
+        """Returns the word of each plugin that says something there, such as "session"; no other is imported for it."""
         names = (
             [name for name, about in self._about.items() if mark in about.split("\t")[2].split()] if self._about else self._by_name
         )

@@ -5,6 +5,7 @@ import os
 import re
 import textwrap
 import xml.etree.ElementTree as ElementTree
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path, PurePath
 
@@ -32,7 +33,10 @@ _SAID = late_pattern(r"^E {3,}(\S.*)$", re.MULTILINE)
 class PythonTests:
     def __init__(self, setup: Setup) -> None:
         self._configured = bool(setup.settings.checks.test)
-        self._name = f"report-{os.getpid()}-{id(self):x}.xml"
+
+    def _report(self, workspace: Workspace) -> Path:
+        """The report of a run in that folder; several may run at once, each in a copy."""
+        return workspace.temporary / f"report-{os.getpid()}-{zlib.crc32(os.fsencode(workspace.root)):08x}.xml"
 
     def checks(self, task: str, workspace: Workspace, changes: Sequence[Change]) -> list[Check]:
         root = workspace.root
@@ -41,7 +45,7 @@ class PythonTests:
             return []
         python = interpreter(root)
         if _wants_pytest(workspace, tests.values()):
-            extra = f"-pno:cacheprovider -ojunit_family=xunit1 --junit-xml={workspace.temporary / self._name}"
+            extra = f"-pno:cacheprovider -ojunit_family=xunit1 --junit-xml={self._report(workspace)}"
             return [Check("python tests", "The tests", f"{python} -m pytest -q", extra, also=_PYTEST.format(re.escape(python)))]
         start = "" if any("/" not in path for path in tests) else f" discover -s {_common_folder(tests)} -t ."
         also = _UNITTEST_RUN.format(re.escape(python), re.escape(start))
@@ -55,10 +59,11 @@ class PythonTests:
         if output.exit_code == _NO_TESTS or "Ran 0 tests" in output.text:
             return CheckResult("cannot_run", why="there are no tests")
         if not output.failed:
-            return CheckResult("passes")
+            nothing = CheckResult("cannot_run", why="every test was skipped")
+            return CheckResult("passes") if _has_run(output.text, "pytest" in check.command) else nothing
         project = Failures(workspace, changes)
         failures = tuple(
-            project.of_pytest(workspace.temporary / self._name) if "pytest" in check.command else project.of_unittest(output.text)
+            project.of_pytest(self._report(workspace)) if "pytest" in check.command else project.of_unittest(output.text)
         )
         if failures and all(_NO_MODULE.search(failure.message) for failure in failures):
             names = {match[1].partition(".")[0] for failure in failures if (match := _NO_MODULE.search(failure.message))}
@@ -67,7 +72,17 @@ class PythonTests:
         if not failures:
             last = (output.text.strip().splitlines() or [""])[-1]
             return CheckResult("cannot_run", why=f"the runner stopped: {last[:200]}")
-        return CheckResult("fails", failures)
+        ran = re.search(r"^Ran (\d+) tests? in", output.text, re.MULTILINE)
+        some_pass = bool(re.search(r"\b[1-9]\d* passed\b", output.text)) or (ran is not None and int(ran[1]) > len(failures))
+        return CheckResult("fails", failures, some_pass=some_pass)
+
+
+def _has_run(text: str, by_pytest: bool) -> bool:
+    """True if a test did not only stand there to be skipped."""
+    if by_pytest:
+        return re.search(r"\b[1-9]\d* passed\b", text) is not None or " skipped" not in text
+    ran, skipped = re.search(r"^Ran (\d+) tests? in", text, re.MULTILINE), re.search(r"skipped=(\d+)", text)
+    return ran is None or skipped is None or int(skipped[1]) < int(ran[1])
 
 
 class Failures:

@@ -14,6 +14,7 @@ def agentic_commands() -> Iterable[Command]:
         "finds the servers that run here, and writes down which one to use",
         f"{_HOME}.servers:command",
     )
+    yield Command("config", "shows, starts or changes the configuration", f"{_HOME}.config:command")
     yield Command("prompts", "the texts that models read; show prints what the model in use is told", f"{_HOME}.prompts:command")
     yield Command(
         "trust",

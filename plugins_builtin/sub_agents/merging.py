@@ -26,7 +26,7 @@ class Merging:
         self._failing: str | None = None  # what failed before the merge; None: not asked yet
         self._turn = asyncio.Lock()
 
-    async def merge(self, sides: Sides, left: str) -> tuple[str, ...]:
+    async def merge(self, sides: Sides, left: str, checked: bool = False) -> tuple[str, ...]:
         """The files that changed in the folder. Where the part conflicts, or breaks the check, nothing is changed.
 
         Raises ToolError then, which says that the part's work is `left` somewhere.
@@ -37,7 +37,9 @@ class Merging:
                 ours = self._present(name)
                 if ours != theirs:
                     wanted[name] = theirs if ours == base else await self._three_way(name, ours, base, theirs, left)
-            if wanted:
+            if wanted and checked:
+                self._apply(wanted)
+            elif wanted:
                 await self._put(wanted, left)
             return tuple(wanted)
 

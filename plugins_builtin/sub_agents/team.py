@@ -1,13 +1,13 @@
 """The agents of one plan: the one place that spawns, counts and ends them."""
 
 import time
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import asdict, replace
 from types import MappingProxyType
 from typing import Any
 
-from agentic import AgenticError, Change, Outcome, Plan, Settings, SubAgent, Subtask, ToolError, Workspace
+from agentic import AgenticError, Change, Message, Outcome, Plan, Settings, SubAgent, Subtask, ToolError, Workspace
 from agentic.events import SubAgentFinished, SubAgentStarted, Warned
 from agentic.hooks.fan_out import Lead
 from agentic.hooks.runner import Runner
@@ -21,6 +21,8 @@ from plugins_builtin.sub_agents.member import Done, work
 from plugins_builtin.sub_agents.report import PartResult, outcome_of, report
 from plugins_builtin.sub_agents.worktrees import Worktrees
 
+How = tuple[bool, Collection[str] | None]
+"""(whether a merge needs no check any more, the files that are taken, None for all)"""
 LEAST_CALLS = 2  # to do something, and to report
 _NONE: Mapping[str, Change] = MappingProxyType({})
 
@@ -137,11 +139,11 @@ class Team:
             return self._outcome(agent, subtask, done)
         return await self.merged(self._trees, agent, subtask, done)
 
-    async def merged(self, trees: Worktrees, agent: SubAgent, subtask: Subtask, done: Done) -> Outcome:
+    async def merged(self, trees: Worktrees, agent: SubAgent, subtask: Subtask, done: Done, how: How = (False, None)) -> Outcome:
         """The outcome with what the part changed in the folder, or why that is not there."""
         status, said, missing = done
         try:
-            files = await trees.merge(agent.name)
+            files = await trees.merge(agent.name, *how)
         except AgenticError as error:
             return self._outcome(agent, subtask, ("failed", f"{said}\nNone of its changes were taken: {error}", missing), ())
         return self._outcome(agent, subtask, (status, said, missing), files)
@@ -155,13 +157,17 @@ class Team:
         return replace(outcome, open_questions=self._questions(subtask, agent.name))
 
     @asynccontextmanager
-    async def attempt(self, subtask: Subtask, sampling: Sampling | None = None) -> AsyncIterator[TreeAttempt]:
+    async def attempt(
+        self, subtask: Subtask, sampling: Sampling | None = None, opened: Message | None = None
+    ) -> AsyncIterator[TreeAttempt]:
         """Opens a part in a tree of its own; what is not merged by the end is gone. Raises ToolError where trees cannot be."""
         trees = await self._open_trees()
         history = self._history(subtask.id) if len(self._histories[subtask.id]) else self._histories[subtask.id]
         space = self._lead.workspace.view(await trees.add(history.agent))
-        agent = self._lead.open(history, space, self._turns, subtask.agent, sampling)
-        attempt = TreeAttempt(self, trees, agent, subtask)
+        for message in self._lead.history.get_messages_for_llm()[:-1] if opened is not None else ():
+            history.add(message)
+        agent = self._lead.open(history, space, self._turns if opened is None else self._lead.calls.left, subtask.agent, sampling)
+        attempt = TreeAttempt(self, trees, agent, subtask, opened)
         try:
             yield attempt
         finally:
@@ -169,12 +175,14 @@ class Team:
                 await trees.discard(agent.name)
                 self._lead.took(Outcome("not_needed", "", usage=agent.usage), _NONE)
 
-    async def tried(self, agent: SubAgent, subtask: Subtask) -> Done:
+    async def tried(self, agent: SubAgent, subtask: Subtask, begin: Callable[[], None] | None = None) -> Done:
         """Does a part of which nothing is merged yet; (status, what it said, what it did not write)."""
+        begun, begin = begin is not None, begin or (lambda: self._begin(agent, subtask))
+        seconds = self._settings.workflow.timeout_seconds if begun else self._seconds
         ended: list[Done] = []
 
         async def does(agent: SubAgent, subtask: Subtask) -> Outcome:
-            ended.append(await work(agent, subtask, self._seconds, self._prompt, lambda: self._begin(agent, subtask)))
+            ended.append(await work(agent, subtask, seconds, self._prompt, begin))
             return self._outcome(agent, subtask, ended[0], ())
 
         if refused := self._no_call_left():
@@ -182,9 +190,9 @@ class Team:
         await self._followed(agent, subtask, does, keep=False)
         return ended[0]
 
-    def finish_task(self, agent: SubAgent, subtask: Subtask, outcome: Outcome) -> Outcome:
+    def finish_task(self, agent: SubAgent, subtask: Subtask, outcome: Outcome, seconds: float) -> Outcome:
         """Counts a part that was merged."""
-        return self._keep(subtask, outcome, 0.0, agent.changes)
+        return self._keep(subtask, outcome, seconds, agent.changes)
 
     def _turns_of_one(self) -> int:
         """An equal share of the calls that are left, which those that run have had already."""

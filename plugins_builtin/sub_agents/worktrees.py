@@ -5,16 +5,19 @@ branches and commits stay as they are.
 """
 
 import asyncio
+import os
 import shutil
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 from agentic.errors import ToolError
 from agentic.lib.git import git, top_of
 from agentic.lib.record import record
+from agentic.lib.safeguards import ENVIRONMENT
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
 from plugins_builtin.sub_agents.merging import Check, Merging, Sides
@@ -75,13 +78,21 @@ class Worktrees:
             names, root = await files_of(self._top), top / self._workspace.root.relative_to(self._top)
             await on_daemon_thread(lambda: _copy(self._top, names, top))
             root.mkdir(parents=True, exist_ok=True)
+            self._trees[agent] = _Tree(top, root, {})  # so that it is taken away whatever happens
             self._trees[agent] = _Tree(top, root, await _blobs(root, write=True))
+            for place, source in {top: self._top, root: self._workspace.root}.items():
+                await on_daemon_thread(partial(_link_environments, source, place))
             return root
 
-    async def merge(self, agent: str) -> tuple[str, ...]:
-        """The files that the agent's work changed in the folder. Raises ToolError where that cannot be; the worktree stays then."""
+    async def merge(self, agent: str, checked: bool = False, only: Collection[str] | None = None) -> tuple[str, ...]:
+        """The files that the agent's work changed in the folder, or of them `only` these; without a check where they are `checked`.
+
+        Raises ToolError where that cannot be; the worktree stays then.
+        """
         tree = self._trees[agent]
-        files = await self._merging.merge(await self._sides(tree), f"the files are left in {tree.root}")
+        files = await self._merging.merge(await self._sides(tree, only), f"the files are left in {tree.root}", checked)
+        for name in files:
+            _let_run(tree.root / name, self._workspace.root / name, is_new=name not in tree.base)
         async with self._turn:
             await self._remove(agent)
         return files
@@ -107,16 +118,35 @@ class Worktrees:
         with suppress(ToolError):
             await git(self._top, "worktree", "remove", "--force", str(tree.top))
 
-    async def _sides(self, tree: _Tree) -> Sides:
-        now = await _blobs(tree.root)
-        changed = [name for name in {*now, *tree.base} if now.get(name) != tree.base.get(name)]
+    async def _sides(self, tree: _Tree, only: Collection[str] | None) -> Sides:
+        """Links are left alone, and what stands where a link does now."""
+        if only is None:
+            now = await _blobs(tree.root)
+            only = [name for name in {*now, *tree.base} if now.get(name) != tree.base.get(name)]
         return {
             name: (
                 await git(self._top, "cat-file", "blob", tree.base[name]) if name in tree.base else None,
-                (tree.root / name).read_bytes() if name in now else None,
+                (tree.root / name).read_bytes() if (tree.root / name).is_file() else None,
             )
-            for name in changed
+            for name in only
+            if not (tree.root / name).is_symlink()
         }
+
+
+def _link_environments(source: Path, target: Path) -> None:
+    """Has a copy of the files reach the environments beside them, which git ignores."""
+    for path in source.iterdir():
+        is_one = path.name == "node_modules" or (path / ENVIRONMENT).is_file() or os.path.lexists(path / "bin" / "python")
+        if is_one and path.is_dir() and not os.path.lexists(target / path.name):
+            (target / path.name).symlink_to(path)
+
+
+def _let_run(source: Path, target: Path, is_new: bool) -> None:
+    """A new program can be run where it could be in the copy."""
+    with suppress(OSError):
+        bits = source.stat().st_mode & 0o111
+        if is_new and bits:
+            target.chmod(target.stat().st_mode | bits)
 
 
 def _copy(source: Path, names: Sequence[str], target: Path) -> None:
@@ -135,6 +165,6 @@ async def files_of(folder: Path, environment: Mapping[str, str] = MappingProxyTy
 async def _blobs(folder: Path, write: bool = False) -> dict[str, str]:
     """The files below `folder` by the names that git gives their contents; links are left alone."""
     names = [name for name in await files_of(folder) if not (folder / name).is_symlink() and "\n" not in name]
-    stdin = "".join(f"{name}\n" for name in names).encode("utf-8", "surrogateescape")
+    stdin = "".join(f"{folder}/{name}\n" for name in names).encode("utf-8", "surrogateescape")  # git reads others from its top
     found = await git(folder, "hash-object", *(["-w"] if write else []), "--no-filters", "--stdin-paths", stdin=stdin)
     return dict(zip(names, found.decode().split(), strict=True))

@@ -67,6 +67,8 @@ def test_an_untrusted_project_only_selects_and_tightens(found: list[Layer], proj
             assert set(after[name]) <= set(before[name]) and after[name]
         elif key.scope == "lower" and after[name] != before[name]:
             assert after[name] < before[name] or before[name] == 0
+        elif key.scope == "higher":
+            assert after[name] >= before[name]
         added_to = key.scope == "more"
         if not added_to and name in project and after[name] == before[name] != project[name]:
             assert any(name in line for line in settings.ignored)
@@ -74,7 +76,7 @@ def test_an_untrusted_project_only_selects_and_tightens(found: list[Layer], proj
 
 def test_every_key_has_a_scope_and_a_meaning() -> None:
     for name, key in KEYS.items():
-        assert key.scope in ("user", "select", "lower", "more"), name
+        assert key.scope in ("user", "select", "lower", "higher", "more"), name
         assert key.help, name
         key.check(key.default, name, "default")
 

@@ -132,6 +132,7 @@ def test_the_host_names_no_plugin() -> None:
         "screen",
         "sub-agent",
         "auto",
+        "config",
     }  # of commands, settings, rules, nodes, and git
     formats = {"plain", "jsonl"}  # of lists that a command prints
     for path in sorted((ROOT / "agentic").rglob("*.py")):

@@ -23,7 +23,11 @@ def finished(events: list[Event]) -> RunFinished:
 def test_it_gives_the_events_of_a_whole_run(work: Path) -> None:
     events = run_in_process("write a.txt", [WRITE, "written"], {"approval.mode": "edits"}, root=work)
     assert [event.name for event in events if isinstance(event, ToolCalled)] == ["write_file"]
-    assert (finished(events).status, finished(events).result, finished(events).files) == ("unchecked", "written", ("a.txt",))
+    assert (finished(events).status, finished(events).result, finished(events).files) == (
+        "unchecked",
+        "written\nEdited a.txt; nothing here tests it.",
+        ("a.txt",),
+    )
     assert (work / "a.txt").read_text() == "x\n"
 
 

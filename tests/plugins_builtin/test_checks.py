@@ -232,7 +232,7 @@ def test_examples_in_docstrings(agentic: Agentic, server: FakeVLLM, work: Path) 
     old = 'def old():\n    """\n    >>> old()\n    1\n    """\n    return 2\n\n\n'
     hint = 'def half(x):\n    """half(4) == 2"""\n    return x // 3\n'
     done = run(agentic, server, work, Project({"a.py": old}, "a.py", "", "", ""), old + hint)
-    assert (ended(done)[0], len(server.chats)) == ("done", 3)
+    assert (ended(done)[0], len(server.chats)) == ("unchecked", 3)
     assert "`half(4)` must give 2, but it gives 1" in server.chats[2].json["messages"][-1]["content"]
 
 
@@ -314,3 +314,11 @@ def test_a_link_that_leads_nowhere_is_no_file(agentic: Agentic, server: FakeVLLM
     done = run(agentic, server, work, Project({}, "a.py", "", "", ""), "x = 1\n")
     assert ended(done) == ("unchecked", "That is all.\nEdited a.py; nothing here tests it.")
     assert done.of_type("warning") == []
+
+
+def test_tests_that_are_all_skipped_show_nothing(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
+    text = (
+        "import unittest\n\n\n@unittest.skip('later')\nclass T(unittest.TestCase):\n    def test_a(self):\n        assert False\n"
+    )
+    done = run(agentic, server, work, Project({"test_a.py": text, "a.py": "x = 1\n"}, "a.py", "", "", ""), "x = 2\n")
+    assert ended(done)[0] == "unchecked"

@@ -335,7 +335,7 @@ def test_agentic_is_a_server_itself(server: FakeVLLM, env: dict[str, str], own: 
             await session.initialize()
             assert {tool.name for tool in (await session.list_tools()).tools} == {"run", "ask", "batch"}
             done = await session.call_tool("run", {"task": "write a.txt"}, progress_callback=progress)
-            assert done.content[0].text.startswith("written\n(status: ")  # type: ignore[union-attr]
+            assert done.content[0].text.startswith("written\nEdited a.txt; nothing here tests it.\n(status: ")  # type: ignore[union-attr]
             assert (await session.call_tool("ask", {"prompt": "2+2"})).content[0].text == "4"  # type: ignore[union-attr]
             many = await session.call_tool("batch", {"prompts": ["1", "2"]})
             assert sorted(many.structured_content["result"]) == ["one", "two"]  # type: ignore[index]

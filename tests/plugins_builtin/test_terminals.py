@@ -66,7 +66,7 @@ def test_every_width_shows_the_same(server: FakeVLLM, env: dict[str, str], work:
         assert piece in shown, text
     words = "##한국어🙂•굵은글자와code그리고긴문장은여러줄에걸쳐이어집니다여러줄에걸쳐이어집니다•alink(http://example.org/x)"
     code = "```pythondef더하기(a,b):returnab#두수의합입니다```"
-    assert f"{words}{code}name설명add두수의합🙂Theend.✓done" in shown, text
+    assert f"{words}{code}name설명add두수의합🙂Theend.•unchecked" in shown, text
     status = [line for line in text.split("\n") if "context" in line or "waiting for" in line]
     assert status == []  # nothing of the status line is left
     assert len({line.find("│", 1) for line in text.split("\n") if line.startswith("│")}) == 1  # the table's lines stand in line
@@ -83,7 +83,7 @@ def test_every_kind_of_terminal(server: FakeVLLM, env: dict[str, str], work: Pat
     if kind == "colour-blind":
         assert b"38;5;166" in colours and not {b"31", b"32"} & colours
     if kind == "ASCII":
-        assert "2 -y = 2" in text and "+ done" in text
+        assert "2 -y = 2" in text and "- unchecked" in text
         assert not re.search("[│╭✓●]", text)
     else:
-        assert "Theend." in flat(text) and "✓ done" in text
+        assert "Theend." in flat(text) and "• unchecked" in text

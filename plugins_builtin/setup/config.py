@@ -4,15 +4,11 @@ from pathlib import Path
 
 import click
 
-from agentic.api import load_settings
-from agentic.config import Settings
+from agentic import ConfigError, api
 from agentic.config.edit import set_value, template, toml_text, unset_value
 from agentic.config.sources import PROJECT_FILE, find_project_file, user_file
-from agentic.errors import ConfigError
-from agentic.hooks.tools import Tool
 from agentic.lib.files import make_own, private
 from agentic.lib.sanitize import hide_logins, sanitize
-from agentic.plugins import host_of
 
 _USER = click.option("--user", is_flag=True, help="The user's own file instead of the project's.")
 
@@ -30,8 +26,8 @@ def command(context: click.Context) -> None:
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE")
 def show(prefix: str, pairs: tuple[str, ...]) -> None:
     """Prints every value (those that start with PREFIX) with where it came from. For example: agentic config show llm"""
-    settings = load_settings(Path.cwd(), pairs=pairs)
-    defaults = _selected_by_default(settings)
+    settings = api.load_settings(Path.cwd(), pairs=pairs)
+    defaults = api.selected_by_default(settings)
     declared = dict(settings.declared())
     for name in (*declared, *(name for name in settings.values if name not in declared)):  # the latter: of undeclared tables
         if not name.startswith(prefix):
@@ -44,16 +40,6 @@ def show(prefix: str, pairs: tuple[str, ...]) -> None:
         click.echo(sanitize(f"agentic: {line}"), err=True)
 
 
-def _selected_by_default(settings: Settings) -> dict[str, str]:
-    """The providers that are taken where a key that selects one is empty."""
-    host = host_of(settings)
-    return {
-        door.selected_by: host.default(hook)
-        for hook, door in host.every_hook().items()
-        if door.selected_by and door.protocol not in (None, Tool)
-    }
-
-
 @command.command()
 @_USER
 def init(user: bool) -> None:
@@ -63,7 +49,7 @@ def init(user: bool) -> None:
         make_own(path.parent)
     try:
         with open(path, "x", encoding="utf-8", opener=private if user else None) as file:
-            file.write(template(load_settings(Path.cwd())))
+            file.write(template(api.load_settings(Path.cwd())))
     except FileExistsError as error:
         raise ConfigError(f"{path} exists already", "change it with `agentic config set KEY VALUE`") from error
     click.echo(f"wrote {path}")
@@ -80,7 +66,7 @@ def _file(user: bool) -> Path:
 def set_(key: str, value: str, user: bool) -> None:
     """Sets KEY to VALUE and keeps the rest of the file as it was. For example: agentic config set --user ui.theme light"""
     path = _file(user)
-    set_value(path, key, value, load_settings(Path.cwd()), project=not user)
+    set_value(path, key, value, api.load_settings(Path.cwd()), project=not user)
     click.echo(f"{path}: {key} = {value}")
 
 

@@ -1,0 +1,38 @@
+"""Contents of a workspace's files, and the way back to them."""
+
+from collections.abc import Mapping
+
+from agentic.errors import AgenticError
+from agentic.lib.workspace import Workspace
+
+Contents = Mapping[str, bytes | None]
+"""By path what is in each of some files, None for no file."""
+
+
+def content_of(space: Workspace, path: str) -> bytes | None:
+    """The file's bytes; None where there is none that can be read."""
+    try:
+        return space.read(path).data if space.exists(path) else None
+    except AgenticError:
+        return None
+
+
+def put_back(space: Workspace, wanted: Contents) -> None:
+    """Brings files to these contents, and those that the workspace changed besides to what they were. Raises ToolError."""
+    for path in {**space.originals, **wanted}:
+        data = wanted.get(path, space.originals.get(path))
+        if data == content_of(space, path):
+            continue
+        if data is None:
+            space.remove(path)
+        else:
+            space.write(path, data)
+
+
+def same_lines(before: bytes, now: bytes) -> bool:
+    """True if only blank lines, and blanks at the ends of lines, differ."""
+
+    def lines(data: bytes) -> list[bytes]:
+        return [line.rstrip() for line in data.splitlines() if line.strip()]
+
+    return lines(before) == lines(now)

@@ -1,0 +1,48 @@
+"""A folder in a few lines: its files' names, and the branch that it is on."""
+
+from collections import Counter
+from collections.abc import Sequence
+from itertools import islice
+from pathlib import Path
+
+from agentic.lib.files import files_below, read_regular
+
+MAX_LISTED = 5_000
+
+
+def branch_of(root: Path) -> str:
+    """The branch in .git/HEAD, or the commit; "" outside. Read, not asked for: git would run what a repository configures."""
+    for folder in (root, *root.parents):
+        try:
+            head = read_regular(folder / ".git" / "HEAD", 1_000).decode("utf-8", "replace").strip()
+        except OSError:
+            continue
+        return head.removeprefix("ref: refs/heads/")[:60] if head.startswith("ref:") else head[:12]
+    return ""
+
+
+def folded(names: Sequence[str], room: int) -> str:
+    """Lists the top level: files, and folders with how many files are below."""
+    below = Counter(name.partition("/")[0] for name in names if "/" in name)
+    lines = [
+        *(name for name in names if "/" not in name),
+        *(f"{folder}/ ({count} files)" for folder, count in sorted(below.items())),
+    ]
+    return "\n".join(within(lines, room))
+
+
+def within(lines: Sequence[str], room: int) -> list[str]:
+    """Returns as many lines as have room, and how many more there are."""
+    kept: list[str] = []
+    for line in lines:
+        room -= len(line) + 1
+        if room < 0:
+            break
+        kept.append(line)
+    return [*kept, f"(and {len(lines) - len(kept)} more)"] if len(lines) > len(kept) else kept
+
+
+def file_names(root: Path) -> list[str]:
+    """Returns the names of the files that are listed for the model: no hidden files."""
+    shown = (name for name in files_below(root) if not any(part.startswith(".") for part in name.split("/")))
+    return list(islice(shown, MAX_LISTED))
