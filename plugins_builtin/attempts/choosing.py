@@ -39,6 +39,8 @@ async def chosen(contenders: Sequence[Contender], lead: Lead, prompt: Callable[.
     if best[0] == 2:
         failing = equal[0].best.verdict.failures
         return equal[0], f"attempt {equal[0].number} of {len(contenders)} has the fewest failures ({failing})"
+    if best[1]:
+        return equal[0], f"none of {len(contenders)} attempts changed anything that matters"
     if len(equal) == 1:
         return equal[0], f"attempt {equal[0].number} of {len(contenders)} is the only one that changed something: not checked"
     given = await answers_of(equal, lead, prompt, task)

@@ -269,3 +269,9 @@ def test_an_environment_beside_the_files_is_there_for_the_checks(repository: Pat
     )
     assert choice(events).endswith("is the first that is proved")
     assert not (repository / ".venv").is_symlink()
+
+
+def test_what_they_say_is_kept_where_none_changes_anything(repository: Path, server: FakeVLLM) -> None:
+    events = tried(repository, lambda request: answer("It doubles numbers."), server, task="what is f?", attempts_count=2)
+    assert choice(events) == "none of 2 attempts changed anything that matters"
+    assert "It doubles numbers." in end(events).result and end(events).status == "done"
