@@ -11,7 +11,6 @@ prompts.
 import argparse
 import asyncio
 import json
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +18,8 @@ import httpx2
 import openai_harmony as harmony
 from jsonschema import ValidationError, validate
 
-sys.path.insert(0, str(Path(__file__).parent))
-from prompts import report
-
 from agentic import ToolSpec
+from plugins_builtin.evaluation.statistics import sign_test
 from plugins_builtin.tools.apply_patch import ApplyPatch
 from plugins_builtin.tools.files import ListFiles, ReadFile, WriteFile
 from plugins_builtin.tools.search import Search
@@ -73,6 +70,12 @@ def prompt(task: str, place: str) -> list[int]:
         harmony.Conversation.from_messages(messages), harmony.Role.ASSISTANT
     )
     return ids
+
+
+def report(pairs: list[tuple[bool, bool]]) -> None:
+    developer, system = (sum(one and not two for one, two in pairs), sum(two and not one for one, two in pairs))
+    print(f"{len(pairs)} tasks: only in the developer message {developer}, only in the system message {system}")
+    print(f"p = {sign_test(developer, system):.3f} (exact sign test)")
 
 
 async def compare(endpoint: str, model: str, tasks: list[str]) -> list[tuple[bool, bool]]:

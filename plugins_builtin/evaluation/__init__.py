@@ -1,0 +1,10 @@
+"""`agentic eval`: tasks of your own, done with any settings, and two settings compared on them."""
+
+from collections.abc import Iterable
+
+from agentic import Command, hookimpl
+
+
+@hookimpl
+def agentic_commands() -> Iterable[Command]:
+    yield Command("eval", "does tasks of your own with any settings, and compares two settings", f"{__name__}.command:command")
