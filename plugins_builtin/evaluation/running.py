@@ -13,7 +13,6 @@ from typing import Any
 
 from agentic import AgenticError
 from agentic.lib.children.once import outputs_of
-from agentic.lib.threads import on_daemon_thread
 from plugins_builtin.evaluation.tasks import EvaluationTask
 
 CHECK_SECONDS = 120.0
@@ -29,7 +28,7 @@ async def tried(task: EvaluationTask, words: Sequence[str], seconds: float) -> d
     home = Path(tempfile.mkdtemp(prefix="agentic-eval-"))
     try:
         folder = home / task.name
-        await on_daemon_thread(lambda: task.lay_out(folder))
+        await task.lay_out(folder)
         row = await _run(folder, task, words, seconds)
         return row | {"solved": await _passes(folder, task)}
     finally:

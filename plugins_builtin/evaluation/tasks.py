@@ -1,17 +1,17 @@
 """Tasks in folders: `task.txt`, the files to begin with in `files/`, and the command in `check.txt` that the agent never sees."""
 
 import hashlib
-import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
 from agentic import ConfigError
 from agentic.lib.files import files_below
+from agentic.lib.git import git
 from agentic.lib.record import record
+from agentic.lib.threads import on_daemon_thread
 
-GIT = ("git", "-c", "user.name=eval", "-c", "user.email=eval@localhost", "-c", "commit.gpgsign=false")
+_WHO = {f"GIT_{who}_{what}": "eval@localhost" for who in ("AUTHOR", "COMMITTER") for what in ("NAME", "EMAIL")}
 
 
 @record(frozen=True, slots=True)
@@ -24,12 +24,12 @@ class EvaluationTask:
     check: str
     digest: str
 
-    def lay_out(self, target: Path) -> None:
+    async def lay_out(self, target: Path) -> None:
         """Puts the files into a new folder, under git with one commit, so that worktrees can be made there."""
-        files, env = self.folder / "files", os.environ | {"GIT_CONFIG_GLOBAL": os.devnull}
-        shutil.copytree(files, target) if files.is_dir() else target.mkdir()
-        for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "--allow-empty", "-m", "task")):
-            subprocess.run([*GIT, *words], cwd=target, check=True, capture_output=True, env=env)
+        files = self.folder / "files"
+        await on_daemon_thread(lambda: shutil.copytree(files, target) if files.is_dir() else target.mkdir())
+        for words in (("init", "-q"), ("add", "-A"), ("commit", "-q", "--no-gpg-sign", "--allow-empty", "-m", "task")):
+            await git(target, *words, environment=_WHO)
 
 
 def tasks_in(folder: Path) -> list[EvaluationTask]:

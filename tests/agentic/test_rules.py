@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -175,12 +176,17 @@ WAYS = {
 }
 
 
+@cache
+def judge_that_denies(name: str) -> RulesGuard:
+    return permissions(Path("/folder"), [f"run({each} *)" for each in HARMLESS], deny=[f"run({name} *)"])
+
+
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_no_way_of_writing_it_gets_past_a_rule_that_denies(tmp_path: Path, way: str) -> None:
+def test_no_way_of_writing_it_gets_past_a_rule_that_denies(way: str) -> None:
     """3,960 variants: denied where it is seen, asked where it may be hidden, never allowed and never left to the mode."""
     for effect in EFFECTS:
         name = effect.split()[0]
-        judge = permissions(tmp_path, [f"run({each} *)" for each in HARMLESS], deny=[f"run({name} *)"])
+        judge = judge_that_denies(name)
         line = way.format(c=effect, q=f'"{name[0]}"{name[1:]}{effect[len(name) :]}')
         judgement = judge.of_command(line)
         assert judgement.decision in ("deny", "ask"), (line, judgement)
@@ -540,9 +546,9 @@ def test_a_brace_before_a_character_of_any_plane_crashes_nothing(line: str) -> N
 
 def judge_often(data: bytes) -> None:
     """Where the tables lie, and what lies behind them, differs from one memory to the next."""
-    line = data.decode("utf-8", "surrogatepass")
+    line, judge = data.decode("utf-8", "surrogatepass"), permissions(Path("/folder"), ["run(ls *)"])
     for number in range(200):
-        permissions(Path("/folder"), ["run(ls *)"]).of_command(line + "{" + chr(0x10000 + number * 4096))
+        judge.of_command(line + "{" + chr(0x10000 + number * 4096))
     print("judged")
 
 
