@@ -15,6 +15,7 @@ from click.shell_completion import CompletionItem
 from agentic.cli import COMMANDS, help_text, summaries, unwritable
 from agentic.commands import present_host
 from agentic.errors import AgenticError, ConfigError, PluginError, is_of_output
+from agentic.lib.imports import imported
 from agentic.lib.sanitize import hide_logins, sanitize
 
 
@@ -67,10 +68,9 @@ def _plugin_command(name: str) -> click.Command | None:
     if name not in offers:
         return None
     plugin, target = offers[name].plugin, offers[name].record.target
-    module, _, attribute = target.partition(":")
     fault = partial(PluginFault, host.owner(plugin), plugin)
     try:
-        found = getattr(import_module(module), attribute)
+        found = imported(target)
     except (Exception, SystemExit) as error:
         raise fault(f"command {name!r} cannot be loaded: {error}", error) from error
     if not isinstance(found, click.Command):

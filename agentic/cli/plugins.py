@@ -13,6 +13,7 @@ from agentic import index
 from agentic.cli.group import ExtensibleGroup
 from agentic.commands import list_output, present_host
 from agentic.errors import ConfigError, PluginError
+from agentic.lib.listing import in_columns
 from agentic.lib.sanitize import sanitize
 from agentic.plugins import Host, PluginStatus
 from agentic.plugins.host import Offer
@@ -105,9 +106,8 @@ def _print_list(output: str) -> None:
             click.echo(json.dumps({"type": "plugin"} | asdict(status)))
         return
     rows = [("NAME", "DISTRIBUTION", "VERSION", "STATE", "LOAD", "HOOKS"), *map(_row, statuses)]
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]) - 1)]
-    for row in rows:
-        click.echo("  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip())
+    for line in in_columns(rows):
+        click.echo(line)
 
 
 def _row(status: PluginStatus) -> tuple[str, ...]:

@@ -8,7 +8,6 @@ import threading
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Collection, Coroutine, Mapping
 from contextlib import asynccontextmanager, suppress
-from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -16,7 +15,11 @@ import click
 
 from agentic.api import Ask, Screen, check_rule
 from agentic.config import Settings
+from agentic.errors import AgenticError
 from agentic.events import Event, RunFinished
+from agentic.lib.guard import FAULTS, PluginFault
+from agentic.lib.imports import imported
+from agentic.lib.isolation import describe
 from agentic.lib.loop import run
 from agentic.lib.palette import Palette, palette_for
 from agentic.plugins import host_of
@@ -55,9 +58,15 @@ def can_ask() -> bool:
 def prepared(root: Path, settings: Settings, has_tools: bool = True) -> Settings:
     """The settings as the answers to what plugins ask before a run leave them (`PluginInfo.before`). Raises AgenticError."""
     if can_ask():
-        for info in host_of(settings).infos("before").values():
-            module, _, name = info.before.partition(":")
-            settings = getattr(import_module(module), name)(root, settings, has_tools)
+        host = host_of(settings)
+        for plugin, info in host.infos("before").items():
+            try:
+                settings = imported(info.before)(root, settings, has_tools)
+            except (AgenticError, click.ClickException, click.Abort, click.exceptions.Exit):
+                raise
+            except FAULTS as error:
+                what = f"what it asks before a run, {info.before!r}, failed: {describe(error)}"
+                raise PluginFault(host.owner(plugin), plugin, what, error) from error
     return settings
 
 

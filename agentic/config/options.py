@@ -1,11 +1,11 @@
 """A plugin's own section: a `Section` of ours or a pydantic model, imported only when one of its values is needed."""
 
 from collections.abc import Mapping
-from importlib import import_module
 from typing import Any
 
 from agentic.config.section import Key, Section, toml_value
 from agentic.errors import ConfigError, PluginError
+from agentic.lib.imports import imported
 
 
 class PluginSection:
@@ -52,9 +52,8 @@ class PluginSection:
 
     def _loaded(self) -> type[Any] | None:
         if self._model is None and self.path:
-            module, _, attribute = self.path.partition(":")
             try:
-                self._model = getattr(import_module(module), attribute)
+                self._model = imported(self.path)
             except (Exception, SystemExit) as error:
                 raise PluginError(f"[{self.name}]: its options {self.path!r} cannot be imported: {error}", self._remedy) from error
             if not (isinstance(self._model, type) and (issubclass(self._model, Section) or hasattr(self._model, "model_validate"))):

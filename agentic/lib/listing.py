@@ -1,7 +1,7 @@
-"""A folder in a few lines: its files' names, and the branch that it is on."""
+"""Many names in a few lines: those of a folder's files, the first of a list, the rows of a table."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
@@ -40,6 +40,21 @@ def within(lines: Sequence[str], room: int) -> list[str]:
             break
         kept.append(line)
     return [*kept, f"(and {len(lines) - len(kept)} more)"] if len(lines) > len(kept) else kept
+
+
+def first_few(names: Sequence[str], most: int) -> str:
+    """Names that many of them, and counts the others.
+
+    >>> first_few(["a", "b", "c"], 2)
+    'a, b and 1 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
+
+
+def in_columns(rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Yields a line for each row: its cells as wide as the widest of their column."""
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    yield from ("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
 def file_names(root: Path) -> list[str]:

@@ -3,7 +3,6 @@
 import os
 from collections.abc import Callable, Collection, Iterable, Iterator
 from functools import partial
-from importlib import import_module
 from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -13,6 +12,7 @@ from agentic import index
 from agentic.extras import DISTRIBUTION
 from agentic.folders import config_folder
 from agentic.hooks import PROJECT
+from agentic.lib.imports import imported
 from agentic.lib.record import record
 from agentic.plugins.status import PluginStatus
 
@@ -60,7 +60,7 @@ def _candidates() -> Iterator[Candidate]:
     installed = index.entry_points(_entry_points)
     for name, target, distribution in installed:
         owner, version, *requires = distribution.split("\t")
-        yield Candidate(partial(_load_target, target), requires, PluginStatus(name, owner, version))
+        yield Candidate(partial(imported, target.partition("[")[0]), requires, PluginStatus(name, owner, version))
     targets = {target for _, target, _ in installed}
     for each in tried:
         if isinstance(each, Path):
@@ -90,15 +90,6 @@ def _entry_points() -> list[tuple[str, str, str]]:
         requires = () if name == DISTRIBUTION else distribution.requires or ()
         about = "\t".join(" ".join(each.split()) for each in (name, version, *requires))
         found += [(point.name, point.value, about) for point in points]
-    return found
-
-
-def _load_target(target: str) -> Any:
-    """Imports and returns what an entry point names: "module" or "module:attribute"."""
-    module, _, attribute = target.partition("[")[0].strip().partition(":")
-    found = import_module(module.strip())
-    for name in filter(None, attribute.strip().split(".")):
-        found = getattr(found, name)
     return found
 
 

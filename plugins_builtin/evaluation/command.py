@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 import json
+import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,13 +12,15 @@ import click
 
 from agentic import AgenticError, ConfigError
 from agentic.commands.start import interruptible
+from agentic.lib.listing import in_columns
 from agentic.lib.loop import run
-from plugins_builtin.evaluation.report import compared, in_columns, page, table
+from plugins_builtin.evaluation.report import compared, page, table
 from plugins_builtin.evaluation.running import tried
 from plugins_builtin.evaluation.tasks import EvaluationTask, tasks_in
 
 Run = tuple[str, EvaluationTask, int, Sequence[str]]
 """(the setting's name, the task, for which time, the options of `agentic run`)"""
+_BEGIN = b'{"key": '  # of each row
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
@@ -120,23 +123,22 @@ def _title(task: EvaluationTask, number: int) -> str:
 
 
 def _key(task: EvaluationTask, number: int, words: Sequence[str]) -> str:
-    return hashlib.sha256("\0".join((task.name, task.digest, str(number), *words)).encode("utf-8", "surrogatepass")).hexdigest()[
-        :16
-    ]
+    made = "\0".join((task.name, task.digest, str(number), *words))
+    return hashlib.sha256(made.encode("utf-8", "surrogatepass")).hexdigest()[:16]
 
 
 def _lines(path: Path) -> Iterator[dict[str, Any]]:
-    """The rows of an earlier evaluation; a last line that a kill cut off is none. Raises ConfigError for another file."""
-    if not path.exists():
-        return
-    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    for number, line in enumerate(lines, 1):
+    """The rows of an earlier evaluation; the last line goes where a kill cut it off. Raises ConfigError for another file."""
+    place = 0
+    for number, line in enumerate(path.read_bytes().splitlines(keepends=True) if path.exists() else (), 1):
+        if not line.endswith(b"\n") and (line.startswith(_BEGIN) or _BEGIN.startswith(line)):
+            os.truncate(path, place)
+            return
         try:
             row = json.loads(line)
         except ValueError:
-            if number == len(lines):
-                continue
             row = None
         if not isinstance(row, dict) or "key" not in row:
             raise ConfigError(f"{path}, line {number}: that is no result of an evaluation", "--out names another file")
+        place += len(line)
         yield row

@@ -2,7 +2,7 @@
 
 import html
 import statistics
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from plugins_builtin.evaluation.statistics import interval, sign_test
@@ -51,11 +51,6 @@ def compared(first: Rows, second: Rows) -> str:
         f"the {which} alone: {', '.join(names)}" for which, names in (("first", only_first), ("second", only_second)) if names
     ]
     return "\n".join(lines)
-
-
-def in_columns(lines: Sequence[Sequence[str]]) -> Iterator[str]:
-    widths = [max(len(line[place]) for line in lines) for place in range(len(lines[0]))]
-    yield from ("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines)
 
 
 def page(settings: Mapping[str, Rows], sentence: str) -> str:

@@ -2,10 +2,8 @@
 
 import json
 import os
-import shutil
 import signal
 import sys
-import tempfile
 import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,6 +11,7 @@ from typing import Any
 
 from agentic import AgenticError
 from agentic.lib.children.once import outputs_of
+from agentic.lib.temporary import new_folder, remove
 from plugins_builtin.evaluation.tasks import EvaluationTask
 
 CHECK_SECONDS = 120.0
@@ -25,14 +24,14 @@ async def tried(task: EvaluationTask, words: Sequence[str], seconds: float) -> d
 
     Raises AgenticError where it could not begin.
     """
-    home = Path(tempfile.mkdtemp(prefix="agentic-eval-"))
+    home = new_folder()
     try:
         folder = home / task.name
         await task.lay_out(folder)
         row = await _run(folder, task, words, seconds)
         return row | {"solved": await _passes(folder, task)}
     finally:
-        shutil.rmtree(home, ignore_errors=True)
+        remove(home)
 
 
 async def _run(folder: Path, task: EvaluationTask, words: Sequence[str], seconds: float) -> dict[str, Any]:

@@ -8,6 +8,7 @@ import pytest
 
 from agentic.testing import FakeVLLM, answer, tool_call
 from tests.conftest import Agentic, put
+from tests.terminal import terminal
 
 HEAD = """\
 import asyncio, sys, time
@@ -449,3 +450,18 @@ def test_a_path_is_judged_before_a_tool_opens_it_past_the_workspace(
     agentic("run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native", more=more)
     (told,) = [message["content"] for message in server.chats[-1].json["messages"] if message["role"] == "tool"]
     assert "canary" not in told and "nobody can give" in told
+
+
+@pytest.mark.parametrize(
+    ("ask", "says"), [("nowhere_at_all:ask", "nowhere_at_all"), ("math:tau", "TypeError"), ("statistics:mean", "TypeError")]
+)
+def test_a_question_before_a_run_that_fails_is_its_plugins(
+    env: dict[str, str], server: FakeVLLM, home: Path, work: Path, ask: str, says: str
+) -> None:
+    code = f"from agentic import PluginInfo, hookimpl\n@hookimpl\ndef agentic_plugin():\n    return PluginInfo(before={ask!r})\n"
+    put(home / ".config" / "agentic" / "plugins" / "faulty.py", code)
+    with terminal(["ask", "hi", "--endpoint", server.url], env, work, columns=300) as shown:
+        assert shown.until_ended() == 2
+    said = " ".join(shown.text.split())
+    assert "plugin faulty (of your plugins folder): what it asks before a run" in said and says in said
+    assert "-c plugins.disabled=faulty" in said and not server.chats

@@ -66,11 +66,13 @@ def test_what_stands_in_the_results_is_not_done_again(agentic: Agentic, server: 
     assert len(server.chats) == asked and "1 of 3" in again.out
     (tasks / "two" / "task.txt").write_text("write one into a.txt, I mean two\n")
     assert "3 tasks, 1 runs to do" in agentic("eval", str(tasks), *words(server)).err
+    assert "3 tasks, 0 runs to do" in agentic("eval", str(tasks), *words(server)).err, "a row after a cut one can be read"
 
 
 WRONG = {
     "no tasks": (lambda tasks: [(path / "task.txt").unlink() for path in tasks.iterdir()], "no folder in it has a task.txt"),
     "no check": (lambda tasks: (tasks / "one" / "check.txt").unlink(), "a command in check.txt"),
+    "a note": (lambda tasks: Path("eval.jsonl").write_text("milk, eggs"), "line 1: that is no result of an evaluation"),
     "other results": (lambda tasks: Path("eval.jsonl").write_text('{"a": 1}\n{"b": 2}\n'), "is no result of an evaluation"),
 }
 
