@@ -11,6 +11,7 @@ from agentic.core.proofs import NOT_PERMITTED, Finding, Proofs
 from agentic.hooks.checks import Failure, JudgeVerdict
 from agentic.lib import mentions
 from agentic.lib.contents import content_of, same_lines
+from agentic.lib.listing import first_few
 from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
 
@@ -71,7 +72,7 @@ class Judge:
         if (failing := self._of_failures(findings)).word:
             return failing
         word = self._hint([finding for finding in findings if finding.hints]) or self._word_of_missing()
-        status, note = self._status(findings)
+        status, note = self._status(findings, left)
         if not word and all(self._means_the_same(path) for path in left):
             word = self._first_time("judge.same", files=", ".join(left))
             return JudgeVerdict("unchecked", "Only comments and blank lines were changed.", word, matters=False)
@@ -110,7 +111,7 @@ class Judge:
             return JudgeVerdict("done")
         counted = [failure for finding in findings for failure in finding.counts if not failure.own]
         first = findings[0].check
-        names = _in_words([failure.name for failure in counted])
+        names = first_few([failure.name for failure in counted], MAX_NAMED)
         shown = f"`{first.command}` fails" if 0 < len(first.command) <= MAX_COMMAND else first.what
         word = "\n".join(
             self._prompts(
@@ -143,8 +144,8 @@ class Judge:
         missing = self._not_there()
         return self._first_time("judge.not_there", files=missing) if missing else ""
 
-    def _status(self, findings: Sequence[Finding]) -> tuple[str, str]:
-        """(status, note) where no proof fails."""
+    def _status(self, findings: Sequence[Finding], left: Sequence[str]) -> tuple[str, str]:
+        """(status, note) where no proof fails; `left` are the files that differ now."""
         proofs = [finding for finding in findings if finding.check.authority == "proof"]
         passing = [finding for finding in proofs if finding.result.state != "cannot_run"]
         waiting = [finding for finding in proofs if finding.result.state == "cannot_run" and finding.check.command]
@@ -159,15 +160,10 @@ class Judge:
             return "unchecked", f"Not checked: `{waiting[0].check.command}` would check it{why}."
         old = [finding.check.what for finding in proofs for _ in finding.old]
         note = f"({old[0]}: {len(old)} failed before and still {'does' if len(old) == 1 else 'do'}.)" if old else ""
-        untested = f"Edited {_in_words(self._net_changes())}; nothing here tests it."
-        return ("done", note) if ran else ("unchecked", note or untested)
+        return ("done", note) if ran else ("unchecked", note or f"Edited {first_few(left, MAX_NAMED)}; nothing here tests it.")
 
     def _there(self, path: str) -> bool:
         return os.path.lexists(self._workspace.root / path)
-
-
-def _in_words(names: Sequence[str]) -> str:
-    return ", ".join(names[:MAX_NAMED]) + (f" and {len(names) - MAX_NAMED} more" if len(names) > MAX_NAMED else "")
 
 
 def _failures_in_words(failures: Sequence[Failure]) -> str:

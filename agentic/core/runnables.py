@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from agentic.lib.listing import first_few
 from agentic.plugins import Host
 from agentic.trust import Runnable, Trust
 
@@ -31,7 +32,5 @@ def left_out(host: Host, root: Path, report: Report) -> str:
     unknown = undecided(host, root, report)
     if not unknown:
         return ""
-    named = ", ".join(f"{each.kind} {each.name} ({each.file})" for each in unknown[:MAX_NAMED])
-    if len(unknown) > MAX_NAMED:
-        named += f" and {len(unknown) - MAX_NAMED:,} more"
+    named = first_few([f"{each.kind} {each.name} ({each.file})" for each in unknown], MAX_NAMED)
     return f"not used, since this folder is not trusted with it: {named}; `agentic trust` shows what it would run, and asks"

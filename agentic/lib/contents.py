@@ -1,6 +1,6 @@
 """Contents of a workspace's files, and the way back to them."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from agentic.errors import AgenticError
 from agentic.lib.workspace import Workspace
@@ -17,6 +17,10 @@ def content_of(space: Workspace, path: str) -> bytes | None:
         return None
 
 
+def contents_of(space: Workspace, paths: Iterable[str]) -> Contents:
+    return {path: content_of(space, path) for path in paths}
+
+
 def put_back(space: Workspace, wanted: Contents) -> None:
     """Brings files to these contents, and those that the workspace changed besides to what they were. Raises ToolError."""
     for path in {**space.originals, **wanted}:
@@ -31,8 +35,9 @@ def put_back(space: Workspace, wanted: Contents) -> None:
 
 def same_lines(before: bytes, now: bytes) -> bool:
     """True if only blank lines, and blanks at the ends of lines, differ."""
+    return lines_of(before) == lines_of(now)
 
-    def lines(data: bytes) -> list[bytes]:
-        return [line.rstrip() for line in data.splitlines() if line.strip()]
 
-    return lines(before) == lines(now)
+def lines_of(data: bytes) -> list[bytes]:
+    """Its lines without blank ones, and without blanks at their ends."""
+    return [line.rstrip() for line in data.splitlines() if line.strip()]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentic import AgenticError, Attempt, Message
 from agentic.hooks.fan_out import Lead
+from agentic.lib.contents import lines_of
 from agentic.lib.patterns import late_pattern
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ async def answers_of(
 def _contents(contender: "Contender") -> tuple[str, ...]:
     """The files as one answer: without blank lines, which mean nothing."""
     files = sorted(contender.best.files.items())
-    lines = [(path, [line.rstrip() for line in (data or b"").splitlines() if line.strip()]) for path, data in files]
+    lines = [(path, lines_of(data or b"")) for path, data in files]
     return (repr(lines),)
 
 

@@ -27,7 +27,7 @@ class Contender:
 
     @property
     def size(self) -> int:
-        """How many bytes it changed."""
+        """Bytes of the files that it changed."""
         return sum(len(data or b"") for data in self.best.files.values())
 
 

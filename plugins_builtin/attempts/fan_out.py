@@ -10,13 +10,13 @@ from dataclasses import replace
 from agentic import AgenticError, Attempt, FanOutSetup, Message, Outcome, Parts, Plan, Sampling, Subtask, ToolError
 from agentic.events import Warned, WorkflowEvent
 from agentic.hooks.checks import JudgeVerdict
-from agentic.lib.contents import content_of, put_back
+from agentic.lib.contents import contents_of, put_back
 from agentic.lib.git import git, top_of
 from plugins_builtin.attempts.choosing import Contender, chosen
-from plugins_builtin.attempts.states import State, state_of
+from plugins_builtin.attempts.states import State
 
 TEMPERATURES = (None, 0.4, 0.7, 0.9, 1.0)
-"""Of the first attempt, which is the model's usual answer, and of the others; from the third on each hears a hint besides."""
+"""Each attempt's, None for the model's usual one; those after the last have the last one's."""
 MANY = 200  # changed files, from which on not all of them may be known by name
 HINT_FROM = 2  # attempts without one
 wanted: dict[str, int] = {}
@@ -72,7 +72,7 @@ class Attempts:
 
     def _keep(self, verdict: JudgeVerdict) -> None:
         space = self._lead.workspace
-        self._tries.append(State(verdict, {path: content_of(space, path) for path in space.originals}))
+        self._tries.append(State(verdict, contents_of(space, space.originals)))
 
     def settle(self, verdict: JudgeVerdict) -> JudgeVerdict:
         """Brings back the best of the lead's tries, the earlier of equals, where it was not the last one."""
@@ -150,7 +150,7 @@ class Attempts:
         for number in range(1 + self._options.rounds):
             contender.outcome = await (attempt.go_on(verdict.word, verdict.files) if number else attempt.run())
             verdict = await _judged(attempt)
-            contender.states.append(State(verdict, state_of(attempt.agent)))
+            contender.states.append(State(verdict, contents_of(attempt.agent.workspace, attempt.agent.changes)))
             if verdict.status == "done" or not verdict.word:
                 return verdict.status == "done"
         return False

@@ -1,8 +1,7 @@
 """An attempt as it was at some time: its files, and what the judge said of them."""
 
-from agentic import SubAgent
 from agentic.hooks.checks import JudgeVerdict
-from agentic.lib.contents import Contents, content_of
+from agentic.lib.contents import Contents
 from agentic.lib.record import record
 
 
@@ -18,8 +17,3 @@ class State:
         """The lower the better: what is proved, then what nothing speaks against, then the fewest failures."""
         verdict = self.verdict
         return ("done", "unchecked", "gave_up").index(verdict.status), not verdict.matters, verdict.failures
-
-
-def state_of(agent: SubAgent) -> Contents:
-    """The files of an attempt as they are now."""
-    return {path: content_of(agent.workspace, path) for path in agent.changes}

@@ -1,7 +1,7 @@
 """Steps that put back what a command did to protected names; one that fails does not keep the others."""
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import partial
 
 from agentic.lib.files.walk import VERSION_CONTROL
@@ -10,15 +10,7 @@ from plugins_builtin.command_undo.entries import FILE, FOLDER, PRIVATE
 from plugins_builtin.command_undo.put_back import PutBack
 
 NOT_DONE = " (not put back: "
-
-
 MAX_NAMED = 20
-
-
-def first_few(paths: Sequence[str]) -> str:
-    """The first of them, and how many more there are."""
-    more = len(paths) - MAX_NAMED
-    return ", ".join(paths[:MAX_NAMED]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def holds(folder: str, path: str) -> bool:

@@ -8,12 +8,13 @@ from pathlib import Path
 
 from agentic import Change, Workspace
 from agentic.lib.files.beneath import read_regular
+from agentic.lib.listing import first_few
 from agentic.lib.record import record
 from agentic.lib.safeguards import Safeguards
 from agentic.lib.threads import on_daemon_thread
 from agentic.sessions.undo import CommandChange, Journal, JournalOfRoot
 from agentic.types import ChangeKind
-from plugins_builtin.command_undo.backwards import NOT_DONE, first_few, holds, make_again, put_back_file, take_away
+from plugins_builtin.command_undo.backwards import MAX_NAMED, NOT_DONE, holds, make_again, put_back_file, take_away
 from plugins_builtin.command_undo.entries import FILE, FOLDER, MAX_BELOW, PRIVATE, ProtectedEntries
 from plugins_builtin.command_undo.put_back import PutBack
 from plugins_builtin.command_undo.snapshots import Snapshots
@@ -115,7 +116,8 @@ class CommandChanges:
             except OSError as error:
                 self._tell(f"what the command changed is not known, and nothing of it was put back: {error.strerror or error}")
                 return [], ""
-        note = f"{first_few(put_back)}: protected, so it was put back as it was before the command{back.place}" if put_back else ""
+        named = first_few(put_back, MAX_NAMED)
+        note = f"{named}: protected, so it was put back as it was before the command{back.place}" if put_back else ""
         if note and may_change_protected:
             note += " (a command in the background goes on, and may have done it: stop it before you do it over)"
         if back.keeps:  # it may be the user's own work, done meanwhile
@@ -216,7 +218,7 @@ class CommandChanges:
         put_back, _ = await self._compare(back, self._late_may_change, None)
         if put_back:
             self._warn(
-                f"{first_few(put_back)}: protected, and changed while a command ran in the background,"
+                f"{first_few(put_back, MAX_NAMED)}: protected, and changed while a command ran in the background,"
                 f" so it was put back as it was{back.place}"
             )
 

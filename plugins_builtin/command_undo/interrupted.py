@@ -6,10 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from agentic import AgenticError
+from agentic.lib.listing import first_few
 from agentic.lib.safeguards import Safeguards
 from agentic.sessions import SessionStore
 from agentic.sessions.undo import Journal
-from plugins_builtin.command_undo.backwards import first_few
+from plugins_builtin.command_undo.backwards import MAX_NAMED
 from plugins_builtin.command_undo.contents import any_interrupted
 from plugins_builtin.command_undo.entries import FILE, PRIVATE, ProtectedEntries
 from plugins_builtin.command_undo.snapshots import UNKNOWN, Snapshots
@@ -43,4 +44,4 @@ def take_up_interrupted(root: Path, cache: Path, safeguards: Callable[[], Safegu
     if not changed:
         return ""
     remedy = f"`agentic sessions undo {name}` takes back what files had in them"
-    return f"a command was cut off by a kill, and what is protected changed since: {first_few(changed)}; {remedy}"
+    return f"a command was cut off by a kill, and what is protected changed since: {first_few(changed, MAX_NAMED)}; {remedy}"

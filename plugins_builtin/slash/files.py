@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 
 from agentic import Chat, ChatCommand, ConfigError, Question
 from agentic.lib.diff import difference, painted
+from agentic.lib.listing import first_few
 from agentic.sessions.undo import ChangedSince, changed_files, last_turn, redo, turn_before, undo
 
 GROUP = "Files"
@@ -94,8 +95,7 @@ async def _confirmed(chat: Chat, what: str, change: Callable[[bool], list[str]])
 def _names_of(files: Sequence[str]) -> str:
     """Their names, those of caches and the like last; many are counted."""
     found = sorted(files, key=lambda path: path.startswith("."))
-    more = f" and {len(found) - MAX_FILES} more" if len(found) > MAX_FILES else ""
-    return ", ".join(found[:MAX_FILES]) + more
+    return first_few(found, MAX_FILES)
 
 
 COMMANDS = (

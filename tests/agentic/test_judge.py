@@ -26,7 +26,8 @@ DONE = ("done", "unchecked")
 
 def work_on(task: str, server: FakeVLLM, work: Path) -> tuple[RunFinished, list[Event]]:
     """How a run ended in which everything is allowed, and all that happened."""
-    events = run_in_process(task, settings={"approval.mode": "all"}, root=work, server=server)
+    settings = {"approval.mode": "all", "plugin.after_edit.format": "never"}  # where a formatter is installed, or not
+    events = run_in_process(task, settings=settings, root=work, server=server)
     assert isinstance(events[-1], RunFinished)
     return events[-1], events
 

@@ -61,7 +61,7 @@ def choice(events: list[Event]) -> str:
 
 
 def left_over(repository: Path) -> Iterator[str]:
-    """What attempts must not leave behind."""
+    """Yields the worktrees that git still knows, and the files that were not there before."""
     listed = subprocess.run(["git", "worktree", "list"], cwd=repository, capture_output=True, text=True).stdout
     yield from listed.splitlines()[1:]
     yield from (path.name for path in repository.iterdir() if path.name not in (".git", "a.txt", "f.py"))
