@@ -1,7 +1,7 @@
 """An agent: model call, tool calls, results, until the model is done or a limit is reached."""
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from agentic.core.agent_services import AgentServices
@@ -48,10 +48,9 @@ class Agent:
         self.openings = Opening(services.workspace, services.prompts, services.llm.budget.prompt, services.covered, services.masked)
         self.has_to_end: Callable[[], bool] = lambda: False
         self.task = ""
-        self.extra_usage = Usage()
-        self.answers = Counter[str]()
+        self.extra_usage, self.answers = Usage(), Counter[str]()
         self._temperature = services.sampling.temperature
-        self._before: list[Message] = []
+        self.before: list[Message] = []
         self.opened = Message("user")
         self.files: Sequence[str] = ()
         if not len(history):
@@ -87,17 +86,17 @@ class Agent:
         self.tools.begin()
         self._temperature = self._services.sampling.temperature
         self.context.history.session.append("turn", {"task": task}, self._name)
-        self._before, reminder = self.history, self._protocol.begin(task, files)
+        self.before, reminder = self.history, self._protocol.begin(task, files)
         if opened is not None:
             self.opened = opened
         elif wrong:
             self.opened = self.openings.again(task, wrong, files)
-        elif len(self._before) > 1:
+        elif len(self.before) > 1:
             self.opened = self.openings.later(task, self.profile.brief)
         else:
             self.opened = self.openings.first(task, reminder, self.profile.brief)
-        if self._before[-1].role == "user":  # roles alternate
-            self.opened = self._before.pop().and_then(self.opened)
+        if self.before[-1].role == "user":  # roles alternate
+            self.opened = self.before.pop().and_then(self.opened)
             self.context.history.amend(self.opened)
         else:
             self.context.history.add(self.opened)
@@ -107,7 +106,7 @@ class Agent:
         self._seen.clear()
         self._protocol.begin(self.task, files if wrong else self.files)
         message = self.openings.again(self.task, wrong, files) if wrong else self.opened
-        await self.context.replace([*self._before, message])
+        await self.context.replace([*self.before, message])
 
     def opening(self) -> ChatRequest:
         """Returns the beginning that all requests of this agent share, as a request."""
@@ -121,10 +120,12 @@ class Agent:
         """The next answers should differ from what came before, since that did not work."""
         self._temperature = max((self._temperature or 0.0) + 0.15, RETRY_TEMPERATURE)
 
-    async def run(self) -> tuple[str, str]:
-        """(status, the model's last words). Raises AgenticError when the model cannot be asked."""
+    async def run(self, stops: Callable[[], Awaitable[bool]] | None = None) -> tuple[str, str]:
+        """(status, the model's last words); "stopped" where it `stops`. Raises AgenticError when the model cannot be asked."""
         unreadable = 0
         while self.has_calls_left:
+            if stops is not None and await stops():
+                return "stopped", ""
             reports = self._must_report()
             if reports:
                 self.tell(self._services.prompts("turn.last"))

@@ -18,6 +18,7 @@ from agentic.events import ApprovalAnswered, ApprovalAsked, Event
 from agentic.hooks.launcher import Launcher
 from agentic.hooks.permissions import STRICTNESS, Judgement, Scope
 from agentic.hooks.tools import CALLER
+from agentic.lib.arguments import all_of, in_one_line
 from agentic.lib.calls import Grant
 from agentic.lib.edits import difference, editable
 from agentic.lib.questions import Answered, Ask, Question, oddities
@@ -74,11 +75,24 @@ class Approver:
         self.policy = policy
         self.launcher = launcher
 
+    def asking(self, ask: Ask) -> "Approver":
+        """The same for an agent in a folder that is nobody else's, whose files it may change: what is left to ask goes to `ask`."""
+
+        async def untold(event: Event) -> None:
+            """Nobody is asked yet."""
+
+        mode = ApprovalMode("edits" if self.mode == "ask" else self.mode, ask)
+        return Approver(mode, untold, self.policy, self.launcher)
+
+    async def put(self, question: Question) -> Answered:
+        """The user's answer to a question of the host's own or a fan-out's; "no" where nobody can be asked."""
+        return await self._put_in_turn(self._ask, question) if self._ask is not None else Answered("no")
+
     async def may_call(self, tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:
         """Empty where a call that neither runs a command nor shows its changes may run with the ruling's arguments, or why not."""
         host = _host(ruling.arguments.get(tool.fetches)) if tool.fetches else ""
         judgement = self.policy.of_host(host, tool.name) if host else self.policy.of_tool(tool.name)
-        question = Question(_one_line(tool, ruling.arguments), body=_all_of(ruling.arguments))
+        question = Question(f"{tool.name} {in_one_line(ruling.arguments)}", body=all_of(ruling.arguments))
         return await self._decided(question, judgement, self.free(tool.effect), ruling, recovered)
 
     async def may_run(
@@ -97,7 +111,7 @@ class Approver:
         free = self.free("execute") and not (more and (asked or self._ask is not None))
         if judgement.decision == "allow" and (asked & more or (more and self._ask is not None)):
             judgement = replace(judgement, decision="")
-        body = command or _all_of(ruling.arguments)
+        body = command or all_of(ruling.arguments)
         question = Question(f"{tool.name} {command}".strip(), body=body, warnings=(*oddities(command), *self._obeyed(written)))
         question = replace(question, editable={"command.sh": command} if command else {})
         if check:
@@ -278,12 +292,3 @@ def _host(url: Any) -> str:
         return urlsplit(str(url)).hostname or ""
     except ValueError:
         return ""
-
-
-def _one_line(tool: ToolSpec, arguments: Mapping[str, Any]) -> str:
-    shown = [f"{value}" if key == "path" else f"{key}: {value}" for key, value in arguments.items()]
-    return f"{tool.name} {', '.join(shown)}"
-
-
-def _all_of(arguments: Mapping[str, Any]) -> str:
-    return "\n".join(f"{name}: {value}" for name, value in arguments.items())

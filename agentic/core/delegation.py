@@ -1,134 +1,36 @@
 """Plans carried out by the fan-out that is selected: the agents that it opens, and the agent whose plan it is."""
 
-import asyncio
-import math
-from collections.abc import AsyncIterator, Callable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
 from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
-from agentic.core.judge import Judge
 from agentic.core.kinds import kind_named, within
+from agentic.core.opened import OpenedAgent, refuse
 from agentic.core.runtime import Runtime
 from agentic.core.service import PluginLlm
 from agentic.errors import AgenticError, ConfigError, PluginError, ToolError
-from agentic.events import Event
-from agentic.hooks.agents import AgentKind
-from agentic.hooks.batching import Lane
+from agentic.events import EndpointSeen, Event
+from agentic.hooks.batching import Batcher, Lane, Watches
 from agentic.hooks.checks import JudgeVerdict
 from agentic.hooks.fan_out import CallBudget, CarriesOut, FanOut, FanOutSetup, TakesTasks
 from agentic.hooks.tools import CALLER
+from agentic.lib.questions import Answered, Ask, Question
 from agentic.lib.workspace import Workspace
 from agentic.sessions import ConversationHistory
-from agentic.types import Change, EndpointInfo, Message, Outcome, Plan, Sampling, ToolOutput, Usage
-
-REPORT_AT = 0.8  # of a sub-agent's time, from when on its next turn is the last
-
-
-class OpenedAgent:
-    """A sub-agent as a fan-out holds it (`agentic.hooks.fan_out.SubAgent`)."""
-
-    def __init__(self, agent: Agent, services: AgentServices, files: Sequence[str] = ()) -> None:
-        self._agent = agent
-        self._services = services
-        self._files = files  # that the lead's task is about
-        self._judge: Judge | None = None
-        self._wrong: tuple[str, Sequence[str]] | None = None  # what it begins anew with
-        self.workspace = services.workspace
-        self.history = agent.context.history
-        self.name = agent.context.history.agent
-        self.is_brief = agent.profile.brief
-        self.tools = [spec.name for spec in agent.specs]
-
-    @property
-    def kind(self) -> AgentKind | None:
-        return self._agent.tools.kind
-
-    @property
-    def task(self) -> str:
-        return self._agent.task
-
-    @property
-    def messages(self) -> Sequence[Message]:
-        return self._agent.history
-
-    @property
-    def last_words(self) -> str:
-        return self._agent.last_words
-
-    @property
-    def usage(self) -> Usage:
-        return self._agent.usage
-
-    @property
-    def changes(self) -> Mapping[str, Change]:
-        return self._agent.tools.work.changes
-
-    @property
-    def ran(self) -> Mapping[str, ToolOutput]:
-        return self._agent.tools.work.ran
-
-    @property
-    def did(self) -> str:
-        return self._agent.tools.work.summary()
-
-    @property
-    def could_not_write(self) -> bool:
-        return self._agent.tools.work.write_failed
-
-    def start(self, task: str, opened: Message | None = None) -> None:
-        services = self._services  # what is missing is seen before anything is changed
-        self._judge = Judge(task, self._agent, services.proofs, services.prompts, services.workspace, may_ask=False)
-        self._agent.start(task, files=self._files if opened is not None else (), opened=opened)
-
-    def tell(self, text: str, files: Sequence[str] = ()) -> None:
-        self._wrong = (text, files) if files and self._agent.profile.restarts else None
-        if self._wrong is None:
-            self._agent.tell(text)
-
-    def used(self, usage: Usage) -> None:
-        self._agent.extra_usage += usage
-
-    @asynccontextmanager
-    async def within(self, seconds: float) -> AsyncIterator[None]:
-        """Raises TimeoutError once its time is up."""
-        limits = self._services.approver.limits
-        try:
-            async with asyncio.timeout(seconds) as limits[self.name]:
-                self._agent.has_to_end = lambda: _seconds_until(limits[self.name]) < (1 - REPORT_AT) * seconds
-                yield
-        finally:
-            limits.pop(self.name, None)
-
-    async def run(self) -> tuple[str, str]:
-        """(status, its last words). Raises AgenticError when the model cannot be asked."""
-        if self._wrong is not None:
-            wrong, self._wrong = self._wrong, None
-            self._agent.raise_temperature()
-            await self._agent.restart(*wrong)
-        return await self._agent.run()
-
-    async def run_command(self, command: str) -> ToolOutput:
-        return await self._agent.tools.run_command(command)
-
-    async def judged(self) -> JudgeVerdict:
-        assert self._judge is not None  # it was started
-        return await self._judge.look()
-
-
-def _seconds_until(limit: asyncio.Timeout) -> float:
-    end = limit.when()
-    return math.inf if end is None else end - asyncio.get_running_loop().time()
+from agentic.types import Change, EndpointInfo, Message, Outcome, Plan, Sampling, ToolOutput
 
 
 class LeadAgent:
     """The agent whose plans are carried out, as a fan-out holds it (`agentic.hooks.fan_out.Lead`)."""
 
-    def __init__(self, agent: Agent, services: AgentServices, model: EndpointInfo, endpoints: Sequence[str]) -> None:
+    def __init__(
+        self, agent: Agent, services: AgentServices, model: EndpointInfo, endpoints: Sequence[str], batcher: Batcher
+    ) -> None:
         self._agent = agent
         self._services = services
+        self._batcher = batcher
         self.history = agent.context.history
         self.workspace = services.workspace
         self.kinds = services.kinds
@@ -142,6 +44,20 @@ class LeadAgent:
     @property
     def opening(self) -> Message:
         return self._agent.opened
+
+    @property
+    def before(self) -> Sequence[Message]:
+        return self._agent.before
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        return self._agent.history
+
+    async def ask(self, question: Question) -> Answered:
+        return await self._services.approver.put(question)
+
+    async def seen(self) -> list[EndpointSeen]:
+        return await self._batcher.look() if isinstance(self._batcher, Watches) else []
 
     async def restart(self, word: str = "", files: Sequence[str] = ()) -> None:
         await self._agent.restart(word, files)
@@ -168,13 +84,16 @@ class LeadAgent:
         turns: int,
         agent: str = "",
         sampling: Sampling | None = None,
+        ask: Ask | None = None,
     ) -> OpenedAgent:
         async def run_command(command: str, check: str = "") -> ToolOutput:
             return await opened.tools.run_command(command, check)
 
         services = replace(self._services, workspace=workspace, sampling=sampling or self._services.sampling)
+        if ask is not None:
+            services = replace(services, approver=services.approver.asking(ask))
         if workspace.root != self.workspace.root:
-            services = replace(services, proofs=services.proofs.of(workspace, run_command))
+            services = replace(services, proofs=services.proofs.of(workspace, run_command, services.approver))
         opened = Agent(services, history, turns, Lane.SUB_AGENT)
         opened.tools.kind = within(self._agent.tools.kind, self.kinds.get(agent))
         return OpenedAgent(opened, services, self._agent.files)
@@ -239,6 +158,16 @@ class Delegation:
                 self._lead.complain(error)
         return None
 
+    async def wants_it(self) -> bool:
+        """True if a fan-out is to be asked about the task before the lead's next step."""
+        for taker in self._takers:
+            try:
+                if self._carrier is not None and await taker.wants_it():
+                    return True
+            except AgenticError as error:
+                self._lead.complain(error)
+        return False
+
     def settle(self, verdict: JudgeVerdict) -> JudgeVerdict:
         """Returns the verdict on what is left in the end: a fan-out may know an earlier try that was better."""
         for taker in self._takers:
@@ -283,7 +212,7 @@ class Delegation:
 def delegation_of(runtime: Runtime, agent: Agent, services: AgentServices) -> Delegation:
     """Returns what carries plans out for the agent. Raises ConfigError where sub-agents cannot work as the settings want it."""
     settings = runtime.settings.sub_agents
-    lead = LeadAgent(agent, services, runtime.info, runtime.transport.endpoints)
+    lead = LeadAgent(agent, services, runtime.info, runtime.transport.endpoints, runtime.batcher)
 
     def make(name: str) -> FanOut:
         made: FanOut = runtime.host.build("agentic_fan_outs", name, given)
@@ -293,8 +222,3 @@ def delegation_of(runtime: Runtime, agent: Agent, services: AgentServices) -> De
     given = partial(runtime.setup, kind=FanOutSetup, lead=lead)
     takers: list[TakesTasks] = [runtime.host.build(tasks, name, given) for name in sorted(runtime.host.offers(tasks))]
     return Delegation(make, settings.fan_out, lead, settings.enabled and bool(runtime.host.offers("agentic_fan_outs")), takers)
-
-
-async def refuse(plan: Plan) -> Outcome:
-    """The answer to a sub-agent that delegates. Raises ToolError."""
-    raise ToolError("you are a sub-agent and cannot start others: do your part yourself")

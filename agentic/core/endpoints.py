@@ -2,16 +2,14 @@
 
 import asyncio
 import logging
-import socket
 from functools import partial
-from urllib.parse import urlsplit, urlunsplit
 
 from agentic.config import Settings
 from agentic.config.schema import EndpointSettings
 from agentic.core.roles import with_roles
-from agentic.errors import ConfigError
 from agentic.hooks.transport import FollowsEndpoints
 from agentic.lib.threads import on_daemon_thread
+from agentic.lib.wire.addresses import address_urls
 
 LOOK_SECONDS = 30.0
 _log = logging.getLogger("agentic.endpoints")
@@ -23,7 +21,7 @@ class Endpoints:
     def __init__(self, settings: Settings) -> None:
         self._given = settings
         self.settings = with_roles(settings)
-        self._addresses: dict[str, list[str]] = {}
+        self._urls: dict[str, list[str]] = {}  # of addresses, by the name's
         self._followers: tuple[object, ...] = ()
         self._now: tuple[EndpointSettings, ...] = ()
         self._task: asyncio.Task[None] | None = None
@@ -43,22 +41,12 @@ class Endpoints:
         """
         if not named.all_addresses:
             return [named]
-        parts = urlsplit(named.url)
-        if parts.scheme != "http":
-            raise ConfigError(f"{named.url}: all_addresses is for http://", "a certificate is one for the name, not for an address")
-        look = partial(socket.getaddrinfo, parts.hostname, parts.port or 80, type=socket.SOCK_STREAM)
         try:
-            found = await on_daemon_thread(look)
+            self._urls[named.url] = await on_daemon_thread(partial(address_urls, named.url))
         except (OSError, UnicodeError) as error:
-            _log.warning("%s cannot be looked up: %s", parts.hostname, error)
-        else:
-            self._addresses[named.url] = sorted({str(address[0]) for *_, address in found})
+            _log.warning("%s cannot be looked up: %s", named.url, error)
         own = {name: value for name, value in named.table().items() if name != "all_addresses"}
-        urls = [
-            urlunsplit(parts._replace(netloc=f"[{host}]:{parts.port or 80}" if ":" in host else f"{host}:{parts.port or 80}"))
-            for host in self._addresses.get(named.url, ())
-        ]
-        return [EndpointSettings(**{**own, "url": url}) for url in urls or [named.url]]
+        return [EndpointSettings(**{**own, "url": url}) for url in self._urls.get(named.url) or [named.url]]
 
     def follow(self, *followers: object) -> None:
         """Tells those of them that follow when endpoints come or go, until `aclose`. The transport comes before the batcher."""

@@ -76,7 +76,8 @@ class Judge:
         if not word and all(self._means_the_same(path) for path in left):
             word = self._first_time("judge.same", files=", ".join(left))
             return JudgeVerdict("unchecked", "Only comments and blank lines were changed.", word, matters=False)
-        return JudgeVerdict(status, note, word, tuple(work.changes) if word else (), sum(len(each.hints) for each in findings))
+        hints, tests = sum(len(each.hints) for each in findings), _tests(findings)
+        return JudgeVerdict(status, note, word, tuple(work.changes) if word else (), hints, tests=tests)
 
     def _without_changes(self) -> JudgeVerdict:
         """Nothing was changed: there is nothing to judge, unless the model meant to change something."""
@@ -123,8 +124,8 @@ class Judge:
             for each in findings
         )
         files = tuple(dict.fromkeys(path for failure in counted for path in failure.files))
-        count = sum(each.weight for each in counted)
-        return JudgeVerdict("gave_up", f"Not done: {shown} ({names}).", word, files, count, first.command or first.what)
+        note, count = f"Not done: {shown} ({names}).", sum(each.weight for each in counted)
+        return JudgeVerdict("gave_up", note, word, files, count, first.command or first.what, tests=_tests(findings))
 
     def _hint(self, findings: Sequence[Finding]) -> str:
         """Once for each; of what was run, a model that begins anew hears it again: it has forgotten."""
@@ -164,6 +165,12 @@ class Judge:
 
     def _there(self, path: str) -> bool:
         return os.path.lexists(self._workspace.root / path)
+
+
+def _tests(findings: Iterable[Finding]) -> tuple[int, int]:
+    results = [finding.result for finding in findings if finding.result.total]
+    total = sum(result.total for result in results)
+    return total - sum(len(result.failures) for result in results), total
 
 
 def _failures_in_words(failures: Sequence[Failure]) -> str:

@@ -1,18 +1,18 @@
 """The messages that a conversation and its tasks begin with."""
 
 import os
-import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 from agentic.errors import AgenticError
 from agentic.hooks.protocol import ToolProtocol
 from agentic.lib import mentions
+from agentic.lib.contents import text_of
 from agentic.lib.files import files_below
-from agentic.lib.listing import MAX_LISTED, branch_of, file_names, folded, within
+from agentic.lib.listing import MAX_LISTED, file_names, folded, surroundings, within
+from agentic.lib.schemas import bare
 from agentic.lib.workspace import Workspace
 from agentic.plugins.prompts import Prompts
 from agentic.types import ImagePart, Message, TextPart, ToolSpec
@@ -30,20 +30,8 @@ def system_message(prompts: Prompts, protocol: ToolProtocol, tools: Sequence[Too
 def tiered(tool: ToolSpec, tier: str) -> ToolSpec:
     """The tool as this tier describes it: bare, with its parameters' meaning, or with all guidance."""
     if tier == "nano":
-        return replace(tool, parameters=_bare(tool.parameters, tool.refinements))
+        return replace(tool, parameters=bare(tool.parameters, tool.refinements))
     return replace(tool, description=f"{tool.description} {tool.guidance}".strip()) if tier == "full" else tool
-
-
-def _bare(schema: Mapping[str, Any], without: Sequence[str]) -> dict[str, Any]:
-    """Without what the parameters mean; unknown ones are refused all the same."""
-    parts = schema.get("properties", {})
-    properties = {name: _without_description(part) for name, part in parts.items() if name not in without}
-    kept = {name: value for name, value in schema.items() if name != "additionalProperties"}
-    return {**kept, "properties": properties} if properties else kept
-
-
-def _without_description(part: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in part.items() if name != "description"}
 
 
 class Opening:
@@ -72,7 +60,7 @@ class Opening:
 
     def first(self, task: str, reminder: str, brief: bool) -> Message:
         """The task, after what is volatile and the folder's file names; a small folder's files come along while they fit."""
-        self._around = "" if brief else _surroundings(self._workspace)
+        self._around = "" if brief else surroundings(self._workspace)
         names = file_names(self._workspace.root)
         small = len(names) <= MAX_NAMES and sum(map(len, names)) <= self._room // 3
         parts = [self._around] if self._around else []
@@ -88,7 +76,7 @@ class Opening:
 
     def later(self, task: str, brief: bool) -> Message:
         """A task of a conversation that has begun: what is volatile comes along where it has changed."""
-        around = "" if brief else _surroundings(self._workspace)
+        around = "" if brief else surroundings(self._workspace)
         told, self._around = self._around, around
         mentioned = list(mentions.mentioned(task, self._workspace.root))
         parts = [*([around] if around != told else []), *self._mentioned(mentioned), task, *self._taken()]
@@ -130,29 +118,12 @@ class Opening:
     def _contents(self, names: Iterable[str], most: int = MAX_FILE_BYTES) -> list[str]:
         parts, room = [], self._room
         for name in names:
-            text = self._masked(_small_text(self._workspace, name, most))
+            text = self._masked(text_of(self._workspace, name, most))
             if text and len(text) + len(name) <= room:
                 room -= len(text) + len(name) + 16
                 parts.append(f"{name}\n```\n{text.rstrip()}\n```")
         return parts
 
 
-def _surroundings(space: Workspace) -> str:
-    """Returns the facts that change from day to day; they stand only in the newest message."""
-    root, branch = space.root, branch_of(space.root)
-    more = "".join(f" You may work in {each}, too, by full paths." for each in space.grants.roots)
-    return f"Date: {time.strftime('%Y-%m-%d')}. Folder: {root.name}" + (f" (git branch {branch})." if branch else ".") + more
-
-
 def _is_image(name: str) -> bool:
     return Path(name).suffix.lower() in mentions.IMAGES
-
-
-def _small_text(workspace: Workspace, name: str, most: int) -> str:
-    stamp = workspace.stamp(name)
-    if stamp is None or stamp[1] > most:
-        return ""
-    try:
-        return workspace.read(name).data.decode("utf-8")
-    except (AgenticError, UnicodeDecodeError):
-        return ""

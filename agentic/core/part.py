@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from agentic.core.agent import Agent
 from agentic.core.approval import ApprovalMode
-from agentic.core.delegation import OpenedAgent, refuse
+from agentic.core.opened import OpenedAgent, refuse
 from agentic.core.runtime import Runtime
 from agentic.core.session import open_services
 from agentic.errors import ConfigError

@@ -70,10 +70,10 @@ class Proofs:
         self._found: list[tuple[Check, CheckResult]] = []
         self._run_command = run_command
 
-    def of(self, workspace: Workspace, run_command: RunCommand) -> "Proofs":
+    def of(self, workspace: Workspace, run_command: RunCommand, approver: Approver) -> "Proofs":
         """The same in a copy of the folder: what was there before a change is known."""
         other = copy(self)
-        other._workspace, other._run_command, other._turn = workspace, run_command, asyncio.Lock()
+        other._workspace, other._run_command, other._turn, other._approver = workspace, run_command, asyncio.Lock(), approver
         return other
 
     def begin(self, task: str) -> None:

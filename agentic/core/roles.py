@@ -1,11 +1,10 @@
 """A model for each role: the main work, small questions, sub-agents, pictures."""
 
-import hashlib
 from dataclasses import replace
 
 from agentic.config import Settings
 from agentic.config.schema import ROLES, EndpointSettings
-from agentic.types import ChatRequest, ImagePart, Message, TextPart
+from agentic.types import ChatRequest
 
 MAIN, SMALL, SUB_AGENT, VISION = ROLES
 
@@ -32,21 +31,3 @@ def in_its_role(request: ChatRequest, settings: Settings) -> ChatRequest:
     if request.role in ("", MAIN) or not (role.endpoint or role.model or role.effort):
         return replace(request, role="")
     return replace(request, endpoint=role.endpoint, model=role.model, effort=role.effort or request.effort)
-
-
-def pictures(request: ChatRequest) -> dict[str, ImagePart]:
-    """The pictures of a request by their names."""
-    return {name_of(image): image for message in request.messages for image in message.images}
-
-
-def name_of(image: ImagePart) -> str:
-    """The same for the same bytes."""
-    return hashlib.sha256(image.data).hexdigest()
-
-
-def without_pictures(message: Message, words: dict[str, str]) -> Message:
-    """The message with words in place of its pictures."""
-    if isinstance(message.content, str):
-        return message
-    parts = [part if isinstance(part, TextPart) else TextPart(f"(A picture: {words[name_of(part)]})") for part in message.content]
-    return replace(message, content="\n\n".join(part.text for part in parts))

@@ -12,16 +12,18 @@ from typing import Any, Literal, cast
 
 from agentic.config import Settings
 from agentic.core.budget import Budget
-from agentic.core.roles import VISION, in_its_role, pictures, without_pictures
+from agentic.core.roles import VISION, in_its_role
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, RequestRejected, StreamBroken
 from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
 from agentic.lib.patterns import late_pattern
+from agentic.lib.pictures import pictures, without_pictures
 from agentic.lib.record import record
 from agentic.lib.repetition import Repetition
 from agentic.lib.wire import AnswerBuilder, loads
+from agentic.lib.wire.request import held_to
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpec
 
@@ -259,11 +261,6 @@ def answer_of(answer: Answer | AgenticError) -> Answer:
     if isinstance(answer, AgenticError):
         raise answer
     return answer
-
-
-def held_to(schema: Mapping[str, Any]) -> dict[str, Any]:
-    """The `response_format` by which a server holds an answer to a JSON schema."""
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
 
 
 class PluginLlm:

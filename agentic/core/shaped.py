@@ -5,10 +5,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from agentic.core.context import Context
-from agentic.core.service import held_to
 from agentic.errors import ModelOutputError
 from agentic.lib.messages import flattened
 from agentic.lib.schemas import UncheckableError, problems
+from agentic.lib.wire.request import held_to
 from agentic.types import ChatRequest, Message
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterable
 from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks.transport import CountsTokens, Transport
 from agentic.lib.estimate import upper_estimate
+from agentic.lib.prefix import tail_of
 from agentic.lib.record import record
 from agentic.lib.wire.request import encode_tool
 from agentic.types import ChatRequest, Message, ToolSpec
@@ -65,7 +66,7 @@ class TokenCounter:
         if counted:
             self._offset += tokens - counted
         known = self._known.get(request.session)
-        tail = _tail(known.request, request) if known else None
+        tail = tail_of(known.request, request) if known else None
         if known and tail:
             self._densest = max(self._densest, (tokens - known.tokens) / sum(map(self._raw_message, tail)))
         elif known is None:
@@ -96,7 +97,7 @@ class TokenCounter:
 
     def _estimated(self, request: ChatRequest) -> int:
         known = self._known.get(request.session)
-        tail = _tail(known.request, request) if known else None
+        tail = tail_of(known.request, request) if known else None
         self.method = "usage and estimate" if tail is not None else "estimate"
         factor = min(1.0, self._densest * _MARGIN) if self._densest else 1.0
         if known is not None and tail is not None:
@@ -114,11 +115,3 @@ class TokenCounter:
 
 def _raw_tool(tool: ToolSpec) -> int:
     return upper_estimate(str(encode_tool(tool)))
-
-
-def _tail(before: ChatRequest, request: ChatRequest) -> tuple[Message, ...] | None:
-    """The messages that `request` adds to `before`; None where it does not go on from there."""
-    length = len(before.messages)
-    if request.messages[:length] == before.messages and request.tools == before.tools:
-        return request.messages[length:]
-    return None

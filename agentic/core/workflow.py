@@ -118,8 +118,11 @@ class Workflow:
         return self._settings.sub_agents.enabled and self._separable and self._whole is None
 
     async def _execute(self) -> str:
-        self._status, self._result = await self._agent.run()
-        return "reflect"
+        self._status, self._result = await self._agent.run(self._delegation.wants_it)
+        if self._status != "stopped":
+            return "reflect"
+        self._taken = await self._delegation.take(self._task, await self._judge.look())
+        return "execute" if self._taken is None else "spawn_sub_agents"
 
     async def _spawn_sub_agents(self) -> str:
         plan, fan_out = self._taken or (await self._usable_plan(), None)
@@ -131,7 +134,8 @@ class Workflow:
         self._agent.context.history.add(Message("assistant", self._whole.summary))
         self._agent.tools.work.delegated(self._whole)
         self._judge.plan_check = plan.check
-        self._status, self._result = "done", ""
+        is_refused = self._taken is not None and self._whole.status == "refused"  # the user wants none of it
+        self._status, self._result = ("refused" if is_refused else "done"), ""
         return "reflect"
 
     async def _usable_plan(self) -> Plan | None:

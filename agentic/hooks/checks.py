@@ -58,7 +58,8 @@ class Failure:
 class CheckResult:
     """`why` says what is missing where it "cannot_run" here: no runner, no dependency, no tests, no time.
 
-    `late`: it took longer than a command may take, and would again. `some_pass`: not all that it looked at fails.
+    `late`: it took longer than a command may take, and would again. `some_pass`: not all that it looked at fails; of how many that
+    is, `total`, 0 where that is not known.
     """
 
     state: State
@@ -66,6 +67,7 @@ class CheckResult:
     why: str = ""
     late: bool = False
     some_pass: bool = False
+    total: int = 0
 
 
 class Checker(Protocol):
@@ -85,6 +87,7 @@ class JudgeVerdict:
     """`status` is done, unchecked or gave_up; `note` one sentence for the user. `word` is what the model is told, "" for nothing.
 
     `files` are those to correct, likeliest first; `failures` their number, `check` shows the first. `matters`: a statement differs.
+    `tests` says how many pass of how many, (0, 0) where no runner says so.
     """
 
     status: str
@@ -94,6 +97,7 @@ class JudgeVerdict:
     failures: int = 0
     check: str = ""
     matters: bool = True
+    tests: tuple[int, int] = (0, 0)
 
 
 @runtime_checkable

@@ -8,11 +8,13 @@ from agentic.hooks import Provider, Setup, hookspec
 from agentic.hooks.agents import AgentKind
 from agentic.hooks.checks import JudgeVerdict
 from agentic.hooks.complexity import Llm
+from agentic.hooks.sub_agents import SubAgent as SubAgent
+from agentic.lib.questions import Answered, Ask, Question
 from agentic.lib.record import record
-from agentic.types import Change, EndpointInfo, Message, Outcome, Plan, Sampling, Subtask, ToolOutput, Usage
+from agentic.types import Change, EndpointInfo, Message, Outcome, Plan, Sampling, Subtask, ToolOutput
 
 if TYPE_CHECKING:
-    from agentic.events import Event
+    from agentic.events import EndpointSeen, Event
     from agentic.lib.workspace import Workspace
     from agentic.sessions import ConversationHistory
 
@@ -40,86 +42,6 @@ class CallBudget:
         return self.left > self.sub_agents + 2
 
 
-class SubAgent(Protocol):
-    """An agent of its own that does a part. It has the lead's system text and tools byte for byte, and begins in its cache.
-
-    `is_brief`: its model bears few words. `tools` are their names.
-    """
-
-    name: str
-    history: "ConversationHistory"
-    workspace: "Workspace"
-    is_brief: bool
-    tools: list[str]
-
-    @property
-    def kind(self) -> AgentKind | None:
-        """The agent definition that it follows, within what the lead may do."""
-        ...
-
-    @property
-    def task(self) -> str: ...
-
-    @property
-    def messages(self) -> Sequence[Message]:
-        """Its conversation as the model will read it."""
-        ...
-
-    @property
-    def last_words(self) -> str: ...
-
-    @property
-    def usage(self) -> Usage: ...
-
-    @property
-    def changes(self) -> Mapping[str, Change]:
-        """The files that it changed, by path."""
-        ...
-
-    @property
-    def ran(self) -> Mapping[str, ToolOutput]:
-        """The commands that it ran since its last change."""
-        ...
-
-    @property
-    def did(self) -> str:
-        """Its work in one line, "" for none."""
-        ...
-
-    @property
-    def could_not_write(self) -> bool:
-        """True if a change was not possible."""
-        ...
-
-    def start(self, task: str, opened: Message | None = None) -> None:
-        """Gives it its task; `opened` is the message, if made."""
-        ...
-
-    def tell(self, text: str, files: Sequence[str] = ()) -> None:
-        """Adds a word to the model; one that bears few begins anew with it, and the `files` to correct."""
-        ...
-
-    def used(self, usage: Usage) -> None:
-        """Counts tokens that were used for it elsewhere."""
-        ...
-
-    def within(self, seconds: float) -> AbstractAsyncContextManager[None]:
-        """Gives it that time, without a user's thinking; its turn after 0.8 of it is its last. Raises TimeoutError."""
-        ...
-
-    async def run(self) -> tuple[str, str]:
-        """(status, its last words) once it is done or at a limit. Raises AgenticError when the model cannot be asked."""
-        ...
-
-    async def run_command(self, command: str) -> ToolOutput:
-        """Runs a shell command in its workspace under the usual approval, as if its model had called for it."""
-        ...
-
-    async def judged(self) -> JudgeVerdict:
-        """Looks at what it did in its workspace, by the checks that need no question."""
-        ...
-
-
 class Lead(Protocol):
     """The agent whose plan is carried out, with what its sub-agents share.
 
@@ -144,6 +66,24 @@ class Lead(Protocol):
     @property
     def opening(self) -> Message:
         """The message that its task began with."""
+        ...
+
+    @property
+    def before(self) -> Sequence[Message]:
+        """The conversation before its task began."""
+        ...
+
+    @property
+    def messages(self) -> Sequence[Message]:
+        """Its conversation as the model will read it."""
+        ...
+
+    async def ask(self, question: Question) -> Answered:
+        """Puts a question to the user; "no" where nobody can be asked."""
+        ...
+
+    async def seen(self) -> "list[EndpointSeen]":
+        """Looks how busy each endpoint is that answers and tells."""
         ...
 
     async def restart(self, word: str = "", files: Sequence[str] = ()) -> None:
@@ -176,8 +116,12 @@ class Lead(Protocol):
         turns: int,
         agent: str = "",
         sampling: Sampling | None = None,
+        ask: Ask | None = None,
     ) -> SubAgent:
-        """Opens a sub-agent that follows the definition `agent` ("" for none) for at most that many turns."""
+        """Opens a sub-agent that follows the definition `agent` ("" for none) for at most that many turns.
+
+        With `ask` it may change the files of its workspace, and what else would be asked is put to that.
+        """
         ...
 
     async def emit(self, event: "Event") -> None: ...
@@ -228,11 +172,17 @@ class Parts(Protocol):
     async def __call__(self, subtask: Subtask) -> Outcome: ...
 
     def attempt(
-        self, subtask: Subtask, sampling: Sampling | None = None, opened: Message | None = None
+        self,
+        subtask: Subtask,
+        sampling: Sampling | None = None,
+        opened: Message | None = None,
+        before: Sequence[Message] | None = None,
+        ask: Ask | None = None,
     ) -> AbstractAsyncContextManager[Attempt]:
         """Opens a part in a tree of its own; what is not merged by the end is gone. Raises ToolError where trees cannot be.
 
-        It begins with the message `opened`, else with its briefing.
+        It begins with its briefing, or as the lead did with the message `opened`, after other messages than those `before` the
+        lead's task. With `ask` it may change the files of its tree, and what else would be asked is put to that.
         """
         ...
 
@@ -265,6 +215,10 @@ class CarriesOut(Protocol):
 
 class TakesTasks(FanOut, Protocol):
     """A fan-out that is asked about each whole task."""
+
+    async def wants_it(self) -> bool:
+        """True if the lead is to stop before its next step, so that `take` is asked about what it has so far."""
+        ...
 
     async def take(self, task: str, verdict: JudgeVerdict | None) -> Plan | None:
         """A plan for it before it is begun, or after a try of the lead's was judged; None leaves it to the lead."""

@@ -87,3 +87,13 @@ def _loads(arguments: str) -> Any:
         raise ToolError(f"the arguments are not valid JSON: {error.msg} at character {error.pos}, near {near!r}") from error
     except ValueError as error:
         raise ToolError(f"the arguments are not valid JSON: {str(error)[:100]}") from error
+
+
+def in_one_line(arguments: Mapping[str, Any]) -> str:
+    """The arguments for people, one after the other."""
+    return ", ".join(f"{value}" if key == "path" else f"{key}: {value}" for key, value in arguments.items())
+
+
+def all_of(arguments: Mapping[str, Any]) -> str:
+    """The same with a line for each."""
+    return "\n".join(f"{name}: {value}" for name, value in arguments.items())

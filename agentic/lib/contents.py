@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 
 from agentic.errors import AgenticError
-from agentic.lib.workspace import Workspace
+from agentic.lib.workspace import FileNotFoundToolError, Workspace
 
 Contents = Mapping[str, bytes | None]
 """By path what is in each of some files, None for no file."""
@@ -14,6 +14,25 @@ def content_of(space: Workspace, path: str) -> bytes | None:
     try:
         return space.read(path).data if space.exists(path) else None
     except AgenticError:
+        return None
+
+
+def text_of(space: Workspace, path: str, most: int) -> str:
+    """Returns the file's text; "" where there is none, it is none, or it has more than `most` bytes."""
+    stamp = space.stamp(path)
+    if stamp is None or stamp[1] > most:
+        return ""
+    try:
+        return space.read(path).data.decode("utf-8")
+    except (AgenticError, UnicodeDecodeError):
+        return ""
+
+
+def current_of(space: Workspace, path: str) -> bytes | None:
+    """The file's bytes, None for no file. Raises ToolError where it cannot be read."""
+    try:
+        return space.current(path).data
+    except FileNotFoundToolError:
         return None
 
 

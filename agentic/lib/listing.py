@@ -1,11 +1,13 @@
 """Many names in a few lines: those of a folder's files, the first of a list, the rows of a table."""
 
+import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 
 from agentic.lib.files import files_below, read_regular
+from agentic.lib.workspace import Workspace
 
 MAX_LISTED = 5_000
 
@@ -61,3 +63,10 @@ def file_names(root: Path) -> list[str]:
     """Returns the names of the files that are listed for the model: no hidden files."""
     shown = (name for name in files_below(root) if not any(part.startswith(".") for part in name.split("/")))
     return list(islice(shown, MAX_LISTED))
+
+
+def surroundings(space: Workspace) -> str:
+    """Returns the facts that change from day to day; they stand only in the newest message."""
+    root, branch = space.root, branch_of(space.root)
+    more = "".join(f" You may work in {each}, too, by full paths." for each in space.grants.roots)
+    return f"Date: {time.strftime('%Y-%m-%d')}. Folder: {root.name}" + (f" (git branch {branch})." if branch else ".") + more

@@ -58,3 +58,11 @@ def _field(before: Message, after: Message, newest: bool) -> str:
     if after.reasoning and before.reasoning != after.reasoning:
         return "reasoning"
     return next((name for name in ("role", "tool_calls", "tool_call_id") if getattr(before, name) != getattr(after, name)), "")
+
+
+def tail_of(before: ChatRequest, request: ChatRequest) -> tuple[Message, ...] | None:
+    """The messages that `request` adds to `before`; None where it does not go on from there."""
+    length = len(before.messages)
+    if request.messages[:length] == before.messages and request.tools == before.tools:
+        return request.messages[length:]
+    return None

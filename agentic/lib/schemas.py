@@ -34,6 +34,18 @@ def problems(value: Any, schema: Mapping[str, Any]) -> list[Any]:
     return sorted(found, key=lambda problem: [str(part) for part in problem.absolute_path])
 
 
+def bare(schema: Mapping[str, Any], without: Iterable[str]) -> dict[str, Any]:
+    """A tool's parameters without what they mean, and without some; unknown ones are refused all the same."""
+    parts = schema.get("properties", {})
+    properties = {
+        name: {key: value for key, value in part.items() if key != "description"}
+        for name, part in parts.items()
+        if name not in without
+    }
+    kept = {name: value for name, value in schema.items() if name != "additionalProperties"}
+    return {**kept, "properties": properties} if properties else kept
+
+
 class _Steps(local):
     """How many keywords may still be looked at in this check: some schemas double the work with each line."""
 

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
 from agentic.errors import ConfigError
+from agentic.lib.database import open_readonly, opened, rows
 from agentic.lib.record import record
 from agentic.types import recall_id
 
@@ -60,7 +60,7 @@ class Session:
         """
         lock = _lock(path)
         try:
-            session = cls(connect(path), path, lock=lock)
+            session = cls(opened(path, _SCHEMA), path, lock=lock)
             if root is not None:
                 session.set_metadata("version", VERSION)
                 session.set_metadata("root", os.path.realpath(root))
@@ -183,27 +183,6 @@ def name_session(session: Session, said: str) -> None:
         session.set_metadata("title", " ".join(said.split())[:MAX_TITLE])
 
 
-def connect(path: Path) -> sqlite3.Connection:
-    if not path.exists():
-        os.close(os.open(path, os.O_CREAT | os.O_WRONLY | os.O_CLOEXEC, 0o600))  # conversations are nobody else's
-    database = sqlite3.connect(path, isolation_level=None, timeout=5.0)
-    database.text_factory = lambda data: data.decode("utf-8", "replace")
-    try:
-        rows(database, "PRAGMA journal_mode = WAL")
-        rows(database, "PRAGMA synchronous = NORMAL")
-        database.executescript(_SCHEMA)
-    except sqlite3.Error:
-        database.close()
-        raise
-    return database
-
-
-def open_readonly(path: Path) -> sqlite3.Connection:
-    database = sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True)
-    database.text_factory = lambda data: data.decode("utf-8", "replace")
-    return database
-
-
 def _lock(path: Path) -> int:
     """A lock file beside: locks on the database's own file would drop SQLite's."""
     descriptor = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -220,14 +199,6 @@ def _lock(path: Path) -> int:
     os.ftruncate(descriptor, 0)
     os.pwrite(descriptor, str(os.getpid()).encode(), 0)
     return descriptor
-
-
-def rows(database: sqlite3.Connection, query: str, values: tuple[Any, ...] = ()) -> sqlite3.Cursor:
-    """Raises sqlite3.DatabaseError, also for a schema that is no text."""
-    try:
-        return database.execute(query, values)
-    except UnicodeDecodeError as error:
-        raise sqlite3.DatabaseError(f"its schema is no text: {error}") from error
 
 
 def read_records(database: sqlite3.Connection, query: str, values: tuple[Any, ...]) -> Iterator[Record]:

@@ -9,11 +9,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from agentic.errors import ConfigError
-from agentic.lib.files import make_own
+from agentic.lib.database import fill_up, open_readonly, rows
+from agentic.lib.files import changed_at, make_own
 from agentic.lib.record import record
-from agentic.sessions.session import SUFFIX, Session, open_readonly, rows
-
-_LARGEST = 64 << 30  # a header may say anything
+from agentic.sessions.session import SUFFIX, Session
 
 
 @record(frozen=True, slots=True)
@@ -132,7 +131,7 @@ class SessionStore:
         for ending in ("", "-wal", "-shm"):
             with contextlib.suppress(FileNotFoundError):
                 os.rename(f"{path}{ending}", f"{aside}{ending}")
-        _fill_up(aside)
+        fill_up(aside)
         session = Session.at(path)
         return session, sum(_salvage(aside, session, order) for order in ("", " DESC"))
 
@@ -150,16 +149,6 @@ def _sound(path: Path) -> Session:
     return session
 
 
-def _fill_up(path: Path) -> None:
-    """SQLite reads nothing of a file that is shorter than its header says; with zeros at the end it reads what is there."""
-    with open(path, "rb") as file:
-        header = file.read(32)
-    page = int.from_bytes(header[16:18], "big") or 1
-    size = (65536 if page == 1 else page) * int.from_bytes(header[28:32], "big")
-    if path.stat().st_size < size <= _LARGEST:
-        os.truncate(path, size)
-
-
 def _salvage(path: Path, session: Session, order: str) -> int:
     """Copies what can be read from this end and is not there yet; how many records that is."""
     count = 0
@@ -169,12 +158,6 @@ def _salvage(path: Path, session: Session, order: str) -> int:
                 for row in rows(damaged, f"SELECT * FROM {table} ORDER BY rowid{order}"):
                     count += session.copy(table, row) and table == "records"
     return count
-
-
-def _touched(path: Path) -> float:
-    with contextlib.suppress(OSError):
-        return path.stat().st_mtime
-    return 0.0
 
 
 def _summary(path: Path) -> Summary:
@@ -188,4 +171,4 @@ def _summary(path: Path) -> Summary:
     except sqlite3.Error as error:
         state = f"damaged: {error}"
     size = path.stat().st_size if path.exists() else 0
-    return Summary(path.stem, facts.get("root", ""), facts.get("title", ""), changed or _touched(path), size, state)
+    return Summary(path.stem, facts.get("root", ""), facts.get("title", ""), changed or changed_at(path), size, state)

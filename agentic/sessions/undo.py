@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from agentic.errors import AgenticError
+from agentic.lib.contents import current_of
 from agentic.lib.record import record
-from agentic.lib.workspace import FileNotFoundToolError, Grants, Workspace, fingerprint
+from agentic.lib.workspace import Grants, Workspace, fingerprint
 from agentic.sessions.session import Session
 
 
@@ -125,7 +126,7 @@ def _restore(
     now: dict[str, bytes | None] = {}
     changed: list[str] = []
     for path, change in changes.items():
-        now[path] = _current(space, path)
+        now[path] = current_of(space, path)
         name = _name(now[path])
         if name == change.before:
             continue
@@ -166,7 +167,8 @@ def changed_files(session: Session, workspace: Workspace) -> dict[str, tuple[byt
     space.grants = _as_then(session, workspace)
     changes, _ = _changes(session, 0)
     found = {
-        path: (session.content(change.before) if change.before else None, _current(space, path)) for path, change in changes.items()
+        path: (session.content(change.before) if change.before else None, current_of(space, path))
+        for path, change in changes.items()
     }
     return {path: (before, now) for path, (before, now) in found.items() if before != now}
 
@@ -216,10 +218,3 @@ def _undone(session: Session) -> set[int]:
 
 def _name(content: bytes | None) -> str | None:
     return None if content is None else fingerprint(content)
-
-
-def _current(workspace: Workspace, path: str) -> bytes | None:
-    try:
-        return workspace.current(path).data
-    except FileNotFoundToolError:
-        return None

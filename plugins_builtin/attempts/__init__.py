@@ -13,7 +13,8 @@ class AttemptOptions(Section):
     """`[attempts]`"""
 
     count: int = setting(1, "how many attempts at a task begin together, each in a git worktree: the same as --attempts", minimum=1)
-    auto: int = setting(0, "how many begin where the first one's work fails its checks; 0: none")
+    auto: int = setting(0, "how many begin where the first one's work fails its checks, or takes long; 0: none")
+    after: float = setting(120.0, "seconds until one takes long, where the servers have room for more")
     rounds: int = setting(1, "how often attempts that fail go on with what fails")
 
 
@@ -29,6 +30,12 @@ async def _try(argument: str, chat: Chat) -> None:
     await attempts(argument, chat)
 
 
+async def _take(argument: str, chat: Chat) -> None:
+    from plugins_builtin.attempts.command import take
+
+    await take(argument, chat)
+
+
 @hookimpl
 def agentic_plugin() -> PluginInfo:
     return PluginInfo(Options(f"{__name__}:AttemptOptions", section="attempts"), flags={"--attempts": "count"})
@@ -42,3 +49,4 @@ def agentic_fan_outs() -> Iterable[TaskProvider]:
 @hookimpl
 def agentic_commands() -> Iterable[ChatCommand]:
     yield ChatCommand("attempts", "N TASK: has N agents try it, each in a tree of its own", _try, group="Tasks")
+    yield ChatCommand("take", "N brings in what another attempt did (/diff N shows it)", _take, group="Tasks")

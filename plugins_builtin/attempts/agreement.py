@@ -12,7 +12,7 @@ from agentic.lib.contents import lines_of
 from agentic.lib.patterns import late_pattern
 
 if TYPE_CHECKING:
-    from plugins_builtin.attempts.choosing import Contender
+    from plugins_builtin.attempts.contender import Contender
 
 RUNNERS = {".py": "python3", ".js": "node", ".mjs": "node", ".rb": "ruby"}
 MAX_BYTES = 12_000  # of files that the model is shown

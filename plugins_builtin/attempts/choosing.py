@@ -1,56 +1,59 @@
-"""The choice among attempts of which none is proved: the fewest failures, then what most of them agree on, then the smallest."""
+"""The choice among attempts of which none is proved: the fewest failures, then what most of them agree on, then by comparison."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import field
 
-from agentic import Attempt, Outcome
 from agentic.hooks.fan_out import Lead
+from agentic.lib.contents import put_back
 from agentic.lib.record import record
 from plugins_builtin.attempts.agreement import answers_of
-from plugins_builtin.attempts.states import State
+from plugins_builtin.attempts.contender import Contender
+from plugins_builtin.attempts.crossing import passes_of
+from plugins_builtin.attempts.tournament import winner_of
 
 
-@record(slots=True)
-class Contender:
-    """An attempt by its number, with its states so far."""
+@record(frozen=True, slots=True)
+class ChosenAttempt:
+    """The attempt that is taken and `how` it was found, as in `AttemptsChosen`; `why` says it to people. `agree` answer alike."""
 
-    number: int
-    attempt: Attempt
-    outcome: Outcome = Outcome("skipped", "")
-    states: list[State] = field(default_factory=list)
-
-    @property
-    def best(self) -> State:
-        """The best of its states, the earlier of equals."""
-        return min(self.states, key=lambda state: state.rank)
-
-    @property
-    def size(self) -> int:
-        """Bytes of the files that it changed."""
-        return sum(len(data or b"") for data in self.best.files.values())
+    contender: Contender
+    how: str
+    why: str
+    agree: int = 0
 
 
-async def chosen(contenders: Sequence[Contender], lead: Lead, prompt: Callable[..., str], task: str) -> tuple[Contender, str]:
-    """(the one to take, why). Those that did not come to an end are left out as long as there are others."""
+def first_proved(contender: Contender, count: int) -> ChosenAttempt:
+    return ChosenAttempt(contender, "proved", f"attempt {contender.number} of {count} is the first that is proved")
+
+
+async def chosen(contenders: Sequence[Contender], lead: Lead, prompt: Callable[..., str], task: str) -> ChosenAttempt:
+    """The one to take. Those that did not come to an end are left out as long as there are others."""
     ended = [each for each in contenders if each.states] or list(contenders[:1])
-    best = min(each.best.rank for each in ended)
+    best, count = min(each.best.rank for each in ended), len(contenders)
     equal = [each for each in ended if each.best.rank == best]
+    first = equal[0]
     if best[0] == 2:
-        failing = equal[0].best.verdict.failures
-        return equal[0], f"attempt {equal[0].number} of {len(contenders)} has the fewest failures ({failing})"
+        failing = first.best.verdict.failures
+        return ChosenAttempt(first, "fewest_failures", f"attempt {first.number} of {count} has the fewest failures ({failing})")
     if best[1]:
-        return equal[0], f"none of {len(contenders)} attempts changed anything that matters"
+        waiting = next((each for each in equal if each.command), first)
+        return ChosenAttempt(waiting, "no_change", f"none of {count} attempts changed anything that matters")
     if len(equal) == 1:
-        return equal[0], f"attempt {equal[0].number} of {len(contenders)} is the only one that changed something: not checked"
-    given = await answers_of(equal, lead, prompt, task)
-    votes = _votes(given)
+        return ChosenAttempt(
+            first, "only_change", f"attempt {first.number} of {count} is the only one that changed something: not checked"
+        )
+    for each in equal:
+        put_back(each.attempt.agent.workspace, each.best.files)
+    given, passes = await answers_of(equal, lead, prompt, task), await passes_of(equal, ended)
+    votes = {number: count + passes[number] for number, count in _votes(given).items()}
     most = max(votes.values())
-    winner = min((each for each in equal if votes[each.number] == most), key=lambda each: (each.size, each.number))
+    leading = sorted((each for each in equal if votes[each.number] == most), key=lambda each: (each.size, each.number))
+    winner = leading[0]
     same = sum(given[each.number] == given[winner.number] for each in equal)
     if same > 1:
-        return winner, f"{same} of {len(contenders)} agree: attempt {winner.number} is taken, not checked"
-    return winner, f"attempt {winner.number} of {len(contenders)} is chosen by comparison: not checked"
+        return ChosenAttempt(winner, "agreement", f"{same} of {count} agree: attempt {winner.number} is taken, not checked", same)
+    winner = await winner_of(leading, lead, prompt, task)
+    return ChosenAttempt(winner, "comparison", f"attempt {winner.number} of {count} is chosen by comparison: not checked")
 
 
 def _votes(given: Mapping[int, tuple[str, ...]]) -> dict[int, int]:

@@ -1,9 +1,15 @@
-"""`/attempts N TASK` in a chat."""
+"""`/attempts N TASK` and `/take N` in a chat."""
 
-from agentic import ConfigError
-from agentic.hooks.chat import Chat
+from dataclasses import replace
+
+from agentic import Chat, ConfigError, Question
+from agentic.lib.contents import Contents, content_of
+from agentic.lib.listing import first_few
 from plugins_builtin.attempts import MOST
 from plugins_builtin.attempts.fan_out import wanted
+from plugins_builtin.attempts.kept import last_kept, write
+
+MAX_NAMED = 8
 
 
 async def attempts(argument: str, chat: Chat) -> None:
@@ -16,3 +22,32 @@ async def attempts(argument: str, chat: Chat) -> None:
         await chat.ask(task.strip())
     finally:
         wanted.pop(chat.session_id, None)
+
+
+async def take(argument: str, chat: Chat) -> None:
+    """Brings what another attempt did into the folder, in place of what was taken. Raises ConfigError."""
+    session, space = chat.conversation.session, chat.conversation.workspace
+    kept = last_kept(session)
+    number = int(argument) if argument.strip().isdigit() else -1
+    if number not in kept.files:
+        numbers = ", ".join(map(str, kept.files))
+        raise ConfigError(f"/take {argument}: there is no such attempt", f"the last task has these: {numbers}")
+    now: Contents = {path: content_of(space, path) for path in kept.before}
+    then, there = kept.left_by(kept.taken), kept.left_by(number)
+    if changed := [path for path in now if now[path] not in (then[path], there[path])]:
+        question = Question(f"take attempt {number} although these changed since: {', '.join(changed)}", own=True)
+        if (await chat.answer(question)).reply == "no":
+            return
+    session.append("turn", {"task": f"/take {number}"})
+    files = [path for path in there if there[path] != now[path]]
+    for path in files:
+        data = there[path]
+        if data is None:
+            space.remove(path)
+        else:
+            space.write(path, data)
+    write(session, replace(kept, taken=number))
+    names = first_few(files, MAX_NAMED)
+    if files:
+        chat.conversation.tell(f"(The user took another attempt at the task instead. These files are as it left them: {names}.)")
+    chat.say(f"attempt {number} is taken: {names} (/undo takes that back)" if files else f"attempt {number} is what is there")

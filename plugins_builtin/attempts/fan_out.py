@@ -1,24 +1,29 @@
-"""The attempts at one task: begun together, judged as they end, one of them taken."""
+"""The attempts at one task: when they are made, and which of them is taken."""
 
-import asyncio
 import os
-import sys
-from collections.abc import Sequence
+import time
 from contextlib import AsyncExitStack
 from dataclasses import replace
 
-from agentic import AgenticError, Attempt, FanOutSetup, Message, Outcome, Parts, Plan, Sampling, Subtask, ToolError
+from agentic import FanOutSetup, Message, Outcome, Parts, Plan, Question, Sampling, Subtask, ToolError
 from agentic.events import Warned, WorkflowEvent
 from agentic.hooks.checks import JudgeVerdict
 from agentic.lib.contents import contents_of, put_back
 from agentic.lib.git import git, top_of
-from plugins_builtin.attempts.choosing import Contender, chosen
+from agentic.types import Change
+from plugins_builtin.attempts.choosing import ChosenAttempt, chosen, first_proved
+from plugins_builtin.attempts.contender import Contender, FirstQuestion
+from plugins_builtin.attempts.events import AttemptsChosen
+from plugins_builtin.attempts.kept import KeptAttempts, keep, write
+from plugins_builtin.attempts.race import Race, fields_of, judgement_of
 from plugins_builtin.attempts.states import State
+from plugins_builtin.attempts.tournament import diff_of
 
 TEMPERATURES = (None, 0.4, 0.7, 0.9, 1.0)
 """Each attempt's, None for the model's usual one; those after the last have the last one's."""
 MANY = 200  # changed files, from which on not all of them may be known by name
 HINT_FROM = 2  # attempts without one
+MAX_DIFF = 20_000  # characters of one that an event has
 wanted: dict[str, int] = {}
 """The attempts that the user wants for the next task, by session."""
 
@@ -31,15 +36,21 @@ class Attempts:
         self._lead = setup.lead
         self._options = setup.options
         self._count = 0
-        self._has_failed = ""
+        self._task = self._has_failed = ""
+        self._began = 0.0
+        self._late = False  # the lead takes long, and the servers have room
+        self._overtaken: State | None = None  # the lead's work then
         self._tries: list[State] = []  # of the lead's own
 
     async def take(self, task: str, verdict: JudgeVerdict | None) -> Plan | None:
         """A plan of one part, which `run` has done several times."""
+        late, self._late = self._late, False
         if verdict is None:
-            self._has_failed, self._tries = "", []
+            self._task, self._has_failed, self._tries, self._overtaken, self._began = task, "", [], None, time.monotonic()
             count = wanted.get(self._lead.history.session.id) or self._options.count
-        elif verdict.status == "gave_up" and self._has_failed != task:  # once for a task
+        elif late and verdict.status == "done" and self._lead.workspace.originals:
+            return None  # it is proved by now
+        elif (late or verdict.status == "gave_up") and self._has_failed != task:  # once for a task
             count, self._has_failed = self._options.auto, task
         else:
             count = 0
@@ -51,9 +62,19 @@ class Attempts:
             return None
         if verdict is not None:  # they begin where this one did, and what it came to stays among what is chosen from
             self._keep(verdict)
+            self._overtaken = self._tries[-1] if late else None
             put_back(self._lead.workspace, {})
         self._count = count
         return Plan((Subtask("attempt", f"{count} attempts", task),))
+
+    async def wants_it(self) -> bool:
+        """True where the lead takes long while the servers have room."""
+        options = self._options
+        if options.auto < 2 or self._has_failed == self._task or time.monotonic() - self._began < options.after:
+            return False
+        has_room = any(seen.waiting == 0 and seen.running < seen.places for seen in await self._lead.seen())
+        self._late = has_room and not await self._not_here()
+        return self._late
 
     async def _again(self, verdict: JudgeVerdict) -> None:
         """Has the lead begin anew, in its own folder: told what is wrong with its best try, or as if there had been none.
@@ -85,8 +106,8 @@ class Attempts:
     async def _not_here(self) -> str:
         """Why attempts cannot be made here, "" where they can."""
         lead = self._lead
-        if lead.asks or not lead.may_run:
-            return f"each of them would ask, in the mode {lead.mode or 'ask'} (--approve all)"
+        if not lead.may_run:
+            return f"nothing may be run in the mode {lead.mode}, with nobody to ask (--approve all)"
         try:
             await git(await top_of(lead.workspace.root), "rev-parse", "--verify", "HEAD")
             listed = await git(lead.workspace.root, "ls-files", "--cached", "--others", "--exclude-standard")
@@ -104,71 +125,90 @@ class Attempts:
 
     async def _best_of(self, subtask: Subtask, spawn: Parts) -> Outcome:
         async with AsyncExitStack() as stack:
-            attempts = [
-                await stack.enter_async_context(spawn.attempt(_titled(subtask, number), _sampling(number), self._opened(number)))
-                for number in range(self._count)
-            ]
-            contenders = [Contender(number, attempt) for number, attempt in enumerate(attempts, 1)]
-            if (proved := await self._first_proved(contenders)) is None:
-                choice = await chosen(contenders, self._lead, self._setup.prompt, subtask.objective)
+            contenders = [await self._contender(subtask, number, spawn, stack) for number in range(self._count)]
+            stack.push_async_callback(stop_all, contenders)
+            race = Race(contenders, self._options.rounds, self._lead.emit)
+            proved = await race.first_proved()
+            if proved is not None:
+                choice = first_proved(proved, len(contenders))
             else:
-                choice = proved, f"attempt {proved.number} of {len(contenders)} is the first that is proved"
-            contender, why = choice
-            await self._lead.emit(WorkflowEvent(node="spawn_sub_agents", message=why))
-            return await self._taken(contender, why)
+                choice = await chosen(contenders, self._lead, self._setup.prompt, subtask.objective)
+            return await self._taken(choice, contenders)
 
-    def _opened(self, number: int) -> Message:
-        """The message that an attempt begins with: the same, but for a hint at its end."""
-        opened = self._lead.opening
-        return opened.and_then(Message("user", self._setup.prompt("attempts.another_way"))) if number >= HINT_FROM else opened
+    async def _contender(self, subtask: Subtask, number: int, spawn: Parts, stack: AsyncExitStack) -> Contender:
+        lead, asks, before = self._lead, FirstQuestion(self._lead), None
+        opened, overtaken = lead.opening, self._overtaken if not number else None
+        if overtaken is not None:  # it goes on with what the lead has done
+            *before, opened = lead.messages
+        if number >= HINT_FROM:
+            opened = opened.and_then(Message("user", self._setup.prompt("attempts.another_way")))
+        part = replace(subtask, title=f"attempt {number + 1}")
+        attempt = await stack.enter_async_context(spawn.attempt(part, _sampling(number), opened, before, asks))
+        if overtaken is not None:
+            put_back(attempt.agent.workspace, overtaken.files)
+            attempt.agent.took({path: Change(path) for path in overtaken.files})
+        return Contender(number + 1, attempt, asks)
 
-    async def _taken(self, contender: Contender, why: str) -> Outcome:
-        put_back(contender.attempt.agent.workspace, contender.best.files)
-        files = contender.best.files
+    async def _taken(self, choice: ChosenAttempt, contenders: list[Contender]) -> Outcome:
+        contender = choice.contender
+        kept = keep(self._lead.history.session, contenders, self._lead.workspace)
+        event = self._event(choice, contenders)
+        await self._lead.emit(event)
+        await self._lead.emit(WorkflowEvent(node="spawn_sub_agents", message=in_words(event)))
+        if (refused := await self._agreed(choice)) is not None:
+            return refused
+        files = contender.best.files if contender.states else {}
+        put_back(contender.attempt.agent.workspace, files)
         outcome = await contender.attempt.merge(checked=True, only=files if len(files) < MANY else None)
-        return replace(outcome, summary=f"{why}\n{outcome.summary}".strip())
+        write(self._lead.history.session, KeptAttempts(contender.number, kept.before, {**kept.files, contender.number: files}))
+        return replace(outcome, summary=f"{choice.why}\n{outcome.summary}".strip())
 
-    async def _first_proved(self, contenders: Sequence[Contender]) -> Contender | None:
-        """The first that its checks prove: the others are stopped then. None where none is, after all rounds."""
-        tasks = {asyncio.ensure_future(self._tried(each)): each for each in contenders}
-        try:
-            waiting = set(tasks)
-            while waiting:
-                done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    if task.result():
-                        return tasks[task]
-            return None
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+    async def _agreed(self, choice: ChosenAttempt) -> Outcome | None:
+        """Puts what the attempt did, and wants to do next, to the user where the mode asks; an outcome for no."""
+        contender, shown = choice.contender, None
+        while contender.command or (self._lead.asks and contender.best.files and contender.best.files != shown):
+            shown = contender.best.files if contender.states else {}
+            command = contender.command
+            question = Question(f"take attempt {contender.number}: {choice.why}", body=diff_of(contender, self._lead.workspace))
+            if command:
+                question = replace(question, warnings=(f"it goes on with: {command}",))
+            answer = await self._lead.ask(replace(question, is_diff=bool(question.body)))
+            if answer.reply == "no":
+                said = f": {answer.word}" if answer.word else ""
+                return Outcome("refused", f"{choice.why}\nIt was not taken: the user said no{said}.")
+            if command:
+                contender.asks.answer(answer)
+                await contender.go_on()
+                contender.states[-1] = await judgement_of(contender.attempt)
+        return None
 
-    async def _tried(self, contender: Contender) -> bool:
-        """Does an attempt, and goes on with what fails in it; True once it is proved. What it was before is not forgotten."""
-        attempt, verdict = contender.attempt, JudgeVerdict("done")
-        for number in range(1 + self._options.rounds):
-            contender.outcome = await (attempt.go_on(verdict.word, verdict.files) if number else attempt.run())
-            verdict = await _judged(attempt)
-            contender.states.append(State(verdict, contents_of(attempt.agent.workspace, attempt.agent.changes)))
-            if verdict.status == "done" or not verdict.word:
-                return verdict.status == "done"
-        return False
-
-
-async def _judged(attempt: Attempt) -> JudgeVerdict:
-    """Returns the verdict; an attempt that cannot be judged is as bad as can be."""
-    try:
-        verdict = await attempt.agent.judged()
-    except AgenticError:
-        return JudgeVerdict("gave_up", failures=sys.maxsize)
-    if verdict.status == "done" and not attempt.agent.changes:  # where nothing was done, nothing is proved
-        return replace(verdict, status="unchecked", matters=False)
-    return verdict
+    def _event(self, choice: ChosenAttempt, contenders: list[Contender]) -> AttemptsChosen:
+        shown = [
+            {**fields_of(each), "diff": diff_of(each, self._lead.workspace)[:MAX_DIFF] if each.states else ""}
+            for each in contenders
+        ]
+        return AttemptsChosen(
+            number=choice.contender.number,
+            how=choice.how,
+            why=choice.why,
+            agree=choice.agree,
+            attempts=tuple(shown),
+            seconds=round(time.monotonic() - min(each.started for each in contenders), 1),
+            alone=round(contenders[0].seconds, 1),
+        )
 
 
-def _titled(subtask: Subtask, number: int) -> Subtask:
-    return replace(subtask, title=f"attempt {number + 1}")
+def in_words(event: AttemptsChosen) -> str:
+    """Tells people which attempt was taken and why, and what all of them cost."""
+    prompt, cached, made = (sum(each[f"{name}_tokens"] for each in event.attempts) for name in ("prompt", "cached", "completion"))
+    share = f", {cached / prompt:.0%} of the prompts from the cache" if prompt and cached else ""
+    alone = f" ({event.alone:.0f} s for the first alone)" if event.alone else ""
+    return f"{event.why} · {event.seconds:.0f} s{alone} · {prompt + made:,} tokens{share}"
+
+
+async def stop_all(contenders: list[Contender]) -> None:
+    for each in contenders:
+        await each.stop()
 
 
 def _sampling(number: int) -> Sampling:

@@ -60,7 +60,8 @@ class PythonTests:
             return CheckResult("cannot_run", why="there are no tests")
         if not output.failed:
             nothing = CheckResult("cannot_run", why="every test was skipped")
-            return CheckResult("passes") if _has_run(output.text, "pytest" in check.command) else nothing
+            passes = CheckResult("passes", total=_passed(output.text))
+            return passes if _has_run(output.text, "pytest" in check.command) else nothing
         project = Failures(workspace, changes)
         failures = tuple(
             project.of_pytest(self._report(workspace)) if "pytest" in check.command else project.of_unittest(output.text)
@@ -73,8 +74,15 @@ class PythonTests:
             last = (output.text.strip().splitlines() or [""])[-1]
             return CheckResult("cannot_run", why=f"the runner stopped: {last[:200]}")
         ran = re.search(r"^Ran (\d+) tests? in", output.text, re.MULTILINE)
-        some_pass = bool(re.search(r"\b[1-9]\d* passed\b", output.text)) or (ran is not None and int(ran[1]) > len(failures))
-        return CheckResult("fails", failures, some_pass=some_pass)
+        passed = int(ran[1]) - len(failures) if ran else _passed(output.text)
+        hides = any(failure.weight > 1 for failure in failures)
+        return CheckResult("fails", failures, some_pass=passed > 0, total=0 if hides else passed + len(failures))
+
+
+def _passed(text: str) -> int:
+    """How many tests passed; 0 where the runner does not say."""
+    said = re.search(r"\b(\d+) passed\b", text) or re.search(r"^Ran (\d+) tests? in", text, re.MULTILINE)
+    return int(said[1]) if said else 0
 
 
 def _has_run(text: str, by_pytest: bool) -> bool:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 from agentic.api import session_store
 from agentic.errors import ConfigError
@@ -58,7 +59,17 @@ def _event(record: Record) -> str:
     data = record.data
     if data.get("type") == "context_trimmed":
         return f"*(the context was cut from {data.get('before')} to {data.get('after')} tokens)*\n"
+    if data.get("type") == "attempts_chosen":
+        return "\n".join(_attempts(data))
     return ""
+
+
+def _attempts(data: Mapping[str, Any]) -> Iterator[str]:
+    """Which attempt was taken, and what each of the others changed."""
+    yield f"*({data.get('why')})*\n"
+    for each in data.get("attempts") or ():
+        if each.get("number") != data.get("number"):
+            yield f"Attempt {each.get('number')}, not taken ({each.get('state')}):\n\n{_block(str(each.get('diff')).strip())}\n"
 
 
 def _block(text: str) -> str:

@@ -104,6 +104,12 @@ class _Page:
             case "run_finished":
                 files = ", ".join(map(str, data.get("files") or ()))
                 yield f'<p class="about">{escape(str(data.get("status")))}{escape(f" · {files}" if files else "")}</p>'
+            case "attempts_chosen":
+                yield f'<p class="about">{escape(str(data.get("why")))}</p>'
+                for each in data.get("attempts") or ():
+                    if each.get("number") != data.get("number"):
+                        said = f"attempt {each.get('number')}, not taken: {each.get('state')}"
+                        yield f"<details><summary>{escape(said)}</summary>{_diff(str(each.get('diff')))}</details>"
             case "warning":
                 yield f'<p class="about">{escape(str(data.get("message")))}</p>'
 

@@ -12,9 +12,21 @@ MAX_FILES = 8  # that are named
 
 
 async def _diff(rest: str, chat: Chat) -> None:
+    if rest.strip():
+        chat.write("\n".join(painted(_diff_of_attempt(rest.strip(), chat), chat.palette)) + "\n")
+        return
     changed = changed_files(chat.conversation.session, chat.conversation.workspace)
     lines = [line for path, edit in changed.items() for line in painted(difference(path, *edit), chat.palette)]
     chat.write("\n".join(lines or ["nothing is changed"]) + "\n")
+
+
+def _diff_of_attempt(number: str, chat: Chat) -> str:
+    """Returns the difference that an attempt at the last such task made. Raises ConfigError where there is none."""
+    events = [each.data for each in chat.conversation.session.records("event") if each.data.get("type") == "attempts_chosen"]
+    attempts = {str(each["number"]): str(each["diff"]) for each in (events[-1]["attempts"] if events else ())}
+    if number not in attempts:
+        raise ConfigError(f"/diff {number}: there is no such attempt", f"there are these: {', '.join(attempts) or 'none'}")
+    return attempts[number] or "it changed nothing"
 
 
 async def _add_dir(folder: str, chat: Chat) -> None:
@@ -99,7 +111,7 @@ def _names_of(files: Sequence[str]) -> str:
 
 
 COMMANDS = (
-    ChatCommand("diff", "what this session changed", _diff, group=GROUP),
+    ChatCommand("diff", "[N] what this session changed, or attempt N did", _diff, group=GROUP),
     ChatCommand("add-dir", "[DIR] lists the folders that agents work in, or adds one", _add_dir, group=GROUP),
     ChatCommand("jobs", "[N] what runs in the background, or what it gave out; `/jobs stop N` ends it", _jobs, group=GROUP),
     ChatCommand("agents", "the sub-agents of this session, and what became of them", _agents, group=GROUP),

@@ -7,8 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from agentic.errors import AgenticError, ToolError
+from agentic.lib.contents import current_of
 from agentic.lib.git import git
-from agentic.lib.workspace import FileNotFoundToolError, Workspace
+from agentic.lib.workspace import Workspace
 
 Check = Callable[[], Awaitable[str]]
 """Runs what shows whether the whole works: "" where it does or nothing can be said, else what fails."""
@@ -34,7 +35,7 @@ class Merging:
         async with self._turn:
             wanted = {}
             for name, (base, theirs) in sorted(sides.items()):
-                ours = self._present(name)
+                ours = current_of(self._workspace, name)
                 if ours != theirs:
                     wanted[name] = theirs if ours == base else await self._three_way(name, ours, base, theirs, left)
             if wanted and checked:
@@ -70,7 +71,7 @@ class Merging:
         """
         space = self._workspace.view()
         space.journal = self._workspace.journal
-        before = {name: self._present(name) for name in wanted}
+        before = {name: current_of(self._workspace, name) for name in wanted}
         done: list[str] = []
         try:
             for name, data in wanted.items():
@@ -81,12 +82,6 @@ class Merging:
                 _write(space, name, before[name], wanted[name])
             raise
         return before
-
-    def _present(self, name: str) -> bytes | None:
-        try:
-            return self._workspace.current(name).data
-        except FileNotFoundToolError:
-            return None
 
 
 def _write(space: Workspace, name: str, data: bytes | None, before: bytes | None) -> None:

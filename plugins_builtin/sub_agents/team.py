@@ -11,6 +11,7 @@ from agentic import AgenticError, Change, Message, Outcome, Plan, Settings, SubA
 from agentic.events import SubAgentFinished, SubAgentStarted, Warned
 from agentic.hooks.fan_out import Lead
 from agentic.hooks.runner import Runner
+from agentic.lib.questions import Ask
 from agentic.sessions import ConversationHistory
 from agentic.types import Sampling
 from plugins_builtin.sub_agents.attempts import TreeAttempt
@@ -65,17 +66,11 @@ class Team:
         if self._plan.isolation != "worktree":
             return
         try:
-            await self._open_trees()
-        except ToolError as error:
-            await self._warn(f"no worktrees here ({error}); a file is one sub-agent's at a time instead")
-
-    async def _open_trees(self) -> Worktrees:
-        """Raises ToolError where git cannot make any, or may not."""
-        if self._trees is None:
             if why := await self._lead.may_write("make git worktrees for the sub-agents"):
                 raise ToolError(why)
             self._trees = await Worktrees.open(self._lead.workspace, self._check)
-        return self._trees
+        except ToolError as error:
+            await self._warn(f"no worktrees here ({error}); a file is one sub-agent's at a time instead")
 
     async def _warn(self, message: str) -> None:
         await self._lead.emit(Warned(message=message))
@@ -158,15 +153,24 @@ class Team:
 
     @asynccontextmanager
     async def attempt(
-        self, subtask: Subtask, sampling: Sampling | None = None, opened: Message | None = None
+        self,
+        subtask: Subtask,
+        sampling: Sampling | None = None,
+        opened: Message | None = None,
+        before: Sequence[Message] | None = None,
+        ask: Ask | None = None,
     ) -> AsyncIterator[TreeAttempt]:
         """Opens a part in a tree of its own; what is not merged by the end is gone. Raises ToolError where trees cannot be."""
-        trees = await self._open_trees()
+        if ask is None and (why := await self._lead.may_write("make git worktrees for the sub-agents")):
+            raise ToolError(why)
+        self._trees = trees = self._trees or await Worktrees.open(self._lead.workspace, self._check, stay=False)
         history = self._history(subtask.id) if len(self._histories[subtask.id]) else self._histories[subtask.id]
         space = self._lead.workspace.view(await trees.add(history.agent))
-        for message in self._lead.history.get_messages_for_llm()[:-1] if opened is not None else ():
+        before = self._lead.before if before is None else before
+        for message in before if opened is not None else ():
             history.add(message)
-        agent = self._lead.open(history, space, self._turns if opened is None else self._lead.calls.left, subtask.agent, sampling)
+        turns = self._turns if opened is None else self._lead.calls.left
+        agent = self._lead.open(history, space, turns, subtask.agent, sampling, ask)
         attempt = TreeAttempt(self, trees, agent, subtask, opened)
         try:
             yield attempt

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from agentic.errors import ToolError
+from agentic.lib.children import Children
 from agentic.lib.git import git, top_of
 from agentic.lib.record import record
 from agentic.lib.safeguards import ENVIRONMENT
@@ -46,19 +47,23 @@ def _unfinished(listing: str) -> list[str]:
 
 
 class Worktrees:
-    """The git worktrees of one plan. Raises ToolError with git's message wherever git cannot do its work."""
+    """The git worktrees of one plan. Raises ToolError with git's message wherever git cannot do its work.
 
-    def __init__(self, workspace: Workspace, top: Path, home: Path, check: Check) -> None:
+    With a `keeper` they are gone with us, also when we are killed; without one those stay that hold work which was not merged.
+    """
+
+    def __init__(self, workspace: Workspace, top: Path, home: Path, check: Check, keeper: Children | None = None) -> None:
         self._workspace = workspace
         self._top = top
         self._home = home
         self._merging = Merging(workspace, home, check)
         self._trees: dict[str, _Tree] = {}
         self._turn = asyncio.Lock()
+        self._keeper = keeper
 
     @classmethod
-    async def open(cls, workspace: Workspace, check: Check) -> "Worktrees":
-        """Raises ToolError where the folder is not in a git work tree with a commit."""
+    async def open(cls, workspace: Workspace, check: Check, stay: bool = True) -> "Worktrees":
+        """Trees with work that was not merged `stay`. Raises ToolError where the folder is not in a git work tree with a commit."""
         top = await top_of(workspace.root)
         if not workspace.root.is_relative_to(top):
             raise ToolError(f"git says that {workspace.root.name} belongs to {top}")
@@ -67,13 +72,18 @@ class Worktrees:
         for path in _unfinished((await git(top, "worktree", "list", "--porcelain", "-z")).decode(errors="surrogateescape")):
             with suppress(ToolError):
                 await git(top, "worktree", "remove", "--force", "--force", path)
-        return cls(workspace, top, Path(tempfile.mkdtemp(prefix=_HOME)), check)
+        home, keeper = Path(tempfile.mkdtemp(prefix=_HOME)), None if stay else Children()
+        if keeper is not None:
+            await keeper.remove_at_end(home)
+        return cls(workspace, top, home, check, keeper)
 
     async def add(self, agent: str) -> Path:
         """The folder as this agent has it to itself."""
         async with self._turn:
             top = self._home / agent / self._top.name
             await git(self._top, "worktree", "add", "--detach", "--no-checkout", str(top), "HEAD")
+            if self._keeper is not None:
+                await self._keeper.remove_at_end(Path((await git(top, "rev-parse", "--absolute-git-dir")).decode().strip()))
             await git(top, "read-tree", "HEAD")
             names, root = await files_of(self._top), top / self._workspace.root.relative_to(self._top)
             await on_daemon_thread(lambda: _copy(self._top, names, top))
@@ -90,7 +100,8 @@ class Worktrees:
         Raises ToolError where that cannot be; the worktree stays then.
         """
         tree = self._trees[agent]
-        files = await self._merging.merge(await self._sides(tree, only), f"the files are left in {tree.root}", checked)
+        left = f"the files are left in {tree.root}" if self._keeper is None else "the session keeps them"
+        files = await self._merging.merge(await self._sides(tree, only), left, checked)
         for name in files:
             _let_run(tree.root / name, self._workspace.root / name, is_new=name not in tree.base)
         async with self._turn:
@@ -107,9 +118,11 @@ class Worktrees:
         """Takes away what is of no more use; a worktree with changes that were not merged stays."""
         for agent, tree in list(self._trees.items()):
             with suppress(ToolError):  # it stays then
-                if await _blobs(tree.root) == tree.base:
+                if self._keeper is not None or await _blobs(tree.root) == tree.base:
                     await self._remove(agent)
-        if not self._trees:
+        if self._keeper is not None:
+            await self._keeper.aclose()
+        elif not self._trees:
             shutil.rmtree(self._home, ignore_errors=True)
 
     async def _remove(self, agent: str) -> None:

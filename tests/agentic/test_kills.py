@@ -186,3 +186,36 @@ def test_a_merge(agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: 
         for summary in agentic("sessions", "list", "--output", "jsonl").events:
             agentic("sessions", "undo", "--yes", summary["id"])
         assert status(work) == mine
+
+
+def test_attempts(agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: Path, tmp_path: Path) -> None:
+    """No tree is left, no process and no request; the user's own file is whole, and the session goes on."""
+    repository(work, {"mine.txt": OLD, "a.txt": OLD})
+    (work / "mine.txt").write_text(NEW)
+    (temporary := tmp_path / "temporary").mkdir()
+    env["TMPDIR"] = str(temporary)
+    steps = [("run", {"command": f"sleep {SLEEP} & sleep 0.2"}), ("write_file", {"path": "a.txt", "content": NEW})]
+
+    def reply(request: Request) -> ScriptedAnswer:
+        done = sum(bool(message.get("tool_calls")) for message in request.json["messages"])
+        return answer(tool_calls=tool_call(*steps[done])) if done < len(steps) else answer("done")
+
+    server.otherwise = reply
+    more = ("--endpoint", server.url, *NATIVE, "-c", "checks.test=grep -q new a.txt", "--attempts", "3")
+    run = lasts(lambda: agentic("run", "do it", *more))
+    assert agentic("sessions", "undo", "--yes").code == 0
+    for seconds in moments("attempts", run):
+        kill_after(seconds, "run", "do it", *more, env=env, cwd=work)
+        gone()
+        end = time.monotonic() + 10
+        while (left := [path.name for path in temporary.iterdir() if not path.name.startswith("agentic-held-")]) or server.running:
+            assert time.monotonic() < end, (left, server.running)
+            time.sleep(0.05)
+        assert (work / "mine.txt").read_text() == NEW
+        assert (work / "a.txt").read_text() in (OLD, NEW)
+        assert agentic("run", "go on", "--continue", *more).code == 0
+        assert_accepted(sent(server))
+        assert (work / "a.txt").read_text() == NEW
+        listed = subprocess.run(["git", "worktree", "list"], cwd=work, capture_output=True, text=True).stdout
+        assert len(listed.splitlines()) == 1, listed
+        agentic("sessions", "undo", "--yes")

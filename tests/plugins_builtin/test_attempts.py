@@ -7,8 +7,11 @@ from typing import Any
 
 import pytest
 
-from agentic.events import Event, RunFinished, SubAgentStarted, ToolCalled, Warned, WorkflowEvent
+from agentic import Answered, Question
+from agentic.events import Event, RunFinished, SubAgentStarted, ToolCalled, Warned
+from agentic.lib.questions import Reply
 from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, run_in_process, tool_call
+from plugins_builtin.attempts.events import AttemptJudged, AttemptsChosen
 from tests.conftest import Agentic
 from tests.terminal import terminal
 
@@ -55,8 +58,23 @@ def end(events: list[Event]) -> RunFinished:
     return events[-1]
 
 
+def asked_in(
+    repository: Path, reply: Callable[[Request], ScriptedAnswer], server: FakeVLLM, *replies: Reply, count: int = 3
+) -> tuple[list[Event], list[Question]]:
+    """All that happens in a run in the mode that asks, and the questions, answered so; "no" when there are no more answers."""
+    questions: list[Question] = []
+    given = iter(replies)
+
+    async def approve(question: Question) -> Answered:
+        questions.append(question)
+        return Answered(next(given, "no"), "not like this")
+
+    settings = ALL | {"approval.mode": "ask", "attempts.count": count}
+    return run_in_process("mend it", reply, settings, root=repository, server=server, approve=approve), questions
+
+
 def choice(events: list[Event]) -> str:
-    (said,) = [event.message for event in events if isinstance(event, WorkflowEvent) and "attempt" in event.message]
+    (said,) = [event.why for event in events if isinstance(event, AttemptsChosen)]
     return said
 
 
@@ -101,7 +119,7 @@ def test_the_fewest_failures_count_where_none_is_proved_and_a_repair_that_harms_
 
     events = tried(repository, writes(texts, "f.py"), server, attempts_count=2, attempts_rounds=1)
     assert choice(events) == "attempt 2 of 2 has the fewest failures (1)"
-    first = next(event for event in events if isinstance(event, WorkflowEvent) and "fewest" in event.message)
+    first = next(event for event in events if isinstance(event, AttemptsChosen))
     later = events[events.index(first) :]
     assert [event for event in later if isinstance(event, ToolCalled) and event.agent == "main"], (
         "the agent itself goes on from there"
@@ -142,8 +160,8 @@ def test_they_begin_after_the_first_ones_work_failed(repository: Path, server: F
 
 
 ELSEWHERE = {
-    "a mode that asks": ({"approval.mode": "ask"}, "would ask"),
-    "a mode that changes nothing": ({"approval.mode": "none"}, "would ask"),
+    "a mode that asks, with nobody to ask": ({"approval.mode": "ask"}, "with nobody to ask"),
+    "a mode that changes nothing": ({"approval.mode": "none"}, "nothing may be run"),
     "no repository": ({}, "in no git repository"),
 }
 
@@ -275,3 +293,157 @@ def test_what_they_say_is_kept_where_none_changes_anything(repository: Path, ser
     events = tried(repository, lambda request: answer("It doubles numbers."), server, task="what is f?", attempts_count=2)
     assert choice(events) == "none of 2 attempts changed anything that matters"
     assert "It doubles numbers." in end(events).result and end(events).status == "done"
+
+
+def test_a_mode_that_asks_puts_one_question_about_the_one_that_is_chosen(repository: Path, server: FakeVLLM) -> None:
+    events, questions = asked_in(repository, writes(lambda request, time: "new\n"), server, "once")
+    assert [question.what for question in questions] == ["take attempt 1: 3 of 3 agree: attempt 1 is taken, not checked"]
+    assert "-old" in questions[0].body and "+new" in questions[0].body and questions[0].is_diff
+    assert (repository / "a.txt").read_text() == "new\n"
+    assert end(events).status == "unchecked"
+
+
+def test_one_that_is_not_wanted_changes_nothing(repository: Path, server: FakeVLLM) -> None:
+    events, questions = asked_in(repository, writes(lambda request, time: "new\n"), server)
+    assert len(questions) == 1
+    assert (repository / "a.txt").read_text() == "old\n"
+    assert end(events).status == "refused" and "not like this" in end(events).result
+
+
+def runs_then_writes(command: str, later: str = "") -> Callable[[Request], ScriptedAnswer]:
+    """Writes a file, runs a command, writes again if there is something to write, and is done."""
+    steps = [("write_file", {"path": "a.txt", "content": "new\n"}), ("run", {"command": command})]
+    steps += [("write_file", {"path": "a.txt", "content": later})] if later else []
+
+    def reply(request: Request) -> ScriptedAnswer:
+        done = sum(bool(message.get("tool_calls")) for message in request.json["messages"])
+        return answer(tool_calls=tool_call(*steps[done])) if done < len(steps) else answer("done")
+
+    return reply
+
+
+def test_the_first_command_waits_for_the_choice_and_is_asked_about_with_it(repository: Path, server: FakeVLLM) -> None:
+    """Three attempts want to run it; one does."""
+    ran = repository.parent / "ran"
+    command = f"echo ran >> {ran}"
+    events, questions = asked_in(repository, runs_then_writes(command), server, "once")
+    assert [question.warnings for question in questions] == [(f"it goes on with: {command}",)]
+    assert "+new" in questions[0].body
+    assert ran.read_text() == "ran\n"
+    assert (repository / "a.txt").read_text() == "new\n"
+    assert {event.status for event in events if isinstance(event, AttemptJudged)} == {"asks"}
+
+
+def test_what_it_changes_after_the_answer_is_asked_about(repository: Path, server: FakeVLLM) -> None:
+    _, questions = asked_in(repository, runs_then_writes("true", later="newer\n"), server, "once", "no")
+    assert [("+newer" in question.body) for question in questions] == [False, True]
+    assert (repository / "a.txt").read_text() == "old\n"
+
+
+def test_each_says_how_many_of_its_tests_pass_and_all_are_told_of_with_what_they_cost(repository: Path, server: FakeVLLM) -> None:
+    lines = [f"def test_{name}():\n    assert f.{name} == 1\n" for name in ("one", "two", "three")]
+    (repository / "test_f.py").write_text("\n\n".join(["import f\n", *lines]))
+    texts = {None: "one = two = 1\nthree = 0\n", 1: "one = two = three = 1\n"}
+    events = tried(
+        repository,
+        writes(lambda request, time: texts[request.json.get("seed")], "f.py"),
+        server,
+        attempts_count=2,
+        attempts_rounds=1,
+    )
+    states = {event.number: event.state for event in events if isinstance(event, AttemptJudged)}
+    assert states[2] == "tests: 3 of 3 pass"
+    assert states.get(1, "tests: 2 of 3 pass") == "tests: 2 of 3 pass"
+    (chosen,) = [event for event in events if isinstance(event, AttemptsChosen)]
+    assert (chosen.number, chosen.how) == (2, "proved")
+    assert [each["number"] for each in chosen.attempts] == [1, 2]
+    assert "+one = two = three = 1" in chosen.attempts[1]["diff"]
+    assert chosen.attempts[1]["prompt_tokens"] > 0
+
+
+def test_they_are_run_against_the_tests_of_each_other(repository: Path, server: FakeVLLM) -> None:
+    """Two of three differ in everything; the tests that one of them wrote decide."""
+    doubles = {None: "x * 3", 1: "x + x + 0", 2: "x * 4"}
+
+    def reply(request: Request) -> ScriptedAnswer:
+        seed, done = request.json.get("seed"), sum(bool(message.get("tool_calls")) for message in request.json["messages"])
+        body = f"def f(x):\n    return {doubles.get(seed)}\n"
+        if "Write one program" in str(request.json["messages"][-1]["content"]) or done == 2:
+            return answer("done")
+        if done == 0:
+            return answer(tool_calls=tool_call("write_file", {"path": "f.py", "content": body}))
+        test = "from f import f\n\n\ndef test_two():\n    assert f(2) == 4\n"
+        if seed != 2:
+            return answer("done")
+        return answer(tool_calls=tool_call("write_file", {"path": "test_double.py", "content": test}))
+
+    events = tried(repository, reply, server, attempts_count=3, attempts_rounds=0)
+    assert choice(events).startswith("attempt 2 of 3 is chosen by comparison")
+    assert not (repository / "test_double.py").exists()
+
+
+def test_where_all_differ_the_model_compares_what_they_changed(repository: Path, server: FakeVLLM) -> None:
+    """It sees differences, not what was said, each pair in both orders."""
+    inner = writes(lambda request, time: {None: "long wrong\n", 1: "the right one\n", 2: "wrong\n"}[request.json.get("seed")])
+    compared: list[str] = []
+
+    def reply(request: Request) -> ScriptedAnswer:
+        said = str(request.json["messages"][-1]["content"])
+        if "Which of them" not in said:
+            return inner(request)
+        compared.append(said)
+        first, _, second = said.partition("This is what B changed")
+        return answer('{"better": "A"}' if "right" in first else '{"better": "B"}' if "right" in second else "neither")
+
+    events = tried(repository, reply, server, attempts_count=3)
+    assert choice(events) == "attempt 2 of 3 is chosen by comparison: not checked"
+    assert len(compared) == 6 and all(
+        "+wrong" in said or "+long wrong" in said for said in compared if said.count("+the right") == 1
+    )
+    assert end(events).status == "unchecked"
+
+
+def test_more_begin_where_the_first_takes_long_and_the_servers_have_room(repository: Path, server: FakeVLLM) -> None:
+    """Its work and its words go on in a tree of their own."""
+    inner = writes(lambda request, time: "right\n" if request.json.get("seed") == 1 else "wrong\n")
+    events = tried(repository, inner, server, attempts_auto=2, attempts_after=0, checks_test=CHECK)
+    assert choice(events) == "attempt 2 of 2 is the first that is proved"
+    assert (repository / "a.txt").read_text() == "right\n"
+    assert end(events).status == "done"
+
+
+def test_the_others_can_be_looked_at_and_taken_afterwards(
+    agentic: Agentic, server: FakeVLLM, repository: Path, env: dict[str, str]
+) -> None:
+    """And what is taken so can be taken back."""
+    server.otherwise = writes(lambda request, time: {None: "one\n", 1: "the other\n"}[request.json.get("seed")])
+    words = ["--endpoint", server.url, "--approve", "all", "--no-sandbox", "-c", "tools.protocol=native"]
+    with terminal(words, env, repository) as shown:
+        shown.until(lambda: "›" in shown.text or ">" in shown.text)
+        shown.type("/take 1\r")
+        shown.until(lambda: "this session has no attempts" in shown.text)
+        shown.type("/attempts 2 mend it\r")
+        shown.until(lambda: "attempt 1 of 2 is chosen by comparison" in shown.text)
+        shown.until(lambda: (repository / "a.txt").read_text() == "one\n")
+        shown.type("/diff 9\r")
+        shown.until(lambda: "there is no such attempt" in shown.text)
+        shown.type("/diff 2\r")
+        shown.until(lambda: "the other" in shown.text)
+        shown.type("/take 2\r")
+        shown.until(lambda: "attempt 2 is taken" in shown.text)
+        assert (repository / "a.txt").read_text() == "the other\n"
+        shown.type("/undo\r")
+        shown.until(lambda: "taken back" in shown.text)
+        assert (repository / "a.txt").read_text() == "one\n"
+        (repository / "a.txt").write_text("mine\n")
+        shown.type("/take 2\r")
+        shown.until(lambda: "although these changed since: a.txt" in shown.text and "allow?" in shown.text)
+        shown.type("n\r")
+        shown.until(lambda: shown.text.rstrip().endswith("›"))
+        shown.type("/quit\r")
+        shown.until_ended()
+    assert (repository / "a.txt").read_text() == "mine\n"
+    told = agentic("sessions", "show", cwd=repository)
+    assert "Attempt 2, not taken (nothing tests it)" in told.out and "+the other" in told.out
+    page = agentic("sessions", "export", "--html", cwd=repository)
+    assert "attempt 2, not taken" in page.out

@@ -122,6 +122,11 @@ class Children:
             self._lost()
             raise ToolError(f"the command could not be started: {error.strerror}") from error
 
+    async def remove_at_end(self, folder: Path) -> None:
+        """Has the keeper take the folder away once nothing runs any more: when this is closed, or we are killed."""
+        await self.open()
+        self.tell({"remove": str(folder)})
+
     def tell(self, message: Mapping[str, Any]) -> None:
         """A short message to the keeper."""
         with suppress(OSError):

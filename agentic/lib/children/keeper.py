@@ -61,6 +61,7 @@ class Keeper:
     def __init__(self, link: socket.socket) -> None:
         self._messages = Messages(link)
         self._wardens: dict[int, int] = {}
+        self._removes: list[str] = []
         self._spare: tuple[int, socket.socket] | None = None
 
     def run(self) -> None:
@@ -89,6 +90,11 @@ class Keeper:
             with suppress(ProcessLookupError):
                 os.kill(warden, signal.SIGKILL)
         clear()
+        if self._removes:
+            from shutil import rmtree
+
+            for folder in self._removes:
+                rmtree(folder, ignore_errors=True)
 
     def _reap(self) -> None:
         with suppress(ChildProcessError):
@@ -103,6 +109,8 @@ class Keeper:
                 with suppress(ProcessLookupError):
                     os.kill(pid, signal.SIGTERM)
                     os.kill(pid, signal.SIGCONT)  # a command may have stopped it
+        elif "remove" in request:
+            self._removes.append(request["remove"])
         else:
             self._start(request)
 

@@ -156,3 +156,11 @@ def make_own(folder: Path) -> None:
         with suppress(FileExistsError):
             missing.mkdir(0o700)
             missing.chmod(0o700)
+
+
+def changed_at(path: Path) -> float:
+    """When the file was written last, in seconds since the epoch; 0 where that cannot be known."""
+    try:
+        return path.stat().st_mtime
+    except OSError:
+        return 0.0

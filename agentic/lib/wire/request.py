@@ -1,6 +1,7 @@
 """A ChatRequest as the body of `POST /v1/chat/completions`."""
 
 from base64 import b64encode
+from collections.abc import Mapping
 from typing import Any
 
 from agentic.types import ChatRequest, ImagePart, Message, TextPart, ToolCall, ToolSpec
@@ -79,3 +80,8 @@ def encode_tool(tool: ToolSpec, strict: bool = False) -> dict[str, Any]:
     if strict:
         function["strict"] = True
     return {"type": "function", "function": function}
+
+
+def held_to(schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The `response_format` by which a server holds an answer to a JSON schema."""
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": dict(schema), "strict": True}}
