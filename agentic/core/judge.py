@@ -36,6 +36,7 @@ class Judge:
         self._hinted: set[str] = set()
         self._rounds = 0
         self.plan_check = ""
+        self.asks_to_show = True
         self.evidence: tuple[str, ...] = ()
         self.verdict = JudgeVerdict("done")
 
@@ -76,8 +77,18 @@ class Judge:
         if not word and all(self._means_the_same(path) for path in left):
             word = self._first_time("judge.same", files=", ".join(left))
             return JudgeVerdict("unchecked", "Only comments and blank lines were changed.", word, matters=False)
+        if not word and status == "unchecked" and self._could_show(findings):
+            word = self._first_time("judge.show", files=first_few(left, MAX_NAMED))
         hints, tests = sum(len(each.hints) for each in findings), _tests(findings)
         return JudgeVerdict(status, note, word, tuple(work.changes) if word else (), hints, tests=tests)
+
+    def _could_show(self, findings: Sequence[Finding]) -> bool:
+        """True if a checker knows these files and has nothing to run, and the model ran nothing since its change, though it may."""
+        tools = self._agent.tools
+        runs = (
+            any(each.check.command and not each.check.form for each in findings) or tools.work.ran or self._agent.profile.restarts
+        )
+        return self.asks_to_show and bool(findings) and tools.may_run and not (runs or self._not_there())
 
     def _without_changes(self) -> JudgeVerdict:
         """Nothing was changed: there is nothing to judge, unless the model meant to change something."""

@@ -1,9 +1,10 @@
-"""A word to a model whose answer asks for nothing and is no final one: calls in its text, no text, a text that its limit cut."""
+"""A word to a model whose answer asks for nothing and is no final one: calls in its text, only what it will do, a cut text."""
 
 from collections.abc import Callable
 
 from agentic.core.model_call import ModelCall
 from agentic.hooks.protocol import Turn
+from agentic.lib.announcing import announces
 from agentic.types import Message
 
 MAX_CUT = 3
@@ -37,6 +38,8 @@ class Nudges:
             return self._prompts("turn.cut", tokens=f"{self._model.made:,}")
         if self._model.announces and self._is_first("announced"):
             return self._prompts("turn.only_thought")
+        if announces(answer.text) and self._is_first("turn.announced"):
+            return self._prompts("turn.announced")
         if not answer.text.strip():
             return self._prompts("turn.only_thought" if answer.reasoning else "turn.empty")
         return ""

@@ -1,14 +1,13 @@
 """The one way to a model: every request, of whatever purpose, passes here."""
 
 import logging
-import re
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from contextlib import aclosing
 from copy import copy
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, cast
+from typing import Any, cast
 
 from agentic.config import Settings
 from agentic.core.budget import Budget
@@ -18,18 +17,17 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, Requ
 from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
-from agentic.lib.patterns import late_pattern
 from agentic.lib.pictures import pictures, without_pictures
 from agentic.lib.record import record
 from agentic.lib.repetition import Repetition
-from agentic.lib.wire import AnswerBuilder, loads
+from agentic.lib.wire import AnswerBuilder
+from agentic.lib.wire.repaired import Repaired, repaired
 from agentic.lib.wire.request import held_to
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpec
 
 KEEP_SECONDS = 1.0
 Emit = Callable[[Event], Awaitable[None]]
-_CODE_BLOCK = late_pattern(r"^[ \t]*(```+|~~~+).*?(?:^[ \t]*\1[ \t]*$|\Z)", re.MULTILINE | re.DOTALL)
 _log = logging.getLogger("agentic.llm")
 
 
@@ -40,26 +38,6 @@ class Prepared:
     request: ChatRequest
     tokens: int
     stages: tuple[tuple[str, ChatRequest], ...]
-
-
-@record(frozen=True, slots=True)
-class Repaired:
-    """An answer as it was meant. `quotes`: calls stand in it beside other text, which makes them a quotation.
-
-    `as_text`: it is nothing but a "call", or the "arguments" of one, which may not be taken for one.
-    """
-
-    message: Message
-    quotes: bool = False
-    as_text: Literal["", "call", "arguments"] = ""
-
-
-def _is_same(text: str, arguments: str) -> bool:
-    """True if the text says just these arguments, and no tool's name."""
-    try:
-        return bool(loads(text) == loads(arguments))
-    except ValueError:
-        return False
 
 
 class LlmService:
@@ -127,28 +105,8 @@ class LlmService:
         )
 
     def repaired(self, message: Message, tools: Sequence[ToolSpec], may_recover: bool = True) -> Repaired:
-        """An answer as it was meant.
-
-        Calls in its text count only where `may_recover`, and where code blocks apart nothing else is there: a model that tells what
-        a hostile file says asks for nothing.
-        """
-        plain = self._through_repairs(message, tools if message.tool_calls else ())
-        if message.tool_calls or not tools:
-            return Repaired(plain)
-        quotes = False
-        for text in (message.text, _CODE_BLOCK.sub("", message.text)):
-            found = self._through_repairs(message.with_text(text), tools)
-            if found.tool_calls and not found.text.strip() and not _CODE_BLOCK.match(text):
-                if not may_recover:
-                    return Repaired(plain, as_text="arguments" if _is_same(text, found.tool_calls[0].arguments) else "call")
-                return Repaired(replace(found, tool_calls=tuple(replace(call, recovered=True) for call in found.tool_calls)))
-            quotes = bool(found.tool_calls)
-        return Repaired(plain, quotes)
-
-    def _through_repairs(self, message: Message, tools: Sequence[ToolSpec]) -> Message:
-        for repair in self._repairs:
-            message = repair.repair(message, tools)
-        return message
+        """An answer as it was meant."""
+        return repaired(message, tools, self._repairs, may_recover)
 
     async def ask(self, request: ChatRequest) -> Answer | None:
         """`agentic.Asks`: the answer, None where the server or its model cannot do this kind of request. Raises AgenticError."""

@@ -59,6 +59,11 @@ class ToolCaller:
         """True if there is somebody who can be asked about a call."""
         return self._approver.has_user
 
+    @property
+    def may_run(self) -> bool:
+        """True if commands need no question here."""
+        return self._toolbox.that("runs") is not None and self._approver.free("execute")
+
     async def call_all(self, calls: tuple[ToolCall, ...]) -> list[tuple[ToolCall, ToolOutput]]:
         """Each call with its output, one after the other."""
         refused = self._refused
@@ -94,6 +99,10 @@ class ToolCaller:
             raise ToolError("no tool runs commands here")
         call = ToolCall("check", tool.spec.name, json.dumps({tool.spec.runs: command}))
         return await self._call(call, self._guarded, check)
+
+    async def _run_unasked(self, command: str) -> ToolOutput | None:
+        """The same where it needs no question; None where it needs one."""
+        return await self.run_command(command) if self._approver.is_free(command) else None
 
     async def _resolve(self, call: ToolCall) -> tuple[ToolCall, Tool, dict[str, Any]]:
         """The call that is meant, its tool and its arguments: a call of a tool that calls others is a call of that other one."""
@@ -143,7 +152,8 @@ class ToolCaller:
         if output is None:
             return ToolOutput(f"{call.name} was not run: {running.refused}.", failed=True)
         output = self._masked(call, output)
-        return await self._plugins.after_tool(call, running.arguments, tool.spec, output, self._agent, self._workspace)
+        given = {"agent": self._agent, "workspace": self._workspace, "run": self._run_unasked}
+        return await self._plugins.after_tool(call, running.arguments, tool.spec, output, **given)
 
     def _show(self, number: str, text: str) -> None:
         self._plugins.show(ToolProgress(id=number, text=self._without_secrets(text), agent=self._agent))

@@ -133,7 +133,7 @@ class Workflow:
         self._whole = await self._delegation.carry_out(plan, self._task, fan_out)
         self._agent.context.history.add(Message("assistant", self._whole.summary))
         self._agent.tools.work.delegated(self._whole)
-        self._judge.plan_check = plan.check
+        self._judge.plan_check, self._judge.asks_to_show = plan.check, False
         is_refused = self._taken is not None and self._whole.status == "refused"  # the user wants none of it
         self._status, self._result = ("refused" if is_refused else "done"), ""
         return "reflect"

@@ -3,7 +3,7 @@
 The timeout is five seconds, or what the plugin's `PluginInfo` says: one that waits for other programs keeps time itself.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from agentic.events import Event
@@ -93,10 +93,12 @@ async def agentic_after_tool(
     output: ToolOutput,
     agent: str,
     workspace: "Workspace",
+    run: Callable[[str], Awaitable[ToolOutput | None]],
     setup: Setup,
 ) -> ToolOutput | None:
     """May return a changed output, which the model reads; None leaves it as it is, and so does a failure.
 
-    `workspace` is the folder as that agent has it, which is not always the run's.
+    `workspace` is the folder as that agent has it, which is not always the run's. `run(command)` runs a shell command there, where
+    that needs no question; it gives None where it needs one.
     """
     raise NotImplementedError

@@ -190,11 +190,10 @@ class Dispatcher:
         arguments: Mapping[str, Any],
         tool: ToolSpec,
         output: ToolOutput,
-        agent: str,
-        workspace: "Workspace",
+        **given: Any,
     ) -> ToolOutput:
-        """The output as the plugins leave it; one that fails leaves it as it was."""
-        given = {"call": call, "arguments": arguments, "tool": tool, "agent": agent, "workspace": workspace}
+        """The output as the plugins leave it; one that fails leaves it as it was. `given`: agent, workspace, run."""
+        given |= {"call": call, "arguments": arguments, "tool": tool}
         for each in self._host.implementations("agentic_after_tool"):
             output = await self._tried(each, ToolOutput, output=output, **given) or output
         return output

@@ -3,11 +3,14 @@
 What `[checks]` in the configuration names always wins over what is found here.
 """
 
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
 
-from agentic import Checker, Provider, Setup, hookimpl
+from agentic import Checker, Options, PluginInfo, Provider, Section, Setup, ToolOutput, Workspace, hookimpl, setting
+
+MARGIN = 5.0  # seconds beside what tests may take
 
 _CHECKERS = {
     "configured": ("configured", "Configured", "the commands of [checks]"),
@@ -27,6 +30,29 @@ _CHECKERS = {
 def _make(module: str, kind: str, setup: Setup) -> Checker:
     made: Checker = getattr(import_module(f"{__name__}.{module}"), kind)(setup)
     return made
+
+
+class ChecksOptions(Section):
+    """`[plugin.checks]`"""
+
+    after_edit: float = setting(10.0, "seconds that the tests near an edited file may take after each edit; 0: none are run")
+
+
+@hookimpl
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(Options(f"{__name__}:ChecksOptions"), seconds=60.0 + MARGIN)
+
+
+@hookimpl
+async def agentic_after_tool(
+    output: ToolOutput, workspace: Workspace, run: Callable[[str], Awaitable[ToolOutput | None]], setup: Setup
+) -> ToolOutput | None:
+    if not output.changes or not setup.options.after_edit or output.exit_code is not None:
+        return None
+    from plugins_builtin.checks.near import files_in, note_on
+
+    note = await note_on(files_in(output), workspace, run, min(setup.options.after_edit, 60.0))
+    return replace(output, text=f"{output.text}\n{note}") if note else None
 
 
 @hookimpl

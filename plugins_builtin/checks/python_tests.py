@@ -44,7 +44,7 @@ class PythonTests:
         if self._configured or not any(re.search(r"\bdef test|\bclass \w*Test", text) for text in tests.values()):
             return []
         python = interpreter(root)
-        if _wants_pytest(workspace, tests.values()):
+        if wants_pytest(workspace, tests.values()):
             extra = f"-pno:cacheprovider -ojunit_family=xunit1 --junit-xml={self._report(workspace)}"
             return [Check("python tests", "The tests", f"{python} -m pytest -q", extra, also=_PYTEST.format(re.escape(python)))]
         start = "" if any("/" not in path for path in tests) else f" discover -s {_common_folder(tests)} -t ."
@@ -176,7 +176,7 @@ def _function_at(text: str, line: int) -> str:
     return ""
 
 
-def _wants_pytest(workspace: Workspace, tests: Iterable[str]) -> bool:
+def wants_pytest(workspace: Workspace, tests: Iterable[str]) -> bool:
     if workspace.stamp("pytest.ini") or "[tool.pytest" in workspace.text("pyproject.toml", MAX_BYTES):
         return True
     return any("import pytest" in text or ("\ndef test_" in f"\n{text}" and "unittest" not in text) for text in tests)

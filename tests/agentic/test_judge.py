@@ -120,8 +120,8 @@ def test_what_only_looks_like_a_file_is_none(server: FakeVLLM, work: Path, task:
     (work / "3.py").touch()
     server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": "x = 1\n"})), answer("done"))
     finished, _ = work_on(task, server, work)
-    assert finished.result == "done\nEdited a.py; nothing here tests it."
-    assert len(server.chats) == 2
+    assert finished.result.endswith("Edited a.py; nothing here tests it.")
+    assert "The task names" not in str([request.json["messages"][-1]["content"] for request in server.chats])
 
 
 def test_an_approved_edit_in_chat_costs_no_further_call(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
@@ -249,8 +249,50 @@ def test_only_what_behaves_makes_it_done(server: FakeVLLM, work: Path, name: str
     assert isinstance(end, RunFinished)
     shown = name in ("a build", "tests")
     assert (end.status, end.result) == (
-        ("done", "Wrote it.") if shown else ("unchecked", "Wrote it.\nEdited a.py; nothing here tests it.")
+        ("done", "Wrote it.") if shown else ("unchecked", "ok\nEdited a.py; nothing here tests it.")
     )
+
+
+@pytest.mark.parametrize("mode", ["all", "edits"])
+def test_a_model_that_ran_nothing_is_asked_once_to_show_it(server: FakeVLLM, work: Path, mode: str) -> None:
+    """Where it may run commands without a question."""
+    write, shows = (
+        tool_call("write_file", {"path": "a.py", "content": "x = 1\n"}),
+        tool_call("run", {"command": "python3 -c 'import a'"}),
+    )
+    server.script(answer(tool_calls=write), answer("Wrote it."), answer(tool_calls=shows), answer("It works."))
+    end = run_in_process("write a.py", settings={"approval.mode": mode, "sandbox.mode": "off"}, root=work, server=server)[-1]
+    assert isinstance(end, RunFinished)
+    asked = [str(request.json["messages"][-1]["content"]) for request in server.chats]
+    assert ["shortest command" in each for each in asked] == ([False, False, True, False] if mode == "all" else [False, False])
+    assert end.status == "unchecked"
+
+
+def test_one_that_ran_something_is_not_asked(server: FakeVLLM, work: Path) -> None:
+    calls = [
+        tool_call("write_file", {"path": "a.py", "content": "x = 1\n"}),
+        tool_call("run", {"command": "python3 -c 'import a'"}),
+    ]
+    server.script(*(answer(tool_calls=call) for call in calls), answer("It works."))
+    run_in_process("write a.py", settings={"approval.mode": "all", "sandbox.mode": "off"}, root=work, server=server)
+    assert len(server.chats) == 3
+
+
+ANNOUNCED = {
+    "I'll look at a.py first.": True,
+    "The sum is off by one. Let me fix it in a.py:": True,
+    "Let me know if you need anything else.": False,
+    "I fixed it. I will not touch the tests.": False,
+    "Shall I fix it? I will do so if you like?": False,
+}
+
+
+@pytest.mark.parametrize("said", ANNOUNCED)
+def test_an_answer_that_only_announces_is_told_once_to_do_it(server: FakeVLLM, work: Path, said: str) -> None:
+    server.otherwise = lambda request: answer(said)
+    end = run_in_process("mend it", root=work, server=server)[-1]
+    assert isinstance(end, RunFinished) and end.result == said
+    assert len(server.chats) == (2 if ANNOUNCED[said] else 1)
 
 
 @pytest.mark.parametrize("require", [False, True])

@@ -7,12 +7,13 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
 from agentic import Change, Failure, ToolOutput, Workspace
-from agentic.testing import FakeVLLM, answer, make_setup, tool_call
+from agentic.testing import FakeVLLM, answer, make_setup, run_in_process, tool_call
 from plugins_builtin.checks.python_tests import PythonTests
 from plugins_builtin.checks.run_examples import examples
 from tests.conftest import Agentic, Done
@@ -205,13 +206,15 @@ def test_what_is_wrong_on_the_face_of_it_is_told_without_running_anything(
 def test_what_was_wrong_before_is_not_told(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     project = Project({"a.py": "def f():\n    return g()\n"}, "a.py", "", "", "")
     done = run(agentic, server, work, project, "x = 1\n\n\ndef f():\n    return g()\n")
-    assert (ended(done)[0], len(server.chats)) == ("unchecked", 2)
+    assert ended(done)[0] == "unchecked"
+    assert "undefined name" not in str([request.json["messages"][-1]["content"] for request in server.chats])
 
 
 def test_a_definition_that_is_gone_is_asked_about_once(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     done = run(agentic, server, work, Project({"a.py": TWO}, "a.py", "", "", ""), "x = 1\n")
-    assert (ended(done)[0], len(server.chats)) == ("unchecked", 3)
-    assert "a.py no longer defines two" in server.chats[2].json["messages"][-1]["content"]
+    assert ended(done)[0] == "unchecked"
+    asked = ["a.py no longer defines two" in str(request.json["messages"][-1]["content"]) for request in server.chats]
+    assert asked.count(True) == 1 and asked[2]
 
 
 def test_tests_of_the_models_own_making_are_a_hint(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
@@ -322,3 +325,46 @@ def test_tests_that_are_all_skipped_show_nothing(agentic: Agentic, server: FakeV
     )
     done = run(agentic, server, work, Project({"test_a.py": text, "a.py": "x = 1\n"}, "a.py", "", "", ""), "x = 2\n")
     assert ended(done)[0] == "unchecked"
+
+
+SUITES = {"pytest": PYTEST, "unittest": UNITTEST}
+
+
+def told_after_edit(server: FakeVLLM, work: Path, content: str, **settings: Any) -> str:
+    """The result of an edit of part.py, as the model reads it."""
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "part.py", "content": content})))
+    values = {"approval.mode": "all", "sandbox.mode": "off"} | {name.replace("__", "."): value for name, value in settings.items()}
+    run_in_process("mend part.py", settings=values, root=work, server=server)
+    return next(each["content"] for each in server.chats[1].json["messages"] if each["role"] == "tool")
+
+
+@pytest.mark.parametrize("suite", SUITES)
+@pytest.mark.parametrize("content", [TWO, THREE])
+def test_an_edit_tells_of_the_tests_that_import_the_file(server: FakeVLLM, work: Path, suite: str, content: str) -> None:
+    """And runs no others."""
+    (work / "part.py").write_text("def two():\n    return 0\n")
+    (work / "test_part.py").write_text(SUITES[suite])
+    (work / "test_other.py").write_text(SUITES[suite].replace("from part import two", "two = str"))
+    told = told_after_edit(server, work, content)
+    assert ("(The tests that import it pass: 1.)" in told) == (content == TWO)
+    assert ("(Of the tests that import it, these fail: " in told) == (content == THREE)
+    assert "test_other" not in told and len(told.splitlines()) == 2
+
+
+QUIET = {
+    "no test imports it": ({"test_part.py": "def test_one():\n    assert 1\n"}, {}),
+    "a mode that asks about commands": ({"test_part.py": PYTEST}, {"approval__mode": "edits"}),
+    "switched off": ({"test_part.py": PYTEST}, {"plugin__checks__after_edit": 0}),
+    "slow tests": (
+        {"test_part.py": f"import time\ntime.sleep(30)\n{PYTEST}"},
+        {"plugin__checks__after_edit": 0.5, "checks__test": "true"},
+    ),
+}
+
+
+@pytest.mark.parametrize("name", QUIET)
+def test_an_edit_says_nothing_of_tests_where_none_are_run(server: FakeVLLM, work: Path, name: str) -> None:
+    files, settings = QUIET[name]
+    for path, text in ({"part.py": THREE} | files).items():
+        (work / path).write_text(text)
+    assert "tests that import it" not in told_after_edit(server, work, TWO, **settings)
