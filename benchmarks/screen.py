@@ -9,6 +9,7 @@ at 60 tokens/s each, for 20 s as well.
 import io
 import time
 from collections.abc import Sequence
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -18,7 +19,8 @@ from rich.markdown import Markdown
 
 from agentic.events import Event, LlmChunk, SubAgentStarted
 from agentic.lib.palette import palette_for
-from plugins_builtin.screen import lanes, rich_screen, status
+from agentic.testing import settings_with
+from plugins_builtin.terminal import below, lanes, screen, status
 
 SECONDS, REFRESH = 20.0, 10
 PALETTE = palette_for("dark", "utf-8", environment={"TERM": "xterm-256color"})
@@ -64,17 +66,17 @@ def handled(events: Sequence[Event]) -> float:
     """CPU seconds for showing these, evenly over the time."""
     out = io.StringIO()
     clock = SimpleNamespace(now=0.0)
-    modules: list[Any] = [rich_screen, lanes, status]
+    modules: list[Any] = [screen, below, lanes, status]
     real = modules[0].time
     for module in modules:
         module.time = SimpleNamespace(monotonic=lambda: clock.now)
     try:
-        screen = rich_screen.RichScreen(out, PALETTE)
+        shown = screen.TerminalScreen(settings_with(), Path(), PALETTE, below.Below(out))
         started = time.process_time()
         for event in events:
             clock.now += SECONDS / len(events)
-            screen.handle(event)
-        screen.close()
+            shown.handle(event)
+        shown.close()
         return time.process_time() - started
     finally:
         for module in modules:
@@ -88,11 +90,11 @@ def live(pieces: list[str]) -> float:
     step = max(1, len(pieces) // refreshes)
     shown = ""
     started = time.process_time()
-    with Live(console=console, auto_refresh=False) as screen:
+    with Live(console=console, auto_refresh=False) as region:
         for number, piece in enumerate(pieces):
             shown += piece
             if number % step == 0:
-                screen.update(Markdown(shown), refresh=True)
+                region.update(Markdown(shown), refresh=True)
     return time.process_time() - started
 
 

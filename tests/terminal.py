@@ -88,6 +88,26 @@ class Terminal:
         above = ["".join(row[i].data for i in range(self.columns)) for row in self.screen.history.top]
         return "\n".join(line.rstrip() for line in [*above, *self.screen.display]).rstrip()
 
+    @property
+    def draft(self) -> str:
+        """What stands in the input's first row."""
+        row = next((row.rstrip() for row in reversed(self.text.split("\n")) if row.startswith(("›", "> "))), "?")
+        return row.removeprefix("›").removeprefix(">").strip()
+
+    @property
+    def works(self) -> bool:
+        """True while a turn goes on."""
+        return any("Esc stops" in row for row in self.screen.display)
+
+    def menu(self, option: str) -> bool:
+        """True if the menu that is open has that option."""
+        return any(option in row for row in self.screen.display[-12:])
+
+    @property
+    def is_ready(self) -> bool:
+        """True if nothing goes on, and the input is empty."""
+        return not self.works and self.draft == ""
+
     def restored(self) -> bool:
         """Echo and line mode as before, cursor shown, no colour left on."""
         same = termios.tcgetattr(self.slave)[:4] == self.before[:4]

@@ -80,7 +80,7 @@ class Settings:
         for layer in self._layers:
             self._apply(layer)
         for name, section in SECTIONS.items():
-            setattr(self, name, section(**{field: self.values[f"{name}.{field}"] for field in section.keys}))
+            setattr(self, name, section(**{field: self.values[f"{name}.{field}"] for field in section.known}))
 
     def _apply(self, layer: Layer) -> None:
         if layer.trusted and {_TABLES, _URLS} <= layer.values.keys():

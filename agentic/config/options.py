@@ -21,16 +21,16 @@ class PluginSection:
         """The declared keys by name; of a pydantic field, `json_schema_extra={"scope": "select"}` is the scope."""
         model = self._loaded()
         if model is None or issubclass(model, Section):
-            return model.keys if model else {}
+            return model.known if model else {}
         return {name: _key_of(field) for name, field in model.model_fields.items()}
 
     def value(self, field: str, value: Any, is_text: bool, origin: str) -> Any:
         """A value of a layer in its type. Raises ConfigError."""
         model = self._loaded()
         if model is not None and issubclass(model, Section):
-            key = model.keys.get(field)
+            key = model.known.get(field)
             if key is None:
-                raise ConfigError(f"{origin}: [{self.name}] {field}: no such key", f"the keys are {', '.join(model.keys)}")
+                raise ConfigError(f"{origin}: [{self.name}] {field}: no such key", f"the keys are {', '.join(model.known)}")
             return (key.parse if is_text else key.check)(value, f"{self.name}.{field}", origin)
         return toml_value(value) if is_text else value
 

@@ -195,9 +195,11 @@ class Ui(Section):
     renderer: str = setting("", "empty: the richest that the output can show")
     editing: str = setting("emacs", "the keys of the chat's line", choices=("emacs", "vi"))
     status: tuple[str, ...] = setting(
-        (), "what the status line says, of endpoint, rate, context, time, doing, sandbox, servers; empty: all of it"
+        (), "what the footer says, of folder, model, context, mode, sandbox, endpoints, cache; empty: all of it"
     )
-    reasoning: str = setting("show", "what the model thinks: shown, or folded into a line", choices=("show", "fold"))
+    reasoning: str = setting("fold", "what the model thinks: folded into a line, or shown", choices=("fold", "show"))
+    wrap: bool = setting(True, "prose is broken between words; false: the terminal breaks it")
+    keys: Mapping[str, Any] = setting({}, 'the chat\'s keys by their actions: [ui.keys] mode = "f2"')
     notify: bool = setting(True, "whether the terminal is told of a question, or of a turn's end, while you look elsewhere")
     theme: str = setting("auto", "the colours; auto: dark or light, as the terminal is", choices=THEMES)
 
@@ -225,7 +227,7 @@ SECTIONS: dict[str, type[Section]] = {
     "ui": Ui,
     "log": Log,
 }
-KEYS: dict[str, Key] = {f"{name}.{field}": key for name, section in SECTIONS.items() for field, key in section.keys.items()}
+KEYS: dict[str, Key] = {f"{name}.{field}": key for name, section in SECTIONS.items() for field, key in section.known.items()}
 
 
 _OLD_NAMES = {

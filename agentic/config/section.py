@@ -124,13 +124,13 @@ def setting(
 class Section:
     """The values of a section; `keys` holds their declarations by name."""
 
-    keys: ClassVar[Mapping[str, Key]] = {}
+    known: ClassVar[Mapping[str, Key]] = {}
 
     def __init_subclass__(cls) -> None:
-        cls.keys = {**cls.keys, **{name: key for name, key in vars(cls).items() if isinstance(key, Key)}}
+        cls.known = {**cls.known, **{name: key for name, key in vars(cls).items() if isinstance(key, Key)}}
 
     def __init__(self, **values: Any) -> None:
-        self.__dict__.update({name: key.default for name, key in self.keys.items()} | values)
+        self.__dict__.update({name: key.default for name, key in self.known.items()} | values)
 
     def __setattr__(self, name: str, value: object) -> NoReturn:
         raise AttributeError(f"settings are frozen: {name}")
@@ -140,16 +140,16 @@ class Section:
         """A section from a table in a list. Raises ConfigError."""
         if isinstance(value, cls):
             return value
-        known = f"the keys are {', '.join(cls.keys)}"
+        known = f"the keys are {', '.join(cls.known)}"
         if not isinstance(value, dict):
             raise ConfigError(f"{origin}: {name} must be a table, not {value!r}", known)
-        if unknown := sorted(set(value) - set(cls.keys)):
+        if unknown := sorted(set(value) - set(cls.known)):
             raise ConfigError(f"{origin}: {name}: unknown key {unknown[0]!r}", known)
-        return cls(**{field: cls.keys[field].check(each, f"{name}: {field}", origin) for field, each in value.items()})
+        return cls(**{field: cls.known[field].check(each, f"{name}: {field}", origin) for field, each in value.items()})
 
     def table(self) -> dict[str, Any]:
         """Returns the values that differ from the defaults."""
-        return {name: value for name, key in self.keys.items() if (value := getattr(self, name)) != key.default}
+        return {name: value for name, key in self.known.items() if (value := getattr(self, name)) != key.default}
 
 
 def list_of(text: str) -> Any:

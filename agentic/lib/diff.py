@@ -2,12 +2,13 @@
 
 import difflib
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 
-from agentic.lib.palette import Palette
+from agentic.lib.palette import RESET, Palette
 from agentic.lib.sanitize import sanitize
 
 MAX_LINES = 20_000  # of both texts together
+MAX_LINE = 1_000  # characters of two lines whose words are compared
 _HUNK = re.compile(r"@@ -(\d+)(?:,\d+)? \+(\d+)")
 
 
@@ -57,21 +58,101 @@ def numbered(diff: str) -> Iterator[tuple[str, int, str]]:
             yield "note", 0, line
 
 
-_ROLES = {"+": "added", "-": "removed", "file": "bold", "note": "dim"}
+Colour = Callable[[str], str]
+"""A line of code in its colours."""
+_WORDS = re.compile(r"\w+|\s+|.")
+_ALIKE = 0.4  # from this ratio on the words that changed within two lines are marked
+TO_END = "\x1b[K"
+_ROLES = {"file": "bold", "note": "dim"}
 
 
-def painted(diff: str, palette: Palette, safe: Callable[[str], str] = sanitize) -> Iterator[str]:
-    """The lines with their numbers, coloured, behind a bar; `safe` makes a text fit for a terminal."""
+def counts(diff: str) -> tuple[int, int]:
+    """How many lines it adds and removes."""
+    marks = [mark for mark, number, _ in numbered(diff) if number]
+    return marks.count("+"), marks.count("-")
+
+
+def painted(diff: str, palette: Palette, safe: Colour = sanitize, colours: Callable[[str], Colour] | None = None) -> Iterator[str]:
+    """The lines with their numbers, on a background where they are new or gone, the words that changed within a line marked.
+
+    `safe` makes a text fit for a terminal; `colours(path)` gives what colours that file's lines.
+    """
     rows = list(numbered(diff))
     wide = len(str(max((number for _, number, _ in rows), default=0)))
-    bar = palette.mark("  │ ", "  | ")
-    for mark, number, text in rows:
+    marked = _marked(rows)
+    colour: Colour | None = None
+    for place, (mark, number, text) in enumerate(rows):
         if mark == "gap":
-            yield bar + palette.paint("dim", palette.mark("⋯", "..."))
+            yield palette.paint("dim", f"{' ' * wide} {palette.mark('⋯', '...')}")
         elif number:
-            yield bar + palette.paint(_ROLES.get(mark, "dim"), f"{number:>{wide}} {mark}{safe(text)}")
+            yield _painted_line(palette, mark, f"{number:>{wide}} ", safe(text), colour, marked.get(place))
         else:
-            yield bar + palette.paint(_ROLES[mark], safe(text))
+            colour = colours(text) if colours is not None and mark == "file" else colour
+            yield palette.paint(_ROLES[mark], safe(text))
+
+
+def _painted_line(
+    palette: Palette, mark: str, number: str, text: str, colour: Colour | None, words: Sequence[tuple[int, int]] | None
+) -> str:
+    """A line with its number. Marked words keep one colour: what changed counts more there than what it is."""
+    back, word = {"+": (palette.added_back, palette.added_word), "-": (palette.removed_back, palette.removed_word)}.get(
+        mark, ("", "")
+    )
+    role = {"+": "added", "-": "removed"}.get(mark, "")
+    if not back:
+        plain = palette.paint(role or "dim", f"{number}{mark}{text}") if role or colour is None else ""
+        return plain or f"{palette.paint('dim', f'{number}{mark}')}{colour(text) if colour else text}"
+    if words and word:
+        pieces, end = [], 0
+        for start, stop in words:
+            pieces += [text[end:start], f"{word}{text[start:stop]}{RESET}{back}"]
+            end = stop
+        inner = "".join([*pieces, text[end:]])
+    else:
+        inner = (colour(text) if colour else text).replace(RESET, RESET + back)
+    head = f"{back}{palette.paint('dim', number)}{back}{palette.paint(role, mark)}{back}"
+    return f"{head}{inner}{TO_END}{RESET}"
+
+
+def _marked(rows: Sequence[tuple[str, int, str]]) -> dict[int, list[tuple[int, int]]]:
+    """By the place of a row, which characters of it changed, where as many lines went as came in their place."""
+    found: dict[int, list[tuple[int, int]]] = {}
+    place = 0
+    while place < len(rows):
+        gone = _run(rows, place, "-")
+        came = _run(rows, place + gone, "+") if gone else 0
+        if gone and gone == came:
+            for number in range(gone):
+                before, after = rows[place + number][2], rows[place + gone + number][2]
+                found[place + number], found[place + gone + number] = _differing(before, after)
+        place += max(1, gone + came)
+    return found
+
+
+def _run(rows: Sequence[tuple[str, int, str]], place: int, mark: str) -> int:
+    end = place
+    while end < len(rows) and rows[end][0] == mark and rows[end][1]:
+        end += 1
+    return end - place
+
+
+def _differing(before: str, after: str) -> tuple[list[tuple[int, int]], list[tuple[int, int]]]:
+    """The parts of both lines that differ; none where they have little in common."""
+    if len(before) + len(after) > MAX_LINE:
+        return [], []
+    old, new = _WORDS.findall(before), _WORDS.findall(after)
+    matcher = difflib.SequenceMatcher(None, old, new, autojunk=False)
+    if matcher.ratio() < _ALIKE:
+        return [], []
+    places = [[0], [0]]
+    for words, known in zip((old, new), places, strict=True):
+        for word in words:
+            known.append(known[-1] + len(word))
+    changed = [code for code in matcher.get_opcodes() if code[0] != "equal"]
+    return (
+        [(places[0][start], places[0][end]) for _, start, end, _, _ in changed if start < end],
+        [(places[1][start], places[1][end]) for _, _, _, start, end in changed if start < end],
+    )
 
 
 def _counts(hunk: str) -> Iterator[str]:

@@ -16,11 +16,18 @@ class Palette:
 
     bold: str = ""
     dim: str = ""
+    italic: str = ""
     good: str = ""
     bad: str = ""
     warning: str = ""
     added: str = ""
     removed: str = ""
+    added_back: str = ""
+    removed_back: str = ""
+    added_word: str = ""
+    removed_word: str = ""
+    user_back: str = ""
+    accent: str = ""
     heading: str = ""
     code: str = ""
     link: str = ""
@@ -46,25 +53,31 @@ def _sgr(code: str) -> str:
 
 
 PLAIN = Palette()
-_MONO = Palette(bold=_sgr("1"), dim=_sgr("2"), heading=_sgr("1"), link=_sgr("4"), keyword=_sgr("1"), comment=_sgr("2"))
+_MONO = Palette(
+    bold=_sgr("1"), dim=_sgr("2"), italic=_sgr("3"), heading=_sgr("1"), link=_sgr("4"), keyword=_sgr("1"), comment=_sgr("2")
+)
 # The sixteen colours are the terminal's own, which fit its background; those of 256 are the same everywhere.
 _PALETTES: Mapping[str, Palette] = {
     "mono": _MONO,
     "dark": replace(
         _MONO, good=_sgr("32"), bad=_sgr("31"), warning=_sgr("33"), added=_sgr("32"), removed=_sgr("31"), heading=_sgr("1;35"),
         code=_sgr("36"), link=_sgr("4;36"), keyword=_sgr("95"), string=_sgr("92"), comment=_sgr("90"), number=_sgr("96"),
-        name=_sgr("94"),
+        name=_sgr("94"), added_back=_sgr("48;5;22"), removed_back=_sgr("48;5;52"), added_word=_sgr("1;48;5;28"),
+        removed_word=_sgr("1;48;5;88"), user_back=_sgr("48;5;236"), accent=_sgr("38;5;75"),
     ),
     "light": replace(
         _MONO, good=_sgr("32"), bad=_sgr("31"), warning=_sgr("38;5;130"), added=_sgr("38;5;22"), removed=_sgr("38;5;124"),
         heading=_sgr("1;35"), code=_sgr("34"), link=_sgr("4;34"), keyword=_sgr("38;5;90"), string=_sgr("38;5;22"),
-        comment=_sgr("38;5;243"), number=_sgr("38;5;24"), name=_sgr("34"),
+        comment=_sgr("38;5;243"), number=_sgr("38;5;24"), name=_sgr("34"), added_back=_sgr("48;5;194"),
+        removed_back=_sgr("48;5;224"), added_word=_sgr("1;48;5;157"), removed_word=_sgr("1;48;5;217"),
+        user_back=_sgr("48;5;254"), accent=_sgr("38;5;25"),
     ),
     # Blue and orange instead of green and red: the colours of Okabe and Ito, as near as the 256 have them.
     "colorblind": replace(
         _MONO, good=_sgr("38;5;32"), bad=_sgr("1;38;5;166"), warning=_sgr("38;5;172"), added=_sgr("38;5;32"),
         removed=_sgr("38;5;166"), heading=_sgr("1;38;5;32"), code=_sgr("38;5;74"), link=_sgr("4;38;5;32"),
         keyword=_sgr("38;5;32"), string=_sgr("38;5;172"), comment=_sgr("38;5;245"), number=_sgr("38;5;175"), name=_sgr("38;5;74"),
+        accent=_sgr("38;5;74"),
     ),
 }  # fmt: skip
 

@@ -1,8 +1,34 @@
-"""The chat in a terminal: `agentic` alone starts it, its slash commands on sessions and the screen."""
+"""The terminal: the chat that `agentic` alone starts, and what any command shows there, in a pipe, or to programs."""
 
 from collections.abc import Iterable
 
-from agentic import ChatCommand, Command, hookimpl
+from agentic import ChatCommand, Command, Provider, Renderer, RendererSetup, hookimpl
+
+
+def _rich(setup: RendererSetup) -> Renderer:
+    from plugins_builtin.terminal.below import Below
+    from plugins_builtin.terminal.screen import TerminalScreen
+
+    return TerminalScreen(setup.settings, setup.root, setup.palette, Below(setup.stdout))
+
+
+def _plain(setup: RendererSetup) -> Renderer:
+    from plugins_builtin.terminal.plain import Plain
+
+    return Plain(setup.stdout, setup.settings.ui.debug)
+
+
+def _jsonl(setup: RendererSetup) -> Renderer:
+    from plugins_builtin.terminal.jsonl import Jsonl
+
+    return Jsonl(setup.stdout)
+
+
+@hookimpl
+def agentic_renderers() -> Iterable[Provider[Renderer]]:
+    yield Provider("rich", "colours, and a live region below the text", _rich, default=True)
+    yield Provider("plain", "the answer on stdout, the rest on stderr", _plain, stands_in=True)
+    yield Provider("jsonl", "one JSON object a line", _jsonl)
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 import shlex
 import signal
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -42,11 +43,15 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
     """Opens a window, and the next one where the user asks for one; a window that cannot be opened leads back to the last."""
     good: tuple[Settings, str] | None = None
     typed = background_of(settings).typed
+    before: ChatWindow | None = None
     while True:
         try:
-            chat = ChatWindow(settings, stdout, typed)
+            chat = ChatWindow(root, settings, stdout, typed)
             typed = b""
-            screen = screen_of(settings, stdout)
+            if before is not None:
+                chat.take_over(before)
+            before = chat
+            screen = replace(screen_of(settings, stdout), own=chat.screen)
             async with api.open_conversation(root, settings, chat.answer, resume, screen) as conversation:
                 good = settings, conversation.session.id
                 first, task = task, ""

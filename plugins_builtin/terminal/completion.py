@@ -1,26 +1,24 @@
 """The completions of the chat's input: slash commands, their arguments, files."""
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator
+from pathlib import Path
 
 from prompt_toolkit.completion import CompleteEvent, Completer, Completion
 from prompt_toolkit.document import Document
 
 from agentic.lib.files import FileFinder
-from plugins_builtin.terminal.slash import BLANK
+from plugins_builtin.terminal.slash import BLANK, Slash
 
 MAX_COMPLETIONS = 50
-Complete = Callable[[str, str], Iterable[str]]
-"""The completions of a slash command's argument: (command, argument)."""
 
 
 class Names(Completer):
     """Slash commands, their arguments, and files behind an @; with Tab also files without one."""
 
-    def __init__(self, finder: FileFinder, commands: Mapping[str, str], complete: Complete) -> None:
-        self._finder = finder
-        self._commands = commands
-        self._complete = complete
+    def __init__(self, root: Path, slash: Slash) -> None:
+        self._finder = FileFinder(root)
+        self._slash = slash
 
     def helps(self, document: Document) -> bool:
         """True if completions are shown without being asked for."""
@@ -32,16 +30,20 @@ class Names(Completer):
         word = _word(before)
         if before.startswith("/") and word == before:
             yield from self._of_commands(word)
-        elif before.startswith("/") and (known := list(self._complete(*re.split(BLANK, before, maxsplit=1)))):
+        elif before.startswith("/") and (known := list(self._slash.complete(*re.split(BLANK, before, maxsplit=1)))):
             for name in sorted(name for name in known if word in name)[:MAX_COMPLETIONS]:
                 yield Completion(name, start_position=-len(word))
         elif word.startswith("@") or (word and complete_event.completion_requested):
             yield from self._of_files(word)
 
     def _of_commands(self, word: str) -> Iterator[Completion]:
-        found = [name for name in self._commands if word[1:] in name]
+        found = [name for name in self._slash.summaries if word[1:] in name]
         for name in sorted(found, key=lambda name: (not name.startswith(word), name)):
-            yield Completion(name, start_position=-len(word), display_meta=self._commands[name])
+            yield Completion(name, start_position=-len(word), display_meta=self._slash.summaries[name])
+
+    def look(self) -> None:
+        """Files that came since are found, too."""
+        self._finder.look()
 
     def _of_files(self, word: str) -> Iterator[Completion]:
         mark = "@" if word.startswith("@") else ""

@@ -3,51 +3,99 @@
 import asyncio
 import os
 import signal
-import sys
-from collections.abc import Coroutine
+from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TextIO, TypeVar
+from typing import Any, TextIO, TypeVar
 
 from agentic import AgenticError, Answered, Conversation, Event, Question, Settings, api
 from agentic.commands.start import palette_of
-from agentic.events import EndpointSeen, Idle, Typed, Unfolded, UserSaid
+from agentic.events import EndpointSeen, Idle, Unfolded
 from agentic.folders import state_folder
 from agentic.lib.diff import difference
 from agentic.lib.sanitize import hide_logins, sanitize
-from agentic.lib.terminal.asking import Asker
 from agentic.lib.terminal.attention import Attention
-from agentic.lib.terminal.keys import TELL_NO_PASTES, TELL_PASTES
+from agentic.lib.terminal.keys import Keys as TypedKeys, Paste, Replies
 from agentic.lib.workspace import FileNotFoundToolError
+from plugins_builtin.terminal.asking import RegionAsker
+from plugins_builtin.terminal.clipboard import pasted_picture
+from plugins_builtin.terminal.completion import Names
+from plugins_builtin.terminal.draft import TELL_NO_SHIFT, TELL_SHIFT, Folds, LineOptions
+from plugins_builtin.terminal.keys import Actions, Keys, key_rows
+from plugins_builtin.terminal.opening import first_rows, replayed
+from plugins_builtin.terminal.palette import pick_command
+from plugins_builtin.terminal.queue import Queue
+from plugins_builtin.terminal.region import Region
+from plugins_builtin.terminal.screen import TerminalScreen
 from plugins_builtin.terminal.slash import Slash
-from plugins_builtin.terminal.typeahead import Typeahead
-
-if TYPE_CHECKING:
-    from plugins_builtin.terminal.prompt_line import Prompt
+from plugins_builtin.terminal.wrapping import wrapped
 
 T = TypeVar("T")
 NOTES = "AGENTS.md"
 MAX_TOLD = 8_000  # characters of a command's output that the model is told
 DRAFT = "draft"
+MODES = ("ask", "edits", "all")  # that Shift-Tab goes through; "all" where a sandbox holds
 
 
 class ChatWindow:
     """A session's loop of prompts and turns; what a slash command gets as its chat. `next` is the window to open after it."""
 
-    def __init__(self, settings: Settings, stdout: TextIO, typed: bytes = b"") -> None:
+    def __init__(self, root: Path, settings: Settings, stdout: TextIO, typed: bytes = b"") -> None:
         self.settings = settings
         self.next: tuple[Settings, str] | None = None
+        self.palette = palette_of(settings, stdout)
+        self.conversation: Conversation
         self._stdout = stdout
         self._work: asyncio.Future[Any] | None = None
-        self._stopped = False
-        self._attention = Attention(self.write, settings.ui.notify)
-        self._typeahead = Typeahead(self._show_typed, self.stop, self._unfold, self._looks)
-        self.palette = palette_of(settings, sys.stderr)
-        self._ask_user = Asker(self.palette, api.check_rule, self._typeahead.feed)
+        self._stopped = self._asked_to_leave = False
+        self._queue = Queue()
+        self._folds = Folds()
+        self._attention = Attention(self._to_terminal, settings.ui.notify)
         self._slash = Slash(self)
-        self.conversation: Conversation
-        if typed:
-            self._typeahead.feed(typed)
+        self._replies = Replies()
+        self._keys = Keys(self._actions(), dict(settings.ui.keys))
+        self._names = names = Names(root, self._slash)
+        line = LineOptions(state_folder() / "chat_history", settings.ui.editing, self._replies, names.helps, self._looks)
+        self._region = Region(stdout, self.palette, names, line, self._keys, self._footer)
+        self._region.queued = self._queue.shown
+        self.screen = TerminalScreen(settings, root, self.palette, self._region, asks_itself=True)
+        self._ask_user = RegionAsker(self._region, lambda rows: self.screen.block("question", rows), api.check_rule)
+        self._take_typed(typed)
+
+    def _actions(self) -> Actions:
+        return Actions(
+            works=lambda: self._work is not None,
+            send=self._send,
+            stop=self.stop,
+            interrupt=self._interrupt,
+            leave=self.leave,
+            edit_last=lambda: self._queue.put_action("edit_last"),
+            mode=lambda: self._queue.put_action("mode") if self._work is None else None,
+            palette=lambda: self._queue.put_action("palette") if self._work is None else None,
+            unfold=self._unfold,
+            paste=lambda text: self._folds.paste(self._region.buffer, text),
+            paste_picture=self._paste_picture,
+            editor=self._open_editor,
+            take_back=self._take_back,
+            keys_list=lambda: self.say("\n".join(key_rows(self._keys))),
+        )
+
+    def take_over(self, before: "ChatWindow") -> None:
+        """What was typed there and not handled is this one's."""
+        for text in before._queue.take_all():
+            self._queue.put(text)
+        self._region.draft = before._folds.unfolded(before._region.draft)
+
+    def _take_typed(self, typed: bytes) -> None:
+        """Keys that came before the region was there."""
+        for key in TypedKeys().feed(typed):
+            if key in "\r\n" and not isinstance(key, Paste):
+                self._send(False)
+            elif isinstance(key, Paste) or key.isprintable():
+                self._region.draft += key
+
+    def _footer(self, width: int) -> str:
+        return self.screen.footer.line(width)
 
     @property
     def root(self) -> Path:
@@ -59,11 +107,15 @@ class ChatWindow:
 
     def say(self, text: str) -> None:
         """Shows a text to the user."""
-        _say(self._stdout, text)
+        width = self._region.size[0]
+        self.screen.block("told", [row for line in sanitize(text).split("\n") for row in wrapped(line, width)])
 
     def write(self, text: str) -> None:
-        """Writes to the terminal what is safe for it already."""
-        self._stdout.write(text)
+        """Shows what is safe for the terminal already."""
+        self.screen.block("told", text.removesuffix("\n").split("\n"))
+
+    def _to_terminal(self, codes: str) -> None:
+        self._stdout.write(codes)
         self._stdout.flush()
 
     async def emit(self, event: Event) -> None:
@@ -85,92 +137,146 @@ class ChatWindow:
 
     async def loop(self, conversation: Conversation, text: str = "") -> None:
         """Until the user leaves or another window is to follow, beginning with `text` as if it had been typed."""
-        from plugins_builtin.terminal.prompt_line import LineOptions, Prompt
-
         self.conversation = conversation
         self._slash.look()
         conversation.steer(self._steer)
-        await conversation.announce("chat")
         session = conversation.session
-        if conversation.length > 1:
-            self.say(f"(going on with session {session.id}: {session.metadata('title')})")
-        else:
-            self.say("(/help lists the commands and keys)")
+        self.screen.footer.mode, self.screen.footer.window = conversation.mode, conversation.model.window
         warming = asyncio.ensure_future(conversation.warm())  # while the user types
-        line = LineOptions(state_folder() / "chat_history", self.settings.ui.editing, self._unfold, self._typeahead.replies)
-        prompt = Prompt(self.root, self._slash.summaries, self._slash.complete, self._stdout, line)
-        conversation.draw_with(prompt.above)
-        self._typeahead.text = session.metadata(DRAFT) + self._typeahead.text
-        with self._typeahead.owning_the_keyboard():
-            try:
-                await self._take_turns(prompt, text)
+        looking = asyncio.ensure_future(self._look())
+        self._region.draft = session.metadata(DRAFT) + self._region.draft
+        self._to_terminal(TELL_SHIFT)
+        try:
+            async with self._region.running():
+                await conversation.announce("chat")
+                self._begin()
+                await self._take_turns(text)
                 if self.next is None and session.metadata("title"):
-                    self.say("(agentic --continue goes on with this)")
-            finally:
-                session.set_metadata(DRAFT, prompt.draft or self._typeahead.text)
-                warming.cancel()
+                    self.screen.note("(agentic --continue goes on with this)")
+        finally:
+            self._to_terminal(TELL_NO_SHIFT)
+            session.set_metadata(DRAFT, "" if self.next is not None else self._folds.unfolded(self._region.draft))
+            for task in (warming, looking):
+                task.cancel()
 
-    async def _take_turns(self, prompt: "Prompt", text: str) -> None:
-        from plugins_builtin.terminal.prompt_line import EditLast
+    def _begin(self) -> None:
+        """The first screen, or the conversation so far."""
+        if self.conversation.length > 1:
+            for kind, rows in replayed(self.conversation.session, self.palette, self._region.size[0]):
+                self.screen.block(kind, rows)
+        self.screen.block("first", first_rows(self.conversation, self.palette, self._region.size[0]))
 
-        asked_to_leave = False
-        while True:
-            if text:
-                asked_to_leave = False
-                await self._handle(text)
-                if self.next is not None:
-                    return
-                if text := self._typeahead.take_next():
-                    self.conversation.show(Idle())  # nothing of the status line stays beside it
-                    self.say(f"› {text}")
-                    continue
-            if self._typeahead.leaving:
+    async def _look(self) -> None:
+        """The servers' load in the footer, before the first turn."""
+        with suppress(AgenticError):
+            for seen in await self.conversation.endpoints():
+                self.screen.footer.note(seen)
+            self._region.refresh()
+
+    async def _take_turns(self, text: str) -> None:
+        if text:
+            self._queue.put(text)
+        while self.next is None:
+            self._names.look()
+            said = await self._queue.next()
+            if said.action == "leave":
                 return
-            self.conversation.show(Idle())
             try:
-                text = await prompt.read(self._typeahead.take_text())
-                for picture in prompt.take_pictures():
-                    self.conversation.attach(picture)
-            except KeyboardInterrupt:
-                if asked_to_leave and not prompt.draft:
-                    return
-                asked_to_leave = not prompt.draft
-                self.say("(Ctrl-C once more leaves, as Ctrl-D does)" if asked_to_leave else "")
-            except EOFError:
-                return
-            except EditLast:
-                text = ""
+                if said.action:
+                    await self._act(said.action)
+                else:
+                    self._asked_to_leave = False
+                    await self._handle(said.text)
+            except asyncio.CancelledError:
+                _leave_if_cancelled()
+            except AgenticError as error:
+                self.say(error_in_words(error))
+            self.screen.handle(Idle())
+
+    async def _act(self, action: str) -> None:
+        match action:
+            case "edit_last":
                 await self._edit_last()
+            case "mode":
+                await self._next_mode()
+            case "palette":
+                if command := await pick_command(self._region, self._slash.summaries):
+                    self._region.draft = f"{command} "
+
+    async def _next_mode(self) -> None:
+        """Shift-Tab: the next approval mode that holds here."""
+        now = self.conversation.mode
+        place = MODES.index(now) if now in MODES else -1
+        for mode in (*MODES[place + 1 :], *MODES[: place + 1]):
+            try:
+                await self.conversation.approve(mode)
+                break
+            except AgenticError:  # no sandbox holds commands here
+                continue
+        self.screen.footer.mode = self.conversation.mode
+        self._region.refresh()
 
     async def _edit_last(self) -> None:
         """Takes the last turn back, and puts what was asked into the line."""
         turns = [record for record in self.conversation.session.records("turn") if record.agent == "main"]
-        try:
-            await self._slash.run("/rewind 1")
-        except AgenticError as error:
-            self.say(error_in_words(error))
-        else:
-            self._typeahead.text = str(turns[-1].data.get("task", "")) if turns else ""
+        await self._slash.run("/rewind 1")
+        self._region.draft = str(turns[-1].data.get("task", "")) if turns else ""
 
     async def _handle(self, text: str) -> None:
-        try:
-            if text.startswith("!"):
-                await self._shell(text.lstrip("!"), keep=text.startswith("!!"))
-            elif text.startswith("#"):
-                await self._note(text.lstrip("#").strip())
-            elif not await self._slash.run(text):
-                await self.ask(text)
-        except asyncio.CancelledError:
-            _leave_if_cancelled()
-        except AgenticError as error:
-            self.say(error_in_words(error))
+        for picture in self._folds.take_pictures():
+            self.conversation.attach(picture)
+        self.screen.said(text)
+        if text.startswith("!"):
+            await self._shell(text.lstrip("!"), keep=text.startswith("!!"))
+        elif text.startswith("#"):
+            await self._note(text.lstrip("#").strip())
+        elif not await self._slash.run(text):
+            await self.ask(text)
+        self.screen.footer.mode = self.conversation.mode
+
+    def _send(self, after: bool) -> None:
+        """Enter: the draft is a message; while a turn goes on it waits for its next step, or for its end."""
+        text = self._folds.unfolded(self._region.draft).strip()
+        if not text:
+            return
+        self._region.buffer.reset(append_to_history=True)
+        self._queue.put(text, for_agent=self._work is not None and not after)
+        self._region.refresh()
+
+    def _steer(self) -> str:
+        """Returns what the user has typed since the last step, for the agent's next one."""
+        if said := self._queue.take_for_agent():
+            self.screen.said(said)
+        return said
+
+    def _take_back(self) -> bool:
+        """Arrow-Up: the last message that waits comes back into the empty line."""
+        text = self._queue.take_back() if not self._region.draft and self._work is not None else ""
+        if text:
+            self._region.draft = text
+        return bool(text)
+
+    def _interrupt(self) -> None:
+        """Ctrl-C."""
+        if self._work is not None:
+            self.stop()
+        elif draft := self._region.draft:
+            self._region.buffer.history.append_string(self._folds.unfolded(draft))  # Arrow-Up brings it back
+            self._region.buffer.reset()
+            self._asked_to_leave = False
+        elif self._asked_to_leave:
+            self.leave()
+        else:
+            self._asked_to_leave = True
+            self.screen.note("(Ctrl-C once more leaves, as Ctrl-D does)")
 
     async def ask(self, text: str) -> bool:
         """Does a task; Ctrl-C or Escape stops it and keeps what came. An error ends the turn, not the chat. True if it was done."""
         try:
             await self.follow(self.conversation.turn(text, may_ask=False))
         except AgenticError as error:
-            self.write(self.palette.paint("bad", f"✗ {sanitize(error_in_words(error))}") + "\n")
+            lines = f"{self.palette.mark('✗', 'x')} {sanitize(error_in_words(error))}".split("\n")
+            self.screen.block("error", [self.palette.paint("bad", line) for line in lines])
             return False
         except asyncio.CancelledError:
             self._stopped = True  # the screen has said so
@@ -179,27 +285,24 @@ class ChatWindow:
         return not self._stopped
 
     async def follow(self, work: Coroutine[Any, Any, T]) -> T:
-        """Does it, while the keyboard is read; Ctrl-C or Escape cancels it, and what was typed comes back into the line."""
-        loop = asyncio.get_running_loop()
+        """Does it; Ctrl-C or Escape cancels it, and what was typed meanwhile comes back into the line."""
         self._work = future = asyncio.ensure_future(work)
         self._stopped = False
-        loop.add_signal_handler(signal.SIGINT, self.stop)
         try:
             self._attention.begin()
-            self.write(TELL_PASTES)
-            with self._typeahead.listening():
-                return await future
+            self._to_terminal("\x1b]0;agentic: working\x07")
+            return await future
         finally:
-            self.write(TELL_NO_PASTES)
+            self._to_terminal("\x1b]0;agentic\x07")
             self._attention.end()
             self._work = None
-            if self._stopped:
-                self._typeahead.take_back()
-            loop.remove_signal_handler(signal.SIGINT)
+            if self._stopped and (waiting := self._queue.take_all()):
+                self._region.draft = "\n".join(filter(None, [*waiting, self._region.draft]))
+            self._region.refresh()
 
     def leave(self) -> None:
         """Ends the chat when what goes on now is over."""
-        self._typeahead.leaving = True
+        self._queue.put_action("leave")
 
     def stop(self) -> None:
         """Stops the turn, if one is going on."""
@@ -207,26 +310,33 @@ class ChatWindow:
             self._stopped = True
             self._work.cancel()
 
-    def _steer(self) -> str:
-        """Returns what the user has typed since the last step, for the agent's next one."""
-        if said := self._typeahead.take_lines():
-            self.conversation.note(UserSaid(text=said))
-        return said
-
     async def answer(self, question: Question) -> Answered:
-        """Asks the user, while nobody else reads the keyboard."""
+        """Asks the user in the region."""
         self._attention.call(f"agentic asks: {question.what}")
-        with self._typeahead.paused():
-            return await self._ask_user(question)
+        self._to_terminal("\x1b]0;agentic: question\x07")
+        return await self._ask_user(question)
+
+    async def pick(self, title: str, items: Sequence[tuple[str, str]]) -> str:
+        """What the user takes out of a list of (name, about), narrowed by typing; "" for nothing."""
+        from plugins_builtin.terminal.palette import pick
+
+        return await pick(self._region, title, items)
 
     def _looks(self, has_focus: bool) -> None:
         self._attention.has_focus = has_focus
 
-    def _show_typed(self, text: str) -> None:
-        self.conversation.show(Typed(text=text))
-
     def _unfold(self) -> None:
-        self.conversation.show(Unfolded())
+        self.screen.handle(Unfolded())
+
+    def _paste_picture(self) -> None:
+        try:
+            self._folds.add_picture(self._region.buffer, pasted_picture())
+        except AgenticError as error:
+            self.screen.note(error.with_remedy)
+
+    def _open_editor(self) -> None:
+        self._region.buffer.text = self._folds.unfolded(self._region.buffer.text)
+        self._region.buffer.open_in_editor()
 
     async def _shell(self, line: str, keep: bool) -> None:
         """The user's own command, as typed, in the user's shell. The model is told, unless the user wants to `keep` it."""
@@ -244,7 +354,7 @@ class ChatWindow:
             code = await process.wait()
             _leave_if_cancelled()
         output = b"".join(said).decode("utf-8", "replace")
-        self.say(f"(exit code {code})")
+        self.screen.note(f"(exit code {code})")
         if not keep:
             shown = output if len(output) <= MAX_TOLD else f"{output[: MAX_TOLD // 2]}\n…\n{output[-MAX_TOLD // 2 :]}"
             self.conversation.tell(f"(The user ran this, with exit code {code}:)\n$ {line}\n{shown}".rstrip())
@@ -253,7 +363,7 @@ class ChatWindow:
         assert process.stdout is not None
         while data := await process.stdout.read(65536):
             said.append(data)
-            self.write(sanitize(data.decode("utf-8", "replace")))
+            self._region.write(sanitize(data.decode("utf-8", "replace")).removesuffix("\n").split("\n"))
         return await process.wait()
 
     async def _note(self, note: str) -> None:
@@ -278,11 +388,6 @@ def _leave_if_cancelled() -> None:
     task = asyncio.current_task()
     if task is not None and task.cancelling():
         raise asyncio.CancelledError
-
-
-def _say(stdout: TextIO, text: str) -> None:
-    stdout.write(sanitize(text) + "\n")
-    stdout.flush()
 
 
 def error_in_words(error: AgenticError) -> str:

@@ -3,7 +3,6 @@
 import pytest
 
 from agentic.lib.terminal.attention import LONG_SECONDS, TELL_FOCUS, TELL_NO_FOCUS, Attention
-from plugins_builtin.terminal.typeahead import Typeahead
 
 
 @pytest.fixture
@@ -39,10 +38,3 @@ def test_who_does_not_want_it_is_left_alone(written: list[str]) -> None:
     attention.call("done")
     attention.end()
     assert written == []
-
-
-def test_the_terminals_word_on_its_focus_is_no_key() -> None:
-    told: list[bool] = []
-    typed = Typeahead(lambda text: None, focus=told.append)
-    typed.feed(b"a\x1b[Ob\x1b[Ic")
-    assert (typed.text, told) == ("abc", [False, True])

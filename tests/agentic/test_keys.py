@@ -42,7 +42,8 @@ class Chat:
         self.shown.until(lambda: self.last_line().startswith(f"› {text}".rstrip()))
 
     def last_line(self) -> str:
-        return self.shown.text.rpartition("›")[1] + self.shown.text.rpartition("›")[2].rstrip()
+        """The input's first row."""
+        return next((row.rstrip() for row in reversed(self.shown.text.split("\n")) if row.startswith("›")), "")
 
     def script(self, *answers: ScriptedAnswer) -> None:
         self.server.script(*answers)
@@ -55,8 +56,18 @@ class Chat:
         self.ready()
 
     def ready(self) -> None:
-        """Waits until the line is there, and empty."""
-        self.shown.until(lambda: self.last_line() == "›")
+        """Waits until nothing goes on, and the line is empty."""
+        self.shown.until(lambda: self.shown.is_ready)
+
+    def refuse(self) -> None:
+        """No, without a word."""
+        self.shown.until(lambda: self.shown.menu("No, and tell"))
+        self.type("n")
+        self.see("why?")
+        self.type(ENTER)
+
+    def works(self) -> bool:
+        return any("Esc stops" in row for row in self.shown.screen.display)
 
     def told(self) -> str:
         """The end of what the model was told last."""
@@ -237,7 +248,7 @@ def _(chat: Chat) -> None:
     chat.script(run("for i in $(seq 30); do echo number $i; done"), answer("counted"))
     chat.type("count" + ENTER)
     chat.see("counted")
-    chat.see("27 more lines: Ctrl-O")
+    chat.see("25 more lines (Ctrl-O)")
     assert "number 12" not in chat.shown.text
     chat.ready()
     chat.type(CTRL["O"])
@@ -320,7 +331,7 @@ def _(chat: Chat) -> None:
 def _(chat: Chat) -> None:
     chat.type("#use tabs" + ENTER)
     chat.see("+- use tabs")
-    chat.see("allow?")
+    chat.shown.until(lambda: chat.shown.menu("Allow once"))
     chat.type("y")
     chat.see("noted in AGENTS.md")
     assert (chat.work / "AGENTS.md").read_text() == "- use tabs\n"
@@ -441,9 +452,8 @@ OPTIONS["working"] = ("--approve", "all")
 # Questions.
 def asked(chat: Chat, command: str, number: str = "1") -> None:
     chat.script(run(command, number), answer(f"after {command}"))
-    before = chat.shown.text.count("allow?")
     chat.type("please" + ENTER)
-    chat.shown.until(lambda: chat.shown.text.count("allow?") == before + 1)
+    chat.shown.until(lambda: chat.shown.menu("Allow once"))
 
 
 def answered(chat: Chat, command: str) -> None:
@@ -490,9 +500,9 @@ def _(chat: Chat) -> None:
 def _(chat: Chat) -> None:
     asked(chat, "printf always")
     chat.type("a")
-    chat.see("always (edit, then Enter): run(printf always)")
+    chat.see("always: run(printf always)")
     chat.type("\x7f" * len("always)") + "*)" + ENTER)
-    chat.see("where?")
+    chat.see("in this session")
     chat.type("s")
     answered(chat, "printf always")
     chat.script(run("printf other", "9"), answer("not asked"))
@@ -504,23 +514,23 @@ def _(chat: Chat) -> None:
 @row("question", "e")
 def _(chat: Chat) -> None:
     asked(chat, "touch theirs.txt")
-    before = chat.shown.text.count("allow?")
     chat.type("e")
-    chat.shown.until(lambda: chat.shown.text.count("allow?") == before + 1)
-    chat.see("│ touch theirs.txt, edited")
-    chat.type("n\r")
+    chat.see("touch theirs.txt, edited")
+    chat.refuse()
     answered(chat, "touch theirs.txt")
 
 
 @row("question", "v")
 def _(chat: Chat) -> None:
-    lines = "\n".join(f"echo {number}" for number in range(70))
+    lines = "\n".join(f"echo {number}" for number in range(100))
     chat.script(run(lines), answer("after all of it"))
     chat.type("much" + ENTER)
-    chat.see("more lines: Enter shows them")
+    chat.see("more lines: v shows them")
+    chat.shown.until(lambda: chat.shown.menu("Show all of it"))
+    assert "echo 99" not in chat.shown.text
     chat.type("v")
-    chat.see("│ echo 69")
-    chat.type("n\r")
+    chat.see("echo 99")
+    chat.refuse()
     chat.see("after all of it")
     chat.ready()
 
@@ -530,8 +540,8 @@ def _(chat: Chat) -> None:
     question = {"question": "Which colour?", "choices": ["red", "blue"]}
     chat.script(answer(tool_calls=tool_call("ask_user", question, 0, "7")), answer("then blue"))
     chat.type("paint" + ENTER)
-    chat.see("your answer")
-    chat.type("2" + ENTER)
+    chat.see("Other words")
+    chat.type("2")
     chat.see("then blue")
     assert chat.told() == "The user says: blue"
     chat.ready()
@@ -543,15 +553,16 @@ def _(chat: Chat) -> None:
     behave = {f"t{number}": asking_to_write(number) for number in range(2)}
     delegating(chat.server, tasks, behave)
     chat.type("go" + ENTER)
-    chat.see("1 … another one first")
+    chat.see("First: ")
     first = re.findall(r"\? (t\d):", chat.shown.text)[-1]
     other = "t1" if first == "t0" else "t0"
     chat.type("1")
-    chat.shown.until(lambda: re.findall(r"\? (t\d):", chat.shown.text)[-1] == other and chat.shown.text.rstrip().endswith("1]"))
+    chat.shown.until(lambda: re.findall(r"\? (t\d):", chat.shown.text)[-1] == other and chat.shown.menu("First: "))
     chat.type("y")
-    chat.shown.until(lambda: re.findall(r"\? (t\d):", chat.shown.text)[-1] == first and chat.shown.text.rstrip().endswith("]"))
+    chat.shown.until(lambda: re.findall(r"\? (t\d):", chat.shown.text)[-1] == first and chat.shown.menu("Allow once"))
+    assert not chat.shown.menu("First: ")
     assert [path.stem for path in chat.work.glob("t?.txt")] == [other]
-    chat.type("n\r")
+    chat.refuse()
     chat.ready()
 
 
@@ -601,7 +612,7 @@ def _(chat: Chat) -> None:
     chat.type("/effort nonsense" + ENTER)
     chat.see("choose from none, minimal, low, medium, high, xhigh, max")
     chat.type("/effort high" + ENTER)
-    chat.see(f"fake · {chat.server.url}", 2)
+    chat.see("agentic 0.1.0", 2)
     chat.ready()
     chat.ask("think", "thought")
     assert chat.server.chats[-1].json["reasoning_effort"] == "high"
@@ -673,6 +684,7 @@ def _(chat: Chat) -> None:
     chat.type("/plan write p" + ENTER)
     chat.see("carry this plan out")
     assert not (chat.work / "p.txt").exists()
+    chat.shown.until(lambda: chat.shown.menu("Allow once"))
     chat.type("y")
     chat.see("carried out")
     assert (chat.work / "p.txt").read_text() == "planned"
@@ -765,14 +777,14 @@ def _(chat: Chat) -> None:
 @row("commands", "`/clear`")
 def _(chat: Chat) -> None:
     chat.type("/clear" + ENTER)
-    chat.see("/help lists the commands", 2)
+    chat.see("/ for commands, @ for files", 2)
     chat.ready()
 
 
 @row("commands", "`/resume [ID]`")
 def _(chat: Chat) -> None:
     chat.type("/resume" + ENTER)
-    chat.see("the first one", 5)
+    chat.see("the first one", 4)
     name = re.findall(r"(\d{8}-\d{6}-\w{4})  the first one", chat.shown.text)[-1]
     chat.type(f"/resume {name}" + ENTER)
     chat.see(f"going on with session {name}")
@@ -784,7 +796,7 @@ def _(chat: Chat) -> None:
     with FakeVLLM() as other:
         other.model = "other"
         chat.type(f"/endpoint {other.url}" + ENTER)
-        chat.see(f"other · {other.url}")
+        chat.see("agentic 0.1.0 · other")
         chat.ready()
 
 

@@ -1,26 +1,25 @@
 """The screen, in a pseudo-terminal read by a terminal emulator; and text that would like to own it."""
 
 import io
-import itertools
 import json
 import re
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import pyte
 import pytest
-from hypothesis import example, given, strategies as st
+from hypothesis import given, strategies as st
 from rich.cells import cell_len
 
 from agentic.events import (
     ComplexityEstimated,
     EndpointSeen,
     Event,
+    Failover,
     LlmChunk,
     LlmRequest,
     ReasoningChunk,
@@ -32,12 +31,13 @@ from agentic.events import (
 )
 from agentic.lib.palette import palette_for
 from agentic.lib.sanitize import sanitize
-from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
-from plugins_builtin.screen.highlight import Highlighter
-from plugins_builtin.screen.ink import Ink
-from plugins_builtin.screen.lanes import Lanes
-from plugins_builtin.screen.rich_screen import RichScreen
-from plugins_builtin.screen.status import Status
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, settings_with, tool_call
+from plugins_builtin.terminal.below import Below
+from plugins_builtin.terminal.footer import Footer
+from plugins_builtin.terminal.highlight import Highlighter
+from plugins_builtin.terminal.lanes import Lanes
+from plugins_builtin.terminal.screen import TerminalScreen
+from plugins_builtin.terminal.status import Status
 from tests.children import PARTS, TASK, Model, delegating, objects
 from tests.conftest import Agentic
 from tests.terminal import terminal
@@ -57,9 +57,9 @@ def test_a_long_wide_answer_is_shown_whole_and_once(server: FakeVLLM, env: dict[
 def test_the_status_line_says_where_things_are_and_goes_away(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
     server.script(answer("a b c d e f", pause=0.15))
     with terminal(["run", "hi", "--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
-        shown.until(lambda: "tok/s" in shown.text and "context" in shown.text and f"127.0.0.1:{server.port}" in shown.text)
+        shown.until(lambda: "tok/s" in shown.text and "% of 6,144" in shown.text and f"{server.port} " in shown.text)
         assert shown.until_ended() == 0
-        assert "context" not in shown.text
+        assert "% of 6,144" not in shown.text
         assert "a b c d e f" in shown.text
 
 
@@ -71,13 +71,10 @@ def seen(**values: Any) -> EndpointSeen:
     return EndpointSeen(**known | values)
 
 
-def test_the_status_line_tells_how_busy_the_servers_are_and_what_a_long_prompt_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_status_line_tells_what_a_long_prompt_waits_for(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("plugins_builtin.screen.status.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("plugins_builtin.terminal.status.time.monotonic", lambda: now[0])
     status = Status()
-    status.note(seen())
-    busy = "[8001: 3 running · KV 12% · cache hits 93% · TTFT 0.21 s · 240 tok/s · ours: 1 interactive, 2 sub-agent of 8]"
-    assert busy in status.line()
     request = LlmRequest(endpoint="http://localhost:8001/v1", prompt_tokens=1_000, budget=30_000)
     status.note(request)
     now[0] += 2
@@ -289,95 +286,7 @@ def test_what_shows_nothing_is_spelled_out_where_it_is_no_part_of_an_emoji(chara
 
 
 def bare(text: str) -> str:
-    import re
-
     return re.sub("\x1b\\[[0-9;]*m", "", text)
-
-
-@given(st.lists(st.text(alphabet=st.sampled_from("ab#`*~ \n1."), max_size=6), max_size=30))
-@example(["***", "*"])
-def test_ink_adds_colours_and_nothing_else_but_marks_it_consumes(pieces: list[str]) -> None:
-    ink = Ink()
-    shown = bare("".join(ink.feed(piece) for piece in pieces) + ink.end())
-    whole = Ink()
-    at_once = bare(whole.feed("".join(pieces)) + whole.end())
-    assert shown == at_once
-    assert re.sub("[`*•]", "", shown) == re.sub("[`*]", "", "".join(pieces))
-
-
-def screen_after(pieces: Sequence[str], width: int) -> str:
-    """What a terminal shows of an answer that came in these pieces."""
-    seen = pyte.HistoryScreen(width, 30, history=1000)
-    ink = Ink(palette_for("dark", "utf-8", environment={"TERM": "xterm"}), lambda: (width, 30))
-    raw = "".join(ink.feed(piece) for piece in pieces) + ink.end()
-    pyte.ByteStream(seen).feed(raw.replace("\n", "\r\n").encode())
-    above = ["".join(row[i].data for i in range(width)) for row in seen.history.top]
-    return "\n".join(line.rstrip() for line in [*above, *seen.display]).rstrip()
-
-
-MARKS = [
-    "a",
-    "b ",
-    " ",
-    "`",
-    "**",
-    "*",
-    "#",
-    "- ",
-    "\n",
-    "|",
-    "|a|b|\n",
-    "|-|-|\n",
-    "```",
-    "```py\n",
-    "[x](y)",
-    '"""',
-    "한",
-    "~~~\n",
-]
-
-
-@given(st.lists(st.sampled_from(MARKS), max_size=25), st.lists(st.integers(1, 5), min_size=1, max_size=9), st.integers(7, 40))
-def test_an_answer_looks_the_same_in_whatever_pieces_it_comes(marks: list[str], sizes: list[int], width: int) -> None:
-    text, pieces = "".join(marks), []
-    for size in itertools.cycle(sizes):
-        if not text:
-            break
-        pieces.append(text[:size])
-        text = text[size:]
-    assert screen_after(pieces, width) == screen_after(["".join(marks)], width)
-
-
-ANSWER = """\
-# Head
-
-- one **bold** item
-- a [link](http://example.org/x) in `[code](not)`
-
-```python
-def add(a, b):
-    \"\"\"Adds
-    two numbers.\"\"\"
-    return a + b
-```
-
-| name | what it does | n |
-|:-----|--------------|--:|
-| add | sums **two** numbers | 12 |
-| 덧셈 | 두 수의 합 🙂 | 3 |
-
-The end.
-"""
-
-
-@pytest.mark.parametrize("width", [40, 80, 200])
-def test_a_table_is_lined_up_a_link_tells_where_it_leads_and_nothing_is_lost(width: int) -> None:
-    shown = screen_after(list(ANSWER), width)
-    rows = [line for line in shown.split("\n") if line.startswith(("╭", "│", "├", "╰"))]
-    assert len({cell_len(row) for row in rows}) == 1, shown  # all of one width, also with wide letters
-    assert "│ name │" in shown and ("두 수의 합 🙂" in shown or width == 40)
-    assert "• a link (http://example.org/x) in [code](not)" in shown.replace("\n", "") or width == 40
-    assert "|" not in shown and "**" not in shown and shown.endswith("The end.")
 
 
 def test_code_is_coloured_with_what_it_began_in() -> None:
@@ -468,15 +377,16 @@ def test_a_closed_pipe_is_no_traceback(server: FakeVLLM, env: dict[str, str], wo
     assert done.stdout == "word "
 
 
-def shown_by(*events: Event, **options: Any) -> str:
+def shown_by(*events: Event, **values: Any) -> str:
     """What a terminal shows of these events."""
     out = io.StringIO()
-    seen = RichScreen(out, palette_for("dark", "utf-8", environment={"TERM": "xterm"}), **options)
+    palette = palette_for("dark", "utf-8", environment={"TERM": "xterm"})
+    seen = TerminalScreen(settings_with(values), Path("/"), palette, Below(out))
     for event in events:
         seen.handle(event)
     seen.close()
     emulated = pyte.Screen(80, 30)
-    pyte.ByteStream(emulated).feed(out.getvalue().replace("\n", "\r\n").encode())
+    pyte.ByteStream(emulated).feed(out.getvalue().encode())
     return "\n".join(line.rstrip() for line in emulated.display).strip()
 
 
@@ -484,27 +394,53 @@ THOUGHTS = (ReasoningChunk(text="first I look\nthen "), ReasoningChunk(text="I a
 
 
 def test_thoughts_are_shown_dim_or_folded_into_a_line() -> None:
-    assert shown_by(*THOUGHTS) == "first I look\nthen I act\nDone."
-    assert shown_by(*THOUGHTS, folds_reasoning=True) == "(thought 6 words: Ctrl-O)\nDone."
-    unfolded = shown_by(*THOUGHTS, Unfolded(), Unfolded(), folds_reasoning=True)
-    assert unfolded == "(thought 6 words: Ctrl-O)\nDone.\n  first I look\n  then I act\n(nothing is folded)"
+    assert shown_by(*THOUGHTS, **{"ui.reasoning": "show"}) == "first I look\nthen I act\n\nDone."
+    assert shown_by(*THOUGHTS) == "(thought 6 words: Ctrl-O)\n\nDone."
+    unfolded = shown_by(*THOUGHTS, Unfolded(), Unfolded())
+    assert unfolded == "(thought 6 words: Ctrl-O)\n\nDone.\n\nfirst I look\nthen I act\n\n(nothing is folded)"
 
 
 def test_what_only_a_developer_understands_is_for_debug() -> None:
     estimated = ComplexityEstimated(score=0.15, separable=False, reasons=("names no component",))
     assert shown_by(estimated) == ""
-    assert "complexity" in shown_by(estimated, debug=True)
+    assert "complexity" in shown_by(estimated, **{"ui.debug": True})
 
 
-def test_the_status_line_says_what_the_user_wants_to_see() -> None:
-    status = Status(("context", "time"))
-    status.note(LlmRequest(endpoint="http://localhost:8001/v1", prompt_tokens=500, budget=1_000))
-    assert re.fullmatch(r"context 50 % · \d+ s", status.line())
+def footer(*events: Event, width: int = 100, **values: Any) -> str:
+    made = Footer(settings_with(values), Path("/srv/project"), palette_for("dark", "utf-8", environment={"TERM": "xterm"}))
+    for event in events:
+        made.note(event)
+    return made.line(width)
+
+
+TWO = {"llm.endpoints": ["http://localhost:8001/v1", "http://localhost:8002/v1"], "llm.model": "openai/gpt-oss-120b"}
+
+
+def test_the_footer_says_where_what_how_full_and_how_busy() -> None:
+    events = [
+        LlmRequest(endpoint="http://localhost:8001/v1", prompt_tokens=3_000, budget=30_000),
+        UsageReported(prompt_tokens=3_000, completion_tokens=5, cached_tokens=2_820),
+        seen(running=8, waiting=3),
+        seen(endpoint="http://localhost:8002/v1", running=0),
+    ]
+    assert footer(**TWO) == "/srv/project · gpt-oss-120b · ask · 8001 8002"
+    assert footer(*events, **TWO) == "/srv/project · gpt-oss-120b · 10% of 30k · ask · 8001 █ +3 8002 ▁ · 94% cached"
+    assert footer(*events, width=60, **TWO) == "gpt-oss-120b · 10% of 30k · ask · 8001 █ +3 8002 ▁"
+
+
+def test_the_footer_has_the_parts_that_the_user_wants_by_their_old_names_too() -> None:
+    assert footer(**TWO, **{"ui.status": ["servers", "model"]}) == "gpt-oss-120b · 8001 8002"
+
+
+def test_an_endpoint_that_failed_is_marked_until_it_answers() -> None:
+    broken = Failover(from_="http://localhost:8001/v1", to="http://localhost:8002/v1", why="gone")
+    assert footer(broken, **TWO).endswith("8001 ✗ 8002")
+    assert footer(broken, seen(), **TWO).endswith("8001 ▃ 8002")
 
 
 def test_a_turn_ends_with_time_tokens_speed_and_cache(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [100.0]
-    monkeypatch.setattr("plugins_builtin.screen.status.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("plugins_builtin.terminal.status.time.monotonic", lambda: now[0])
     status = Status()
     status.note(LlmRequest(endpoint="e", prompt_tokens=1_000, budget=2_000))
     for _ in range(2):

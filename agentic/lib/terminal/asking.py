@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from agentic.errors import AgenticError
 from agentic.lib.diff import painted
-from agentic.lib.palette import PLAIN, RESET, Palette
+from agentic.lib.palette import PLAIN, Palette
 from agentic.lib.questions import Answered, Question, Reply
 from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
@@ -197,27 +197,24 @@ def visible(line: str) -> str:
     return sanitize(text)
 
 
-_COLOUR = re.compile(r"^((?:  [│|] )?)(\x1b\[[0-9;]*m)(.*)\x1b\[0m$", re.DOTALL)
+_CODES = re.compile(r"\x1b\[[0-9;]*[mK]")
 
 
 def _folded(line: str, columns: int) -> Iterator[str]:
-    """Cut to the screen's width, the bar in front of each piece and the colour in each."""
+    """Cut to the screen's width, so that a page is one; a line that has to be cut keeps no colour."""
     from rich.cells import cell_len, set_cell_size
 
-    start = end = ""
-    if match := _COLOUR.match(line):
-        line, start, end = match[1] + match[3], match[2], RESET
-    bar = line[:4] if line.startswith(("  │ ", "  | ")) else ""
-
-    def painted(piece: str) -> str:
-        return f"{bar}{start}{piece[len(bar) :]}{end}"
-
-    while cell_len(line) > columns:
-        piece = set_cell_size(line, columns).rstrip() if cell_len(line[:columns]) > columns else line[:columns]
-        piece = line[: max(len(bar) + 1, min(len(piece), columns))]
-        yield painted(piece)
-        line = bar + line[len(piece) :]
-    yield painted(line)
+    plain = _CODES.sub("", line)
+    if cell_len(plain) <= columns:
+        yield line
+        return
+    bar = plain[:4] if plain.startswith(("  │ ", "  | ")) else ""
+    while cell_len(plain) > columns:
+        piece = set_cell_size(plain, columns).rstrip() if cell_len(plain[:columns]) > columns else plain[:columns]
+        piece = plain[: max(len(bar) + 1, min(len(piece), columns))]
+        yield piece
+        plain = bar + plain[len(piece) :]
+    yield plain
 
 
 def _size() -> os.terminal_size:

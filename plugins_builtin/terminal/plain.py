@@ -5,8 +5,8 @@ from typing import TextIO
 
 from agentic.events import ApprovalAsked, ComplexityEstimated, Event, Failover, LlmChunk, RunFinished, RunStarted, Warned
 from agentic.lib.sanitize import sanitize
-from plugins_builtin.screen.questions import Questions
-from plugins_builtin.screen.words import describe, one_line, speaker
+from plugins_builtin.terminal.questions import Questions
+from plugins_builtin.terminal.words import describe, one_line, speaker
 
 
 class Plain:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from rich.text import Text
 
-from agentic.lib.palette import Palette
+from agentic.lib.palette import RESET, Palette
+from plugins_builtin.terminal.inline import pieces_of
 
 _DELIMITER = re.compile(r"^\|?\s*:?-+:?\s*(\|\s*:?-+:?\s*)*\|?\s*$")
 
@@ -41,11 +42,5 @@ def _cells(row: str) -> list[str]:
 
 
 def _text(cell: str, palette: Palette) -> Text:
-
-    def inked(text: str) -> str:
-        from plugins_builtin.screen.ink import Ink
-
-        ink = Ink(palette)
-        return ink.feed(text) + ink.end()
-
-    return Text.from_ansi(inked(cell))
+    pieces, _ = pieces_of(cell, palette, is_over=True)
+    return Text.from_ansi("".join(f"{piece.style}{piece.text}{RESET}" if piece.style else piece.text for piece in pieces))

@@ -74,6 +74,11 @@ class Highlighter:
         self._stack = context.stack
 
 
+def highlighter_of(path: str, palette: Palette) -> Highlighter:
+    """The highlighter for a file of that name."""
+    return Highlighter(path.rpartition(".")[2] if "." in path else "", palette)
+
+
 @functools.lru_cache(32)
 def _lexer(language: str) -> Any:
     """None where no lexer has that name."""

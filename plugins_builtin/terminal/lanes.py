@@ -15,8 +15,9 @@ from agentic.events import (
     SubAgentStarted,
     ToolCalled,
     ToolResult,
+    WorkflowEvent,
 )
-from plugins_builtin.screen.words import describe, one_line, speed_of
+from plugins_builtin.terminal.words import describe, one_line, speed_of
 
 TITLE_CELLS = 24
 TAIL_CHARACTERS = 200
@@ -50,6 +51,8 @@ class ScreenLane:
                 self._state = describe(event)
             case ApprovalAsked():
                 self._state = "waits for your word"
+            case WorkflowEvent() if event.message:
+                self._state = event.message
             case ToolResult() | ApprovalAnswered():
                 self._state = "goes on"
 

@@ -1,7 +1,6 @@
-"""The status line below the text."""
+"""What goes on now, in a line: what the agent does, for how long, how fast."""
 
 import time
-from collections.abc import Collection
 
 from agentic.events import (
     EndpointSeen,
@@ -13,40 +12,34 @@ from agentic.events import (
     ReasoningChunk,
     Retrying,
     RunStarted,
-    SandboxReady,
     ToolCalled,
     ToolResult,
-    Typed,
     UsageReported,
 )
-from plugins_builtin.screen.words import describe, how_busy, one_line, speaker, speed_of
+from plugins_builtin.terminal.words import describe, one_line, speaker, speed_of
 
 PREFILL_SHOWN_SECONDS = 1.0
 MIN_SECONDS = 0.2  # of a stream, before its speed means anything
 WAITING = "waiting for the first token"
 RETRYING = "trying again"
-PARTS = ("endpoint", "rate", "context", "time", "doing", "sandbox", "servers")
 
 
 class Status:
-    """The status line: endpoint, tokens a second, context used, time since the start, how busy the servers are."""
+    """What is going on, tokens a second, time since the start; at the end what it took."""
 
-    def __init__(self, parts: Collection[str] = ()) -> None:
-        self._parts = parts or PARTS
+    def __init__(self) -> None:
         self._prompts = self._cached = self._measured = 0
         self._streamed = 0.0
-        self._started = self._requested = time.monotonic()
+        self.started = self._requested = time.monotonic()
         self._first_chunk = 0.0
         self._chunks = 0
         self._endpoint = self._doing = ""
-        self._prompt = self._budget = 0
+        self._prompt = 0
         self._completion = 0
-        self._typed = ""
         self._uncached = 0
         self._waited = 0.0
         self._prefill_rate = 0.0
         self._seen: dict[str, EndpointSeen] = {}
-        self._sandbox = ""
         self._retry_at = 0.0
         self._prefilled = 0, 0  # tokens of the prompt that are computed, of how many
 
@@ -65,7 +58,7 @@ class Status:
             case LlmRequest():
                 self._requested, self._first_chunk, self._chunks, self._waited = now, 0.0, 0, 0.0
                 self._uncached = event.prompt_tokens - (self._prompt if event.prompt_tokens > self._prompt else 0)
-                self._endpoint, self._prompt, self._budget = event.endpoint, event.prompt_tokens, event.budget
+                self._endpoint, self._prompt = event.endpoint, event.prompt_tokens
                 self._doing = WAITING
                 self._prefilled = (0, 0)
             case Prefilling():
@@ -88,35 +81,27 @@ class Status:
                 self._doing = one_line(describe(event), 60)
             case ToolResult():
                 self._doing = ""
-            case Typed():
-                self._typed = event.text
             case EndpointSeen():
                 self._seen[event.endpoint] = event
-            case SandboxReady():
-                self._sandbox = f"sandbox: {event.name or 'none'}"
             case RunStarted():
-                self._started, self._completion, self._doing, self._typed = now, 0, "", ""
+                self.started, self._completion, self._doing = now, 0, ""
                 self._prompts = self._cached = self._measured = 0
                 self._streamed = 0.0
 
-    def line(self, others: str = "") -> str:
-        """`others` are the sub-agents that work while the agent itself waits."""
+    @property
+    def rate(self) -> float:
+        """Tokens a second of what streams now, 0 where nothing does."""
+        seconds = time.monotonic() - self._first_chunk if self._first_chunk else 0.0
+        return self._chunks / seconds if seconds > MIN_SECONDS else 0.0
+
+    def line(self, others: str = "", hint: str = "") -> str:
+        """`others` are the sub-agents that work while the agent itself waits, `hint` stands at the end."""
         now = time.monotonic()
-        seconds = now - self._first_chunk if self._first_chunk else 0.0
         doing = self._waiting(now) if self._doing == WAITING else self._doing
         if self._doing == RETRYING:
             doing = f"{RETRYING} in {self._retry_at - now:.0f} s" if self._retry_at > now else RETRYING
-        servers = [f"[{url.rpartition(':')[2].removesuffix('/v1')}: {how_busy(seen)}]" for url, seen in sorted(self._seen.items())]
-        known = {
-            "endpoint": others or self._endpoint.removeprefix("http://"),
-            "rate": speed_of(self._chunks / seconds) if seconds > MIN_SECONDS and not others else "",
-            "context": f"context {100 * self._prompt // self._budget} %" if self._budget and not others else "",
-            "time": f"{now - self._started:.0f} s",
-            "doing": "" if others else doing,
-            "sandbox": self._sandbox,
-            "servers": " · ".join(servers),
-        }
-        return " · ".join(filter(None, [self._typed, *(known.get(name, "") for name in self._parts)]))
+        speed = speed_of(self.rate) if self.rate and not others else ""
+        return " · ".join(filter(None, [others or doing or "writing", f"{now - self.started:.0f} s", speed, hint]))
 
     def _waiting(self, now: float) -> str:
         """Says what the server is doing before the first token, as far as it can be told."""
@@ -134,7 +119,7 @@ class Status:
     def summary(self) -> str:
         """Returns the text that stays on the screen at the end."""
         parts = [
-            f"{time.monotonic() - self._started:.1f} s",
+            f"{time.monotonic() - self.started:.1f} s",
             f"{self._completion} tokens" if self._completion else "",
             speed_of(self._measured / self._streamed) if self._streamed > MIN_SECONDS else "",
             f"{100 * self._cached // self._prompts} % from the cache" if self._cached and self._prompts else "",

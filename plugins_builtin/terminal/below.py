@@ -1,0 +1,93 @@
+"""A live region below the text, for commands that read no input: each frame is one write, within a synchronised update."""
+
+import asyncio
+import os
+import time
+from collections.abc import Callable, Sequence
+from typing import TextIO
+
+from rich.cells import cell_len
+
+from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME, without_codes
+
+FRAME_SECONDS = 0.04  # between two frames
+_ERASE_BELOW = "\x1b[J"
+
+
+class Below:
+    """Rows that stay go above the region, once. `live(width, height)` gives the region's rows."""
+
+    def __init__(self, stdout: TextIO) -> None:
+        self._out = stdout
+        self._live: Callable[[int, int], Sequence[str]] = lambda width, height: ()
+        self._pending: list[str] = []
+        self._drawn: list[int] = []  # the cells of each row of the region
+        self._timer: asyncio.TimerHandle | None = None
+        self._last = 0.0
+        self._is_held = False
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return size_of(self._out)
+
+    def show_live(self, live: Callable[[int, int], Sequence[str]]) -> None:
+        """Shows these rows from now on."""
+        self._live = live
+
+    def write(self, rows: Sequence[str]) -> None:
+        """Rows that stay."""
+        self._pending += rows
+        self.refresh()
+
+    def refresh(self) -> None:
+        """Draws a frame soon."""
+        if self._timer is not None:
+            return
+        try:
+            loop = asyncio.get_running_loop()
+        except RuntimeError:
+            self.frame()
+            return
+        self._timer = loop.call_later(max(0.0, self._last + FRAME_SECONDS - time.monotonic()), self.frame)
+
+    def hold(self) -> None:
+        """Nothing is live until `go_on`: somebody else writes."""
+        self._is_held = True
+        self.frame()
+
+    def go_on(self) -> None:
+        self._is_held = False
+        self.refresh()
+
+    def frame(self) -> None:
+        """Draws what there is, in one write."""
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        self._last = time.monotonic()
+        columns, lines = self.size
+        rows = [] if self._is_held else list(self._live(columns - 1, lines))
+        text = self._erased(columns) + "".join(f"{row}\r\n" for row in self._pending) + "\r\n".join(rows)
+        self._pending, self._drawn = [], [cell_len(without_codes(row)) for row in rows]
+        if text:
+            self._out.write(f"{BEGIN_FRAME}{text}{END_FRAME}")
+            self._out.flush()
+
+    def _erased(self, columns: int) -> str:
+        """Returns what takes the region away; a terminal that became narrower has broken its rows."""
+        rows = sum(max(1, -(-cells // columns)) for cells in self._drawn)
+        up = f"\x1b[{rows - 1}A" if rows > 1 else ""
+        return f"\r{up}{_ERASE_BELOW}" if rows else ""
+
+    def close(self) -> None:
+        """Leaves what stays."""
+        self.hold()
+
+
+def size_of(out: TextIO) -> tuple[int, int]:
+    """(columns, lines). The terminal's own: COLUMNS of the environment may be that of before it was resized."""
+    try:
+        columns, lines = os.get_terminal_size(out.fileno())
+    except (OSError, ValueError):
+        columns = lines = 0
+    return columns or 80, lines or 24  # a serial line says 0

@@ -1,0 +1,78 @@
+"""prompt-toolkit's output and application, so that each frame is one write: what stays, and the region below it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TextIO
+
+from prompt_toolkit.application import Application
+from prompt_toolkit.data_structures import Size
+from prompt_toolkit.output.vt100 import Vt100_Output
+
+from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME
+
+
+class FrameOutput(Vt100_Output):
+    """Writes nothing before a frame is whole; what it writes is one synchronised update."""
+
+    def __init__(self, stdout: TextIO, size: Callable[[], Size]) -> None:
+        super().__init__(stdout, size, enable_cpr=False)
+        self._out = stdout
+        self._depth = 0
+
+    @contextmanager
+    def frame(self) -> Iterator[None]:
+        """What is written meanwhile is one frame."""
+        self._depth += 1
+        try:
+            yield
+        finally:
+            self._depth -= 1
+            self.flush()
+
+    def flush(self) -> None:
+        if self._depth or not self._buffer:
+            return
+        text = "".join(self._buffer)
+        self._buffer.clear()
+        self._out.write(f"{BEGIN_FRAME}{text}{END_FRAME}")
+        self._out.flush()
+
+
+class FrameApplication(Application[None]):
+    """An application below a text that grows. `write_above` has rows stay above it."""
+
+    output: FrameOutput
+
+    def __init__(self, **given: Any) -> None:
+        super().__init__(full_screen=False, erase_when_done=True, **given)
+        self._rows = 0  # of the region, as it was drawn last
+
+    def write_above(self, rows: Sequence[str], height: int) -> None:
+        """Draws a frame with these rows above the region, which is to have that height."""
+        with self.output.frame():
+            shrinks = height < self._rows
+            self._rows = height
+            if not self.is_running:
+                self.output.write_raw("".join(f"{row}\r\n" for row in rows))
+                return
+            if rows or shrinks:
+                self.renderer.erase()
+                self.output.write_raw("".join(f"{row}\r\n" for row in rows))
+            self._redraw()
+
+    def _on_resize(self) -> None:
+        """A terminal that became narrower has broken the region's rows: it begins further up than it did."""
+        with self.output.frame():
+            columns = self.output.get_size().columns
+            self.output.cursor_up(self._broken_rows(columns))
+            super()._on_resize()
+
+    def _broken_rows(self, columns: int) -> int:
+        screen, place = self.renderer.last_rendered_screen, self.renderer._cursor_pos
+        if screen is None:
+            return 0
+        found = 0
+        for number in range(place.y):
+            cells = max((column + 1 for column, shown in screen.data_buffer[number].items() if shown.char.strip()), default=0)
+            found += max(0, -(-cells // columns) - 1)
+        return found

@@ -1,0 +1,65 @@
+"""The beginning of a chat: what was found, and of a conversation that goes on its last screens."""
+
+from collections.abc import Iterator, Sequence
+
+from agentic import Conversation
+from agentic.lib.messages import from_record
+from agentic.lib.palette import Palette
+from agentic.lib.sanitize import hide_logins, sanitize
+from agentic.sessions import Session
+from plugins_builtin.terminal import blocks
+from plugins_builtin.terminal.prose import Prose
+from plugins_builtin.terminal.words import one_line
+from plugins_builtin.terminal.wrapping import wrapped
+
+MAX_TURNS = 20  # that are shown again
+
+
+def first_rows(conversation: Conversation, palette: Palette, width: int) -> list[str]:
+    """What was found, where this is, what may be done: three rows."""
+    from agentic import __version__
+
+    model, settings = conversation.model, conversation.settings
+    urls = [hide_logins(url).partition("://")[2].removesuffix("/v1") or url for url in settings.llm.endpoints] or [model.url]
+    window = f"window {model.window:,}" if model.window else ""
+    first = " · ".join(
+        filter(None, [palette.paint("bold", f"agentic {__version__}"), sanitize(model.model), window, ", ".join(urls)])
+    )
+    title = conversation.session.metadata("title")
+    goes_on = f"going on with session {conversation.session.id}: {one_line(title)}" if conversation.length > 1 else ""
+    hint = "/ for commands, @ for files, ? for keys, Shift-Tab for the mode"
+    return [first, *(wrapped(goes_on, width) if goes_on else ()), *(palette.paint("dim", row) for row in wrapped(hint, width))]
+
+
+def replayed(session: Session, palette: Palette, width: int) -> Iterator[tuple[str, Sequence[str]]]:
+    """(kind, rows) of the blocks of its last turns, as they were shown."""
+    turns = [record.seq for record in session.records("turn") if record.agent == "main"]
+    since = turns[-MAX_TURNS] - 1 if len(turns) >= MAX_TURNS else 0
+    if since:
+        yield "note", [palette.paint("dim", f"({len(turns) - MAX_TURNS} earlier turns: agentic sessions show)")]
+    calls: dict[str, str] = {}
+    for record in session.records("turn", "message", "event", after=since):
+        if record.agent != "main":
+            continue
+        if record.kind == "turn":
+            yield "said", blocks.said(str(record.data.get("task", "")), palette)
+        elif record.kind == "message":
+            message = from_record(record.data)
+            if message is not None and message.role == "assistant" and message.text.strip():
+                prose = Prose(palette, lambda: width)
+                yield "answer", [*prose.feed(sanitize(message.text)), *prose.end()]
+        elif record.data.get("type") == "tool_call":
+            arguments = record.data.get("arguments") or {}
+            main = arguments.get("command") or arguments.get("path") or arguments.get("query") or ""
+            calls[str(record.data.get("id"))] = f"{record.data.get('name')} {main}"
+        elif record.data.get("type") == "tool_result":
+            yield "call", [_call(record.data, calls.pop(str(record.data.get("id")), str(record.data.get("name"))), palette)]
+
+
+def _call(data: dict[str, object], call: str, palette: Palette) -> str:
+    failed = bool(data.get("failed"))
+    mark = palette.mark("✗", "x") if failed else palette.mark("●", "*")
+    changed = blocks.changed_lines(str(data.get("diff") or ""), palette) if data.get("diff") else ""
+    name, _, argument = one_line(call, blocks.MAX_CALL).partition(" ")
+    words = [palette.paint("bad" if failed else "good", mark), palette.paint("bold", name), argument, changed]
+    return " ".join(filter(None, words))

@@ -1,0 +1,325 @@
+"""What happens, as the terminal shows it: blocks that stay, and a live region with what is still going on."""
+
+import asyncio
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Protocol
+
+from agentic import Settings
+from agentic.events import (
+    ApprovalAnswered,
+    ApprovalAsked,
+    ComplexityEstimated,
+    Event,
+    Failover,
+    Idle,
+    LlmChunk,
+    LlmRequest,
+    PlanFinished,
+    ReasoningChunk,
+    Retrying,
+    RunFinished,
+    RunStarted,
+    SubAgentFinished,
+    SubAgentStarted,
+    TodoChanged,
+    ToolCalled,
+    ToolProgress,
+    ToolResult,
+    Unfolded,
+    UserSaid,
+    Warned,
+)
+from agentic.lib.palette import Palette
+from agentic.lib.sanitize import sanitize
+from plugins_builtin.terminal import blocks
+from plugins_builtin.terminal.footer import Footer
+from plugins_builtin.terminal.lanes import Lanes
+from plugins_builtin.terminal.prose import Prose
+from plugins_builtin.terminal.questions import Questions
+from plugins_builtin.terminal.status import Status
+from plugins_builtin.terminal.words import describe, one_line, speaker
+from plugins_builtin.terminal.wrapping import wrapped
+
+TICK_SECONDS = 0.5
+MAX_TAIL = 4_000  # characters of a running command's output that are kept for its last lines
+TAIL_SHARE = 3  # what streams gets a third of the screen's lines at most
+_CLOSE = ("call", "note")  # blocks that stand below others of their kind without a blank row
+
+
+class Canvas(Protocol):
+    """Where a screen draws: rows that stay, above a region that is live."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    def show_live(self, live: Callable[[int, int], Sequence[str]]) -> None: ...
+
+    def write(self, rows: Sequence[str]) -> None: ...
+
+    def refresh(self) -> None: ...
+
+    def hold(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class TerminalScreen:
+    """A renderer (`agentic.Renderer`). `asks_itself`: the canvas shows questions in its region, nothing makes way for them."""
+
+    def __init__(self, settings: Settings, root: Path, palette: Palette, canvas: Canvas, asks_itself: bool = False) -> None:
+        ui = settings.ui
+        self.palette = palette
+        self._canvas = canvas
+        self._debug = ui.debug
+        self._folds = ui.reasoning == "fold"
+        self._asks_itself = asks_itself
+        self._answer = Prose(palette, lambda: canvas.size[0], ui.wrap)
+        self._thought = Prose(palette, lambda: canvas.size[0], ui.wrap)
+        self.status = Status()
+        self.footer = Footer(settings, root, palette)
+        self._lanes = Lanes()
+        self._questions = Questions()
+        self._report = self._server = ""
+        self._said: list[str] = []  # of the last answer
+        self._thoughts: list[str] = []
+        self._calls: dict[tuple[str, str], str] = {}
+        self._tail = ""  # of what the running command gives out
+        self._folded: Sequence[str] = ()
+        self._asked = ""  # the difference that the user was asked about last
+        self._last = ""  # the kind of the last block
+        self._todo: tuple[tuple[str, str], ...] = ()
+        self._current = self._shown_otherwise = ("", "")
+        self._ticker: asyncio.TimerHandle | None = None
+        self.works = False
+        canvas.show_live(self.live)
+
+    def handle(self, event: Event) -> None:
+        self.status.note(event)
+        self.footer.note(event)
+        self._lanes.note(event)
+        for each in [event] if self._asks_itself else self._questions.in_turn(event):
+            self._show(each)
+
+    def _show(self, event: Event) -> None:
+        name = speaker(event)
+        who = f"{name}: " if name else ""
+        match event:
+            case LlmChunk() | ReasoningChunk() if name:
+                pass  # its stream is a lane
+            case LlmChunk():
+                self._stream(event.text)
+            case ReasoningChunk():
+                self._think(event.text)
+            case LlmRequest():
+                self._said = []
+                self._begin()
+            case ToolCalled():
+                self._end_text()
+                self._calls[event.agent, event.id] = who + describe(event)
+                self._current = event.agent, event.id
+                self._tail = "" if not name else self._tail
+                self._begin()
+            case ToolProgress():
+                self._tail = (self._tail + event.text)[-MAX_TAIL:] if not name else self._tail
+            case TodoChanged() if not name:
+                self._steps(event)
+            case ToolResult():
+                self._result(event, name)
+            case ApprovalAsked():
+                self._end_text()
+                self._asked = event.body if event.is_diff else ""
+                if not self._asks_itself:
+                    self._canvas.hold()
+            case ApprovalAnswered():
+                if not self._asks_itself:
+                    self._canvas.go_on()
+            case SubAgentStarted():
+                self._begin()
+            case PlanFinished():
+                self._report = event.report
+                self.block("plan", self._told(sanitize(event.report).split("\n"), "plain"))
+            case SubAgentFinished():
+                self.note(self._lanes.ended.pop(event.agent, f"{name} ends: {event.status}"))
+            case UserSaid():
+                self.said(event.text)
+            case Unfolded():
+                self._unfold()
+            case Idle():
+                self._rest()
+            case RunFinished():
+                self._rest()
+                self._finish(event)
+            case ComplexityEstimated() if not self._debug:
+                pass
+            case RunStarted() if describe(event) == self._server or self._asks_itself:
+                pass  # its footer says so
+            case RunStarted():
+                self._server = describe(event)
+                self.note(self._server)
+            case _:
+                if text := describe(event):
+                    self.note(who + text, "warning" if isinstance(event, Warned | Failover | Retrying) else "dim")
+        self._canvas.refresh()
+
+    def block(self, kind: str, rows: Sequence[str]) -> None:
+        """Rows that stay, with a blank one before them unless they belong to what is above."""
+        if not rows:
+            return
+        self._end_text()
+        self._space(kind)
+        self._canvas.write(rows)
+        self._last = kind if len(rows) == 1 or kind not in _CLOSE else f"long {kind}"
+
+    def _space(self, kind: str) -> None:
+        if self._last and not (self._last == kind and kind in _CLOSE):
+            self._canvas.write([""])
+
+    def note(self, text: str, role: str = "dim") -> None:
+        """A remark of agentic's own: one line of it, of a warning all."""
+        lines = sanitize(text).split("\n") if role != "dim" else [one_line(text)]
+        self.block("note", self._told(lines, role))
+
+    def _told(self, lines: Sequence[str], role: str) -> list[str]:
+        """Lines of agentic's own, wrapped at words."""
+        width = self._canvas.size[0]
+        return [self.palette.paint(role, row) for line in lines for row in wrapped(line, width)]
+
+    def said(self, text: str) -> None:
+        """Shows a message of the user's."""
+        self.block("said", blocks.said(text, self.palette))
+
+    def _stream(self, text: str) -> None:
+        if self._thoughts:
+            self._end_thought()
+        self._said.append(text)
+        self._flow("answer", self._answer.feed(sanitize(text)))
+
+    def _flow(self, kind: str, rows: Sequence[str]) -> None:
+        """Rows of a text that goes on."""
+        if rows and self._last != kind:
+            self._space(kind)
+            self._last = kind
+        self._canvas.write(rows)
+
+    def _think(self, text: str) -> None:
+        if not self._thoughts:
+            self._end_text()
+        safe = sanitize(text)
+        self._thoughts.append(safe)
+        if not self._folds:
+            self._flow("thought", self._dimmed(self._thought.feed(safe)))
+
+    def _dimmed(self, rows: Sequence[str]) -> list[str]:
+        return [self.palette.paint("dim", row) for row in rows]
+
+    def _end_text(self) -> None:
+        """Ends what streams: nothing more is added to it."""
+        if self._thoughts:
+            self._end_thought()
+        rows = self._answer.end()
+        if rows:
+            self._flow("answer", rows)
+        if self._last == "answer":
+            self._last = "answered"
+
+    def _end_thought(self) -> None:
+        text, self._thoughts = "".join(self._thoughts), []
+        if not self._folds:
+            self._flow("thought", self._dimmed(self._thought.end()))
+            self._last = "thoughts"
+            return
+        self._folded = self._dimmed(text.strip().split("\n"))
+        self._space("note")
+        self._canvas.write([self.palette.paint("dim", f"(thought {len(text.split())} words: Ctrl-O)")])
+        self._last = "note"
+
+    def _result(self, event: ToolResult, name: str) -> None:
+        """A row, and of the agent's own calls what they changed or gave out, as far as a glance goes."""
+        call = self._calls.pop((event.agent, event.id), event.name)
+        if (event.agent, event.id) == self._shown_otherwise and not event.failed:
+            return
+        rows, folded = blocks.body(event, self._asked, self.palette) if not name else ([], ())
+        self._folded = folded or self._folded
+        said = f"exit {event.exit_code} in {event.seconds:.1f} s" if rows and not event.diff else describe(event)
+        said = "" if event.diff and not event.failed else said
+        self._tail = "" if not name else self._tail
+        self.block("call", [blocks.call_row(event, call, said, self.palette), *rows])
+
+    def _steps(self, event: TodoChanged) -> None:
+        """While it is worked on the list is part of the region; at the end it stays as it is then."""
+        self._todo, self._shown_otherwise = event.items, self._current
+
+    def _unfold(self) -> None:
+        rows, self._folded = self._folded, ()
+        if rows or not self.works:
+            self.block("unfolded", list(rows) or [self.palette.paint("dim", "(nothing is folded)")])
+
+    def _finish(self, event: RunFinished) -> None:
+        self._end_text()
+        steps, self._todo = self._todo, ()
+        self.block("steps", [blocks.step(text, state, self.palette) for text, state in steps])
+        if event.status == "failed":  # the command says why, with the remedy
+            return
+        rest = event.result.removeprefix(self._report).strip() if event.status not in ("done", "interrupted") else ""
+        rest = rest.removeprefix("".join(self._said).strip()).strip()  # which stands above
+        mark, role = blocks.mark_of(event.status, self.palette)
+        files = f" · {', '.join(event.files)}" if event.files else ""
+        head = one_line(f"{mark} {event.status.replace('_', ' ')}{files}{self.status.summary()}")
+        rows = [head, *(sanitize(rest).split("\n") if rest else [])]
+        self.block("end", self._told(rows, role))
+
+    def _begin(self) -> None:
+        self.works = True
+        self._tick()
+
+    def _rest(self) -> None:
+        self.works = False
+        if self._ticker is not None:
+            self._ticker.cancel()
+            self._ticker = None
+
+    def _tick(self) -> None:
+        """Draws now and then while nothing else does."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        self._canvas.refresh()
+        try:
+            self._ticker = asyncio.get_running_loop().call_later(TICK_SECONDS, self._tick)
+        except RuntimeError:
+            self._ticker = None
+
+    def live(self, width: int, height: int) -> list[str]:
+        """The region's rows: what streams, the lanes, the steps, and what is going on."""
+        if not self.works:
+            return []
+        most = max(1, height // TAIL_SHARE)
+        rows = self._streaming(width)[-most:]
+        if self._lanes:
+            rows += [self.palette.paint("dim", row) for row in self._lanes.lines(width, max(1, height - 8 - len(rows)))]
+        elif self._tail:
+            rows += [self.palette.paint("dim", row) for row in blocks.last_rows(self._tail, width)]
+        rows += [blocks.step(text, state, self.palette) for text, state in self._todo[: max(0, height - 8 - len(rows))]]
+        status = self.status.line(self._lanes.summary() if self._lanes else "", "Esc stops" if self._asks_itself else "")
+        lines = [status] if self._asks_itself else [status, self.footer.line(width)]  # a region with an input has it below that
+        return [*rows, *(self.palette.paint("dim", blocks.cut(line, width)) for line in lines)]
+
+    def _streaming(self, width: int) -> list[str]:
+        if not self._thoughts:
+            return self._answer.tail()
+        if not self._folds:
+            return self._dimmed(self._thought.tail())
+        last = "".join(self._thoughts[-200:]).rstrip().rpartition("\n")[2]
+        return [self.palette.paint("dim", blocks.cut(f"{self.palette.mark('∴', ':')} {last[-4 * width :]}", width))]
+
+    def elapsed(self) -> float:
+        """Seconds since the turn began."""
+        return time.monotonic() - self.status.started
+
+    def close(self) -> None:
+        self._rest()
+        self._end_text()
+        self._canvas.close()
