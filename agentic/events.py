@@ -246,13 +246,6 @@ class EndpointSeen(Event):
     asked: bool = False
 
 
-class Typed(Event):
-    """The text that the user is typing while the agent works, for the screen; `text` is "" once it was taken."""
-
-    type = "typed"
-    text: str
-
-
 class UserSaid(Event):
     """The text that the user typed while the agent works, as it is given to the model: the end of its next prompt."""
 

@@ -151,9 +151,6 @@ class OpenConversation:
     def show(self, event: Event) -> None:
         self.runtime.events.show(event)
 
-    def draw_with(self, on_screen: Callable[[Callable[[], None]], None]) -> None:
-        self.runtime.events.on_screen = on_screen
-
     async def emit(self, event: Event) -> None:
         await self.runtime.events.emit(event)
 

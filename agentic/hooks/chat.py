@@ -164,10 +164,6 @@ class Conversation(Protocol):
         """Shows an event that is not kept."""
         ...
 
-    def draw_with(self, on_screen: Callable[[Callable[[], None]], None]) -> None:
-        """Has `on_screen` decide when the renderer draws, as where a line is being edited."""
-        ...
-
     async def run_command(self, command: str) -> ToolOutput:
         """Runs a shell command under the usual approval, as if the model had called for it."""
         ...

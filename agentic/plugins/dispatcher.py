@@ -69,7 +69,6 @@ class Dispatcher:
         self._sink = sink
         self._faults = Counter[tuple[str, str]]()
         self._journal: Callable[[Event], None] = lambda event: None
-        self.on_screen: Callable[[Callable[[], None]], None] = lambda draw: draw()
         self._observers = [Observer(self, each) for each in host.implementations("agentic_on_event")]
         host.report = self.warn
 
@@ -103,8 +102,8 @@ class Dispatcher:
         self._observers.clear()
 
     def show(self, event: Event) -> None:
-        """To the renderer alone, when the screen is its: `on_screen` says so."""
-        self.on_screen(lambda: self._renderer.handle(event))
+        """To the renderer alone."""
+        self._renderer.handle(event)
 
     def warn(self, message: str) -> None:
         """To the screen and the session; not to observers, whose faults it may tell of."""

@@ -118,7 +118,7 @@ class RegionAsker:
         return ""
 
     async def _choice(self, question: Question) -> Answered:
-        """One of the choices, or any other text."""
+        """Asks for one of the choices, or any other text."""
         choices = question.choices or ()
         head = [self._region.palette.paint("bold", f"? {_head(question)}")]
         await self._region.quiet()

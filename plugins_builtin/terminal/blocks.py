@@ -18,7 +18,7 @@ MAX_CALL = 80  # characters
 _STEPS = {"open": ("☐", "[ ]", "plain"), "doing": ("▸", "[>]", "bold"), "done": ("☑", "[x]", "dim")}
 
 
-def said(text: str, palette: Palette) -> list[str]:
+def message_rows(text: str, palette: Palette) -> list[str]:
     """A message of the user's: each of its lines on a background, unbroken, so that it is copied as it was."""
     mark = palette.mark("› ", "> ")
     lines = sanitize(text).split("\n")

@@ -20,7 +20,7 @@ GAP = " · "
 
 
 class Footer:
-    """One line, also while nothing goes on. `mode` is the approval mode."""
+    """A line that is there also while nothing goes on. `mode` is the approval mode."""
 
     def __init__(self, settings: Settings, root: Path, palette: Palette) -> None:
         chosen = [_OLD.get(name, name) for name in settings.ui.status]

@@ -21,7 +21,7 @@ class FrameOutput(Vt100_Output):
 
     @contextmanager
     def frame(self) -> Iterator[None]:
-        """What is written meanwhile is one frame."""
+        """Makes one frame of what is written meanwhile."""
         self._depth += 1
         try:
             yield

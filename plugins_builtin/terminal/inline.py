@@ -15,7 +15,7 @@ _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 
 @record(frozen=True, slots=True)
-class Piece:
+class InlinePiece:
     """A text in one style. `start` and `end` are where it stands in the source; `whole`: it is not broken (code, an address).
 
     `inside`: a cut of the source behind it would fall into a span.
@@ -29,7 +29,7 @@ class Piece:
     inside: bool = False
 
 
-def pieces_of(source: str, palette: Palette, is_over: bool) -> tuple[list[Piece], int]:
+def pieces_of(source: str, palette: Palette, is_over: bool) -> tuple[list[InlinePiece], int]:
     """(the pieces, from where on the source may still mean something else). `is_over`: nothing follows it in its line."""
     reader = _Reader(source, palette, is_over)
     return list(reader.read(0, len(source), "")), reader.open_at
@@ -42,19 +42,19 @@ class _Reader:
         self._is_over = is_over
         self.open_at = len(source)
 
-    def read(self, start: int, end: int, style: str) -> Iterator[Piece]:
+    def read(self, start: int, end: int, style: str) -> Iterator[InlinePiece]:
         """Yields the pieces of a part of the source, in that style where they have no other."""
         place, nested = start, bool(style)
         while place < end:
             if match := _PLAIN.match(self._source, place, end):
-                yield Piece(match[0], style, place, match.end(), inside=nested)
+                yield InlinePiece(match[0], style, place, match.end(), inside=nested)
                 place = match.end()
                 continue
             found = list(self._marked(place, end, style))
             yield from found
             place = found[-1].end if found else place + 1
 
-    def _marked(self, place: int, end: int, style: str) -> Iterator[Piece]:
+    def _marked(self, place: int, end: int, style: str) -> Iterator[InlinePiece]:
         """Yields the pieces of what begins with the mark there: a span, or the mark itself."""
         mark = self._source[place]
         if mark == "\\":
@@ -66,8 +66,8 @@ class _Reader:
         else:
             yield from self._emphasis(place, end, style)
 
-    def _literal(self, place: int, length: int, style: str) -> Piece:
-        return Piece(self._source[place : place + length], style, place, place + length, inside=bool(style))
+    def _literal(self, place: int, length: int, style: str) -> InlinePiece:
+        return InlinePiece(self._source[place : place + length], style, place, place + length, inside=bool(style))
 
     def _may_go_on(self, place: int, end: int) -> bool:
         """True if what follows the source may close what begins there; that place is open then."""
@@ -76,36 +76,36 @@ class _Reader:
         self.open_at = min(self.open_at, place)
         return True
 
-    def _escaped(self, place: int, end: int, style: str) -> Piece:
+    def _escaped(self, place: int, end: int, style: str) -> InlinePiece:
         if match := _ESCAPED.match(self._source, place, end):
-            return Piece(match[1], style, place, match.end(), inside=bool(style))
+            return InlinePiece(match[1], style, place, match.end(), inside=bool(style))
         if place + 1 == end:
             self._may_go_on(place, end)
         return self._literal(place, 1, style)
 
-    def _code(self, place: int, end: int, style: str) -> Piece:
+    def _code(self, place: int, end: int, style: str) -> InlinePiece:
         opening = _BACKTICKS.match(self._source, place, end)
         assert opening is not None
         for closing in _BACKTICKS.finditer(self._source, opening.end(), min(end, opening.end() + MAX_SPAN)):
             if len(closing[0]) == len(opening[0]) and not (closing.end() == end and self._may_go_on(place, end)):
                 inner = self._source[opening.end() : closing.start()]
                 shown = inner[1:-1] if len(inner) > 2 and inner[0] == inner[-1] == " " and inner.strip() else inner
-                return Piece(shown, style + self._palette.code, place, closing.end(), whole=True, inside=bool(style))
+                return InlinePiece(shown, style + self._palette.code, place, closing.end(), whole=True, inside=bool(style))
         self._may_go_on(place, end)
         return self._literal(place, len(opening[0]), style)
 
-    def _link(self, place: int, end: int, style: str) -> Iterator[Piece]:
+    def _link(self, place: int, end: int, style: str) -> Iterator[InlinePiece]:
         if match := _LINK.match(self._source, place, end):
             words, address = match.groups()
-            yield Piece(words or address, style + self._palette.link, place, match.end(), inside=bool(style))
+            yield InlinePiece(words or address, style + self._palette.link, place, match.end(), inside=bool(style))
             if address and words and words != address:
-                yield Piece(f" ({address})", style, match.end(), match.end(), whole=True, inside=bool(style))
+                yield InlinePiece(f" ({address})", style, match.end(), match.end(), whole=True, inside=bool(style))
             return
         if _OPEN_LINK.match(self._source, place, end):
             self._may_go_on(place, end)
         yield self._literal(place, 1, style)
 
-    def _emphasis(self, place: int, end: int, style: str) -> Iterator[Piece]:
+    def _emphasis(self, place: int, end: int, style: str) -> Iterator[InlinePiece]:
         mark = self._source[place]
         length = next((n for n in range(3) if self._source[place + n : place + n + 1] != mark), 3)
         for n in dict.fromkeys((length, min(length, 2), 1)):
@@ -119,7 +119,7 @@ class _Reader:
             if close >= 0:
                 more = (self._palette.bold if n >= 2 else "") + (self._palette.italic if n != 2 else "")
                 yield from self.read(inner, close, style + more if more else style)
-                yield Piece("", style, close + n, close + n, inside=bool(style))
+                yield InlinePiece("", style, close + n, close + n, inside=bool(style))
                 return
             self._may_go_on(place, end)
         yield self._literal(place, length, style)
@@ -131,7 +131,7 @@ class _Reader:
         return mark == "*" or place == 0 or not self._source[place - 1].isalnum()
 
     def _closing(self, inner: int, end: int, mark: str) -> int:
-        """Where the mark stands that closes a span; -1 where none does yet."""
+        """Finds the mark that closes a span; -1 where none does yet."""
         place = inner
         while (place := self._source.find(mark, place + 1, min(end, inner + MAX_SPAN))) >= 0:
             after = self._source[place + len(mark) : place + len(mark) + 1]

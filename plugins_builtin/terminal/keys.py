@@ -37,7 +37,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
 
 @record(frozen=True, slots=True)
 class Actions:
-    """What the keys do that is not the line's own: called by the action's name. `works()`: a turn is going on."""
+    """The actions that are not the line's own. `works()`: a turn is going on."""
 
     works: Callable[[], bool]
     send: Callable[[bool], None]  # True: after the turn
@@ -55,7 +55,7 @@ class Actions:
     keys_list: Callable[[], None]
 
 
-class Keys:
+class ChatKeys:
     """The bindings. `wanted` are the user's own, by action. Raises ConfigError for what is no action, or no key."""
 
     def __init__(self, actions: Actions, wanted: Mapping[str, str] = {}) -> None:
@@ -212,6 +212,6 @@ def complete(buffer: "Buffer") -> None:
     buffer.start_completion()
 
 
-def key_rows(keys: Keys) -> Sequence[str]:
+def key_rows(keys: ChatKeys) -> Sequence[str]:
     """The keys with what they do, a row each."""
     return [f"{keys.by_action[name]:<16}{about}" for name, (_, about) in ACTIONS.items()]

@@ -35,7 +35,7 @@ class Menu:
     place: int = 0
     result: "asyncio.Future[str]" = field(init=False)
 
-    def found(self) -> list[Option]:
+    def matches(self) -> list[Option]:
         """The options that are shown, the best first where something was typed."""
         options = list(self.options())
         if not (self.filters and self.typed):
@@ -45,7 +45,7 @@ class Menu:
 
     def rows(self, width: int, most: int, palette: Palette) -> list[str]:
         """The menu in at most that many rows."""
-        head, options = list(self.head()), self.found()
+        head, options = list(self.head()), self.matches()
         self.place = max(0, min(self.place, len(options) - 1))
         room = max(1, min(MAX_SHOWN, most - len(head) - self.filters))
         first = max(0, min(self.place - room // 2, len(options) - room))
@@ -62,7 +62,7 @@ class Menu:
         return rows
 
     def move(self, by: int) -> None:
-        count = len(self.found())
+        count = len(self.matches())
         self.place = (self.place + by) % count if count else 0
 
     def press(self, key: str) -> None:
@@ -77,7 +77,7 @@ class Menu:
 
     def take(self) -> None:
         """Enter: the one that is marked."""
-        found = self.found()
+        found = self.matches()
         if found:
             chosen = found[max(0, min(self.place, len(found) - 1))]
             self.end(chosen.key if not self.filters else chosen.key or chosen.label)

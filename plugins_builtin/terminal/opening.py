@@ -16,7 +16,7 @@ MAX_TURNS = 20  # that are shown again
 
 
 def first_rows(conversation: Conversation, palette: Palette, width: int) -> list[str]:
-    """What was found, where this is, what may be done: three rows."""
+    """The first screen: what was found, and how to begin."""
     from agentic import __version__
 
     model, settings = conversation.model, conversation.settings
@@ -42,7 +42,7 @@ def replayed(session: Session, palette: Palette, width: int) -> Iterator[tuple[s
         if record.agent != "main":
             continue
         if record.kind == "turn":
-            yield "said", blocks.said(str(record.data.get("task", "")), palette)
+            yield "said", blocks.message_rows(str(record.data.get("task", "")), palette)
         elif record.kind == "message":
             message = from_record(record.data)
             if message is not None and message.role == "assistant" and message.text.strip():

@@ -13,7 +13,7 @@ from agentic.lib.record import record
 from plugins_builtin.terminal.highlight import Highlighter
 from plugins_builtin.terminal.inline import pieces_of
 from plugins_builtin.terminal.tables import is_table, table
-from plugins_builtin.terminal.wrapping import Row, rows_of
+from plugins_builtin.terminal.wrapping import ScreenRow, rows_of
 
 MAX_ROWS = 200  # of a table that is lined up; a longer one is shown as it comes
 MAX_INDENT = 24
@@ -27,7 +27,7 @@ _UNDECIDED = re.compile(r" *(?:`{0,2}|~{0,2}|#{0,6} *|[-*+_ ]*|\d{0,9}[.)]? *|(?
 
 
 @record(frozen=True, slots=True)
-class Line:
+class ProseLine:
     """A line of prose: where its text begins, what stands before its first row and the later ones, in which style."""
 
     start: int
@@ -47,7 +47,7 @@ class Prose:
 
     def _reset(self) -> None:
         self._line = ""  # the source's current one, without what is final
-        self._kind: Line | None = None  # of that line, once some of it is final
+        self._kind: ProseLine | None = None  # of that line, once some of it is final
         self._fence = ""
         self._code: Highlighter | None = None
         self._table: list[str] = []
@@ -95,15 +95,15 @@ class Prose:
             return []
         out = [*self._blank_before(), *(row.text for row in rows[:final])]
         line = self._kind or self._kind_of(self._line)
-        self._line, self._kind = self._line[rows[final].start :], Line(0, line.later, line.later, line.style)
+        self._line, self._kind = self._line[rows[final].start :], ProseLine(0, line.later, line.later, line.style)
         return out
 
-    def _rows(self, is_over: bool) -> tuple[list[Row], int]:
+    def _rows(self, is_over: bool) -> tuple[list[ScreenRow], int]:
         line = self._kind or self._kind_of(self._line)
         source = self._line[line.start :]
         pieces, open_at = pieces_of(source, self._palette, is_over)
         rows = rows_of(pieces, self._width() if self._wraps else 1 << 30, line.first, line.later)
-        shown = [Row(_styled(row.text, line.style), row.start + line.start, row.inside) for row in rows]
+        shown = [ScreenRow(_styled(row.text, line.style), row.start + line.start, row.inside) for row in rows]
         return shown, open_at + line.start
 
     def _ended(self) -> list[str]:
@@ -153,22 +153,22 @@ class Prose:
         self._blanks, self._is_blank = 0, False
         return blank
 
-    def _kind_of(self, line: str) -> Line:
+    def _kind_of(self, line: str) -> ProseLine:
         palette = self._palette
         if match := _HEADING.match(line):
-            return Line(match.end() if palette.heading else 0, style=palette.heading)
+            return ProseLine(match.end() if palette.heading else 0, style=palette.heading)
         if match := _ITEM.match(line):
             indent = match[1][:MAX_INDENT]
             mark = palette.mark("•", "-") if match[2] in "-*+" else match[2]
             box = {None: "", " ": palette.mark("☐ ", "[ ] ")}.get(match[3], palette.mark("☑ ", "[x] "))
             first = f"{indent}{mark} {box}"
-            return Line(match.end(), first, " " * cell_len(first))
+            return ProseLine(match.end(), first, " " * cell_len(first))
         if match := _QUOTE.match(line):
             depth = match[0].count(">")
             prefix = "  " * depth if palette.dim else "> " * depth
-            return Line(match.end(), prefix, prefix, palette.dim)
+            return ProseLine(match.end(), prefix, prefix, palette.dim)
         indent = line[: len(line) - len(line.lstrip(" "))][:MAX_INDENT]
-        return Line(len(line) - len(line.lstrip(" ")), indent, indent)
+        return ProseLine(len(line) - len(line.lstrip(" ")), indent, indent)
 
 
 def _styled(row: str, style: str) -> str:

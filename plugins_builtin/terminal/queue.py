@@ -63,7 +63,7 @@ class Queue:
         self._for_agent, self._after = [], [said for said in self._after if said.action]
         return taken
 
-    def shown(self) -> Sequence[str]:
+    def rows(self) -> Sequence[str]:
         """The messages as the region lists them."""
         waiting = [f"queued: {text}" for text in self._for_agent]
         return [each[:MAX_SHOWN] for each in [*waiting, *(f"after this turn: {said.text}" for said in self._after if said.text)]]

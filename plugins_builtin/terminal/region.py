@@ -4,7 +4,6 @@ One application runs as long as the chat does, so typing is echoed whatever else
 """
 
 import asyncio
-import re
 import time
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
@@ -29,7 +28,7 @@ from plugins_builtin.terminal.below import FRAME_SECONDS, size_of
 from plugins_builtin.terminal.blocks import cut
 from plugins_builtin.terminal.draft import LineOptions, history_of, input_of
 from plugins_builtin.terminal.frames import FrameApplication, FrameOutput
-from plugins_builtin.terminal.keys import Keys
+from plugins_builtin.terminal.keys import ChatKeys
 from plugins_builtin.terminal.menus import Menu
 
 MAX_INPUT_SHARE = 3  # the draft gets a third of the screen's lines at most
@@ -51,7 +50,13 @@ class Region:
     """A canvas (`plugins_builtin.terminal.screen.Canvas`) with an input. `send` gets each message with how it was finished."""
 
     def __init__(
-        self, stdout: TextIO, palette: Palette, completer: Completer, line: LineOptions, keys: Keys, footer: Callable[[int], str]
+        self,
+        stdout: TextIO,
+        palette: Palette,
+        completer: Completer,
+        line: LineOptions,
+        keys: ChatKeys,
+        footer: Callable[[int], str],
     ) -> None:
         self._stdout = stdout
         self.palette = palette
@@ -257,8 +262,3 @@ class Region:
             self.reading.draft = text
         else:
             self._set(text)
-
-
-def first_words(text: str) -> str:
-    """A text's first line, for a list."""
-    return re.split(r"\n", text, maxsplit=1)[0]

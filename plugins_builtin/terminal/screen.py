@@ -1,10 +1,8 @@
-"""What happens, as the terminal shows it: blocks that stay, and a live region with what is still going on."""
+"""The terminal's view of what happens: blocks that stay, and a live region with what is still going on."""
 
 import asyncio
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Protocol
 
 from agentic import Settings
 from agentic.events import (
@@ -34,6 +32,7 @@ from agentic.events import (
 from agentic.lib.palette import Palette
 from agentic.lib.sanitize import sanitize
 from plugins_builtin.terminal import blocks
+from plugins_builtin.terminal.canvas import Canvas
 from plugins_builtin.terminal.footer import Footer
 from plugins_builtin.terminal.lanes import Lanes
 from plugins_builtin.terminal.prose import Prose
@@ -46,25 +45,6 @@ TICK_SECONDS = 0.5
 MAX_TAIL = 4_000  # characters of a running command's output that are kept for its last lines
 TAIL_SHARE = 3  # what streams gets a third of the screen's lines at most
 _CLOSE = ("call", "note")  # blocks that stand below others of their kind without a blank row
-
-
-class Canvas(Protocol):
-    """Where a screen draws: rows that stay, above a region that is live."""
-
-    @property
-    def size(self) -> tuple[int, int]: ...
-
-    def show_live(self, live: Callable[[int, int], Sequence[str]]) -> None: ...
-
-    def write(self, rows: Sequence[str]) -> None: ...
-
-    def refresh(self) -> None: ...
-
-    def hold(self) -> None: ...
-
-    def go_on(self) -> None: ...
-
-    def close(self) -> None: ...
 
 
 class TerminalScreen:
@@ -126,7 +106,7 @@ class TerminalScreen:
             case ToolProgress():
                 self._tail = (self._tail + event.text)[-MAX_TAIL:] if not name else self._tail
             case TodoChanged() if not name:
-                self._steps(event)
+                self._todo, self._shown_otherwise = event.items, self._current  # part of the region until the turn ends
             case ToolResult():
                 self._result(event, name)
             case ApprovalAsked():
@@ -141,11 +121,11 @@ class TerminalScreen:
                 self._begin()
             case PlanFinished():
                 self._report = event.report
-                self.block("plan", self._told(sanitize(event.report).split("\n"), "plain"))
+                self.block("plan", self._own_rows(sanitize(event.report).split("\n"), "plain"))
             case SubAgentFinished():
                 self.note(self._lanes.ended.pop(event.agent, f"{name} ends: {event.status}"))
             case UserSaid():
-                self.said(event.text)
+                self.show_message(event.text)
             case Unfolded():
                 self._unfold()
             case Idle():
@@ -181,16 +161,16 @@ class TerminalScreen:
     def note(self, text: str, role: str = "dim") -> None:
         """A remark of agentic's own: one line of it, of a warning all."""
         lines = sanitize(text).split("\n") if role != "dim" else [one_line(text)]
-        self.block("note", self._told(lines, role))
+        self.block("note", self._own_rows(lines, role))
 
-    def _told(self, lines: Sequence[str], role: str) -> list[str]:
+    def _own_rows(self, lines: Sequence[str], role: str) -> list[str]:
         """Lines of agentic's own, wrapped at words."""
         width = self._canvas.size[0]
         return [self.palette.paint(role, row) for line in lines for row in wrapped(line, width)]
 
-    def said(self, text: str) -> None:
+    def show_message(self, text: str) -> None:
         """Shows a message of the user's."""
-        self.block("said", blocks.said(text, self.palette))
+        self.block("said", blocks.message_rows(text, self.palette))
 
     def _stream(self, text: str) -> None:
         if self._thoughts:
@@ -244,14 +224,15 @@ class TerminalScreen:
             return
         rows, folded = blocks.body(event, self._asked, self.palette) if not name else ([], ())
         self._folded = folded or self._folded
-        said = f"exit {event.exit_code} in {event.seconds:.1f} s" if rows and not event.diff else describe(event)
-        said = "" if event.diff and not event.failed else said
+        said = (
+            f"exit {event.exit_code} in {event.seconds:.1f} s"
+            if rows
+            else ""
+            if event.diff and not event.failed
+            else describe(event)
+        )
         self._tail = "" if not name else self._tail
         self.block("call", [blocks.call_row(event, call, said, self.palette), *rows])
-
-    def _steps(self, event: TodoChanged) -> None:
-        """While it is worked on the list is part of the region; at the end it stays as it is then."""
-        self._todo, self._shown_otherwise = event.items, self._current
 
     def _unfold(self) -> None:
         rows, self._folded = self._folded, ()
@@ -270,7 +251,7 @@ class TerminalScreen:
         files = f" · {', '.join(event.files)}" if event.files else ""
         head = one_line(f"{mark} {event.status.replace('_', ' ')}{files}{self.status.summary()}")
         rows = [head, *(sanitize(rest).split("\n") if rest else [])]
-        self.block("end", self._told(rows, role))
+        self.block("end", self._own_rows(rows, role))
 
     def _begin(self) -> None:
         self.works = True
@@ -312,12 +293,8 @@ class TerminalScreen:
             return self._answer.tail()
         if not self._folds:
             return self._dimmed(self._thought.tail())
-        last = "".join(self._thoughts[-200:]).rstrip().rpartition("\n")[2]
-        return [self.palette.paint("dim", blocks.cut(f"{self.palette.mark('∴', ':')} {last[-4 * width :]}", width))]
-
-    def elapsed(self) -> float:
-        """Seconds since the turn began."""
-        return time.monotonic() - self.status.started
+        last = "".join(self._thoughts[-200:]).rstrip().rpartition("\n")[2][-4 * width :]
+        return [self.palette.paint("dim", blocks.cut(f"{self.palette.mark('∴', ':')} {last}", width))]
 
     def close(self) -> None:
         self._rest()

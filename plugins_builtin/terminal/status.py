@@ -1,4 +1,4 @@
-"""What goes on now, in a line: what the agent does, for how long, how fast."""
+"""The status line: what the agent does now, for how long, how fast."""
 
 import time
 
@@ -25,7 +25,7 @@ RETRYING = "trying again"
 
 
 class Status:
-    """What is going on, tokens a second, time since the start; at the end what it took."""
+    """The state of a turn: what goes on, tokens a second, time since the start; at the end what it took."""
 
     def __init__(self) -> None:
         self._prompts = self._cached = self._measured = 0

@@ -1,8 +1,6 @@
 """A chat's window: prompts and turns of one session while its settings stay the same."""
 
 import asyncio
-import os
-import signal
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -12,27 +10,23 @@ from agentic import AgenticError, Answered, Conversation, Event, Question, Setti
 from agentic.commands.start import palette_of
 from agentic.events import EndpointSeen, Idle, Unfolded
 from agentic.folders import state_folder
-from agentic.lib.diff import difference
 from agentic.lib.sanitize import hide_logins, sanitize
 from agentic.lib.terminal.attention import Attention
-from agentic.lib.terminal.keys import Keys as TypedKeys, Paste, Replies
-from agentic.lib.workspace import FileNotFoundToolError
+from agentic.lib.terminal.keys import Replies
 from plugins_builtin.terminal.asking import RegionAsker
-from plugins_builtin.terminal.clipboard import pasted_picture
 from plugins_builtin.terminal.completion import Names
-from plugins_builtin.terminal.draft import TELL_NO_SHIFT, TELL_SHIFT, Folds, LineOptions
-from plugins_builtin.terminal.keys import Actions, Keys, key_rows
+from plugins_builtin.terminal.draft import TELL_NO_SHIFT, TELL_SHIFT, LineOptions
+from plugins_builtin.terminal.keys import Actions, ChatKeys, key_rows
+from plugins_builtin.terminal.message_line import MessageLine
 from plugins_builtin.terminal.opening import first_rows, replayed
+from plugins_builtin.terminal.own_commands import OwnCommands, leave_if_cancelled
 from plugins_builtin.terminal.palette import pick_command
-from plugins_builtin.terminal.queue import Queue
 from plugins_builtin.terminal.region import Region
 from plugins_builtin.terminal.screen import TerminalScreen
 from plugins_builtin.terminal.slash import Slash
 from plugins_builtin.terminal.wrapping import wrapped
 
 T = TypeVar("T")
-NOTES = "AGENTS.md"
-MAX_TOLD = 8_000  # characters of a command's output that the model is told
 DRAFT = "draft"
 MODES = ("ask", "edits", "all")  # that Shift-Tab goes through; "all" where a sandbox holds
 
@@ -48,54 +42,44 @@ class ChatWindow:
         self._stdout = stdout
         self._work: asyncio.Future[Any] | None = None
         self._stopped = self._asked_to_leave = False
-        self._queue = Queue()
-        self._folds = Folds()
+        self._line = MessageLine(lambda: self._work is not None, lambda text: self.screen.note(text))  # noqa: PLW0108
         self._attention = Attention(self._to_terminal, settings.ui.notify)
         self._slash = Slash(self)
-        self._replies = Replies()
-        self._keys = Keys(self._actions(), dict(settings.ui.keys))
+        self._keys = ChatKeys(self._actions(), dict(settings.ui.keys))
         self._names = names = Names(root, self._slash)
-        line = LineOptions(state_folder() / "chat_history", settings.ui.editing, self._replies, names.helps, self._looks)
-        self._region = Region(stdout, self.palette, names, line, self._keys, self._footer)
-        self._region.queued = self._queue.shown
+        line = LineOptions(state_folder() / "chat_history", settings.ui.editing, Replies(), names.helps, self._looks)
+        self._region = Region(stdout, self.palette, names, line, self._keys, lambda width: self.screen.footer.line(width))  # noqa: PLW0108
+        self._line.region, self._region.queued = self._region, self._line.queue.rows
         self.screen = TerminalScreen(settings, root, self.palette, self._region, asks_itself=True)
         self._ask_user = RegionAsker(self._region, lambda rows: self.screen.block("question", rows), api.check_rule)
-        self._take_typed(typed)
+        self._own = OwnCommands(self, self.screen, self._region.write)
+        self._line.type(typed)
 
     def _actions(self) -> Actions:
+        def put_action(action: str) -> None:
+            if self._work is None:
+                self._line.queue.put_action(action)
+
         return Actions(
             works=lambda: self._work is not None,
-            send=self._send,
+            send=self._line.send,
             stop=self.stop,
             interrupt=self._interrupt,
             leave=self.leave,
-            edit_last=lambda: self._queue.put_action("edit_last"),
-            mode=lambda: self._queue.put_action("mode") if self._work is None else None,
-            palette=lambda: self._queue.put_action("palette") if self._work is None else None,
+            edit_last=lambda: put_action("edit_last"),
+            mode=lambda: put_action("mode"),
+            palette=lambda: put_action("palette"),
             unfold=self._unfold,
-            paste=lambda text: self._folds.paste(self._region.buffer, text),
-            paste_picture=self._paste_picture,
-            editor=self._open_editor,
-            take_back=self._take_back,
+            paste=self._line.paste,
+            paste_picture=self._line.paste_picture,
+            editor=self._line.open_editor,
+            take_back=self._line.take_back,
             keys_list=lambda: self.say("\n".join(key_rows(self._keys))),
         )
 
     def take_over(self, before: "ChatWindow") -> None:
-        """What was typed there and not handled is this one's."""
-        for text in before._queue.take_all():
-            self._queue.put(text)
-        self._region.draft = before._folds.unfolded(before._region.draft)
-
-    def _take_typed(self, typed: bytes) -> None:
-        """Keys that came before the region was there."""
-        for key in TypedKeys().feed(typed):
-            if key in "\r\n" and not isinstance(key, Paste):
-                self._send(False)
-            elif isinstance(key, Paste) or key.isprintable():
-                self._region.draft += key
-
-    def _footer(self, width: int) -> str:
-        return self.screen.footer.line(width)
+        """Takes what was typed there and not handled."""
+        self._line.take_over(before._line)
 
     @property
     def root(self) -> Path:
@@ -155,7 +139,7 @@ class ChatWindow:
                     self.screen.note("(agentic --continue goes on with this)")
         finally:
             self._to_terminal(TELL_NO_SHIFT)
-            session.set_metadata(DRAFT, "" if self.next is not None else self._folds.unfolded(self._region.draft))
+            session.set_metadata(DRAFT, "" if self.next is not None else self._line.draft)
             for task in (warming, looking):
                 task.cancel()
 
@@ -175,10 +159,10 @@ class ChatWindow:
 
     async def _take_turns(self, text: str) -> None:
         if text:
-            self._queue.put(text)
+            self._line.queue.put(text)
         while self.next is None:
             self._names.look()
-            said = await self._queue.next()
+            said = await self._line.queue.next()
             if said.action == "leave":
                 return
             try:
@@ -188,7 +172,7 @@ class ChatWindow:
                     self._asked_to_leave = False
                     await self._handle(said.text)
             except asyncio.CancelledError:
-                _leave_if_cancelled()
+                leave_if_cancelled()
             except AgenticError as error:
                 self.say(error_in_words(error))
             self.screen.handle(Idle())
@@ -223,46 +207,28 @@ class ChatWindow:
         self._region.draft = str(turns[-1].data.get("task", "")) if turns else ""
 
     async def _handle(self, text: str) -> None:
-        for picture in self._folds.take_pictures():
+        for picture in self._line.folds.take_pictures():
             self.conversation.attach(picture)
-        self.screen.said(text)
+        self.screen.show_message(text)
         if text.startswith("!"):
-            await self._shell(text.lstrip("!"), keep=text.startswith("!!"))
+            await self._own.shell(text.lstrip("!"), keep=text.startswith("!!"))
         elif text.startswith("#"):
-            await self._note(text.lstrip("#").strip())
+            await self._own.note(text.lstrip("#").strip())
         elif not await self._slash.run(text):
             await self.ask(text)
         self.screen.footer.mode = self.conversation.mode
 
-    def _send(self, after: bool) -> None:
-        """Enter: the draft is a message; while a turn goes on it waits for its next step, or for its end."""
-        text = self._folds.unfolded(self._region.draft).strip()
-        if not text:
-            return
-        self._region.buffer.reset(append_to_history=True)
-        self._queue.put(text, for_agent=self._work is not None and not after)
-        self._region.refresh()
-
     def _steer(self) -> str:
         """Returns what the user has typed since the last step, for the agent's next one."""
-        if said := self._queue.take_for_agent():
-            self.screen.said(said)
+        if said := self._line.queue.take_for_agent():
+            self.screen.show_message(said)
         return said
-
-    def _take_back(self) -> bool:
-        """Arrow-Up: the last message that waits comes back into the empty line."""
-        text = self._queue.take_back() if not self._region.draft and self._work is not None else ""
-        if text:
-            self._region.draft = text
-        return bool(text)
 
     def _interrupt(self) -> None:
         """Ctrl-C."""
         if self._work is not None:
             self.stop()
-        elif draft := self._region.draft:
-            self._region.buffer.history.append_string(self._folds.unfolded(draft))  # Arrow-Up brings it back
-            self._region.buffer.reset()
+        elif self._line.empty():
             self._asked_to_leave = False
         elif self._asked_to_leave:
             self.leave()
@@ -280,7 +246,7 @@ class ChatWindow:
             return False
         except asyncio.CancelledError:
             self._stopped = True  # the screen has said so
-        _leave_if_cancelled()
+        leave_if_cancelled()
         self._attention.call(f"agentic is done with: {text}")
         return not self._stopped
 
@@ -296,13 +262,13 @@ class ChatWindow:
             self._to_terminal("\x1b]0;agentic\x07")
             self._attention.end()
             self._work = None
-            if self._stopped and (waiting := self._queue.take_all()):
-                self._region.draft = "\n".join(filter(None, [*waiting, self._region.draft]))
+            if self._stopped:
+                self._line.take_all_back()
             self._region.refresh()
 
     def leave(self) -> None:
         """Ends the chat when what goes on now is over."""
-        self._queue.put_action("leave")
+        self._line.queue.put_action("leave")
 
     def stop(self) -> None:
         """Stops the turn, if one is going on."""
@@ -317,7 +283,7 @@ class ChatWindow:
         return await self._ask_user(question)
 
     async def pick(self, title: str, items: Sequence[tuple[str, str]]) -> str:
-        """What the user takes out of a list of (name, about), narrowed by typing; "" for nothing."""
+        """Has the user take one of a list of (name, about), narrowed by typing; "" for none."""
         from plugins_builtin.terminal.palette import pick
 
         return await pick(self._region, title, items)
@@ -327,67 +293,6 @@ class ChatWindow:
 
     def _unfold(self) -> None:
         self.screen.handle(Unfolded())
-
-    def _paste_picture(self) -> None:
-        try:
-            self._folds.add_picture(self._region.buffer, pasted_picture())
-        except AgenticError as error:
-            self.screen.note(error.with_remedy)
-
-    def _open_editor(self) -> None:
-        self._region.buffer.text = self._folds.unfolded(self._region.buffer.text)
-        self._region.buffer.open_in_editor()
-
-    async def _shell(self, line: str, keep: bool) -> None:
-        """The user's own command, as typed, in the user's shell. The model is told, unless the user wants to `keep` it."""
-        shell = os.environ.get("SHELL") or "/bin/sh"
-        process = await asyncio.create_subprocess_exec(
-            *(shell, "-c", line), cwd=self.root, stdin=asyncio.subprocess.DEVNULL, stdout=asyncio.subprocess.PIPE,
-            stderr=asyncio.subprocess.STDOUT, start_new_session=True,
-        )  # fmt: skip
-        said: list[bytes] = []
-        try:
-            code = await self.follow(self._followed(process, said))
-        except asyncio.CancelledError:
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            code = await process.wait()
-            _leave_if_cancelled()
-        output = b"".join(said).decode("utf-8", "replace")
-        self.screen.note(f"(exit code {code})")
-        if not keep:
-            shown = output if len(output) <= MAX_TOLD else f"{output[: MAX_TOLD // 2]}\n…\n{output[-MAX_TOLD // 2 :]}"
-            self.conversation.tell(f"(The user ran this, with exit code {code}:)\n$ {line}\n{shown}".rstrip())
-
-    async def _followed(self, process: asyncio.subprocess.Process, said: list[bytes]) -> int:
-        assert process.stdout is not None
-        while data := await process.stdout.read(65536):
-            said.append(data)
-            self._region.write(sanitize(data.decode("utf-8", "replace")).removesuffix("\n").split("\n"))
-        return await process.wait()
-
-    async def _note(self, note: str) -> None:
-        """A line for the file that agents read first, after a question."""
-        if not note:
-            self.say(f"#NOTE adds a line to {NOTES}")
-            return
-        space = self.conversation.workspace
-        before: bytes | None = None
-        with suppress(FileNotFoundToolError):
-            before = space.read(NOTES).data
-        after = (before.rstrip(b"\n") + b"\n" if before else b"") + f"- {note}\n".encode()
-        answer = await self.answer(Question(f"add this to {NOTES}", body=difference(NOTES, before, after), is_diff=True, own=True))
-        if answer.reply != "no":
-            space.grant(NOTES, "write")
-            space.write(NOTES, after)
-            self.say(f"noted in {NOTES}; new sessions read it")
-
-
-def _leave_if_cancelled() -> None:
-    """It was the turn that was stopped, unless it is the chat that ends."""
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError
 
 
 def error_in_words(error: AgenticError) -> str:

@@ -8,7 +8,7 @@ from rich.cells import cell_len
 
 from agentic.lib.palette import RESET
 from agentic.lib.record import record
-from plugins_builtin.terminal.inline import Piece
+from plugins_builtin.terminal.inline import InlinePiece
 
 LEAST = 8  # columns that text gets, however deep it is indented
 # Scripts that are written without blanks: a row may end behind each of their characters. Korean has blanks.
@@ -21,7 +21,7 @@ _HANGING = re.compile(r" *(?:\S+ {2,})?")
 
 @record(slots=True)
 class Word:
-    """What is never broken: (text, style) one behind the other. `blanks` stand before it, unless it begins a row."""
+    """A word, which is never broken: (text, style) one behind the other. `blanks` stand before it, unless it begins a row."""
 
     start: int  # in the source
     blanks: int = 0
@@ -31,7 +31,7 @@ class Word:
 
 
 @record(frozen=True, slots=True)
-class Row:
+class ScreenRow:
     """A row as the terminal gets it. `start` is where it begins in the source; `inside`: within a span."""
 
     text: str
@@ -39,12 +39,12 @@ class Row:
     inside: bool
 
 
-def rows_of(pieces: Sequence[Piece], width: int, first: str = "", later: str = "") -> list[Row]:
+def rows_of(pieces: Sequence[InlinePiece], width: int, first: str = "", later: str = "") -> list[ScreenRow]:
     """The pieces in rows of that width, behind the prefix of the `first` one and those of the `later` ones.
 
     A word that is wider than a row has one by itself, and is left to the terminal.
     """
-    rows: list[Row] = []
+    rows: list[ScreenRow] = []
     prefix, room = first, max(LEAST, width - cell_len(first))
     row: list[Word] = []
     used = 0
@@ -66,11 +66,11 @@ def wrapped(line: str, width: int) -> list[str]:
     indent = _HANGING.match(line)
     first = indent[0] if indent and cell_len(indent[0]) <= width // 2 else ""
     later = " " * cell_len(first)
-    rows = rows_of([Piece(line[len(first) :], "", 0, len(line))], width, first, later)
+    rows = rows_of([InlinePiece(line[len(first) :], "", 0, len(line))], width, first, later)
     return [row.text for row in rows] or [""]
 
 
-def _row(prefix: str, words: Sequence[Word]) -> Row:
+def _row(prefix: str, words: Sequence[Word]) -> ScreenRow:
     out, style = [prefix], ""
     for number, word in enumerate(words):
         blanks = " " * word.blanks if number else ""
@@ -82,10 +82,10 @@ def _row(prefix: str, words: Sequence[Word]) -> Row:
                 style, blanks = wanted, ""
             out += [blanks, text]
             blanks = ""
-    return Row("".join(out) + (RESET if style else ""), words[0].start if words else 0, bool(words) and words[0].inside)
+    return ScreenRow("".join(out) + (RESET if style else ""), words[0].start if words else 0, bool(words) and words[0].inside)
 
 
-def _words(pieces: Sequence[Piece]) -> Iterator[Word]:
+def _words(pieces: Sequence[InlinePiece]) -> Iterator[Word]:
     word: Word | None = None
     blanks = 0
     for piece in pieces:

@@ -69,7 +69,7 @@ def test_a_change_is_shown_as_a_diff_and_what_is_shown_is_what_is_written(
     server.script(call("edit_file", path="a.txt", old="two", new="2"), answer("done"))
     with terminal(command(server, "--output", "jsonl"), env, work) as seen:
         seen.until(lambda: "allow?" in seen.text)
-        assert "│ 2 -two" in seen.text and "│ 2 +2" in seen.text
+        assert "\n2 -two\n2 +2" in seen.text
         seen.type("y\r")
         seen.until_ended()
     assert (work / "a.txt").read_text() == "one\n2\n"

@@ -456,7 +456,7 @@ def _again(url: str) -> FakeVLLM:
 
 
 def turn(shown: Terminal, text: str, condition: Callable[[], bool]) -> None:
-    shown.until(lambda: shown.text.rstrip().endswith("›"))
+    shown.until(lambda: shown.is_ready)
     shown.type(text + "\r")
     shown.until(condition)
 
@@ -756,8 +756,8 @@ def test_f34_every_phase_ends_at_once_and_leaves_the_terminal_as_it_was(
 
 
 CHAT_PHASES: dict[str, tuple[ScriptedAnswer, str]] = {
-    "at a question": (call("run", command="touch x"), "allow?"),
-    "between two pages": (call("run", command="echo\n" * 80), "more lines"),
+    "at a question": (call("run", command="touch x"), "Allow once"),
+    "between two pages": (call("run", command="echo\n" * 120), "Show all of it"),
     "thinking": (answer("", "hmm " * 3, fault="stall", fault_after=3), "hmm"),
     "waiting": (answer("", fault="stall"), "waiting"),
 }
@@ -770,7 +770,7 @@ def test_f34_ctrl_c_in_a_chat_gives_the_prompt_back(server: FakeVLLM, env: dict[
     with terminal(["--endpoint", server.url, *NATIVE], env, work) as shown:
         turn(shown, "go", lambda: sign in shown.text)
         shown.type("\x03")
-        shown.until(lambda: "interrupted" in shown.text.replace("\n", "") and shown.text.rstrip().endswith("›"), 5)
+        shown.until(lambda: "interrupted" in shown.text.replace("\n", "") and shown.is_ready, 5)
         turn(shown, "there?", lambda: "still here" in shown.text)
         shown.type("\x04")
         assert shown.until_ended() == 0 and shown.restored()

@@ -133,8 +133,8 @@ def test_an_approved_edit_in_chat_costs_no_further_call(server: FakeVLLM, env: d
     with terminal(["--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
         shown.until(lambda: "›" in shown.text or ">" in shown.text)
         shown.type("make x 2 in calc.py\r")
-        shown.until(lambda: "allow?" in shown.text)
-        shown.type("y\r")
+        shown.until(lambda: shown.menu("Allow once"))
+        shown.type("y")
         shown.until(lambda: "Not checked: `python3 -m pytest -q` would check it." in shown.text)
         assert len(server.chats) == 2
         shown.type("/quit\r")
@@ -171,9 +171,9 @@ def test_the_models_own_run_of_the_tests_counts(
     with terminal(["--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
         shown.until(lambda: "›" in shown.text or ">" in shown.text)
         shown.type("make x 2 in calc.py\r")
-        for number in (1, 2):
-            shown.until(lambda number=number: shown.text.count("allow? [y/N") == number)  # type: ignore[misc]
-            shown.type("y\r")
+        for what in ("edit_file calc.py", f"run {command}"):
+            shown.until(lambda what=what: shown.menu("Allow once") and shown.menu(f"? {what}"[:50]))  # type: ignore[misc]
+            shown.type("y")
         mark = "✓ done · calc.py" if passes else "• unchecked · calc.py"
         shown.until(lambda: mark in shown.text)
         assert ("Not checked: `python3 -m pytest -q` would check it." in shown.text) is not passes

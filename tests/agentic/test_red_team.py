@@ -325,7 +325,7 @@ def test_the_same_pair_of_calls_without_a_change_is(agentic: Agentic, server: Fa
 def chat(server: FakeVLLM, env: dict[str, str], work: Path) -> Iterator[Terminal]:
     command = ["--endpoint", server.url, "-c", "tools.protocol=native", "-c", "complexity.estimator=rules"]
     with terminal(command, env, work) as shown:
-        shown.until(lambda: "/help lists" in shown.text)
+        shown.until(lambda: shown.is_ready)
         yield shown
 
 
@@ -338,8 +338,8 @@ def test_a_signal_leaves_the_terminal_as_it_was_and_no_child(
         if where == "in a command":
             server.script(call("run", command="touch begun; env -i setsid sleep 4242 & sleep 4242"))
             shown.type("go\r")
-            shown.until(lambda: "allow?" in shown.text)
-            shown.type("y\r")
+            shown.until(lambda: shown.menu("Allow once"))
+            shown.type("y")
             shown.until((work / "begun").exists)
         else:
             shown.until(lambda: "›" in shown.text)

@@ -1,0 +1,23 @@
+"""The place that a screen draws in."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+
+class Canvas(Protocol):
+    """Rows that stay, above a region that is live."""
+
+    @property
+    def size(self) -> tuple[int, int]: ...
+
+    def show_live(self, live: Callable[[int, int], Sequence[str]]) -> None: ...
+
+    def write(self, rows: Sequence[str]) -> None: ...
+
+    def refresh(self) -> None: ...
+
+    def hold(self) -> None: ...
+
+    def go_on(self) -> None: ...
+
+    def close(self) -> None: ...
