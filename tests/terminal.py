@@ -101,7 +101,7 @@ class Terminal:
 
     def menu(self, option: str) -> bool:
         """True if the menu that is open has that option."""
-        return any(option in row for row in self.screen.display[-12:])
+        return any(option in row for row in self.screen.display)
 
     @property
     def is_ready(self) -> bool:

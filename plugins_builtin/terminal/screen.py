@@ -88,11 +88,9 @@ class TerminalScreen:
         name = speaker(event)
         who = f"{name}: " if name else ""
         match event:
-            case LlmChunk() | ReasoningChunk() if name:
-                pass  # its stream is a lane
-            case LlmChunk():
+            case LlmChunk() if not name:
                 self._stream(event.text)
-            case ReasoningChunk():
+            case ReasoningChunk() if not name:
                 self._think(event.text)
             case LlmRequest():
                 self._said = []
@@ -101,7 +99,6 @@ class TerminalScreen:
                 self._end_text()
                 self._calls[event.agent, event.id] = who + describe(event)
                 self._current = event.agent, event.id
-                self._tail = "" if not name else self._tail
                 self._begin()
             case ToolProgress():
                 self._tail = (self._tail + event.text)[-MAX_TAIL:] if not name else self._tail
