@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from agentic.lib.record import record
 
@@ -82,6 +83,19 @@ _PALETTES: Mapping[str, Palette] = {
 }  # fmt: skip
 
 
+# Softer than any of the 256, for terminals that have all colours.
+_BACKGROUNDS: Mapping[str, Mapping[str, Any]] = {
+    "dark": {
+        "added_back": _sgr("48;2;18;51;31"), "removed_back": _sgr("48;2;61;26;31"), "added_word": _sgr("1;48;2;31;107;58"),
+        "removed_word": _sgr("1;48;2;122;42;51"), "user_back": _sgr("48;2;38;42;49"),
+    },
+    "light": {
+        "added_back": _sgr("48;2;218;251;225"), "removed_back": _sgr("48;2;255;235;233"), "added_word": _sgr("1;48;2;172;238;187"),
+        "removed_word": _sgr("1;48;2;255;201;196"), "user_back": _sgr("48;2;240;242;245"),
+    },
+}  # fmt: skip
+
+
 def palette_for(theme: str, encoding: str, is_light: bool | None = None, environment: Mapping[str, str] = os.environ) -> Palette:
     """The palette of `ui.theme`; "auto" is dark or light, as the terminal's background `is_light`. NO_COLOR takes all colours."""
     if environment.get("TERM", "dumb") == "dumb":
@@ -89,5 +103,8 @@ def palette_for(theme: str, encoding: str, is_light: bool | None = None, environ
     elif environment.get("NO_COLOR"):
         chosen = _MONO
     else:
-        chosen = _PALETTES[theme if theme != "auto" else "light" if is_light else "dark"]
+        name = theme if theme != "auto" else "light" if is_light else "dark"
+        chosen = _PALETTES[name]
+        if environment.get("COLORTERM") in ("truecolor", "24bit"):
+            chosen = replace(chosen, **_BACKGROUNDS.get(name, {}))
     return chosen if encoding.lower().replace("-", "").startswith("utf") else replace(chosen, ascii=True)

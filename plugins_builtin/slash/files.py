@@ -85,14 +85,25 @@ async def _redo(rest: str, chat: Chat) -> None:
 
 async def _rewind(rest: str, chat: Chat) -> None:
     """Takes the last turns back, what was said and what was done."""
-    count = int(rest) if rest.isdigit() else 1
     session, space = chat.conversation.session, chat.conversation.workspace
+    count = int(rest) if rest.isdigit() else await _chosen_turn(chat)
+    if not count:
+        return
     since = turn_before(session, count)
     if not since:
         raise ConfigError(f"this session has no {count} turns to go back", "/rewind N, with fewer")
     files = await _confirmed(chat, "rewind", lambda force: undo(session, space, since, force))
     chat.conversation.rewind(since)
     chat.say(f"back by {count}" + (f"; taken back: {_names_of(files)}" if files else ""))
+
+
+async def _chosen_turn(chat: Chat) -> int:
+    """How many turns the user wants to go back; 0 for none."""
+    turns = [record for record in chat.conversation.session.records("turn") if record.agent == "main"]
+    tasks = [f"{count}: {' '.join(str(record.data.get('task', '')).split())}" for count, record in enumerate(reversed(turns), 1)]
+    answer = await chat.answer(Question("Go back to before which message?", choices=tuple(tasks), own=True))
+    number = answer.word.partition(":")[0]
+    return int(number) if answer.reply != "no" and number.isdigit() else 0
 
 
 async def _confirmed(chat: Chat, what: str, change: Callable[[bool], list[str]]) -> list[str]:
@@ -117,5 +128,5 @@ COMMANDS = (
     ChatCommand("agents", "the sub-agents of this session, and what became of them", _agents, group=GROUP),
     ChatCommand("undo", "takes back what the last turn's tools and commands did to the files", _undo, group=GROUP),
     ChatCommand("redo", "does the last /undo over", _redo, group=GROUP),
-    ChatCommand("rewind", "[N] goes back N turns, files and conversation (without N: one)", _rewind, group="Sessions"),
+    ChatCommand("rewind", "[N] goes back N turns, files and conversation (without N: choose)", _rewind, group="Sessions"),
 )

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from agentic import Chat, ChatCommand, ConfigError
+from agentic import Chat, ChatCommand, ConfigError, Question
 from agentic.config import schema
 
 GROUP = "Model"
@@ -17,15 +17,22 @@ async def _model(name: str, chat: Chat) -> None:
 
 
 async def _list_models(chat: Chat) -> None:
+    """What the endpoints serve; where that is more than one model, the user may choose."""
     info = chat.conversation.model
-    lines = [f"{info.model} at {info.url}"]
+    lines, names = [f"{info.model} at {info.url}"], dict[str, None]()
     for url, found in await chat.conversation.served():
         if isinstance(found, str):
             lines.append(f"  {url}: {found}")
         else:
             window = f", {found.window:,} tokens" if found.window else ""
-            lines.append(f"  {url}: {', '.join(found.served or (found.model,))}{window}")
+            served = found.served or (found.model,)
+            names |= dict.fromkeys(served)
+            lines.append(f"  {url}: {', '.join(served)}{window}")
     chat.say("\n".join(lines))
+    if len(names) > 1:
+        answer = await chat.answer(Question("Go on with which model?", choices=tuple(names), own=True))
+        if answer.word in names and answer.word != info.model:
+            await _model(answer.word, chat)
 
 
 def _models(argument: str, chat: Chat) -> Sequence[str]:

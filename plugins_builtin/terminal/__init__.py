@@ -9,7 +9,7 @@ def _rich(setup: RendererSetup) -> Renderer:
     from plugins_builtin.terminal.below import Below
     from plugins_builtin.terminal.screen import TerminalScreen
 
-    return TerminalScreen(setup.settings, setup.root, setup.palette, Below(setup.stdout))
+    return TerminalScreen(setup.settings, setup.root, setup.palette, Below(setup.stdout, setup.palette.ascii))
 
 
 def _plain(setup: RendererSetup) -> Renderer:

@@ -44,9 +44,11 @@ class RegionAsker:
     def _rows(self, question: Question) -> Iterator[str]:
         """All of what is wanted, byte for byte, with what cannot be seen spelled out, and what to look at."""
         palette = self._region.palette
-        yield palette.paint("bold", f"? {_head(question)}")
+        changed = f" {blocks.changed_lines(question.body, palette)}" if question.is_diff else ""
+        yield palette.paint("bold", f"? {_head(question)}") + changed
         if question.is_diff:
-            yield from blocks.difference_rows(question.body, palette, visible)
+            is_one = "\n--- " not in question.body  # whose name the head has
+            yield from blocks.difference_rows(question.body, palette, visible)[is_one:]
         elif question.body:
             yield from (visible(line) for line in question.body.removesuffix("\n").split("\n"))
         for warning in question.warnings:

@@ -8,17 +8,18 @@ from typing import TextIO
 
 from rich.cells import cell_len
 
-from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME, without_codes
+from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME, in_ascii, without_codes
 
-FRAME_SECONDS = 0.04  # between two frames
+FRAME_SECONDS = 0.048  # between two frames
 _ERASE_BELOW = "\x1b[J"
 
 
 class Below:
     """Rows that stay go above the region, once. `live(width, height)` gives the region's rows."""
 
-    def __init__(self, stdout: TextIO) -> None:
+    def __init__(self, stdout: TextIO, ascii_only: bool = False) -> None:
         self._out = stdout
+        self._fit = in_ascii if ascii_only else str
         self._live: Callable[[int, int], Sequence[str]] = lambda width, height: ()
         self._pending: list[str] = []
         self._drawn: list[int] = []  # the cells of each row of the region
@@ -66,8 +67,8 @@ class Below:
             self._timer = None
         self._last = time.monotonic()
         columns, lines = self.size
-        rows = [] if self._is_held else list(self._live(columns - 1, lines))
-        text = self._erased(columns) + "".join(f"{row}\r\n" for row in self._pending) + "\r\n".join(rows)
+        rows = [] if self._is_held else [self._fit(row) for row in self._live(columns - 1, lines)]
+        text = self._erased(columns) + "".join(f"{self._fit(row)}\r\n" for row in self._pending) + "\r\n".join(rows)
         self._pending, self._drawn = [], [cell_len(without_codes(row)) for row in rows]
         if text:
             self._out.write(f"{BEGIN_FRAME}{text}{END_FRAME}")

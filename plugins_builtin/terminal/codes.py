@@ -7,5 +7,13 @@ BEGIN_FRAME, END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 _CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
+_ASCII = str.maketrans({"·": "-", "›": ">", "…": "...", "─": "-", "⏎": "|", "→": "->", "●": "*", "▸": ">", "×": "x"})
+
+
+def in_ascii(text: str) -> str:
+    """The text with signs that an output has which knows no others; what is left is the output's own matter."""
+    return text.translate(_ASCII)
+
+
 def without_codes(text: str) -> str:
     return _CODES.sub("", text)

@@ -43,6 +43,7 @@ class Prose:
         self._palette = palette
         self._width = width
         self._wraps = wraps
+        self._made: tuple[object, tuple[list[ScreenRow], int]] = (None, ([], 0))
         self._reset()
 
     def _reset(self) -> None:
@@ -99,6 +100,13 @@ class Prose:
         return out
 
     def _rows(self, is_over: bool) -> tuple[list[ScreenRow], int]:
+        """(the rows of the current line, from where on the source may still mean something else)"""
+        key = (self._line, self._kind, self._width(), is_over)
+        if self._made[0] != key:
+            self._made = key, self._make_rows(is_over)
+        return self._made[1]
+
+    def _make_rows(self, is_over: bool) -> tuple[list[ScreenRow], int]:
         line = self._kind or self._kind_of(self._line)
         source = self._line[line.start :]
         pieces, open_at = pieces_of(source, self._palette, is_over)

@@ -26,6 +26,7 @@ from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
 from plugins_builtin.terminal.below import FRAME_SECONDS, size_of
 from plugins_builtin.terminal.blocks import cut
+from plugins_builtin.terminal.codes import in_ascii
 from plugins_builtin.terminal.draft import LineOptions, history_of, input_of
 from plugins_builtin.terminal.frames import FrameApplication, FrameOutput
 from plugins_builtin.terminal.keys import ChatKeys
@@ -60,10 +61,12 @@ class Region:
     ) -> None:
         self._stdout = stdout
         self.palette = palette
+        self._fit = in_ascii if palette.ascii else str
         self._keys = keys
         self._footer = footer
         self._live: Callable[[int, int], Sequence[str]] = lambda width, height: ()
         self._pending: list[str] = []
+        self._made: tuple[int, list[str]] = (-1, [])
         self._timer: asyncio.TimerHandle | None = None
         self._last = 0.0
         self.menu: Menu | None = None
@@ -125,18 +128,24 @@ class Region:
         return ANSI(self.palette.paint("accent", self.palette.mark("›", ">")) + " ")
 
     def _above(self) -> AnyFormattedText:
-        return ANSI("\n".join(self._above_rows()))
+        return ANSI(self._fit("\n".join(self._above_rows())))
 
     def _above_rows(self) -> list[str]:
+        """The rows above the input, made once for each frame."""
+        if self._made[0] != self.app.render_counter:
+            self._made = self.app.render_counter, self._make_rows()
+        return self._made[1]
+
+    def _make_rows(self) -> list[str]:
         columns, lines = self.size
         width = columns - 1
-        rows = list(self._live(width, lines))
+        rows = list(self._live(width, lines)) or [""]
         rows += [self.palette.paint("dim", cut(f"  {sanitize(' ⏎ '.join(text.split(chr(10))))}", width)) for text in self.queued()]
         if self.menu is not None:
             rows += self.menu.rows(width, max(4, lines - len(rows) - 4), self.palette)
         elif self.buffer.complete_state is not None:
             rows += self._completions(width)
-        return [*([""] if rows else []), *rows, self.palette.paint("dim", self.palette.mark("─", "-") * width)]
+        return [*rows, self.palette.paint("dim", self.palette.mark("─", "-") * width)]
 
     def _completions(self, width: int) -> list[str]:
         state = self.buffer.complete_state
@@ -156,7 +165,7 @@ class Region:
 
     def _below(self) -> AnyFormattedText:
         width = self.size[0] - 1
-        return ANSI(self.palette.paint("dim", cut(self._footer(width), width)))
+        return ANSI(self.palette.paint("dim", cut(self._fit(self._footer(width)), width)))
 
     def _typed(self) -> None:
         self.pressed = time.monotonic()
@@ -165,7 +174,7 @@ class Region:
         self._live = live
 
     def write(self, rows: Sequence[str]) -> None:
-        self._pending += rows
+        self._pending += map(self._fit, rows)
         self.refresh()
 
     def write_text(self, text: str) -> None:
@@ -188,8 +197,8 @@ class Region:
             self._timer = None
         self._last = time.monotonic()
         rows, self._pending = self._pending, []
-        height = len(self._above_rows()) + self.buffer.document.line_count + 1
-        self.app.write_above(rows, height)
+        self._made = self.app.render_counter + 1, self._make_rows()  # which is the number of the frame that comes
+        self.app.write_above(rows, len(self._made[1]) + self.buffer.document.line_count + 1)
 
     def hold(self) -> None:
         """The region is always there."""

@@ -275,7 +275,7 @@ class TerminalScreen:
         if not self.works:
             return []
         most = max(1, height // TAIL_SHARE)
-        rows = self._streaming(width)[-most:]
+        rows = self._streaming(width)[-most:] or [""]
         if self._lanes:
             rows += [self.palette.paint("dim", row) for row in self._lanes.lines(width, max(1, height - 8 - len(rows)))]
         elif self._tail:
@@ -283,7 +283,7 @@ class TerminalScreen:
         rows += [blocks.step(text, state, self.palette) for text, state in self._todo[: max(0, height - 8 - len(rows))]]
         status = self.status.line(self._lanes.summary() if self._lanes else "", "Esc stops" if self._asks_itself else "")
         lines = [status] if self._asks_itself else [status, self.footer.line(width)]  # a region with an input has it below that
-        return [*rows, *(self.palette.paint("dim", blocks.cut(line, width)) for line in lines)]
+        return [*rows, "", *(self.palette.paint("dim", blocks.cut(line, width)) for line in lines)]
 
     def _streaming(self, width: int) -> list[str]:
         if not self._thoughts:

@@ -2,13 +2,19 @@
 
 import base64
 import re
+import time
 from collections.abc import Sequence
+from contextlib import closing, suppress
 from difflib import get_close_matches
 from itertools import islice
 
-from agentic import Chat, ChatCommand, ConfigError, api
+from agentic import AgenticError, Chat, ChatCommand, ConfigError, Question, api
+from agentic.lib.palette import THEMES
+from agentic.sessions.store import Summary
+from plugins_builtin.terminal.words import how_busy
 
 MAX_LISTED = 20
+COPY = " (copy)"
 BLANK = r"[ \n]"  # between a command and its arguments, and between words of a message
 ONLY_IN, SESSIONS, TALK = "terminal", "Sessions", "Conversation"
 # As other agents, shells and people say it.
@@ -94,7 +100,13 @@ async def _clear(rest: str, chat: Chat) -> None:
 
 
 async def _fork(rest: str, chat: Chat) -> None:
-    await chat.reopen(chat.settings, api.session_store().fork(chat.conversation.session))
+    """A copy has a name of its own."""
+    store = api.session_store()
+    copy, title = store.fork(chat.conversation.session), chat.conversation.session.metadata("title")
+    session, _ = store.open(copy)
+    with closing(session):
+        session.set_metadata("title", f"{title.removesuffix(COPY)}{COPY}".strip())
+    await chat.reopen(chat.settings, copy)
 
 
 async def _sessions(words: str, chat: Chat) -> None:
@@ -103,7 +115,46 @@ async def _sessions(words: str, chat: Chat) -> None:
 
 
 async def _resume(name: str, chat: Chat) -> None:
-    await (chat.reopen(chat.settings, name) if name else _sessions("", chat))
+    if not name:
+        listed = {_about(summary): summary.id for summary in islice(api.session_store().of(chat.root), MAX_LISTED)}
+        answer = await chat.answer(Question("Go on with which session?", choices=tuple(listed), own=True))
+        name = listed.get(answer.word, "")
+    if name:
+        await chat.reopen(chat.settings, name)
+
+
+def _about(summary: Summary) -> str:
+    """A session in a line: its title, when, how many turns."""
+    turns = 0
+    with suppress(AgenticError), closing(api.session_store().read(summary.id)) as session:
+        turns = sum(record.agent == "main" for record in session.records("turn"))
+    when = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.changed))
+    return f"{summary.title or '(nothing was said)'} · {when} · {turns} {'turn' if turns == 1 else 'turns'} · {summary.id}"
+
+
+async def _theme(name: str, chat: Chat) -> None:
+    if not name:
+        answer = await chat.answer(Question("Which theme?", choices=THEMES, own=True))
+        name = answer.word
+    if name and name not in THEMES:
+        raise ConfigError(f"there is no theme {name!r}", f"choose from {', '.join(THEMES)}")
+    if name:
+        await chat.reopen(chat.settings.changed("ui.theme", name, "/theme"), chat.session_id)
+
+
+async def _status(rest: str, chat: Chat) -> None:
+    conversation = chat.conversation
+    info, report = conversation.model, conversation.context()
+    rows = [
+        ("folder", str(chat.root)),
+        ("session", f"{chat.session_id} {conversation.session.metadata('title')}".rstrip()),
+        ("model", f"{info.model} at {info.url}" + (f", window {info.window:,}" if info.window else "")),
+        ("context", f"{report.tokens:,} of {report.budget:,} tokens"),
+        ("approval", conversation.mode),
+        *((seen.endpoint, how_busy(seen)) for seen in await conversation.endpoints()),
+    ]
+    wide = max(len(name) for name, _ in rows)
+    chat.say("\n".join(f"{name:<{wide}}  {about}" for name, about in rows))
 
 
 def _ids(argument: str, chat: Chat) -> Sequence[str]:
@@ -125,7 +176,9 @@ COMMANDS = (
     ChatCommand(
         "sessions", "[WORDS] lists this folder's sessions, or those that have the words", _sessions, group=SESSIONS, only_in=ONLY_IN
     ),
-    ChatCommand("resume", "[ID] goes on with a session (without ID: lists them)", _resume, _ids, group=SESSIONS, only_in=ONLY_IN),
+    ChatCommand("resume", "[ID] goes on with a session (without ID: choose one)", _resume, _ids, group=SESSIONS, only_in=ONLY_IN),
+    ChatCommand("status", "the folder, the session, the model, the context, the servers", _status, group=TALK, only_in=ONLY_IN),
+    ChatCommand("theme", "[NAME] chooses the colours", _theme, lambda argument: THEMES, group=TALK, only_in=ONLY_IN),
     ChatCommand("rename", "NAME names this session", _rename, group=SESSIONS, only_in=ONLY_IN),
     ChatCommand("quit", "leaves (as Ctrl-D does)", _quit, group=SESSIONS, only_in=ONLY_IN),
 )

@@ -3,6 +3,7 @@
 import time
 
 from agentic.events import (
+    ApprovalAsked,
     EndpointSeen,
     Event,
     Failover,
@@ -78,7 +79,9 @@ class Status:
                 self._prefill_rate = computed / self._waited if self._waited and computed > 0 else self._prefill_rate
                 self._completion += event.completion_tokens
             case ToolCalled():
-                self._doing = one_line(describe(event), 60)
+                self._doing, self._first_chunk = one_line(describe(event), 60), 0.0
+            case ApprovalAsked():
+                self._doing = "waits for your answer"
             case ToolResult():
                 self._doing = ""
             case EndpointSeen():
