@@ -4,6 +4,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import field
 
+from rich.cells import cell_len
+
 from agentic.lib.palette import Palette
 from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
@@ -53,11 +55,14 @@ class Menu:
         if self.filters:
             count = f"  ({self.place + 1 if options else 0} of {len(options)})"
             rows.append(f"{palette.mark('›', '>')} {sanitize(self.typed)}{palette.paint('dim', count)}")
-        for number, option in enumerate(options[first : first + room], first):
+        shown = options[first : first + room]
+        wide = min(width // 2, max((cell_len(option.label) for option in shown if option.about), default=0)) if self.filters else 0
+        for number, option in enumerate(shown, first):
             mark = palette.mark("❯", ">") if number == self.place else " "
             key = f" ({option.key})" if option.key and not self.filters else ""
             label = cut(f"{mark} {sanitize(option.label)}{key}", width)
-            about = cut(f"  {sanitize(option.about)}", max(0, width - len(label))) if option.about else ""
+            gap = " " * (2 + max(0, wide + 2 - cell_len(label)))
+            about = cut(f"{gap}{sanitize(option.about)}", max(0, width - cell_len(label))) if option.about else ""
             rows.append(palette.paint("accent" if number == self.place else "plain", label) + palette.paint("dim", about))
         return rows
 
@@ -88,13 +93,16 @@ class Menu:
 
 
 def _rank(typed: str, option: Option) -> int:
-    """The lower the better, -1 where the letters are not in it, in their order."""
-    text, wanted = f"{option.label} {option.about}".lower(), typed.lower()
-    if (place := text.find(wanted)) >= 0:
+    """The lower the better: in the label, its letters in their order in the label, in the words behind it; -1 for none."""
+    label, wanted = option.label.lower(), typed.lower()
+    if (place := label.find(wanted)) >= 0:
         return place
     place = -1
     for letter in wanted.replace(" ", ""):
-        place = text.find(letter, place + 1)
+        place = label.find(letter, place + 1)
         if place < 0:
-            return -1
-    return 1000 + place
+            break
+    else:
+        return 1000 + place
+    place = option.about.lower().find(wanted)
+    return 2000 + place if place >= 0 else -1

@@ -22,13 +22,13 @@ def first_rows(conversation: Conversation, palette: Palette, width: int) -> list
     model, settings = conversation.model, conversation.settings
     urls = [hide_logins(url).partition("://")[2].removesuffix("/v1") or url for url in settings.llm.endpoints] or [model.url]
     window = f"window {model.window:,}" if model.window else ""
-    first = " · ".join(
-        filter(None, [palette.paint("bold", f"agentic {__version__}"), sanitize(model.model), window, ", ".join(urls)])
-    )
+    name = f"agentic {__version__}"
+    first, *more = wrapped(" · ".join(filter(None, [name, sanitize(model.model), window, ", ".join(urls)])), width)
+    found = [first.replace(name, palette.paint("bold", name), 1), *more]
     title = conversation.session.metadata("title")
     goes_on = f"going on with session {conversation.session.id}: {one_line(title)}" if conversation.length > 1 else ""
     hint = "/ for commands, @ for files, ? for keys, Shift-Tab for the mode"
-    return [first, *(wrapped(goes_on, width) if goes_on else ()), *(palette.paint("dim", row) for row in wrapped(hint, width))]
+    return [*found, *(wrapped(goes_on, width) if goes_on else ()), *(palette.paint("dim", row) for row in wrapped(hint, width))]
 
 
 def replayed(session: Session, palette: Palette, width: int) -> Iterator[tuple[str, Sequence[str]]]:

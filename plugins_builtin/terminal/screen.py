@@ -274,16 +274,16 @@ class TerminalScreen:
         """The region's rows: what streams, the lanes, the steps, and what is going on."""
         if not self.works:
             return []
-        most = max(1, height // TAIL_SHARE)
-        rows = self._streaming(width)[-most:] or [""]
+        tail, rows = self._streaming(width)[-max(1, height // TAIL_SHARE) :], list[str]()
+        room = max(1, height - 8 - len(tail))
         if self._lanes:
-            rows += [self.palette.paint("dim", row) for row in self._lanes.lines(width, max(1, height - 8 - len(rows)))]
+            rows = [self.palette.paint("dim", row) for row in self._lanes.lines(width, room)]
         elif self._tail:
-            rows += [self.palette.paint("dim", row) for row in blocks.last_rows(self._tail, width)]
-        rows += [blocks.step(text, state, self.palette) for text, state in self._todo[: max(0, height - 8 - len(rows))]]
+            rows = [self.palette.paint("dim", row) for row in blocks.last_rows(self._tail, width)]
+        rows += [blocks.step(text, state, self.palette) for text, state in self._todo[: max(0, room - len(rows))]]
         status = self.status.line(self._lanes.summary() if self._lanes else "", "Esc stops" if self._asks_itself else "")
         lines = [status] if self._asks_itself else [status, self.footer.line(width)]  # a region with an input has it below that
-        return [*rows, "", *(self.palette.paint("dim", blocks.cut(line, width)) for line in lines)]
+        return [*tail, *(["", *rows] if rows else ()), "", *(self.palette.paint("dim", blocks.cut(line, width)) for line in lines)]
 
     def _streaming(self, width: int) -> list[str]:
         if not self._thoughts:
