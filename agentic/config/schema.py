@@ -198,6 +198,7 @@ class Ui(Section):
         (), "what the footer says, of folder, model, context, mode, sandbox, endpoints, cache; empty: all of it"
     )
     reasoning: str = setting("fold", "what the model thinks: folded into a line, or shown", choices=("fold", "show"))
+    accessible: bool = setting(False, "for screen readers: lines only, nothing is drawn again")
     wrap: bool = setting(True, "prose is broken between words; false: the terminal breaks it")
     keys: Mapping[str, Any] = setting({}, 'the chat\'s keys by their actions: [ui.keys] mode = "f2"')
     notify: bool = setting(True, "whether the terminal is told of a question, or of a turn's end, while you look elsewhere")

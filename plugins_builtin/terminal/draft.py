@@ -34,13 +34,17 @@ ANSI_SEQUENCES |= dict.fromkeys(_SHIFT_ENTER, (Keys.Escape, Keys.ControlM))
 
 @record(frozen=True, slots=True)
 class LineOptions:
-    """`history` is where messages are kept; `editing` is emacs or vi; `helps`: completions are shown unasked for."""
+    """`history` is where messages are kept; `editing` is emacs or vi; `helps`: completions are shown unasked for.
+
+    `lines_only`: nothing but the input is drawn again, for screen readers.
+    """
 
     history: Path
     editing: str = "emacs"
     replies: Replies | None = None
     helps: Callable[[Document], bool] = lambda document: False
     focus: Callable[[bool], None] = lambda has_it: None
+    lines_only: bool = False
 
 
 class Folds:

@@ -62,6 +62,7 @@ class Region:
         self._stdout = stdout
         self.palette = palette
         self._fit = in_ascii if palette.ascii else str
+        self._lines_only = line.lines_only
         self._keys = keys
         self._footer = footer
         self._live: Callable[[int, int], Sequence[str]] = lambda width, height: ()
@@ -116,7 +117,7 @@ class Region:
                     dont_extend_height=True,
                 ),
                 self._search,
-                Window(FormattedTextControl(self._below), height=1, dont_extend_height=True),
+                Window(FormattedTextControl(self._below), height=lambda: 0 if self._lines_only else 1, dont_extend_height=True),
             ]
         )
 
@@ -137,6 +138,8 @@ class Region:
         return self._made[1]
 
     def _make_rows(self) -> list[str]:
+        if self._lines_only:
+            return []
         columns, lines = self.size
         width = columns - 1
         rows = list(self._live(width, lines)) or [""]
@@ -239,6 +242,8 @@ class Region:
         """The key of what the user chooses; "" for Escape. Until then the menu has the keys."""
         self.menu = menu
         menu.result = asyncio.get_running_loop().create_future()
+        if self._lines_only:
+            self.write(menu.rows(self.size[0], 1_000, self.palette))
         self.refresh()
         try:
             return await menu.result

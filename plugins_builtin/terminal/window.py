@@ -1,7 +1,7 @@
 """A chat's window: prompts and turns of one session while its settings stay the same."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -47,7 +47,8 @@ class ChatWindow:
         self._slash = Slash(self)
         self._keys = ChatKeys(self._actions(), dict(settings.ui.keys))
         self._names = names = Names(root, self._slash)
-        line = LineOptions(state_folder() / "chat_history", settings.ui.editing, Replies(), names.helps, self._looks)
+        ui, history = settings.ui, state_folder() / "chat_history"
+        line = LineOptions(history, ui.editing, Replies(), names.helps, self._looks, ui.accessible)
         self._region = Region(stdout, self.palette, names, line, self._keys, lambda width: self.screen.footer.line(width))  # noqa: PLW0108
         self._line.region, self._region.queued = self._region, self._line.queue.rows
         self.screen = TerminalScreen(settings, root, self.palette, self._region, asks_itself=True)
@@ -102,8 +103,10 @@ class ChatWindow:
         self._stdout.write(codes)
         self._stdout.flush()
 
+    def _title(self, text: str) -> None:
+        self._to_terminal(f"\x1b]0;{text}\x07" if self.settings.ui.notify else "")
+
     async def emit(self, event: Event) -> None:
-        """Shows an event."""
         await self.conversation.emit(event)
 
     async def run(self, command: str) -> str:
@@ -111,7 +114,6 @@ class ChatWindow:
         return (await self.follow(self.conversation.run_command(command))).for_model
 
     async def endpoints(self) -> list[EndpointSeen]:
-        """How busy each endpoint is that answers and tells."""
         return await self.conversation.endpoints()
 
     async def reopen(self, settings: Settings, session: str) -> None:
@@ -256,10 +258,10 @@ class ChatWindow:
         self._stopped = False
         try:
             self._attention.begin()
-            self._to_terminal("\x1b]0;agentic: working\x07")
+            self._title("agentic: working")
             return await future
         finally:
-            self._to_terminal("\x1b]0;agentic\x07")
+            self._title("agentic")
             self._attention.end()
             self._work = None
             if self._stopped:
@@ -279,14 +281,8 @@ class ChatWindow:
     async def answer(self, question: Question) -> Answered:
         """Asks the user in the region."""
         self._attention.call(f"agentic asks: {question.what}")
-        self._to_terminal("\x1b]0;agentic: question\x07")
+        self._title("agentic: question")
         return await self._ask_user(question)
-
-    async def pick(self, title: str, items: Sequence[tuple[str, str]]) -> str:
-        """Has the user take one of a list of (name, about), narrowed by typing; "" for none."""
-        from plugins_builtin.terminal.palette import pick
-
-        return await pick(self._region, title, items)
 
     def _looks(self, has_focus: bool) -> None:
         self._attention.has_focus = has_focus

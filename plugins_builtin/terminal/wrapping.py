@@ -16,7 +16,7 @@ _BROKEN_ANYWHERE = re.compile(
     r"[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]|[^\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff]+"
 )
 _BLANKS = re.compile(r"( +)")
-_HANGING = re.compile(r" *(?:\S+ {2,})?")
+_HANGING = re.compile(r" *(?:\S+(?: \S+)* {2,})?")
 
 
 @record(slots=True)

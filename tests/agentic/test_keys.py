@@ -14,9 +14,9 @@ from tests.children import delegating, objects
 from tests.terminal import Terminal, terminal
 
 DOCS = Path(__file__).parents[2] / "docs" / "chat.md"
-ENTER, ESC, UP, TAB = "\r", "\x1b", "\x1b[A", "\t"
+ENTER, ESC, UP, DOWN, TAB, SHIFT_TAB = "\r", "\x1b", "\x1b[A", "\x1b[B", "\t", "\x1b[Z"
 ALT_ENTER, SHIFT_ENTER = "\x1b\r", "\x1b[27;2;13~"
-CTRL = {letter: chr(ord(letter) - 64) for letter in "ACDEGORUVWX"}
+CTRL = {letter: chr(ord(letter) - 64) for letter in "ACDEGOPRUVWX"}
 PICTURE = b"\x89PNG\r\n\x1a\n a picture"
 
 
@@ -137,11 +137,39 @@ def _(chat: Chat) -> None:
     chat.type(CTRL["U"])
 
 
+@row("line", "Shift-Tab")
+def _(chat: Chat) -> None:
+    chat.type(SHIFT_TAB)
+    chat.see("· ask ·")
+    chat.type(SHIFT_TAB)
+    chat.see("· edits ·")
+    chat.type(SHIFT_TAB)
+    chat.see("· all ·")
+
+
+@row("line", "`?`")
+def _(chat: Chat) -> None:
+    chat.type("?")
+    chat.see("goes through the approval modes")
+    chat.type("why ?" + CTRL["U"])
+    chat.ready()
+
+
+@row("line", "Ctrl-P")
+def _(chat: Chat) -> None:
+    chat.type(CTRL["P"])
+    chat.see("Commands")
+    chat.type("contx" + ENTER)
+    chat.line("/context")
+    chat.type(CTRL["U"])
+
+
 @row("line", "`/`")
 def _(chat: Chat) -> None:
     chat.type("/re")
     chat.see("does the last /undo over")
-    chat.type(CTRL["U"])
+    chat.type("do" + TAB + ENTER)
+    chat.see("there is nothing to do over")
     chat.ready()
 
 
@@ -157,6 +185,8 @@ def _(chat: Chat) -> None:
 
 @row("line", "Arrow-Up")
 def _(chat: Chat) -> None:
+    chat.type(UP)
+    chat.line("/redo")
     chat.type(UP)
     chat.line("five")
     chat.type(CTRL["C"])
@@ -488,6 +518,16 @@ def _(chat: Chat) -> None:
     assert not (chat.work / "enter.txt").exists()
 
 
+@row("question", "Arrow-Down Arrow-Up")
+def _(chat: Chat) -> None:
+    asked(chat, "touch arrows.txt")
+    chat.type(DOWN + UP + UP + UP + UP)
+    chat.see("❯ Allow once")
+    chat.type(ENTER)
+    answered(chat, "touch arrows.txt")
+    assert (chat.work / "arrows.txt").exists()
+
+
 @row("question", "Esc")
 def _(chat: Chat) -> None:
     asked(chat, "touch esc.txt")
@@ -632,7 +672,7 @@ def _(chat: Chat) -> None:
     chat.ready()
 
 
-@row("commands", "`/diff`")
+@row("commands", "`/diff [N]`")
 def _(chat: Chat) -> None:
     (chat.work / "d.txt").write_text("one\ntwo\n")
     chat.script(answer(tool_calls=tool_call("edit_file", {"path": "d.txt", "old": "two", "new": "2"}, 0, "d")), answer("edited d"))
@@ -715,6 +755,37 @@ def _(chat: Chat) -> None:
     chat.ready()
 
 
+@row("commands", "`/status`")
+def _(chat: Chat) -> None:
+    chat.type("/status" + ENTER)
+    chat.see(f"fake at {chat.server.url}, window 8,192")
+    chat.see("0 running")
+    chat.ready()
+
+
+@row("commands", "`/theme [NAME]`")
+def _(chat: Chat) -> None:
+    chat.type("/theme" + ENTER)
+    chat.see("Which theme?")
+    chat.type("mono" + ENTER)
+    chat.see("agentic 0.1.0", 3)
+    chat.ready()
+
+
+@row("commands", "`/attempts N TASK`")
+def _(chat: Chat) -> None:
+    chat.type("/attempts 1 x" + ENTER)
+    chat.see("a number from 2 to 16 and a task")
+    chat.ready()
+
+
+@row("commands", "`/take N`")
+def _(chat: Chat) -> None:
+    chat.type("/take 2" + ENTER)
+    chat.see("this session has no attempts")
+    chat.ready()
+
+
 @row("commands", "`/copy`")
 def _(chat: Chat) -> None:
     chat.type("/copy" + ENTER)
@@ -776,18 +847,19 @@ def _(chat: Chat) -> None:
 
 @row("commands", "`/clear`")
 def _(chat: Chat) -> None:
+    before = chat.shown.text.count("/ for commands, @ for files")
     chat.type("/clear" + ENTER)
-    chat.see("/ for commands, @ for files", 2)
+    chat.see("/ for commands, @ for files", before + 1)
     chat.ready()
 
 
 @row("commands", "`/resume [ID]`")
 def _(chat: Chat) -> None:
     chat.type("/resume" + ENTER)
-    chat.see("the first one", 4)
-    name = re.findall(r"(\d{8}-\d{6}-\w{4})  the first one", chat.shown.text)[-1]
-    chat.type(f"/resume {name}" + ENTER)
-    chat.see(f"going on with session {name}")
+    chat.see("Go on with which session?")
+    chat.type("first one ·" + ENTER)
+    chat.see("going on with session")
+    chat.see("› are you a copy?", 1)
     chat.ready()
 
 

@@ -79,7 +79,7 @@ def ready(shown: Terminal) -> bool:
 
 ASKS = (("add in calc.py subtracts: make it add\r", ready),)
 SCENES = {
-    "first screen": Scene(ready),
+    "first screen": Scene(lambda shown: ready(shown) and "window 8,192 · ask" in shown.text),
     "streaming with a draft": Scene(
         lambda shown: shown.draft == "and the tests?" and "Line 2 of" in shown.text and "tok/s" in shown.text,
         streams, (("explain reads\r", ready), ("and the tests?", lambda shown: shown.works)),
