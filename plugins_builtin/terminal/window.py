@@ -24,6 +24,7 @@ from plugins_builtin.terminal.palette import pick_command
 from plugins_builtin.terminal.region import Region
 from plugins_builtin.terminal.screen import TerminalScreen
 from plugins_builtin.terminal.slash import Slash
+from plugins_builtin.terminal.stray import stray_lines
 from plugins_builtin.terminal.wrapping import wrapped
 
 T = TypeVar("T")
@@ -110,7 +111,6 @@ class ChatWindow:
         await self.conversation.emit(event)
 
     async def run(self, command: str) -> str:
-        """Runs a command, as if the model had called for it; what it gave out, or why it was not run."""
         return (await self.follow(self.conversation.run_command(command))).for_model
 
     async def endpoints(self) -> list[EndpointSeen]:
@@ -133,17 +133,21 @@ class ChatWindow:
         self._region.draft = session.metadata(DRAFT) + self._region.draft
         self._to_terminal(TELL_SHIFT)
         try:
-            async with self._region.running():
-                await conversation.announce("chat")
-                self._begin()
-                await self._take_turns(text)
-                if self.next is None and session.metadata("title"):
-                    self.screen.note("(agentic --continue goes on with this)")
+            with stray_lines(self._region.write):
+                await self._run(text)
         finally:
             self._to_terminal(TELL_NO_SHIFT)
             session.set_metadata(DRAFT, "" if self.next is not None else self._line.draft)
             for task in (warming, looking):
                 task.cancel()
+
+    async def _run(self, text: str) -> None:
+        async with self._region.running():
+            await self.conversation.announce("chat")
+            self._begin()
+            await self._take_turns(text)
+            if self.next is None and self.conversation.session.metadata("title"):
+                self.screen.note("(agentic --continue goes on with this)")
 
     def _begin(self) -> None:
         """The first screen, or the conversation so far."""

@@ -1,0 +1,126 @@
+"""The live region: always there, drawn whole, below what stays."""
+
+import fcntl
+import os
+import re
+import signal
+import struct
+import termios
+from pathlib import Path
+
+import pyte
+import pytest
+
+from agentic.testing import FakeVLLM, answer, tool_call
+from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME
+from tests.terminal import Terminal, terminal
+
+OPTIONS = ("-c", "tools.protocol=native", "-c", "ui.notify=false", "--no-sandbox")
+WORDS = [f"word{number} " for number in range(240)]
+
+
+def typed_while_it_streams(shown: Terminal) -> None:
+    shown.until(lambda: shown.is_ready)
+    shown.type("go\r")
+    shown.until(lambda: "word9" in shown.text)
+    shown.type("my draft")
+    shown.until(lambda: shown.draft == "my draft")
+
+
+def test_each_frame_is_whole(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    """After each write the draft, the status line and the footer are on the screen; nothing is written outside of frames."""
+    server.script(answer(WORDS, pause=0.005))
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work, 80) as shown:
+        typed_while_it_streams(shown)
+        start = len(shown.raw)
+        shown.until(lambda: "word230" in shown.text)
+        raw = shown.raw[start:].decode("utf-8", "replace")
+    emulated = pyte.Screen(80, 24)
+    stream = pyte.Stream(emulated)
+    stream.feed(shown.raw[:start].decode())
+    frames = raw.split(BEGIN_FRAME)
+    assert len(frames) > 10
+    for frame in frames[1:-1]:
+        text, end, rest = frame.partition(END_FRAME)
+        assert end and not rest, repr(rest)
+        stream.feed(text)
+        seen = "\n".join(emulated.display)
+        assert "› my draft" in seen and "Esc stops" in seen and "% of 6,144" in seen, seen
+
+
+def test_what_was_written_above_is_never_written_again(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer(WORDS, pause=0.002))
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work, 60) as shown:
+        typed_while_it_streams(shown)
+        shown.until(lambda: "✓ done" in shown.text)
+        flat = " ".join(shown.text.split())
+        assert "".join(WORDS).strip() in flat
+        assert len(re.findall(r"\bword17\b", flat)) == 1
+        assert not [line for line in shown.text.split("\n") if "Esc stops" in line]
+
+
+def resized(shown: Terminal, columns: int) -> None:
+    fcntl.ioctl(shown.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, columns, 0, 0))
+    shown.screen.resize(24, columns)
+    shown.columns = columns
+    os.kill(shown.process.pid, signal.SIGWINCH)
+
+
+def test_a_wider_terminal_in_a_stream_leaves_one_region(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer(WORDS, pause=0.02))
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work, 60) as shown:
+        typed_while_it_streams(shown)
+        resized(shown, 90)
+        shown.until(lambda: "✓ done" in shown.text)
+        assert shown.text.count("my draft") == 1 and "Esc stops" not in shown.text
+
+
+def test_what_a_plugin_prints_stays_above(server: FakeVLLM, env: dict[str, str], work: Path, tmp_path: Path) -> None:
+    plugin = tmp_path / "agentic_loud.py"
+    plugin.write_text(
+        "import sys\nfrom agentic import hookimpl\n\n\n@hookimpl\nasync def agentic_before_task(task):\n"
+        "    print('printed by a plugin')\n    print('and its error', file=sys.stderr)\n"
+    )
+    server.script(answer("fine"))
+    with terminal(["--endpoint", server.url, *OPTIONS, "-e", str(plugin)], env, work, 80) as shown:
+        shown.until(lambda: shown.is_ready)
+        shown.type("go\r")
+        shown.until(lambda: "fine" in shown.text and shown.is_ready)
+        lines = shown.text.split("\n")
+        assert "printed by a plugin" in lines and "and its error" in lines
+
+
+@pytest.mark.parametrize("accessible", [True, False])
+def test_a_screen_reader_hears_lines_only(server: FakeVLLM, env: dict[str, str], work: Path, accessible: bool) -> None:
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "x"})), answer("Done."))
+    more = ("-c", f"ui.accessible={str(accessible).lower()}")
+    with terminal(["--endpoint", server.url, *OPTIONS, *more], env, work, 80) as shown:
+        shown.until(lambda: shown.draft == "")
+        shown.type("go\r")
+        shown.until(lambda: "No, and tell it why" in shown.text)
+        shown.type("y")
+        shown.until(lambda: "Done." in shown.text and shown.is_ready)
+        assert ("Allow once (y)" in shown.text) is accessible, "the answers are lines that stay"
+        assert ("% of 6,144" in shown.text) is not accessible
+        assert (work / "a.txt").exists()
+
+
+def test_keys_of_ones_own(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with terminal(["--endpoint", server.url, *OPTIONS, "-c", 'ui.keys={mode = "f2"}'], env, work, 80) as shown:
+        shown.until(lambda: shown.is_ready and "· ask ·" in shown.text)
+        shown.type("\x1bOQ")
+        shown.until(lambda: "· edits ·" in shown.text)
+
+
+WRONG = {
+    '{nosuch = "f2"}': "there is no action 'nosuch'",
+    '{mode = "nosuchkey"}': "ui.keys.mode",
+    '{mode = "c-o"}': "stands for",
+}
+
+
+@pytest.mark.parametrize("keys", WRONG)
+def test_keys_that_cannot_be_are_told_with_a_remedy(server: FakeVLLM, env: dict[str, str], work: Path, keys: str) -> None:
+    with terminal(["--endpoint", server.url, *OPTIONS, "-c", f"ui.keys={keys}"], env, work, 100) as shown:
+        assert shown.until_ended() == 2
+        assert WRONG[keys] in shown.text and "→" in shown.text
