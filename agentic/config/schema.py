@@ -194,9 +194,7 @@ class Ui(Section):
     debug: bool = setting(False, "tracebacks, and where each prompt's tokens are: the same as --debug")
     renderer: str = setting("", "empty: the richest that the output can show")
     editing: str = setting("emacs", "the keys of the chat's line", choices=("emacs", "vi"))
-    status: tuple[str, ...] = setting(
-        (), "what the footer says, of folder, model, context, mode, sandbox, endpoints, cache; empty: all of it"
-    )
+    status: tuple[str, ...] = setting((), "the footer's parts: folder, model, context, mode, sandbox, endpoints, cache")
     reasoning: str = setting("fold", "what the model thinks: folded into a line, or shown", choices=("fold", "show"))
     accessible: bool = setting(False, "for screen readers: lines only, nothing is drawn again")
     wrap: bool = setting(True, "prose is broken between words; false: the terminal breaks it")

@@ -17,7 +17,7 @@ async def _model(name: str, chat: Chat) -> None:
 
 
 async def _list_models(chat: Chat) -> None:
-    """What the endpoints serve; where that is more than one model, the user may choose."""
+    """Lists what the endpoints serve; of more than one model the user may choose."""
     info = chat.conversation.model
     lines, names = [f"{info.model} at {info.url}"], dict[str, None]()
     for url, found in await chat.conversation.served():

@@ -58,12 +58,16 @@ class Prose:
     def feed(self, text: str) -> list[str]:
         """The rows that are final now."""
         out: list[str] = []
-        *whole, rest = text.replace("\r\n", "\n").expandtabs(4).split("\n")
+        *whole, rest = text.replace("\r", "").split("\n")
         for part in whole:
-            self._line += part
+            self._line += self._spaced(part)
             out += self._ended()
-        self._line += rest
+        self._line += self._spaced(rest)
         return out + self._stable()
+
+    def _spaced(self, part: str) -> str:
+        """A part of a line without tabs, whose width depends on where they stand; those of code are for when it is whole."""
+        return part if self._fence else part.replace("\t", "    ")
 
     def end(self) -> list[str]:
         """The rows that were left. What comes next is another text."""
@@ -75,7 +79,7 @@ class Prose:
     def tail(self) -> list[str]:
         """The rows that may still change."""
         if self._fence:
-            return [f"{self._palette.code}{self._line}{RESET if self._palette.code else ''}"] if self._line else []
+            return [f"{self._palette.code}{self._line.expandtabs(4)}{RESET if self._palette.code else ''}"] if self._line else []
         if self._table:
             return [*self._table, self._line] if self._line else list(self._table)
         if not self._line and self._kind is None:
@@ -139,7 +143,7 @@ class Prose:
         return [*out, *self._blank_before(), *(row.text for row in rows)]
 
     def _code_line(self) -> list[str]:
-        line, self._line = self._line, ""
+        line, self._line = self._line.expandtabs(4), ""
         bare = line.strip()
         if bare.startswith(self._fence) and not bare.strip(self._fence[0]):
             self._fence, self._code = "", None

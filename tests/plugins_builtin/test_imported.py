@@ -2,7 +2,6 @@
 
 import json
 import os
-import time
 from pathlib import Path
 
 import pytest
@@ -133,7 +132,7 @@ def test_in_chat_they_are_commands_and_run_nothing_unasked(
     agentic: Agentic, server: FakeVLLM, env: dict[str, str], own: Path
 ) -> None:
     put(own / ".agents/skills/tidy/SKILL.md", "---\ndescription: Tidies up.\n---\nTidy carefully.")
-    put(own / ".claude/commands/status.md", "---\ndescription: What is up\n---\nTell me of $1: !`touch CANARY`")
+    put(own / ".claude/commands/whatsup.md", "---\ndescription: What is up\n---\nTell me of $1: !`touch CANARY`")
     agentic("trust", "add")
     put(own / ".claude/commands/help.md", "taken over")
     server.script(answer("it is tidy"), answer("all is well"))
@@ -144,10 +143,11 @@ def test_in_chat_they_are_commands_and_run_nothing_unasked(
         shown.type("/tidy the desk\r")
         shown.until(lambda: "it is tidy" in shown.text)
         assert "Tidy carefully." in str(server.chats[-1].json["messages"][-1]) and "the desk" in str(server.chats[-1].json)
-        shown.type("/status today\r")
-        shown.until(lambda: "touch CANARY" in shown.text and "[y" in shown.text)
-        time.sleep(0.4)  # a question takes no key in its first 300 ms
-        shown.type("n\r")
+        shown.type("/whatsup today\r")
+        shown.until(lambda: "touch CANARY" in shown.text and shown.menu("No, and tell"))
+        shown.type("n")
+        shown.until(lambda: "why?" in shown.text)
+        shown.type("\r")
         shown.until(lambda: "all is well" in shown.text)
         said = server.chats[-1].json["messages"][-1]["content"]
         assert "Tell me of today: " in said and "was not run: the user said no" in said

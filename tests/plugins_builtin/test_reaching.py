@@ -174,7 +174,7 @@ def test_a_login_given_in_the_chat_is_used_and_not_shown(server: FakeVLLM, env: 
         with terminal(["--endpoint", server.url, *VLLM, "-c", "tools.protocol=native"], env, work) as shown:
             shown.until(lambda: "›" in shown.text)
             shown.type(f"/endpoint {other.url.replace('127.0.0.1', 'bob:hunter2@127.0.0.1')}\r")
-            shown.until(lambda: f"http://***@127.0.0.1:{other.port}/v1" in shown.text)
+            shown.until(lambda: f"***@127.0.0.1:{other.port}" in shown.text)
             shown.type("hello\r")
             shown.until(lambda: "from there" in shown.text)
             shown.type("\x04")

@@ -209,14 +209,14 @@ def test_nothing_is_started_before_a_command_is_wanted(
 def test_a_chat_starts_nothing_before_a_command_is_wanted(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
     server.script(answer(tool_calls=tool_call("list_files", {"path": "."})), answer("hello"), call("true"), answer("bye"))
     with terminal(["--endpoint", server.url, "-c", "tools.protocol=native"], env, work) as shown:
-        shown.until(lambda: shown.text.rstrip().endswith("›"))
+        shown.until(lambda: shown.is_ready)
         shown.type("hi\r")
-        shown.until(lambda: "hello" in shown.text and shown.text.rstrip().endswith("›"))
+        shown.until(lambda: "hello" in shown.text and shown.is_ready)
         assert children_of(shown.process.pid) == []
         shown.type("run it\r")
-        shown.until(lambda: "allow?" in shown.text)
+        shown.until(lambda: shown.menu("Allow once"))
         assert len(children_of(shown.process.pid)) == 1
-        shown.type("y\r")
+        shown.type("y")
         shown.until(lambda: "bye" in shown.text)
 
 

@@ -19,20 +19,21 @@ def asking(**arguments: object) -> ScriptedAnswer:
     return answer(tool_calls=tool_call("ask_user", arguments, 0, "1"))
 
 
-def test_the_list_changes_in_place_while_it_is_the_last(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+def test_the_list_stays_once_as_it_was_in_the_end(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
     server.script(todo("1", "doing", "open"), todo("2", "done", "doing"), answer("between"), answer("x"))
     with terminal(["run", "go", "--endpoint", server.url, *NATIVE], env, work) as shown:
         assert shown.until_ended() == 0
-        assert shown.text.count("step 1") == 1 and "☑ step 1\n  ▸ step 2\nbetween" in shown.text
+        assert shown.text.count("step 1") == 1 and "between\n\n☑ step 1\n▸ step 2" in shown.text
         assert "todo" not in shown.text
 
 
-def test_the_list_is_shown_anew_where_something_came_after_it(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
-    looked = answer(tool_calls=tool_call("list_files", {"path": "."}, 0, "2"))
+def test_the_list_is_part_of_the_region_while_it_is_worked_on(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    looked = answer(tool_calls=tool_call("run", {"command": "sleep 1"}, 0, "2"))
     server.script(todo("1", "doing"), looked, todo("3", "done"), answer("over"))
-    with terminal(["run", "go", "--endpoint", server.url, *NATIVE], env, work) as shown:
+    with terminal(["run", "go", "--endpoint", server.url, *NATIVE, "--approve", "all", "--no-sandbox"], env, work) as shown:
+        shown.until(lambda: "▸ step 1" in shown.text)
         assert shown.until_ended() == 0
-        assert "▸ step 1" in shown.text and "☑ step 1" in shown.text
+        assert "▸ step 1" not in shown.text and "☑ step 1" in shown.text
 
 
 def test_programs_get_the_list_as_fields(agentic: Agentic, server: FakeVLLM) -> None:
