@@ -43,9 +43,9 @@ FIRST_EDIT = (
     (r"Which one\?.*: $", "\r"),
     (r"Keep this choice.*: $", "y\r"),
     (r"› $", f"{TASK}\r"),
-    (r"allow\? \[[^\]]*\] $", "y"),
-    (r"✓ done.*\n› $", "!python3 calc.py\r"),
-    (r"exit code 0.*\n› $", "\x04"),
+    (r"No, and tell it why.*\n─+\n› $", "y"),
+    (r"✓ done.*\n\n─+\n› $", "!python3 calc.py\r"),
+    (r"exit code 0.*\n\n─+\n› $", "\x04"),
     (r"\$ $", ""),
 )
 BROUGHT = (
