@@ -17,6 +17,7 @@ from pathlib import Path
 import pyte
 
 from agentic.testing.fork_server import ForkedProcess
+from plugins_builtin.terminal.region import PLACEHOLDER
 from tests import forks
 
 ROWS, COLUMNS = 24, 60
@@ -92,7 +93,7 @@ class Terminal:
     def draft(self) -> str:
         """What stands in the input's first row."""
         row = next((row.rstrip() for row in reversed(self.text.split("\n")) if row.startswith(("›", ">"))), "?")
-        return row.removeprefix("›").removeprefix(">").strip()
+        return row.removeprefix("›").removeprefix(">").removesuffix(PLACEHOLDER).strip()
 
     @property
     def works(self) -> bool:

@@ -45,27 +45,36 @@ class FrameApplication(Application[None]):
 
     def __init__(self, **given: Any) -> None:
         super().__init__(full_screen=False, erase_when_done=True, **given)
-        self._rows = 0  # of the region, as it was drawn last
+        self._rows = self._columns = 0  # of the region, and of the terminal, when it was drawn last
 
     def write_above(self, rows: Sequence[str], height: int) -> None:
         """Draws a frame with these rows above the region, which is to have that height."""
         with self.output.frame():
-            shrinks = height < self._rows
-            self._rows = height
             if not self.is_running:
+                self._rows = height
                 self.output.write_raw("".join(f"{row}\r\n" for row in rows))
                 return
-            if rows or shrinks:
+            if self._follow_size() or rows or height < self._rows:
                 self.renderer.erase()
                 self.output.write_raw("".join(f"{row}\r\n" for row in rows))
+            self._rows = height
             self._redraw()
 
     def _on_resize(self) -> None:
-        """A terminal that became narrower has broken the region's rows: it begins further up than it did."""
         with self.output.frame():
-            columns = self.output.get_size().columns
+            if self._follow_size():
+                super()._on_resize()
+
+    def _follow_size(self) -> bool:
+        """True where the terminal has another width than when the region was drawn.
+
+        One that became narrower has broken the region's rows: it begins further up than it did.
+        """
+        columns = self.output.get_size().columns
+        before, self._columns = self._columns, columns
+        if before and columns < before:
             self.output.cursor_up(self._broken_rows(columns))
-            super()._on_resize()
+        return before != columns
 
     def _broken_rows(self, columns: int) -> int:
         screen, place = self.renderer.last_rendered_screen, self.renderer._cursor_pos

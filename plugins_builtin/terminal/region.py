@@ -11,7 +11,7 @@ from typing import TextIO
 
 from prompt_toolkit.application import in_terminal
 from prompt_toolkit.buffer import Buffer
-from prompt_toolkit.completion import Completer, DynamicCompleter
+from prompt_toolkit.completion import Completer, DynamicCompleter, ThreadedCompleter
 from prompt_toolkit.data_structures import Size
 from prompt_toolkit.enums import EditingMode
 from prompt_toolkit.filters import Condition
@@ -19,6 +19,7 @@ from prompt_toolkit.formatted_text import ANSI, AnyFormattedText
 from prompt_toolkit.layout import HSplit, Layout, Window
 from prompt_toolkit.layout.controls import BufferControl, FormattedTextControl
 from prompt_toolkit.layout.dimension import Dimension
+from prompt_toolkit.layout.processors import AfterInput, ConditionalProcessor
 from prompt_toolkit.widgets import SearchToolbar
 
 from agentic.lib.palette import Palette
@@ -35,7 +36,7 @@ from plugins_builtin.terminal.menus import Menu
 MAX_INPUT_SHARE = 3  # the draft gets a third of the screen's lines at most
 MAX_COMPLETIONS = 8  # that are shown at once
 QUIET_SECONDS = 0.3  # nobody can have read a question by then: what is typed was meant for something else
-PLACEHOLDER = "Ask for a change, / for commands, @ for files, ? for keys"
+PLACEHOLDER = "Ask for a change, or about the code"
 
 
 @record(slots=True)
@@ -74,10 +75,12 @@ class Region:
         self.reading: Reading | None = None
         self.queued: Callable[[], Sequence[str]] = tuple
         self.pressed = 0.0  # when a key came last
+        self.ended: Callable[[], None] = lambda: None  # called where the terminal is gone
+        in_thread = ThreadedCompleter(completer)  # a large folder takes its time
         self.buffer = Buffer(
             multiline=True,
             history=history_of(line.history),
-            completer=DynamicCompleter(lambda: completer if self.menu is None and self.reading is None else None),
+            completer=DynamicCompleter(lambda: in_thread if self.menu is None and self.reading is None else None),
             complete_while_typing=Condition(lambda: line.helps(self.buffer.document)),
             enable_history_search=False,
             tempfile_suffix=".md",
@@ -105,7 +108,8 @@ class Region:
     def _layout(self) -> HSplit:
         above = FormattedTextControl(self._above)
         self._search = SearchToolbar(ignore_case=True)
-        box = BufferControl(self.buffer, focusable=True, search_buffer_control=self._search.control, preview_search=True)
+        hint = ConditionalProcessor(AfterInput(lambda: ANSI(self.palette.paint("dim", PLACEHOLDER))), Condition(self._is_fresh))
+        box = BufferControl(self.buffer, input_processors=[hint], search_buffer_control=self._search.control, preview_search=True)
         return HSplit(
             [
                 Window(above, height=lambda: Dimension.exact(len(self._above_rows())), dont_extend_height=True),
@@ -120,6 +124,10 @@ class Region:
                 Window(FormattedTextControl(self._below), height=lambda: 0 if self._lines_only else 1, dont_extend_height=True),
             ]
         )
+
+    def _is_fresh(self) -> bool:
+        """True while there is nothing else to look at."""
+        return not (self.buffer.text or self.menu or self.reading or self._lines_only or self._live(80, 24))
 
     def _prefix(self, number: int, wrapped: int) -> AnyFormattedText:
         if number or wrapped:
@@ -180,10 +188,6 @@ class Region:
         self._pending += map(self._fit, rows)
         self.refresh()
 
-    def write_text(self, text: str) -> None:
-        """Text with colours, safe for the terminal already; whole lines of it."""
-        self.write(text.removesuffix("\n").split("\n"))
-
     def refresh(self) -> None:
         if self._timer is not None:
             return
@@ -216,6 +220,7 @@ class Region:
     async def running(self) -> AsyncIterator[None]:
         """The region is on the screen, and keys are read."""
         task = asyncio.ensure_future(self.app.run_async(handle_sigint=False, set_exception_handler=False))
+        task.add_done_callback(lambda done: self.ended())
         await asyncio.sleep(0)
         try:
             yield
@@ -223,7 +228,7 @@ class Region:
             self.frame()
             if self.app.is_running:
                 self.app.exit()
-            with suppress(Exception, asyncio.CancelledError):
+            with suppress(EOFError, asyncio.CancelledError):  # the terminal is gone
                 await task
 
     @asynccontextmanager

@@ -51,7 +51,8 @@ class ChatWindow:
         ui, history = settings.ui, state_folder() / "chat_history"
         line = LineOptions(history, ui.editing, Replies(), names.helps, self._looks, ui.accessible)
         self._region = Region(stdout, self.palette, names, line, self._keys, lambda width: self.screen.footer.line(width))  # noqa: PLW0108
-        self._line.region, self._region.queued = self._region, self._line.queue.rows
+        self._region.ended, self._region.queued = self.leave, self._line.queue.rows
+        self._line.region = self._region
         self.screen = TerminalScreen(settings, root, self.palette, self._region, asks_itself=True)
         self._ask_user = RegionAsker(self._region, lambda rows: self.screen.block("question", rows), api.check_rule)
         self._own = OwnCommands(self, self.screen, self._region.write)
@@ -92,12 +93,10 @@ class ChatWindow:
         return self.conversation.session.id
 
     def say(self, text: str) -> None:
-        """Shows a text to the user."""
         width = self._region.size[0]
         self.screen.block("told", [row for line in sanitize(text).split("\n") for row in wrapped(line, width)])
 
     def write(self, text: str) -> None:
-        """Shows what is safe for the terminal already."""
         self.screen.block("told", text.removesuffix("\n").split("\n"))
 
     def _to_terminal(self, codes: str) -> None:
@@ -117,7 +116,7 @@ class ChatWindow:
         return await self.conversation.endpoints()
 
     async def reopen(self, settings: Settings, session: str) -> None:
-        """Another window follows this one. A session in which nothing was said yet is not kept: a new one follows it."""
+        """A session in which nothing was said yet is not kept: a new one follows it."""
         is_unnamed = session == self.session_id and not self.conversation.session.metadata("title")
         self.next = settings, "" if is_unnamed else session
 
@@ -142,9 +141,10 @@ class ChatWindow:
                 task.cancel()
 
     async def _run(self, text: str) -> None:
+        await self.conversation.announce("chat")
+        self._begin()
+        self._region.frame()  # before the region: tmux keeps what is cleared from the screen's first row on
         async with self._region.running():
-            await self.conversation.announce("chat")
-            self._begin()
             await self._take_turns(text)
             if self.next is None and self.conversation.session.metadata("title"):
                 self.screen.note("(agentic --continue goes on with this)")

@@ -159,15 +159,18 @@ def test_the_sessions_prefix_is_computed_while_the_user_types(server: FakeVLLM, 
 
 
 def test_resume_lists_and_opens(server: FakeVLLM, env: dict[str, str], work: Path, agentic: Agentic) -> None:
-    server.say("Ada", "Yes, Ada")
-    agentic("ask", "who wrote it?", "--endpoint", server.url)
-    name = agentic("sessions").out.split()[0]
+    """With what was said; the one that is chosen is shown again, and goes on."""
+    server.say("Noted.", "You are Ada.")
+    agentic("run", "I am Ada", "--endpoint", server.url, "-c", "tools.protocol=native")
     with chat(server, env, work) as shown:
-        say(shown, "/resume", "who wrote it?")
-        say(shown, f"/resume {name}", "going on with session")
-        say(shown, "sure?", "Yes, Ada")
+        say(shown, "/resume", "I am Ada · ")
+        assert "· 1 turn ·" in " ".join(shown.text.split())
+        shown.type(ENTER)
+        shown.until(lambda: "going on with session" in shown.text and shown.is_ready)
+        assert "› I am Ada" in shown.text and "Noted." in shown.text
+        say(shown, "who am I?", "You are Ada.")
         leave(shown)
-    assert [message["role"] for message in server.chats[-1].json["messages"]] == ["system", "user", "assistant", "user"]
+    assert "I am Ada" in str(server.chats[-1].json["messages"])
 
 
 def test_a_server_that_goes_away_ends_the_turn_only(server: FakeVLLM, env: dict[str, str], work: Path) -> None:

@@ -39,11 +39,7 @@ class Chat:
 
     def line(self, text: str) -> None:
         """Waits until this is what stands in the line."""
-        self.shown.until(lambda: self.last_line().startswith(f"› {text}".rstrip()))
-
-    def last_line(self) -> str:
-        """The input's first row."""
-        return next((row.rstrip() for row in reversed(self.shown.text.split("\n")) if row.startswith("›")), "")
+        self.shown.until(lambda: self.shown.draft.startswith(text))
 
     def script(self, *answers: ScriptedAnswer) -> None:
         self.server.script(*answers)
@@ -230,7 +226,7 @@ def _(chat: Chat) -> None:
 def _(chat: Chat) -> None:
     chat.type("gone" + CTRL["U"] + "here")
     chat.line("here")
-    assert "gone" not in chat.last_line()
+    assert "gone" not in chat.shown.draft
     chat.type(CTRL["U"])
 
 

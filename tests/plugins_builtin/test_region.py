@@ -71,7 +71,7 @@ def test_a_wider_terminal_in_a_stream_leaves_one_region(server: FakeVLLM, env: d
     with terminal(["--endpoint", server.url, *OPTIONS], env, work, 60) as shown:
         typed_while_it_streams(shown)
         resized(shown, 90)
-        shown.until(lambda: "✓ done" in shown.text)
+        shown.until(lambda: "✓ done" in shown.text and shown.draft == "my draft" and not shown.works)
         assert shown.text.count("my draft") == 1 and "Esc stops" not in shown.text
 
 
