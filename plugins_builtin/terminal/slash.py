@@ -116,7 +116,10 @@ async def _sessions(words: str, chat: Chat) -> None:
 
 async def _resume(name: str, chat: Chat) -> None:
     if not name:
-        listed = {_about(summary): summary.id for summary in islice(api.session_store().of(chat.root), MAX_LISTED)}
+        others = (summary for summary in api.session_store().of(chat.root) if summary.id != chat.session_id)
+        listed = {_about(summary): summary.id for summary in islice(others, MAX_LISTED)}
+        if not listed:
+            raise ConfigError("this folder has no other session", "`agentic sessions` lists those of all folders")
         answer = await chat.answer(Question("Go on with which session?", choices=tuple(listed), own=True))
         name = listed.get(answer.word, "")
     if name:
