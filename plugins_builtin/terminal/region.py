@@ -153,7 +153,7 @@ class Region:
         rows = list(self._live(width, lines)) or [""]
         rows += [self.palette.paint("dim", cut(f"  {sanitize(' ⏎ '.join(text.split(chr(10))))}", width)) for text in self.queued()]
         if self.menu is not None:
-            rows += self.menu.rows(width, max(4, lines - len(rows) - 4), self.palette)
+            rows += [*([""] if rows != [""] else ()), *self.menu.rows(width, max(4, lines - len(rows) - 5), self.palette)]
         elif self.buffer.complete_state is not None:
             rows += self._completions(width)
         return [*rows, self.palette.paint("dim", self.palette.mark("─", "-") * width)]
