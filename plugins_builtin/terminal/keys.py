@@ -160,7 +160,8 @@ class ChatKeys:
         def bind(action: str, where: Any, does: Callable[[], Any]) -> None:
             self._bind(keys, action, line & to_filter(where), lambda event: does())
 
-        unasked = Condition(lambda: region.menu is None)  # an Enter that comes right behind an answer sends nothing
+        # An Enter that comes right behind an answer sends nothing.
+        unasked = Condition(lambda: region.menu is None or region.menu.draft != region.buffer.text)
         self._bind(keys, "send", line, lambda event: self._send(event.current_buffer) if unasked() else None)
         bind("send_later", works, lambda: actions.send(True))
         self._bind(keys, "send_later", line & idle, lambda event: event.current_buffer.insert_text("\n"))

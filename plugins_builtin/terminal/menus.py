@@ -35,6 +35,7 @@ class Menu:
     filters: bool = False
     typed: str = ""
     place: int = 0
+    draft: str = ""  # in the line below, when it was opened
     result: "asyncio.Future[str]" = field(init=False)
 
     def matches(self) -> list[Option]:

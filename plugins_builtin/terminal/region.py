@@ -245,7 +245,7 @@ class Region:
 
     async def choose(self, menu: Menu) -> str:
         """The key of what the user chooses; "" for Escape. Until then the menu has the keys."""
-        self.menu = menu
+        self.menu, menu.draft = menu, self.buffer.text
         menu.result = asyncio.get_running_loop().create_future()
         if self._lines_only:
             self.write(menu.rows(self.size[0], 1_000, self.palette))
