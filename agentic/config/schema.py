@@ -35,9 +35,7 @@ class LlmSettings(Section):
         "auto", "auto: the endpoints; where none is named and none answers within a second, after a question the embedded engine"
     )
     endpoints: tuple[str, ...] = setting(("http://localhost:8001/v1", "http://localhost:8002/v1"), "in the order of preference")
-    endpoint: tuple[EndpointSettings, ...] = setting(
-        (), "the endpoints as tables, [[llm.endpoint]], where one needs more", tables=EndpointSettings
-    )
+    endpoint: tuple[EndpointSettings, ...] = setting((), "the endpoints as tables, [[llm.endpoint]]", tables=EndpointSettings)
     model: str = setting("", "empty: what the endpoint serves", "select")
     api_key: str = setting("", "sent to the endpoints; better in the environment as AGENTIC_LLM_API_KEY", secret=True)
     logins: Mapping[str, Any] = setting(
@@ -196,6 +194,7 @@ class Ui(Section):
     editing: str = setting("emacs", "the keys of the chat's line", choices=("emacs", "vi"))
     status: tuple[str, ...] = setting((), "the footer's parts: folder, model, context, mode, sandbox, endpoints, cache")
     reasoning: str = setting("fold", "what the model thinks: folded into a line, or shown", choices=("fold", "show"))
+    status_command: str = setting("", "prints rows for below the footer; it gets the session as JSON on its standard input")
     accessible: bool = setting(False, "for screen readers: lines only, nothing is drawn again")
     wrap: bool = setting(True, "prose is broken between words; false: the terminal breaks it")
     keys: Mapping[str, Any] = setting({}, 'the chat\'s keys by their actions: [ui.keys] mode = "f2"')

@@ -2,6 +2,7 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 from rich.cells import cell_len
 
@@ -57,6 +58,23 @@ class Footer:
                 self._failed.discard(event.endpoint)
             case Failover() if event.to != event.from_:
                 self._failed.add(event.from_)
+
+    def facts(self) -> dict[str, Any]:
+        """The same for a program."""
+        seen = {url: self._seen.get(url) for url in self.endpoints}
+        load = [
+            {"url": hide_logins(url), **({"running": each.running, "waiting": each.waiting} if each else {})}
+            for url, each in seen.items()
+        ]
+        return {
+            "folder": str(self._root),
+            "branch": self._branch,
+            "model": self.model,
+            "context": {"tokens": self._prompt, "budget": self._budget, "window": self.window, "cached": self._cached},
+            "mode": self.mode,
+            "sandbox": self._sandbox,
+            "endpoints": load,
+        }
 
     def line(self, width: int) -> str:
         """The parts that there is room for."""

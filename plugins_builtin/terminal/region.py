@@ -74,6 +74,7 @@ class Region:
         self.menu: Menu | None = None
         self.reading: Reading | None = None
         self.queued: Callable[[], Sequence[str]] = tuple
+        self.more: Sequence[str] = ()  # rows below the footer
         self.pressed = 0.0  # when a key came last
         self.ended: Callable[[], None] = lambda: None  # called where the terminal is gone
         in_thread = ThreadedCompleter(completer)  # a large folder takes its time
@@ -121,7 +122,7 @@ class Region:
                     dont_extend_height=True,
                 ),
                 self._search,
-                Window(FormattedTextControl(self._below), height=lambda: 0 if self._lines_only else 1, dont_extend_height=True),
+                Window(FormattedTextControl(self._below), height=self._height_below, dont_extend_height=True),
             ]
         )
 
@@ -176,7 +177,10 @@ class Region:
 
     def _below(self) -> AnyFormattedText:
         width = self.size[0] - 1
-        return ANSI(self.palette.paint("dim", cut(self._fit(self._footer(width)), width)))
+        return ANSI("\n".join(self.palette.paint("dim", cut(self._fit(row), width)) for row in (self._footer(width), *self.more)))
+
+    def _height_below(self) -> int:
+        return 0 if self._lines_only else 1 + len(self.more)
 
     def _typed(self) -> None:
         self.pressed = time.monotonic()
@@ -205,7 +209,7 @@ class Region:
         self._last = time.monotonic()
         rows, self._pending = self._pending, []
         self._made = self.app.render_counter + 1, self._make_rows()  # which is the number of the frame that comes
-        self.app.write_above(rows, len(self._made[1]) + self.buffer.document.line_count + 1)
+        self.app.write_above(rows, len(self._made[1]) + self.buffer.document.line_count + self._height_below())
 
     def hold(self) -> None:
         """The region is always there."""

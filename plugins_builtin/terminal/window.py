@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Coroutine
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
 
@@ -24,6 +25,7 @@ from plugins_builtin.terminal.palette import pick_command
 from plugins_builtin.terminal.region import Region
 from plugins_builtin.terminal.screen import TerminalScreen
 from plugins_builtin.terminal.slash import Slash
+from plugins_builtin.terminal.status_command import OwnStatus
 from plugins_builtin.terminal.stray import stray_lines
 from plugins_builtin.terminal.wrapping import wrapped
 
@@ -49,12 +51,14 @@ class ChatWindow:
         self._keys = ChatKeys(self._actions(), dict(settings.ui.keys))
         self._names = names = Names(root, self._slash)
         ui, history = settings.ui, state_folder() / "chat_history"
-        line = LineOptions(history, ui.editing, Replies(), names.helps, self._looks, ui.accessible)
+        looks = partial(setattr, self._attention, "has_focus")
+        line = LineOptions(history, ui.editing, Replies(), names.helps, looks, ui.accessible)
         self._region = Region(stdout, self.palette, names, line, self._keys, lambda width: self.screen.footer.line(width))  # noqa: PLW0108
         self._region.ended, self._region.queued = self.leave, self._line.queue.rows
         self._line.region = self._region
         self.screen = TerminalScreen(settings, root, self.palette, self._region, asks_itself=True)
         self._ask_user = RegionAsker(self._region, lambda rows: self.screen.block("question", rows), api.check_rule)
+        self._own_status = OwnStatus(settings.ui.status_command, self._region, self.screen.footer)
         self._own = OwnCommands(self, self.screen, self._region.write)
         self._line.type(typed)
 
@@ -72,7 +76,7 @@ class ChatWindow:
             edit_last=lambda: put_action("edit_last"),
             mode=lambda: put_action("mode"),
             palette=lambda: put_action("palette"),
-            unfold=self._unfold,
+            unfold=lambda: self.screen.handle(Unfolded()),
             paste=self._line.paste,
             paste_picture=self._line.paste_picture,
             editor=self._line.open_editor,
@@ -162,6 +166,7 @@ class ChatWindow:
             for seen in await self.conversation.endpoints():
                 self.screen.footer.note(seen)
             self._region.refresh()
+        await self._own_status.show(self.root, self.session_id)
 
     async def _take_turns(self, text: str) -> None:
         if text:
@@ -182,6 +187,7 @@ class ChatWindow:
             except AgenticError as error:
                 self.say(error_in_words(error))
             self.screen.handle(Idle())
+            await self._own_status.show(self.root, self.session_id)
 
     async def _act(self, action: str) -> None:
         match action:
@@ -273,26 +279,17 @@ class ChatWindow:
             self._region.refresh()
 
     def leave(self) -> None:
-        """Ends the chat when what goes on now is over."""
         self._line.queue.put_action("leave")
 
     def stop(self) -> None:
-        """Stops the turn, if one is going on."""
         if self._work is not None:
             self._stopped = True
             self._work.cancel()
 
     async def answer(self, question: Question) -> Answered:
-        """Asks the user in the region."""
         self._attention.call(f"agentic asks: {question.what}")
         self._title("agentic: question")
         return await self._ask_user(question)
-
-    def _looks(self, has_focus: bool) -> None:
-        self._attention.has_focus = has_focus
-
-    def _unfold(self) -> None:
-        self.screen.handle(Unfolded())
 
 
 def error_in_words(error: AgenticError) -> str:

@@ -21,7 +21,7 @@ _PARTICIPLE = re.compile(
 
 # What each number is now. It may only fall: a lower one is written here with the change that brought it.
 NOW = {
-    "lines of the host": 12973,
+    "lines of the host": 12972,
     "lines of the core": 4314,
     "files of more than 300 lines": 2,
     "constructors with more than 6 parameters": 0,

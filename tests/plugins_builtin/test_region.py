@@ -124,3 +124,34 @@ def test_keys_that_cannot_be_are_told_with_a_remedy(server: FakeVLLM, env: dict[
     with terminal(["--endpoint", server.url, *OPTIONS, "-c", f"ui.keys={keys}"], env, work, 100) as shown:
         assert shown.until_ended() == 2
         assert WRONG[keys] in shown.text and "→" in shown.text
+
+
+STATUS = (
+    """import json, sys; facts = json.load(sys.stdin); print(facts["model"], "in", facts["mode"], facts["context"]["tokens"] > 0)"""
+)
+
+
+def test_rows_of_the_users_own_below_the_footer(server: FakeVLLM, env: dict[str, str], work: Path, tmp_path: Path) -> None:
+    program = tmp_path / "status.py"
+    program.write_text(STATUS)
+    server.script(answer("fine"))
+    more = ("-c", f"ui.status_command=python3 {program}")
+    with terminal(["--endpoint", server.url, *OPTIONS, *more], env, work, 80) as shown:
+        shown.until(lambda: "fake in ask False" in shown.text)
+        shown.type("go\r")
+        shown.until(lambda: "fake in ask True" in shown.text)
+        assert shown.screen.display[-1].strip() in ("", "fake in ask True")
+
+
+def test_a_command_for_the_footer_that_fails_says_so_there(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with terminal(["--endpoint", server.url, *OPTIONS, "-c", "ui.status_command=echo oh >&2; exit 3"], env, work, 80) as shown:
+        shown.until(lambda: "(ui.status_command: exit code 3, oh)" in shown.text)
+
+
+def test_no_repository_has_a_command_run_for_the_footer(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    (work / "agentic.toml").write_text('[ui]\nstatus_command = "touch CANARY"\n')
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work, 80) as shown:
+        shown.until(lambda: "status_command" in shown.text or shown.is_ready)
+        shown.type("\x04")
+        shown.until_ended()
+    assert not (work / "CANARY").exists()
