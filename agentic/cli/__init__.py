@@ -16,6 +16,7 @@ COMMANDS = {
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
+ON_WINDOWS = "agentic: it runs on Linux and macOS\n  → on Windows, install and start it inside WSL (`wsl --install`)"
 OBJECTS = 100_000  # that a start makes and keeps: looking through them for garbage takes a tenth of it
 COMPLETE = "_AGENTIC_COMPLETE"  # the variable by which a shell asks what may follow
 _OPTIONS = """\
@@ -118,15 +119,14 @@ def program() -> None:
         if waits or (plugins is not None and plugins.others) or not isinstance(end.code, int):
             raise
         _end(end.code)
+    except KeyboardInterrupt:  # before anything had begun that would leave a word
+        _end(130)
 
 
 def main() -> None:
     """The command line in this process. Raises SystemExit."""
     if sys.platform == "win32":
-        print(
-            "agentic: it runs on Linux and macOS\n  → on Windows, install and start it inside WSL (`wsl --install`)",
-            file=sys.stderr,
-        )
+        print(ON_WINDOWS, file=sys.stderr)
         sys.exit(2)
     os.umask(os.umask(0o077) & 0o077)  # what we write we can read, whatever the mask
     gc.set_threshold(OBJECTS, 20, 20)

@@ -90,7 +90,7 @@ class LeadAgent:
             return await opened.tools.run_command(command, check)
 
         services = replace(self._services, workspace=workspace, sampling=sampling or self._services.sampling)
-        if ask is not None:
+        if ask is not None and services.approver.has_user:
             services = replace(services, approver=services.approver.asking(ask))
         if workspace.root != self.workspace.root:
             services = replace(services, proofs=services.proofs.of(workspace, run_command, services.approver))

@@ -105,8 +105,8 @@ class OpenedAgent:
             await self._agent.restart(*wrong)
         return await self._agent.run()
 
-    async def run_command(self, command: str) -> ToolOutput:
-        return await self._agent.tools.run_command(command)
+    async def run_unasked(self, command: str) -> ToolOutput | None:
+        return await self._agent.tools.run_unasked(command)
 
     async def judged(self) -> JudgeVerdict:
         assert self._judge is not None  # it was started

@@ -100,7 +100,7 @@ class ToolCaller:
         call = ToolCall("check", tool.spec.name, json.dumps({tool.spec.runs: command}))
         return await self._call(call, self._guarded, check)
 
-    async def _run_unasked(self, command: str) -> ToolOutput | None:
+    async def run_unasked(self, command: str) -> ToolOutput | None:
         """The same where it needs no question; None where it needs one."""
         return await self.run_command(command) if self._approver.is_free(command) else None
 
@@ -152,7 +152,7 @@ class ToolCaller:
         if output is None:
             return ToolOutput(f"{call.name} was not run: {running.refused}.", failed=True)
         output = self._masked(call, output)
-        given = {"agent": self._agent, "workspace": self._workspace, "run": self._run_unasked}
+        given = {"agent": self._agent, "workspace": self._workspace, "run": self.run_unasked}
         return await self._plugins.after_tool(call, running.arguments, tool.spec, output, **given)
 
     def _show(self, number: str, text: str) -> None:

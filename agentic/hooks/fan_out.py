@@ -157,8 +157,8 @@ class Attempt(Protocol):
         """The same after a word to the model, when it has come to an end."""
         ...
 
-    async def check(self, command: str) -> ToolOutput:
-        """Runs a command in its tree."""
+    async def check(self, command: str) -> ToolOutput | None:
+        """Runs a command in its tree; None where that needs a question."""
         ...
 
     async def merge(self, checked: bool = False, only: Collection[str] | None = None) -> Outcome:

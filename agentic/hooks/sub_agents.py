@@ -88,8 +88,8 @@ class SubAgent(Protocol):
         """(status, its last words) once it is done or at a limit. Raises AgenticError when the model cannot be asked."""
         ...
 
-    async def run_command(self, command: str) -> ToolOutput:
-        """Runs a shell command in its workspace under the usual approval, as if its model had called for it."""
+    async def run_unasked(self, command: str) -> ToolOutput | None:
+        """Runs a shell command in its workspace, as if its model had called for it; None where that needs a question."""
         ...
 
     async def judged(self) -> JudgeVerdict:

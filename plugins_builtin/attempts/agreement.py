@@ -59,7 +59,7 @@ async def _program(contender: "Contender", lead: Lead, prompt: Callable[..., str
 
 
 async def _printed(attempt: Attempt, program: str, ending: str) -> tuple[str, ...]:
-    """The lines that the program prints in the attempt's tree. Its file is gone afterwards."""
+    """The lines that the program prints in the attempt's tree; none where that needs a question. Its file is gone afterwards."""
     path = attempt.agent.workspace.root / f"agentic_questions{ending}"
     try:
         path.write_text(program, encoding="utf-8")
@@ -69,4 +69,4 @@ async def _printed(attempt: Attempt, program: str, ending: str) -> tuple[str, ..
     finally:
         with suppress(OSError):
             path.unlink()
-    return () if output.failed else tuple(output.text.splitlines()[:MAX_LINES])
+    return () if output is None or output.failed else tuple(output.text.splitlines()[:MAX_LINES])

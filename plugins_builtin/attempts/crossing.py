@@ -1,4 +1,4 @@
-"""Attempts run against each other's tests."""
+"""Attempts run against the tests that they wrote, each against all of them."""
 
 import asyncio
 import re
@@ -13,10 +13,9 @@ _TEST = late_pattern(r"(^|/)(tests?|specs?|__tests__)/|(^|/)test_[^/]*$|[._-](te
 
 
 async def passes_of(contenders: Sequence[Contender], authors: Sequence[Contender]) -> dict[int, int]:
-    """By an attempt's number how many of the others' sets of tests it passes."""
-    suites = {each.number: _tests(each) for each in authors}
-    others = ([suite for number, suite in suites.items() if suite and number != each.number] for each in contenders)
-    found = await asyncio.gather(*map(_passes, contenders, others))
+    """By an attempt's number how many of the sets of tests it passes that attempts wrote, its own among them."""
+    suites = [suite for suite in map(_tests, authors) if suite]
+    found = await asyncio.gather(*(_passes(each, suites) for each in contenders))
     return {each.number: count for each, count in zip(contenders, found, strict=True)}
 
 
@@ -32,7 +31,8 @@ async def _passes(contender: Contender, suites: Sequence[Contents]) -> int:
     for suite in suites:
         try:
             put_back(space, {**mine, **suite})
-            count += not (await contender.attempt.agent.judged()).failures
+            verdict = await contender.attempt.agent.judged()
+            count += not verdict.failures and (verdict.status == "done" or verdict.tests[1] > 0)  # else nothing ran it
         except AgenticError:  # it cannot be run there
             continue
         finally:

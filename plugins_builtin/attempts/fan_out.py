@@ -38,6 +38,7 @@ class Attempts:
         self._count = 0
         self._task = self._has_failed = ""
         self._began = 0.0
+        self._needs_none = False  # the lead has proved the task
         self._late = False  # the lead takes long, and the servers have room
         self._overtaken: State | None = None  # the lead's work then
         self._tries: list[State] = []  # of the lead's own
@@ -47,9 +48,11 @@ class Attempts:
         late, self._late = self._late, False
         if verdict is None:
             self._task, self._has_failed, self._tries, self._overtaken, self._began = task, "", [], None, time.monotonic()
+            self._needs_none = False
             count = wanted.get(self._lead.history.session.id) or self._options.count
         elif late and verdict.status == "done" and self._lead.workspace.originals:
-            return None  # it is proved by now
+            self._needs_none = True  # it is proved by now
+            return None
         elif (late or verdict.status == "gave_up") and self._has_failed != task:  # once for a task
             count, self._has_failed = self._options.auto, task
         else:
@@ -70,7 +73,7 @@ class Attempts:
     async def wants_it(self) -> bool:
         """True where the lead takes long while the servers have room."""
         options = self._options
-        if options.auto < 2 or self._has_failed == self._task or time.monotonic() - self._began < options.after:
+        if options.auto < 2 or self._needs_none or self._has_failed == self._task or time.monotonic() - self._began < options.after:
             return False
         has_room = any(seen.waiting == 0 and seen.running < seen.places for seen in await self._lead.seen())
         self._late = has_room and not await self._not_here()
@@ -117,11 +120,17 @@ class Attempts:
         return "git ignores this folder" if here and not listed else ""
 
     async def run(self, plan: Plan, spawn: Parts) -> list[Outcome]:
-        """Returns the outcome of the attempt that was taken."""
+        """Returns the outcome of the attempt that was taken. Where none is, what the lead had done itself is there again."""
+        is_taken = False
         try:
-            return [await self._best_of(plan.subtasks[0], spawn)]
+            outcome = await self._best_of(plan.subtasks[0], spawn)
+            is_taken = bool(outcome.files)
+            return [outcome]
         except ToolError as error:  # no trees: the agent is told to do it itself
             return [Outcome("failed", f"no attempts could be made: {error}")]
+        finally:
+            if self._tries and not is_taken:
+                put_back(self._lead.workspace, min(self._tries, key=lambda each: each.rank).files)
 
     async def _best_of(self, subtask: Subtask, spawn: Parts) -> Outcome:
         async with AsyncExitStack() as stack:
@@ -160,7 +169,8 @@ class Attempts:
         files = contender.best.files if contender.states else {}
         put_back(contender.attempt.agent.workspace, files)
         outcome = await contender.attempt.merge(checked=True, only=files if len(files) < MANY else None)
-        write(self._lead.history.session, KeptAttempts(contender.number, kept.before, {**kept.files, contender.number: files}))
+        if outcome.files:  # what could not be merged is not there
+            write(self._lead.history.session, KeptAttempts(contender.number, kept.before, {**kept.files, contender.number: files}))
         return replace(outcome, summary=f"{choice.why}\n{outcome.summary}".strip())
 
     async def _agreed(self, choice: ChosenAttempt) -> Outcome | None:

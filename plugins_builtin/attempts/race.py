@@ -27,6 +27,7 @@ class Race:
 
     async def first_proved(self) -> Contender | None:
         """The first that its checks prove: the others are stopped then. None where none is, after all rounds."""
+        proved: Contender | None = None
         tasks = {asyncio.ensure_future(self._is_proved(each)): each for each in self._contenders}
         try:
             waiting = set(tasks)
@@ -34,12 +35,15 @@ class Race:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     if task.result():
-                        return tasks[task]
+                        proved = tasks[task]
+                        return proved
             return None
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+            if proved is not None:
+                await asyncio.gather(*(each.stop() for each in self._contenders if each is not proved))
 
     async def _is_proved(self, contender: Contender) -> bool:
         """Does an attempt, and goes on with what fails in it. What it was before is not forgotten."""

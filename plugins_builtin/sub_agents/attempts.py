@@ -42,9 +42,9 @@ class TreeAttempt:
         left = {self._subtask.title: missing} if missing else {}
         return Outcome(status, said, usage=self.agent.usage, unwritten=left)
 
-    async def check(self, command: str) -> ToolOutput:
+    async def check(self, command: str) -> ToolOutput | None:
         """Runs a command in its tree."""
-        return await self.agent.run_command(command)
+        return await self.agent.run_unasked(command)
 
     async def merge(self, checked: bool = False, only: Collection[str] | None = None) -> Outcome:
         """Takes what it changed, or `only` these files, into the folder; the outcome says why where that cannot be."""

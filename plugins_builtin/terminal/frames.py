@@ -47,6 +47,11 @@ class FrameApplication(Application[None]):
         super().__init__(full_screen=False, erase_when_done=True, **given)
         self._rows = self._columns = 0  # of the region, and of the terminal, when it was drawn last
 
+    @property
+    def is_lent(self) -> bool:
+        """True while another program has the terminal."""
+        return self._running_in_terminal
+
     def write_above(self, rows: Sequence[str], height: int) -> None:
         """Draws a frame with these rows above the region, which is to have that height."""
         with self.output.frame():

@@ -7,6 +7,7 @@ from agentic.lib.palette import Palette
 from agentic.lib.record import record
 
 MAX_SPAN = 2_000  # characters between a mark and the one that closes it
+MAX_EMPHASIS = 400  # the same for stars and underscores, which often stand for themselves
 _PLAIN = re.compile(r"[^`*_\[!\\]+")
 _BACKTICKS = re.compile(r"`+")
 _LINK = re.compile(r"!?\[([^\]\n]*)\]\(([^)\s]*)\)")
@@ -40,6 +41,7 @@ class _Reader:
         self._source = source
         self._palette = palette
         self._is_over = is_over
+        self._unclosed: set[tuple[str, int]] = set()
         self.open_at = len(source)
 
     def read(self, start: int, end: int, style: str) -> Iterator[InlinePiece]:
@@ -132,8 +134,10 @@ class _Reader:
 
     def _closing(self, inner: int, end: int, mark: str) -> int:
         """Finds the mark that closes a span; -1 where none does yet."""
-        place = inner
-        while (place := self._source.find(mark, place + 1, min(end, inner + MAX_SPAN))) >= 0:
+        place, last = inner, min(end, inner + MAX_EMPHASIS)
+        if (mark, end) in self._unclosed:
+            return -1
+        while (place := self._source.find(mark, place + 1, last)) >= 0:
             after = self._source[place + len(mark) : place + len(mark) + 1]
             if after == mark[0]:
                 place += len(mark)
@@ -142,4 +146,6 @@ class _Reader:
                 return -1  # it may be the first half of a longer one
             if not self._source[place - 1].isspace() and (mark[0] == "*" or not after.isalnum()):
                 return place
+        if last == end:  # nor will one further on
+            self._unclosed.add((mark, end))
         return -1

@@ -1,6 +1,7 @@
 """The user's own commands in a chat: `!command` and `#note`."""
 
 import asyncio
+import codecs
 import os
 import signal
 from collections.abc import Callable, Sequence
@@ -47,9 +48,14 @@ class OwnCommands:
 
     async def _followed(self, process: asyncio.subprocess.Process, said: list[bytes]) -> int:
         assert process.stdout is not None
+        decoder, begun = codecs.getincrementaldecoder("utf-8")("replace"), ""
         while data := await process.stdout.read(65536):
             said.append(data)
-            self._write(sanitize(data.decode("utf-8", "replace")).removesuffix("\n").split("\n"))
+            whole, newline, begun = (begun + decoder.decode(data)).rpartition("\n")
+            if newline:
+                self._write(sanitize(whole).split("\n"))
+        if begun := begun + decoder.decode(b"", True):
+            self._write(sanitize(begun).split("\n"))
         return await process.wait()
 
     async def note(self, note: str) -> None:

@@ -157,6 +157,7 @@ class Region:
             rows += [*([""] if rows != [""] else ()), *self.menu.rows(width, max(4, lines - len(rows) - 5), self.palette)]
         elif self.buffer.complete_state is not None:
             rows += self._completions(width)
+        rows = rows[-max(1, lines - 3 - len(self.more)) :]  # a terminal of few rows shows the last of them
         return [*rows, self.palette.paint("dim", self.palette.mark("─", "-") * width)]
 
     def _completions(self, width: int) -> list[str]:
@@ -207,6 +208,8 @@ class Region:
             self._timer.cancel()
             self._timer = None
         self._last = time.monotonic()
+        if self.app.is_lent:
+            return
         rows, self._pending = self._pending, []
         self._made = self.app.render_counter + 1, self._make_rows()  # which is the number of the frame that comes
         self.app.write_above(rows, len(self._made[1]) + self.buffer.document.line_count + self._height_below())
@@ -240,6 +243,7 @@ class Region:
         """Meanwhile another program has the terminal."""
         async with in_terminal():
             yield
+        self.refresh()
 
     async def quiet(self) -> None:
         """Until no key came for a moment: what is typed before a question can be read is the draft's."""

@@ -104,8 +104,9 @@ class ChatWindow:
         self.screen.block("told", text.removesuffix("\n").split("\n"))
 
     def _to_terminal(self, codes: str) -> None:
-        self._stdout.write(codes)
-        self._stdout.flush()
+        with suppress(OSError):  # the terminal is gone, which is noticed where its keys are read
+            self._stdout.write(codes)
+            self._stdout.flush()
 
     def _title(self, text: str) -> None:
         self._to_terminal(f"\x1b]0;{text}\x07" if self.settings.ui.notify else "")

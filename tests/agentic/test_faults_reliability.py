@@ -718,8 +718,8 @@ PHASES: dict[str, tuple[list[str], Callable[[FakeVLLM, Terminal], bool], Scripte
         call("run", command="trap '' INT TERM; sleep 60"),
     ),
     "told to wait": (
-        ["run", "x", *NATIVE],
-        lambda server, shown: bool(server.chats),
+        ["run", "x", *NATIVE, "-c", "llm.retry_seconds=60"],
+        lambda server, shown: "trying again in 20" in shown.text,
         error(503, "busy", headers={"retry-after": "20"}),
     ),
     "asking": (["ask", "x"], lambda server, shown: "w1" in shown.text, answer("w0 w1 w2", fault="stall", fault_after=3)),

@@ -1,5 +1,6 @@
 """Attempts: several agents at one task, in trees of their own; what is proved is taken, else what speaks most for itself."""
 
+import asyncio
 import subprocess
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -338,6 +339,77 @@ def test_what_it_changes_after_the_answer_is_asked_about(repository: Path, serve
     _, questions = asked_in(repository, runs_then_writes("true", later="newer\n"), server, "once", "no")
     assert [("+newer" in question.body) for question in questions] == [False, True]
     assert (repository / "a.txt").read_text() == "old\n"
+
+
+def test_a_program_that_would_need_a_question_is_not_run(repository: Path, server: FakeVLLM) -> None:
+    """The question would wait for the choice, which waits for the program."""
+    inner = writes(lambda request, time: f"def f(x):\n    return x + {request.json.get('seed') or 0}\n", "f.py")
+
+    def reply(request: Request) -> ScriptedAnswer:
+        asked = str(request.json["messages"][-1]["content"])
+        if "Which of them" in asked:
+            return answer('{"better": "A"}')
+        return answer(f"```python\n{PRINTS}```") if "Write one program" in asked else inner(request)
+
+    events, questions = asked_in(repository, reply, server, "once")
+    assert [question.what for question in questions] == [f"take attempt 1: {choice(events)}"]
+    assert "by comparison" in choice(events)
+
+
+def test_the_first_ones_work_is_there_again_where_no_attempt_is_wanted(repository: Path, server: FakeVLLM) -> None:
+    async def approve(question: Question) -> Answered:
+        return Answered("no" if question.what.startswith("take") else "once", "")
+
+    settings = ALL | {"approval.mode": "edits", "attempts.auto": 2, "checks.test": CHECK}
+    reply = writes(lambda request, time: "first\n" if request.json.get("seed") is None and time == 1 else "wrong\n")
+    events = run_in_process("mend it", reply, settings, root=repository, server=server, approve=approve)
+    assert end(events).status == "refused"
+    assert (repository / "a.txt").read_text() == "first\n"
+
+
+def test_a_first_that_is_proved_by_then_goes_on_alone(repository: Path, server: FakeVLLM) -> None:
+    checks = repository.parent / "checks"
+
+    def reply(request: Request) -> ScriptedAnswer:
+        done = sum(bool(message.get("tool_calls")) for message in request.json["messages"])
+        if not done:
+            return answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "right\n"}))
+        late = {"path": f"{done}.md", "content": "more\n"}
+        return answer(tool_calls=tool_call("write_file", late), pause=0.6 if done == 1 else 0) if done < 5 else answer("done")
+
+    events = tried(repository, reply, server, attempts_auto=2, attempts_after=1, checks_test=f"echo ran >> {checks}; {CHECK}")
+    assert end(events).status == "done"
+    assert len(list(repository.glob("*.md"))) == 4
+    assert checks.read_text().count("ran") <= 4
+
+
+def test_the_others_make_no_requests_while_the_user_is_asked(repository: Path, server: FakeVLLM) -> None:
+    def reply(request: Request) -> ScriptedAnswer:
+        done = sum(bool(message.get("tool_calls")) for message in request.json["messages"])
+        is_right = request.json.get("seed") == 1
+        if is_right and done:
+            return answer("done")
+        text = "right\n" if is_right else f"wrong {done}\n"
+        return answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": text}), pause=0 if is_right else 0.02)
+
+    asked: list[int] = []
+
+    async def approve(question: Question) -> Answered:
+        asked.append(len(server.chats))
+        await asyncio.sleep(0.5)
+        asked.append(len(server.chats))
+        return Answered("once", "")
+
+    settings = ALL | {"approval.mode": "edits", "attempts.count": 2, "checks.test": "grep -q right a.txt"}
+    more = {"permissions.allow": ["run(grep *)"]}
+    run_in_process("mend it", reply, settings | more, root=repository, server=server, approve=approve)
+    assert asked[0] == asked[1]
+
+
+def test_where_nobody_can_be_asked_an_attempt_is_told_so_and_goes_on(repository: Path, server: FakeVLLM) -> None:
+    events = tried(repository, runs_then_writes("git push"), server, attempts_count=2, permissions_ask=["run(git push *)"])
+    assert "agree" in choice(events)
+    assert (repository / "a.txt").read_text() == "new\n"
 
 
 def test_each_says_how_many_of_its_tests_pass_and_all_are_told_of_with_what_they_cost(repository: Path, server: FakeVLLM) -> None:

@@ -132,3 +132,8 @@ def test_lines_of_our_own_hang_behind_their_name() -> None:
         "            all",
         "            commands",
     ] or wrapped("  /help     lists all commands", 30) == ["  /help     lists all commands"]
+
+
+def test_marks_that_close_nothing_stay_as_they_are() -> None:
+    stars = "char *a, int *b, " * 60
+    assert "".join(bare(stars, 4000)).strip() == stars.strip()
