@@ -10,8 +10,8 @@ MAX_SPAN = 2_000  # characters between a mark and the one that closes it
 MAX_EMPHASIS = 400  # the same for stars and underscores, which often stand for themselves
 _PLAIN = re.compile(r"[^`*_\[!\\]+")
 _BACKTICKS = re.compile(r"`+")
-_LINK = re.compile(r"!?\[([^\]\n]*)\]\(([^)\s]*)\)")
-_OPEN_LINK = re.compile(r"!?(?:\[[^\]\n]*(?:\]\(?[^)\s]*)?)?\Z")
+_LINK = re.compile(r"!?\[([^\[\]\n]*)\]\(([^)\s]*)\)")
+_OPEN_LINK = re.compile(r"!?(?:\[[^\[\]\n]*(?:\]\(?[^)\s]*)?)?\Z")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
 
 

@@ -155,3 +155,57 @@ def test_no_repository_has_a_command_run_for_the_footer(server: FakeVLLM, env: d
         shown.type("\x04")
         shown.until_ended()
     assert not (work / "CANARY").exists()
+
+
+def test_a_terminal_that_goes_away_ends_a_command_and_keeps_the_draft(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer("hello"))
+    began = work / "began"
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work) as shown:
+        shown.until(lambda: shown.is_ready)
+        shown.type("hi\r")
+        shown.until(lambda: "✓ done" in shown.text and shown.is_ready)
+        shown.type(f"!echo $$ > {began}; sleep 600\r")
+        shown.until(lambda: began.exists() and began.read_text().strip() != "")
+        shown.type("keep me")
+        shown.until(lambda: shown.draft == "keep me")
+        os.close(shown.master)
+        shown.process.wait(20)
+        shown.master = os.open(os.devnull, os.O_RDONLY)
+    assert not Path(f"/proc/{began.read_text().strip()}/stat").exists()
+    with terminal(["--continue", "--endpoint", server.url, *OPTIONS], env, work) as shown:
+        shown.until(lambda: shown.draft == "keep me")
+
+
+def test_a_command_of_the_users_is_shown_whole_however_its_output_comes(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work) as shown:
+        shown.until(lambda: shown.is_ready)
+        shown.type("!printf loading; sleep .2; echo ' over'; printf '\\303'; sleep .2; printf '\\251t\\303\\251'\r")
+        shown.until(lambda: "(exit code 0)" in shown.text)
+        rows = [row.strip() for row in shown.text.split("\n")]
+    assert "loading over" in rows and "été" in rows
+
+
+def test_a_terminal_of_few_rows_has_the_input_still(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work) as shown:
+        shown.until(lambda: shown.is_ready)
+        fcntl.ioctl(shown.slave, termios.TIOCSWINSZ, struct.pack("HHHH", 10, 80, 0, 0))
+        shown.screen.resize(10, 80)
+        shown.process.send_signal(signal.SIGWINCH)
+        shown.type("/")
+        shown.until(lambda: shown.draft == "/" and any("/" in row and "›" not in row for row in shown.screen.display))
+        assert "too small" not in shown.text
+
+
+def test_an_editor_has_the_screen_for_itself(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    editor = work.parent / "editor"
+    editor.write_text("#!/bin/sh\nprintf '\\033[2J\\033[H<<EDITOR>>\\n'; sleep 1; printf '<<LEAVES>>\\n'\n")
+    editor.chmod(0o755)
+    server.script(answer(WORDS, pause=0.01))
+    with terminal(["--endpoint", server.url, *OPTIONS], {**env, "EDITOR": str(editor), "VISUAL": ""}, work) as shown:
+        typed_while_it_streams(shown)
+        shown.type("\x07")
+        shown.until(lambda: "<<LEAVES>>" in shown.raw.decode("utf-8", "replace"))
+        there = shown.raw.decode("utf-8", "replace").partition("<<EDITOR>>")[2].partition("<<LEAVES>>")[0]
+        assert not re.search(r"word\d", there), there
+        shown.until(lambda: "✓ done" in shown.text)
+        assert "word239" in shown.text
