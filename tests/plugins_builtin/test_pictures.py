@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
+from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME
 from tests.children import delegating, objects
 from tests.pictures import svg_of, text_of
 from tests.terminal import Terminal, terminal
@@ -117,7 +118,7 @@ def drawn(shown: Terminal, scene: Scene) -> None:
     for typed, condition in scene.steps:
         shown.until(lambda condition=condition: condition(shown))  # type: ignore[misc]
         shown.type(typed)
-    shown.until(lambda: scene.until(shown))
+    shown.until(lambda: scene.until(shown) and shown.raw.rfind(BEGIN_FRAME.encode()) <= shown.raw.rfind(END_FRAME.encode()))
 
 
 @pytest.mark.parametrize("name", SCENES)
