@@ -221,13 +221,9 @@ class TerminalScreen:
             return
         rows, folded = blocks.body(event, self._asked, self.palette) if not name else ([], ())
         self._folded = folded or self._folded
-        said = (
-            f"exit {event.exit_code} in {event.seconds:.1f} s"
-            if rows
-            else ""
-            if event.diff and not event.failed
-            else describe(event)
-        )
+        said = "" if event.diff and not event.failed else describe(event)
+        if rows and event.exit_code is not None:
+            said = f"exit {event.exit_code} in {event.seconds:.1f} s"
         self._tail = "" if not name else self._tail
         self.block("call", [blocks.call_row(event, call, said, self.palette), *rows])
 

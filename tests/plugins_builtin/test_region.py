@@ -209,3 +209,14 @@ def test_an_editor_has_the_screen_for_itself(server: FakeVLLM, env: dict[str, st
         assert not re.search(r"word\d", there), there
         shown.until(lambda: "✓ done" in shown.text)
         assert "word239" in shown.text
+
+
+def test_an_edit_that_is_not_asked_about_is_a_row_with_its_difference(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "new.txt", "content": "words"})), answer("written"))
+    with terminal(["--endpoint", server.url, *OPTIONS, "--approve", "edits"], env, work) as shown:
+        shown.until(lambda: shown.is_ready)
+        shown.type("go\r")
+        shown.until(lambda: "new.txt" in shown.text and "unchecked" in shown.text and shown.is_ready)
+        rows = [row.strip() for row in shown.text.split("\n")]
+    assert [row for row in rows if row.startswith("● write_file")] == ["● write_file new.txt +1"]
+    assert any(re.search(r"\+ ?words$", row) for row in rows), rows
