@@ -122,7 +122,7 @@ def setting(
 
 
 class Section:
-    """The values of a section; `keys` holds their declarations by name."""
+    """The values of a section; `known` holds their declarations by name."""
 
     known: ClassVar[Mapping[str, Key]] = {}
 

@@ -10,7 +10,7 @@ from typing import Any
 from agentic import Answered, Attempt, Outcome, Question, Usage
 from agentic.hooks.fan_out import Lead
 from agentic.lib.record import record
-from plugins_builtin.attempts.states import State
+from plugins_builtin.attempts.states import State, best_of
 
 
 class FirstQuestion:
@@ -52,7 +52,7 @@ class Contender:
     @property
     def best(self) -> State:
         """The best of its states, the earlier of equals."""
-        return min(self.states, key=lambda state: state.rank)
+        return best_of(self.states)
 
     @property
     def size(self) -> int:

@@ -16,7 +16,7 @@ from plugins_builtin.attempts.contender import Contender, FirstQuestion
 from plugins_builtin.attempts.events import AttemptsChosen
 from plugins_builtin.attempts.kept import KeptAttempts, keep, write
 from plugins_builtin.attempts.race import Race, fields_of, judgement_of
-from plugins_builtin.attempts.states import State
+from plugins_builtin.attempts.states import State, best_of
 from plugins_builtin.attempts.tournament import diff_of
 
 TEMPERATURES = (None, 0.4, 0.7, 0.9, 1.0)
@@ -86,7 +86,7 @@ class Attempts:
         """
         space = self._lead.workspace
         self._keep(verdict)
-        best = min(self._tries, key=lambda each: each.rank)
+        best = best_of(self._tries)
         if len(self._tries) % 2:
             put_back(space, best.files)
             await self._lead.restart(best.verdict.word, best.verdict.files)
@@ -100,8 +100,7 @@ class Attempts:
 
     def settle(self, verdict: JudgeVerdict) -> JudgeVerdict:
         """Brings back the best of the lead's tries, the earlier of equals, where it was not the last one."""
-        best = min(self._tries, key=lambda each: each.rank, default=None)
-        if best is None or best.rank > State(verdict, {}).rank:
+        if not self._tries or (best := best_of(self._tries)).rank > State(verdict, {}).rank:
             return verdict
         put_back(self._lead.workspace, best.files)
         return best.verdict
@@ -130,7 +129,7 @@ class Attempts:
             return [Outcome("failed", f"no attempts could be made: {error}")]
         finally:
             if self._tries and not is_taken:
-                put_back(self._lead.workspace, min(self._tries, key=lambda each: each.rank).files)
+                put_back(self._lead.workspace, best_of(self._tries).files)
 
     async def _best_of(self, subtask: Subtask, spawn: Parts) -> Outcome:
         async with AsyncExitStack() as stack:
@@ -139,6 +138,7 @@ class Attempts:
             race = Race(contenders, self._options.rounds, self._lead.emit)
             proved = await race.first_proved()
             if proved is not None:
+                await stop_all([each for each in contenders if each is not proved])
                 choice = first_proved(proved, len(contenders))
             else:
                 choice = await chosen(contenders, self._lead, self._setup.prompt, subtask.objective)

@@ -26,8 +26,7 @@ class Race:
         self._emit = emit
 
     async def first_proved(self) -> Contender | None:
-        """The first that its checks prove: the others are stopped then. None where none is, after all rounds."""
-        proved: Contender | None = None
+        """The first that its checks prove; nobody looks after the others then. None where none is, after all rounds."""
         tasks = {asyncio.ensure_future(self._is_proved(each)): each for each in self._contenders}
         try:
             waiting = set(tasks)
@@ -35,15 +34,12 @@ class Race:
                 done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
                 for task in done:
                     if task.result():
-                        proved = tasks[task]
-                        return proved
+                        return tasks[task]
             return None
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
-            if proved is not None:
-                await asyncio.gather(*(each.stop() for each in self._contenders if each is not proved))
 
     async def _is_proved(self, contender: Contender) -> bool:
         """Does an attempt, and goes on with what fails in it. What it was before is not forgotten."""

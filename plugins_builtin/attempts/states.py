@@ -1,5 +1,7 @@
 """An attempt as it was at some time: its files, and what the judge said of them."""
 
+from collections.abc import Sequence
+
 from agentic.hooks.checks import JudgeVerdict
 from agentic.lib.contents import Contents
 from agentic.lib.record import record
@@ -17,3 +19,8 @@ class State:
         """The lower the better: what is proved, then what nothing speaks against, then the fewest failures."""
         verdict = self.verdict
         return ("done", "unchecked", "gave_up").index(verdict.status), not verdict.matters, verdict.failures
+
+
+def best_of(states: Sequence[State]) -> State:
+    """The best of them, the earlier of equals."""
+    return min(states, key=lambda state: state.rank)

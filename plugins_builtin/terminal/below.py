@@ -1,16 +1,14 @@
 """A live region below the text, for commands that read no input: each frame is one write, within a synchronised update."""
 
-import asyncio
 import os
-import time
 from collections.abc import Callable, Sequence
 from typing import TextIO
 
 from rich.cells import cell_len
 
 from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME, in_ascii, without_codes
+from plugins_builtin.terminal.pace import FramePace
 
-FRAME_SECONDS = 0.048  # between two frames
 _ERASE_BELOW = "\x1b[J"
 
 
@@ -23,8 +21,7 @@ class Below:
         self._live: Callable[[int, int], Sequence[str]] = lambda width, height: ()
         self._pending: list[str] = []
         self._drawn: list[int] = []  # the cells of each row of the region
-        self._timer: asyncio.TimerHandle | None = None
-        self._last = 0.0
+        self._pace = FramePace(self._draw)
         self._is_held = False
 
     @property
@@ -42,30 +39,19 @@ class Below:
 
     def refresh(self) -> None:
         """Draws a frame soon."""
-        if self._timer is not None:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.frame()
-            return
-        self._timer = loop.call_later(max(0.0, self._last + FRAME_SECONDS - time.monotonic()), self.frame)
+        self._pace.soon()
 
     def hold(self) -> None:
         """Nothing is live until `go_on`: somebody else writes."""
         self._is_held = True
-        self.frame()
+        self._pace.now()
 
     def go_on(self) -> None:
         self._is_held = False
         self.refresh()
 
-    def frame(self) -> None:
+    def _draw(self) -> None:
         """Draws what there is, in one write."""
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._last = time.monotonic()
         columns, lines = self.size
         rows = [] if self._is_held else [self._fit(row) for row in self._live(columns - 1, lines)]
         text = self._erased(columns) + "".join(f"{self._fit(row)}\r\n" for row in self._pending) + "\r\n".join(rows)

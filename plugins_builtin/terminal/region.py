@@ -25,13 +25,14 @@ from prompt_toolkit.widgets import SearchToolbar
 from agentic.lib.palette import Palette
 from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
-from plugins_builtin.terminal.below import FRAME_SECONDS, size_of
+from plugins_builtin.terminal.below import size_of
 from plugins_builtin.terminal.blocks import cut
 from plugins_builtin.terminal.codes import in_ascii
 from plugins_builtin.terminal.draft import LineOptions, history_of, input_of
 from plugins_builtin.terminal.frames import FrameApplication, FrameOutput
 from plugins_builtin.terminal.keys import ChatKeys
 from plugins_builtin.terminal.menus import Menu
+from plugins_builtin.terminal.pace import FramePace
 
 MAX_INPUT_SHARE = 3  # the draft gets a third of the screen's lines at most
 MAX_COMPLETIONS = 8  # that are shown at once
@@ -69,8 +70,7 @@ class Region:
         self._live: Callable[[int, int], Sequence[str]] = lambda width, height: ()
         self._pending: list[str] = []
         self._made: tuple[int, list[str]] = (-1, [])
-        self._timer: asyncio.TimerHandle | None = None
-        self._last = 0.0
+        self._pace = FramePace(self._draw)
         self.menu: Menu | None = None
         self.reading: Reading | None = None
         self.queued: Callable[[], Sequence[str]] = tuple
@@ -194,20 +194,13 @@ class Region:
         self.refresh()
 
     def refresh(self) -> None:
-        if self._timer is not None:
-            return
-        try:
-            loop = asyncio.get_running_loop()
-        except RuntimeError:
-            self.frame()
-            return
-        self._timer = loop.call_later(max(0.0, self._last + FRAME_SECONDS - time.monotonic()), self.frame)
+        self._pace.soon()
 
     def frame(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
-        self._last = time.monotonic()
+        """Draws at once."""
+        self._pace.now()
+
+    def _draw(self) -> None:
         if self.app.is_lent:
             return
         rows, self._pending = self._pending, []
