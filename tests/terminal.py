@@ -91,7 +91,7 @@ class Terminal:
 
     @property
     def draft(self) -> str:
-        """What stands in the input's first row."""
+        """The text in the input's first row."""
         row = next((row.rstrip() for row in reversed(self.text.split("\n")) if row.startswith(("›", ">"))), "?")
         return row.removeprefix("›").removeprefix(">").removesuffix(PLACEHOLDER).strip()
 

@@ -5,9 +5,11 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
+from agentic.lib.patterns import late_pattern
 from agentic.lib.record import record
 
 RESET = "\x1b[0m"
+_CODES = late_pattern(r"\x1b\[[0-9;?]*[A-Za-z]")
 THEMES = ("auto", "dark", "light", "colorblind", "mono")
 
 
@@ -108,3 +110,8 @@ def palette_for(theme: str, encoding: str, is_light: bool | None = None, environ
         if environment.get("COLORTERM") in ("truecolor", "24bit"):
             chosen = replace(chosen, **_BACKGROUNDS.get(name, {}))
     return chosen if encoding.lower().replace("-", "").startswith("utf") else replace(chosen, ascii=True)
+
+
+def without_codes(text: str) -> str:
+    """The text as it is read, without colours and other codes."""
+    return _CODES.sub("", text)

@@ -9,14 +9,13 @@ from pathlib import PurePath
 from agentic import AgenticError, ToolOutput, Workspace
 from plugins_builtin.checks.common import cannot_run
 from plugins_builtin.checks.python_project import Imports, interpreter, is_test, texts
-from plugins_builtin.checks.python_tests import wants_pytest
+from plugins_builtin.checks.python_tests import passes_in, wants_pytest
 
 MAX_TESTS = 20  # files
 MAX_SHOWN = 600  # characters of what fails
 Run = Callable[[str], Awaitable[ToolOutput | None]]
 _FAILED = re.compile(r"^(?:FAILED|ERROR) (.+)$|^((?:FAIL|ERROR): .+)$", re.MULTILINE)
 _RAISED = re.compile(r"^(?:\w[\w.]*(?:Error|Exception)\b.*)$", re.MULTILINE)
-_PASSED = re.compile(r"\b(\d+) passed\b|^Ran (\d+) tests?", re.MULTILINE)
 _slow: set[tuple[str, str]] = set()
 """Commands that took too long, by the folder that they were run in: they are not run again."""
 
@@ -53,9 +52,8 @@ def command_for(paths: list[str], space: Workspace) -> str:
 
 
 def _in_words(output: ToolOutput) -> str:
-    passed = _PASSED.search(output.text)
-    count = next(filter(None, passed.groups()), "") if passed else ""
     if not output.failed:
+        count = passes_in(output.text)
         return f"(The tests that import it pass{f': {count}' if count else ''}.)"
     failed = [next(filter(None, match)) for match in _FAILED.findall(output.text)]
     said = "; ".join(failed) or "; ".join(_RAISED.findall(output.text)) or " ".join(output.text.split())[-MAX_SHOWN:]

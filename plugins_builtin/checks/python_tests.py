@@ -60,7 +60,7 @@ class PythonTests:
             return CheckResult("cannot_run", why="there are no tests")
         if not output.failed:
             nothing = CheckResult("cannot_run", why="every test was skipped")
-            passes = CheckResult("passes", total=_passed(output.text))
+            passes = CheckResult("passes", total=passes_in(output.text))
             return passes if _has_run(output.text, "pytest" in check.command) else nothing
         project = Failures(workspace, changes)
         failures = tuple(
@@ -74,12 +74,12 @@ class PythonTests:
             last = (output.text.strip().splitlines() or [""])[-1]
             return CheckResult("cannot_run", why=f"the runner stopped: {last[:200]}")
         ran = re.search(r"^Ran (\d+) tests? in", output.text, re.MULTILINE)
-        passed = int(ran[1]) - len(failures) if ran else _passed(output.text)
+        passed = int(ran[1]) - len(failures) if ran else passes_in(output.text)
         hides = any(failure.weight > 1 for failure in failures)
         return CheckResult("fails", failures, some_pass=passed > 0, total=0 if hides else passed + len(failures))
 
 
-def _passed(text: str) -> int:
+def passes_in(text: str) -> int:
     """How many tests passed; 0 where the runner does not say."""
     said = re.search(r"\b(\d+) passed\b", text) or re.search(r"^Ran (\d+) tests? in", text, re.MULTILINE)
     return int(said[1]) if said else 0

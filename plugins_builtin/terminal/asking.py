@@ -8,6 +8,7 @@ from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal.asking import edit_texts, visible
 from plugins_builtin.terminal import blocks
 from plugins_builtin.terminal.menus import Menu, Option
+from plugins_builtin.terminal.palette import pick
 from plugins_builtin.terminal.region import Region
 
 MAX_SHOWN = 3  # times as many rows as the screen has are shown at once
@@ -45,7 +46,7 @@ class RegionAsker:
         """All of what is wanted, byte for byte, with what cannot be seen spelled out, and what to look at."""
         palette = self._region.palette
         changed = f" {blocks.changed_lines(question.body, palette)}" if question.is_diff else ""
-        yield palette.paint("bold", f"? {_head(question)}") + changed
+        yield self._head_row(question) + changed
         if question.is_diff:
             is_one = "\n--- " not in question.body  # whose name the head has
             yield from blocks.difference_rows(question.body, palette, visible)[is_one:]
@@ -55,6 +56,9 @@ class RegionAsker:
             yield palette.paint("warning", f"! {visible(warning)}")
         if question.plugin:
             yield f"plugin {visible(question.plugin)} wants you to decide: {visible(question.reason) or 'it gives no reason'}"
+
+    def _head_row(self, question: Question) -> str:
+        return self._region.palette.paint("bold", f"? {_head(question)}")
 
     def _options(self, question: Question, left: Sequence[str]) -> list[Option]:
         options = [Option("y", "Allow once")]
@@ -69,14 +73,11 @@ class RegionAsker:
 
     async def _answer(self, question: Question, left: Sequence[str]) -> tuple[Answered | None, Sequence[str]]:
         """(the answer, None where the question stands as before; the rows that are not shown yet)."""
-        palette = self._region.palette
         options = self._options(question, left)
         place = next(n for n, option in enumerate(options) if option.label == "No")
 
-        def head() -> list[str]:
-            return [palette.paint("bold", f"? {_head(question)}")]
-
-        menu = Menu(head, lambda: self._options(question, left), place=place)
+        head = [self._head_row(question)]
+        menu = Menu(lambda: head, lambda: self._options(question, left), place=place)
         key = await self._region.choose(menu)
         match key:
             case "y":
@@ -122,22 +123,24 @@ class RegionAsker:
     async def _choice(self, question: Question) -> Answered:
         """Asks for one of the choices, or any other text."""
         choices = question.choices or ()
-        head = [self._region.palette.paint("bold", f"? {_head(question)}")]
+        head = [self._head_row(question)]
         await self._region.quiet()
         if not choices:
             self._show(head)
-            said = await self._region.line("your answer:")
-            return Answered("once", said) if said else Answered("no")
+            return _answer_of(await self._region.line("your answer:"))
         if question.own:
-            key = await self._region.choose(Menu(lambda: head, lambda: [Option("", choice) for choice in choices], filters=True))
-            return Answered("once", key) if key else Answered("no")
+            return _answer_of(await pick(self._region, f"? {_head(question)}", [(choice, "") for choice in choices]))
         self._show([*head, *(f"{number}  {visible(choice)}" for number, choice in enumerate(choices, 1))])
         options = [*(Option(str(n), visible(choice)) for n, choice in enumerate(choices[:9], 1)), Option("o", "Other words …")]
         key = await self._region.choose(Menu(lambda: head, lambda: options))
         if key == "o":
-            said = await self._region.line("your answer:")
-            return Answered("once", said) if said else Answered("no")
-        return Answered("once", choices[int(key) - 1]) if key else Answered("no")
+            return _answer_of(await self._region.line("your answer:"))
+        return _answer_of(choices[int(key) - 1] if key else "")
+
+
+def _answer_of(text: str | None) -> Answered:
+    """The answer in the user's words; "no" for none."""
+    return Answered("once", text) if text else Answered("no")
 
 
 def _head(question: Question) -> str:

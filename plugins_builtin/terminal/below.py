@@ -6,7 +6,8 @@ from typing import TextIO
 
 from rich.cells import cell_len
 
-from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME, in_ascii, without_codes
+from agentic.lib.palette import without_codes
+from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME, in_ascii
 from plugins_builtin.terminal.pace import FramePace
 
 _ERASE_BELOW = "\x1b[J"

@@ -1,11 +1,7 @@
 """Codes of terminals that the screen uses."""
 
-import re
-
 BEGIN_FRAME, END_FRAME = "\x1b[?2026h", "\x1b[?2026l"
 """A synchronised update: what stands between is shown at once, by terminals that know it."""
-_CODES = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
-
 
 _ASCII = str.maketrans({"·": "-", "›": ">", "…": "...", "─": "-", "⏎": "|", "→": "->", "●": "*", "▸": ">", "×": "x"})
 
@@ -13,7 +9,3 @@ _ASCII = str.maketrans({"·": "-", "›": ">", "…": "...", "─": "-", "⏎": 
 def in_ascii(text: str) -> str:
     """The text with signs that an output has which knows no others; what is left is the output's own matter."""
     return text.translate(_ASCII)
-
-
-def without_codes(text: str) -> str:
-    return _CODES.sub("", text)

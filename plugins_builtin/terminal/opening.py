@@ -3,13 +3,14 @@
 from collections.abc import Iterator, Sequence
 
 from agentic import Conversation
+from agentic.events import ToolCalled, ToolResult, read_event
 from agentic.lib.messages import from_record
 from agentic.lib.palette import Palette
 from agentic.lib.sanitize import hide_logins, sanitize
 from agentic.sessions import Session
 from plugins_builtin.terminal import blocks
 from plugins_builtin.terminal.prose import Prose
-from plugins_builtin.terminal.words import one_line
+from plugins_builtin.terminal.words import describe, one_line
 from plugins_builtin.terminal.wrapping import wrapped
 
 MAX_TURNS = 20  # that are shown again
@@ -48,18 +49,7 @@ def replayed(session: Session, palette: Palette, width: int) -> Iterator[tuple[s
             if message is not None and message.role == "assistant" and message.text.strip():
                 prose = Prose(palette, lambda: width)
                 yield "answer", [*prose.feed(sanitize(message.text)), *prose.end()]
-        elif record.data.get("type") == "tool_call":
-            arguments = record.data.get("arguments") or {}
-            main = arguments.get("command") or arguments.get("path") or arguments.get("query") or ""
-            calls[str(record.data.get("id"))] = f"{record.data.get('name')} {main}"
-        elif record.data.get("type") == "tool_result":
-            yield "call", [_call(record.data, calls.pop(str(record.data.get("id")), str(record.data.get("name"))), palette)]
-
-
-def _call(data: dict[str, object], call: str, palette: Palette) -> str:
-    failed = bool(data.get("failed"))
-    mark = palette.mark("✗", "x") if failed else palette.mark("●", "*")
-    changed = blocks.changed_lines(str(data.get("diff") or ""), palette) if data.get("diff") else ""
-    name, _, argument = one_line(call, blocks.MAX_CALL).partition(" ")
-    words = [palette.paint("bad" if failed else "good", mark), palette.paint("bold", name), argument, changed]
-    return " ".join(filter(None, words))
+        elif isinstance(event := read_event(record.data), ToolCalled):
+            calls[event.id] = describe(event)
+        elif isinstance(event, ToolResult):
+            yield "call", [blocks.call_row(event, calls.pop(event.id, event.name), "", palette)]

@@ -132,15 +132,18 @@ class TerminalScreen:
                 self._finish(event)
             case ComplexityEstimated() if not self._debug:
                 pass
-            case RunStarted() if describe(event) == self._server or self._asks_itself:
-                pass  # its footer says so
             case RunStarted():
-                self._server = describe(event)
-                self.note(self._server)
+                self._name_server(describe(event))
             case _:
                 if text := describe(event):
                     self.note(who + text, "warning" if isinstance(event, Warned | Failover | Retrying) else "dim")
         self._canvas.refresh()
+
+    def _name_server(self, server: str) -> None:
+        """Says which model answers, once; a chat's footer has it all the time."""
+        if server != self._server and not self._asks_itself:
+            self._server = server
+            self.note(server)
 
     def block(self, kind: str, rows: Sequence[str]) -> None:
         """Rows that stay, with a blank one before them unless they belong to what is above."""

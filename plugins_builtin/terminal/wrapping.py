@@ -105,7 +105,7 @@ def _words(pieces: Sequence[InlinePiece]) -> Iterator[Word]:
                     yield word
                     word = None
                 if word is None:
-                    word = Word(place, blanks, inside=(piece.inside and place > piece.start) or piece.inside)
+                    word = Word(place, blanks, inside=piece.inside)
                     blanks = 0
                 word.parts.append((part, piece.style))
                 word.width += cell_len(part)

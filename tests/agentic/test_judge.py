@@ -255,7 +255,7 @@ def test_only_what_behaves_makes_it_done(server: FakeVLLM, work: Path, name: str
 
 @pytest.mark.parametrize("mode", ["all", "edits"])
 def test_a_model_that_ran_nothing_is_asked_once_to_show_it(server: FakeVLLM, work: Path, mode: str) -> None:
-    """Where it may run commands without a question."""
+    """Only a mode that lets commands run without a question has it asked."""
     write, shows = (
         tool_call("write_file", {"path": "a.py", "content": "x = 1\n"}),
         tool_call("run", {"command": "python3 -c 'import a'"}),

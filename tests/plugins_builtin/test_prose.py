@@ -7,8 +7,7 @@ import pytest
 from hypothesis import example, given, strategies as st
 from rich.cells import cell_len
 
-from agentic.lib.palette import PLAIN, palette_for
-from plugins_builtin.terminal.codes import without_codes
+from agentic.lib.palette import PLAIN, palette_for, without_codes
 from plugins_builtin.terminal.prose import Prose
 from plugins_builtin.terminal.wrapping import wrapped
 

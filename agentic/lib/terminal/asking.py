@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 
 from agentic.errors import AgenticError
 from agentic.lib.diff import painted
-from agentic.lib.palette import PLAIN, Palette
+from agentic.lib.palette import PLAIN, Palette, without_codes
 from agentic.lib.questions import Answered, Question, Reply
 from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
@@ -197,14 +197,11 @@ def visible(line: str) -> str:
     return sanitize(text)
 
 
-_CODES = re.compile(r"\x1b\[[0-9;]*[mK]")
-
-
 def _folded(line: str, columns: int) -> Iterator[str]:
     """Cut to the screen's width, so that a page is one; a line that has to be cut keeps no colour."""
     from rich.cells import cell_len, set_cell_size
 
-    plain = _CODES.sub("", line)
+    plain = without_codes(line)
     if cell_len(plain) <= columns:
         yield line
         return
