@@ -122,7 +122,8 @@ def test_the_commands(server: FakeVLLM, second_server: FakeVLLM, env: dict[str, 
     with chat(server, env, work) as shown:
         say(shown, "/help", "Tab completes")
         say(shown, "/nonsense", "there is no command /nonsense")
-        say(shown, "hello", "first")
+        say(shown, "hello", "✓ done")  # its word stands in the help, too
+        shown.until(lambda: shown.is_ready)
         say(shown, "/context", "counted by /tokenize")
         say(shown, "/model", f"fake at {server.url}")
         say(shown, "/model nobody", "does not serve 'nobody'")
