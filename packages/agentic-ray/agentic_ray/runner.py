@@ -60,7 +60,7 @@ class Driver:
                     "-P",
                     "-m",
                     "agentic_ray.driver",
-                    json.dumps({name: getattr(options, name) for name in options.keys}),
+                    json.dumps({name: getattr(options, name) for name in options.known}),
                 ),
                 stdin=asyncio.subprocess.PIPE,
                 stdout=asyncio.subprocess.PIPE,
