@@ -106,8 +106,8 @@ class Terminal:
 
     @property
     def is_ready(self) -> bool:
-        """True if nothing goes on, and the input is empty."""
-        return not self.works and self.draft == ""
+        """True if the session is open, nothing goes on, and the input is empty."""
+        return b"for commands" in self.raw and not self.works and self.draft == ""
 
     def restored(self) -> bool:
         """Echo and line mode as before, cursor shown, no colour left on."""

@@ -19,9 +19,17 @@ def difference(path: str, before: bytes | None, after: bytes | None) -> str:
         sizes = ["no file" if data is None else f"{len(data)} bytes" for data in (before, after)]
         return f"--- {path}\n(too much, or no text: {sizes[0]}, then {sizes[1]})\n"
     names = ("/dev/null" if old is None else path, "/dev/null" if new is None else path)
-    before_lines, after_lines = ([] if text is None else text.split("\n") for text in (old, new))
-    lines = difflib.unified_diff(before_lines, after_lines, *names, lineterm="")
+    end = all(text is None or not text or text.endswith("\n") for text in (old, new))
+    before_lines, after_lines = (_lines(text or "", end) for text in (old, new))
+    lines = list(difflib.unified_diff(before_lines, after_lines, *names, lineterm=""))
+    if not lines and names[0] != names[1]:  # an empty file
+        lines = [f"--- {names[0]}", f"+++ {names[1]}"]
     return "".join(f"{line}\n" for line in lines)
+
+
+def _lines(text: str, end: bool) -> list[str]:
+    """The lines, which all `end` with a newline, or have a last one without it."""
+    return (text.removesuffix("\n") if end else text).split("\n") if text else []
 
 
 def numbered(diff: str) -> Iterator[tuple[str, int, str]]:

@@ -61,7 +61,7 @@ class RegionAsker:
         return self._region.palette.paint("bold", f"? {_head(question)}")
 
     def _options(self, question: Question, left: Sequence[str]) -> list[Option]:
-        options = [Option("y", "Allow once")]
+        options = [Option("y", "Yes" if question.own else "Allow once")]
         if question.proposals:
             options.append(Option("a", "Always …", "; ".join(question.proposals)))
         if question.editable:

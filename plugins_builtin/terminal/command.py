@@ -1,11 +1,14 @@
 """`agentic chat`: one window after the other, as the user changes settings or the session."""
 
+import asyncio
 import shlex
 import signal
 import sys
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import click
 
@@ -39,6 +42,12 @@ def command(root: Path, settings: Settings, resume: str, task: str) -> int:
         sys.stdout = stdout
 
 
+def _from_thread(ask: Callable[[str], Coroutine[Any, Any, bool]]) -> Callable[[str], bool]:
+    """A question of another thread's, which waits for the answer."""
+    loop = asyncio.get_running_loop()
+    return lambda question: asyncio.run_coroutine_threadsafe(ask(question), loop).result()
+
+
 async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, task: str) -> int:
     """Opens a window, and the next one where the user asks for one; a window that cannot be opened leads back to the last."""
     good: tuple[Settings, str] | None = None
@@ -51,8 +60,10 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
             if before is not None:
                 chat.take_over(before)
             before = chat
-            screen = replace(screen_of(settings, stdout), own=chat.screen)
-            async with api.open_conversation(root, settings, chat.answer, resume, screen) as conversation:
+            async with AsyncExitStack() as stack, chat.on_screen():
+                screen = replace(screen_of(settings, stdout), own=chat.screen, confirm=_from_thread(chat.confirm))
+                opening = api.open_conversation(root, settings, chat.answer, resume, screen)
+                conversation = await stack.enter_async_context(opening)
                 good = settings, conversation.session.id
                 first, task = task, ""
                 await chat.loop(conversation, first)

@@ -35,6 +35,7 @@ class Footer:
         self._sandbox = ""
         self._prompt = self._budget = 0
         self._cached: int | None = None
+        self._possible: int | None = None
         self._seen: dict[str, EndpointSeen] = {}
         self._failed: set[str] = set()
         self._branch = branch_of(root)
@@ -49,7 +50,7 @@ class Footer:
             case LlmRequest() if not speaker(event) and event.purpose == "turn":
                 self._prompt, self._budget = event.prompt_tokens, event.budget
             case UsageReported() if not speaker(event):
-                self._prompt, self._cached = event.prompt_tokens, event.cached_tokens
+                self._prompt, self._cached, self._possible = event.prompt_tokens, event.cached_tokens, event.possible_tokens
                 self._failed.clear()
             case SandboxReady():
                 self._sandbox = event.name or "none"
@@ -58,6 +59,9 @@ class Footer:
                 self._failed.discard(event.endpoint)
             case Failover() if event.to != event.from_:
                 self._failed.add(event.from_)
+
+    def fails(self, url: str) -> None:
+        self._failed.add(url)
 
     def facts(self) -> dict[str, Any]:
         """The same for a program."""
@@ -71,6 +75,7 @@ class Footer:
             "branch": self._branch,
             "model": self.model,
             "context": {"tokens": self._prompt, "budget": self._budget, "window": self.window, "cached": self._cached},
+            "possible": self._possible,
             "mode": self.mode,
             "sandbox": self._sandbox,
             "endpoints": load,
@@ -129,7 +134,9 @@ class Footer:
     def _cache_part(self) -> str:
         if self._cached is None or not self._prompt:
             return ""
-        return f"{100 * self._cached // self._prompt}% cached"
+        share = f"{100 * self._cached // self._prompt}% cached"
+        missed = self._possible is not None and self._cached < self._possible
+        return f"{share} of {100 * (self._possible or 0) // self._prompt}%" if missed else share
 
 
 def _short(tokens: int) -> str:

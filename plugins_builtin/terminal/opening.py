@@ -1,8 +1,9 @@
 """The beginning of a chat: what was found, and of a conversation that goes on its last screens."""
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 
-from agentic import Conversation
+from agentic import AgenticError, Conversation
 from agentic.events import ToolCalled, ToolResult, read_event
 from agentic.lib.messages import from_record
 from agentic.lib.palette import Palette
@@ -10,13 +11,21 @@ from agentic.lib.sanitize import hide_logins, sanitize
 from agentic.sessions import Session
 from plugins_builtin.terminal import blocks
 from plugins_builtin.terminal.prose import Prose
+from plugins_builtin.terminal.screen import TerminalScreen
 from plugins_builtin.terminal.words import describe, one_line
 from plugins_builtin.terminal.wrapping import wrapped
 
 MAX_TURNS = 20  # that are shown again
 
 
-def first_rows(conversation: Conversation, palette: Palette, width: int) -> list[str]:
+def first_blocks(conversation: Conversation, palette: Palette, width: int) -> Iterator[tuple[str, Sequence[str]]]:
+    """(kind, rows) of what stands on the screen before the first message."""
+    if conversation.length > 1:
+        yield from _replayed(conversation.session, palette, width)
+    yield "first", _first_rows(conversation, palette, width)
+
+
+def _first_rows(conversation: Conversation, palette: Palette, width: int) -> list[str]:
     """The first screen: what was found, and how to begin."""
     from agentic import __version__
 
@@ -32,7 +41,7 @@ def first_rows(conversation: Conversation, palette: Palette, width: int) -> list
     return [*found, *(wrapped(goes_on, width) if goes_on else ()), *(palette.paint("dim", row) for row in wrapped(hint, width))]
 
 
-def replayed(session: Session, palette: Palette, width: int) -> Iterator[tuple[str, Sequence[str]]]:
+def _replayed(session: Session, palette: Palette, width: int) -> Iterator[tuple[str, Sequence[str]]]:
     """(kind, rows) of the blocks of its last turns, as they were shown."""
     turns = [record.seq for record in session.records("turn") if record.agent == "main"]
     since = turns[-MAX_TURNS] - 1 if len(turns) >= MAX_TURNS else 0
@@ -53,3 +62,17 @@ def replayed(session: Session, palette: Palette, width: int) -> Iterator[tuple[s
             calls[event.id] = describe(event)
         elif isinstance(event, ToolResult):
             yield "call", [blocks.call_row(event, calls.pop(event.id, event.name), "", palette)]
+
+
+async def look_around(conversation: Conversation, screen: TerminalScreen, palette: Palette) -> None:
+    """Before the first turn: the servers' load in the footer, and a row for each of them that does not answer."""
+    with suppress(AgenticError):
+        for seen in await conversation.endpoints():
+            screen.footer.note(seen)
+            if seen.cache == "off":
+                text = f"{seen.endpoint}: no prompt is cached (--no-enable-prefix-caching): each step computes all of it again"
+                screen.block("told", [palette.paint("warning", sanitize(hide_logins(text)))])
+    for url, info in await conversation.served():
+        if isinstance(info, str):
+            screen.footer.fails(url)
+            screen.block("told", [palette.paint("warning", sanitize(hide_logins(f"{url}: {info}")))])

@@ -54,6 +54,7 @@ class Prose:
         self._table: list[str] = []
         self._is_blank = True  # the row before; also at the beginning
         self._blanks = 0  # that wait for a line to follow
+        self._longer = 0  # characters of the line, before which none of its rows can become final
 
     def feed(self, text: str) -> list[str]:
         """The rows that are final now."""
@@ -90,14 +91,16 @@ class Prose:
         """The rows of the current line to which nothing can be added."""
         if not self._wraps or self._fence or self._table or not self._line or self._line.lstrip(" ").startswith("|"):
             return []
-        if self._kind is None and (_UNDECIDED.match(self._line) or _FENCE.match(self._line)):
+        if len(self._line) < self._longer or (self._kind is None and (_UNDECIDED.match(self._line) or _FENCE.match(self._line))):
             return []
         rows, open_at = self._rows(is_over=False)
         final = next((n for n, row in enumerate(rows) if row.start > open_at), len(rows)) - 1
         while final > 0 and rows[final].inside:  # a cut there would fall into a span
             final -= 1
         if final <= 0:
+            self._longer = len(self._line) * 9 // 8  # a line that stays open is not read anew with each of its tokens
             return []
+        self._longer = 0
         out = [*self._blank_before(), *(row.text for row in rows[:final])]
         line = self._kind or self._kind_of(self._line)
         self._line, self._kind = self._line[rows[final].start :], ProseLine(0, line.later, line.later, line.style)
@@ -121,6 +124,7 @@ class Prose:
     def _ended(self) -> list[str]:
         """The rows of a line that is over."""
         line, kind = self._line, self._kind
+        self._longer = 0
         if kind is None and self._fence:
             return self._code_line()
         if kind is None and line.lstrip(" ").startswith("|") and len(self._table) < MAX_ROWS:

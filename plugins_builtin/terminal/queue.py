@@ -63,7 +63,8 @@ class Queue:
         self._for_agent, self._after = [], [said for said in self._after if said.action]
         return taken
 
-    def rows(self) -> Sequence[str]:
-        """The messages as the region lists them."""
-        waiting = [f"queued: {text}" for text in self._for_agent]
-        return [each[:MAX_SHOWN] for each in [*waiting, *(f"after this turn: {said.text}" for said in self._after if said.text)]]
+    def rows(self, works: bool) -> Sequence[str]:
+        """The messages as the region lists them; `works`: a turn is going on."""
+        after = "after this turn" if works else "queued"
+        waiting = [("queued", text) for text in self._for_agent] + [(after, said.text) for said in self._after if said.text]
+        return [f"{when}: {text}"[:MAX_SHOWN] for when, text in waiting]

@@ -9,7 +9,7 @@ from difflib import get_close_matches
 from itertools import islice
 
 from agentic import AgenticError, Chat, ChatCommand, ConfigError, Question, api
-from agentic.lib.palette import THEMES
+from agentic.lib.palette import THEMES, palette_for
 from agentic.sessions.store import Summary
 from plugins_builtin.terminal.words import how_busy
 
@@ -135,8 +135,19 @@ def _about(summary: Summary) -> str:
     return f"{summary.title or '(nothing was said)'} · {when} · {turns} {'turn' if turns == 1 else 'turns'} · {summary.id}"
 
 
+def _sample(theme: str) -> str:
+    """A row in the colours of that theme."""
+    paint = palette_for(theme, "utf-8").paint
+    said, code = paint("user_back", " what you say "), paint("keyword", "return") + " " + paint("string", '"text"')
+    change = f"{paint('added_back', '+ added')} {paint('removed_back', '- removed')}"
+    return (
+        f"{theme:<11}{said}  {paint('heading', 'Heading')}  {paint('code', 'code')}  {code}  {change}  {paint('accent', 'chosen')}"
+    )
+
+
 async def _theme(name: str, chat: Chat) -> None:
     if not name:
+        chat.write("\n".join(_sample(theme) for theme in THEMES if theme != "auto"))
         answer = await chat.answer(Question("Which theme?", choices=THEMES, own=True))
         name = answer.word
     if name and name not in THEMES:

@@ -20,6 +20,7 @@ from agentic.events import (
 from plugins_builtin.terminal.words import describe, one_line, speaker, speed_of
 
 PREFILL_SHOWN_SECONDS = 1.0
+MOSTLY = 0.95
 MIN_SECONDS = 0.2  # of a stream, before its speed means anything
 WAITING = "waiting for the first token"
 RETRYING = "trying again"
@@ -29,7 +30,7 @@ class Status:
     """The state of a turn: what goes on, tokens a second, time since the start; at the end what it took."""
 
     def __init__(self) -> None:
-        self._prompts = self._cached = self._measured = 0
+        self._prompts = self._cached = self._measured = self._possible = self._found = 0
         self._streamed = 0.0
         self.started = self._requested = time.monotonic()
         self._first_chunk = 0.0
@@ -72,6 +73,9 @@ class Status:
                 self._prompt = event.prompt_tokens
                 self._prompts += event.prompt_tokens
                 self._cached += event.cached_tokens or 0
+                if event.possible_tokens:
+                    self._possible += event.possible_tokens
+                    self._found += min(event.possible_tokens, event.cached_tokens or 0)
                 if self._first_chunk and self._chunks > 1:
                     self._measured += event.completion_tokens
                     self._streamed += now - self._first_chunk
@@ -88,7 +92,7 @@ class Status:
                 self._seen[event.endpoint] = event
             case RunStarted():
                 self.started, self._completion, self._doing = now, 0, ""
-                self._prompts = self._cached = self._measured = 0
+                self._prompts = self._cached = self._measured = self._possible = self._found = 0
                 self._streamed = 0.0
 
     @property
@@ -125,6 +129,14 @@ class Status:
             f"{time.monotonic() - self.started:.1f} s",
             f"{self._completion} tokens" if self._completion else "",
             speed_of(self._measured / self._streamed) if self._streamed > MIN_SECONDS else "",
-            f"{100 * self._cached // self._prompts} % from the cache" if self._cached and self._prompts else "",
+            self._from_cache(),
         ]
         return "".join(f" · {part}" for part in parts if part)
+
+    def _from_cache(self) -> str:
+        """How much of the prompts came from the cache; and of what was computed before, where that is not all of it."""
+        if not self._prompts or not (self._cached or self._possible):
+            return ""
+        missed = self._possible and self._found < MOSTLY * self._possible
+        of_possible = f" ({100 * self._found // self._possible} % of the possible)" if missed else ""
+        return f"{100 * self._cached // self._prompts} % from the cache{of_possible}"

@@ -1,8 +1,9 @@
 """A chat's window: prompts and turns of one session while its settings stay the same."""
 
 import asyncio
-from collections.abc import Coroutine
-from contextlib import suppress
+import signal
+from collections.abc import AsyncIterator, Coroutine
+from contextlib import asynccontextmanager, suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, TextIO, TypeVar
@@ -19,7 +20,8 @@ from plugins_builtin.terminal.completion import Names
 from plugins_builtin.terminal.draft import TELL_NO_SHIFT, TELL_SHIFT, LineOptions
 from plugins_builtin.terminal.keys import Actions, ChatKeys, key_rows
 from plugins_builtin.terminal.message_line import MessageLine
-from plugins_builtin.terminal.opening import first_rows, replayed
+from plugins_builtin.terminal.modes import Modes
+from plugins_builtin.terminal.opening import first_blocks, look_around
 from plugins_builtin.terminal.own_commands import OwnCommands, leave_if_cancelled
 from plugins_builtin.terminal.palette import pick_command
 from plugins_builtin.terminal.region import Region
@@ -31,7 +33,6 @@ from plugins_builtin.terminal.wrapping import wrapped
 
 T = TypeVar("T")
 DRAFT = "draft"
-MODES = ("ask", "edits", "all")  # that Shift-Tab goes through; "all" where a sandbox holds
 
 
 class ChatWindow:
@@ -44,17 +45,18 @@ class ChatWindow:
         self.conversation: Conversation
         self._stdout = stdout
         self._work: asyncio.Future[Any] | None = None
-        self._stopped = self._asked_to_leave = False
+        self._is_open = self._stopped = self._asked_to_leave = False
         self._line = MessageLine(lambda: self._work is not None, lambda text: self.screen.note(text))  # noqa: PLW0108
         self._attention = Attention(self._to_terminal, settings.ui.notify)
-        self._slash = Slash(self)
+        self._slash, self._modes = Slash(self), Modes()
         self._keys = ChatKeys(self._actions(), dict(settings.ui.keys))
         self._names = names = Names(root, self._slash)
         ui, history = settings.ui, state_folder() / "chat_history"
         looks = partial(setattr, self._attention, "has_focus")
         line = LineOptions(history, ui.editing, Replies(), names.helps, looks, ui.accessible)
         self._region = Region(stdout, self.palette, names, line, self._keys, lambda width: self.screen.footer.line(width))  # noqa: PLW0108
-        self._region.ended, self._region.queued = self.leave, self._line.queue.rows
+        self._region.ended = self.leave
+        self._region.queued = lambda: self._line.queue.rows(self._work is not None)
         self._line.region = self._region
         self.screen = TerminalScreen(settings, root, self.palette, self._region, asks_itself=True)
         self._ask_user = RegionAsker(self._region, lambda rows: self.screen.block("question", rows), api.check_rule)
@@ -125,48 +127,47 @@ class ChatWindow:
         is_unnamed = session == self.session_id and not self.conversation.session.metadata("title")
         self.next = settings, "" if is_unnamed else session
 
+    @asynccontextmanager
+    async def on_screen(self) -> AsyncIterator[None]:
+        """Meanwhile the window is on the screen; what is typed before its session is open waits for that."""
+        self._to_terminal(TELL_SHIFT)
+        try:
+            with stray_lines(self._region.write):
+                async with self._region.running():
+                    yield
+        finally:
+            self._to_terminal(TELL_NO_SHIFT)
+
     async def loop(self, conversation: Conversation, text: str = "") -> None:
         """Until the user leaves or another window is to follow, beginning with `text` as if it had been typed."""
-        self.conversation = conversation
+        self.conversation, self._is_open = conversation, True
         self._slash.look()
         conversation.steer(self._steer)
         session = conversation.session
         self.screen.footer.mode, self.screen.footer.window = conversation.mode, conversation.model.window
         warming = asyncio.ensure_future(conversation.warm())  # while the user types
         looking = asyncio.ensure_future(self._look())
-        self._region.draft = session.metadata(DRAFT) + self._region.draft
-        self._to_terminal(TELL_SHIFT)
+        if kept := session.metadata(DRAFT):
+            self._region.draft = kept + self._region.draft
         try:
-            with stray_lines(self._region.write):
-                await self._run(text)
+            await conversation.announce("chat")
+            self._begin()
+            await self._take_turns(text)
+            if self.next is None and session.metadata("title"):
+                self.screen.note("(agentic --continue goes on with this)")
         finally:
-            self._to_terminal(TELL_NO_SHIFT)
             session.set_metadata(DRAFT, "" if self.next is not None else self._line.draft)
             for task in (warming, looking):
                 task.cancel()
 
-    async def _run(self, text: str) -> None:
-        await self.conversation.announce("chat")
-        self._begin()
-        self._region.frame()  # before the region: tmux keeps what is cleared from the screen's first row on
-        async with self._region.running():
-            await self._take_turns(text)
-            if self.next is None and self.conversation.session.metadata("title"):
-                self.screen.note("(agentic --continue goes on with this)")
-
     def _begin(self) -> None:
         """The first screen, or the conversation so far."""
-        if self.conversation.length > 1:
-            for kind, rows in replayed(self.conversation.session, self.palette, self._region.size[0]):
-                self.screen.block(kind, rows)
-        self.screen.block("first", first_rows(self.conversation, self.palette, self._region.size[0]))
+        for kind, rows in first_blocks(self.conversation, self.palette, self._region.size[0]):
+            self.screen.block(kind, rows)
 
     async def _look(self) -> None:
-        """The servers' load in the footer, before the first turn."""
-        with suppress(AgenticError):
-            for seen in await self.conversation.endpoints():
-                self.screen.footer.note(seen)
-            self._region.refresh()
+        await look_around(self.conversation, self.screen, self.palette)
+        self._region.refresh()
         await self._own_status.show(self.root, self.session_id)
 
     async def _take_turns(self, text: str) -> None:
@@ -195,23 +196,11 @@ class ChatWindow:
             case "edit_last":
                 await self._edit_last()
             case "mode":
-                await self._next_mode()
+                await self._modes.next(self.conversation, self._slash.summaries)
+                self._show_mode()
             case "palette":
                 if command := await pick_command(self._region, self._slash.summaries):
                     self._region.draft = f"{command} "
-
-    async def _next_mode(self) -> None:
-        """Shift-Tab: the next approval mode that holds here."""
-        now = self.conversation.mode
-        place = MODES.index(now) if now in MODES else -1
-        for mode in (*MODES[place + 1 :], *MODES[: place + 1]):
-            try:
-                await self.conversation.approve(mode)
-                break
-            except AgenticError:  # no sandbox holds commands here
-                continue
-        self.screen.footer.mode = self.conversation.mode
-        self._region.refresh()
 
     async def _edit_last(self) -> None:
         """Takes the last turn back, and puts what was asked into the line."""
@@ -227,9 +216,13 @@ class ChatWindow:
             await self._own.shell(text.lstrip("!"), keep=text.startswith("!!"))
         elif text.startswith("#"):
             await self._own.note(text.lstrip("#").strip())
-        elif not await self._slash.run(text):
+        elif not await self._slash.run(self._modes.command(text)):
             await self.ask(text)
-        self.screen.footer.mode = self.conversation.mode
+        self._show_mode()
+
+    def _show_mode(self) -> None:
+        self.screen.footer.mode = self._modes.name(self.conversation)
+        self._region.refresh()
 
     def _steer(self) -> str:
         """Returns what the user has typed since the last step, for the agent's next one."""
@@ -241,6 +234,8 @@ class ChatWindow:
         """Ctrl-C."""
         if self._work is not None:
             self.stop()
+        elif not self._is_open:
+            signal.raise_signal(signal.SIGINT)  # as where nothing reads the keys
         elif self._line.empty():
             self._asked_to_leave = False
         elif self._asked_to_leave:
@@ -286,6 +281,9 @@ class ChatWindow:
         if self._work is not None:
             self._stopped = True
             self._work.cancel()
+
+    async def confirm(self, question: str) -> bool:
+        return (await self.answer(Question(question, own=True))).reply != "no"
 
     async def answer(self, question: Question) -> Answered:
         self._attention.call(f"agentic asks: {question.what}")

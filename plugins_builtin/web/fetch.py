@@ -18,7 +18,7 @@ from agentic import ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace, __ver
 from agentic.extras import pip_install
 from agentic.lib.children.once import outputs_of
 from agentic.lib.patterns import late_pattern
-from plugins_builtin.web.page import SECONDS
+from plugins_builtin.web.page import SECONDS, WAIT_SECONDS
 
 MAX_BYTES = 5_000_000
 MAX_REDIRECTS = 5
@@ -187,9 +187,9 @@ async def _readable(page: bytes, charset: str) -> str:
     words = (sys.executable, "-P", "-m", "plugins_builtin.web.page", charset)
     environment = {name: os.environ[name] for name in _ENVIRONMENT if name in os.environ}
     try:
-        code, out, said = await outputs_of(words, page, Path("/"), environment, SECONDS)
+        code, out, said = await outputs_of(words, page, Path("/"), environment, WAIT_SECONDS)
     except (TimeoutError, OSError) as error:
-        raise ToolError(f"this page takes more than {SECONDS} s to read as text") from error
+        raise ToolError(f"this page takes more than {WAIT_SECONDS} s to read as text") from error
     if code:
         why = said.decode("utf-8", "replace").strip().rpartition("\n")[2]
         raise ToolError(f"this page cannot be read as text: {why or f'more than {SECONDS} s or too much memory'}")

@@ -5,7 +5,8 @@ import sys
 import threading
 from typing import Any
 
-SECONDS = 10
+SECONDS = 10  # of a processor
+WAIT_SECONDS = 4 * SECONDS  # for them, on a busy machine
 MEMORY = 1 << 30
 _DEEP = 20_000  # calls: pages nest some thousand elements
 _STACK = 256 << 20

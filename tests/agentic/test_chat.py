@@ -409,9 +409,9 @@ def test_queued_messages_leave_nothing_of_the_status_line(server: FakeVLLM, env:
 
 def test_a_note_that_is_refused_is_not_asked_why(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
     with chat(server, env, work) as shown:
-        say(shown, "#use tabs", "Allow once")
+        say(shown, "#use tabs", "Yes (y)")
         shown.type("n")
-        shown.until(lambda: shown.is_ready and not shown.menu("Allow once"))
+        shown.until(lambda: shown.is_ready and not shown.menu("Yes (y)"))
         assert "why?" not in shown.text
         say(shown, "/copy", "there is no answer here that could be copied")
         leave(shown)

@@ -140,6 +140,8 @@ def _(chat: Chat) -> None:
     chat.type(SHIFT_TAB)
     chat.see("· edits ·")
     chat.type(SHIFT_TAB)
+    chat.see("· plan ·")
+    chat.type(SHIFT_TAB)
     chat.see("· all ·")
 
 
@@ -357,7 +359,7 @@ def _(chat: Chat) -> None:
 def _(chat: Chat) -> None:
     chat.type("#use tabs" + ENTER)
     chat.see("+- use tabs")
-    chat.shown.until(lambda: chat.shown.menu("Allow once"))
+    chat.shown.until(lambda: chat.shown.menu("Yes (y)"))
     chat.type("y")
     chat.see("noted in AGENTS.md")
     assert (chat.work / "AGENTS.md").read_text() == "- use tabs\n"

@@ -509,9 +509,9 @@ def test_the_others_can_be_looked_at_and_taken_afterwards(
         assert (repository / "a.txt").read_text() == "one\n"
         (repository / "a.txt").write_text("mine\n")
         shown.type("/take 2\r")
-        shown.until(lambda: "although these changed since: a.txt" in shown.text and shown.menu("Allow once"))
+        shown.until(lambda: "although these changed since: a.txt" in shown.text and shown.menu("Yes (y)"))
         shown.type("n")
-        shown.until(lambda: shown.is_ready and not shown.menu("Allow once"))
+        shown.until(lambda: shown.is_ready and not shown.menu("Yes (y)"))
         shown.type("/quit\r")
         shown.until_ended()
     assert (repository / "a.txt").read_text() == "mine\n"

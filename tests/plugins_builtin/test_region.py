@@ -6,12 +6,14 @@ import re
 import signal
 import struct
 import termios
+import threading
 from pathlib import Path
 
 import pyte
 import pytest
 
-from agentic.testing import FakeVLLM, answer, tool_call
+from agentic.lib.palette import without_codes
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME
 from tests.terminal import Terminal, terminal
 
@@ -220,3 +222,108 @@ def test_an_edit_that_is_not_asked_about_is_a_row_with_its_difference(server: Fa
         rows = [row.strip() for row in shown.text.split("\n")]
     assert [row for row in rows if row.startswith("● write_file")] == ["● write_file new.txt +1"]
     assert any(re.search(r"\+ ?words$", row) for row in rows), rows
+
+
+class Held:
+    """A model whose first answer waits for `go`."""
+
+    def __init__(self) -> None:
+        self.asked, self.go = threading.Event(), threading.Event()
+
+    def __call__(self, request: Request) -> ScriptedAnswer:
+        self.asked.set()
+        self.go.wait(20)
+        return answer("ok")
+
+
+def test_one_types_while_it_is_tried_how_a_model_calls_tools(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.otherwise = held = Held()
+    with terminal(["--endpoint", server.url, "-c", "ui.notify=false", "--no-sandbox"], env, work, 80) as shown:
+        shown.until(lambda: "trying how" in shown.text and held.asked.is_set())
+        shown.type("first\rthen thi")
+        shown.until(lambda: shown.draft == "then thi" and "queued: first" in shown.text)
+        held.go.set()
+        shown.until(lambda: "window 8,192 · 127.0.0.1" in shown.text and "› first" in shown.text and shown.draft == "then thi")
+        assert "queued" not in "\n".join(shown.screen.display)
+
+
+def test_ctrl_c_ends_a_start_that_waits(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.otherwise = held = Held()
+    with terminal(["--endpoint", server.url, "-c", "ui.notify=false", "--no-sandbox"], env, work, 80) as shown:
+        shown.until(lambda: "trying how" in shown.text and held.asked.is_set())
+        shown.type("\x03")
+        assert shown.until_ended() == 130
+        assert shown.restored()
+        held.go.set()
+
+
+def test_in_plan_mode_a_message_is_planned_first(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.otherwise = lambda request: answer("1. Read it. 2. Change it.")
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work, 80) as shown:
+        shown.until(lambda: shown.is_ready and "· ask ·" in shown.text)
+        for mode in ("edits", "plan"):
+            shown.type("\x1b[Z")
+            shown.until(lambda mode=mode: f"· {mode} ·" in "\n".join(shown.screen.display))  # type: ignore[misc]
+        shown.type("make it quick\r")
+        shown.until(lambda: "carry this plan out" in shown.text)
+
+
+CODE = "def f(value):\n\n    if value:\n\treturn 'a very long line that no terminal of forty columns can hold in one row' + value\n"
+SCENES_TO_COPY = {
+    "a fence": f"So:\n\n```python\n{CODE}```\n",
+    "a fence in a language nobody knows": f"```nosuch\n{CODE}```",
+    "a fence without a language": f"Words before.\n```\n{CODE}```\nand after",
+    "a fence in tildes": f"~~~\n{CODE}~~~",
+    "a fence that does not end": f"```python\n{CODE}",
+    "a fence after a list": f"- one\n- two\n\n```python\n{CODE}```",
+    "two fences": f"```python\n{CODE}```\n\n```sh\n{CODE}```",
+}
+
+
+def rows_of(shown: Terminal) -> list[str]:
+    """What was written, as whoever selects it gets it: a line that the terminal itself broke is one."""
+    written = shown.raw.decode().replace("\x1b[J", "\n")  # after which what stays is written
+    return [line.rstrip() for line in without_codes(written).replace("\r", "").split("\n")]
+
+
+@pytest.mark.parametrize("scene", SCENES_TO_COPY)
+@pytest.mark.parametrize("columns", [40, 80])
+def test_code_is_copied_as_it_was_written(scene: str, columns: int, server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.script(answer(SCENES_TO_COPY[scene]))
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work, columns) as shown:
+        shown.until(lambda: shown.is_ready)
+        shown.type("go\r")
+        shown.until(lambda: "✓ done" in shown.text)
+        rows = rows_of(shown)
+    for line in CODE.expandtabs(4).removesuffix("\n").split("\n"):
+        assert line in rows
+
+
+def test_a_command_a_path_and_a_difference_are_copied_as_they_are(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    command = "printf '%s\\n' 'an argument with  two  spaces that is longer than a row of forty' >/dev/null"
+    path, line = "a folder/with a long name of which nobody knows why it is so long.txt", "x = 'a line  that is longer than a row'"
+    server.script(
+        answer("", tool_calls=tool_call("run_command", {"command": command})),
+        answer("", tool_calls=tool_call("write_file", {"path": path, "content": f"{line}\n"}, "2")),
+        answer(f"It is in\n{path.replace(' ', '_')}\nnow."),
+    )
+    with terminal(["--endpoint", server.url, *OPTIONS], env, work, 40) as shown:
+        shown.until(lambda: shown.is_ready)
+        shown.type("go\r")
+        shown.until(lambda: shown.menu("Allow once"))
+        shown.type("y")
+        shown.until(lambda: path in " ".join(rows_of(shown)) and shown.menu("Allow once"))
+        shown.type("y")
+        shown.until(lambda: shown.is_ready and "unchecked" in shown.text)
+        rows = rows_of(shown)
+    assert command in rows
+    assert any(path in row for row in rows)
+    assert any(row.endswith(f"+{line}") for row in rows)
+    assert any(path.replace(" ", "_") in row for row in rows)
+
+
+def test_a_server_that_does_not_answer_is_told_on_the_first_screen(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    with FakeVLLM() as other:
+        gone = other.url
+    with terminal(["--endpoint", server.url, "--endpoint", gone, *OPTIONS], env, work, 120) as shown:
+        shown.until(lambda: f"{gone}: " in shown.text and f"{gone.split(':')[2].removesuffix('/v1')} ✗" in shown.text)

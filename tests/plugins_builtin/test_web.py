@@ -180,7 +180,7 @@ def test_a_port_that_cannot_be(agentic: Agentic, server: FakeVLLM) -> None:
 
 
 def test_a_page_that_takes_too_long_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("plugins_builtin.web.fetch.SECONDS", 0.5)
+    monkeypatch.setattr("plugins_builtin.web.fetch.WAIT_SECONDS", 0.5)
     with pytest.raises(ToolError, match=r"takes more than 0\.5 s to read as text"):
         asyncio.run(text_of(b"<!--" * 100_000, "text/html"))
 
