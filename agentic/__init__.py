@@ -136,6 +136,7 @@ if TYPE_CHECKING:
     )
     from agentic.hooks.trust import RunnableFinder as RunnableFinder
     from agentic.lib.calls import CallContext as CallContext, Grant as Grant
+    from agentic.lib.families import Family as Family
     from agentic.lib.files import files_below as files_below
     from agentic.lib.workspace import Workspace as Workspace
     from agentic.types import (
@@ -189,6 +190,7 @@ _HOMES = {
     "agentic.hooks.launcher": "Launcher LauncherSetup",
     "agentic.hooks.permissions": "CommandWatch Judgement Permissions PermissionsSetup",
     "agentic.hooks.prompt": "PromptSection PromptTemplate",
+    "agentic.lib.families": "Family",
     "agentic.hooks.protocol": "Asks ModelProfile OutputRepair RepairProvider ToolProtocol Turn Vocabulary",
     "agentic.hooks.runner": "Part Runner RunnerSetup sub_agent",
     "agentic.hooks.safeguards": "Safeguard",

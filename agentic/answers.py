@@ -18,11 +18,12 @@ class ToolCallDelta:
 
 @record(frozen=True)
 class Usage:
-    """Tokens as the server counted them; `cached_tokens` is None where it does not tell."""
+    """Tokens as the server counted them; `cached_tokens` is None where it does not tell. `block` is the unit of its cache."""
 
     prompt_tokens: int = 0
     completion_tokens: int = 0
     cached_tokens: int | None = None
+    block: int = 0
 
     def __add__(self, other: "Usage") -> "Usage":
         known = [count for count in (self.cached_tokens, other.cached_tokens) if count is not None]
@@ -57,6 +58,8 @@ class Delta:
     by_ids: bool = False
 
 
+THOUGHT_ENDED = "thought"
+"""The `finish_reason` of an answer whose thought was ended by its limit."""
 ANNOUNCED = "announced"
 """The `finish_reason` of an answer that only says what will be done, in a format that tells that from a final one."""
 

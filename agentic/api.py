@@ -24,6 +24,7 @@ from agentic.lib.questions import Answered as Answered, Ask as Ask, Question as 
 from agentic.logs import start_logging
 from agentic.plugins import host_of
 from agentic.queries import (
+    family as family,
     found_servers as found_servers,
     policy as policy,
     prompts as prompts,

@@ -230,7 +230,10 @@ class Retrying(Event):
 
 
 class EndpointSeen(Event):
-    """How busy an endpoint is, twice a second while it works for us, or as `asked`; shares of 1, seconds, our `places` there."""
+    """How busy an endpoint is, twice a second while it works for us, or as `asked`; shares of 1, seconds, our `places` there.
+
+    `cache` and `block` are as in `EndpointLoad`.
+    """
 
     type = "endpoint"
     transient = True
@@ -243,6 +246,8 @@ class EndpointSeen(Event):
     tokens_per_second: float
     places: int
     lanes: dict[str, int]
+    cache: str = ""
+    block: int = 0
     asked: bool = False
 
 
@@ -268,10 +273,13 @@ class Unfolded(Event):
 
 
 class UsageReported(Event):
+    """`possible_tokens` of the prompt were computed before, in whole blocks of the server's cache, as far as that is known."""
+
     type = "usage"
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int | None = None
+    possible_tokens: int | None = None
     seconds: float = 0.0
 
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from agentic.config import Settings
 from agentic.core.runtime import bare_setup, find_servers
 from agentic.hooks.transport import Found
+from agentic.lib.families import Family, family_of
 from agentic.plugins import Host, host_of
 
 if TYPE_CHECKING:
@@ -25,6 +26,11 @@ def policy(root: Path, settings: Settings, host: Host | None = None) -> "Policy"
 def take_up(root: Path, settings: Settings) -> str:
     """Has the session know what its command did that a kill cut off here; a line that names what is protected of it."""
     return policy(root, settings).take_up()
+
+
+def family(settings: Settings, served: str, template: str = "") -> Family:
+    """The family of what is served under that name, by the facts that the installed plugins have."""
+    return family_of(served, template, [offer.record for offer in host_of(settings).offers("agentic_families").values()])
 
 
 async def found_servers(settings: Settings) -> list[Found]:

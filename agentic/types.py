@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from agentic.answers import (
     ANNOUNCED as ANNOUNCED,
+    THOUGHT_ENDED as THOUGHT_ENDED,
     Answer as Answer,
     Delta as Delta,
     PartialAnswer as PartialAnswer,
@@ -117,12 +118,13 @@ class Sampling:
 class ChatRequest:
     """A request for one answer. `model` "" means what the endpoint serves; `max_tokens` None leaves it to the server.
 
-    `effort` is how long a reasoning model may think: low, medium, high, or "" for its default. `priority` below 0 is more urgent,
-    for servers that schedule by it. `token_ids` asks for the tokens' numbers, without which a broken answer cannot be resumed.
-    `extra` are further fields of the body, as the server names them. `purpose` says what it is for: turn, ask, batch, question (of
-    a plugin), probe, warm-up or count; it is not sent. `role` is whose work it is, of the names in `[llm.roles]`, and `endpoint`
-    where it should go; where nobody serves a role's `model`, the main one does its work. None of them is sent. `headers` go along
-    over HTTP.
+    `effort` is how long a reasoning model may think: none to max, or "" for its default; `thinking_tokens` how many tokens, 0 for
+    the usual. `priority` below 0 is more urgent, for servers that schedule by it. `token_ids` asks for the tokens' numbers, without
+    which a broken answer cannot be resumed. `extra` are further fields of the body, as the server names them.
+
+    None of these is sent: `purpose` says what it is for: turn, ask, batch, question (of a plugin), probe, warm-up or count; `role`
+    whose work it is, of the names in `[llm.roles]`, and `endpoint` where it should go; where nobody serves a role's `model`, the
+    main one does its work. `headers` go along over HTTP.
     """
 
     messages: tuple[Message, ...]
@@ -133,6 +135,7 @@ class ChatRequest:
     response_format: Mapping[str, Any] | None = None
     session: str = ""
     effort: str = ""
+    thinking_tokens: int = 0
     priority: int = 0
     token_ids: bool = False
     extra: Mapping[str, Any] = field(default_factory=dict)
@@ -144,19 +147,22 @@ class ChatRequest:
 
 @record(frozen=True)
 class EndpointInfo:
-    """The model that an endpoint serves. `window` is in tokens, 0 where it does not tell; `served` are all models it lists."""
+    """The model that an endpoint serves, its `root` and chat `template`, and all that are `served`; `window` in tokens, or 0."""
 
     url: str
     model: str
     window: int = 0
     served: tuple[str, ...] = ()
+    root: str = ""
+    template: str = ""
 
 
 @record(frozen=True)
 class EndpointLoad:
     """An endpoint's report on itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens).
 
-    `block` is the size of a block of that cache in tokens, `blocks` how many there are.
+    `block` is the size of a block of that cache in tokens, `blocks` how many there are. `cache` is how prompts are found again:
+    full, hybrid (only some layers have such a cache: long blocks), off, or "" where the server does not tell.
 
     `first_tokens` counts the answers that began, `first_token_seconds` is what all of them together took for it.
     """
@@ -170,6 +176,7 @@ class EndpointLoad:
     generated_tokens: int = 0
     block: int = 0
     blocks: int = 0
+    cache: str = ""
     first_tokens: int = 0
     first_token_seconds: float = 0.0
 

@@ -9,6 +9,7 @@ from urllib.parse import unquote
 
 from agentic.config.section import Key, Section, setting
 from agentic.errors import ConfigError
+from agentic.lib.families import EFFORTS
 from agentic.lib.palette import THEMES
 
 PLUGIN_PREFIX = "plugin."
@@ -23,10 +24,6 @@ class EndpointSettings(Section):
     weight: float = setting(1.0, "how much it does beside the others", minimum=0.01)
     max_in_flight: int = setting(0, "requests in flight at most; 0: batching.max_in_flight times the weight")
     all_addresses: bool = setting(False, "whether each address that its name has is an endpoint, looked up again every 30 s")
-
-
-EFFORTS = ("", "none", "minimal", "low", "medium", "high", "xhigh", "max")
-"""How much a model thinks, in the words that servers take; which of them, a server says where it refuses one."""
 
 
 class LlmSettings(Section):
@@ -50,7 +47,8 @@ class LlmSettings(Section):
     max_tokens: int | None = setting(
         None, "of one answer; not set: as many as the window keeps for it", "select", kind=int, minimum=1
     )
-    reasoning_effort: str = setting("", "empty: the server's default", "select", EFFORTS)
+    reasoning_effort: str = setting("", "empty: the server's default", "select", ("", *EFFORTS))
+    thinking_tokens: int = setting(0, "of a thought; 0: three quarters of what an answer may have, 32,768 at most", minimum=0)
     session_headers: Mapping[str, Any] = setting(
         {"X-Session-ID": "{session}"}, "headers by which a router keeps a conversation at one server; {session} is its name"
     )
@@ -82,7 +80,7 @@ class Role(Section):
 
     endpoint: str = setting("", "where it is served; empty: wherever the model is")
     model: str = setting("", "the model; empty: what the endpoint serves")
-    effort: str = setting("", "how much it thinks; empty: as llm.reasoning_effort", choices=EFFORTS)
+    effort: str = setting("", "how much it thinks; empty: as llm.reasoning_effort", choices=("", *EFFORTS))
 
 
 ROLES = ("main", "small", "sub_agent", "vision")

@@ -61,11 +61,7 @@ class Approver:
     """
 
     def __init__(
-        self,
-        approval: ApprovalMode,
-        emit: Callable[[Event], Awaitable[None]],
-        policy: Policy,
-        launcher: Launcher,
+        self, approval: ApprovalMode, emit: Callable[[Event], Awaitable[None]], policy: Policy, launcher: Launcher
     ) -> None:
         self.mode = approval.mode
         self._emit = emit

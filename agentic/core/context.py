@@ -74,7 +74,7 @@ class Context:
         for _ in range(ATTEMPTS):
             tools = make(()).tools
             await self._fit(room - counter.of_tools(tools))
-            request = make(without_old_reasoning(self.history.get_messages_for_llm()))
+            request = make(self.history.get_messages_for_llm())
             prepared = await self._llm.prepare(request, self._exact)
             if prepared.tokens <= budget.prompt:
                 break
@@ -194,9 +194,3 @@ class Context:
         if news := board.section(self._shared, but_by=self.history.agent if self._shared else ""):
             self.history.amend(newest.with_text(f"{newest.text}\n\n{news}"))
         self._shared = board.newest
-
-
-def without_old_reasoning(messages: Sequence[Message]) -> list[Message]:
-    """Reasoning belongs to the turn it was made in: after a final answer servers drop it, and so do we."""
-    final = max((i for i, m in enumerate(messages) if m.role == "assistant" and m.content and not m.tool_calls), default=-1)
-    return [replace(m, reasoning="") if i <= final and m.reasoning else m for i, m in enumerate(messages)]

@@ -13,7 +13,7 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
 from agentic.hooks.batching import Lane
 from agentic.lib.wire import AnswerBuilder
-from agentic.types import ANNOUNCED, ChatRequest, Message, ToolSpec, Usage
+from agentic.types import ANNOUNCED, THOUGHT_ENDED, ChatRequest, Message, ToolSpec, Usage
 
 RETRY_TEMPERATURE = 0.7
 Make = Callable[[Sequence[Message], float | None], ChatRequest]
@@ -39,13 +39,7 @@ class ModelCall:
     """
 
     def __init__(
-        self,
-        llm: LlmService,
-        context: Context,
-        lane: Lane,
-        emit: Emit,
-        known: Sequence[ToolSpec],
-        tools: ToolCaller,
+        self, llm: LlmService, context: Context, lane: Lane, emit: Emit, known: Sequence[ToolSpec], tools: ToolCaller
     ) -> None:
         self._llm = llm
         self._context = context
@@ -57,7 +51,7 @@ class ModelCall:
         self.calls_natively = any(
             not call.recovered for message in context.history.get_messages_for_llm() for call in message.tool_calls
         )
-        self.quotes = self.announces = False
+        self.quotes = self.announces = self.thought_too_long = False
         self.as_text: Literal["", "call", "arguments"] = ""
         self.made = 0  # tokens of the last answer
         self.usage = Usage()
@@ -86,7 +80,13 @@ class ModelCall:
 
     async def _stream(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
         role = (self._tools.kind.role if self._tools.kind is not None else "") or self._role
-        prepared = await self._context.request(lambda messages: replace(make(messages, temperature), role=role))
+        less = self._llm.family().least if self.thought_too_long else ""
+
+        def request(messages: Sequence[Message]) -> ChatRequest:
+            asked = make(messages, temperature)
+            return replace(asked, role=role, effort=less or asked.effort)
+
+        prepared = await self._context.request(request)
         making = AnswerBuilder()
         try:
             answer = await self._llm.answer(prepared, self._lane, self._emit, making, self._context.history.partial)
@@ -103,6 +103,7 @@ class ModelCall:
                 self._context.history.add(Message("assistant", making.message().content))
             raise
         cut_off, self.announces = answer.finish_reason == "length", answer.finish_reason == ANNOUNCED
+        self.thought_too_long = answer.finish_reason == THOUGHT_ENDED
         self.usage += answer.usage or Usage()
         self.made = answer.usage.completion_tokens if answer.usage else prepared.request.max_tokens or 0
         if cut_off and answer.usage and self._fills_window(answer.usage, prepared.request.max_tokens or 0):

@@ -8,6 +8,7 @@ from agentic.lib.announcing import announces
 from agentic.types import Message
 
 MAX_CUT = 3
+MAX_THOUGHT = 1_000  # characters of its end that the model is told
 
 
 class Nudges:
@@ -27,6 +28,8 @@ class Nudges:
     def about(self, answer: Message, turn: Turn, cut_off: bool) -> str:
         """Returns the text to tell the model instead of taking its answer for the last one, "" where it may be."""
         self.cut = self.cut + 1 if cut_off and not turn.calls else 0
+        if self._model.thought_too_long:
+            return self._prompts("turn.thought_ended", thought=answer.reasoning[-MAX_THOUGHT:].strip())
         if turn.calls or turn.problem:
             return ""
         if self._model.quotes and self._is_first("turn.quotes"):

@@ -53,12 +53,7 @@ class Proofs:
     """The checks of one session. `run_command` runs what checkers ask for, as tools do; nothing else is ever run here."""
 
     def __init__(
-        self,
-        checkers: Mapping[str, Checker],
-        workspace: Workspace,
-        approver: Approver,
-        events: Dispatcher,
-        run_command: RunCommand,
+        self, checkers: Mapping[str, Checker], workspace: Workspace, approver: Approver, events: Dispatcher, run_command: RunCommand
     ) -> None:
         self._checkers = checkers
         self._workspace = workspace

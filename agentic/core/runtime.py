@@ -136,11 +136,7 @@ class Screen:
 
 @asynccontextmanager
 async def open_runtime(
-    settings: Settings,
-    host: Host,
-    root: Path,
-    screen: Screen,
-    sink: Callable[[Event], Awaitable[None]] | None = None,
+    settings: Settings, host: Host, root: Path, screen: Screen, sink: Callable[[Event], Awaitable[None]] | None = None
 ) -> AsyncIterator[Runtime]:
     """Builds what the settings select and closes it afterwards. `sink` gets every event after the renderer.
 
@@ -172,9 +168,7 @@ async def open_runtime(
         selected = await _selected_transport(settings.llm.transport, host, make_setup, screen)
         transport = selected.made
         batcher = host.build(
-            "agentic_batchers",
-            settings.batching.strategy,
-            partial(make_setup, kind=BatcherSetup, transport=transport),
+            "agentic_batchers", settings.batching.strategy, partial(make_setup, kind=BatcherSetup, transport=transport)
         )
         endpoints.follow(transport, batcher)
         info = await _first_contact(batcher, events)
@@ -183,6 +177,7 @@ async def open_runtime(
         counter = TokenCounter(transport, *_tokens_for(host, info.model))
         repairs = list(_every(host, events, "agentic_output_repairs", make_setup).values())
         llm = LlmService(settings, batcher, events, (budget, counter), repairs, prompts("picture"))
+        llm.info, llm.families = info, [offer.record for offer in host.offers("agentic_families").values()]
         yield Runtime(
             settings, host, root, events, transport, batcher, info, llm, prompts, selected.why, run, endpoints, make_setup
         )

@@ -17,14 +17,16 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, Requ
 from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
+from agentic.lib.families import Family, as_known, family_of
 from agentic.lib.pictures import pictures, without_pictures
 from agentic.lib.record import record
 from agentic.lib.repetition import Repetition
+from agentic.lib.thought import ThoughtLimit
 from agentic.lib.wire import AnswerBuilder
 from agentic.lib.wire.repaired import Repaired, repaired
 from agentic.lib.wire.request import held_to
 from agentic.plugins.dispatcher import Dispatcher
-from agentic.types import Answer, ChatRequest, Delta, Message, TextPart, ToolSpec
+from agentic.types import THOUGHT_ENDED, Answer, ChatRequest, Delta, EndpointInfo, Message, TextPart, ToolSpec
 
 KEEP_SECONDS = 1.0
 Emit = Callable[[Event], Awaitable[None]]
@@ -63,7 +65,8 @@ class LlmService:
         self._batcher = batcher
         self._events = events
         self.budget, self.counter = lengths
-        self.profile = ModelProfile()
+        self.profile, self.info = ModelProfile(), EndpointInfo("", "")
+        self.families: Sequence[Family] = ()
         self._repairs = repairs
 
     def of(self, profile: ModelProfile) -> "LlmService":
@@ -71,6 +74,11 @@ class LlmService:
         other = copy(self)
         other.profile = profile
         return other
+
+    def family(self, model: str = "") -> Family:
+        """The family of that model, of the one that is served for ""."""
+        served = model or f"{self.info.model} {self.info.root}"
+        return family_of(served, "" if model else self.info.template, self.families)
 
     async def prepare(self, request: ChatRequest, exact: bool = True) -> Prepared:
         """`exact`: counted by the server where it can; else estimated, never under, which costs no call. Raises PluginFault."""
@@ -92,17 +100,14 @@ class LlmService:
         return replace(request, messages=tuple(without_pictures(message, self._words) for message in request.messages))
 
     def _with_defaults(self, request: ChatRequest) -> ChatRequest:
-        """Fills what the request leaves open from the settings, and what they leave open from the model's profile."""
-        settings, profile, request = self._settings, self.profile, self._in_its_role(request)
-        sampling = {"top_p": _first(settings.top_p, profile.top_p), "seed": settings.seed}
-        extra = {name: value for name, value in sampling.items() if value is not None}
-        return replace(
-            request,
-            temperature=_first(request.temperature, settings.temperature, profile.temperature),
-            max_tokens=_first(request.max_tokens, settings.max_tokens),
-            effort=request.effort or settings.reasoning_effort or dict(profile.efforts).get(request.purpose, ""),
-            extra={**extra, **settings.extra_body, **request.extra},
-        )
+        """Fills what the request leaves open from the settings, and what they leave open from what is known of the model."""
+        settings, request = self._settings, self._in_its_role(request)
+        sampling: dict[str, Any] = {
+            name: value for name, value in (("top_p", settings.top_p), ("seed", settings.seed)) if value is not None
+        }
+        usual = ChatRequest((), (), "", settings.max_tokens, settings.temperature, extra={**sampling, **settings.extra_body})
+        usual = replace(usual, effort=settings.reasoning_effort, thinking_tokens=settings.thinking_tokens)
+        return as_known(self.family(request.model), request, usual, self.budget.tier == "full")
 
     def repaired(self, message: Message, tools: Sequence[ToolSpec], may_recover: bool = True) -> Repaired:
         """An answer as it was meant."""
@@ -135,10 +140,12 @@ class LlmService:
         request, answer = prepared.request, answer or AnswerBuilder()
         await self._announce(prepared, emit or self._events.emit)
         started = kept_at = time.monotonic()
-        repetition = Repetition()
+        repetition, limit = Repetition(), ThoughtLimit(request.thinking_tokens, request.max_tokens)
         async with aclosing(cast(AsyncGenerator[Delta, None], self._batcher.submit(request, lane))) as stream:
             async for delta in stream:
                 answer.add(delta)
+                if limit.add(delta):
+                    break
                 if emit is None:
                     continue
                 if delta.prefilled:
@@ -153,6 +160,8 @@ class LlmService:
                 if repetition.goes_on(delta.text or delta.reasoning):
                     raise ModelOutputError("the model only repeats itself")
         made = answer.answer()
+        if limit.passed:
+            return replace(made, finish_reason=THOUGHT_ENDED)
         await self._account(request, made, time.monotonic() - started, emit or self._events.emit)
         return made
 
@@ -193,25 +202,15 @@ class LlmService:
         usage = answer.usage
         if usage is None:
             return
+        possible = self.counter.computed(request) // usage.block * usage.block if usage.block else None
         if request.session:
             self.counter.learn(request, usage.prompt_tokens)
-        _log.info(
-            "%s answered in %.2f s: %d prompt tokens, %s cached, %d made, %s",
-            request.purpose or "request",
-            seconds,
-            usage.prompt_tokens,
-            usage.cached_tokens,
-            usage.completion_tokens,
-            answer.finish_reason,
-        )
+        counts = usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens
+        line = "%s answered in %.2f s: %d prompt tokens, %s cached, %d made, %s"
+        _log.info(line, request.purpose or "request", seconds, *counts, answer.finish_reason)
         reported = UsageReported(prompt_tokens=usage.prompt_tokens, completion_tokens=usage.completion_tokens)
-        reported.cached_tokens, reported.seconds = usage.cached_tokens, round(seconds, 3)
+        reported.cached_tokens, reported.possible_tokens, reported.seconds = usage.cached_tokens, possible, round(seconds, 3)
         await emit(reported)
-
-
-def _first(*values: Any) -> Any:
-    """The first that is set."""
-    return next((value for value in values if value is not None), None)
 
 
 def answer_of(answer: Answer | AgenticError) -> Answer:

@@ -94,10 +94,9 @@ async def open_services(
         if approver.mode == "all":
             await require_sandbox(launcher)
         protocol = await protocol_of(runtime, session)
-        profile = runtime.build(PROTOCOLS, protocol).profile
-        toolbox.list_for(profile, settings.tools.enabled, runtime.llm.budget.tier == "full")
+        toolbox.list_for(runtime.llm.family(), settings.tools.enabled, runtime.llm.budget.tier == "full")
         services = AgentServices(
-            llm=runtime.llm.of(profile),
+            llm=runtime.llm.of(runtime.build(PROTOCOLS, protocol).profile),
             events=runtime.events,
             protocol=protocol,
             make_protocol=lambda: runtime.build(PROTOCOLS, protocol),

@@ -6,7 +6,6 @@ from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks.transport import CountsTokens, Transport
 from agentic.lib.estimate import upper_estimate
 from agentic.lib.prefix import tail_of
-from agentic.lib.record import record
 from agentic.lib.wire.request import encode_tool
 from agentic.types import ChatRequest, Message, ToolSpec
 
@@ -15,14 +14,6 @@ TOKENS_PER_IMAGE = 2_048  # what vision models make of a large picture; a server
 _TOKENS_PER_MESSAGE = 8
 _MARGIN = 1.08  # over the densest text seen so far
 _PLAUSIBLE = 0.5  # a server that reports less of what was counted exactly leaves something out (what it had in its cache)
-
-
-@record(slots=True)
-class _Known:
-    """The last prompt of a conversation whose length the server told."""
-
-    request: ChatRequest
-    tokens: int
 
 
 class TokenCounter:
@@ -39,7 +30,7 @@ class TokenCounter:
         self._failures = 0
         self._offset = 0
         self._counted: dict[str, int] = {}
-        self._known: dict[str, _Known] = {}
+        self._known: dict[str, tuple[ChatRequest, int]] = {}  # the last prompt of a conversation whose length the server told
         self._densest = 0.0
         self._scale = 1.0
 
@@ -65,14 +56,23 @@ class TokenCounter:
             return
         if counted:
             self._offset += tokens - counted
-        known = self._known.get(request.session)
-        tail = tail_of(known.request, request) if known else None
-        if known and tail:
-            self._densest = max(self._densest, (tokens - known.tokens) / sum(map(self._raw_message, tail)))
-        elif known is None:
+        before, tail = self._before(request)
+        if before and tail:
+            self._densest = max(self._densest, (tokens - before) / sum(map(self._raw_message, tail)))
+        elif not before:
             self._densest = max(self._densest, tokens / self._raw(request))
-        self._known[request.session] = _Known(request, tokens)
+        self._known[request.session] = request, tokens
         self._scale = max(0.1, tokens / self._raw(request))
+
+    def _before(self, request: ChatRequest) -> tuple[int, tuple[Message, ...] | None]:
+        """(the tokens of the conversation's last prompt, what the request adds to it: None where it does not go on from there)"""
+        before, tokens = self._known.get(request.session, (None, 0))
+        return tokens, tail_of(before, request) if before else None
+
+    def computed(self, request: ChatRequest) -> int:
+        """The tokens of its prompt that the server has computed before, as far as is known: those of the prompt that it goes on."""
+        tokens, tail = self._before(request)
+        return tokens if tail else 0
 
     def of(self, message: Message) -> int:
         """A message's share of a prompt, by what the last prompt came to: for choosing what to keep; `count` has the last word."""
@@ -96,12 +96,11 @@ class TokenCounter:
         return counted.tokens + self._offset
 
     def _estimated(self, request: ChatRequest) -> int:
-        known = self._known.get(request.session)
-        tail = tail_of(known.request, request) if known else None
+        before, tail = self._before(request)
         self.method = "usage and estimate" if tail is not None else "estimate"
         factor = min(1.0, self._densest * _MARGIN) if self._densest else 1.0
-        if known is not None and tail is not None:
-            return known.tokens + int(sum(map(self._raw_message, tail)) * factor) + 1
+        if tail is not None:
+            return before + int(sum(map(self._raw_message, tail)) * factor) + 1
         return int(self._raw(request) * factor) + 1
 
     def _raw(self, request: ChatRequest) -> int:

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterable, Mapping
 from typing import cast
 
 from agentic.errors import AgenticError
-from agentic.hooks.protocol import ModelProfile
 from agentic.hooks.tools import Announces, Tool, ToolSource
+from agentic.lib.families import Family
 from agentic.lib.guard import Guard, problem_with, problem_with_spec
 from agentic.plugins.dispatcher import Dispatcher
 from agentic.types import ToolSpec
@@ -48,14 +48,14 @@ class Toolbox:
         except AgenticError as error:
             self._events.complain(error, f"the tool source {name} could not be opened")
 
-    def list_for(self, profile: ModelProfile, named: Collection[str], has_room: bool = True) -> None:
-        """Settles which tools the model is told: those that the user `named`, else what its profile wants and has room."""
+    def list_for(self, family: Family, named: Collection[str], has_room: bool = True) -> None:
+        """Settles which tools the model is told: those that the user `named`, else what its family knows and has room."""
 
         def is_listed(tool: Tool) -> bool:
             name = tool.spec.name
             if tool.spec.roomy and not has_room:
                 return name in named
-            return name in named or (name in profile.tools if tool.spec.opt_in else name not in profile.instead_of)
+            return name in named or (name in family.tools if tool.spec.opt_in else name not in family.instead_of)
 
         self.listed = {name: tool for name, tool in self.all.items() if is_listed(tool)}
 

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from agentic.hooks import Provider, hookspec
 from agentic.hooks.choosing import ChoiceSetup, Chooser
+from agentic.lib.families import Family
 from agentic.lib.record import record
 from agentic.types import Answer, ChatRequest, EndpointInfo, Message, ToolCall, ToolOutput, ToolSpec
 
@@ -17,8 +18,6 @@ class ModelProfile:
     begins. `restarts`: how often its task is begun anew where the checks find something wrong, instead of telling it so.
     `says_and_does`: an answer that only acts may be its last. `unreadable`: how many answers in a row may be of no use.
     `long_answers`: each may take all that the window has left.
-    `temperature` and `top_p` apply where the settings have none, `efforts` (by purpose: turn, question, …) likewise. `tools` are
-    the names of tools that stand only in this model's prompt, `instead_of` those that they replace.
     """
 
     brief: bool = False
@@ -27,11 +26,6 @@ class ModelProfile:
     says_and_does: bool = False
     unreadable: int = 3
     long_answers: bool = False
-    temperature: float | None = None
-    top_p: float | None = None
-    efforts: tuple[tuple[str, str], ...] = ()
-    tools: tuple[str, ...] = ()
-    instead_of: tuple[str, ...] = ()
 
 
 @record(frozen=True)
@@ -121,10 +115,11 @@ class ProtocolChoice(ChoiceSetup):
 
 
 @hookspec
-def agentic_models() -> Iterable[Provider[ToolProtocol] | RepairProvider | Vocabulary | Chooser]:
-    """Offers what a family of models needs: the protocol of its tool calls, repairs of its answers, its vocabulary.
+def agentic_models() -> Iterable[Provider[ToolProtocol] | RepairProvider | Vocabulary | Family | Chooser]:
+    """Offers what a family of models needs: its facts, the protocol of its tool calls, repairs of its answers, its vocabulary.
 
     A protocol is selected by `tools.protocol`, or by the Chooser of that name, which gets a `ProtocolChoice`. Each repair looks at
     every answer before the protocol does, in the order of their names. The first vocabulary that knows the model counts.
+    The first `Family` whose name fits what is served is the model's.
     """
     raise NotImplementedError

@@ -184,12 +184,7 @@ class Dispatcher:
         return self._host.is_users_own(plugin) or plugin in self._may_grant
 
     async def after_tool(
-        self,
-        call: ToolCall,
-        arguments: Mapping[str, Any],
-        tool: ToolSpec,
-        output: ToolOutput,
-        **given: Any,
+        self, call: ToolCall, arguments: Mapping[str, Any], tool: ToolSpec, output: ToolOutput, **given: Any
     ) -> ToolOutput:
         """The output as the plugins leave it; one that fails leaves it as it was. `given`: agent, workspace, run."""
         given |= {"call": call, "arguments": arguments, "tool": tool}

@@ -50,6 +50,7 @@ ROWS: Mapping[str, Row] = MappingProxyType(
         "agentic_tool_protocols.choosers": Row("choosing", "Chooser", selected_by="tools.protocol", through="agentic_models"),
         "agentic_output_repairs": Row("protocol", "RepairProvider", "OutputRepair", through="agentic_models"),
         "agentic_vocabularies": Row("protocol", "Vocabulary", through="agentic_models"),
+        "agentic_families": Row("protocol", "Family", through="agentic_models"),
         "agentic_checkers": Row("checks", "Provider", "Checker", "ComparesFiles"),
         "agentic_checkers.before_end": Row("checks", "BeforeEnd", through="agentic_checkers"),
         "agentic_prompts": Row("prompt", "PromptTemplate"),

@@ -189,7 +189,7 @@ class Admission:
                         elif pending.received.size:
                             yield Delta(restart=True)
                             pending.received, pending.exact = PartialAnswer(), True
-                    endpoint.received(delta)
+                    delta = endpoint.received(delta)
                     pending.received.add(delta)
                     yield delta
             endpoint.answered()

@@ -4,6 +4,7 @@ import random
 import time
 from collections import Counter, OrderedDict
 from collections.abc import Callable
+from dataclasses import replace
 
 from agentic import ChatRequest, Delta, EndpointInfo, EndpointLoad, Lane
 from agentic.config.schema import EndpointSettings as Settings
@@ -142,10 +143,14 @@ class Endpoint:
         elif others_wait:
             self.limit.first_token()
 
-    def received(self, delta: Delta) -> None:
+    def received(self, delta: Delta) -> Delta:
+        """Counts it. Its usage says then in which unit the server's cache finds prompts again."""
         count = len(delta.token_ids) or 1
         self.tokens += count
         self.limit.token(count)
+        if delta.usage is None or self.load is None or self.load.cache == "off":
+            return delta
+        return replace(delta, usage=replace(delta.usage, block=self.load.block))
 
     def answered(self) -> None:
         self._failures = 0
@@ -191,6 +196,8 @@ class Endpoint:
             ttft=round(self.ttft, 3),
             tokens_per_second=round((self.tokens - tokens) / seconds, 1) if seconds > 0 else 0.0,
             places=self.limit.value,
+            cache=load.cache if load else "",
+            block=load.block if load else 0,
             lanes={lane.value: count for lane, count in self.lanes.items() if count},
         )
 

@@ -19,17 +19,9 @@ from agentic import (
 
 
 class Harmony:
-    """The native protocol with gpt-oss's profile: its maker's sampling, ten changed retries, long answers, `apply_patch`."""
+    """The native protocol with gpt-oss's profile: ten changed retries, long answers."""
 
-    profile = ModelProfile(
-        unreadable=10,
-        long_answers=True,
-        temperature=1.0,
-        top_p=1.0,
-        efforts=(("question", "low"),),
-        tools=("apply_patch",),
-        instead_of=("edit_file",),
-    )
+    profile = ModelProfile(unreadable=10, long_answers=True)
 
     def __init__(self, setup: Setup) -> None:
         self._native: ToolProtocol = setup.provider("native")

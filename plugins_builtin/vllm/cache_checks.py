@@ -34,7 +34,8 @@ class CacheChecks:
             after = await self._canary.load()
             cached = after.cached_tokens - before.cached_tokens if before and after else 0
         share = cached / max(1, reply.usage.prompt_tokens)
-        text = f"{share:.0%} of a repeated prompt (blocks of {block})"
+        kind = f"{load.cache} cache, " if load and load.cache in ("full", "hybrid") else ""
+        text = f"{share:.0%} of a repeated prompt ({kind}blocks of {block})"
         if cached > 0:
             return Diagnosis("prefix cache", True, text)
         return Diagnosis("prefix cache", False, text, "--enable-prefix-caching (and no --no-enable-prefix-caching)")

@@ -6,12 +6,13 @@ import os
 import shlex
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from pathlib import Path
 
 import click
 
-from agentic.api import sandbox_report, sandbox_status
+from agentic.api import family, sandbox_report, sandbox_status
 from agentic.commands import model_options
 from agentic.config import Settings
 from agentic.errors import AgenticError
@@ -76,7 +77,7 @@ def _promised(table: Iterable[tuple[str, str, str, Sequence[str]]], used: str) -
 async def _examine(root: Path, settings: Settings, output: str) -> int:
     """0: all is well; 1: something is wrong; 3: nobody answers."""
     transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
-    examinations = {endpoint: Examination(transport, endpoint) for endpoint in transport.endpoints}
+    examinations = {endpoint: Examination(transport, endpoint, partial(family, settings)) for endpoint in transport.endpoints}
     idle = {endpoint: asyncio.ensure_future(each.idle_connections()) for endpoint, each in examinations.items()}
     wrong = answered = 0
     try:

@@ -9,15 +9,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from agentic import AgenticError, ChatRequest, EndpointUnavailable, Message
+from agentic import AgenticError, ChatRequest, EndpointUnavailable, Family, Message
 from agentic.errors import Unreachable
-from plugins_builtin.vllm import harmony
+from agentic.lib.families import UNKNOWN, about
 from plugins_builtin.vllm.cache_checks import CacheChecks
 from plugins_builtin.vllm.canary import Canary, Diagnosis, Reply
 from plugins_builtin.vllm.capabilities import Capabilities
 from plugins_builtin.vllm.connection import Response
 from plugins_builtin.vllm.routers import router_of, servers_behind
-from plugins_builtin.vllm.serve import tool_parser
+from plugins_builtin.vllm.serve import USUAL_PARSER
 from plugins_builtin.vllm.speed_checks import SpeedChecks
 from plugins_builtin.vllm.strict import SCHEMA, holds_calls
 from plugins_builtin.vllm.transport import VllmTransport
@@ -28,7 +28,10 @@ IDLE_SECONDS = 6.5  # vLLM's own limit is 5
 class Examination:
     """The examination of an endpoint."""
 
-    def __init__(self, transport: VllmTransport, endpoint: str) -> None:
+    def __init__(
+        self, transport: VllmTransport, endpoint: str, family: Callable[[str, str], Family] = lambda served, template: UNKNOWN
+    ) -> None:
+        self._family_of = family
         self._canary = Canary(transport, endpoint)
         self._cache, self._speed = CacheChecks(self._canary), SpeedChecks(self._canary)
         self._short: Reply | None = None
@@ -141,10 +144,15 @@ class Examination:
         window, model = self._canary.info.window, self._canary.info.model
         if 0 < window < 2048:
             return Diagnosis("model", False, f"{model}, {window} tokens: too few to work in", "--max-model-len 4096, or more")
-        return Diagnosis("model", True, f"{model}, a window of {window or 'unknown'} tokens")
+        return Diagnosis("model", True, f"{model}, a window of {window or 'unknown'} tokens; {about(self._family)}")
+
+    @property
+    def _family(self) -> Family:
+        info = self._canary.info
+        return self._family_of(f"{info.model} {info.root}", info.template)
 
     async def _tools(self) -> Diagnosis:
-        parser = tool_parser(self._canary.info.model)
+        parser = self._family.tool_parser or USUAL_PARSER
         remedy = f"--enable-auto-tool-choice --tool-call-parser {parser}"
         try:
             reply = await self._canary.ask(
@@ -162,7 +170,7 @@ class Examination:
     async def _reasoning(self) -> Diagnosis:
         reply = await self._canary.ask("What is 17 times 23? Think first.", max_tokens=200)
         if "<think>" in reply.text or "<|channel|>" in reply.text:
-            parser = "openai_gptoss" if harmony.is_gpt_oss(self._canary.info.model) else "the model's, e.g. qwen3 or deepseek_r1"
+            parser = self._family.reasoning_parser or "the model's, e.g. qwen3 or deepseek_r1"
             return Diagnosis("reasoning", False, "comes as part of the text", f"--reasoning-parser ({parser})")
         return Diagnosis("reasoning", True, "in a field of its own" if reply.reasoning else "none: this model does not show any")
 

@@ -2,21 +2,22 @@
 
 import re
 from collections import Counter, defaultdict
+from collections.abc import Mapping
 
 from agentic import AgenticError, EndpointLoad
 
 _LINE = re.compile(rb"^vllm:(\w+)(?:\{(.*)\})? ([0-9.eE+-]+|NaN)", re.MULTILINE)
-_BLOCK, _BLOCKS = re.compile(rb'block_size="(\d+)"'), re.compile(rb'num_gpu_blocks="(\d+)"')
+_LABEL = re.compile(rb'(\w+)="([^"]*)"')
 
 
 def read_metrics(text: bytes) -> EndpointLoad:
     """Sums over the engines behind an endpoint, shares as their mean. Raises AgenticError for a text without vLLM's metrics."""
     values: defaultdict[bytes, float] = defaultdict(float)
     engines: Counter[bytes] = Counter()
-    block = blocks = 0
+    block, blocks, cache = 0, 0, ""
     for name, labels, value in _LINE.findall(text):
         if name == b"cache_config_info":
-            block, blocks = (int(found[1]) if (found := each.search(labels)) else 0 for each in (_BLOCK, _BLOCKS))
+            block, blocks, cache = _cache_of(dict(_LABEL.findall(labels)))
         elif value != b"NaN":
             values[name] += float(value)
             engines[name] += 1
@@ -32,6 +33,20 @@ def read_metrics(text: bytes) -> EndpointLoad:
         generated_tokens=int(values[b"generation_tokens_total"]),
         block=block,
         blocks=blocks,
+        cache=cache,
         first_tokens=int(values[b"time_to_first_token_seconds_count"]),
         first_token_seconds=values[b"time_to_first_token_seconds_sum"],
     )
+
+
+def _cache_of(labels: Mapping[bytes, bytes]) -> tuple[int, int, str]:
+    """(tokens of a block that can be found again, number of blocks, kind of the prefix cache)"""
+    block, blocks, state = (_number(labels.get(name, b"")) for name in (b"block_size", b"num_gpu_blocks", b"mamba_block_size"))
+    if labels.get(b"enable_prefix_caching") == b"False":
+        return block, blocks, "off"
+    is_hybrid = labels.get(b"mamba_cache_mode", b"none") not in (b"none", b"None")
+    return (state or block if is_hybrid else block), blocks, "hybrid" if is_hybrid else "full"
+
+
+def _number(label: bytes) -> int:
+    return int(label) if label.isdigit() else 0

@@ -20,9 +20,13 @@ class Refusals:
     def __init__(self, streams: bool) -> None:
         self._streams = streams
         self._refused: dict[str, dict[str, str]] = {}
+        self._words: dict[tuple[str, str, Any], RequestRejected] = {}
 
     def fitted(self, endpoint: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-        """The body as the endpoint takes it."""
+        """The body as the endpoint takes it. Raises RequestRejected for a word that it has refused."""
+        for name in _CHOSEN & body.keys():
+            if (error := self._words.get((endpoint, name, body[name]))) is not None:
+                raise error
         refused = self._refused.get(endpoint)
         if not refused and self._streams:
             return body
@@ -42,6 +46,7 @@ class Refusals:
         if not name or name in known or (name not in sent and name != "strict"):
             return False
         if name in _CHOSEN and _OF_A_VALUE.search(str(error)):
+            self._words[endpoint, name, sent[name]] = error
             return False  # the server's words say what it takes instead
         other = _RENAMED.get(name, "")
         known[name] = other if other and other in str(error) else ""

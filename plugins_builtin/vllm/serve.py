@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import click
 
 from agentic import AgenticError, ConfigError
-from agentic.api import load_settings
+from agentic.api import family, load_settings
 from agentic.config import Settings
 from agentic.lib.record import record
 from plugins_builtin.vllm.http import Http
@@ -22,26 +22,12 @@ SMALLER = {"openai/gpt-oss-120b": "openai/gpt-oss-20b", "gpt-oss-120b": "gpt-oss
 GPT_OSS_WINDOW = 32768
 KV_INTERVAL = 256
 BLOCK = 16
+USUAL_PARSER = "hermes"
 START_SECONDS = 1800.0
 _ENVIRONMENT = {
     "VLLM_SYSTEM_START_DATE": ("2026-01-01", "gpt-oss's prompts begin with the date: a pinned one keeps the cache over midnight"),
     "VLLM_HTTP_TIMEOUT_KEEP_ALIVE": ("300", "an agent pauses longer than the 5 s after which connections are closed otherwise"),
 }
-_PARSERS = {
-    "gpt-oss": "openai",
-    "qwen3-coder": "qwen3_xml",
-    "mistral": "mistral",
-    "llama-3": "llama3_json",
-    "llama-4": "llama4_pythonic",
-    "deepseek-v3": "deepseek_v3",
-    "granite": "granite",
-    "glm-4": "glm45",
-}
-
-
-def tool_parser(model: str) -> str:
-    """vLLM's name for the format of the model's tool calls; hermes is what most others write."""
-    return next((parser for name, parser in _PARSERS.items() if name in model.lower()), "hermes")
 
 
 @record(frozen=True, slots=True)
@@ -127,7 +113,13 @@ def instance(endpoint: str, model: str, place: MemoryPlace | None, settings: Set
             add("what siblings share stays cached too, not only where prompts end", *_retention(settings))
     else:
         add("as llm.vllm.enable_prefix_caching says", "--no-enable-prefix-caching")
-    add("the model's tool calls come back parsed", "--enable-auto-tool-choice", "--tool-call-parser", tool_parser(model))
+    known = family(settings, model)
+    parser = known.tool_parser or USUAL_PARSER
+    add("the model's tool calls come back parsed", "--enable-auto-tool-choice", "--tool-call-parser", parser)
+    if known.reasoning_parser and not gpt_oss:  # vLLM knows gpt-oss's
+        add("what it thinks comes in a field of its own", "--reasoning-parser", known.reasoning_parser)
+    if known.flags:
+        add(f"as {known.name} is served", *known.flags)
     if gpt_oss:
         add("no grammar forbids what it was trained to call: it is read from the tokens", "--tool-strict-level", "auto")
     else:

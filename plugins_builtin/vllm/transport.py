@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from plugins_builtin.vllm.resume import ResumePlan
 
 _log = logging.getLogger("agentic.vllm")
+_KWARGS, _BUDGET = "chat_template_kwargs", "thinking_token_budget"
 _REFUSED = (400, 422)  # what servers say to a field that they do not take
 
 
@@ -88,6 +89,8 @@ class VllmTransport:
     async def probe(self, endpoint: str) -> EndpointInfo:
         if endpoint not in self._known:
             info = self._choose_model(endpoint, *await self._models(endpoint))
+            if endpoint in self._llama_cpp:
+                info = replace(info, template=await self._template(endpoint))
             self._can[endpoint] = known = known_capabilities(endpoint)
             if known.version or self._gpt_oss[endpoint]:
                 self._versions[endpoint] = await self.version(endpoint)
@@ -95,6 +98,13 @@ class VllmTransport:
                 self._can[endpoint] = Capabilities()
             self._known[endpoint] = info
         return self._known[endpoint]
+
+    async def _template(self, endpoint: str) -> str:
+        """The chat template that llama.cpp shows, "" where it does not."""
+        try:
+            return str(loads((await self.fetch("GET", endpoint, "/props")).body).get("chat_template") or "")
+        except (AgenticError, ValueError, AttributeError):
+            return ""
 
     def is_llama_cpp(self, endpoint: str) -> bool:
         """Returns True if the endpoint's list of models says that it is llama.cpp."""
@@ -134,7 +144,8 @@ class VllmTransport:
         if model.get("owned_by") == "llamacpp":
             self._llama_cpp.add(endpoint)
         self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
-        return EndpointInfo(endpoint, str(model["id"]), window_of(model), tuple(str(each["id"]) for each in models))
+        root = str(model.get("root") or "")
+        return EndpointInfo(endpoint, str(model["id"]), window_of(model), tuple(str(each["id"]) for each in models), root)
 
     async def count_tokens(self, request: ChatRequest, endpoint: str) -> TokenCount:
         await self.probe(endpoint)
@@ -146,7 +157,9 @@ class VllmTransport:
     async def _tokenize(self, request: ChatRequest, endpoint: str) -> int:
         info = await self.probe(endpoint)
         encoded = self.encoded(request, info)
-        body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools")}
+        body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools", _KWARGS)}
+        if effort := encoded.get("reasoning_effort"):  # which the template sees, too
+            body[_KWARGS] = {"enable_thinking": effort != "none", "reasoning_effort": effort, **body.get(_KWARGS, {})}
         return await self._asking.count(endpoint, body, endpoint in self._llama_cpp)
 
     def encoded(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
@@ -156,7 +169,10 @@ class VllmTransport:
             request = replace(request, priority=0)
         # What gpt-oss was trained to call needs no grammar, which would forbid it, where its tokens tell all.
         body = encode_request(request, info.model, can.strict and not self._reads_ids(request, info.url))
-        return body | {"return_progress": True} if info.url in self._llama_cpp else body
+        if info.url not in self._llama_cpp:
+            return body
+        budget = body.pop(_BUDGET, 0)
+        return body | {"return_progress": True} | ({"thinking_budget_tokens": budget} if budget else {})
 
     async def load(self, endpoint: str) -> EndpointLoad:
         return read_metrics((await self.fetch("GET", endpoint, "/metrics")).body)

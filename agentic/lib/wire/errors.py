@@ -39,7 +39,7 @@ _NEVER = late_pattern(
 OPTIONAL_FIELDS = (
     "stream_options", "max_tokens", "reasoning_effort", "return_token_ids", "priority", "parallel_tool_calls", "kv_transfer_params",
     "chat_template_kwargs", "include_reasoning", "cache_salt", "return_progress", "temperature", "top_p", "top_k", "min_p", "seed",
-    "stop", "strict", "logprobs", "ignore_eos",
+    "stop", "strict", "logprobs", "ignore_eos", "thinking_token_budget", "thinking_budget_tokens",
 )  # fmt: skip
 _REFUSED = (
     r"unsupported (?:parameter|value|field|key)|unsupported_parameter|unknown_parameter|UnsupportedParams|unexpected keyword",
@@ -49,6 +49,7 @@ _REFUSED = (
     r"(?:is|are)(?: currently)? not (?:supported|permitted|allowed|enabled|implemented|in struct)",
     r"(?:is|are) not a (?:valid|recogni[sz]ed) (?:field|parameter)",
     r"(?:is|are)(?: currently)? (?:unsupported|forbidden|deprecated|invalid)|invalid (?:parameter|argument|field)|unpermitted",
+    r"is set but \w+ is not configured",
     r"not allowed|should not exist|cannot (?:be set|both)|extraneous|\bvalue_error\.extra|valid range of",
     r"only \S+ is allowed|may only be|must be 1 for|can only be (?:set|defined)|不支持",
 )

@@ -1,0 +1,313 @@
+"""Families: a conversation of ten steps stands in the prompt as each family's maker says, and a word of effort as it takes it."""
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import pytest
+from hypothesis import given, strategies as st
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+
+from agentic import ChatRequest, Family, Message, ToolCall, ToolSpec
+from agentic.api import family
+from agentic.lib.families import EFFORTS, UNKNOWN, as_known, family_of, joined, without_old_thoughts
+from agentic.lib.wire import encode_request
+from agentic.testing import FakeVLLM, answer, settings_with
+from plugins_builtin.families import agentic_models
+from plugins_builtin.gpt_oss import GPT_OSS
+from tests.conftest import Agentic
+
+FOLDER = Path(__file__).parent / "templates"
+FAMILIES = {each.name: each for each in (GPT_OSS, *agentic_models())}
+TOOL = ToolSpec("read", "Reads a file.", {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]})
+
+# The rules of families whose templates may not be copied, in our own words. `shown(place)`: whether the thought there is.
+_RULE = """
+{%- set ns = namespace(user=-1, final=-1) -%}
+{%- for m in messages -%}
+{%- if m.role == "user" -%}{%- set ns.user = loop.index0 -%}{%- endif -%}
+{%- if m.role == "assistant" and not m.tool_calls -%}{%- set ns.final = loop.index0 -%}{%- endif -%}
+{%- endfor -%}
+{%- for m in messages -%}
+<|{{ m.role }}|>
+{%- if m.reasoning_content and (SHOWN) -%}<think>{{ m.reasoning_content }}</think>{%- endif -%}
+{{ m.content }}{%- for call in m.tool_calls or () -%}<call>{{ call.function.arguments }}</call>{%- endfor -%}<|end|>
+{%- endfor -%}
+{%- if add_generation_prompt -%}<|assistant|>{%- endif -%}
+"""
+OWN_WORDS = {
+    "kimi-k3": "true",
+    "kimi-k2.7": "true",
+    "kimi-k2.6": "preserve_thinking or loop.index0 > ns.final",
+    "kimi-k2.5": "loop.index0 > ns.final",
+    "kimi-k2-thinking": "loop.index0 > ns.final",
+    "kimi-k2": "false",
+    "glm-5.3": "true",
+    "glm-5.2": "clear_thinking is defined and not clear_thinking or loop.index0 > ns.user",
+    "minimax-m3": "true",
+    "minimax-m2": "loop.index0 > ns.user",
+    "deepseek-v4.1": "true",
+    "deepseek-r1": "false",
+    "deepseek-v3": "false",
+    "mistral-small-4": "true",
+    "magistral": "true",
+    "devstral": "false",
+    "llama-4": "false",
+    "llama-3": "false",
+    "gemma-3": "false",
+    "qwen2.5": "false",
+    "qwen3-next": "loop.index0 > ns.user",
+}
+
+
+@cache
+def template_of(name: str) -> jinja2.Template:
+    def refuse(message: str) -> str:
+        raise jinja2.TemplateError(message)
+
+    environment = ImmutableSandboxedEnvironment(trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"])
+    environment.globals |= {"raise_exception": refuse, "strftime_now": lambda form: "2026-11-30"}
+    environment.filters["tojson"] = lambda value, **options: json.dumps(value, ensure_ascii=False)
+    kept = FOLDER / f"{name}.jinja"
+    return environment.from_string(kept.read_text() if kept.exists() else _RULE.replace("SHOWN", OWN_WORDS[name]))
+
+
+def prompt(known: Family, request: ChatRequest, begins: bool = True) -> str:
+    """The prompt that a server makes of the request: `begins` with the beginning of the answer."""
+    body = encode_request(request, "model")
+    messages = [_as_a_server_has_it(message) for message in body["messages"]]
+    words = body.get("chat_template_kwargs", {})
+    if effort := body.get("reasoning_effort"):  # as vLLM does
+        words = {"enable_thinking": effort != "none", "reasoning_effort": effort, **words}
+    return template_of(known.name).render(
+        messages=messages, tools=body["tools"], add_generation_prompt=begins, bos_token="", eos_token="", **words
+    )
+
+
+def _as_a_server_has_it(message: dict[str, Any]) -> dict[str, Any]:
+    thought = message.pop("reasoning", "")
+    for call in message.get("tool_calls", ()):
+        call["function"]["arguments"] = json.loads(call["function"]["arguments"])
+    names = ("reasoning", "reasoning_content", "thinking") if thought else ()
+    if "thinking" in names and message.get("tool_calls") and message["content"]:  # gpt-oss has one or the other
+        names = ("reasoning", "reasoning_content")
+    return message | dict.fromkeys(names, thought)
+
+
+def call(number: int) -> list[Message]:
+    made = ToolCall(f"call{number}abcd"[:9], "read", json.dumps({"path": f"{number}.py"}))
+    return [Message("assistant", "", f"THOUGHT{number}", (made,)), Message("tool", f"content {number}", tool_call_id=made.id)]
+
+
+def final(number: int) -> Message:
+    return Message("assistant", f"Answer {number}.", f"THOUGHT{number}")
+
+
+def steps(steers: bool) -> list[list[Message]]:
+    """What a conversation of ten steps has sent at each: two tasks, and a word of the user's within the second."""
+    messages = [Message("system", "You work."), Message("user", "First task")]
+    made = [list(messages)]
+    for number in range(1, 5):
+        messages += call(number)
+        made.append(list(messages))
+    messages += [final(5), Message("user", "Second task")]
+    made.append(list(messages))
+    for number in range(6, 10):
+        messages += [*call(number), *([Message("user", "Mind the tests.")] if number == 7 and steers else [])]
+        made.append(list(messages))
+    return made
+
+
+def asked(known: Family, messages: Sequence[Message], has_room: bool, effort: str = "high") -> ChatRequest:
+    return as_known(known, ChatRequest(tuple(messages), (TOOL,)), ChatRequest((), effort=effort), has_room)
+
+
+def thoughts_in(text: str) -> set[int]:
+    return {int(number) for number in re.findall(r"THOUGHT(\d+)", text)}
+
+
+def test_each_family_has_its_rule_here() -> None:
+    assert {path.stem for path in FOLDER.glob("*.jinja")} | OWN_WORDS.keys() == FAMILIES.keys()
+
+
+@pytest.mark.parametrize("has_room", [True, False])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_what_is_dropped_is_what_the_family_drops(name: str, has_room: bool) -> None:
+    """The prompt is the same as if every thought had gone back."""
+    known = FAMILIES[name]
+    for messages in steps(steers=True):
+        request = asked(known, messages, has_room)
+        assert prompt(known, request) == prompt(known, replace(request, messages=tuple(messages)))
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_thoughts_stand_where_the_maker_says(name: str) -> None:
+    known = FAMILIES[name]
+    last = steps(steers=True)[-1]
+    expected = {"never": set(), "final": {6, 7, 8, 9}, "user": {8, 9}, "always": {1, 2, 3, 4, 5, 6, 7, 8, 9}}
+    assert thoughts_in(prompt(known, asked(known, last, has_room=False))) == expected[known.thoughts]
+    if known.keep:
+        kept = expected["always"] - ({5} if name == "gemma-4" else set())  # which keeps those of turns with calls
+        assert thoughts_in(prompt(known, asked(known, last, has_room=True))) == kept
+
+
+@pytest.mark.parametrize("name", FAMILIES)
+def test_a_conversation_only_grows_or_the_family_says_where_it_is_cut(name: str) -> None:
+    known = FAMILIES[name]
+    prompts = [prompt(known, asked(known, messages, has_room=True), begins=False) for messages in steps(steers=False)]
+    cut = [number for number in range(1, 10) if not prompts[number].startswith(_without_end(prompts[number - 1]))]
+    grows = known.thoughts in ("always", "never") or (known.keep and name != "gemma-4")
+    assert set(cut) <= (set() if grows else {5}), cut  # where the second task begins
+
+
+def _without_end(text: str) -> str:
+    """The prompt up to where the last message ended: some templates close the last turn, which goes on then."""
+    return re.sub(r"(\s|<[^<>]*>|<｜[^｜]*｜>)+$", "", text)
+
+
+@pytest.mark.parametrize("effort", ["none", "minimal", "high", "max"])
+@pytest.mark.parametrize("name", FAMILIES)
+def test_no_family_is_sent_a_word_that_it_refuses(name: str, effort: str) -> None:
+    known = FAMILIES[name]
+    request = asked(known, steps(steers=False)[3], has_room=True, effort=effort)
+    assert request.effort in (*(known.efforts or {}), "")
+    assert prompt(known, request)  # its template raises for a word that it does not know
+
+
+@pytest.mark.parametrize(
+    ("name", "effort", "word", "kwargs"),
+    [
+        ("gpt-oss", "none", "low", {}),
+        ("gpt-oss", "max", "high", {}),
+        ("qwen3.6", "none", "", {"enable_thinking": False}),
+        ("qwen3.6", "low", "", {"enable_thinking": True}),
+        ("qwen3.8", "high", "xhigh", {}),
+        ("qwen3.8", "minimal", "low", {}),
+        ("glm-5.3", "none", "low", {}),
+        ("glm-5.2", "max", "", {"enable_thinking": True}),
+        ("kimi-k2.6", "none", "", {"thinking": False}),
+        ("kimi-k2.7", "none", "", {}),
+        ("deepseek-v4", "medium", "high", {"thinking": True}),
+        ("deepseek-v4.1", "medium", "high", {"thinking": True}),
+        ("minimax-m2", "max", "", {}),
+        ("minimax-m3", "none", "", {"thinking_mode": "disabled"}),
+        ("mistral-small-4", "low", "high", {}),
+        ("llama-3", "high", "", {}),
+        ("gemma-4", "high", "", {"enable_thinking": True}),
+    ],
+)
+def test_a_word_of_effort_is_said_as_the_family_takes_it(name: str, effort: str, word: str, kwargs: dict[str, Any]) -> None:
+    request = asked(FAMILIES[name], [Message("user", "x")], has_room=False, effort=effort)
+    assert (request.effort, request.extra.get("chat_template_kwargs", {})) == (word, kwargs)
+
+
+def test_a_model_that_nobody_knows_gets_the_word_as_it_is_and_every_thought() -> None:
+    request = asked(UNKNOWN, steps(steers=True)[-1], has_room=True, effort="minimal")
+    assert request.effort == "minimal" and all(message.reasoning for message in request.messages if message.role == "assistant")
+
+
+@pytest.mark.parametrize(
+    ("served", "name"),
+    [
+        ("openai/gpt-oss-120b", "gpt-oss"),
+        ("Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8", "qwen-coder"),
+        ("qwen2.5-coder-1.5b-instruct", "qwen-coder"),
+        ("Qwen/Qwen3-Coder-Next", "qwen-coder"),
+        ("Qwen/Qwen3.6-35B-A3B", "qwen3.6"),
+        ("Qwen3.8-27B", "qwen3.8"),
+        ("Qwen/Qwen3.5-122B-A10B", "qwen3.5"),
+        ("Qwen/Qwen3-Next-80B-A3B-Thinking", "qwen3-next"),
+        ("Qwen/Qwen3-32B", "qwen3"),
+        ("zai-org/GLM-4.6-FP8", "glm-4.6"),
+        ("zai-org/GLM-4.7-Flash", "glm-4.7"),
+        ("zai-org/GLM-5", "glm-4.7"),
+        ("zai-org/GLM-5.2", "glm-5.2"),
+        ("moonshotai/Kimi-K2-Thinking", "kimi-k2-thinking"),
+        ("moonshotai/Kimi-K2.7-Code", "kimi-k2.7"),
+        ("moonshotai/Kimi-K2-Instruct-0905", "kimi-k2"),
+        ("deepseek-ai/DeepSeek-V4-Pro", "deepseek-v4"),
+        ("deepseek-ai/DeepSeek-V3.2-Exp", "deepseek-v3.2"),
+        ("deepseek-ai/DeepSeek-R1-Distill-Qwen-32B", "deepseek-r1"),
+        ("MiniMaxAI/MiniMax-M2.5", "minimax-m2"),
+        ("MiniMaxAI/MiniMax-M3", "minimax-m3"),
+        ("mistralai/Devstral-2-123B-Instruct", "devstral"),
+        ("mistralai/Mistral-Small-4-119B", "mistral-small-4"),
+        ("meta-llama/Llama-3.3-70B-Instruct", "llama-3"),
+        ("google/gemma-4-31B-it", "gemma-4"),
+        ("smollm2", "unknown"),
+        ("my-own-model", "unknown"),
+    ],
+)
+def test_a_family_is_known_by_what_is_served(served: str, name: str) -> None:
+    assert family(settings_with(), served).name == name
+
+
+@pytest.mark.parametrize("name", [path.stem for path in FOLDER.glob("*.jinja")])
+def test_a_family_is_known_by_its_template_under_any_name(name: str) -> None:
+    """As llama.cpp shows it. Those that share a template are as good as one."""
+    found = family_of("model.gguf", (FOLDER / f"{name}.jinja").read_text(), FAMILIES.values())
+    same = FAMILIES[name]
+    assert (found.thoughts, found.keep, found.tool_parser) == (same.thoughts, same.keep, same.tool_parser), found.name
+
+
+@given(st.lists(st.sampled_from(["user", "assistant", "tool"]), max_size=12), st.sampled_from(["always", "user", "final", "never"]))
+def test_dropping_thoughts_changes_nothing_else(roles: list[str], until: Any) -> None:
+    messages = [Message(role, "x", "thought" if role == "assistant" else "") for role in roles]  # type: ignore[arg-type]
+    kept = without_old_thoughts(messages, until)
+    assert [replace(message, reasoning="") for message in kept] == [replace(message, reasoning="") for message in messages]
+    assert without_old_thoughts(kept, until) == kept
+
+
+@given(st.sampled_from(EFFORTS), st.sets(st.sampled_from(EFFORTS)))
+def test_the_nearest_word_is_one_that_is_known(effort: str, known: set[str]) -> None:
+    made = Family("f", "s", "m", efforts={word: {} for word in known})
+    assert made.word(effort) in (known or {""}) and (effort not in known or made.word(effort) == effort)
+
+
+def test_tables_of_fields_are_joined() -> None:
+    own = {"chat_template_kwargs": {"enable_thinking": True}, "top_p": 0.5}
+    request = as_known(FAMILIES["qwen3.6"], ChatRequest(()), ChatRequest((), effort="none", extra=own), has_room=True)
+    assert request.extra["chat_template_kwargs"] == {"preserve_thinking": True, "enable_thinking": True}  # yours wins
+    assert request.extra["top_p"] == 0.5
+    assert joined({"a": {"b": 1}}, {"a": 2}) == {"a": 2}
+
+
+ARGUMENTS = ("-c", "tools.protocol=native", "--no-sandbox", "--output", "jsonl")
+
+
+def test_a_run_says_what_its_model_takes(server: FakeVLLM, agentic: Agentic) -> None:
+    server.model, server.window = "Qwen/Qwen3.6-35B-A3B", 131_072
+    server.say("done")
+    agentic("run", "what is here?", "--endpoint", server.url, *ARGUMENTS, "-c", "llm.reasoning_effort=none")
+    body = server.chats[-1].json
+    assert body["chat_template_kwargs"] == {"preserve_thinking": True, "enable_thinking": False}
+    assert "reasoning_effort" not in body and body["temperature"] == 0.6 and body["top_k"] == 20
+
+
+def test_a_thought_that_does_not_end_is_ended_and_the_answer_comes(server: FakeVLLM, agentic: Agentic) -> None:
+    """The place at the server is free, the next request thinks less and has the thought's last words."""
+    server.model = "Qwen/Qwen3.6-35B-A3B"
+    thought = [f"why{number} " for number in range(3000)]
+    server.script(answer("", reasoning="".join(thought), pause=0.001), answer("It is 4."))
+    result = agentic("run", "what is 2 + 2?", "--endpoint", server.url, *ARGUMENTS, "-c", "llm.thinking_tokens=100")
+    first, second = server.chats[-2:]
+    assert first.json["thinking_token_budget"] == 100
+    assert second.json["chat_template_kwargs"]["enable_thinking"] is False
+    assert "Its last words: " in second.json["messages"][-1]["content"] and "why9" in second.json["messages"][-1]["content"]
+    assert "It is 4." in result.out
+    assert server.wait_for(lambda: server.running == 0)
+
+
+def test_a_server_that_cannot_bound_thoughts_is_not_asked_again(server: FakeVLLM, agentic: Agentic) -> None:
+    from agentic.testing.answers import error
+
+    words = "thinking_token_budget is set but reasoning_config is not configured. Please set --reasoning-parser."
+    server.script(error(400, words), answer("done"))
+    result = agentic("run", "what is here?", "--endpoint", server.url, *ARGUMENTS, "-c", "llm.thinking_tokens=100")
+    assert result.code == 0, result.err
+    assert ["thinking_token_budget" in chat.json for chat in server.chats] == [True, False]
