@@ -68,6 +68,7 @@ class Approver:
         self._user = approval.ask
         self._turns = Turns()
         self.limits: dict[str, asyncio.Timeout] = {}
+        self.others: dict[str, Approver] = {}  # of agents that put their questions to somebody else first
         self.policy = policy
         self.launcher = launcher
 
@@ -175,6 +176,8 @@ class Approver:
 
     async def ask_user(self, what: str, choices: Sequence[str]) -> str:
         """Returns the user's answer to the model's question. Raises ToolError where nobody can be asked, or none is given."""
+        if CALLER.get() in self.others:
+            return await self.others[CALLER.get()].ask_user(what, choices)
         if self._ask is None:
             raise ToolError("nobody can be asked here: decide yourself, and say what you assumed")
         answer = await self._put_in_turn(self._ask, Question(what, CALLER.get(), choices=tuple(choices)))

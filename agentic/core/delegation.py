@@ -91,7 +91,8 @@ class LeadAgent:
 
         services = replace(self._services, workspace=workspace, sampling=sampling or self._services.sampling)
         if ask is not None and services.approver.has_user:
-            services = replace(services, approver=services.approver.asking(ask))
+            services.approver.others[history.agent] = approver = services.approver.asking(ask)
+            services = replace(services, approver=approver)
         if workspace.root != self.workspace.root:
             services = replace(services, proofs=services.proofs.of(workspace, run_command, services.approver))
         opened = Agent(services, history, turns, Lane.SUB_AGENT)

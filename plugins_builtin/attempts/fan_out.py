@@ -187,7 +187,9 @@ class Attempts:
                 said = f": {answer.word}" if answer.word else ""
                 return Outcome("refused", f"{choice.why}\nIt was not taken: the user said no{said}.")
             if command:
-                contender.asks.answer(answer)
+                waiting = contender.asks.question
+                is_the_models = waiting is not None and waiting.choices is not None  # it wants words, and no yes
+                contender.asks.answer(await self._lead.ask(waiting) if waiting is not None and is_the_models else answer)
                 await contender.go_on()
                 contender.states[-1] = await judgement_of(contender.attempt)
         return None

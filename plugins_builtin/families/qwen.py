@@ -56,8 +56,8 @@ FAMILIES = (
     ),
     Family(
         "qwen-coder",
-        "chat templates of Qwen3-Coder and Qwen2.5-Coder; ollama/ollama#16686, vllm-project/vllm#39771 (2026-09)",
-        r"qwen[\d.]*[-_]?coder|coder.*qwen",
+        "chat template of Qwen3-Coder (2025-07); ollama/ollama#16686, vllm-project/vllm#39771 (2026-09)",
+        r"qwen-?3.*coder",
         template=r"<function=example_function_name>",
         thoughts="never",
         efforts={},

@@ -341,6 +341,29 @@ def test_what_it_changes_after_the_answer_is_asked_about(repository: Path, serve
     assert (repository / "a.txt").read_text() == "old\n"
 
 
+def test_what_a_model_asks_is_asked_once_of_the_one_that_is_taken(repository: Path, server: FakeVLLM) -> None:
+    asked: list[Question] = []
+
+    async def approve(question: Question) -> Answered:
+        asked.append(question)
+        return Answered("once", "blue" if question.choices else "")
+
+    def reply(request: Request) -> ScriptedAnswer:
+        done = sum(bool(message.get("tool_calls")) for message in request.json["messages"])
+        said = str(request.json["messages"][-1]["content"])
+        steps = [
+            ("write_file", {"path": "a.txt", "content": "new\n"}),
+            ("ask_user", {"question": "which colour?", "choices": ["red", "blue"]}),
+            ("write_file", {"path": "a.txt", "content": f"{said}\n"}),
+        ]
+        return answer(tool_calls=tool_call(*steps[done])) if done < len(steps) else answer("done")
+
+    settings = ALL | {"approval.mode": "ask", "attempts.count": 3, "tools.enabled": ["ask_user", "write_file"]}
+    run_in_process("mend it", reply, settings, root=repository, server=server, approve=approve)
+    assert [question.what for question in asked if question.choices is not None] == ["which colour?"]
+    assert "The user says: blue" in (repository / "a.txt").read_text()
+
+
 def test_a_program_that_would_need_a_question_is_not_run(repository: Path, server: FakeVLLM) -> None:
     """The question would wait for the choice, which waits for the program."""
     inner = writes(lambda request, time: f"def f(x):\n    return x + {request.json.get('seed') or 0}\n", "f.py")

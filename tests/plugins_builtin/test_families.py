@@ -216,7 +216,7 @@ def test_a_model_that_nobody_knows_gets_the_word_as_it_is_and_every_thought() ->
     [
         ("openai/gpt-oss-120b", "gpt-oss"),
         ("Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8", "qwen-coder"),
-        ("qwen2.5-coder-1.5b-instruct", "qwen-coder"),
+        ("qwen2.5-coder-1.5b-instruct", "qwen2.5"),
         ("Qwen/Qwen3-Coder-Next", "qwen-coder"),
         ("Qwen/Qwen3.6-35B-A3B", "qwen3.6"),
         ("Qwen3.8-27B", "qwen3.8"),
@@ -311,3 +311,22 @@ def test_a_server_that_cannot_bound_thoughts_is_not_asked_again(server: FakeVLLM
     result = agentic("run", "what is here?", "--endpoint", server.url, *ARGUMENTS, "-c", "llm.thinking_tokens=100")
     assert result.code == 0, result.err
     assert ["thinking_token_budget" in chat.json for chat in server.chats] == [True, False]
+
+
+UNTIL = {"always": "for good", "user": "your next message", "final": "its next answer", "never": "not at all"}
+PAGE = Path(__file__).parents[2] / "docs" / "models.md"
+
+
+def row_of(known: Family) -> str:
+    """The family's row on the page."""
+    kept = ", ".join(f"`{name}: {json.dumps(value)}`" for name, value in known.keep.get("chat_template_kwargs", {}).items())
+    until = UNTIL[known.thoughts] + (f"; for good with {kept}" if kept else "")
+    words = "any" if known.efforts is None else ", ".join(known.efforts) or "-"
+    bounds = "-" if known.thoughts == "never" and not known.efforts else "vLLM" if known.budget else "agentic"
+    parsers = ", ".join(f"`{name}`" for name in (known.tool_parser or "hermes", known.reasoning_parser) if name)
+    return f"| {known.name} | {until} | {words} | {bounds} | {known.cache} | {parsers} | {known.source} |"
+
+
+def test_the_page_has_the_facts() -> None:
+    rows = [line for line in PAGE.read_text().split("\n") if line.startswith("| ") and line.count("|") == 8][1:]
+    assert rows == [row_of(known) for known in FAMILIES.values()]
