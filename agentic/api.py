@@ -78,12 +78,7 @@ async def open_run(
 
 @asynccontextmanager
 async def open_session(
-    root: Path,
-    settings: Settings,
-    resume: str = "",
-    screen: Screen | None = None,
-    sink: Sink | None = None,
-    has_tools: bool = True,
+    root: Path, settings: Settings, resume: str = "", screen: Screen | None = None, sink: Sink | None = None, has_tools: bool = True
 ) -> AsyncIterator[tuple[Runtime, Session]]:
     """A run and its session: new for "", this folder's LATEST, or the one of that id. One in which nothing was said is not kept.
 
