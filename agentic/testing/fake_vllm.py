@@ -63,6 +63,7 @@ class FakeVLLM:
         self.tells_of_itself = False
         self.numbers_tokens = True
         self.metrics: dict[str, int] = {}
+        self.cache: dict[str, str] = {}
         self.requests: list[Request] = []
         self.running = 0
         self.otherwise: Callable[[Request], ScriptedAnswer] = lambda request: answer("ok")
@@ -197,6 +198,9 @@ class FakeVLLM:
                 labels = f'{{engine="0",model_name="{self.model}"}}'
                 values = {"num_requests_running": self.running, "num_requests_waiting": 0, **self.metrics}
                 lines = [f"vllm:{name}{labels} {value}.0" for name, value in values.items()]
+                if self.cache:
+                    facts = ",".join(f'{name}="{value}"' for name, value in self.cache.items())
+                    lines.append(f"vllm:cache_config_info{{{facts}}} 1.0")
                 return ScriptedAnswer(["\n".join(lines).encode() + b"\n"], content_type="text/plain; version=0.0.4", chunked=False)
         return ScriptedAnswer([b'{"detail":"Not Found"}'], 404, "application/json", chunked=False)
 

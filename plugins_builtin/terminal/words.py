@@ -90,6 +90,7 @@ def how_busy(seen: EndpointSeen) -> str:
         f"{seen.running} running" + (f", {seen.waiting} waiting" if seen.waiting else ""),
         f"KV {seen.kv_usage:.0%}" if seen.kv_usage is not None else "",
         f"cache hits {seen.hit_rate:.0%}" if seen.hit_rate is not None else "",
+        f"{seen.cache} cache" + (f", blocks of {seen.block}" if seen.block and seen.cache != "off" else "") if seen.cache else "",
         f"TTFT {seen.ttft:.2f} s" if seen.ttft else "",
         speed_of(seen.tokens_per_second),
         f"ours: {lanes or 'none'} of {seen.places}",

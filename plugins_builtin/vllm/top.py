@@ -40,6 +40,8 @@ class ServerRow:
     waiting: int = 0
     kv_usage: float = 0.0
     hit_rate: float | None = None
+    cache: str = ""
+    block: int = 0
     preemptions: int = 0
     ttft: float | None = None
     tokens_per_second: float = 0.0
@@ -50,6 +52,7 @@ class ServerRow:
         """Takes a look's numbers."""
         self.fault = ""
         self.running, self.waiting, self.kv_usage = now.running, now.waiting, now.kv_usage
+        self.cache, self.block = now.cache, now.block
         if before is None or now.generated_tokens < before.generated_tokens:  # it was started anew
             return
         self.preemptions = now.preemptions - before.preemptions
@@ -111,7 +114,9 @@ def spark(values: Sequence[float], width: int, ascii_only: bool = False, most: f
 
 def panel(server: ServerRow, history: dict[str, deque[float]], width: int, palette: Palette) -> list[str]:
     """A server's lines."""
-    head = " · ".join(part for part in (server.url, server.model, f"vLLM {server.version}" if server.version else "") if part)
+    cache = "no prefix cache" if server.cache == "off" else f"{server.cache} cache in {server.block}s" if server.cache else ""
+    parts = (server.url, server.model, f"vLLM {server.version}" if server.version else "", cache)
+    head = " · ".join(part for part in parts if part)
     lines = [palette.paint("bold", sanitize(head)[:width])]
     if server.fault:
         return [*lines, palette.paint("bad", f"  {sanitize(server.fault)}"[:width])]

@@ -17,10 +17,12 @@ from agentic import ChatRequest, Family, Message, ToolCall, ToolSpec
 from agentic.api import family
 from agentic.lib.families import EFFORTS, UNKNOWN, as_known, family_of, joined, without_old_thoughts
 from agentic.lib.wire import encode_request
-from agentic.testing import FakeVLLM, answer, settings_with
+from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, settings_with, tool_call
 from plugins_builtin.families import agentic_models
 from plugins_builtin.gpt_oss import GPT_OSS
+from plugins_builtin.vllm.metrics import read_metrics
 from tests.conftest import Agentic
+from tests.terminal import terminal
 
 FOLDER = Path(__file__).parent / "templates"
 FAMILIES = {each.name: each for each in (GPT_OSS, *agentic_models())}
@@ -330,3 +332,44 @@ def row_of(known: Family) -> str:
 def test_the_page_has_the_facts() -> None:
     rows = [line for line in PAGE.read_text().split("\n") if line.startswith("| ") and line.count("|") == 8][1:]
     assert rows == [row_of(known) for known in FAMILIES.values()]
+
+
+HYBRID = {"block_size": "544", "mamba_block_size": "544", "mamba_cache_mode": "align", "enable_prefix_caching": "True"}
+
+
+@pytest.mark.parametrize(
+    ("told", "cache", "block"),
+    [
+        ({"block_size": "16", "enable_prefix_caching": "True", "mamba_cache_mode": "none", "mamba_block_size": "None"}, "full", 16),
+        (HYBRID, "hybrid", 544),
+        ({"block_size": "16", "enable_prefix_caching": "False"}, "off", 16),
+        ({"block_size": "16"}, "full", 16),
+    ],
+)
+def test_the_kind_of_cache_is_read_from_the_metrics(told: dict[str, str], cache: str, block: int) -> None:
+    labels = ",".join(f'{name}="{value}"' for name, value in told.items())
+    load = read_metrics(f"vllm:num_requests_running 0.0\nvllm:cache_config_info{{{labels}}} 1.0\n".encode())
+    assert (load.cache, load.block) == (cache, block)
+
+
+def test_what_could_come_from_the_cache_is_told_in_whole_blocks(server: FakeVLLM, agentic: Agentic) -> None:
+    server.cache = HYBRID
+
+    def reply(request: Request) -> ScriptedAnswer:
+        server.wait_for(lambda: len(server.requests_to("/metrics")) > 1)  # the first of them has been read
+        steps = sum(message["role"] == "assistant" for message in request.json["messages"])
+        call = tool_call("read_file", {"path": f"{steps}.py"}, 0, str(steps))
+        return answer(tool_calls=call, cached_tokens=0) if steps < 3 else answer("done", cached_tokens=0)
+
+    server.otherwise = reply
+    done = agentic("run", "what is here?", "--endpoint", server.url, *ARGUMENTS)
+    usages = [event for event in done.events if event["type"] == "usage"]
+    before = [usage["prompt_tokens"] for usage in usages]
+    assert [usage["possible_tokens"] for usage in usages] == [0, *(tokens // 544 * 544 for tokens in before[:-1])]
+    assert usages[-1]["possible_tokens"] >= 544
+
+
+def test_a_server_without_a_cache_is_told_of_on_the_first_screen(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+    server.cache = {"block_size": "16", "enable_prefix_caching": "False"}
+    with terminal(["--endpoint", server.url, *ARGUMENTS[:3]], env, work, 100) as shown:
+        shown.until(lambda: "no prompt is cached (--no-enable-prefix-caching)" in shown.text)

@@ -29,6 +29,8 @@ _TOLD = (
     "block_size",
     "cache_dtype",
     "enable_prefix_caching",
+    "mamba_block_size",
+    "mamba_cache_mode",
     "gpu_memory_utilization",
     "kv_cache_size_tokens",
     "kv_cache_max_concurrency",
