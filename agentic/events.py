@@ -232,7 +232,7 @@ class Retrying(Event):
 class EndpointSeen(Event):
     """How busy an endpoint is, twice a second while it works for us, or as `asked`; shares of 1, seconds, our `places` there.
 
-    `cache` and `block` are as in `EndpointLoad`.
+    `cache` and `block` are `cache` and `unit` of `EndpointLoad`.
     """
 
     type = "endpoint"

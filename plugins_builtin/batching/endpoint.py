@@ -148,9 +148,9 @@ class Endpoint:
         count = len(delta.token_ids) or 1
         self.tokens += count
         self.limit.token(count)
-        if delta.usage is None or self.load is None or self.load.cache == "off":
+        if delta.usage is None or self.load is None or not self.load.unit:
             return delta
-        return replace(delta, usage=replace(delta.usage, block=self.load.block))
+        return replace(delta, usage=replace(delta.usage, block=self.load.unit))
 
     def answered(self) -> None:
         self._failures = 0
@@ -197,7 +197,7 @@ class Endpoint:
             tokens_per_second=round((self.tokens - tokens) / seconds, 1) if seconds > 0 else 0.0,
             places=self.limit.value,
             cache=load.cache if load else "",
-            block=load.block if load else 0,
+            block=load.unit if load else 0,
             lanes={lane.value: count for lane, count in self.lanes.items() if count},
         )
 

@@ -12,6 +12,7 @@ from plugins_builtin.vllm.harmony_stream import differences
 from plugins_builtin.vllm.strict import SCHEMA
 
 WORDS = "the quick brown fox jumps over the lazy dog and runs through the field "
+UNIT, LONG_UNIT = 32, 64  # tokens
 _REPORT = ToolSpec("report", "Reports a number.", SCHEMA)
 
 
@@ -24,7 +25,7 @@ class CacheChecks:
     async def prefix_cache(self) -> Diagnosis:
         """The second of two equal requests must be served from cache, for all but its last block."""
         load = await self._canary.load()
-        block = load.block if load and load.block else 16
+        block = load.unit if load and load.unit else 16
         prompt = secrets.token_hex(4) + " " + WORDS * (3 * block // 12 + 4)
         await self._canary.ask(prompt, max_tokens=2)
         before = await self._canary.load()
@@ -39,6 +40,18 @@ class CacheChecks:
         if cached > 0:
             return Diagnosis("prefix cache", True, text)
         return Diagnosis("prefix cache", False, text, "--enable-prefix-caching (and no --no-enable-prefix-caching)")
+
+    async def cache_unit(self) -> Diagnosis:
+        """A hybrid model's cache is found again in long blocks unless the server is told otherwise."""
+        load = await self._canary.load()
+        if load is None or load.cache != "hybrid":
+            return Diagnosis("cache unit", None, "matters for hybrid models only")
+        found = f"prompts are found again in steps of {load.unit} tokens"
+        if load.unit <= LONG_UNIT:
+            return Diagnosis("cache unit", True, found)
+        return Diagnosis(
+            "cache unit", False, f"{found}: half of that is computed again at each step", f"--prefix-match-unit {UNIT}"
+        )
 
     async def second_turn(self) -> Diagnosis:
         """Checks how much of all that was computed a run's second step finds in the cache.
@@ -57,7 +70,7 @@ class CacheChecks:
         if second.cached_tokens is None:
             return Diagnosis(name, None, "the server does not say what was cached", "--enable-prompt-tokens-details")
         load = await self._canary.load()
-        block = load.block if load and load.block else 16
+        block = load.unit if load and load.unit else 16
         possible = (one.prompt_tokens + one.completion_tokens - 1) // block * block
         way, why = self._canary.transport.way_of_prompts(self._canary.endpoint)
         said = f"{second.cached_tokens} of {possible} tokens that were computed come from the cache, the prompt goes {way}"

@@ -79,6 +79,7 @@ class Examination:
             self._usage_details,
             self._metrics_of_requests,
             self._cache.prefix_cache,
+            self._cache.cache_unit,
             self._cache.second_turn,
             self._cache.retention,
             self._cache.date,

@@ -14,10 +14,10 @@ def read_metrics(text: bytes) -> EndpointLoad:
     """Sums over the engines behind an endpoint, shares as their mean. Raises AgenticError for a text without vLLM's metrics."""
     values: defaultdict[bytes, float] = defaultdict(float)
     engines: Counter[bytes] = Counter()
-    block, blocks, cache = 0, 0, ""
+    block, blocks, unit, cache = 0, 0, 0, ""
     for name, labels, value in _LINE.findall(text):
         if name == b"cache_config_info":
-            block, blocks, cache = _cache_of(dict(_LABEL.findall(labels)))
+            block, blocks, unit, cache = _cache_of(dict(_LABEL.findall(labels)))
         elif value != b"NaN":
             values[name] += float(value)
             engines[name] += 1
@@ -34,18 +34,20 @@ def read_metrics(text: bytes) -> EndpointLoad:
         block=block,
         blocks=blocks,
         cache=cache,
+        unit=unit,
         first_tokens=int(values[b"time_to_first_token_seconds_count"]),
         first_token_seconds=values[b"time_to_first_token_seconds_sum"],
     )
 
 
-def _cache_of(labels: Mapping[bytes, bytes]) -> tuple[int, int, str]:
-    """(tokens of a block that can be found again, number of blocks, kind of the prefix cache)"""
+def _cache_of(labels: Mapping[bytes, bytes]) -> tuple[int, int, int, str]:
+    """(tokens of a block, number of blocks, in which steps prompts are found again, kind of the prefix cache)"""
+    unit = _number(labels.get(b"prefix_match_unit", b""))
     block, blocks, state = (_number(labels.get(name, b"")) for name in (b"block_size", b"num_gpu_blocks", b"mamba_block_size"))
     if labels.get(b"enable_prefix_caching") == b"False":
-        return block, blocks, "off"
+        return block, blocks, 0, "off"
     is_hybrid = labels.get(b"mamba_cache_mode", b"none") not in (b"none", b"None")
-    return (state or block if is_hybrid else block), blocks, "hybrid" if is_hybrid else "full"
+    return block, blocks, unit or (state if is_hybrid else 0) or block, "hybrid" if is_hybrid else "full"
 
 
 def _number(label: bytes) -> int:

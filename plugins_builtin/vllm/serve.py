@@ -14,6 +14,7 @@ from agentic import AgenticError, ConfigError
 from agentic.api import family, load_settings
 from agentic.config import Settings
 from agentic.lib.record import record
+from plugins_builtin.vllm.cache_checks import UNIT
 from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.memory import Card, MemoryPlace, cards_here, placed
 
@@ -109,6 +110,8 @@ def instance(endpoint: str, model: str, place: MemoryPlace | None, settings: Set
         add("of the card's memory", "--gpu-memory-utilization", f"{place.share:g}")
     if settings.section("llm.vllm").enable_prefix_caching:
         add("a prompt that begins like an earlier one is not computed again", "--enable-prefix-caching")
+        if family(settings, model).cache == "hybrid":
+            add("it is found again in steps of 32 tokens, not of a block of hundreds", "--prefix-match-unit", str(UNIT))
         if gpt_oss:
             add("what siblings share stays cached too, not only where prompts end", *_retention(settings))
     else:

@@ -52,7 +52,7 @@ class ServerRow:
         """Takes a look's numbers."""
         self.fault = ""
         self.running, self.waiting, self.kv_usage = now.running, now.waiting, now.kv_usage
-        self.cache, self.block = now.cache, now.block
+        self.cache, self.block = now.cache, now.unit
         if before is None or now.generated_tokens < before.generated_tokens:  # it was started anew
             return
         self.preemptions = now.preemptions - before.preemptions

@@ -342,14 +342,15 @@ HYBRID = {"block_size": "544", "mamba_block_size": "544", "mamba_cache_mode": "a
     [
         ({"block_size": "16", "enable_prefix_caching": "True", "mamba_cache_mode": "none", "mamba_block_size": "None"}, "full", 16),
         (HYBRID, "hybrid", 544),
-        ({"block_size": "16", "enable_prefix_caching": "False"}, "off", 16),
+        (HYBRID | {"prefix_match_unit": "32"}, "hybrid", 32),
+        ({"block_size": "16", "enable_prefix_caching": "False"}, "off", 0),
         ({"block_size": "16"}, "full", 16),
     ],
 )
 def test_the_kind_of_cache_is_read_from_the_metrics(told: dict[str, str], cache: str, block: int) -> None:
     labels = ",".join(f'{name}="{value}"' for name, value in told.items())
     load = read_metrics(f"vllm:num_requests_running 0.0\nvllm:cache_config_info{{{labels}}} 1.0\n".encode())
-    assert (load.cache, load.block) == (cache, block)
+    assert (load.cache, load.unit) == (cache, block)
 
 
 def test_what_could_come_from_the_cache_is_told_in_whole_blocks(server: FakeVLLM, agentic: Agentic) -> None:

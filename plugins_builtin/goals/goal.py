@@ -1,0 +1,127 @@
+"""A goal as its session keeps it: what is wanted, what shows it, what it may cost, what was tried."""
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, field, replace
+from typing import Any
+
+from agentic import ConfigError
+from agentic.lib.record import record
+from agentic.sessions import Session
+
+FACT = "goal"
+MAX_TURNS, MAX_SECONDS = 50, 8 * 3600.0
+SAME = 4  # turns that changed something, and left the same failure
+TOLD = 5  # tries that the model is told of
+_UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
+_TIMES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
+
+
+@record(frozen=True)
+class Cost:
+    """An amount of turns, tokens and seconds; 0 in a budget is no limit."""
+
+    turns: int = 0
+    tokens: int = 0
+    seconds: float = 0.0
+
+    def __str__(self) -> str:
+        parts = [f"{self.turns} turns" if self.turns else "", f"{self.tokens:,} tokens" if self.tokens else ""]
+        return ", ".join(filter(None, [*parts, f"{self.seconds / 60:.0f} min" if self.seconds else ""])) or "nothing"
+
+
+@record(frozen=True)
+class Try:
+    """A turn: what failed before it, the files that it changed, how it ended."""
+
+    failing: str
+    files: tuple[str, ...] = ()
+    ended: str = ""
+    said: str = ""
+
+
+@record(frozen=True)
+class Goal:
+    """`status` is open, proved, budget, stuck, person or paused. `fixed` are the digests of what the checks run, `hushed` how
+    often each file keeps a checker quiet, `counted` how many tests each check ran at first. `waiting` is what wanted a yes.
+    """
+
+    text: str
+    checks: tuple[str, ...]
+    budget: Cost = Cost(MAX_TURNS, 0, MAX_SECONDS)
+    spent: Cost = Cost()
+    status: str = "open"
+    fixed: Mapping[str, str] = field(default_factory=dict)
+    hushed: Mapping[str, int] = field(default_factory=dict)
+    counted: Mapping[str, int] = field(default_factory=dict)
+    tries: tuple[Try, ...] = ()
+    failing: str = ""
+    waiting: tuple[str, ...] = ()
+
+    @property
+    def over(self) -> str:
+        """Which part of the budget is spent, "" for none."""
+        for name in ("turns", "tokens", "seconds"):
+            most = getattr(self.budget, name)
+            if most and getattr(self.spent, name) >= most:
+                return name
+        return ""
+
+    @property
+    def is_stuck(self) -> bool:
+        """True if the same failure stood before each of the last tries and stands now, though they changed files."""
+        last = [each for each in self.tries if each.files][-SAME:]
+        return len(last) == SAME and {shape(each.failing) for each in last} == {shape(self.failing)}
+
+    def ledger(self) -> str:
+        """The last tries in a line each, for the model."""
+        lines = []
+        for number, each in list(enumerate(self.tries, 1))[-TOLD:]:
+            files = ", ".join(each.files[:4]) or "nothing"
+            lines.append(f"{number}. changed {files}; before it: {first_line(each.failing)}; it said: {first_line(each.said)}")
+        return "\n".join(["Tried before:", *lines, ""]) if lines else ""
+
+
+def first_line(text: str, most: int = 160) -> str:
+    line = next((line.strip() for line in text.split("\n") if line.strip()), "nothing")
+    return line if len(line) <= most else f"{line[:most]}…"
+
+
+def shape(text: str) -> str:
+    """A failure without what differs from run to run: numbers, times, addresses."""
+    return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", text)
+
+
+def budget_of(texts: Sequence[str]) -> Cost:
+    """The budget of "8h", "2M tokens", "200 turns". Raises ConfigError."""
+    made = Cost(MAX_TURNS, 0, MAX_SECONDS)
+    for text in texts:
+        match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]?)\s*(turns?|tokens?)?\s*", text.lower())
+        try:
+            number, letter, unit = float(match[1]), match[2], match[3] or "" if match else ""  # type: ignore[index]
+            if unit.startswith("turn"):
+                made = replace(made, turns=int(number) * _TIMES[letter])
+            elif unit:
+                made = replace(made, tokens=int(number * _TIMES[letter]))
+            else:
+                made = replace(made, seconds=number * _UNITS[letter])
+        except (KeyError, TypeError, ValueError) as error:
+            raise ConfigError(f"--budget {text!r} is none", 'for example 8h, "2M tokens", "200 turns"') from error
+    return made
+
+
+def keep(session: Session, goal: Goal) -> None:
+    session.set_metadata(FACT, json.dumps(asdict(goal)))
+
+
+def kept(session: Session) -> Goal:
+    """The goal of a session. Raises ConfigError."""
+    try:
+        data: dict[str, Any] = json.loads(session.metadata(FACT))
+        data["tries"] = tuple(Try(**{**each, "files": tuple(each["files"])}) for each in data["tries"])
+        data |= {name: tuple(data[name]) for name in ("checks", "waiting")}
+        data |= {name: Cost(**data[name]) for name in ("budget", "spent")}
+        return Goal(**data)
+    except (ValueError, KeyError, TypeError) as error:
+        raise ConfigError(f"session {session.id} has no goal", "`agentic goal show` lists those that have one") from error

@@ -1,0 +1,143 @@
+"""The pursuit of a goal: turns, each with what still fails, until it is proved or something ends it."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+from agentic import AgenticError, Conversation, EndpointUnavailable
+from agentic.events import RunFinished, UsageReported, read_event
+from plugins_builtin.goals.fixed import fixed_files, hushes
+from plugins_builtin.goals.goal import Cost, Goal, Try, keep
+from plugins_builtin.goals.proof import Verdict, looked_at
+
+WAITS = (2.0, 5.0, 15.0, 30.0)  # seconds for a server that is away; the last one again and again
+LOOK_SECONDS = 0.5
+WORDS = {
+    "proved": "the goal is proved",
+    "budget": "the budget is spent",
+    "stuck": "the same failure stands after several changed tries",
+    "person": "only you can go on",
+    "paused": "paused",
+}
+Say = Callable[[str], None]
+
+
+class Pursuit:
+    """One goal in one conversation. `ask` does a turn of the model, `say` tells the user."""
+
+    def __init__(self, goal: Goal, conversation: Conversation, ask: Callable[[str], Awaitable[object]], say: Say) -> None:
+        self.goal = goal
+        self._conversation = conversation
+        self._root = conversation.root
+        self._ask = ask
+        self._say = say
+
+    async def run(self) -> Goal:
+        """Until it ends; the goal as it stands then, which the session keeps. Raises AgenticError."""
+        if not self.goal.fixed and not self.goal.tries:
+            checks = self.goal.checks
+            self._keep(fixed=fixed_files(self._root, checks), hushed=hushes(self._root))
+        self._keep(status="open")
+        try:
+            while (ended := await self._step()) == "":
+                pass
+            self._keep(status=ended)
+        except asyncio.CancelledError:
+            self._keep(status="paused")
+            raise
+        return self.goal
+
+    async def _step(self) -> str:
+        """Looks, and does a turn where it is not proved; how the pursuit ends, "" where it goes on."""
+        verdict = await looked_at(self.goal, self._conversation, self._root)
+        if not self.goal.tries:
+            self._keep(counted={**verdict.counted, **self.goal.counted})
+        self._keep(failing="\n".join(filter(None, [verdict.failing, *verdict.changed])))
+        self._say(self._in_words(verdict))
+        if verdict.proved:
+            return "proved"
+        if over := self.goal.over:
+            self._say(f"the budget of {over} is spent: {self.goal.spent}")
+            return "budget"
+        if self.goal.is_stuck:
+            return "stuck"
+        return await self._turn(verdict)
+
+    def _in_words(self, verdict: Verdict) -> str:
+        if verdict.proved:
+            return f"proved: {'; '.join(self.goal.checks)}"
+        lines = [line for line in verdict.failing.split("\n") if line.startswith("$ ")]
+        return "\n".join([*(f"fails: {line[2:]}" for line in lines), *(f"does not count: {each}" for each in verdict.changed)])
+
+    async def _turn(self, verdict: Verdict) -> str:
+        goal, session = self.goal, self._conversation.session
+        changed = "".join(f"\nPut this back, or it does not count: {each}" for each in verdict.changed)
+        words = {"goal": goal.text, "checks": "; ".join(goal.checks), "failing": verdict.failing or "nothing"}
+        prompt = self._conversation.prompt("goal.turn", before=goal.ledger(), changed=changed, **words)
+        since, started = _newest(session), time.monotonic()
+        self._spend(turns=1)
+        try:
+            await self._within_budget(prompt, since)
+        except EndpointUnavailable as error:
+            self._spend(turns=-1, seconds=time.monotonic() - started)
+            return await self._away(error)
+        except TimeoutError:
+            pass  # the budget of seconds or tokens
+        finished = [event for event in _events(session, since) if isinstance(event, RunFinished)]
+        end = finished[-1] if finished else RunFinished(status="interrupted", result="")
+        files = tuple(dict.fromkeys(str(record.data.get("path", "")) for record in session.records("file", after=since)))
+        made = Try(self.goal.failing, files or tuple(end.files), end.status, end.result)
+        self._keep(tries=(*self.goal.tries, made))
+        self._spend(tokens=_tokens(session, since), seconds=time.monotonic() - started)
+        return "person" if end.status == "refused" and not made.files else ""
+
+    async def _within_budget(self, prompt: str, since: int) -> None:
+        """Does the turn; raises TimeoutError once its budget of time or tokens is spent."""
+        budget, spent, session = self.goal.budget, self.goal.spent, self._conversation.session
+        work = asyncio.ensure_future(self._ask(prompt))
+        end = time.monotonic() + budget.seconds - spent.seconds if budget.seconds else float("inf")
+        try:
+            while not (await asyncio.wait({work}, timeout=LOOK_SECONDS))[0]:
+                tokens = spent.tokens + _tokens(session, since)
+                if time.monotonic() > end or (budget.tokens and tokens >= budget.tokens):
+                    raise TimeoutError
+            await work
+        finally:
+            if not work.done():
+                work.cancel()
+                await asyncio.wait({work})
+
+    async def _away(self, error: AgenticError) -> str:
+        """Waits for a server that is away: it is no turn of the goal's."""
+        self._say(f"{error}; trying again")
+        for number in range(1_000_000):
+            wait = WAITS[min(number, len(WAITS) - 1)]
+            await asyncio.sleep(wait)
+            self._spend(seconds=wait)
+            if self.goal.over:
+                return ""
+            if any(not isinstance(info, str) for _, info in await self._conversation.served()):
+                return ""
+        return "budget"
+
+    def _spend(self, turns: int = 0, tokens: int = 0, seconds: float = 0.0) -> None:
+        spent = self.goal.spent
+        self._keep(spent=Cost(spent.turns + turns, spent.tokens + tokens, spent.seconds + seconds))
+
+    def _keep(self, **changed: object) -> None:
+        self.goal = replace(self.goal, **changed)  # type: ignore[arg-type]
+        keep(self._conversation.session, self.goal)
+
+
+def _newest(session: object) -> int:
+    return max((record.seq for record in session.records()), default=0)  # type: ignore[attr-defined]
+
+
+def _events(session: object, since: int) -> list[object]:
+    return [read_event(record.data) for record in session.records("event", after=since)]  # type: ignore[attr-defined]
+
+
+def _tokens(session: object, since: int) -> int:
+    usages = [event for event in _events(session, since) if isinstance(event, UsageReported)]
+    return sum(usage.prompt_tokens - (usage.cached_tokens or 0) + usage.completion_tokens for usage in usages)
