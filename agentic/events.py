@@ -230,10 +230,7 @@ class Retrying(Event):
 
 
 class EndpointSeen(Event):
-    """How busy an endpoint is, twice a second while it works for us, or as `asked`; shares of 1, seconds, our `places` there.
-
-    `cache` and `block` are `cache` and `unit` of `EndpointLoad`.
-    """
+    """How busy an endpoint is, twice a second while it works for us, or as `asked`; `block` is the `unit` of an `EndpointLoad`."""
 
     type = "endpoint"
     transient = True

@@ -162,8 +162,7 @@ class EndpointLoad:
     """An endpoint's report on itself: requests, the share of its KV cache in use (0 to 1), counters since it started (tokens).
 
     `block` is the size of a block of that cache in tokens, `blocks` how many there are. `cache` is how prompts are found again:
-    full, hybrid (only some layers have such a cache: long blocks), off, or "" where the server does not tell; `unit` in which
-    steps of tokens.
+    full, hybrid (only some layers have such a cache), off, or "" where the server does not tell; `unit` in what steps of tokens.
 
     `first_tokens` counts the answers that began, `first_token_seconds` is what all of them together took for it.
     """

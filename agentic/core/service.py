@@ -17,7 +17,7 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError, Requ
 from agentic.events import Event, LlmChunk, LlmRequest, Prefilling, ReasoningChunk, UsageReported
 from agentic.hooks.batching import Batcher, Lane, Routes, Warms
 from agentic.hooks.protocol import ModelProfile, OutputRepair
-from agentic.lib.families import Family, as_known, family_of
+from agentic.lib.families import Family, as_known, family_of, with_older
 from agentic.lib.pictures import pictures, without_pictures
 from agentic.lib.record import record
 from agentic.lib.repetition import Repetition
@@ -78,7 +78,7 @@ class LlmService:
     def family(self, model: str = "") -> Family:
         """The family of that model, of the one that is served for ""."""
         served = model or f"{self.info.model} {self.info.root}"
-        return family_of(served, "" if model else self.info.template, self.families)
+        return with_older(family_of(served, "" if model else self.info.template, self.families), self.profile)
 
     async def prepare(self, request: ChatRequest, exact: bool = True) -> Prepared:
         """`exact`: counted by the server where it can; else estimated, never under, which costs no call. Raises PluginFault."""

@@ -94,9 +94,10 @@ async def open_services(
         if approver.mode == "all":
             await require_sandbox(launcher)
         protocol = await protocol_of(runtime, session)
-        toolbox.list_for(runtime.llm.family(), settings.tools.enabled, runtime.llm.budget.tier == "full")
+        llm = runtime.llm.of(runtime.build(PROTOCOLS, protocol).profile)
+        toolbox.list_for(llm.family(), settings.tools.enabled, runtime.llm.budget.tier == "full")
         services = AgentServices(
-            llm=runtime.llm.of(runtime.build(PROTOCOLS, protocol).profile),
+            llm=llm,
             events=runtime.events,
             protocol=protocol,
             make_protocol=lambda: runtime.build(PROTOCOLS, protocol),

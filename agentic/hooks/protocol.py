@@ -17,7 +17,7 @@ class ModelProfile:
     `brief`: it is told in a few words, and nothing that it was not asked about. `failures_first`: what fails is shown before it
     begins. `restarts`: how often its task is begun anew where the checks find something wrong, instead of telling it so.
     `says_and_does`: an answer that only acts may be its last. `unreadable`: how many answers in a row may be of no use.
-    `long_answers`: each may take all that the window has left.
+    `long_answers`: each may take all that the window has left. The others go on for one minor version: they are a `Family`'s now.
     """
 
     brief: bool = False
@@ -26,6 +26,11 @@ class ModelProfile:
     says_and_does: bool = False
     unreadable: int = 3
     long_answers: bool = False
+    temperature: float | None = None
+    top_p: float | None = None
+    efforts: tuple[tuple[str, str], ...] = ()
+    tools: tuple[str, ...] = ()
+    instead_of: tuple[str, ...] = ()
 
 
 @record(frozen=True)

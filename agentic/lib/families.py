@@ -103,6 +103,21 @@ def family_of(served: str, template: str, families: Iterable[Family]) -> Family:
     return next(by_name, None) or next(by_template, UNKNOWN)
 
 
+def with_older(family: Family, profile: Any) -> Family:
+    """The family with what a protocol's profile says of the model, as it did before there were families."""
+    said = {"temperature": profile.temperature, "top_p": profile.top_p}
+    sampling = {**family.sampling, **{name: value for name, value in said.items() if value is not None}}
+    if not (profile.tools or profile.instead_of or profile.efforts or sampling != family.sampling):
+        return family
+    return replace(
+        family,
+        sampling=sampling,
+        questions=dict(profile.efforts).get("question", family.questions),
+        tools=(*family.tools, *profile.tools),
+        instead_of=(*family.instead_of, *profile.instead_of),
+    )
+
+
 def as_known(family: Family, request: ChatRequest, usual: ChatRequest, has_room: bool) -> ChatRequest:
     """The request as its model wants it, where it and the `usual` one, of the settings, leave that open.
 

@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -14,17 +15,19 @@ import click
 from agentic import AgenticError, Answered, ConfigError, Question, Settings, api
 from agentic.commands import RunCommand, common_options
 from agentic.commands.start import asker, can_ask, interruptible, prepared, screen_of
+from agentic.lib.files import files_below
 from agentic.lib.loop import run
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal.asking import agreed
 from agentic.lib.wire import leading_object
 from agentic.sessions import Session
 from plugins_builtin.goals.fixed import fixed_files, hushes
-from plugins_builtin.goals.goal import FACT, Goal, budget_of, keep, kept
+from plugins_builtin.goals.goal import FACT, Goal, budget_of, goal_of, keep
 from plugins_builtin.goals.loop import WORDS, Pursuit
 from plugins_builtin.goals.page import as_html, as_text
 
 _TIMES = {"1h": "0 * * * *", "1d": "0 3 * * *", "1w": "0 3 * * 0"}
+MAX_NAMES = 60
 ABSENT = "nobody is here to be asked: go on with the rest"
 
 
@@ -91,7 +94,7 @@ async def _pursue(root: Path, settings: Settings, made: Goal | None, resume: str
     screen = screen_of(settings, sys.stdout)
     async with api.open_conversation(root, settings, ask or collected, resume, screen) as conversation:
         session = conversation.session
-        now = made or kept(session)
+        now = made or goal_of(session)
         if made is not None:
             session.set_metadata("title", made.text)
         say(f"{now.text} ({'; '.join(now.checks)}), session {session.id}")
@@ -114,16 +117,16 @@ def _about(verb: str, root: Path, settings: Settings, name: str, html_file: Path
     if verb == "accept":
         session, _ = api.session_store().open(name)
         with closing(session):
-            now = kept(session)
+            now = goal_of(session)
             keep(session, replace(now, fixed=fixed_files(root, now.checks), hushed=hushes(root), counted={}))
         click.echo("the checks are fixed as they are now; `agentic goal resume` goes on")
         return 0
     with closing(api.session_store().read(name)) as session:
         if html_file is not None:
-            html_file.write_text(as_html(session, kept(session)), encoding="utf-8")
+            html_file.write_text(as_html(session, goal_of(session)), encoding="utf-8")
             click.echo(f"written: {html_file}", err=True)
         else:
-            click.echo(sanitize(as_text(session, kept(session))))
+            click.echo(sanitize(as_text(session, goal_of(session))))
     return 0
 
 
@@ -159,8 +162,8 @@ def _proposed(text: str, root: Path, settings: Settings) -> tuple[str, ...]:
 
 
 async def _commands_for(text: str, root: Path, settings: Settings) -> Sequence[str]:
+    names = ", ".join(islice(files_below(root), MAX_NAMES))
     async with api.open_conversation(root, settings, has_tools=False) as conversation:
-        names = ", ".join(sorted(path.name for path in root.iterdir() if not path.name.startswith("."))[:60])
         await conversation.turn(conversation.prompt("goal.checks", goal=text, files=names), "goal")
         words = conversation.last_words
     found = leading_object(words[max(0, words.find("{")) :])

@@ -61,7 +61,7 @@ def hushes(root: Path) -> dict[str, int]:
 
 
 def weakened(root: Path, checks: Sequence[str], before: Mapping[str, str], hushed: Mapping[str, int]) -> list[str]:
-    """What was done to the checks since, a line each; further test files weaken nothing."""
+    """Lines on what was done to the checks since; further test files weaken nothing."""
     now = fixed_files(root, checks)
     told = [f"{name} was changed" if name in now else f"{name} was removed" for name in before if now.get(name) != before[name]]
     added = [name for name in now if name not in before and not _is_a_test(name)]
@@ -85,7 +85,7 @@ _COUNTS = (
 _LESS = re.compile(r"(\d+) (?:failed|failing|failures?|errors?|skipped)|(?:skipped|failures|errors)=(\d+)")
 
 
-def tests_in(output: str, succeeded: bool) -> int | None:
+def number_of_tests(output: str, succeeded: bool) -> int | None:
     """How many tests ran, of a check that `succeeded` how many passed; None where it does not say."""
     found = next(
         (sum(int(each["passed"]) for each in matches) for count in _COUNTS if (matches := list(count.finditer(output)))), None

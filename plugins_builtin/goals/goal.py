@@ -19,7 +19,7 @@ _TIMES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
 
 @record(frozen=True)
-class Cost:
+class Allowance:
     """An amount of turns, tokens and seconds; 0 in a budget is no limit."""
 
     turns: int = 0
@@ -49,8 +49,8 @@ class Goal:
 
     text: str
     checks: tuple[str, ...]
-    budget: Cost = Cost(MAX_TURNS, 0, MAX_SECONDS)
-    spent: Cost = Cost()
+    budget: Allowance = Allowance(MAX_TURNS, 0, MAX_SECONDS)
+    spent: Allowance = Allowance()
     status: str = "open"
     fixed: Mapping[str, str] = field(default_factory=dict)
     hushed: Mapping[str, int] = field(default_factory=dict)
@@ -93,9 +93,9 @@ def shape(text: str) -> str:
     return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", text)
 
 
-def budget_of(texts: Sequence[str]) -> Cost:
+def budget_of(texts: Sequence[str]) -> Allowance:
     """The budget of "8h", "2M tokens", "200 turns". Raises ConfigError."""
-    made = Cost(MAX_TURNS, 0, MAX_SECONDS)
+    made = Allowance(MAX_TURNS, 0, MAX_SECONDS)
     for text in texts:
         match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]?)\s*(turns?|tokens?)?\s*", text.lower())
         try:
@@ -115,13 +115,13 @@ def keep(session: Session, goal: Goal) -> None:
     session.set_metadata(FACT, json.dumps(asdict(goal)))
 
 
-def kept(session: Session) -> Goal:
+def goal_of(session: Session) -> Goal:
     """The goal of a session. Raises ConfigError."""
     try:
         data: dict[str, Any] = json.loads(session.metadata(FACT))
         data["tries"] = tuple(Try(**{**each, "files": tuple(each["files"])}) for each in data["tries"])
         data |= {name: tuple(data[name]) for name in ("checks", "waiting")}
-        data |= {name: Cost(**data[name]) for name in ("budget", "spent")}
+        data |= {name: Allowance(**data[name]) for name in ("budget", "spent")}
         return Goal(**data)
     except (ValueError, KeyError, TypeError) as error:
         raise ConfigError(f"session {session.id} has no goal", "`agentic goal show` lists those that have one") from error

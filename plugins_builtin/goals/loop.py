@@ -8,8 +8,8 @@ from dataclasses import replace
 from agentic import AgenticError, Conversation, EndpointUnavailable
 from agentic.events import RunFinished, UsageReported, read_event
 from plugins_builtin.goals.fixed import fixed_files, hushes
-from plugins_builtin.goals.goal import Cost, Goal, Try, keep
-from plugins_builtin.goals.proof import Verdict, looked_at
+from plugins_builtin.goals.goal import Allowance, Goal, Try, keep
+from plugins_builtin.goals.proof import GoalVerdict, looked_at
 
 WAITS = (2.0, 5.0, 15.0, 30.0)  # seconds for a server that is away; the last one again and again
 LOOK_SECONDS = 0.5
@@ -24,7 +24,7 @@ Say = Callable[[str], None]
 
 
 class Pursuit:
-    """One goal in one conversation. `ask` does a turn of the model, `say` tells the user."""
+    """The pursuit of one goal in a conversation. `ask` does a turn of the model, `say` tells the user."""
 
     def __init__(self, goal: Goal, conversation: Conversation, ask: Callable[[str], Awaitable[object]], say: Say) -> None:
         self.goal = goal
@@ -64,13 +64,13 @@ class Pursuit:
             return "stuck"
         return await self._turn(verdict)
 
-    def _in_words(self, verdict: Verdict) -> str:
+    def _in_words(self, verdict: GoalVerdict) -> str:
         if verdict.proved:
             return f"proved: {'; '.join(self.goal.checks)}"
         lines = [line for line in verdict.failing.split("\n") if line.startswith("$ ")]
         return "\n".join([*(f"fails: {line[2:]}" for line in lines), *(f"does not count: {each}" for each in verdict.changed)])
 
-    async def _turn(self, verdict: Verdict) -> str:
+    async def _turn(self, verdict: GoalVerdict) -> str:
         goal, session = self.goal, self._conversation.session
         changed = "".join(f"\nPut this back, or it does not count: {each}" for each in verdict.changed)
         words = {"goal": goal.text, "checks": "; ".join(goal.checks), "failing": verdict.failing or "nothing"}
@@ -123,7 +123,7 @@ class Pursuit:
 
     def _spend(self, turns: int = 0, tokens: int = 0, seconds: float = 0.0) -> None:
         spent = self.goal.spent
-        self._keep(spent=Cost(spent.turns + turns, spent.tokens + tokens, spent.seconds + seconds))
+        self._keep(spent=Allowance(spent.turns + turns, spent.tokens + tokens, spent.seconds + seconds))
 
     def _keep(self, **changed: object) -> None:
         self.goal = replace(self.goal, **changed)  # type: ignore[arg-type]

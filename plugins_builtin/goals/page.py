@@ -20,25 +20,25 @@ def as_text(session: Session, goal: Goal) -> str:
 
 def _rows(session: Session, goal: Goal) -> Iterator[tuple[str, str]]:
     yield "goal", goal.text
-    yield from _named("checks", goal.checks)
+    yield from _rows_of("checks", goal.checks)
     yield "state", WORDS.get(goal.status, "open: `agentic goal resume` goes on")
     yield "spent", f"{goal.spent} of {goal.budget}"
     prompts, cached, made = _tokens(session)
     yield "tokens", f"{prompts:,} of prompts ({100 * cached // max(1, prompts)} % from the cache), {made:,} made"
     if goal.failing and goal.status != "proved":
-        yield from _named("fails", goal.failing.split("\n")[:20])
-    yield from _named("files", _files(session))
-    yield from _named(
+        yield from _rows_of("fails", goal.failing.split("\n")[:20])
+    yield from _rows_of("files", _files(session))
+    yield from _rows_of(
         "tries", [f"{n}. {', '.join(each.files) or 'no file'}: {first_line(each.said)}" for n, each in enumerate(goal.tries, 1)]
     )
-    yield from _named("asked", goal.waiting)
+    yield from _rows_of("asked", goal.waiting)
     yield (
         "undo",
         f"agentic sessions undo {session.id} takes the last turn back; /rewind in `agentic --resume {session.id}` any of them",
     )
 
 
-def _named(name: str, lines: "tuple[str, ...] | list[str]") -> Iterator[tuple[str, str]]:
+def _rows_of(name: str, lines: "tuple[str, ...] | list[str]") -> Iterator[tuple[str, str]]:
     for number, line in enumerate(lines):
         yield (name if not number else ""), line
 

@@ -1,17 +1,17 @@
-"""Whether a goal is reached: its checks succeed, as they were fixed, and run as many tests as at first."""
+"""The proof of a goal: its checks succeed, as they were fixed, and run as many tests as at first."""
 
 from pathlib import Path
 
 from agentic import Conversation
 from agentic.lib.record import record
-from plugins_builtin.goals.fixed import tests_in, weakened
+from plugins_builtin.goals.fixed import number_of_tests, weakened
 from plugins_builtin.goals.goal import Goal
 
 MAX_SHOWN = 2_000  # characters of a check's output that the model gets
 
 
 @record(frozen=True)
-class Verdict:
+class GoalVerdict:
     """`failing` is what fails, "" for nothing, `changed` what was done to the checks themselves; `counted` are tests by check."""
 
     failing: str
@@ -23,12 +23,12 @@ class Verdict:
         return not self.failing and not self.changed
 
 
-async def looked_at(goal: Goal, conversation: Conversation, root: Path) -> Verdict:
+async def looked_at(goal: Goal, conversation: Conversation, root: Path) -> GoalVerdict:
     """Runs the checks. Raises AgenticError."""
     failing, counted = [], {}
     for check in goal.checks:
         output = await conversation.run_command(check)
-        count = tests_in(output.text, not output.failed)
+        count = number_of_tests(output.text, not output.failed)
         if count is not None:
             counted[check] = count
         first = goal.counted.get(check)
@@ -37,7 +37,7 @@ async def looked_at(goal: Goal, conversation: Conversation, root: Path) -> Verdi
         elif first is not None and (count or 0) < first:
             failing.append(f"$ {check}\nIt succeeds, but only {count or 0} tests passed; {first} ran when the goal was set.")
     changed = weakened(root, goal.checks, goal.fixed, goal.hushed) if goal.fixed or goal.hushed or goal.tries else []
-    return Verdict("\n\n".join(failing), tuple(changed), counted)
+    return GoalVerdict("\n\n".join(failing), tuple(changed), counted)
 
 
 def _end_of(text: str) -> str:

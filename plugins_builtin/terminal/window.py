@@ -142,6 +142,7 @@ class ChatWindow:
         """Until the user leaves or another window is to follow, beginning with `text` as if it had been typed."""
         self.conversation, self._is_open = conversation, True
         self._slash.look()
+        self._names.look()
         conversation.steer(self._steer)
         session = conversation.session
         self.screen.footer.mode, self.screen.footer.window = conversation.mode, conversation.model.window
@@ -234,10 +235,10 @@ class ChatWindow:
         """Ctrl-C."""
         if self._work is not None:
             self.stop()
-        elif not self._is_open:
-            signal.raise_signal(signal.SIGINT)  # as where nothing reads the keys
         elif self._line.empty():
             self._asked_to_leave = False
+        elif not self._is_open:
+            signal.raise_signal(signal.SIGINT)  # as where nothing reads the keys
         elif self._asked_to_leave:
             self.leave()
         else:

@@ -42,12 +42,12 @@ def read_metrics(text: bytes) -> EndpointLoad:
 
 def _cache_of(labels: Mapping[bytes, bytes]) -> tuple[int, int, int, str]:
     """(tokens of a block, number of blocks, in which steps prompts are found again, kind of the prefix cache)"""
-    unit = _number(labels.get(b"prefix_match_unit", b""))
-    block, blocks, state = (_number(labels.get(name, b"")) for name in (b"block_size", b"num_gpu_blocks", b"mamba_block_size"))
+    names = (b"block_size", b"num_gpu_blocks", b"prefix_match_unit", b"effective_attention_block_size")
+    block, blocks, unit, computed = (_number(labels.get(name, b"")) for name in names)  # mamba_block_size is what was asked for
     if labels.get(b"enable_prefix_caching") == b"False":
         return block, blocks, 0, "off"
     is_hybrid = labels.get(b"mamba_cache_mode", b"none") not in (b"none", b"None")
-    return block, blocks, unit or (state if is_hybrid else 0) or block, "hybrid" if is_hybrid else "full"
+    return block, blocks, unit or computed or block, "hybrid" if is_hybrid else "full"
 
 
 def _number(label: bytes) -> int:

@@ -22,7 +22,7 @@ ENTER, CTRL_C, CTRL_D, ALT_ENTER = "\r", "\x03", "\x04", "\x1b\r"
 def chat(server: FakeVLLM, env: dict[str, str], work: Path, *more: str) -> Iterator[Terminal]:
     arguments = ["--endpoint", server.url, "-c", "tools.protocol=native", *more]
     with terminal(arguments, env, work) as shown:
-        shown.until(lambda: "›" in shown.text)
+        shown.until(lambda: shown.is_ready)
         yield shown
 
 

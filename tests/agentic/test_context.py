@@ -13,13 +13,13 @@ from hypothesis import given, strategies as st
 
 from agentic.config import Settings
 from agentic.core.budget import Budget
-from agentic.core.context import without_old_reasoning
 from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.tokens import TokenCounter
 from agentic.errors import AgenticError, RequestRejected
 from agentic.hooks import Setup
 from agentic.hooks.protocol import ToolProtocol
 from agentic.hooks.tools import ToolSetup
+from agentic.lib.families import without_old_thoughts
 from agentic.lib.prefix import PrefixGuard
 from agentic.lib.wire.request import encode_tool
 from agentic.lib.workspace import Workspace
@@ -366,9 +366,9 @@ def test_reasoning_stays_within_its_turn() -> None:
     calls = (ToolCall("a", "run", "{}"),)
     working = [Message("assistant", "", "r1", calls), Message("tool", "ok", tool_call_id="a")]
     done = Message("assistant", "done", "r2")
-    assert without_old_reasoning([USER, *working]) == [USER, *working]
+    assert without_old_thoughts([USER, *working], "final") == [USER, *working]
     later = [Message("user", "more"), Message("assistant", "", "r3", calls)]
-    kept = without_old_reasoning([USER, *working, done, *later])
+    kept = without_old_thoughts([USER, *working, done, *later], "final")
     assert [message.reasoning for message in kept] == ["", "", "", "", "", "r3"]
 
 

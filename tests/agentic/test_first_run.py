@@ -152,8 +152,8 @@ def test_none_of_them_is_an_answer(usual: FakeVLLM, env: dict[str, str], work: P
     with terminal([], env, work) as shown:
         shown.until(lambda: "Which one?" in shown.text)
         shown.type("0\r")
-        shown.until(lambda: "once, 1.1 GB" in shown.text.replace("\n", ""))  # before anything is fetched
-        shown.type("n\r")
+        shown.until(lambda: "once, 1.1 GB" in shown.text.replace("\n", "") and shown.menu("No (n)"))  # before anything is fetched
+        shown.type("n")
         assert shown.until_ended() == 3
     assert not usual.chats
 

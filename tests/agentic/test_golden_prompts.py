@@ -43,6 +43,7 @@ def read_of(root: Path, window: int, protocol: str) -> dict[str, Any]:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
     with FakeVLLM(window=window) as server:
+        server.model = "gpt-oss-120b" if protocol == "harmony" else server.model
         server.script(*STEPS[protocol])
         settings = {"tools.protocol": protocol, "approval.mode": "edits"}
         run_in_process("Add a note to notes.txt.", settings=settings, root=root, server=server)

@@ -334,7 +334,7 @@ def test_the_page_has_the_facts() -> None:
     assert rows == [row_of(known) for known in FAMILIES.values()]
 
 
-HYBRID = {"block_size": "544", "mamba_block_size": "544", "mamba_cache_mode": "align", "enable_prefix_caching": "True"}
+HYBRID = {"block_size": "544", "mamba_block_size": "16", "mamba_cache_mode": "align", "enable_prefix_caching": "True"}
 
 
 @pytest.mark.parametrize(
