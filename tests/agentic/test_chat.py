@@ -22,7 +22,7 @@ ENTER, CTRL_C, CTRL_D, ALT_ENTER = "\r", "\x03", "\x04", "\x1b\r"
 def chat(server: FakeVLLM, env: dict[str, str], work: Path, *more: str) -> Iterator[Terminal]:
     arguments = ["--endpoint", server.url, "-c", "tools.protocol=native", *more]
     with terminal(arguments, env, work) as shown:
-        shown.until(lambda: shown.is_ready)
+        shown.until(lambda: b"for commands" in shown.raw)
         yield shown
 
 
