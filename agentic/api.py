@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from agentic.config import Settings, load
 from agentic.core.runs import announce_start as announce_start, carry_out as carry_out
 from agentic.core.runtime import Runtime as Runtime, Screen as Screen, open_runtime
-from agentic.events import Event
+from agentic.events import Event, RunFinished
 from agentic.folders import state_folder
 from agentic.hooks.chat import Conversation as Conversation
 from agentic.lib.questions import Answered as Answered, Ask as Ask, Question as Question, Reply as Reply
@@ -151,8 +151,7 @@ async def run(
 
     `settings` are dotted keys over the user's and the project's own, or what `load_settings` gave. `approve` answers what the
     approval mode leaves open; without it the answer is no. With a JSON `schema` the result of a task that is done is JSON that it
-    allows. Closing the generator early (`contextlib.aclosing`) stops the run and
-    keeps what came of it.
+    allows. Closing the generator early (`contextlib.aclosing`) stops the run and keeps what came of it.
     Raises AgenticError (its `exit_code` is the command line's) when the task could not be worked on at all.
     """
     folder, found = _resolved(root, settings)
@@ -163,8 +162,11 @@ async def run(
         async with OpenConversation.open(runtime, session, _approval(found, approve)) as conversation:
             await carry_out(runtime, session, "run", task, _worked(conversation, task, schema))
 
+    ended = False
     async for event in stream(folder, found, work, resume, screen):
-        yield event
+        if not (ended and event.transient):
+            yield event
+        ended = ended or isinstance(event, RunFinished)
 
 
 @asynccontextmanager

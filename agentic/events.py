@@ -270,13 +270,11 @@ class Unfolded(Event):
 
 
 class UsageReported(Event):
-    """`possible_tokens` of the prompt were computed before, in whole blocks of the server's cache, as far as that is known."""
-
     type = "usage"
     prompt_tokens: int
     completion_tokens: int
     cached_tokens: int | None = None
-    possible_tokens: int | None = None
+    possible_tokens: int | None = None  # of the prompt, computed before, in whole blocks of the server's cache
     seconds: float = 0.0
 
 

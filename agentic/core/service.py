@@ -202,7 +202,7 @@ class LlmService:
         usage = answer.usage
         if usage is None:
             return
-        possible = self.counter.computed(request) // usage.block * usage.block if usage.block else None
+        possible = max(0, self.counter.computed(request) - 1) // usage.block * usage.block if usage.block else None
         if request.session:
             self.counter.learn(request, usage.prompt_tokens)
         counts = usage.prompt_tokens, usage.cached_tokens, usage.completion_tokens

@@ -4,9 +4,11 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from itertools import chain, repeat
 
-from agentic import AgenticError, Conversation, EndpointUnavailable
+from agentic import AgenticError, Conversation, EndpointUnavailable, Event
 from agentic.events import RunFinished, UsageReported, read_event
+from agentic.sessions import Session
 from plugins_builtin.goals.fixed import fixed_files, hushes
 from plugins_builtin.goals.goal import Allowance, Goal, Try, keep
 from plugins_builtin.goals.proof import GoalVerdict, looked_at
@@ -111,15 +113,14 @@ class Pursuit:
     async def _away(self, error: AgenticError) -> str:
         """Waits for a server that is away: it is no turn of the goal's."""
         self._say(f"{error}; trying again")
-        for number in range(1_000_000):
-            wait = WAITS[min(number, len(WAITS) - 1)]
+        waits = chain(WAITS, repeat(WAITS[-1]))
+        while not self.goal.over:
+            wait = next(waits)
             await asyncio.sleep(wait)
             self._spend(seconds=wait)
-            if self.goal.over:
-                return ""
             if any(not isinstance(info, str) for _, info in await self._conversation.served()):
-                return ""
-        return "budget"
+                break
+        return ""
 
     def _spend(self, turns: int = 0, tokens: int = 0, seconds: float = 0.0) -> None:
         spent = self.goal.spent
@@ -130,14 +131,14 @@ class Pursuit:
         keep(self._conversation.session, self.goal)
 
 
-def _newest(session: object) -> int:
-    return max((record.seq for record in session.records()), default=0)  # type: ignore[attr-defined]
+def _newest(session: Session) -> int:
+    return max((record.seq for record in session.records()), default=0)
 
 
-def _events(session: object, since: int) -> list[object]:
-    return [read_event(record.data) for record in session.records("event", after=since)]  # type: ignore[attr-defined]
+def _events(session: Session, since: int) -> list[Event | None]:
+    return [read_event(record.data) for record in session.records("event", after=since)]
 
 
-def _tokens(session: object, since: int) -> int:
+def _tokens(session: Session, since: int) -> int:
     usages = [event for event in _events(session, since) if isinstance(event, UsageReported)]
     return sum(usage.prompt_tokens - (usage.cached_tokens or 0) + usage.completion_tokens for usage in usages)

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -189,10 +190,14 @@ def test_a_merge_is_whole_or_not_at_all_and_touches_nothing_else(
     asyncio.run(run())
 
 
-def writes(path: str, content: str) -> Callable[[Request], ScriptedAnswer]:
+def writes(path: str, content: str, together: threading.Barrier | None = None) -> Callable[[Request], ScriptedAnswer]:
+    """A child that writes the file, `together` with another one."""
+
     def reply(request: Request) -> ScriptedAnswer:
         if request.json["messages"][-1]["role"] == "tool":
             return answer(f"wrote {content}")
+        if together is not None:
+            together.wait()
         return answer(tool_calls=tool_call("write_file", {"path": path, "content": content}), pause=0.05)
 
     return reply
@@ -219,7 +224,12 @@ def test_a_plan_that_asks_for_worktrees_gets_them(agentic: Agentic, server: Fake
     """Two children write the same file: one is merged, the other is reported, and the tree is as the first left it."""
     repository(work, {"api.py": "value = 0\n"})
     parts = [{**each, "writes": []} for each in PARTS]
-    model = Model(server, parts, {"backend": writes("api.py", "value = 1\n"), "tests": writes("api.py", "value = 2\n")})
+    both = threading.Barrier(2, timeout=30)  # neither begins with what the other left
+    model = Model(
+        server,
+        parts,
+        {"backend": writes("api.py", "value = 1\n", both), "tests": writes("api.py", "value = 2\n", both)},
+    )
     model.plan = json.dumps({"subtasks": parts, "check": f"{sys.executable} -c 'import api'", "isolation": "worktree"})
     done = split(agentic, server, "-c", "sub_agents.max_concurrent=4")
     assert done.code == 1, done.out
