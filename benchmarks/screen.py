@@ -20,7 +20,7 @@ from rich.markdown import Markdown
 from agentic.events import Event, LlmChunk, SubAgentStarted
 from agentic.lib.palette import palette_for
 from agentic.testing import settings_with
-from plugins_builtin.terminal import below, lanes, screen, status
+from plugins_builtin.terminal import below, lanes, pace, screen, status
 
 SECONDS, REFRESH = 20.0, 10
 PALETTE = palette_for("dark", "utf-8", environment={"TERM": "xterm-256color"})
@@ -66,10 +66,17 @@ def handled(events: Sequence[Event]) -> float:
     """CPU seconds for showing these, evenly over the time."""
     out = io.StringIO()
     clock = SimpleNamespace(now=0.0)
-    modules: list[Any] = [screen, below, lanes, status]
-    real = modules[0].time
+    modules: list[Any] = [pace, lanes, status]
+    real, soon = modules[0].time, pace.FramePace.soon
+
+    def in_time(self: pace.FramePace) -> None:
+        """As a running loop would: a frame once it is time for one."""
+        if clock.now - self._last >= pace.FRAME_SECONDS:
+            self.now()
+
     for module in modules:
         module.time = SimpleNamespace(monotonic=lambda: clock.now)
+    setattr(pace.FramePace, "soon", in_time)  # noqa: B010 - a method, to type checkers
     try:
         shown = screen.TerminalScreen(settings_with(), Path(), PALETTE, below.Below(out))
         started = time.process_time()
@@ -79,6 +86,7 @@ def handled(events: Sequence[Event]) -> float:
         shown.close()
         return time.process_time() - started
     finally:
+        setattr(pace.FramePace, "soon", soon)  # noqa: B010
         for module in modules:
             module.time = real
 
