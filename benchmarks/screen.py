@@ -70,7 +70,7 @@ def handled(events: Sequence[Event]) -> float:
     real, soon = modules[0].time, pace.FramePace.soon
 
     def in_time(self: pace.FramePace) -> None:
-        """As a running loop would: a frame once it is time for one."""
+        """Draws a frame once it is time for one, as a running loop has it drawn."""
         if clock.now - self._last >= pace.FRAME_SECONDS:
             self.now()
 

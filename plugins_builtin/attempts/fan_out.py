@@ -188,8 +188,9 @@ class Attempts:
                 return Outcome("refused", f"{choice.why}\nIt was not taken: the user said no{said}.")
             if command:
                 waiting = contender.asks.question
-                is_the_models = waiting is not None and waiting.choices is not None  # it wants words, and no yes
-                contender.asks.answer(await self._lead.ask(waiting) if waiting is not None and is_the_models else answer)
+                if waiting is not None and waiting.choices is not None:  # the model's, which wants words and no yes
+                    answer = await self._lead.ask(waiting)
+                contender.asks.answer(answer)
                 await contender.go_on()
                 contender.states[-1] = await judgement_of(contender.attempt)
         return None

@@ -5,7 +5,7 @@ from importlib import import_module
 
 from agentic import Family, hookimpl
 
-NAMES = ("deepseek", "qwen", "glm", "kimi", "minimax", "mistral", "llama", "gemma")
+NAMES = ("deepseek", "qwen", "glm", "kimi", "minimax", "mistral", "llama", "gemma", "granite")
 
 
 @hookimpl

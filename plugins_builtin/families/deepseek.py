@@ -1,26 +1,18 @@
 """DeepSeek: R1 and 3.1 take no thought back, 3.2 until the next message; with tools 4 takes all of them back."""
 
-from typing import Any
-
 from agentic import Family
+from plugins_builtin.families.said import by_word, to_template
 
-OFF = {"chat_template_kwargs": {"thinking": False}}
-ON = {"chat_template_kwargs": {"thinking": True}}
+OFF, ON = to_template(thinking=False), to_template(thinking=True)
 DSML = '<｜DSML｜invoke name="NAME"><｜DSML｜parameter name="P" string="true">VALUE</｜DSML｜parameter></｜DSML｜invoke>'
 CALLS = "<｜tool▁calls▁begin｜><｜tool▁call▁begin｜>NAME<｜tool▁sep｜>{…}<｜tool▁call▁end｜><｜tool▁calls▁end｜>"
-
-
-def _words(*words: str) -> dict[str, dict[str, Any]]:
-    """llama.cpp's template needs the switch, too."""
-    return {word: {"reasoning_effort": word, **ON} for word in words}
-
 
 FAMILIES = (
     Family(
         "deepseek-v4.1",
         "vLLM 0.32 parser deepseek_v41, vLLM's recipe (2026-09): medium is refused; 1.0 and 0.95",
         r"deepseek.*v?4\.1",
-        efforts={"none": OFF, **_words("low", "high", "xhigh", "max")},
+        efforts={"none": OFF, **by_word("low", "high", "xhigh", "max", **ON)},
         effort_first=True,
         sampling={"temperature": 1.0, "top_p": 0.95},
         tool_parser="deepseek_v41",
@@ -33,7 +25,7 @@ FAMILIES = (
         "vLLM 0.32 parser deepseek_v4, vLLM's recipe for V4-Pro (2026-08): agents 1.0 and 0.95; with tools nothing is dropped",
         r"deepseek.*v?4",
         template=r"drop_thinking",
-        efforts={"none": OFF, **_words("low", "high", "max")},
+        efforts={"none": OFF, **by_word("low", "high", "max", **ON)},
         effort_first=True,
         sampling={"temperature": 1.0, "top_p": 0.95},
         tool_parser="deepseek_v4",

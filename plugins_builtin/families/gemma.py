@@ -1,6 +1,7 @@
 """Gemma: 4 thinks where it is told to, and keeps the thoughts of turns with calls where it is told that, too."""
 
 from agentic import Family
+from plugins_builtin.families.said import OFF, ON, to_template
 
 FAMILIES = (
     Family(
@@ -9,11 +10,8 @@ FAMILIES = (
         r"gemma-?[4-9]",
         template=r"<\|tool_call>",
         thoughts="user",
-        keep={"chat_template_kwargs": {"preserve_thinking": True}},
-        efforts={
-            "none": {"chat_template_kwargs": {"enable_thinking": False}},
-            "high": {"chat_template_kwargs": {"enable_thinking": True}},
-        },
+        keep=to_template(preserve_thinking=True),
+        efforts={"none": OFF, "high": ON},
         tool_parser="gemma4",
         reasoning_parser="gemma4",
         calls="<|tool_call>call:NAME{P:VALUE}<tool_call|>",

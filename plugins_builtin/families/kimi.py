@@ -6,10 +6,9 @@ No effort goes along with the switch: vLLM's parser would take the two for oppos
 from functools import partial
 
 from agentic import Family
+from plugins_builtin.families.said import by_word, to_template
 
-OFF = {"chat_template_kwargs": {"thinking": False}}
-ON = {"chat_template_kwargs": {"thinking": True}}
-KEEP = {"chat_template_kwargs": {"preserve_thinking": True}}
+OFF, ON = to_template(thinking=False), to_template(thinking=True)
 CALLS = "<|tool_calls_section_begin|><|tool_call_begin|>functions.NAME:N<|tool_call_argument_begin|>{…}<|tool_call_end|>"
 _k2 = partial(Family, tool_parser="kimi_k2", reasoning_parser="kimi_k2", calls=CALLS, slips="calls are numbered through: N")
 
@@ -18,12 +17,7 @@ FAMILIES = (
         "kimi-k3",
         "vLLM 0.32 parser kimi_k3, llama.cpp's template Kimi-K3 (2026): low, high, max; thoughts stay",
         r"kimi-?k[3-9]",
-        efforts={
-            "none": OFF,
-            "low": {"reasoning_effort": "low"},
-            "high": {"reasoning_effort": "high"},
-            "max": {"reasoning_effort": "max"},
-        },
+        efforts={"none": OFF, **by_word("low", "high", "max")},
         tool_parser="kimi_k3",
         reasoning_parser="kimi_k3",
         cache="hybrid",
@@ -40,7 +34,7 @@ FAMILIES = (
         "tinker-cookbook renderers/kimi_k26.py; platform.kimi.ai (2026): preserve_thinking, off by default",
         r"kimi-?k2\.6",
         thoughts="final",
-        keep=KEEP,
+        keep=to_template(preserve_thinking=True),
         efforts={"none": OFF, "high": ON},
         sampling={"temperature": 1.0, "top_p": 0.95},
     ),

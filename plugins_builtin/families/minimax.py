@@ -1,11 +1,7 @@
 """MiniMax: M2 takes thoughts back until the next message and always thinks; M3 takes all of them back, and has a mode."""
 
 from agentic import Family
-
-
-def _mode(name: str) -> dict[str, dict[str, str]]:
-    return {"chat_template_kwargs": {"thinking_mode": name}}
-
+from plugins_builtin.families.said import to_template
 
 FAMILIES = (
     Family(
@@ -13,7 +9,11 @@ FAMILIES = (
         "chat template of MiniMax-M3 and vLLM's recipe (2026): adaptive unless told otherwise; 1.0, 0.95, 40",
         r"minimax-?m[3-9]",
         template=r"<mm:think>",
-        efforts={"none": _mode("disabled"), "medium": _mode("adaptive"), "high": _mode("enabled")},
+        efforts={
+            "none": to_template(thinking_mode="disabled"),
+            "medium": to_template(thinking_mode="adaptive"),
+            "high": to_template(thinking_mode="enabled"),
+        },
         effort_first=True,
         sampling={"temperature": 1.0, "top_p": 0.95, "top_k": 40},
         tool_parser="minimax_m3",

@@ -1,6 +1,7 @@
 """Mistral and Devstral: every thought that is sent is shown to the model. Its tokenizer takes no `chat_template_kwargs` at all."""
 
 from agentic import Family
+from plugins_builtin.families.said import by_word
 
 CALLS = "[TOOL_CALLS]NAME[ARGS]{…}"
 
@@ -9,7 +10,7 @@ FAMILIES = (
         "mistral-small-4",
         "vLLM's recipe for Mistral-Small-4 (2026): none or high; 0.7",
         r"mistral-?small-?(?:4|26)",
-        efforts={"none": {"reasoning_effort": "none"}, "high": {"reasoning_effort": "high"}},
+        efforts=by_word("none", "high"),
         sampling={"temperature": 0.7},
         tool_parser="mistral",
         reasoning_parser="mistral",

@@ -1,69 +1,50 @@
 """Qwen: Coder does not think; 3 and 3.5 think until the next message; 3.6 can keep its thoughts, 3.8 does so by itself."""
 
-from agentic import Family
+from functools import partial
 
-OFF = {"chat_template_kwargs": {"enable_thinking": False}}
-ON = {"chat_template_kwargs": {"enable_thinking": True}}
-KEEP = {"chat_template_kwargs": {"preserve_thinking": True}}
+from agentic import Family
+from plugins_builtin.families.said import OFF, ON, by_word, to_template
+
 JSON_CALLS = '<tool_call>{"name": …, "arguments": {…}}</tool_call>'
 XML_CALLS = "<tool_call><function=NAME><parameter=P>VALUE</parameter></function></tool_call>"
 SLIPS = "the opening <tool_call> is left out, the more so behind prose and with many tools; <parameter= without its >"
 _CODING = {"temperature": 0.6, "top_p": 0.95, "top_k": 20}
+_writes_xml = partial(Family, tool_parser="qwen3_coder", calls=XML_CALLS, slips=SLIPS)
+_hybrid = partial(_writes_xml, sampling=_CODING, reasoning_parser="qwen3", cache="hybrid")
 
 FAMILIES = (
-    Family(
+    _hybrid(
         "qwen3.8",
         "chat template and card of Qwen3.8 (2026-08): low, medium, xhigh; thoughts stay; QwenLM/Qwen3.8#131",
         r"qwen-?3\.[89]|qwen-?[4-9]",
         template=r"Supported types are xhigh",
-        efforts={"none": OFF, **{word: {"reasoning_effort": word} for word in ("low", "medium", "xhigh")}},
+        efforts={"none": OFF, **by_word("low", "medium", "xhigh")},
         effort_first=True,
-        sampling=_CODING,
-        tool_parser="qwen3_coder",
-        reasoning_parser="qwen3",
-        calls=XML_CALLS,
-        slips=SLIPS,
-        cache="hybrid",
     ),
-    Family(
+    _hybrid(
         "qwen3.6",
         "chat template and card of Qwen3.6 (2026): preserve_thinking, off by default; trained to use kept thoughts",
         r"qwen-?3\.[67]",
         template=r"<function=example_function_name>[\s\S]*preserve_thinking",
         thoughts="user",
-        keep=KEEP,
+        keep=to_template(preserve_thinking=True),
         efforts={"none": OFF, "high": ON},
-        sampling=_CODING,
-        tool_parser="qwen3_coder",
-        reasoning_parser="qwen3",
-        calls=XML_CALLS,
-        slips=SLIPS,
-        cache="hybrid",
     ),
-    Family(
+    _hybrid(
         "qwen3.5",
         "chat template and README of Qwen3.5 (2026): precise coding 0.6, 0.95, 20",
         r"qwen-?3\.5",
         template=r"<function=example_function_name>[\s\S]*reasoning_content",
         thoughts="user",
         efforts={"none": OFF, "high": ON},
-        sampling=_CODING,
-        tool_parser="qwen3_coder",
-        reasoning_parser="qwen3",
-        calls=XML_CALLS,
-        slips=SLIPS,
-        cache="hybrid",
     ),
-    Family(
+    _writes_xml(
         "qwen-coder",
         "chat template of Qwen3-Coder (2025-07); ollama/ollama#16686, vllm-project/vllm#39771 (2026-09)",
         r"qwen-?3.*coder",
         template=r"<function=example_function_name>",
         thoughts="never",
         efforts={},
-        tool_parser="qwen3_coder",
-        calls=XML_CALLS,
-        slips=SLIPS,
     ),
     Family(
         "qwen3-next",

@@ -22,7 +22,7 @@ from agentic.lib.terminal.asking import agreed
 from agentic.lib.wire import leading_object
 from agentic.sessions import Session
 from plugins_builtin.goals.fixed import fixed_files, hushes
-from plugins_builtin.goals.goal import FACT, Goal, budget_of, goal_of, keep
+from plugins_builtin.goals.goal import FACT, Goal, budget_of, configured, goal_of, keep
 from plugins_builtin.goals.loop import WORDS, Pursuit
 from plugins_builtin.goals.page import as_html, as_text
 
@@ -64,15 +64,11 @@ def goal(
         raise ConfigError(f"a goal is one argument, not {text!r} and {which!r}", f"agentic goal {shlex.quote(f'{text} {which}')} …")
     budget = budget_of(budgets)
     settings = prepared(root, _with_mode(settings))
-    commands = checks or _configured(settings) or _proposed(text, root, settings)
+    commands = checks or configured(settings) or _proposed(text, root, settings)
     made = Goal(text, commands, budget)
     if every:
         return _repeat(made, root, budgets, every, install)
     return run(interruptible(_pursue(root, settings, made, "")))
-
-
-def _configured(settings: Settings) -> tuple[str, ...]:
-    return tuple(filter(None, [settings.checks.test, settings.checks.build]))
 
 
 def _with_mode(settings: Settings) -> Settings:

@@ -9,8 +9,9 @@ from agentic.lib.files import files_below
 
 MAX_BYTES = 2_000_000  # of a file that is read
 _FOLDERS = frozenset(["test", "tests", "spec", "specs", "__tests__", "testing", "e2e", "fixtures", "testdata"])
+_TEST = r"test_.*\.py|.*_tests?\.\w+|.*\.(?:test|spec)\.\w+"
 _NAMES = re.compile(
-    r"test_.*\.py|.*_tests?\.\w+|.*\.(?:test|spec)\.\w+|conftest\.py|(?:site|user)customize\.py|.*\.pth|pytest\.ini|tox\.ini|setup\.cfg"
+    rf"{_TEST}|conftest\.py|(?:site|user)customize\.py|.*\.pth|pytest\.ini|tox\.ini|setup\.cfg"
     r"|setup\.py|pyproject\.toml|noxfile\.py|\.?mypy\.ini|\.?ruff\.toml|\.flake8|\.?pylintrc|\.coveragerc|pyrightconfig\.json"
     r"|(?:gnu)?makefile|\.?justfile|taskfile\.ya?ml|rakefile|package\.json|tsconfig.*\.json|(?:jest|vitest|babel|karma|playwright)\.config\.\w+"
     r"|\.mocharc.*|\.?eslint.*|biome\.jsonc?|\.golangci\.ya?ml|clippy\.toml|phpunit\.xml.*|\.rspec|cmakelists\.txt|build\.gradle.*|pom\.xml",
@@ -73,7 +74,7 @@ def weakened(root: Path, checks: Sequence[str], before: Mapping[str, str], hushe
 
 
 def _is_a_test(name: str) -> bool:
-    return bool(re.fullmatch(r"test_.*\.py|.*_tests?\.\w+|.*\.(?:test|spec)\.\w+", Path(name).name))
+    return bool(re.fullmatch(_TEST, Path(name).name))
 
 
 _COUNTS = (
@@ -82,7 +83,6 @@ _COUNTS = (
     re.compile(r"(?P<passed>\d+) passing", re.MULTILINE),
     re.compile(r"(?P<passed>\d+) (?:examples|tests), ", re.MULTILINE),
 )
-_LESS = re.compile(r"(\d+) (?:failed|failing|failures?|errors?|skipped)|(?:skipped|failures|errors)=(\d+)")
 
 
 def number_of_tests(output: str, succeeded: bool) -> int | None:

@@ -4,12 +4,14 @@ import json
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
-from agentic import ConfigError
+from agentic import ConfigError, Event, Settings
+from agentic.events import read_event
 from agentic.lib.record import record
 from agentic.sessions import Session
 
+E = TypeVar("E", bound=Event)
 FACT = "goal"
 MAX_TURNS, MAX_SECONDS = 50, 8 * 3600.0
 SAME = 4  # turns that changed something, and left the same failure
@@ -99,16 +101,32 @@ def budget_of(texts: Sequence[str]) -> Allowance:
     for text in texts:
         match = re.fullmatch(r"\s*([\d.]+)\s*([a-z]?)\s*(turns?|tokens?)?\s*", text.lower())
         try:
-            number, letter, unit = float(match[1]), match[2], match[3] or "" if match else ""  # type: ignore[index]
+            number, letter, unit = match.groups("") if match else ("", "", "")
             if unit.startswith("turn"):
-                made = replace(made, turns=int(number) * _TIMES[letter])
+                made = replace(made, turns=int(float(number)) * _TIMES[letter])
             elif unit:
-                made = replace(made, tokens=int(number * _TIMES[letter]))
+                made = replace(made, tokens=int(float(number) * _TIMES[letter]))
             else:
-                made = replace(made, seconds=number * _UNITS[letter])
-        except (KeyError, TypeError, ValueError) as error:
+                made = replace(made, seconds=float(number) * _UNITS[letter])
+        except (KeyError, ValueError) as error:
             raise ConfigError(f"--budget {text!r} is none", 'for example 8h, "2M tokens", "200 turns"') from error
     return made
+
+
+def configured(settings: Settings) -> tuple[str, ...]:
+    """The checks of a goal that names none: those of the configuration."""
+    return tuple(filter(None, [settings.checks.test, settings.checks.build]))
+
+
+def files_of(session: Session, since: int = 0) -> tuple[str, ...]:
+    """The files that were changed since that record."""
+    return tuple(dict.fromkeys(str(record.data.get("path", "")) for record in session.records("file", after=since)))
+
+
+def events_of(session: Session, kind: type[E], since: int = 0) -> list[E]:
+    """The events of that kind since that record."""
+    events = (read_event(record.data) for record in session.records("event", after=since))
+    return [event for event in events if isinstance(event, kind)]
 
 
 def keep(session: Session, goal: Goal) -> None:
@@ -124,4 +142,4 @@ def goal_of(session: Session) -> Goal:
         data |= {name: Allowance(**data[name]) for name in ("budget", "spent")}
         return Goal(**data)
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError(f"session {session.id} has no goal", "`agentic goal show` lists those that have one") from error
+        raise ConfigError(f"session {session.id} has no goal", 'agentic goal "all tests pass" --check COMMAND sets one') from error

@@ -3,14 +3,15 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, repeat
 
-from agentic import AgenticError, Conversation, EndpointUnavailable, Event
-from agentic.events import RunFinished, UsageReported, read_event
+from agentic import AgenticError, Conversation, EndpointUnavailable
+from agentic.events import RunFinished, UsageReported
 from agentic.sessions import Session
 from plugins_builtin.goals.fixed import fixed_files, hushes
-from plugins_builtin.goals.goal import Allowance, Goal, Try, keep
+from plugins_builtin.goals.goal import Allowance, Goal, Try, events_of, files_of, keep
 from plugins_builtin.goals.proof import GoalVerdict, looked_at
 
 WAITS = (2.0, 5.0, 15.0, 30.0)  # seconds for a server that is away; the last one again and again
@@ -80,16 +81,14 @@ class Pursuit:
         since, started = _newest(session), time.monotonic()
         self._spend(turns=1)
         try:
-            await self._within_budget(prompt, since)
+            with suppress(TimeoutError):  # what was done until then is looked at, and the goal ends
+                await self._within_budget(prompt, since)
         except EndpointUnavailable as error:
             self._spend(turns=-1, seconds=time.monotonic() - started)
             return await self._away(error)
-        except TimeoutError:
-            pass  # the budget of seconds or tokens
-        finished = [event for event in _events(session, since) if isinstance(event, RunFinished)]
+        finished = events_of(session, RunFinished, since)
         end = finished[-1] if finished else RunFinished(status="interrupted", result="")
-        files = tuple(dict.fromkeys(str(record.data.get("path", "")) for record in session.records("file", after=since)))
-        made = Try(self.goal.failing, files or tuple(end.files), end.status, end.result)
+        made = Try(self.goal.failing, files_of(session, since) or tuple(end.files), end.status, end.result)
         self._keep(tries=(*self.goal.tries, made))
         self._spend(tokens=_tokens(session, since), seconds=time.monotonic() - started)
         return "person" if end.status == "refused" and not made.files else ""
@@ -135,10 +134,6 @@ def _newest(session: Session) -> int:
     return max((record.seq for record in session.records()), default=0)
 
 
-def _events(session: Session, since: int) -> list[Event | None]:
-    return [read_event(record.data) for record in session.records("event", after=since)]
-
-
 def _tokens(session: Session, since: int) -> int:
-    usages = [event for event in _events(session, since) if isinstance(event, UsageReported)]
+    usages = events_of(session, UsageReported, since)
     return sum(usage.prompt_tokens - (usage.cached_tokens or 0) + usage.completion_tokens for usage in usages)

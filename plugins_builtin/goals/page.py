@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from html import escape
 
-from agentic.events import ToolResult, UsageReported, read_event
+from agentic.events import ToolResult, UsageReported
 from agentic.sessions import Session
-from plugins_builtin.goals.goal import Goal, first_line
+from plugins_builtin.goals.goal import Goal, events_of, files_of, first_line
 from plugins_builtin.goals.loop import WORDS
 
 _STYLE = """
@@ -15,7 +15,7 @@ pre { margin: 0; white-space: pre-wrap }
 
 
 def as_text(session: Session, goal: Goal) -> str:
-    return "\n".join(f"{name:<10}{line}" if name else f"{'':<10}{line}" for name, line in _rows(session, goal))
+    return "\n".join(f"{name:<10}{line}" for name, line in _rows(session, goal))
 
 
 def _rows(session: Session, goal: Goal) -> Iterator[tuple[str, str]]:
@@ -27,7 +27,7 @@ def _rows(session: Session, goal: Goal) -> Iterator[tuple[str, str]]:
     yield "tokens", f"{prompts:,} of prompts ({100 * cached // max(1, prompts)} % from the cache), {made:,} made"
     if goal.failing and goal.status != "proved":
         yield from _rows_of("fails", goal.failing.split("\n")[:20])
-    yield from _rows_of("files", _files(session))
+    yield from _rows_of("files", files_of(session))
     yield from _rows_of(
         "tries", [f"{n}. {', '.join(each.files) or 'no file'}: {first_line(each.said)}" for n, each in enumerate(goal.tries, 1)]
     )
@@ -43,22 +43,16 @@ def _rows_of(name: str, lines: "tuple[str, ...] | list[str]") -> Iterator[tuple[
         yield (name if not number else ""), line
 
 
-def _files(session: Session) -> list[str]:
-    return list(dict.fromkeys(str(record.data.get("path", "")) for record in session.records("file")))
-
-
 def _tokens(session: Session) -> tuple[int, int, int]:
     """(of prompts, of these from the cache, made)"""
-    usages = [event for record in session.records("event") if isinstance(event := read_event(record.data), UsageReported)]
+    usages = events_of(session, UsageReported)
     cached = sum(usage.cached_tokens or 0 for usage in usages)
     return sum(usage.prompt_tokens for usage in usages), cached, sum(usage.completion_tokens for usage in usages)
 
 
 def as_html(session: Session, goal: Goal) -> str:
     rows = "\n".join(f"<tr><th>{escape(name)}</th><td><pre>{escape(line)}</pre></td></tr>" for name, line in _rows(session, goal))
-    results = [
-        event for record in session.records("event") if isinstance(event := read_event(record.data), ToolResult) and event.diff
-    ]
+    results = [event for event in events_of(session, ToolResult) if event.diff]
     changes = "\n".join(f"<h3>{escape(event.name)}</h3><pre>{escape(event.diff)}</pre>" for event in results)
     head = f"<!doctype html><meta charset=utf-8><title>{escape(goal.text)}</title><style>{_STYLE}</style>"
     return f"{head}<h1>{escape(goal.text)}</h1><table>{rows}</table><h2>What it changed</h2>{changes}"

@@ -36,7 +36,7 @@ async def looked_at(goal: Goal, conversation: Conversation, root: Path) -> GoalV
             failing.append(f"$ {check}\n{_end_of(output.text)}")
         elif first is not None and (count or 0) < first:
             failing.append(f"$ {check}\nIt succeeds, but only {count or 0} tests passed; {first} ran when the goal was set.")
-    changed = weakened(root, goal.checks, goal.fixed, goal.hushed) if goal.fixed or goal.hushed or goal.tries else []
+    changed = weakened(root, goal.checks, goal.fixed, goal.hushed)
     return GoalVerdict("\n\n".join(failing), tuple(changed), counted)
 
 

@@ -1,10 +1,9 @@
 """`/goal` in a chat."""
 
 import shlex
-from dataclasses import replace
 
 from agentic import Chat, ConfigError
-from plugins_builtin.goals.goal import Goal, budget_of
+from plugins_builtin.goals.goal import Goal, budget_of, configured
 from plugins_builtin.goals.loop import WORDS, Pursuit
 
 HOW = '/goal "all tests pass" --check "python -m pytest -q" --budget 1h'
@@ -13,11 +12,10 @@ HOW = '/goal "all tests pass" --check "python -m pytest -q" --budget 1h'
 async def goal(argument: str, chat: Chat) -> None:
     """Pursues a goal in this session; Ctrl-C pauses it. Raises ConfigError."""
     text, checks, budgets = _read(argument)
-    commands = checks or tuple(filter(None, [chat.settings.checks.test, chat.settings.checks.build]))
+    commands = checks or configured(chat.settings)
     if not text or not commands:
         raise ConfigError("/goal needs a text, and commands that show that it is reached", HOW)
-    made = replace(Goal(text, commands), budget=budget_of(budgets))
-    pursuit = Pursuit(made, chat.conversation, chat.ask, chat.say)
+    pursuit = Pursuit(Goal(text, commands, budget_of(budgets)), chat.conversation, chat.ask, chat.say)
     ended = await pursuit.run()
     chat.say(f"{WORDS.get(ended.status, ended.status)}: {ended.spent} spent")
 

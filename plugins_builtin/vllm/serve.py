@@ -93,7 +93,7 @@ def serve(
 def instance(endpoint: str, model: str, place: MemoryPlace | None, settings: Settings) -> Instance:
     """The line for one endpoint. `place` None: nothing is known of the memory, so nothing is said of it."""
     address = urlsplit(endpoint)
-    gpt_oss = "gpt-oss" in model.lower()
+    gpt_oss, known = "gpt-oss" in model.lower(), family(settings, model)
     window = settings.context.context_window or (GPT_OSS_WINDOW if gpt_oss else 0)
     words = ["vllm", "serve", model, "--host", address.hostname or "127.0.0.1", "--port", str(address.port or 8000)]
     reasons = []
@@ -110,13 +110,12 @@ def instance(endpoint: str, model: str, place: MemoryPlace | None, settings: Set
         add("of the card's memory", "--gpu-memory-utilization", f"{place.share:g}")
     if settings.section("llm.vllm").enable_prefix_caching:
         add("a prompt that begins like an earlier one is not computed again", "--enable-prefix-caching")
-        if family(settings, model).cache == "hybrid":
+        if known.cache == "hybrid":
             add("it is found again in steps of 32 tokens, not of a block of hundreds", "--prefix-match-unit", str(UNIT))
         if gpt_oss:
             add("what siblings share stays cached too, not only where prompts end", *_retention(settings))
     else:
         add("as llm.vllm.enable_prefix_caching says", "--no-enable-prefix-caching")
-    known = family(settings, model)
     parser = known.tool_parser or USUAL_PARSER
     add("the model's tool calls come back parsed", "--enable-auto-tool-choice", "--tool-call-parser", parser)
     if known.reasoning_parser and not gpt_oss:  # vLLM knows gpt-oss's

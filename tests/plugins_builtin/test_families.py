@@ -63,6 +63,7 @@ OWN_WORDS = {
     "llama-3": "false",
     "gemma-3": "false",
     "qwen2.5": "false",
+    "granite": "false",
     "qwen3-next": "loop.index0 > ns.user",
 }
 
@@ -111,7 +112,7 @@ def final(number: int) -> Message:
 
 
 def steps(steers: bool) -> list[list[Message]]:
-    """What a conversation of ten steps has sent at each: two tasks, and a word of the user's within the second."""
+    """The messages that a conversation of ten steps sends at each: two tasks, and a word of the user's within the second."""
     messages = [Message("system", "You work."), Message("user", "First task")]
     made = [list(messages)]
     for number in range(1, 5):
@@ -241,6 +242,7 @@ def test_a_model_that_nobody_knows_gets_the_word_as_it_is_and_every_thought() ->
         ("mistralai/Mistral-Small-4-119B", "mistral-small-4"),
         ("meta-llama/Llama-3.3-70B-Instruct", "llama-3"),
         ("google/gemma-4-31B-it", "gemma-4"),
+        ("ibm-granite/granite-4.0-h-small", "granite"),
         ("smollm2", "unknown"),
         ("my-own-model", "unknown"),
     ],
@@ -251,7 +253,7 @@ def test_a_family_is_known_by_what_is_served(served: str, name: str) -> None:
 
 @pytest.mark.parametrize("name", [path.stem for path in FOLDER.glob("*.jinja")])
 def test_a_family_is_known_by_its_template_under_any_name(name: str) -> None:
-    """As llama.cpp shows it. Those that share a template are as good as one."""
+    """The template is what llama.cpp shows. Families that share one are as good as one."""
     found = family_of("model.gguf", (FOLDER / f"{name}.jinja").read_text(), FAMILIES.values())
     same = FAMILIES[name]
     assert (found.thoughts, found.keep, found.tool_parser) == (same.thoughts, same.keep, same.tool_parser), found.name

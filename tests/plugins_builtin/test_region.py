@@ -281,7 +281,7 @@ SCENES_TO_COPY = {
 
 
 def rows_of(shown: Terminal) -> list[str]:
-    """What was written, as whoever selects it gets it: a line that the terminal itself broke is one."""
+    """The rows as whoever selects them gets them: a line that the terminal itself broke is one."""
     written = shown.raw.decode().replace("\x1b[J", "\n")  # after which what stays is written
     return [line.rstrip() for line in without_codes(written).replace("\r", "").split("\n")]
 
