@@ -27,6 +27,7 @@ class Safeguard:
     "protected": files that something runs or obeys, by path from the workspace's root; changing one is always asked about, also
     where it is not there yet, and commands cannot write it. `why` says what would run it.
     "harmless": of these, what a command may leave there: a folder, or a file that `why` as a regular expression fits as a whole.
+    One whose expression fits an empty text may be taken away, too.
     "asked": files that something may obey: changing one is asked about where a mode would allow every edit; a later pattern that
     begins with "!" takes files out again.
     "private": files that are only read after a question; a later pattern that begins with "!" takes files out again.

@@ -138,9 +138,12 @@ class Session:
         """In order; of these kinds, or all. Rows that cannot be read are left out."""
         places = ", ".join("?" * len(kinds))
         where = f"seq > ? AND kind IN ({places})" if kinds else "seq > ?"
-        yield from read_records(
-            self._database, f"SELECT seq, time, kind, agent, data FROM records WHERE {where} ORDER BY seq", (after, *kinds)
-        )
+        query = f"SELECT seq, time, kind, agent, data FROM records WHERE {where} ORDER BY seq"
+        yield from read_records(self._database, query, (after, *kinds))
+
+    def turns(self) -> list[Record]:
+        """The turns of the agent that the user talks to, in order."""
+        return [record for record in self.records("turn") if record.agent == "main"]
 
     def last(self, kind: str, agent: str = "main") -> Record | None:
         """The newest record of its kind and agent."""

@@ -2,7 +2,7 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -51,6 +51,10 @@ class Journal:
     def __call__(self, path: str, before: bytes | None, after: bytes | None, mode: int | None = None) -> None:
         self.last[path] = None if after is None else fingerprint(after)
         self._keep(path, before, self.last[path], mode)
+
+    def removes(self, paths: Iterable[str]) -> None:
+        """Notes that these files, which nobody undoes, are about to be gone without a command's doing."""
+        self.last |= dict.fromkeys(paths)
 
     def command(self, change: CommandChange) -> None:
         """Records a command's change to a file, if it is known."""
@@ -104,10 +108,8 @@ def undo(session: Session, workspace: Workspace, since: int = 0, force: bool = F
 
 def redo(session: Session, workspace: Workspace, force: bool = False) -> list[str]:
     """Does the newest undo over, as long as nothing was written since. Raises ChangedSince as `undo` does."""
-    undone = None
-    for entry in session.records("undone", "redone", "file"):
-        undone = entry if entry.kind == "undone" else None
-    if undone is None:
+    undone = next(reversed([*session.records("undone", "redone", "file")]), None)
+    if undone is None or undone.kind != "undone":
         return []
     files = undone.data.get("files")
     changes = {str(path): _Change(*kept) for path, kept in files.items()} if isinstance(files, dict) else {}
@@ -138,10 +140,7 @@ def _restore(
         raise ChangedSince(changed)
     modes = {path: space.mode(path) for path in todo}
     for path, before in todo.items():
-        if before is None:
-            space.remove(path)
-        else:
-            space.write(path, before, changes[path].mode)
+        space.remove(path) if before is None else space.write(path, before, changes[path].mode)
     return {path: (session.keep(data) if (data := now[path]) is not None else None, modes[path]) for path in todo}
 
 
@@ -177,17 +176,16 @@ def last_turn(session: Session, count: int = 1) -> int:
     """The entry number of the newest turn but `count` - 1 that wrote anything which is still there; 0 where none did."""
     undone = _undone(session)
     writes = [entry.seq for entry in session.records("file") if entry.seq not in undone]
-    turns = [entry.seq for entry in session.records("turn") if entry.agent == "main"]
-    writing = [
-        turn for turn, end in zip(turns, [*turns[1:], float("inf")], strict=True) if any(turn < write < end for write in writes)
-    ]
+    turns = [turn.seq for turn in session.turns()]
+    ends = [*turns[1:], float("inf")]
+    writing = [turn for turn, end in zip(turns, ends, strict=False) if any(turn < write < end for write in writes)]
     return writing[-count] if len(writing) >= count else (writing[0] if writing else 0)
 
 
 def turn_before(session: Session, count: int) -> int:
     """The entry number at which the last `count` turns began; 0 where there were not so many."""
-    turns = [entry.seq for entry in session.records("turn") if entry.agent == "main"]
-    return turns[-count] if 0 < count <= len(turns) else 0
+    turns = session.turns()
+    return turns[-count].seq if 0 < count <= len(turns) else 0
 
 
 def _changes(session: Session, since: int) -> tuple[dict[str, _Change], list[int]]:
@@ -199,10 +197,8 @@ def _changes(session: Session, since: int) -> tuple[dict[str, _Change], list[int
         if entry.seq in undone or not isinstance(path, str) or not isinstance(after, str | None):
             continue
         seen.append(entry.seq)
-        known = changes.setdefault(
-            path, _Change(before if isinstance(before, str) else None, after, mode if isinstance(mode, int) else None)
-        )
-        known.after = after
+        first = _Change(before if isinstance(before, str) else None, after, mode if isinstance(mode, int) else None)
+        changes.setdefault(path, first).after = after
     return changes, seen
 
 

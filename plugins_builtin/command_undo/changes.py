@@ -23,7 +23,7 @@ AnyJournal = Journal | JournalOfRoot
 MAX_TOLD = 200  # changes of one command that a model's work counts
 ROUNDS = 4  # of moving back
 AGAIN = -1  # stands for a job that goes on, where something was not put back
-MAX_HARMLESS = 1 << 20  # bytes of a file that is looked into
+MAX_HARMLESS = 64 << 20  # bytes of a file that is looked into
 MAX_HELD = 16 << 20  # bytes of what was changed that are held at once
 
 
@@ -243,12 +243,12 @@ class CommandChanges:
         return has_place or bool(self._safeguards.protected(path))
 
     def _is_harmless(self, change: CommandChange) -> bool:
-        """True for a protected file as a command may leave it, or may take it away."""
+        """True for a protected file as a command may leave it; it may be gone where it may be empty."""
         if change.after is None:
-            return self._safeguards.harmless(change.path, None)
+            return self._safeguards.harmless(change.path, "")
         try:
             data = read_regular(self._space.root / change.path, MAX_HARMLESS, follow=False)
-            return self._safeguards.harmless(change.path, data.decode())
+            return self._safeguards.harmless(change.path, data.decode(errors="surrogateescape"))
         except (OSError, ValueError):
             return False
 

@@ -51,11 +51,18 @@ current-fixups squash-onto rebasing applying next last original-commit final-com
 _WAITING = ("rebase-merge", "rebase-apply", "sequencer")
 _STEP = "pick|p|reword|r|edit|e|squash|s|fixup|f|drop|d|revert|label|l|reset|t|merge|m|update-ref|u"
 _LINE = rf"[ \t]*(?:(?:{_STEP})[ \t][^\n]*|noop|break|b|#[^\n]*)?"
+_WORKTREE = "**/.git/worktrees/*"  # what git keeps of a further worktree: it obeys the repository's configuration, and no other
 _STEP_LISTS = "git-rebase-todo git-rebase-todo.backup done todo"
 HARMLESS = {
-    "": " ".join(f"**/.git/{folder}" for folder in _WAITING),
+    "": " ".join(
+        (*(f"**/.git/{folder}" for folder in _WAITING), "**/.git/worktrees", _WORKTREE, f"{_WORKTREE}/logs", f"{_WORKTREE}/refs")
+    ),
+    r"\.\./\.\.\n": f"{_WORKTREE}/commondir",
+    r"/[^\n]*/\.git\n": f"{_WORKTREE}/gitdir",
+    r"ref: refs/heads/[^\n]*\n|[0-9a-f]{40,64}\n": f"{_WORKTREE}/HEAD",
     rf"(?:{_LINE}\n)*{_LINE}": " ".join(f"**/.git/{folder}/{name}" for folder in _WAITING for name in _STEP_LISTS.split()),
     r"(?:GIT_AUTHOR_(?:NAME|EMAIL|DATE)='[^'\n]*'\n)*": " ".join(f"**/.git/{folder}/author-script" for folder in _WAITING),
+    ".+": " ".join(f"{_WORKTREE}/{name}" for name in ("index", "ORIG_HEAD", "COMMIT_EDITMSG", "logs/HEAD")),
     ".*": " ".join(f"**/.git/{folder}/{name}" for folder in _WAITING for name in _STATE_TEXT.split()),
 }
 ASKED = {

@@ -99,7 +99,7 @@ async def _rewind(rest: str, chat: Chat) -> None:
 
 async def _chosen_turn(chat: Chat) -> int:
     """How many turns the user wants to go back; 0 for none."""
-    turns = [record for record in chat.conversation.session.records("turn") if record.agent == "main"]
+    turns = chat.conversation.session.turns()
     tasks = [f"{count}: {' '.join(str(record.data.get('task', '')).split())}" for count, record in enumerate(reversed(turns), 1)]
     answer = await chat.answer(Question("Go back to before which message?", choices=tuple(tasks), own=True))
     number = answer.word.partition(":")[0]

@@ -21,6 +21,7 @@ from agentic.lib.record import record
 from agentic.lib.safeguards import ENVIRONMENT
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
+from agentic.sessions.undo import Journal
 from plugins_builtin.sub_agents.merging import Check, Merging, Sides
 
 _HOME = "agentic-"  # what the folders of our worktrees begin with
@@ -28,21 +29,23 @@ _HOME = "agentic-"  # what the folders of our worktrees begin with
 
 @record(frozen=True, slots=True)
 class _Tree:
-    """`base` are the names of git's blobs that the folder's files were copied from."""
+    """`base` are the names of git's blobs that the folder's files were copied from, `state` is what the repository keeps of it."""
 
     top: Path
     root: Path
+    state: Path
     base: Mapping[str, str]
 
 
-def _unfinished(listing: str) -> list[str]:
-    """The worktrees of ours whose making was cut off by a kill: they are at no commit."""
+def _left_by_kills(listing: str) -> list[str]:
+    """The worktrees of ours that are gone, or were never made whole: these are at no commit."""
     found = []
     for entry in listing.split("\0\0"):
         fields = dict(line.partition(" ")[::2] for line in entry.split("\0") if line)
-        path = fields.get("worktree", "")
-        if not fields.get("HEAD", "0").strip("0") and Path(path).parent.parent.name.startswith(_HOME):
-            found.append(path)
+        path = Path(fields.get("worktree", ""))
+        is_whole = fields.get("HEAD", "0").strip("0") and path.exists()
+        if not is_whole and path.parent.parent.name.startswith(_HOME):
+            found.append(str(path))
     return found
 
 
@@ -58,6 +61,7 @@ class Worktrees:
         self._home = home
         self._merging = Merging(workspace, home, check)
         self._trees: dict[str, _Tree] = {}
+        self._done: list[_Tree] = []  # their files are gone
         self._turn = asyncio.Lock()
         self._keeper = keeper
 
@@ -68,8 +72,7 @@ class Worktrees:
         if not workspace.root.is_relative_to(top):
             raise ToolError(f"git says that {workspace.root.name} belongs to {top}")
         await git(top, "rev-parse", "--verify", "HEAD")
-        await git(top, "worktree", "prune")
-        for path in _unfinished((await git(top, "worktree", "list", "--porcelain", "-z")).decode(errors="surrogateescape")):
+        for path in _left_by_kills((await git(top, "worktree", "list", "--porcelain", "-z")).decode(errors="surrogateescape")):
             with suppress(ToolError):
                 await git(top, "worktree", "remove", "--force", "--force", path)
         home, keeper = Path(tempfile.mkdtemp(prefix=_HOME)), None if stay else Children()
@@ -82,14 +85,15 @@ class Worktrees:
         async with self._turn:
             top = self._home / agent / self._top.name
             await git(self._top, "worktree", "add", "--detach", "--no-checkout", str(top), "HEAD")
+            state = Path((await git(top, "rev-parse", "--absolute-git-dir")).decode().rstrip("\n"))
             if self._keeper is not None:
-                await self._keeper.remove_at_end(Path((await git(top, "rev-parse", "--absolute-git-dir")).decode().strip()))
+                await self._keeper.remove_at_end(state)
             await git(top, "read-tree", "HEAD")
             names, root = await files_of(self._top), top / self._workspace.root.relative_to(self._top)
             await on_daemon_thread(lambda: _copy(self._top, names, top))
             root.mkdir(parents=True, exist_ok=True)
-            self._trees[agent] = _Tree(top, root, {})  # so that it is taken away whatever happens
-            self._trees[agent] = _Tree(top, root, await _blobs(root, write=True))
+            self._trees[agent] = _Tree(top, root, state, {})  # so that it is taken away whatever happens
+            self._trees[agent] = _Tree(top, root, state, await _blobs(root, write=True))
             for place, source in {top: self._top, root: self._workspace.root}.items():
                 await on_daemon_thread(partial(_link_environments, source, place))
             return root
@@ -120,16 +124,26 @@ class Worktrees:
             with suppress(ToolError):  # it stays then
                 if self._keeper is not None or await _blobs(tree.root) == tree.base:
                     await self._remove(agent)
+        await self._forget()
         if self._keeper is not None:
             await self._keeper.aclose()
         elif not self._trees:
             shutil.rmtree(self._home, ignore_errors=True)
 
     async def _remove(self, agent: str) -> None:
-        """Best effort: a leftover worktree is harmless."""
+        """Takes away the files, best effort. The repository still knows the tree: commands that go on would have that put back."""
         tree = self._trees.pop(agent)
-        with suppress(ToolError):
-            await git(self._top, "worktree", "remove", "--force", str(tree.top))
+        self._done.append(tree)
+        await on_daemon_thread(partial(shutil.rmtree, tree.top, ignore_errors=True))
+
+    async def _forget(self) -> None:
+        """Has the repository forget the trees that were taken away, which is no doing of a command in the background."""
+        for tree in self._done:
+            if isinstance(self._workspace.journal, Journal) and tree.state.is_relative_to(self._workspace.root):
+                files = (path for path in tree.state.rglob("*") if not path.is_dir())
+                self._workspace.journal.removes(str(path.relative_to(self._workspace.root)) for path in files)
+            with suppress(ToolError):  # a leftover is harmless
+                await git(self._top, "worktree", "remove", "--force", str(tree.top))
 
     async def _sides(self, tree: _Tree, only: Collection[str] | None) -> Sides:
         """Links are left alone, and what stands where a link does now."""

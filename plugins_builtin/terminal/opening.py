@@ -43,8 +43,8 @@ def _first_rows(conversation: Conversation, palette: Palette, width: int) -> lis
 
 def _replayed(session: Session, palette: Palette, width: int) -> Iterator[tuple[str, Sequence[str]]]:
     """(kind, rows) of the blocks of its last turns, as they were shown."""
-    turns = [record.seq for record in session.records("turn") if record.agent == "main"]
-    since = turns[-MAX_TURNS] - 1 if len(turns) >= MAX_TURNS else 0
+    turns = session.turns()
+    since = turns[-MAX_TURNS].seq - 1 if len(turns) >= MAX_TURNS else 0
     if since:
         yield "note", [palette.paint("dim", f"({len(turns) - MAX_TURNS} earlier turns: agentic sessions show)")]
     calls: dict[str, str] = {}

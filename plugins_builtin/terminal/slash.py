@@ -130,7 +130,7 @@ def _about(summary: Summary) -> str:
     """A session in a line: its title, when, how many turns."""
     turns = 0
     with suppress(AgenticError), closing(api.session_store().read(summary.id)) as session:
-        turns = sum(record.agent == "main" for record in session.records("turn"))
+        turns = len(session.turns())
     when = time.strftime("%Y-%m-%d %H:%M", time.localtime(summary.changed))
     return f"{summary.title or '(nothing was said)'} · {when} · {turns} {'turn' if turns == 1 else 'turns'} · {summary.id}"
 

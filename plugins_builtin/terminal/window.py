@@ -205,7 +205,7 @@ class ChatWindow:
 
     async def _edit_last(self) -> None:
         """Takes the last turn back, and puts what was asked into the line."""
-        turns = [record for record in self.conversation.session.records("turn") if record.agent == "main"]
+        turns = self.conversation.session.turns()
         await self._slash.run("/rewind 1")
         self._region.draft = str(turns[-1].data.get("task", "")) if turns else ""
 

@@ -49,7 +49,7 @@ def tree_of(root: Path) -> dict[str, str]:
         if path.is_symlink():
             found[str(path.relative_to(root))] = f"-> {os.readlink(path)}"
         elif path.is_file():
-            found[str(path.relative_to(root))] = path.read_text()
+            found[str(path.relative_to(root))] = path.read_text(errors="surrogateescape")
     return found
 
 
@@ -205,13 +205,13 @@ def test_what_the_user_did_meanwhile_is_kept_and_told(tmp_path: Path, state: Pat
         await changes.before()
         put(root / "AGENTS.md", "mine\n")
         put(root / ".vscode/settings.json", "{}")
-        put(root / ".git/worktrees/wt/index", "staged")
+        put(root / ".git/worktrees/wt/config.worktree", "mine")
         return (await changes.after(may_change_protected=False))[1]
 
     said = asyncio.run(watched())
     changes.close()
     assert (root / "AGENTS.md").read_text() == "old\n" and not (root / ".vscode").exists()
-    assert kept_in(state) == {"AGENTS.md": "mine\n", ".vscode/settings.json": "{}", ".git/worktrees/wt/index": "staged"}
+    assert kept_in(state) == {"AGENTS.md": "mine\n", ".vscode/settings.json": "{}", ".git/worktrees/wt/config.worktree": "mine"}
     assert warned == [said] and "what was found there is in" in said
 
 
@@ -536,6 +536,32 @@ def test_a_rebase_that_stops_goes_on(tmp_path: Path) -> None:
     assert not (root / ".git/rebase-merge").exists()
     log = subprocess.run(["git", "log", "--format=%s"], cwd=root, capture_output=True, text=True)
     assert log.stdout.split() == ["side", "main", "base"]
+
+
+def test_a_worktree_that_is_made_while_a_command_runs_goes_on(tmp_path: Path) -> None:
+    """A sub-agent's, or one of the user's; what is committed there is not lost either."""
+    root, other = tmp_path / "work", tmp_path / "other"
+    git = conflicting(root)
+    assert after(root, lambda: git(f"worktree add -q --detach {other} main")) == ""
+    (other / "f").write_text("more")
+    assert after(root, lambda: (git(f"-C {other} commit -q -a -m more"), git(f"-C {other} reset -q --soft HEAD"))) == ""
+    log = subprocess.run(["git", "log", "-1", "--format=%s"], cwd=other, capture_output=True, text=True)
+    assert log.stdout.split() == ["more"]
+
+
+@pytest.mark.parametrize(
+    ("path", "text"),
+    [("commondir", "/evil\n"), ("config.worktree", "[core]\n"), ("HEAD", "ref: ../x\n"), ("gitdir", "evil\n"), ("index", None)],
+)
+def test_a_worktree_that_git_would_find_another_way_is_put_back(tmp_path: Path, path: str, text: str | None) -> None:
+    root = tmp_path / "work"
+    git = conflicting(root)
+    git(f"worktree add -q --detach {tmp_path / 'other'} main")
+    state = root / ".git/worktrees/other"
+    before = tree_of(state)
+    said = after(root, lambda: (state / path).unlink() if text is None else put(state / path, text))
+    assert f".git/worktrees/other/{path}" in said
+    assert tree_of(state) == before
 
 
 @pytest.mark.parametrize(

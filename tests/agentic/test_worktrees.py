@@ -212,7 +212,7 @@ def test_what_a_rejected_merge_broke_is_nobodys_work(agentic: Agentic, server: F
     done = split(agentic, server)
     assert done.code == 1
     result = done.of_type("run_finished")[0]["result"]
-    assert "with them this fails" in result
+    assert "with them this fails" in result, result
     assert "Not done: tests." in result
     assert not (work / "broken.py").exists()
     told = [request.json["messages"][-1]["content"] for request in server.chats if "You do one part" not in str(request.json)]
