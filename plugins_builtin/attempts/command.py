@@ -7,9 +7,7 @@ from agentic.lib.contents import Contents, content_of
 from agentic.lib.listing import first_few
 from plugins_builtin.attempts import MOST
 from plugins_builtin.attempts.fan_out import wanted
-from plugins_builtin.attempts.kept import last_kept, write
-
-MAX_NAMED = 8
+from plugins_builtin.attempts.kept import MAX_NAMED, last_kept, write
 
 
 async def attempts(argument: str, chat: Chat) -> None:
@@ -45,7 +43,7 @@ async def take(argument: str, chat: Chat) -> None:
         if data is None:
             space.remove(path)
         else:
-            space.write(path, data)
+            space.write(path, data, kept.modes.get(number, {}).get(path))
     write(session, replace(kept, taken=number))
     names = first_few(files, MAX_NAMED)
     if files:

@@ -10,12 +10,14 @@ from agentic.events import Warned, WorkflowEvent
 from agentic.hooks.checks import JudgeVerdict
 from agentic.lib.contents import contents_of, put_back
 from agentic.lib.git import git, top_of
+from agentic.lib.listing import first_few
 from agentic.types import Change
+from plugins_builtin.attempts import MOST
 from plugins_builtin.attempts.choosing import ChosenAttempt, chosen, first_proved
 from plugins_builtin.attempts.contender import Contender, FirstQuestion
 from plugins_builtin.attempts.events import AttemptsChosen
-from plugins_builtin.attempts.kept import KeptAttempts, keep, write
-from plugins_builtin.attempts.race import Race, fields_of, judgement_of
+from plugins_builtin.attempts.kept import MAX_NAMED, keep, keep_lead, left_by_lead, put_down, write
+from plugins_builtin.attempts.race import Race, fields_of
 from plugins_builtin.attempts.states import State, best_of
 from plugins_builtin.attempts.tournament import diff_of
 
@@ -49,6 +51,7 @@ class Attempts:
         if verdict is None:
             self._task, self._has_failed, self._tries, self._overtaken, self._began = task, "", [], None, time.monotonic()
             self._needs_none = False
+            await self._bring_back()
             count = wanted.get(self._lead.history.session.id) or self._options.count
         elif late and verdict.status == "done" and self._lead.workspace.originals:
             self._needs_none = True  # it is proved by now
@@ -59,6 +62,9 @@ class Attempts:
             count = 0
         if verdict is not None and count < 2 and self._lead.restarts:
             await self._again(verdict)
+        if count > MOST:
+            await self._lead.emit(Warned(message=f"{MOST} attempts instead of {count}: more are never made"))
+            count = MOST
         if count < 2 or (why := await self._not_here()):
             if count >= 2:
                 await self._lead.emit(Warned(message=f"one attempt only: {why}"))
@@ -66,9 +72,18 @@ class Attempts:
         if verdict is not None:  # they begin where this one did, and what it came to stays among what is chosen from
             self._keep(verdict)
             self._overtaken = self._tries[-1] if late else None
+            keep_lead(self._lead.history.session, self._lead.workspace, self._tries[-1].files)
             put_back(self._lead.workspace, {})
         self._count = count
         return Plan((Subtask("attempt", f"{count} attempts", task),))
+
+    async def _bring_back(self) -> None:
+        """Brings back what the agent had done before attempts that a kill cut off."""
+        if files := left_by_lead(self._lead.history.session, self._lead.workspace):
+            put_back(self._lead.workspace, files)
+            put_down(self._lead.history.session)
+            names = first_few([*files], MAX_NAMED)
+            await self._lead.emit(Warned(message=f"attempts were cut off; what was done before them is back: {names}"))
 
     async def wants_it(self) -> bool:
         """True where the lead takes long while the servers have room."""
@@ -130,6 +145,7 @@ class Attempts:
         finally:
             if self._tries and not is_taken:
                 put_back(self._lead.workspace, best_of(self._tries).files)
+                put_down(self._lead.history.session)
 
     async def _best_of(self, subtask: Subtask, spawn: Parts) -> Outcome:
         async with AsyncExitStack() as stack:
@@ -142,7 +158,7 @@ class Attempts:
                 choice = first_proved(proved, len(contenders))
             else:
                 choice = await chosen(contenders, self._lead, self._setup.prompt, subtask.objective)
-            return await self._taken(choice, contenders)
+            return await self._taken(choice, contenders, race)
 
     async def _contender(self, subtask: Subtask, number: int, spawn: Parts, stack: AsyncExitStack) -> Contender:
         lead, asks, before = self._lead, FirstQuestion(self._lead), None
@@ -158,22 +174,23 @@ class Attempts:
             attempt.agent.took({path: Change(path) for path in overtaken.files})
         return Contender(number + 1, attempt, asks)
 
-    async def _taken(self, choice: ChosenAttempt, contenders: list[Contender]) -> Outcome:
+    async def _taken(self, choice: ChosenAttempt, contenders: list[Contender], race: Race) -> Outcome:
         contender = choice.contender
         kept = keep(self._lead.history.session, contenders, self._lead.workspace)
         event = self._event(choice, contenders)
         await self._lead.emit(event)
         await self._lead.emit(WorkflowEvent(node="spawn_sub_agents", message=in_words(event)))
-        if (refused := await self._agreed(choice)) is not None:
+        if (refused := await self._agreed(choice, race)) is not None:
             return refused
         files = contender.best.files if contender.states else {}
         put_back(contender.attempt.agent.workspace, files)
         outcome = await contender.attempt.merge(checked=True, only=files if len(files) < MANY else None)
         if outcome.files:  # what could not be merged is not there
-            write(self._lead.history.session, KeptAttempts(contender.number, kept.before, {**kept.files, contender.number: files}))
+            now = replace(kept, taken=contender.number, files={**kept.files, contender.number: files})
+            write(self._lead.history.session, now)
         return replace(outcome, summary=f"{choice.why}\n{outcome.summary}".strip())
 
-    async def _agreed(self, choice: ChosenAttempt) -> Outcome | None:
+    async def _agreed(self, choice: ChosenAttempt, race: Race) -> Outcome | None:
         """Puts what the attempt did, and wants to do next, to the user where the mode asks; an outcome for no."""
         contender, shown = choice.contender, None
         while contender.command or (self._lead.asks and contender.best.files and contender.best.files != shown):
@@ -191,8 +208,9 @@ class Attempts:
                 if waiting is not None and waiting.choices is not None:  # the model's, which wants words and no yes
                     answer = await self._lead.ask(waiting)
                 contender.asks.answer(answer)
+                contender.states.pop()  # of the middle of its work
                 await contender.go_on()
-                contender.states[-1] = await judgement_of(contender.attempt)
+                await race.is_repaired(contender)
         return None
 
     def _event(self, choice: ChosenAttempt, contenders: list[Contender]) -> AttemptsChosen:

@@ -42,20 +42,26 @@ class Race:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _is_proved(self, contender: Contender) -> bool:
-        """Does an attempt, and goes on with what fails in it. What it was before is not forgotten."""
-        attempt, verdict = contender.attempt, JudgeVerdict("done")
-        for number in range(1 + self._rounds):
-            await contender.work(attempt.go_on(verdict.word, verdict.files) if number else attempt.run())
-            contender.states.append(await judgement_of(attempt))
-            verdict = contender.states[-1].verdict
-            judged = AttemptJudged(agent=attempt.agent.name, **fields_of(contender))
-            await self._emit(judged)
-            await self._emit(WorkflowEvent(node="attempt", message=judged.state, agent=attempt.agent.name))
-            if contender.command:
-                return False
-            if verdict.status == "done" or not verdict.word:
-                return verdict.status == "done"
-        return False
+        await contender.work(contender.attempt.run())
+        return await self.is_repaired(contender)
+
+    async def is_repaired(self, contender: Contender) -> bool:
+        """Judges an attempt that ended or asks, and has it go on with what fails. What it was before is not forgotten."""
+        verdict = await self._judged(contender)
+        for _ in range(self._rounds):
+            if contender.command or verdict.status == "done" or not verdict.word:
+                break
+            await contender.work(contender.attempt.go_on(verdict.word, verdict.files))
+            verdict = await self._judged(contender)
+        return not contender.command and verdict.status == "done"
+
+    async def _judged(self, contender: Contender) -> JudgeVerdict:
+        contender.states.append(await judgement_of(contender.attempt))
+        agent = contender.attempt.agent.name
+        judged = AttemptJudged(agent=agent, **fields_of(contender))
+        await self._emit(judged)
+        await self._emit(WorkflowEvent(node="attempt", message=judged.state, agent=agent))
+        return contender.states[-1].verdict
 
 
 async def judgement_of(attempt: Attempt) -> State:

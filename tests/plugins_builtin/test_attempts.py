@@ -1,7 +1,10 @@
 """Attempts: several agents at one task, in trees of their own; what is proved is taken, else what speaks most for itself."""
 
 import asyncio
+import os
 import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -72,6 +75,10 @@ def asked_in(
 
     settings = ALL | {"approval.mode": "ask", "attempts.count": count}
     return run_in_process("mend it", reply, settings, root=repository, server=server, approve=approve), questions
+
+
+async def answered_blue(question: Question) -> Answered:
+    return Answered("once", "blue")
 
 
 def choice(events: list[Event]) -> str:
@@ -176,6 +183,12 @@ def test_one_attempt_is_made_where_more_cannot_be_and_the_user_is_told(repositor
     (warned,) = [event.message for event in events if isinstance(event, Warned) and "one attempt only" in event.message]
     assert why in warned
     assert len(server.chats) == 1 and end(events).status == "done"
+
+
+def test_more_than_sixteen_are_never_made(repository: Path, server: FakeVLLM) -> None:
+    subprocess.run(["rm", "-rf", ".git"], cwd=repository, check=True)  # so that one is made
+    events = run_in_process("what is this?", ["a project"], ALL | {"attempts.count": 50}, root=repository, server=server)
+    assert "16 attempts instead of 50: more are never made" in [event.message for event in events if isinstance(event, Warned)]
 
 
 def test_it_is_an_option_of_run(agentic: Agentic, server: FakeVLLM, repository: Path) -> None:
@@ -333,6 +346,23 @@ def test_the_first_command_waits_for_the_choice_and_is_asked_about_with_it(repos
     assert ran.read_text() == "ran\n"
     assert (repository / "a.txt").read_text() == "new\n"
     assert {event.status for event in events if isinstance(event, AttemptJudged)} == {"asks"}
+
+
+def test_what_fails_after_the_answer_is_repaired(repository: Path, server: FakeVLLM) -> None:
+    def reply(request: Request) -> ScriptedAnswer:
+        done = sum(bool(message.get("tool_calls")) for message in request.json["messages"])
+        steps = [
+            ("ask_user", {"question": "which colour?", "choices": ["red", "blue"]}),
+            ("write_file", {"path": "a.txt", "content": "wrong\n"}),
+            ("write_file", {"path": "a.txt", "content": "right\n"}),
+        ]
+        is_told = "a.txt is wrong" in str(request.json["messages"][-1]["content"])
+        return answer(tool_calls=tool_call(*steps[done])) if done < 2 or is_told else answer("done")
+
+    settings = ALL | {"attempts.count": 2, "checks.test": CHECK, "tools.enabled": ["ask_user", "run", "write_file"]}
+    events = run_in_process("mend it", reply, settings, root=repository, server=server, approve=answered_blue)
+    assert [event.status for event in events if isinstance(event, AttemptJudged)] == ["asks", "asks", "gave_up", "done"]
+    assert (repository / "a.txt").read_text() == "right\n"
 
 
 def test_what_it_changes_after_the_answer_is_asked_about(repository: Path, server: FakeVLLM) -> None:
@@ -507,11 +537,45 @@ def test_more_begin_where_the_first_takes_long_and_the_servers_have_room(reposit
     assert end(events).status == "done"
 
 
+def test_after_a_kill_the_first_ones_work_is_back(
+    agentic: Agentic, server: FakeVLLM, repository: Path, env: dict[str, str]
+) -> None:
+    """It is not in the folder while others go on from where it began."""
+    inner = writes(lambda request, time: "the first one's\n")
+    hangs = threading.Event()
+
+    def reply(request: Request) -> ScriptedAnswer:
+        if len(server.chats) > 2 and not hangs.is_set():
+            return answer(["word "] * 2000, pause=0.02)
+        return inner(request)
+
+    server.otherwise = reply
+    words = ["--endpoint", server.url, "--approve", "all", "--no-sandbox", "-c", "tools.protocol=native", "-c", "attempts.auto=2"]
+    words += ["-c", f"checks.test={CHECK}"]
+    command = [sys.executable, "-m", "agentic", "run", "mend it", *words]
+    process = subprocess.Popen(command, cwd=repository, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert server.wait_for(lambda: server.running > 1, seconds=30)
+    process.kill()
+    process.wait()
+    assert (repository / "a.txt").read_text() == "old\n"
+    hangs.set()
+    done = agentic("run", "go on", "--continue", *words, "-c", "attempts.auto=0", "-c", "attempts.rounds=0", cwd=repository)
+    assert "what was done before them is back: a.txt" in done.err
+    assert (repository / "a.txt").read_text() == "the first one's\n"
+
+
 def test_the_others_can_be_looked_at_and_taken_afterwards(
     agentic: Agentic, server: FakeVLLM, repository: Path, env: dict[str, str]
 ) -> None:
     """And what is taken so can be taken back."""
-    server.otherwise = writes(lambda request, time: {None: "one\n", 1: "the other\n"}[request.json.get("seed")])
+    by_seed = {None: "printf 'one\\n' > a.txt", 1: "printf 'the other\\n' > a.txt; echo true > go; chmod 755 go"}
+
+    def reply(request: Request) -> ScriptedAnswer:
+        if request.json["messages"][-1]["role"] == "tool":
+            return answer("done")
+        return answer(tool_calls=tool_call("run", {"command": by_seed[request.json.get("seed")]}))
+
+    server.otherwise = reply
     words = ["--endpoint", server.url, "--approve", "all", "--no-sandbox", "-c", "tools.protocol=native"]
     with terminal(words, env, repository) as shown:
         shown.until(lambda: "›" in shown.text or ">" in shown.text)
@@ -527,6 +591,7 @@ def test_the_others_can_be_looked_at_and_taken_afterwards(
         shown.type("/take 2\r")
         shown.until(lambda: "attempt 2 is taken" in shown.text)
         assert (repository / "a.txt").read_text() == "the other\n"
+        assert os.access(repository / "go", os.X_OK)
         shown.type("/undo\r")
         shown.until(lambda: "taken back" in shown.text)
         assert (repository / "a.txt").read_text() == "one\n"
