@@ -12,7 +12,9 @@ MOST = 16
 class AttemptOptions(Section):
     """`[attempts]`"""
 
-    count: int = setting(1, f"how many attempts at a task begin together, each in a git worktree, {MOST} at most: the same as --attempts", minimum=1)
+    count: int = setting(
+        1, f"attempts at a task that begin together, each in a git worktree, {MOST} at most: the same as --attempts", minimum=1
+    )
     auto: int = setting(0, "how many begin where the first one's work fails its checks, or takes long; 0: none")
     after: float = setting(120.0, "seconds until one takes long, where the servers have room for more")
     rounds: int = setting(1, "how often attempts that fail go on with what fails")
