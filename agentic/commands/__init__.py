@@ -16,6 +16,7 @@ import click
 
 from agentic.config import load
 from agentic.errors import AgenticError, ConfigError
+from agentic.lib.imports import imported
 from agentic.plugins import Host, discovery, host_of
 from agentic.plugins.host import Offer
 from agentic.types import LATEST
@@ -49,10 +50,18 @@ def transport_flags() -> dict[str, Offer]:
 
 
 def own_flags() -> dict[str, tuple[str, str]]:
-    """The options that set a key of a plugin's own: (option, key) by their names in Python."""
+    """The options that set a key of a plugin's own, or call its function: (option, key) by their names in Python."""
     host = present_host()
-    found = [(flag, name, key) for name, info in host.infos("flags").items() for flag, key in info.flags.items()]
-    return {flag.lstrip("-").replace("-", "_"): (flag, f"{host.section_of(name)}.{key}") for flag, name, key in found}
+    offered = [(host.section_of(name), *each) for name, info in host.infos("flags").items() for each in info.flags.items()]
+    found = [(flag, key if " " in key else f"{section}.{key}") for section, flag, key in offered]
+    return {flag.lstrip("-").replace("-", "_"): (flag, key) for flag, key in found}
+
+
+def _own_flag(flag: str, key: str) -> click.Option:
+    function, _, words = key.partition(" ")
+    if not words:
+        return click.Option([flag], metavar="VALUE", help=f"The same as -c {key}=VALUE.")
+    return click.Option([flag], is_flag=True, expose_value=False, help=words, callback=lambda *_: _[2] and imported(function)())
 
 
 class RunCommand(click.Command):
@@ -62,18 +71,16 @@ class RunCommand(click.Command):
     """
 
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
-        flags = [
-            click.Option([offer.record.flag], metavar="[VALUE]", help=offer.record.summary) for offer in transport_flags().values()
-        ]
-        flags += [click.Option([flag], metavar="VALUE", help=f"The same as -c {key}=VALUE.") for flag, key in own_flags().values()]
+        transports = (offer.record for offer in transport_flags().values())
+        flags = [click.Option([each.flag], metavar="[VALUE]", help=each.summary) for each in transports]
+        flags += [_own_flag(flag, key) for flag, key in own_flags().values()]
         return [*flags, *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         flags = {offer.record.flag for offer in transport_flags().values()} & set(args)
         if not flags:
             return super().parse_args(ctx, args)
-        flag = flags.pop()
-        place = args.index(flag)
+        place = args.index(flag := flags.pop())
         bare = [*args[:place], f"{flag}=", *args[place + 1 :]]
         value = args[place + 1] if place + 1 < len(args) else ""
         if not value or value.startswith("-") or any(c.isspace() for c in value):
@@ -87,6 +94,7 @@ class RunCommand(click.Command):
         return super().parse_args(ctx, with_value)
 
 
+_FOLDER = click.Path(exists=True, file_okay=False)
 _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=True)
 _MODEL_OPTIONS = (
     click.option("-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Work in DIR."),
@@ -98,19 +106,11 @@ _MODEL_OPTIONS = (
     click.option("--debug", is_flag=True, help="Show tracebacks, and where each prompt's tokens are."),
 )
 _RUN_OPTIONS = (
-    click.option(
-        "--output", metavar="NAME", help="rich, plain, jsonl or a plugin's. Default: the richest that the output can show."
-    ),
+    click.option("--output", metavar="NAME", help="rich, plain, jsonl or a plugin's. Default: the richest that can be shown."),
     click.option("--approve", type=click.Choice(["ask", "edits", "all", "none"]), help="Default: ask in a terminal, else none."),
     click.option("--no-sandbox", is_flag=True, help="Commands run as they are: nothing holds them to this folder."),
     click.option("--no-floor", is_flag=True, help="Nothing is asked that the mode allows, not even what cannot be taken back."),
-    click.option(
-        "--add-dir",
-        multiple=True,
-        metavar="DIR",
-        type=click.Path(exists=True, file_okay=False),
-        help="Work in DIR, too (repeatable).",
-    ),
+    click.option("--add-dir", multiple=True, metavar="DIR", type=_FOLDER, help="Work in DIR, too (repeatable)."),
     click.option("--max-iterations", type=int, metavar="N", help="The most model calls."),
     click.option("--agent", metavar="NAME", help="The kind of agent that works, such as one of .claude/agents."),
     click.option("--sub-agents/--no-sub-agents", default=None, help="Split the task, or never. Default: as large as it is."),
@@ -136,9 +136,8 @@ def _with(options: tuple[Callable[..., Any], ...], function: Callable[..., Any])
             raise ConfigError(f"-C {folder}: no such folder")
         from agentic.api import load_settings
 
-        chosen = _settings_of(given)
         flags = tuple(f"{key}={value}" for name, (_, key) in own_flags().items() if (value := given.pop(name, None)) is not None)
-        settings = load_settings(root, chosen | _flags(given), (*pairs, *flags))
+        settings = load_settings(root, _settings_of(given) | _flags(given), (*pairs, *flags))
         return function(root=root, settings=settings, **given)
 
     for option in reversed(options):

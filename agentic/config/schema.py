@@ -197,6 +197,7 @@ class Ui(Section):
     wrap: bool = setting(True, "prose is broken between words; false: the terminal breaks it")
     keys: Mapping[str, Any] = setting({}, 'the chat\'s keys by their actions: [ui.keys] mode = "f2"')
     notify: bool = setting(True, "whether the terminal is told of a question, or of a turn's end, while you look elsewhere")
+    notify_command: str = setting("", "run then, too, with the words in $AGENTIC_SAYS")
     theme: str = setting("auto", "the colours; auto: dark or light, as the terminal is", choices=THEMES)
 
 

@@ -54,7 +54,7 @@ def keep_lead(session: Session, space: Workspace, files: Contents) -> None:
 
 
 def left_by_lead(session: Session, space: Workspace) -> Contents:
-    """What the agent had done before attempts that a kill cut off; nothing where the folder has changed since."""
+    """The agent's work before attempts that a kill cut off; nothing where the folder has changed since."""
     if (found := session.last(KIND)) is None or not found.data.get("waits"):
         return {}
     kept = last_kept(session)

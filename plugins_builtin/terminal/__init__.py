@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
-from agentic import ChatCommand, Command, Provider, Renderer, RendererSetup, hookimpl
+from agentic import ChatCommand, Command, Event, PluginInfo, Provider, Renderer, RendererSetup, hookimpl
+
+DETACH = "plugins_builtin.terminal.detached.leaving:detach"
 
 
 def _rich(setup: RendererSetup) -> Renderer:
@@ -38,3 +40,19 @@ def agentic_commands() -> Iterable[Command | ChatCommand]:
     summary = "a conversation with tools; `agentic` alone starts it in a terminal"
     yield Command("chat", summary, "plugins_builtin.terminal.command:command", is_default=True)
     yield from COMMANDS
+    where = "plugins_builtin.terminal.detached.command"
+    yield Command("attach", "a session that runs without a terminal, on this one", f"{where}:attach")
+    yield Command("ps", "the sessions that run without a terminal", f"{where}:ps")
+    yield Command("stop", "ends a session that runs without a terminal", f"{where}:stop")
+
+
+@hookimpl
+def agentic_plugin() -> PluginInfo:
+    return PluginInfo(flags={"--detach": f"{DETACH} Go on without this terminal: prints a name for `agentic attach`."})
+
+
+@hookimpl
+async def agentic_on_event(event: Event) -> None:
+    from plugins_builtin.terminal.detached.leaving import now
+
+    now.heard(event)

@@ -18,7 +18,9 @@ from agentic.commands.start import background_of, interruptible, prepared, scree
 from agentic.lib.loop import run
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal import keyboard
-from plugins_builtin.terminal.window import ChatWindow, error_in_words
+from plugins_builtin.terminal.detached.leaving import begin, now, on_hangup
+from plugins_builtin.terminal.window import ChatWindow
+from plugins_builtin.terminal.words import error_in_words
 
 
 @click.command("chat", cls=RunCommand)
@@ -33,11 +35,12 @@ def command(root: Path, settings: Settings, resume: str, task: str) -> int:
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         words = f"agentic run {shlex.quote(task)}" if task else "agentic ask PROMPT, or agentic run TASK,"
         raise ConfigError("chat needs a terminal", f"{words} works without one" if task else f"{words} work without one")
+    begin()
     settings = prepared(root, settings)
     stdout, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints must not end up in the conversation
     try:
         with keyboard.single_keys():  # what is typed between two windows is the next one's
-            return run(interruptible(_chat(root, settings, stdout, resume, task), (signal.SIGTERM, signal.SIGHUP)))
+            return run(interruptible(_chat(root, settings, now.recorded(stdout), resume, task), (signal.SIGTERM, signal.SIGHUP)))
     finally:
         sys.stdout = stdout
 
@@ -50,6 +53,7 @@ def _from_thread(ask: Callable[[str], Coroutine[Any, Any, bool]]) -> Callable[[s
 
 async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, task: str) -> int:
     """Opens a window, and the next one where the user asks for one; a window that cannot be opened leads back to the last."""
+    now.follow()
     good: tuple[Settings, str] | None = None
     typed = background_of(settings).typed
     before: ChatWindow | None = None
@@ -60,6 +64,7 @@ async def _chat(root: Path, settings: Settings, stdout: TextIO, resume: str, tas
             if before is not None:
                 chat.take_over(before)
             before = chat
+            on_hangup(chat.leaving.hung_up)
             async with AsyncExitStack() as stack, chat.on_screen():
                 screen = replace(screen_of(settings, stdout), own=chat.screen, confirm=_from_thread(chat.confirm))
                 opening = api.open_conversation(root, settings, chat.answer, resume, screen)

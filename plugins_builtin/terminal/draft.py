@@ -36,7 +36,8 @@ ANSI_SEQUENCES |= dict.fromkeys(_SHIFT_ENTER, (Keys.Escape, Keys.ControlM))
 class LineOptions:
     """`history` is where messages are kept; `editing` is emacs or vi; `helps`: completions are shown unasked for.
 
-    `lines_only`: nothing but the input is drawn again, for screen readers.
+    `lines_only`: nothing but the input is drawn again, for screen readers. `gone()` is asked where the terminal is: True if
+    there is another one in its place now.
     """
 
     history: Path
@@ -44,6 +45,7 @@ class LineOptions:
     replies: Replies | None = None
     helps: Callable[[Document], bool] = lambda document: False
     focus: Callable[[bool], None] = lambda has_it: None
+    gone: Callable[[], bool] = lambda: False
     lines_only: bool = False
 
 
@@ -98,7 +100,7 @@ class _Terminal(Vt100Input):
     def __init__(self, stdin: TextIO, line: LineOptions) -> None:
         super().__init__(stdin)
         self._replies = line.replies or Replies()
-        self.stdin_reader = _Typed(self.fileno(), stdin.encoding, self._replies, line.focus)
+        self.stdin_reader = _Typed(self.fileno(), stdin.encoding, self._replies, line)
 
     def flush_keys(self) -> list[KeyPress]:
         if held := self._replies.flush():
@@ -107,17 +109,18 @@ class _Terminal(Vt100Input):
 
 
 class _Typed(PosixStdinReader):
-    def __init__(self, descriptor: int, encoding: str, replies: Replies, focus: Callable[[bool], None]) -> None:
+    def __init__(self, descriptor: int, encoding: str, replies: Replies, line: LineOptions) -> None:
         super().__init__(descriptor, encoding=encoding)
         self._replies = replies
-        self._focus = focus
+        self._line = line
 
     def read(self, count: int = MAX_READ) -> str:
         text = self._replies.typed(super().read(count))
         for code, has_it in ((FOCUS, True), (NO_FOCUS, False)):
             if code in text:
-                self._focus(has_it)
+                self._line.focus(has_it)
                 text = text.replace(code, "")
+        self.closed = self.closed and not self._line.gone()
         return text
 
 

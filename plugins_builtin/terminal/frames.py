@@ -10,6 +10,8 @@ from prompt_toolkit.output.vt100 import Vt100_Output
 
 from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME
 
+MAX_CHANGES = 1_000
+
 
 class FrameOutput(Vt100_Output):
     """Writes nothing before a frame is whole; what it writes is one synchronised update."""
@@ -29,6 +31,11 @@ class FrameOutput(Vt100_Output):
             self._depth -= 1
             self.flush()
 
+    def write_rows(self, rows: Sequence[str]) -> None:
+        """Rows that stay, where the region was; a screen that keeps what it shows begins with a whole region after them."""
+        text = "".join(f"{row}\r\n" for row in rows)
+        self.write_raw(getattr(self._out, "marked", str)(text))
+
     def flush(self) -> None:
         if self._depth or not self._buffer:
             return
@@ -46,6 +53,7 @@ class FrameApplication(Application[None]):
     def __init__(self, **given: Any) -> None:
         super().__init__(full_screen=False, erase_when_done=True, **given)
         self._rows = self._columns = 0  # of the region, and of the terminal, when it was drawn last
+        self._changes = 0  # of the region since it was drawn as a whole
 
     @property
     def is_lent(self) -> bool:
@@ -57,18 +65,22 @@ class FrameApplication(Application[None]):
         with self.output.frame():
             if not self.is_running:
                 self._rows = height
-                self.output.write_raw("".join(f"{row}\r\n" for row in rows))
+                self.output.write_rows(rows)
                 return
-            if self._follow_size() or rows or height < self._rows:
+            self._changes += 1
+            if self._follow_size() or rows or height < self._rows or self._changes > MAX_CHANGES:
                 self.renderer.erase()
-                self.output.write_raw("".join(f"{row}\r\n" for row in rows))
+                self.output.write_rows(rows)
+                self._changes = 0
             self._rows = height
             self._redraw()
 
     def _on_resize(self) -> None:
         with self.output.frame():
             if self._follow_size():
-                super()._on_resize()
+                self.renderer.erase(leave_alternate_screen=False)
+                self.output.write_rows(())
+                self._redraw()
 
     def _follow_size(self) -> bool:
         """True where the terminal has another width than when the region was drawn.
@@ -80,6 +92,10 @@ class FrameApplication(Application[None]):
         if before and columns < before:
             self.output.cursor_up(self._broken_rows(columns))
         return before != columns
+
+    def rows_above(self, columns: int) -> int:
+        """The rows of the region above the cursor, in a terminal of that width to which it was not drawn yet."""
+        return self.renderer._cursor_pos.y + (self._broken_rows(columns) if columns < self._columns else 0)
 
     def _broken_rows(self, columns: int) -> int:
         screen, place = self.renderer.last_rendered_screen, self.renderer._cursor_pos

@@ -11,10 +11,11 @@ from plugins_builtin.terminal.region import Region
 
 
 class MessageLine:
-    """The input of one chat. `works()`: a turn is going on; `tell` shows a remark."""
+    """The input of one chat. `works()`: a turn is going on; `is_command(text)`: it is not for the agent; `tell` shows a remark."""
 
-    def __init__(self, works: Callable[[], bool], tell: Callable[[str], None]) -> None:
+    def __init__(self, works: Callable[[], bool], is_command: Callable[[str], bool], tell: Callable[[str], None]) -> None:
         self._works = works
+        self._is_command = is_command
         self._tell = tell
         self.queue = Queue()
         self.folds = Folds()
@@ -44,7 +45,7 @@ class MessageLine:
         text = self.draft.strip()
         if text:
             self.region.buffer.reset(append_to_history=True)
-            self.queue.put(text, for_agent=self._works() and not after)
+            self.queue.put(text, for_agent=self._works() and not after and not self._is_command(text))
             self.region.refresh()
 
     def take_back(self) -> bool:

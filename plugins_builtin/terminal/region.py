@@ -238,6 +238,15 @@ class Region:
             yield
         self.refresh()
 
+    def move(self, swap: Callable[[], None]) -> None:
+        """Goes to the terminal that `swap` puts in place of this one."""
+        self.frame()
+        with self.app.output.frame():
+            self.app.renderer.erase()
+        with self.app.input.detach():
+            swap()
+        self.refresh()
+
     async def quiet(self) -> None:
         """Until no key came for a moment: what is typed before a question can be read is the draft's."""
         began = time.monotonic()

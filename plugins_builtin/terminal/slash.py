@@ -69,6 +69,10 @@ class Slash:
             return False
         return True
 
+    def is_one(self, text: str) -> bool:
+        """True for a slash command."""
+        return re.split(BLANK, text, maxsplit=1)[0] in self._known
+
     def complete(self, word: str, argument: str) -> list[str]:
         """Returns the completions of a command's argument."""
         return self._chat.conversation.complete_slash(word[1:], argument, self._chat) if word in self._known else []
@@ -93,6 +97,13 @@ async def _copy(rest: str, chat: Chat) -> None:
 
 async def _quit(rest: str, chat: Chat) -> None:
     chat.leave()
+
+
+async def _detach(rest: str, chat: Chat) -> None:
+    from plugins_builtin.terminal.window import ChatWindow
+
+    if isinstance(chat, ChatWindow):
+        chat.leaving.leave()
 
 
 async def _clear(rest: str, chat: Chat) -> None:
@@ -193,6 +204,7 @@ COMMANDS = (
     ChatCommand("resume", "[ID] goes on with a session (without ID: choose one)", _resume, _ids, group=SESSIONS, only_in=ONLY_IN),
     ChatCommand("status", "the folder, the session, the model, the context, the servers", _status, group=TALK, only_in=ONLY_IN),
     ChatCommand("theme", "[NAME] chooses the colours", _theme, lambda argument: THEMES, group=TALK, only_in=ONLY_IN),
+    ChatCommand("detach", "leaves the session running: agentic attach comes back to it", _detach, group=SESSIONS, only_in=ONLY_IN),
     ChatCommand("rename", "NAME names this session", _rename, group=SESSIONS, only_in=ONLY_IN),
     ChatCommand("quit", "leaves (as Ctrl-D does)", _quit, group=SESSIONS, only_in=ONLY_IN),
 )

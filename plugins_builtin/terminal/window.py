@@ -12,11 +12,12 @@ from agentic import AgenticError, Answered, Conversation, Event, Question, Setti
 from agentic.commands.start import palette_of
 from agentic.events import EndpointSeen, Idle, Unfolded
 from agentic.folders import state_folder
-from agentic.lib.sanitize import hide_logins, sanitize
+from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal.attention import Attention
 from agentic.lib.terminal.keys import Replies
 from plugins_builtin.terminal.asking import RegionAsker
 from plugins_builtin.terminal.completion import Names
+from plugins_builtin.terminal.detached.chat import ChatLeaving
 from plugins_builtin.terminal.draft import TELL_NO_SHIFT, TELL_SHIFT, LineOptions
 from plugins_builtin.terminal.keys import Actions, ChatKeys, key_rows
 from plugins_builtin.terminal.message_line import MessageLine
@@ -29,6 +30,8 @@ from plugins_builtin.terminal.screen import TerminalScreen
 from plugins_builtin.terminal.slash import Slash
 from plugins_builtin.terminal.status_command import OwnStatus
 from plugins_builtin.terminal.stray import stray_lines
+from plugins_builtin.terminal.telling import tell_user
+from plugins_builtin.terminal.words import error_in_words
 from plugins_builtin.terminal.wrapping import wrapped
 
 T = TypeVar("T")
@@ -46,18 +49,19 @@ class ChatWindow:
         self._stdout = stdout
         self._work: asyncio.Future[Any] | None = None
         self._is_open = self._stopped = self._asked_to_leave = False
-        self._line = MessageLine(lambda: self._work is not None, lambda text: self.screen.note(text))  # noqa: PLW0108
-        self._attention = Attention(self._to_terminal, settings.ui.notify)
         self._slash, self._modes = Slash(self), Modes()
+        self._line = MessageLine(lambda: self._work is not None, self._slash.is_one, lambda text: self.screen.note(text))  # noqa: PLW0108
+        self._attention = Attention(self._to_terminal, settings.ui.notify, partial(tell_user, settings.ui.notify_command))
         self._keys = ChatKeys(self._actions(), dict(settings.ui.keys))
         self._names = names = Names(root, self._slash)
         ui, history = settings.ui, state_folder() / "chat_history"
         looks = partial(setattr, self._attention, "has_focus")
-        line = LineOptions(history, ui.editing, Replies(), names.helps, looks, ui.accessible)
+        line = LineOptions(history, ui.editing, Replies(), names.helps, looks, lambda: self.leaving.hung_up(), ui.accessible)  # noqa: PLW0108
         self._region = Region(stdout, self.palette, names, line, self._keys, lambda width: self.screen.footer.line(width))  # noqa: PLW0108
         self._region.ended = self.leave
         self._region.queued = lambda: self._line.queue.rows(self._work is not None)
         self._line.region = self._region
+        self.leaving = ChatLeaving(self._region, self._attention, lambda: self._work is not None)
         self.screen = TerminalScreen(settings, root, self.palette, self._region, asks_itself=True)
         self._ask_user = RegionAsker(self._region, lambda rows: self.screen.block("question", rows), api.check_rule)
         self._own_status = OwnStatus(settings.ui.status_command, self._region, self.screen.footer)
@@ -71,7 +75,7 @@ class ChatWindow:
 
         return Actions(
             works=lambda: self._work is not None,
-            send=self._line.send,
+            send=self._send,
             stop=self.stop,
             interrupt=self._interrupt,
             leave=self.leave,
@@ -85,6 +89,10 @@ class ChatWindow:
             take_back=self._line.take_back,
             keys_list=lambda: self.say("\n".join(key_rows(self._keys))),
         )
+
+    def _send(self, after: bool) -> None:
+        if not self.leaving.is_typed(self._line.draft):
+            self._line.send(after)
 
     def take_over(self, before: "ChatWindow") -> None:
         """Takes what was typed there and not handled."""
@@ -290,8 +298,3 @@ class ChatWindow:
         self._attention.call(f"agentic asks: {question.what}")
         self._title("agentic: question")
         return await self._ask_user(question)
-
-
-def error_in_words(error: AgenticError) -> str:
-    """An error with its remedy, for people, without logins."""
-    return hide_logins(f"{error}\n  → {error.remedy}" if error.remedy else str(error))

@@ -1,5 +1,6 @@
 """The words about an event that the rich and plain screens share, in one line."""
 
+from agentic import AgenticError
 from agentic.events import (
     ComplexityEstimated,
     ContextReport,
@@ -20,7 +21,7 @@ from agentic.events import (
     Warned,
     WorkflowEvent,
 )
-from agentic.lib.sanitize import sanitize
+from agentic.lib.sanitize import hide_logins, sanitize
 
 MAX_LINE = 160
 
@@ -122,3 +123,8 @@ def _result(event: ToolResult) -> str:
         return next((line for line in reversed(lines) if is_trace and not line.startswith("(")), lines[0])
     shown = " ⏎ ".join(lines[-4:-1]) if len(lines) > 1 else ""
     return f"exit {event.exit_code} in {event.seconds:.1f} s" + (f": {shown}" if shown else "")
+
+
+def error_in_words(error: AgenticError) -> str:
+    """An error with its remedy, for people, without logins."""
+    return hide_logins(f"{error}\n  → {error.remedy}" if error.remedy else str(error))

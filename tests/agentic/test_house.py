@@ -116,6 +116,8 @@ def test_the_host_names_no_plugin() -> None:
     }  # of the configuration
     words = {
         "run",
+        "ps",
+        "stop",
         "sessions",
         "init",
         "local",

@@ -12,11 +12,15 @@ MAX_TEXT = 120
 
 
 class Attention:
-    """The calls for one user's attention. `has_focus` is what the terminal said last, None where it says nothing."""
+    """The calls for one user's attention, which `tell` hears of, too.
 
-    def __init__(self, write: Callable[[str], None], wanted: bool = True) -> None:
+    `has_focus` is what the terminal said last, None where it says nothing.
+    """
+
+    def __init__(self, write: Callable[[str], None], wanted: bool = True, tell: Callable[[str], None] = lambda text: None) -> None:
         self._write = write
         self._wanted = wanted
+        self._tell = tell
         self._began = time.monotonic()
         self.has_focus: bool | None = None
 
@@ -35,4 +39,6 @@ class Attention:
         """Tells the user, unless the window has the focus."""
         waited = time.monotonic() - self._began
         if self._wanted and (self.has_focus is False or (self.has_focus is None and waited > LONG_SECONDS)):
-            self._write(f"\x1b]9;{sanitize(' '.join(text.split()))[:MAX_TEXT]}\x07\x07")
+            told = sanitize(" ".join(text.split()))[:MAX_TEXT]
+            self._write(f"\x1b]9;{told}\x07\x07")
+            self._tell(told)
