@@ -3,6 +3,8 @@
 import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -868,6 +870,16 @@ def _(chat: Chat) -> None:
         chat.type(f"/endpoint {other.url}" + ENTER)
         chat.see("agentic 0.1.0 · other")
         chat.ready()
+
+
+@row("left", "`/detach`")
+def _(chat: Chat) -> None:
+    chat.ask("a word", "said")
+    chat.type("/detach" + ENTER)
+    chat.see("agentic attach")
+    assert chat.shown.until_ended() == 0
+    name = re.findall(r"agentic stop (\w+)", chat.shown.text)[0]
+    subprocess.run([sys.executable, "-m", "agentic", "stop", name], env={**os.environ, "HOME": str(chat.home)}, check=True)
 
 
 @row("commands", "`/quit`")
