@@ -56,7 +56,7 @@ Commands (agentic COMMAND --help tells more):
 Options of run, chat and ask:
 {options}
 
-  --version, --help
+  --version, --help; the manual: agentic docs
 
 Exit codes: 0 done; 1 not completed; 2 wrong usage; 3 no endpoint answered; 4 needed an approval; 130 interrupted"""
 
@@ -72,9 +72,8 @@ def default_command() -> str:
 
 
 def _merged(more: dict[str, str]) -> dict[str, str]:
-    return {name: summary for name, (_, summary) in COMMANDS.items()} | {
-        name: summary for name, summary in more.items() if name not in COMMANDS
-    }
+    own = {name: summary for name, (_, summary) in COMMANDS.items()}
+    return own | more | own
 
 
 def _offered_by_plugins() -> list[tuple[str, str, str]]:
@@ -101,7 +100,7 @@ def _offered() -> tuple[list[tuple[str, str, str]], list[str]]:
     found = [("command", record.name, record.summary) for record in seen]
     found += [("default", name, "") for name, offer in commands.items() if offer.record.is_default]
     found += [("flag", f"{offer.record.flag} [VALUE]", offer.record.summary) for offer in transport_flags().values()]
-    found += [("flag", f"{flag} VALUE", f"the same as -c {key}=VALUE") for flag, key in own_flags().values()]
+    found += [("flag", *flag.row) for flag in own_flags().values()]
     found += [("renderer", name, offer.record.summary) for name, offer in host.offers("agentic_renderers").items()]
     return found, host.sources()
 

@@ -34,7 +34,7 @@ class AskCommand(RunCommand):
         return found
 
 
-@click.command("ask", cls=AskCommand)
+@click.command("ask", cls=AskCommand, epilog="The manual: agentic docs editors")
 @click.argument("prompt", required=sys.stdin is None or sys.stdin.isatty(), default=None)
 @session_options
 @common_options

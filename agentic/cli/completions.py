@@ -9,7 +9,7 @@ from agentic.errors import ConfigError
 SHELLS = ("bash", "zsh", "fish")
 
 
-@click.command("completions")
+@click.command("completions", epilog="The manual: agentic docs editors")
 @click.argument("name", metavar="SHELL", type=click.Choice(SHELLS))
 def command(name: str) -> int:
     """Prints the completion script of a shell.

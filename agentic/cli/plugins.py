@@ -19,7 +19,7 @@ from agentic.plugins import Host, PluginStatus
 from agentic.plugins.host import Offer
 
 
-@click.group("plugins", cls=ExtensibleGroup, invoke_without_command=True)
+@click.group("plugins", cls=ExtensibleGroup, invoke_without_command=True, epilog="The manual: agentic docs plugins")
 @list_output
 @click.option("--rescan", is_flag=True, help="Forget what earlier starts found: --help and completion look anew.")
 @click.pass_context

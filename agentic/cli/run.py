@@ -14,7 +14,7 @@ from agentic.config import Settings
 from agentic.errors import ConfigError
 
 
-@click.command("run", cls=RunCommand)
+@click.command("run", cls=RunCommand, epilog="The manual: agentic docs checks")
 @click.argument("task")
 @click.option("--schema", type=click.Path(path_type=Path), metavar="FILE", help="A JSON schema that the result is held to.")
 @session_options

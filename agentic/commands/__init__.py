@@ -16,7 +16,7 @@ import click
 
 from agentic.config import load
 from agentic.errors import AgenticError, ConfigError
-from agentic.lib.imports import imported
+from agentic.lib.own_flag import OwnFlag
 from agentic.plugins import Host, discovery, host_of
 from agentic.plugins.host import Offer
 from agentic.types import LATEST
@@ -49,19 +49,12 @@ def transport_flags() -> dict[str, Offer]:
     return {offer.record.flag.lstrip("-").replace("-", "_"): offer for offer in with_flags}
 
 
-def own_flags() -> dict[str, tuple[str, str]]:
-    """The options that set a key of a plugin's own, or call its function: (option, key) by their names in Python."""
+def own_flags() -> dict[str, OwnFlag]:
+    """The options that set a key of a plugin's own, or call its function, by their names in Python."""
     host = present_host()
     offered = [(host.section_of(name), *each) for name, info in host.infos("flags").items() for each in info.flags.items()]
-    found = [(flag, key if " " in key else f"{section}.{key}") for section, flag, key in offered]
-    return {flag.lstrip("-").replace("-", "_"): (flag, key) for flag, key in found}
-
-
-def _own_flag(flag: str, key: str) -> click.Option:
-    function, _, words = key.partition(" ")
-    if not words:
-        return click.Option([flag], metavar="VALUE", help=f"The same as -c {key}=VALUE.")
-    return click.Option([flag], is_flag=True, expose_value=False, help=words, callback=lambda *_: _[2] and imported(function)())
+    found = [OwnFlag(flag, key if " " in key else f"{section}.{key}") for section, flag, key in offered]
+    return {flag.name: flag for flag in found}
 
 
 class RunCommand(click.Command):
@@ -73,8 +66,7 @@ class RunCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         transports = (offer.record for offer in transport_flags().values())
         flags = [click.Option([each.flag], metavar="[VALUE]", help=each.summary) for each in transports]
-        flags += [_own_flag(flag, key) for flag, key in own_flags().values()]
-        return [*flags, *super().get_params(ctx)]
+        return [*flags, *(each.option() for each in own_flags().values()), *super().get_params(ctx)]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         flags = {offer.record.flag for offer in transport_flags().values()} & set(args)
@@ -136,7 +128,9 @@ def _with(options: tuple[Callable[..., Any], ...], function: Callable[..., Any])
             raise ConfigError(f"-C {folder}: no such folder")
         from agentic.api import load_settings
 
-        flags = tuple(f"{key}={value}" for name, (_, key) in own_flags().items() if (value := given.pop(name, None)) is not None)
+        flags = tuple(
+            f"{flag.target}={value}" for name, flag in own_flags().items() if (value := given.pop(name, None)) is not None
+        )
         settings = load_settings(root, _settings_of(given) | _flags(given), (*pairs, *flags))
         return function(root=root, settings=settings, **given)
 

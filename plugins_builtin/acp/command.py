@@ -10,7 +10,7 @@ from agentic import Settings
 from agentic.commands import common_options
 
 
-@click.command("acp")
+@click.command("acp", epilog="The manual: agentic docs editors")
 @common_options
 def acp(root: Path, settings: Settings) -> None:
     """Serves an editor. The options hold for all of its sessions; each works in the folder that the editor names.

@@ -68,7 +68,7 @@ def merge(parts: tuple[Path, ...], target: Path) -> None:
     print(f"{merged(parts, target)} lines in {target}", file=sys.stderr)
 
 
-@click.command("batch", cls=_BatchCommand)
+@click.command("batch", cls=_BatchCommand, epilog="The manual: agentic docs throughput")
 @click.argument("source", metavar="IN.jsonl", type=click.Path(path_type=Path, exists=True, dir_okay=False))
 @click.option("-o", "--out", "target", metavar="OUT.jsonl", type=click.Path(path_type=Path, dir_okay=False), required=True)
 @click.option(

@@ -24,7 +24,7 @@ _BEGIN = b'{"key": '  # of each row
 _FILE = click.Path(path_type=Path, dir_okay=False)
 
 
-@click.command(context_settings={"ignore_unknown_options": True})
+@click.command(context_settings={"ignore_unknown_options": True}, epilog="The manual: agentic docs evaluation")
 @click.argument("tasks", type=click.Path(path_type=Path, file_okay=False))
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of all runs (repeatable).")

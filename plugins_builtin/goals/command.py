@@ -12,11 +12,12 @@ from pathlib import Path
 
 import click
 
-from agentic import AgenticError, Answered, ConfigError, Question, Settings, api
+from agentic import AgenticError, ConfigError, Settings, api
 from agentic.commands import RunCommand, common_options
 from agentic.commands.start import asker, can_ask, interruptible, prepared, screen_of
 from agentic.lib.files import files_below
 from agentic.lib.loop import run
+from agentic.lib.questions import Ask
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal.asking import agreed
 from agentic.lib.wire import leading_object
@@ -25,13 +26,13 @@ from plugins_builtin.goals.fixed import fixed_files, hushes
 from plugins_builtin.goals.goal import FACT, Goal, budget_of, configured, goal_of, keep
 from plugins_builtin.goals.loop import WORDS, Pursuit
 from plugins_builtin.goals.page import as_html, as_text
+from plugins_builtin.goals.questions import GoalQuestions
 
 _TIMES = {"1h": "0 * * * *", "1d": "0 3 * * *", "1w": "0 3 * * 0"}
 MAX_NAMES = 60
-ABSENT = "nobody is here to be asked: go on with the rest"
 
 
-@click.command("goal", cls=RunCommand)
+@click.command("goal", cls=RunCommand, epilog="The manual: agentic docs goals")
 @click.argument("text")
 @click.argument("which", default="", metavar="[ID]")
 @click.option("--check", "checks", multiple=True, metavar="COMMAND", help="It is reached when this succeeds (repeatable).")
@@ -77,18 +78,14 @@ def _with_mode(settings: Settings) -> Settings:
 
 
 async def _pursue(root: Path, settings: Settings, made: Goal | None, resume: str) -> int:
-    waiting: list[str] = []
-
-    async def collected(question: Question) -> Answered:
-        waiting.append(question.in_one_line)
-        return Answered("no", ABSENT)
+    questions = GoalQuestions()
 
     def say(text: str) -> None:
         click.echo("\n".join(f"goal: {sanitize(line)}" for line in text.split("\n") if line), err=True)
 
     ask = asker(settings) if settings.approval.mode != "all" else None
     screen = screen_of(settings, sys.stdout)
-    async with api.open_conversation(root, settings, ask or collected, resume, screen) as conversation:
+    async with api.open_conversation(root, settings, ask or questions, resume, screen) as conversation:
         session = conversation.session
         now = made or goal_of(session)
         if made is not None:
@@ -97,14 +94,24 @@ async def _pursue(root: Path, settings: Settings, made: Goal | None, resume: str
         pursuit = Pursuit(now, conversation, lambda prompt: conversation.turn(prompt, "goal", may_ask=False), say)
         try:
             ended = await pursuit.run()
+            while ended.status != "proved" and not ended.over and can_ask() and await questions.put(_there(settings)):
+                conversation.tell("(The user allows now what was refused because nobody was there.)")
+                ended = await pursuit.run(anew=True)
         finally:
-            if waiting:
-                keep(session, replace(pursuit.goal, waiting=tuple(dict.fromkeys(waiting))))
-                say("these wanted a yes: " + "; ".join(dict.fromkeys(waiting)))
+            if questions.waiting:
+                keep(session, replace(pursuit.goal, waiting=questions.waiting))
+                say(f"these wanted a yes: {'; '.join(questions.waiting)}")
             say(
                 f"{WORDS.get(pursuit.goal.status, pursuit.goal.status)}: {pursuit.goal.spent} spent; agentic goal show {session.id}"
             )
         return 0 if ended.status == "proved" else 1
+
+
+def _there(settings: Settings) -> Ask:
+    """Whom to ask, where somebody can be asked."""
+    found = asker(settings)
+    assert found is not None
+    return found
 
 
 def _about(verb: str, root: Path, settings: Settings, name: str, html_file: Path | None) -> int:

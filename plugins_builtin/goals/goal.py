@@ -14,7 +14,8 @@ from agentic.sessions import Session
 E = TypeVar("E", bound=Event)
 FACT = "goal"
 MAX_TURNS, MAX_SECONDS = 50, 8 * 3600.0
-SAME = 4  # turns that changed something, and left the same failure
+SAME = 4  # turns that changed something and left the same failure, or that changed nothing
+NO_TURN = -1
 TOLD = 5  # tries that the model is told of
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
@@ -47,6 +48,7 @@ class Try:
 class Goal:
     """`status` is open, proved, budget, stuck, person or paused. `fixed` are the digests of what the checks run, `hushed` how
     often each file keeps a checker quiet, `counted` how many tests each check ran at first. `waiting` is what wanted a yes.
+    `since` is the first try that counts for being stuck, `seen` the newest record before a turn that is not counted yet.
     """
 
     text: str
@@ -60,6 +62,8 @@ class Goal:
     tries: tuple[Try, ...] = ()
     failing: str = ""
     waiting: tuple[str, ...] = ()
+    since: int = 0
+    seen: int = NO_TURN
 
     @property
     def over(self) -> str:
@@ -73,8 +77,14 @@ class Goal:
     @property
     def is_stuck(self) -> bool:
         """True if the same failure stood before each of the last tries and stands now, though they changed files."""
-        last = [each for each in self.tries if each.files][-SAME:]
+        last = [each for each in self.tries[self.since :] if each.files][-SAME:]
         return len(last) == SAME and {shape(each.failing) for each in last} == {shape(self.failing)}
+
+    @property
+    def is_idle(self) -> bool:
+        """True if none of the last tries changed anything."""
+        last = self.tries[self.since :][-SAME:]
+        return len(last) == SAME and not any(each.files for each in last)
 
     def ledger(self) -> str:
         """The last tries in a line each, for the model."""

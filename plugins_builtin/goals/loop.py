@@ -11,7 +11,7 @@ from agentic import AgenticError, Conversation, EndpointUnavailable
 from agentic.events import RunFinished, UsageReported
 from agentic.sessions import Session
 from plugins_builtin.goals.fixed import fixed_files, hushes
-from plugins_builtin.goals.goal import Allowance, Goal, Try, events_of, files_of, keep
+from plugins_builtin.goals.goal import NO_TURN, Allowance, Goal, Try, events_of, files_of, keep
 from plugins_builtin.goals.proof import GoalVerdict, looked_at
 
 WAITS = (2.0, 5.0, 15.0, 30.0)  # seconds for a server that is away; the last one again and again
@@ -36,12 +36,16 @@ class Pursuit:
         self._ask = ask
         self._say = say
 
-    async def run(self) -> Goal:
-        """Until it ends; the goal as it stands then, which the session keeps. Raises AgenticError."""
+    async def run(self, anew: bool = False) -> Goal:
+        """Until it ends; the goal as it stands then, which the session keeps. Raises AgenticError.
+
+        `anew`: something is possible now that was not, so the same failures as before are no reason to stop.
+        """
+        self._count()
         if not self.goal.fixed and not self.goal.tries:
             checks = self.goal.checks
             self._keep(fixed=fixed_files(self._root, checks), hushed=hushes(self._root))
-        self._keep(status="open")
+        self._keep(status="open", since=len(self.goal.tries) if anew else self.goal.since)
         try:
             while (ended := await self._step()) == "":
                 pass
@@ -65,7 +69,7 @@ class Pursuit:
             return "budget"
         if self.goal.is_stuck:
             return "stuck"
-        return await self._turn(verdict)
+        return "person" if self.goal.is_idle else await self._turn(verdict)
 
     def _in_words(self, verdict: GoalVerdict) -> str:
         if verdict.proved:
@@ -78,19 +82,21 @@ class Pursuit:
         changed = "".join(f"\nPut this back, or it does not count: {each}" for each in verdict.changed)
         words = {"goal": goal.text, "checks": "; ".join(goal.checks), "failing": verdict.failing or "nothing"}
         prompt = self._conversation.prompt("goal.turn", before=goal.ledger(), changed=changed, **words)
-        since, started = _newest(session), time.monotonic()
+        since = _newest(session)
         self._spend(turns=1)
+        self._keep(seen=since)
         try:
             with suppress(TimeoutError):  # what was done until then is looked at, and the goal ends
                 await self._within_budget(prompt, since)
         except EndpointUnavailable as error:
-            self._spend(turns=-1, seconds=time.monotonic() - started)
+            self._spend(turns=-1)
+            self._count()
             return await self._away(error)
         finished = events_of(session, RunFinished, since)
         end = finished[-1] if finished else RunFinished(status="interrupted", result="")
         made = Try(self.goal.failing, files_of(session, since) or tuple(end.files), end.status, end.result)
         self._keep(tries=(*self.goal.tries, made))
-        self._spend(tokens=_tokens(session, since), seconds=time.monotonic() - started)
+        self._count()
         return "person" if end.status == "refused" and not made.files else ""
 
     async def _within_budget(self, prompt: str, since: int) -> None:
@@ -120,6 +126,15 @@ class Pursuit:
             if any(not isinstance(info, str) for _, info in await self._conversation.served()):
                 break
         return ""
+
+    def _count(self) -> None:
+        """Counts what the turn that was begun last has cost, also one that a kill cut off."""
+        if self.goal.seen == NO_TURN:
+            return
+        session, seen = self._conversation.session, self.goal.seen
+        times = [record.time for record in session.records(after=seen)] or [0.0]
+        self._spend(tokens=_tokens(session, seen), seconds=max(0.0, times[-1] - times[0]))
+        self._keep(seen=NO_TURN)
 
     def _spend(self, turns: int = 0, tokens: int = 0, seconds: float = 0.0) -> None:
         spent = self.goal.spent

@@ -6,7 +6,7 @@ from agentic import ConfigError
 from plugins_builtin.local.models import MODELS, Model, fetch_with_bar, model_path
 
 
-@click.group(invoke_without_command=True)
+@click.group(invoke_without_command=True, epilog="The manual: agentic docs models")
 @click.pass_context
 def local(context: click.Context) -> None:
     """The embedded engine's models. For example: agentic local list"""

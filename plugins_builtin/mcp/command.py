@@ -30,7 +30,7 @@ from plugins_builtin.mcp.definitions import (
 _PROJECT = click.option("--project", is_flag=True, help="In the project's .mcp.json, for everybody who works on it.")
 
 
-@click.group("mcp", invoke_without_command=True)
+@click.group("mcp", invoke_without_command=True, epilog="The manual: agentic docs imported")
 @click.pass_context
 def mcp(context: click.Context) -> None:
     """MCP servers: their tools are found and called by the model, without standing in its prompt.

@@ -14,7 +14,7 @@ _DECISIONS = {"": "as the mode says (--approve)", "allow": "allowed", "ask": "as
 _PAIRS = click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable).")
 
 
-@click.group("permissions", invoke_without_command=True)
+@click.group("permissions", invoke_without_command=True, epilog="The manual: agentic docs security")
 @click.pass_context
 def command(context: click.Context) -> None:
     """Shows the rules, the protected names, and what would become of a command.

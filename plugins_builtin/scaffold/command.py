@@ -7,7 +7,7 @@ import click
 from plugins_builtin.scaffold.files import write
 
 
-@click.command()
+@click.command(epilog="The manual: agentic docs plugins")
 @click.argument("name")
 @click.option("--kind", default="tool", show_default=True, metavar="KIND", help="What it is: gate, transport, renderer…")
 def command(name: str, kind: str) -> None:

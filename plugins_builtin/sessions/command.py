@@ -21,7 +21,7 @@ from agentic.sessions.undo import ChangedSince, last_turn, redo as do_over, undo
 from plugins_builtin.sessions.export import FORMATS, as_markdown
 
 
-@click.group("sessions", invoke_without_command=True)
+@click.group("sessions", invoke_without_command=True, epilog="The manual: agentic docs context")
 @list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:

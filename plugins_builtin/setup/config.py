@@ -13,7 +13,7 @@ from agentic.lib.sanitize import hide_logins, sanitize
 _USER = click.option("--user", is_flag=True, help="The user's own file instead of the project's.")
 
 
-@click.group("config", invoke_without_command=True)
+@click.group("config", invoke_without_command=True, epilog="The manual: agentic docs configuration")
 @click.pass_context
 def command(context: click.Context) -> None:
     """Shows, starts or changes the configuration. For example: agentic config show llm"""

@@ -13,7 +13,7 @@ from agentic.lib.sanitize import sanitize
 from agentic.lib.wire.request import encode_tool
 
 
-@click.group("prompts", invoke_without_command=True)
+@click.group("prompts", invoke_without_command=True, epilog="The manual: agentic docs configuration")
 @list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:

@@ -128,7 +128,7 @@ def _keep_transport(settings: Settings) -> int:
     return 0
 
 
-@click.command("init", cls=RunCommand)
+@click.command("init", cls=RunCommand, epilog="The manual: agentic docs servers")
 @model_options
 def command(root: Path, settings: Settings) -> int:
     """Finds the servers that run here, asks which to use, and writes it to your configuration. For example: agentic init"""

@@ -22,7 +22,7 @@ _FOLDER = click.option("-C", "folder", type=click.Path(path_type=Path), default=
 _NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
 
 
-@click.group("trust", invoke_without_command=True)
+@click.group("trust", invoke_without_command=True, epilog="The manual: agentic docs imported")
 @click.pass_context
 def command(context: click.Context) -> None:
     """Shows what this folder brings that would run (MCP servers, hooks, scripts), and asks whether it may.

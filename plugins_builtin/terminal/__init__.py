@@ -48,7 +48,7 @@ def agentic_commands() -> Iterable[Command | ChatCommand]:
 
 @hookimpl
 def agentic_plugin() -> PluginInfo:
-    return PluginInfo(flags={"--detach": f"{DETACH} Go on without this terminal: prints a name for `agentic attach`."})
+    return PluginInfo(flags={"--detach": f"{DETACH} go on without this terminal; prints a name for `agentic attach`"})
 
 
 @hookimpl

@@ -23,7 +23,7 @@ from plugins_builtin.terminal.window import ChatWindow
 from plugins_builtin.terminal.words import error_in_words
 
 
-@click.command("chat", cls=RunCommand)
+@click.command("chat", cls=RunCommand, epilog="The manual: agentic docs chat")
 @click.argument("task", default="")
 @session_options
 @common_options

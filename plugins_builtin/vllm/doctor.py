@@ -28,7 +28,7 @@ SHOWN = 3
 _MARKS = {True: "ok", False: "WRONG", None: "-"}
 
 
-@click.command("doctor")
+@click.command("doctor", epilog="The manual: agentic docs throughput")
 @click.option("--output", "form", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
 @click.option("--sandbox", is_flag=True, help="Try to get out of what holds commands here, in every way that is known.")
 @model_options

@@ -47,7 +47,7 @@ class Instance:
         return " ".join([*assignments, shlex.join(self.words)])
 
 
-@click.command("serve")
+@click.command("serve", epilog="The manual: agentic docs throughput")
 @click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help="An endpoint to serve; repeatable.")
 @click.option("--model", "models", multiple=True, help="The model; repeat it to serve another one on the next endpoint.")
 @click.option(

@@ -148,7 +148,7 @@ def _share(value: float | None) -> str:
     return "-" if value is None else f"{value:.0%}"
 
 
-@click.command("top")
+@click.command("top", epilog="The manual: agentic docs throughput")
 @click.option("--interval", type=click.FloatRange(min=0.2), default=1.0, help="Seconds between two looks.")
 @click.option("--once", is_flag=True, help="Looks twice, prints what is between them, and ends.")
 @click.option("--output", "form", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs, until Ctrl-C.")

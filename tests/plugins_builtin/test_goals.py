@@ -1,8 +1,10 @@
 """Goals: turns until commands show that they are reached, whatever is killed meanwhile, and whatever the model does to the commands."""
 
 import os
+import re
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +16,7 @@ from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from plugins_builtin.goals.fixed import fixed_files, hushes, number_of_tests, weakened
 from plugins_builtin.goals.goal import Allowance, Goal, Try, budget_of
 from tests.conftest import Agentic
+from tests.terminal import terminal
 
 OPTIONS = ("-c", "tools.protocol=native", "--no-sandbox", "-c", "checks.test=true")
 WRONG, RIGHT = "def add(a, b):\n    return a - b\n", "def add(a, b):\n    return a + b\n"
@@ -118,6 +121,49 @@ def test_a_server_that_is_away_costs_no_turn(agentic: Agentic, env: dict[str, st
         told += process.communicate(timeout=60)[1]
     assert process.returncode == 0, told
     assert "the goal is proved: 1 turns" in told
+
+
+def test_what_wanted_a_yes_is_asked_together_when_the_rest_is_done(env: dict[str, str], server: FakeVLLM, project: Path) -> None:
+    """And what is agreed to is done then."""
+
+    def reply(request: Request) -> ScriptedAnswer:
+        messages = request.json["messages"]
+        done = str(messages[-1]["content"])
+        if messages[-1]["role"] == "tool":
+            return answer("done")
+        if "allows now" in str(messages[-2:]) or ("refused" not in str(messages) and "Tried before" not in done):
+            return answer(
+                tool_calls=tool_call("write_file", {"path": ".claude/notes.md", "content": "a + b\n"}, 0, str(len(messages)))
+            )
+        return answer("I cannot go on.")
+
+    server.otherwise = reply
+    (project / "check.sh").write_text("grep -q 'a + b' .claude/n*\n")
+    words = ["goal", "it is there", "--check", "sh check.sh", "--endpoint", server.url, *OPTIONS]
+    with terminal(words, env, project) as shown:
+        shown.until(lambda: "allow these 1, which waited" in shown.text, 60)
+        assert ".claude/notes.md" in shown.text and not (project / ".claude/notes.md").exists()
+        time.sleep(0.5)  # a key that comes at once was meant for something else
+        shown.type("y")
+        shown.until(lambda: "the goal is proved" in shown.text, 60)
+        assert shown.until_ended() == 0
+
+
+def test_what_a_killed_turn_cost_is_counted(agentic: Agentic, env: dict[str, str], server: FakeVLLM, project: Path) -> None:
+    def reply(request: Request) -> ScriptedAnswer:
+        if request.json["messages"][-1]["role"] == "tool":
+            return answer(["word "] * 400, pause=0.05)
+        return answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "a\n"}), prompt_tokens=54_321)
+
+    server.otherwise = reply
+    words = [sys.executable, "-m", "agentic", "goal", "add adds", "--check", "sh check.sh", "--endpoint", server.url, *OPTIONS]
+    process = subprocess.Popen(words, cwd=project, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    assert server.wait_for((project / "a.txt").exists, seconds=30)
+    process.kill()
+    process.wait()
+    server.otherwise = writing(("calc.py", RIGHT))
+    assert agentic("goal", "resume", *OPTIONS, "--endpoint", server.url).code == 0
+    assert re.search(r"5\d,\d{3} tokens", agentic("goal", "show").out)
 
 
 def test_a_killed_goal_goes_on_where_it_was(agentic: Agentic, env: dict[str, str], server: FakeVLLM, project: Path) -> None:

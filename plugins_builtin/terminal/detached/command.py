@@ -30,7 +30,7 @@ def _find(name: str) -> str:
     return name if name in found else found[-1]
 
 
-@click.command()
+@click.command(epilog="The manual: agentic docs detached")
 @click.argument("name", default="")
 @click.option("--look", is_flag=True, help="Only look: nothing that is typed reaches it.")
 @click.option("--take", is_flag=True, help="Answer in place of the terminal that does now.")
@@ -46,7 +46,7 @@ def attach(name: str, look: bool, take: bool) -> int:
     return show(_find(name), look, take)
 
 
-@click.command()
+@click.command(epilog="The manual: agentic docs detached")
 @list_output
 def ps(output: str) -> None:
     """The sessions that run without a terminal, the newest last.
@@ -64,7 +64,7 @@ def _in_words(state: Mapping[str, Any]) -> str:
     return f"{state['name']}  {state['state']} for {age(state['since'])}{looked_at}  {sanitize(state['folder'])}  {task}".rstrip()
 
 
-@click.command()
+@click.command(epilog="The manual: agentic docs detached")
 @click.argument("name")
 def stop(name: str) -> None:
     """Ends a session that runs without a terminal; what it has done is kept, and `--continue` goes on with it.

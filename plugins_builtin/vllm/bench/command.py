@@ -38,7 +38,7 @@ _TOLD = (
 _COLUMNS = ("in flight", "tokens/s", "TTFT p50", "p95", "ms/token", "prompt", "cached", "waiting", "KV", "than before")
 
 
-@click.command("bench")
+@click.command("bench", epilog="The manual: agentic docs throughput")
 @click.option("--seconds", type=click.IntRange(min=1), default=120, help="About how long it may take.")
 @click.option("--shape", type=click.Choice([*SHAPES, "both"]), default="both", help="Prompts as an agent's, or none like another.")
 @click.option(

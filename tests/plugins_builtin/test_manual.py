@@ -1,0 +1,92 @@
+"""The manual: in the terminal, from the package, with links that lead somewhere."""
+
+import re
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+
+import pytest
+
+from agentic.cli import COMMANDS
+from agentic.plugins import Host
+from plugins_builtin.manual.pages import found_in, pages, sections, title_of
+from tests.conftest import Agentic
+from tests.terminal import terminal
+
+ROOT = Path(__file__).parents[2]
+LINK = re.compile(r"\]\(([^)\s]+)\)")
+
+
+def markdown() -> list[Path]:
+    return [
+        *ROOT.glob("*.md"),
+        *(ROOT / "docs").rglob("*.md"),
+        ROOT / "benchmarks" / "README.md",
+        *ROOT.glob("packages/*/README.md"),
+    ]
+
+
+def anchors(text: str) -> set[str]:
+    """As GitHub makes them of headings."""
+    return {re.sub(r"[^\w\- ]", "", section.heading.lower()).replace(" ", "-") for section in sections("", text)}
+
+
+def test_every_page_is_listed_and_shown(agentic: Agentic) -> None:
+    listed = agentic("docs").out
+    for name, text in pages().items():
+        assert title_of(text) and f"{name} " in listed
+    assert agentic("docs", "checks").out == (ROOT / "docs" / "checks.md").read_text() + "\n"
+    assert agentic("docs", "plugins/gate.md").out.startswith("# ")
+
+
+def test_words_are_found_in_all_pages(agentic: Agentic) -> None:
+    (section, line) = found_in(["attach", "--take"])[0]
+    assert section.page == "detached" and "--take" in line
+    assert "detached: Leaving a session" in agentic("docs", "attach", "terminals").out
+    missing = agentic("docs", "no", "such", "words", "anywhere")
+    assert missing.code == 2 and "no page has no such words anywhere" in missing.err
+    assert agentic("docs", "chekcs").err.endswith("agentic docs checks\n")
+
+
+def test_a_line_of_code_that_begins_with_a_hash_is_no_heading() -> None:
+    text = "# One\n\n```bash\n# no heading\n```\n\n## Two\nmore\n"
+    assert [each.heading for each in sections("page", text)] == ["One", "Two"]
+
+
+def test_a_page_is_laid_out_in_a_terminal(env: dict[str, str], work: Path) -> None:
+    with terminal(["docs", "detached"], env | {"PAGER": "cat"}, work, 80) as shown:
+        assert shown.until_ended() == 0
+        assert "Leaving a session, and coming back" in shown.text and "## Over" not in shown.text
+
+
+def test_the_pages_come_with_the_package(tmp_path: Path) -> None:
+    """Also those that are read from an installed package, which has no checkout beside it."""
+    build = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "--no-build-isolation", "-w", str(tmp_path), str(ROOT)]
+    subprocess.run(build, check=True)
+    (wheel,) = tmp_path.glob("*.whl")
+    inside = subprocess.run([sys.executable, "-m", "zipfile", "-l", wheel], capture_output=True, text=True, check=True).stdout
+    for name in pages():
+        assert f"plugins_builtin/manual/pages/{'README' if name == 'start' else f'docs/{name}'}.md" in inside
+
+
+def test_the_help_of_each_command_names_its_page() -> None:
+    known = pages()
+    targets = [offer.record.target for name, offer in Host().offers("agentic_commands").items() if not offer.record.hidden]
+    targets += [f"{module}:command" for module, _ in COMMANDS.values()]
+    for target in targets:
+        module, _, attribute = target.partition(":")
+        epilog = getattr(import_module(module), attribute).epilog or ""
+        found = re.fullmatch(r"The manual: agentic docs (\S+)", epilog)
+        assert found is not None and found[1] in known, target
+
+
+@pytest.mark.parametrize("path", markdown(), ids=lambda path: path.relative_to(ROOT).as_posix())
+def test_links_lead_somewhere(path: Path) -> None:
+    for link in LINK.findall(re.sub(r"```.*?```|`[^`\n]*`", "", path.read_text(), flags=re.DOTALL)):
+        if link.startswith(("http://", "https://", "mailto:")):
+            continue
+        name, _, anchor = link.partition("#")
+        target = (path.parent / name).resolve() if name else path
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target.read_text()), link
