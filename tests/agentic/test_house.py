@@ -275,7 +275,8 @@ def test_no_page_installs_a_distribution_of_that_name_from_an_index() -> None:
         each
         for each in installs
         if re.search(
-            r"(?<!un)install .*(?<![\w./-])agentic(-vllm)?(?![\w/-])[\['\"` ]*", each[1].partition("#")[0].partition("in agentic's")[0]
+            r"(?<!un)install .*(?<![\w./-])agentic(-vllm)?(?![\w/-])[\['\"` ]*",
+            each[1].partition("#")[0].partition("in agentic's")[0],
         )
     ] == []
 

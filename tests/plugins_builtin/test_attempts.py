@@ -345,7 +345,7 @@ def test_the_first_command_waits_for_the_choice_and_is_asked_about_with_it(repos
     assert "+new" in questions[0].body
     assert ran.read_text() == "ran\n"
     assert (repository / "a.txt").read_text() == "new\n"
-    assert {event.status for event in events if isinstance(event, AttemptJudged)} == {"asks"}
+    assert [event.status for event in events if isinstance(event, AttemptJudged)] == ["asks", "asks", "asks", "unchecked"]
 
 
 def test_what_fails_after_the_answer_is_repaired(repository: Path, server: FakeVLLM) -> None:

@@ -15,6 +15,7 @@ import pytest
 from agentic.lib.palette import without_codes
 from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from plugins_builtin.terminal.codes import BEGIN_FRAME, END_FRAME
+from tests.conftest import Agentic
 from tests.terminal import Terminal, terminal
 
 OPTIONS = ("-c", "tools.protocol=native", "-c", "ui.notify=false", "--no-sandbox")
@@ -159,7 +160,9 @@ def test_no_repository_has_a_command_run_for_the_footer(server: FakeVLLM, env: d
     assert not (work / "CANARY").exists()
 
 
-def test_a_terminal_that_goes_away_ends_a_command_and_keeps_the_draft(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
+def test_a_terminal_that_goes_away_leaves_a_command_running_and_keeps_the_draft(
+    server: FakeVLLM, env: dict[str, str], work: Path, agentic: Agentic
+) -> None:
     server.script(answer("hello"))
     began = work / "began"
     with terminal(["--endpoint", server.url, *OPTIONS], env, work) as shown:
@@ -173,6 +176,8 @@ def test_a_terminal_that_goes_away_ends_a_command_and_keeps_the_draft(server: Fa
         os.close(shown.master)
         shown.process.wait(20)
         shown.master = os.open(os.devnull, os.O_RDONLY)
+    assert Path(f"/proc/{began.read_text().strip()}/stat").exists()
+    assert agentic("stop", agentic("ps").out.split()[0]).code == 0
     assert not Path(f"/proc/{began.read_text().strip()}/stat").exists()
     with terminal(["--continue", "--endpoint", server.url, *OPTIONS], env, work) as shown:
         shown.until(lambda: shown.draft == "keep me")

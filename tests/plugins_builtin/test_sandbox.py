@@ -212,10 +212,11 @@ def test_a_chat_starts_nothing_before_a_command_is_wanted(server: FakeVLLM, env:
         shown.until(lambda: shown.is_ready)
         shown.type("hi\r")
         shown.until(lambda: "hello" in shown.text and shown.is_ready)
-        assert children_of(shown.process.pid) == []
+        (session,) = children_of(shown.process.pid)
+        assert children_of(session) == []
         shown.type("run it\r")
         shown.until(lambda: shown.menu("Allow once"))
-        assert len(children_of(shown.process.pid)) == 1
+        assert len(children_of(session)) == 1
         shown.type("y")
         shown.until(lambda: "bye" in shown.text)
 

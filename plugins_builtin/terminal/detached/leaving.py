@@ -107,11 +107,11 @@ now = Presence()
 
 
 def on_hangup(goes_on: Callable[[], bool]) -> None:
-    """Asks whether a session goes on whose terminal is gone; else it ends as it would."""
+    """Asks whether a session goes on whose terminal is gone; else it ends as it would, also where it is only told to."""
     usual = signal.getsignal(signal.SIGHUP)
 
     def hung_up() -> None:
-        if not goes_on() and callable(usual):
+        if not (_is_gone() and goes_on()) and callable(usual):
             usual(signal.SIGHUP, None)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up)
@@ -219,6 +219,14 @@ def detach() -> None:
     now.take(host, (0, 1, 2))
     os.write(tell, host.name.encode())
     os.close(tell)
+
+
+def _is_gone() -> bool:
+    try:
+        termios.tcgetattr(0)
+    except (OSError, termios.error):
+        return True
+    return now.host is not None
 
 
 def _size_of(number: int) -> tuple[int, int]:
