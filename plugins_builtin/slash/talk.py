@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from agentic import Chat, ChatCommand, ConfigError, Question
 from agentic.lib.diff import difference
-from agentic.sessions.undo import changed_files
+from agentic.sessions.undo import changed_files, turn_before
 
 GROUP = "Conversation"
 MAIN = "main"  # as /agent calls an agent of no special kind
@@ -77,8 +77,23 @@ async def _review(what: str, chat: Chat) -> None:
         await chat.ask(conversation.prompt("chat.review", what=what or "correctness", changes=changes))
 
 
+async def _aside(question: str, chat: Chat) -> None:
+    """The answer stays on the screen; the conversation is as it was, so its cache is, too."""
+    if not question:
+        raise ConfigError("/btw needs a question", "/btw what does this flag do?")
+    conversation, session = chat.conversation, chat.conversation.session
+    before = turn_before(session, 1)
+    try:
+        with conversation.reading_only():
+            await chat.ask(question)
+    finally:
+        if (begun := turn_before(session, 1)) != before:
+            conversation.rewind(begun)
+
+
 COMMANDS = (
     ChatCommand("context", "where the tokens of the next prompt are", _context, group=GROUP),
+    ChatCommand("btw", "QUESTION is answered, and forgotten: nothing of it stays in the conversation", _aside, group=GROUP),
     ChatCommand("compact", "[FOCUS] goes on with a summary of what was said", _compact, group=GROUP),
     ChatCommand("plan", "TASK: a plan first, in which nothing is changed; then you decide", _plan, group=GROUP),
     ChatCommand("agent", "[NAME] lists the kinds of agents, or goes on as one", _agent, _agents, group=GROUP),

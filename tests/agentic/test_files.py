@@ -91,3 +91,14 @@ def test_no_pattern_of_a_repository_keeps_a_listing_from_ending(tmp_path: Path) 
     code = "from agentic.lib.files import files_below; from pathlib import Path; print('a' * 200 in list(files_below(Path('.'))))"
     done = subprocess.run([sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, timeout=60)
     assert done.stdout == "True\n", done.stderr
+
+
+def test_an_ignore_file_of_agentics_own_leaves_out_more_and_brings_back(tmp_path: Path) -> None:
+    for name in ("a.py", "data.csv", "build/made.py", "build/other.py", "sub/deep.csv", "sub/shown.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("")
+    (tmp_path / ".gitignore").write_text("build/*\n")
+    (tmp_path / ".agenticignore").write_text("*.csv\n!build/made.py\n.*\n")
+    (tmp_path / "sub" / ".agenticignore").write_text("!shown.csv\n")
+    assert list(files_below(tmp_path)) == ["a.py", "build/made.py", "sub/shown.csv"]
+    assert list(files_below(tmp_path, "sub")) == ["sub/shown.csv"]

@@ -718,6 +718,20 @@ def _(chat: Chat) -> None:
     chat.ready()
 
 
+@row("commands", "`/btw QUESTION`")
+def _(chat: Chat) -> None:
+    chat.ask("remember", "remembered")
+    messages = chat.server.chats[-1].json["messages"]
+    chat.script(write("b.txt", "never"), answer("an aside"))
+    chat.type("/btw what is it?" + ENTER)
+    chat.see("an aside")
+    chat.ready()
+    assert not (chat.work / "b.txt").exists()
+    chat.ask("and now", "gone on")
+    now = chat.server.chats[-1].json["messages"]
+    assert now[: len(messages)] == messages and "what is it?" not in str(now)
+
+
 @row("commands", "`/plan TASK`")
 def _(chat: Chat) -> None:
     chat.script(write("p.txt", "too early"), answer("1. write p.txt"), write("p.txt", "planned"), answer("carried out"))
@@ -878,7 +892,7 @@ def _(chat: Chat) -> None:
     chat.type("/detach" + ENTER)
     chat.see("agentic attach")
     assert chat.shown.until_ended() == 0
-    name = re.findall(r"agentic stop (\w+)", chat.shown.text)[0]
+    name = re.findall(r"agentic attach (\w+)", chat.shown.text)[0]
     subprocess.run([sys.executable, "-m", "agentic", "stop", name], env={**os.environ, "HOME": str(chat.home)}, check=True)
 
 

@@ -1,4 +1,7 @@
-"""The files of a folder, without what its .gitignore files leave out. Git is not asked: it would run what a project configures."""
+"""The files of a folder, without what its .gitignore and .agenticignore files leave out.
+
+Git is not asked: it would run what a project configures.
+"""
 
 import os
 from collections import deque
@@ -15,7 +18,7 @@ MAX_RULES_BYTES = 1_000_000  # of one .gitignore
 MAX_RULES = 2_000  # lines of one: each is asked about each entry
 VERSION_CONTROL = {".git", ".hg", ".svn", ".jj"}
 _OTHERS = VERSION_CONTROL | {"__pycache__", "node_modules", "venv", ".venv"}  # what other tools leave has a .gitignore of its own
-_IGNORE = ".gitignore"
+_IGNORE = (".gitignore", ".agenticignore")  # what the second says of a file counts
 
 _Rules = tuple[tuple[str, Any], ...]
 """(folder with a slash behind it or "", its patterns), the outermost first."""
@@ -70,7 +73,8 @@ def _walk(root: int, prefix: str, start: str, rules: _Rules) -> Iterator[Folder]
             continue
         links = os.O_NOFOLLOW
         try:
-            rules += _read(_IGNORE, prefix + path, descriptor)
+            for name in _IGNORE:
+                rules += _read(name, prefix + path, descriptor)
             files = []
             for entry in sorted(os.scandir(descriptor), key=lambda entry: entry.name):
                 if not entry.is_dir(follow_symlinks=False):
@@ -105,7 +109,8 @@ def _rules_above(top: str, folder: str) -> _Rules:
     steps = os.path.relpath(folder, top)
     path = top
     for step in [] if steps in (".", "") or steps.startswith("..") else steps.split(os.sep):
-        rules += _read(os.path.join(path, _IGNORE), _slashed(os.path.relpath(path, top)))
+        for name in _IGNORE:
+            rules += _read(os.path.join(path, name), _slashed(os.path.relpath(path, top)))
         path = os.path.join(path, step)
     return rules
 
