@@ -1,5 +1,6 @@
 """`agentic config`: what is set and where it came from; starting and changing files."""
 
+import json
 from pathlib import Path
 
 import click
@@ -38,6 +39,14 @@ def show(prefix: str, pairs: tuple[str, ...]) -> None:
         click.echo(sanitize(f"{name} = {hide_logins(text) or '(not set)'}  # {settings.origins.get(name, 'default')}"))
     for line in settings.ignored:
         click.echo(sanitize(f"agentic: {line}"), err=True)
+
+
+@command.command()
+def schema() -> None:
+    """Prints the JSON schema of agentic.toml, for editors. For example: agentic config schema > agentic.schema.json"""
+    from plugins_builtin.setup.schema import schema_of
+
+    click.echo(json.dumps(schema_of(dict(api.load_settings(Path.cwd()).declared())), indent=2, ensure_ascii=False))
 
 
 @command.command()

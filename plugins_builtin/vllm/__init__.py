@@ -25,7 +25,8 @@ def agentic_transports() -> Iterable[Provider[Transport]]:
 
 @hookimpl
 def agentic_plugin() -> PluginInfo:
-    return PluginInfo(Options("plugins_builtin.vllm.options:VllmOptions", section="llm.vllm"))
+    options = Options("plugins_builtin.vllm.options:VllmOptions", section="llm.vllm")
+    return PluginInfo(options, flags={"--log-requests": "log_requests"})
 
 
 @hookimpl

@@ -3,6 +3,7 @@
 import asyncio
 import math
 import ssl
+from collections.abc import Callable
 from dataclasses import field
 
 import httptools
@@ -30,6 +31,10 @@ class Response:
     body: bytes = b""
 
 
+def _nothing(data: bytes) -> None:
+    pass
+
+
 class Connection(asyncio.Protocol):
     """To `origin`, one exchange at a time."""
 
@@ -45,6 +50,7 @@ class Connection(asyncio.Protocol):
         self._used = False
         self.transport: asyncio.Transport
         self.response: Response | None = None
+        self.heard: Callable[[bytes], None] = _nothing
         self.idle_since = math.inf
         self._deadline = math.inf
         self._due = "an answer"
@@ -123,6 +129,7 @@ class Connection(asyncio.Protocol):
         self.idle_since, self._deadline = self._loop.time(), math.inf
 
     def data_received(self, data: bytes) -> None:
+        self.heard(data)
         self._overhead += len(data)
         try:
             if self._complete:

@@ -9,11 +9,13 @@ import base64
 import math
 import ssl
 from collections.abc import Callable, Mapping
+from functools import partial
 from urllib.parse import SplitResult, unquote, urljoin, urlsplit
 
 from agentic import EndpointUnavailable
 from agentic.errors import Unreachable
 from plugins_builtin.vllm.connection import Connection, Response, Stale
+from plugins_builtin.vllm.request_log import RequestLog
 from plugins_builtin.vllm.unreachable import tls_context, why_unreachable
 
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -40,6 +42,7 @@ class Http:
         self._idle: dict[str, list[Connection]] = {}
         self._all: set[Connection] = set()
         self._tls: ssl.SSLContext | None = None
+        self.log: RequestLog | None = None
 
     async def open(
         self,
@@ -103,6 +106,8 @@ class Http:
             connection.close()
         self._all.clear()
         self._idle.clear()
+        if self.log is not None:
+            self.log.close()
         await asyncio.sleep(0)  # the transports close in the loop's next turn
 
     async def _exchange(
@@ -124,6 +129,9 @@ class Http:
 
     async def _send(self, connection: Connection, data: bytes, deadline: float, due: str) -> Connection:
         connection.expect(due, deadline)
+        if self.log is not None:
+            connection.heard = partial(self.log.write, number := self.log.begin(), "from", connection.origin)
+            self.log.write(number, "to", connection.origin, data)
         connection.send(data)
         try:
             await connection.head()

@@ -8,6 +8,7 @@ class VllmOptions(Section):
     ports: tuple[str, ...] = setting(
         ("8001", "8002", "8000", "8080", "11434", "1234"), "of this machine, at which servers are looked for where none is named"
     )
+    log_requests: str = setting("", "a file for all requests and answers as they go over the wire, without keys")
     prefix_cache_size: int = setting(1024, "tokens of the common prefix that stay stable", "select", minimum=1)
     common_prefixes: tuple[str, ...] = setting(("system_prompt", "workflow_context"), "what the prompt keeps stable", "select")
     exact_prompts: bool = setting(

@@ -34,6 +34,7 @@ from plugins_builtin.vllm.metrics import read_metrics
 from plugins_builtin.vllm.models import chosen, models_in, window_of
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.prefill import PrefillRates
+from plugins_builtin.vllm.request_log import RequestLog
 from plugins_builtin.vllm.streaming import Decoder, Streaming, alone
 from plugins_builtin.vllm.strict import holds_calls
 from plugins_builtin.vllm.tokenize import ConversationCounter
@@ -65,6 +66,8 @@ class VllmTransport:
         self._http = Http(
             self._authorization, settings.connect_timeout, settings.proxy, settings.follow_redirects, settings.ca_file
         )
+        if options.log_requests:
+            self._http.log = RequestLog(options.log_requests)
         self._asking = Asking(self._http)
         self.fetch = self._asking.fetch
         self.deltas = Streaming(self._http, settings, self._asking.base, self.load, self._forget).deltas

@@ -320,3 +320,27 @@ DIRECTIONS: list[tuple[Any, str, Any, Any, Any]] = [
 def test_a_scope_says_which_way_is_stricter(default: Any, scope: Any, current: Any, may: list[Any], may_not: list[Any]) -> None:
     key = Key(default, "", scope, type(default))
     assert [value for value in [*may, *may_not] if key.may_be_set_by_project(value, current)] == may
+
+
+def test_the_schema_knows_every_key_with_its_type_and_meaning(agentic: Agentic, work: Path) -> None:
+    from jsonschema import Draft202012Validator
+
+    schema = json.loads(agentic("config", "schema").out)
+    check = Draft202012Validator(schema).is_valid
+    Draft202012Validator.check_schema(schema)
+    names = [line.split(" = ")[0] for line in agentic("config", "show").out.splitlines()]
+    for name in names:
+        place = schema
+        for part in name.split("."):
+            place = place["properties"][part]
+        assert place.get("description"), name
+    assert check({"llm": {"endpoints": ["http://a/v1"], "temperature": 0.5}, "ui": {"theme": "dark"}, "attempts": {"count": 4}})
+    for wrong in (
+        {"ui": {"theme": "pink"}},
+        {"attempts": {"count": 0}},
+        {"attempts": {"count": "many"}},
+        {"checks": {"require": 1}},
+    ):
+        assert not check(wrong), wrong
+    agentic("config", "init")
+    assert check(tomllib.loads((work / "agentic.toml").read_text()))

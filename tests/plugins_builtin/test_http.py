@@ -2,7 +2,10 @@
 
 import asyncio
 import base64
+import json
+import stat
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,6 +15,7 @@ from agentic import EndpointUnavailable
 from agentic.testing import FakeVLLM, ScriptedAnswer, answer
 from plugins_builtin.vllm.connection import MAX_HEAD_BYTES, Connection, Stale
 from plugins_builtin.vllm.http import Http
+from tests.conftest import Agentic
 
 
 def cuts(data: bytes, sizes: list[int]) -> list[bytes]:
@@ -192,3 +196,23 @@ def test_two_lengths_that_differ_are_none() -> None:
     head = b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\nhello!"
     with pytest.raises(EndpointUnavailable):
         received([head])
+
+
+def test_requests_and_answers_are_logged_as_they_are_but_for_keys(agentic: Agentic, server: FakeVLLM, tmp_path: Path) -> None:
+    log = tmp_path / "requests"
+    server.otherwise = lambda request: answer("hello there")
+    more = {"AGENTIC_LLM_API_KEY": "sk-secret"}
+    done = agentic("ask", "hi", "--endpoint", server.url, "--log-requests", str(log), more=more)
+    assert done.code == 0, done.err
+    assert stat.S_IMODE(log.stat().st_mode) == 0o600
+    lines = [json.loads(line) for line in log.read_text().splitlines()]
+    (asked,) = [line for line in lines if "POST /v1/chat/completions HTTP/1.1" in line["data"]]
+    assert '"content": "hi' in asked["data"] or '"content":"hi' in asked["data"]
+    heard = "".join(line["data"] for line in lines if line["number"] == asked["number"] and "from" in line)
+    assert heard.startswith("HTTP/1.1 200") and "hello" in heard and "data: [DONE]" in heard
+    assert "sk-secret" not in log.read_text() and "Authorization: [masked]" in asked["data"]
+
+
+def test_a_log_of_requests_that_cannot_be_written_is_said(agentic: Agentic, server: FakeVLLM, tmp_path: Path) -> None:
+    done = agentic("ask", "hi", "--endpoint", server.url, "--log-requests", str(tmp_path / "no" / "folder"))
+    assert done.code == 2 and "cannot be written" in done.err
