@@ -9,7 +9,7 @@ _URL = "https://json-schema.org/draft/2020-12/schema"
 
 
 def schema_of(declared: Mapping[str, Key]) -> dict[str, Any]:
-    """Of all keys by their dotted names. Tables of plugins that are not here may hold anything."""
+    """The schema of all keys, by their dotted names. Tables of plugins that are not here may hold anything."""
     schema: dict[str, Any] = {"$schema": _URL, "title": "agentic.toml", "type": "object", "properties": {}}
     for name, key in declared.items():
         *tables, last = name.split(".")

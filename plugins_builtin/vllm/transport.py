@@ -63,11 +63,9 @@ class VllmTransport:
         self._learning: dict[str, asyncio.Task[None]] = {}
         self._counter = ConversationCounter(self._tokenize)
         self.follow(settings)
-        self._http = Http(
-            self._authorization, settings.connect_timeout, settings.proxy, settings.follow_redirects, settings.ca_file
-        )
-        if options.log_requests:
-            self._http.log = RequestLog(options.log_requests)
+        how = settings.connect_timeout, settings.proxy, settings.follow_redirects, settings.ca_file
+        self._http = Http(self._authorization, *how)
+        self._http.log = RequestLog(options.log_requests) if options.log_requests else None
         self._asking = Asking(self._http)
         self.fetch = self._asking.fetch
         self.deltas = Streaming(self._http, settings, self._asking.base, self.load, self._forget).deltas
