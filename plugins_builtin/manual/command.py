@@ -1,8 +1,10 @@
 """`agentic docs`."""
 
 import sys
+from collections.abc import Mapping
 from difflib import get_close_matches
 from shutil import get_terminal_size
+from typing import cast
 
 import click
 
@@ -16,26 +18,33 @@ MAX_WIDTH = 100
 
 @click.command("docs", epilog="The manual: agentic docs start")
 @click.argument("words", nargs=-1, metavar="[PAGE | WORDS]")
-def command(words: tuple[str, ...]) -> None:
+@click.pass_context
+def command(context: click.Context, words: tuple[str, ...]) -> None:
     """Shows a page of the manual, lists all of them, or finds WORDS in them. It needs no network.
 
     For example: agentic docs chat
     """
-    known = pages()
+    from plugins_builtin.manual.reference import MADE
+
+    root = cast("click.Group", context.find_root().command)
+    written, name = pages(), words[0].removesuffix(".md") if len(words) == 1 else ""
     if not words:
-        wide = max(map(len, known))
-        click.echo("\n".join(f"{name:<{wide}}  {title_of(text)}" for name, text in known.items()))
+        titles = {name: title_of(text) for name, text in written.items()} | {name: title for name, (title, _) in MADE.items()}
+        wide = max(map(len, titles))
+        click.echo("\n".join(f"{name:<{wide}}  {title}" for name, title in titles.items()))
         click.echo("\n`agentic docs PAGE` shows one, `agentic docs WORDS` finds words in all of them")
-    elif len(words) == 1 and words[0].removesuffix(".md") in known:
-        _show(known[words[0].removesuffix(".md")])
+    elif name in written:
+        _show(written[name])
+    elif name in MADE:
+        _show(MADE[name][1](root))
     else:
-        _list(list(words), list(known))
+        _list(list(words), written | {name: make(root) for name, (_, make) in MADE.items()})
 
 
-def _list(words: list[str], names: list[str]) -> None:
-    hits = found_in(words)
+def _list(words: list[str], texts: Mapping[str, str]) -> None:
+    hits = found_in(words, texts)
     if not hits:
-        near = get_close_matches(words[0], names, 1)
+        near = get_close_matches(words[0], texts, 1)
         raise ConfigError(f"no page has {' '.join(words)}", f"agentic docs {near[0]}" if near else "agentic docs lists the pages")
     for section, line in hits[:MAX_FOUND]:
         click.echo(f"{section.page}: {section.heading}\n    {line[:MAX_LINE]}")

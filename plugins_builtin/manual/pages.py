@@ -1,7 +1,7 @@
 """The pages of the manual, as Markdown, from the package or from the checkout that it is installed from."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from agentic.lib.record import record
@@ -45,11 +45,11 @@ def sections(name: str, text: str) -> Iterator[PageSection]:
         yield PageSection(name, match[1], text[match.start() : end])
 
 
-def found_in(words: list[str]) -> list[tuple[PageSection, str]]:
+def found_in(words: list[str], texts: Mapping[str, str]) -> list[tuple[PageSection, str]]:
     """Each section that has all the words, with its line that has the rarest of them; those with a word in the heading first."""
     wanted = [word.casefold() for word in words]
     hits = []
-    for name, text in pages().items():
+    for name, text in texts.items():
         for section in sections(name, text):
             counts = {word: section.text.casefold().count(word) for word in wanted}
             if all(counts.values()):

@@ -3,14 +3,19 @@
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 
-from agentic.cli import COMMANDS
+from agentic.cli import COMMANDS, summaries
+from agentic.events import Event
 from agentic.plugins import Host
 from plugins_builtin.manual.pages import found_in, pages, sections, title_of
+from plugins_builtin.manual.reference import MADE
 from tests.conftest import Agentic
 from tests.terminal import terminal
 
@@ -40,8 +45,20 @@ def test_every_page_is_listed_and_shown(agentic: Agentic) -> None:
     assert agentic("docs", "plugins/gate.md").out.startswith("# ")
 
 
+def test_the_reference_is_made_from_the_code(agentic: Agentic) -> None:
+    keys, commands, events = (agentic("docs", f"reference/{name}").out for name in ("keys", "commands", "events"))
+    for line in agentic("config", "show").out.splitlines():
+        section, _, last = line.split(" = ")[0].rpartition(".")
+        assert f"| `{last}` |" in keys.split(f"## {section}\n")[1].split("\n## ")[0]
+    for name in summaries():
+        assert f"\n## agentic {name}\n" in commands
+    for kind in Event.__subclasses__():
+        assert f"\n## {kind.type}\n" in events
+    assert "reference/keys: attempts" in agentic("docs", "attempts", "begin", "together").out
+
+
 def test_words_are_found_in_all_pages(agentic: Agentic) -> None:
-    (section, line) = found_in(["attach", "--take"])[0]
+    (section, line) = found_in(["attach", "--take"], pages())[0]
     assert section.page == "detached" and "--take" in line
     assert "detached: Leaving a session" in agentic("docs", "attach", "terminals").out
     missing = agentic("docs", "no", "such", "words", "anywhere")
@@ -90,3 +107,16 @@ def test_links_lead_somewhere(path: Path) -> None:
         target = (path.parent / name).resolve() if name else path
         assert target.exists(), link
         assert not anchor or anchor in anchors(target.read_text()), link
+
+
+def test_every_page_is_in_the_navigation_of_the_site() -> None:
+    def files(place: Any) -> Iterator[str]:
+        if isinstance(place, str):
+            yield place
+        else:
+            for each in place.values() if isinstance(place, dict) else place:
+                yield from files(each)
+
+    listed = list(files(yaml.safe_load((ROOT / "mkdocs.yml").read_text())["nav"]))
+    elsewhere = ["index.md", "benchmarks.md", "ray.md", "contributing.md"]
+    assert sorted(listed) == sorted([*(f"{name}.md" for name in (*pages(), *MADE) if name != "start"), *elsewhere])
