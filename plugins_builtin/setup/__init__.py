@@ -16,6 +16,7 @@ def agentic_commands() -> Iterable[Command]:
     )
     yield Command("config", "shows, starts or changes the configuration", f"{_HOME}.config:command")
     yield Command("prompts", "the texts that models read; show prints what the model in use is told", f"{_HOME}.prompts:command")
+    yield Command("report", "a zip file for a report: versions, configuration, what doctor finds", f"{_HOME}.report:command")
     yield Command(
         "trust",
         "what this folder brings that would run, and whether it may",
