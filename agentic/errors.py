@@ -70,9 +70,7 @@ class StreamBroken(EndpointUnavailable):
     """The stream ended without a terminal finish_reason: what came is not an answer."""
 
 
-START = (
-    "start it (`agentic serve` prints how, for vLLM), name another server with --endpoint URL, or use the embedded engine: --local"
-)
+START = "start it (`agentic serve` says how), find one (`agentic init`), name one (--endpoint URL), or use a built-in one: --local"
 
 
 def cause_at(endpoint: str, error: Exception) -> str:

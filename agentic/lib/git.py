@@ -57,7 +57,7 @@ async def git(
 
 async def top_of(folder: Path) -> Path:
     """The top of the work tree that holds it. Raises ToolError where there is none."""
-    return Path((await git(folder, "rev-parse", "--show-toplevel")).decode().rstrip("\n"))
+    return Path(os.fsdecode(await git(folder, "rev-parse", "--show-toplevel")).rstrip("\n"))
 
 
 def tracked_files(top: Path) -> list[str]:

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -168,6 +169,8 @@ def _encodable(path: str) -> str:
 
 def require_replaceable(name: str, info: os.stat_result) -> None:
     """Raises ToolError for a file that cannot be replaced as a whole."""
+    if stat.S_ISDIR(info.st_mode):
+        raise ToolError(f"{name} is a folder")
     if not info.st_mode & 0o222:
         raise ToolError(f"{name} is read-only")
     if info.st_nlink > 1:  # replacing it would part the names, writing into it can leave half of both after a kill

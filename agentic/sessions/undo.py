@@ -160,11 +160,11 @@ def keep_further_roots(session: Session, roots: Sequence[Path]) -> None:
     session.set_metadata(_ROOTS, json.dumps(list(map(str, roots))))
 
 
-def changed_files(session: Session, workspace: Workspace) -> dict[str, tuple[bytes | None, bytes | None]]:
-    """Returns each file that the session's tools and commands changed, as it was before and as it is now, None being no file."""
+def changed_files(session: Session, workspace: Workspace, since: int = 0) -> dict[str, tuple[bytes | None, bytes | None]]:
+    """Each file that tools and commands changed after entry `since`: as it was before and as it is now, None being no file."""
     space = workspace.view()
     space.grants = _as_then(session, workspace)
-    changes, _ = _changes(session, 0)
+    changes, _ = _changes(session, since)
     found = {
         path: (session.content(change.before) if change.before else None, current_of(space, path))
         for path, change in changes.items()

@@ -8,9 +8,10 @@ from dataclasses import replace
 from agentic import FanOutSetup, Message, Outcome, Parts, Plan, Question, Sampling, Subtask, ToolError
 from agentic.events import Warned, WorkflowEvent
 from agentic.hooks.checks import JudgeVerdict
-from agentic.lib.contents import contents_of, put_back
+from agentic.lib.contents import Contents, contents_of, put_back
 from agentic.lib.git import git, top_of
 from agentic.lib.listing import first_few
+from agentic.sessions.undo import changed_files, turn_before
 from agentic.types import Change
 from plugins_builtin.attempts import MOST
 from plugins_builtin.attempts.choosing import ChosenAttempt, chosen, first_proved
@@ -72,18 +73,22 @@ class Attempts:
         if verdict is not None:  # they begin where this one did, and what it came to stays among what is chosen from
             self._keep(verdict)
             self._overtaken = self._tries[-1] if late else None
-            keep_lead(self._lead.history.session, self._lead.workspace, self._tries[-1].files)
-            put_back(self._lead.workspace, {})
+            began = self._as_it_began()
+            keep_lead(self._lead.history.session, self._lead.workspace, self._tries[-1].files, began)
+            put_back(self._lead.workspace, began)
         self._count = count
         return Plan((Subtask("attempt", f"{count} attempts", task),))
 
     async def _bring_back(self) -> None:
         """Brings back what the agent had done before attempts that a kill cut off."""
-        if files := left_by_lead(self._lead.history.session, self._lead.workspace):
-            put_back(self._lead.workspace, files)
-            put_down(self._lead.history.session)
-            names = first_few([*files], MAX_NAMED)
-            await self._lead.emit(Warned(message=f"attempts were cut off; what was done before them is back: {names}"))
+        files, changed = left_by_lead(self._lead.history.session, self._lead.workspace)
+        if not files and not changed:
+            return
+        put_back(self._lead.workspace, files)
+        put_down(self._lead.history.session)
+        words = [f"what was done before them is back: {first_few([*files], MAX_NAMED)}"] if files else []
+        words += [f"not brought back, because changed since: {first_few(changed, MAX_NAMED)} (/take 1 does)"] if changed else []
+        await self._lead.emit(Warned(message=f"attempts were cut off; {'; '.join(words)}"))
 
     async def wants_it(self) -> bool:
         """True where the lead takes long while the servers have room."""
@@ -106,12 +111,18 @@ class Attempts:
             put_back(space, best.files)
             await self._lead.restart(best.verdict.word, best.verdict.files)
         else:
-            put_back(space, {})
+            put_back(space, self._as_it_began())
             await self._lead.restart()
+
+    def _as_it_began(self) -> Contents:
+        """The files that the agent and its commands changed, as they were before the task."""
+        session, space = self._lead.history.session, self._lead.workspace
+        changed = changed_files(session, space, turn_before(session, 1))
+        return {path: before for path, (before, _) in changed.items() if not os.path.isabs(path)} | dict(space.originals)
 
     def _keep(self, verdict: JudgeVerdict) -> None:
         space = self._lead.workspace
-        self._tries.append(State(verdict, contents_of(space, space.originals)))
+        self._tries.append(State(verdict, contents_of(space, self._as_it_began())))
 
     def settle(self, verdict: JudgeVerdict) -> JudgeVerdict:
         """Brings back the best of the lead's tries, the earlier of equals, where it was not the last one."""

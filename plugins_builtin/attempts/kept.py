@@ -47,18 +47,19 @@ def _modes(space: Workspace, paths: Iterable[str]) -> dict[str, int]:
     return {path: mode for path, mode in found.items() if mode is not None}
 
 
-def keep_lead(session: Session, space: Workspace, files: Contents) -> None:
+def keep_lead(session: Session, space: Workspace, files: Contents, before: Contents) -> None:
     """Keeps what the agent did before others begin from where it did."""
-    before = {path: space.originals.get(path) for path in files}
     write(session, KeptAttempts(NONE, before, {LEAD: files}, {LEAD: _modes(space, files)}, waits=True))
 
 
-def left_by_lead(session: Session, space: Workspace) -> Contents:
-    """The agent's work before attempts that a kill cut off; nothing where the folder has changed since."""
+def left_by_lead(session: Session, space: Workspace) -> tuple[Contents, list[str]]:
+    """(the agent's work before attempts that a kill cut off, the files of it that somebody has changed since)"""
     if (found := session.last(KIND)) is None or not found.data.get("waits"):
-        return {}
+        return {}, []
     kept = last_kept(session)
-    return kept.files[LEAD] if contents_of(space, kept.before) == kept.before else {}
+    now, files = contents_of(space, kept.before), kept.files[LEAD]
+    changed = [path for path in files if now[path] not in (kept.before[path], files[path])]
+    return {path: data for path, data in files.items() if path not in changed and now[path] != data}, changed
 
 
 def put_down(session: Session) -> None:

@@ -15,6 +15,7 @@ import click
 from agentic import AgenticError, ConfigError, Settings, api
 from agentic.commands import RunCommand, common_options
 from agentic.commands.start import asker, can_ask, interruptible, prepared, screen_of
+from agentic.config.edit import toml_text
 from agentic.lib.files import files_below
 from agentic.lib.loop import run
 from agentic.lib.questions import Ask
@@ -23,13 +24,14 @@ from agentic.lib.terminal.asking import agreed
 from agentic.lib.wire import leading_object
 from agentic.sessions import Session
 from plugins_builtin.goals.fixed import fixed_files, hushes
-from plugins_builtin.goals.goal import FACT, Goal, budget_of, configured, goal_of, keep
+from plugins_builtin.goals.goal import FACT, Allowance, Goal, budget_of, configured, goal_of, keep
 from plugins_builtin.goals.loop import WORDS, Pursuit
 from plugins_builtin.goals.page import as_html, as_text
 from plugins_builtin.goals.questions import GoalQuestions
 
 _TIMES = {"1h": "0 * * * *", "1d": "0 3 * * *", "1w": "0 3 * * 0"}
 MAX_NAMES = 60
+EXAMPLE = 'agentic goal "all tests pass" --check "python -m pytest -q"'
 
 
 @click.command("goal", cls=RunCommand, epilog="The manual: agentic docs goals")
@@ -60,7 +62,9 @@ def goal(
     For example: agentic goal "all tests pass" --check "python -m pytest -q"
     """
     if text in ("show", "resume", "accept"):
-        return _about(text, root, settings, which or _latest(root), html_file)
+        return _about(text, root, settings, which or _latest(root), html_file, budgets)
+    if not text.strip() or "\n" in text or not all(check.strip() for check in checks):
+        raise ConfigError("a goal is a line of text, and its checks are commands", EXAMPLE)
     if which:
         raise ConfigError(f"a goal is one argument, not {text!r} and {which!r}", f"agentic goal {shlex.quote(f'{text} {which}')} …")
     budget = budget_of(budgets)
@@ -68,7 +72,7 @@ def goal(
     commands = checks or configured(settings) or _proposed(text, root, settings)
     made = Goal(text, commands, budget)
     if every:
-        return _repeat(made, root, budgets, every, install)
+        return _repeat(made, root, settings, budgets, every, install)
     return run(interruptible(_pursue(root, settings, made, "")))
 
 
@@ -77,7 +81,7 @@ def _with_mode(settings: Settings) -> Settings:
     return settings if settings.approval.mode else settings.changed("approval.mode", "all", "goal")
 
 
-async def _pursue(root: Path, settings: Settings, made: Goal | None, resume: str) -> int:
+async def _pursue(root: Path, settings: Settings, made: Goal | None, resume: str, budget: Allowance | None = None) -> int:
     questions = GoalQuestions()
 
     def say(text: str) -> None:
@@ -88,13 +92,17 @@ async def _pursue(root: Path, settings: Settings, made: Goal | None, resume: str
     async with api.open_conversation(root, settings, ask or questions, resume, screen) as conversation:
         session = conversation.session
         now = made or goal_of(session)
+        now = replace(now, budget=budget or now.budget)
         if made is not None:
             session.set_metadata("title", made.text)
         say(f"{now.text} ({'; '.join(now.checks)}), session {session.id}")
         pursuit = Pursuit(now, conversation, lambda prompt: conversation.turn(prompt, "goal", may_ask=False), say)
         try:
-            ended = await pursuit.run()
-            while ended.status != "proved" and not ended.over and can_ask() and await questions.put(_there(settings)):
+            ended = await pursuit.run(anew=made is None)
+            while ended.status != "proved" and not ended.over and can_ask():
+                keep(session, replace(pursuit.goal, waiting=questions.waiting))
+                if not await questions.put(_there(settings), conversation.emit):
+                    break
                 conversation.tell("(The user allows now what was refused because nobody was there.)")
                 ended = await pursuit.run(anew=True)
         finally:
@@ -114,9 +122,10 @@ def _there(settings: Settings) -> Ask:
     return found
 
 
-def _about(verb: str, root: Path, settings: Settings, name: str, html_file: Path | None) -> int:
+def _about(verb: str, root: Path, settings: Settings, name: str, html_file: Path | None, budgets: Sequence[str]) -> int:
     if verb == "resume":
-        return run(interruptible(_pursue(root, prepared(root, _with_mode(settings)), None, name)))
+        budget = budget_of(budgets) if budgets else None
+        return run(interruptible(_pursue(root, prepared(root, _with_mode(settings)), None, name, budget)))
     if verb == "accept":
         session, _ = api.session_store().open(name)
         with closing(session):
@@ -126,7 +135,11 @@ def _about(verb: str, root: Path, settings: Settings, name: str, html_file: Path
         return 0
     with closing(api.session_store().read(name)) as session:
         if html_file is not None:
-            html_file.write_text(as_html(session, goal_of(session)), encoding="utf-8")
+            page = as_html(session, goal_of(session))
+            try:
+                html_file.write_text(page, encoding="utf-8")
+            except OSError as error:
+                raise ConfigError(f"{html_file} cannot be written: {error.strerror}", "--html names a file") from error
             click.echo(f"written: {html_file}", err=True)
         else:
             click.echo(sanitize(as_text(session, goal_of(session))))
@@ -138,7 +151,7 @@ def _latest(root: Path) -> str:
     for name, session in _sessions(root):
         if session.has_metadata(FACT):
             return name
-    raise ConfigError(f"there is no goal in {root}", 'agentic goal "all tests pass" --check "python -m pytest -q" sets one')
+    raise ConfigError(f"there is no goal in {root}", f"{EXAMPLE} sets one")
 
 
 def _sessions(root: Path) -> Iterator[tuple[str, Session]]:
@@ -174,10 +187,16 @@ async def _commands_for(text: str, root: Path, settings: Settings) -> Sequence[s
     return [each for each in commands if isinstance(each, str) and each.strip()] if isinstance(commands, list) else []
 
 
-def _repeat(made: Goal, root: Path, budgets: Sequence[str], every: str, install: bool) -> int:
+def _repeat(made: Goal, root: Path, settings: Settings, budgets: Sequence[str], every: str, install: bool) -> int:
     words = [sys.executable, "-m", "agentic", "goal", made.text, "-C", str(root)]
     words += [word for check in made.checks for word in ("--check", check)]
     words += [word for budget in budgets for word in ("--budget", budget)]
+    words += [
+        word
+        for key, origin in settings.origins.items()
+        if origin == "command line"
+        for word in ("-c", f"{key}={toml_text(settings.values[key])}")
+    ]
     line = f"{_TIMES[every]} {shlex.join(words).replace('%', chr(92) + '%')}"
     click.echo(line)
     if not install:

@@ -14,6 +14,7 @@ from agentic.sessions import Session
 E = TypeVar("E", bound=Event)
 FACT = "goal"
 MAX_TURNS, MAX_SECONDS = 50, 8 * 3600.0
+MINUTE = 60.0
 SAME = 4  # turns that changed something and left the same failure, or that changed nothing
 NO_TURN = -1
 TOLD = 5  # tries that the model is told of
@@ -31,7 +32,8 @@ class Allowance:
 
     def __str__(self) -> str:
         parts = [f"{self.turns} turns" if self.turns else "", f"{self.tokens:,} tokens" if self.tokens else ""]
-        return ", ".join(filter(None, [*parts, f"{self.seconds / 60:.0f} min" if self.seconds else ""])) or "nothing"
+        time = f"{self.seconds / 60:.0f} min" if self.seconds >= MINUTE else f"{self.seconds:.0f} s" if self.seconds >= 1 else ""
+        return ", ".join(filter(None, [*parts, time])) or "nothing"
 
 
 @record(frozen=True)
@@ -118,7 +120,9 @@ def budget_of(texts: Sequence[str]) -> Allowance:
                 made = replace(made, tokens=int(float(number) * _TIMES[letter]))
             else:
                 made = replace(made, seconds=float(number) * _UNITS[letter])
-        except (KeyError, ValueError) as error:
+            if not match or not float(number) * 1.0 or (unit.startswith("turn") and not made.turns):
+                raise ValueError
+        except (KeyError, ValueError, OverflowError) as error:
             raise ConfigError(f"--budget {text!r} is none", 'for example 8h, "2M tokens", "200 turns"') from error
     return made
 

@@ -57,7 +57,14 @@ class Pursuit:
 
     async def _step(self) -> str:
         """Looks, and does a turn where it is not proved; how the pursuit ends, "" where it goes on."""
-        verdict = await looked_at(self.goal, self._conversation, self._root)
+        started = time.monotonic()
+        left = self.goal.budget.seconds - self.goal.spent.seconds if self.goal.budget.seconds else None
+        try:
+            async with asyncio.timeout(left if left is None else max(LOOK_SECONDS, left)):
+                verdict = await looked_at(self.goal, self._conversation, self._root)
+        except TimeoutError:
+            verdict = GoalVerdict(f"$ {'; '.join(self.goal.checks)}\nThey did not end within the budget.", (), {})
+        self._spend(seconds=time.monotonic() - started)
         if not self.goal.tries:
             self._keep(counted={**verdict.counted, **self.goal.counted})
         self._keep(failing="\n".join(filter(None, [verdict.failing, *verdict.changed])))

@@ -1,6 +1,9 @@
 """The questions of a goal that runs by itself: collected, and put to the user together."""
 
-from agentic import Answered, Question
+from collections.abc import Awaitable, Callable
+
+from agentic import Answered, Event, Question
+from agentic.events import ApprovalAnswered, ApprovalAsked
 from agentic.lib.questions import Ask
 from agentic.lib.turns import answered
 
@@ -26,14 +29,17 @@ class GoalQuestions:
         """Each in one line."""
         return tuple(question.in_one_line for question in self._waiting.values())
 
-    async def put(self, ask: Ask) -> bool:
+    async def put(self, ask: Ask, emit: Callable[[Event], Awaitable[None]]) -> bool:
         """Puts all of them in one question; True where the user agrees to them. False where there are none."""
         if not self._waiting:
             return False
         each = [f"{number}. {one.what}\n{one.body}".rstrip() for number, one in enumerate(self._waiting.values(), 1)]
         warnings = dict.fromkeys(warning for one in self._waiting.values() for warning in one.warnings)
         together = Question(f"allow these {len(each)}, which waited", body="\n\n".join(each), warnings=tuple(warnings), own=True)
-        if answered(await ask(together)).reply == "no":
+        await emit(ApprovalAsked(what=together.what, body=together.body, warnings=together.warnings))
+        is_granted = answered(await ask(together)).reply != "no"
+        await emit(ApprovalAnswered(what=together.what, granted=is_granted))
+        if not is_granted:
             return False
         self._agreed |= set(self._waiting)
         self._waiting.clear()

@@ -1,9 +1,11 @@
 """`agentic docs`."""
 
+import re
 import sys
 from collections.abc import Mapping
 from difflib import get_close_matches
 from shutil import get_terminal_size
+from textwrap import shorten
 from typing import cast
 
 import click
@@ -14,6 +16,9 @@ from plugins_builtin.manual.pages import found_in, pages, title_of
 MAX_FOUND = 20
 MAX_LINE = 110
 MAX_WIDTH = 100
+_PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+(?:\(made by [^)]*\)\n)?", re.MULTILINE)
+_LINK = re.compile(r"\[([^\]]*)\]\((?:docs/|\.\./)?([\w/-]+)\.md(?:#[^)]*)?\)")  # to another page
+_MARKS = re.compile(r"\*\*|\[([^\]]*)\]\([^)]*\)")
 
 
 @click.command("docs", epilog="The manual: agentic docs start")
@@ -31,14 +36,15 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
     if not words:
         titles = {name: title_of(text) for name, text in written.items()} | {name: title for name, (title, _) in MADE.items()}
         wide = max(map(len, titles))
-        click.echo("\n".join(f"{name:<{wide}}  {title}" for name, title in titles.items()))
-        click.echo("\n`agentic docs PAGE` shows one, `agentic docs WORDS` finds words in all of them")
+        lines = [f"{name:<{wide}}  {title}" for name, title in titles.items()]
+        how = "`agentic docs PAGE` shows one, `agentic docs WORD WORD` finds the sections that have all these words"
+        click.echo_via_pager("\n".join([how, "", *lines]) + "\n")
     elif name in written:
         _show(written[name])
     elif name in MADE:
         _show(MADE[name][1](root))
     else:
-        _list(list(words), written | {name: make(root) for name, (_, make) in MADE.items()})
+        _list(" ".join(words).split(), written | {name: make(root) for name, (_, make) in MADE.items()})
 
 
 def _list(words: list[str], texts: Mapping[str, str]) -> None:
@@ -47,7 +53,8 @@ def _list(words: list[str], texts: Mapping[str, str]) -> None:
         near = get_close_matches(words[0], texts, 1)
         raise ConfigError(f"no page has {' '.join(words)}", f"agentic docs {near[0]}" if near else "agentic docs lists the pages")
     for section, line in hits[:MAX_FOUND]:
-        click.echo(f"{section.page}: {section.heading}\n    {line[:MAX_LINE]}")
+        plain = _MARKS.sub(r"\1", line).replace(" | ", "  ")
+        click.echo(f"{section.page}: {section.heading}\n    {shorten(plain, MAX_LINE, placeholder=' …')}")
     if len(hits) > MAX_FOUND:
         click.echo(f"(and {len(hits) - MAX_FOUND} more: name more words)")
 
@@ -61,6 +68,7 @@ def _show(text: str) -> None:
     from rich.markdown import Markdown
 
     console = Console(width=min(MAX_WIDTH, get_terminal_size().columns), force_terminal=True)
+    text = _LINK.sub(lambda found: f"{found[1]} (`agentic docs {found[2]}`)" if found[1] != found[2] else f"`{found[2]}`", text)
     with console.capture() as laid_out:
-        console.print(Markdown(text, hyperlinks=False))
+        console.print(Markdown(_PICTURE.sub("", text), hyperlinks=False))
     click.echo_via_pager(laid_out.get())

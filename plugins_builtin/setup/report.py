@@ -34,7 +34,7 @@ def command(root: Path, settings: Settings, path: Path, transcript: bool) -> Non
     """
     parts = _PARTS | ({"transcript.md": ("sessions", "export", "--format", "markdown")} if transcript else {})
     safeguards = Safeguards(offer.record for offer in present_host().offers("agentic_safeguards").values())
-    texts = {"versions.txt": _versions()} | {name: _said(words, root) for name, words in parts.items()}
+    texts = {"versions.txt": _versions()} | {name: _output_of(words, root) for name, words in parts.items()}
     if settings.log.file:
         texts["log.txt"] = _end_of(Path(settings.log.file))
     try:
@@ -53,8 +53,8 @@ def _versions() -> str:
     return "\n".join([f"Python {sys.version}", platform.platform(), f"TERM={os.environ.get('TERM', '')}", "", *found])
 
 
-def _said(words: Sequence[str], root: Path) -> str:
-    """What the command prints, and how it ended where it failed."""
+def _output_of(words: Sequence[str], root: Path) -> str:
+    """All that the command prints, and how it ended where it failed."""
     try:
         done = subprocess.run(
             [sys.executable, "-m", "agentic", *words],

@@ -11,6 +11,7 @@ from agentic import AgenticError, Change, Message, Outcome, Plan, Settings, SubA
 from agentic.events import SubAgentFinished, SubAgentStarted, Warned
 from agentic.hooks.fan_out import Lead
 from agentic.hooks.runner import Runner
+from agentic.lib.listing import first_few
 from agentic.lib.questions import Ask
 from agentic.sessions import ConversationHistory
 from agentic.types import Sampling
@@ -24,6 +25,7 @@ from plugins_builtin.sub_agents.worktrees import Worktrees
 
 How = tuple[bool, Collection[str] | None]
 """(whether a merge needs no check any more, the files that are taken, None for all)"""
+MAX_NAMED = 8
 LEAST_CALLS = 2  # to do something, and to report
 _NONE: Mapping[str, Change] = MappingProxyType({})
 
@@ -138,9 +140,11 @@ class Team:
         """The outcome with what the part changed in the folder, or why that is not there."""
         status, said, missing = done
         try:
+            links = await trees.left_out(agent.name)
             files = await trees.merge(agent.name, *how)
         except AgenticError as error:
             return self._outcome(agent, subtask, ("failed", f"{said}\nNone of its changes were taken: {error}", missing), ())
+        said += f"\nThese links are only in its copy, make them yourself: {first_few(links, MAX_NAMED)}" if links else ""
         return self._outcome(agent, subtask, (status, said, missing), files)
 
     async def _there(self, agent: SubAgent, subtask: Subtask) -> Outcome:

@@ -5,10 +5,13 @@ branches and commits stay as they are.
 """
 
 import asyncio
+import fcntl
 import os
+import re
 import shutil
+import stat
 import tempfile
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -25,28 +28,61 @@ from agentic.sessions.undo import Journal
 from plugins_builtin.sub_agents.merging import Check, Merging, Sides
 
 _HOME = "agentic-"  # what the folders of our worktrees begin with
+_OURS = re.compile(rf"{_HOME}[a-z0-9_]{{8}}")  # as `mkdtemp` names them
+_LOCK = ".held"  # in such a folder: locked by whoever has worktrees there
 
 
 @record(frozen=True, slots=True)
 class _Tree:
-    """`base` are the names of git's blobs that the folder's files were copied from, `state` is what the repository keeps of it."""
+    """`base` are the names of git's blobs that the folder's files were copied from, `state` is what the repository keeps of it.
+
+    `programs` were those of them that can be run, `links` where its links led.
+    """
 
     top: Path
     root: Path
     state: Path
-    base: Mapping[str, str]
+    base: Mapping[str, str] = MappingProxyType({})
+    programs: Collection[str] = ()
+    links: Mapping[str, str] = MappingProxyType({})
 
 
 def _left_by_kills(listing: str) -> list[str]:
-    """The worktrees of ours that are gone, or were never made whole: these are at no commit."""
+    """The worktrees of ours that are gone, or were never made whole (these are at no commit), and that nobody has any more."""
     found = []
     for entry in listing.split("\0\0"):
         fields = dict(line.partition(" ")[::2] for line in entry.split("\0") if line)
         path = Path(fields.get("worktree", ""))
         is_whole = fields.get("HEAD", "0").strip("0") and path.exists()
-        if not is_whole and path.parent.parent.name.startswith(_HOME):
+        if not is_whole and "locked" not in fields and _is_of_the_dead(path.parent.parent):
             found.append(str(path))
     return found
+
+
+def _is_of_the_dead(home: Path) -> bool:
+    """True for a folder of worktrees that is gone, or that nobody holds: one of ours, and not one that only is called so."""
+    if not _OURS.fullmatch(home.name) or home.parent.resolve() != Path(tempfile.gettempdir()).resolve():
+        return False
+    if not home.exists():
+        return True
+    held = _lock_of(home)
+    if held is not None:
+        os.close(held)
+    return held is not None
+
+
+def _lock_of(home: Path, makes: bool = False) -> int | None:
+    """The lock of a folder of worktrees, where nobody else has it; until it is closed, or this process ends."""
+    try:
+        descriptor = os.open(home / _LOCK, os.O_RDWR | (os.O_CREAT if makes else 0), 0o600)
+    except OSError:
+        return None
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(descriptor)
+        return None
+    return descriptor
 
 
 class Worktrees:
@@ -64,6 +100,7 @@ class Worktrees:
         self._done: list[_Tree] = []  # their files are gone
         self._turn = asyncio.Lock()
         self._keeper = keeper
+        self._hold = _lock_of(home, makes=True)
 
     @classmethod
     async def open(cls, workspace: Workspace, check: Check, stay: bool = True) -> "Worktrees":
@@ -74,7 +111,7 @@ class Worktrees:
         await git(top, "rev-parse", "--verify", "HEAD")
         for path in _left_by_kills((await git(top, "worktree", "list", "--porcelain", "-z")).decode(errors="surrogateescape")):
             with suppress(ToolError):
-                await git(top, "worktree", "remove", "--force", "--force", path)
+                await git(top, "worktree", "remove", "--force", path)
         home, keeper = Path(tempfile.mkdtemp(prefix=_HOME)), None if stay else Children()
         if keeper is not None:
             await keeper.remove_at_end(home)
@@ -85,15 +122,16 @@ class Worktrees:
         async with self._turn:
             top = self._home / agent / self._top.name
             await git(self._top, "worktree", "add", "--detach", "--no-checkout", str(top), "HEAD")
-            state = Path((await git(top, "rev-parse", "--absolute-git-dir")).decode().rstrip("\n"))
+            state = Path((await git(top, "rev-parse", "--absolute-git-dir")).decode(errors="surrogateescape").rstrip("\n"))
             if self._keeper is not None:
                 await self._keeper.remove_at_end(state)
             await git(top, "read-tree", "HEAD")
             names, root = await files_of(self._top), top / self._workspace.root.relative_to(self._top)
             await on_daemon_thread(lambda: _copy(self._top, names, top))
             root.mkdir(parents=True, exist_ok=True)
-            self._trees[agent] = _Tree(top, root, state, {})  # so that it is taken away whatever happens
-            self._trees[agent] = _Tree(top, root, state, await _blobs(root, write=True))
+            self._trees[agent] = _Tree(top, root, state)  # so that it is taken away whatever happens
+            base = await _blobs(root, write=True)
+            self._trees[agent] = _Tree(top, root, state, base, _programs(root, base), await _links(root))
             for place, source in {top: self._top, root: self._workspace.root}.items():
                 await on_daemon_thread(partial(_link_environments, source, place))
             return root
@@ -105,12 +143,22 @@ class Worktrees:
         """
         tree = self._trees[agent]
         left = f"the files are left in {tree.root}" if self._keeper is None else "the session keeps them"
-        files = await self._merging.merge(await self._sides(tree, only), left, checked)
-        for name in files:
-            _let_run(tree.root / name, self._workspace.root / name, is_new=name not in tree.base)
+        sides = await self._sides(tree, only)
+        here = set(await files_of(self._workspace.root))
+        new = (name for name in sides if name not in tree.base and name not in here)
+        if hidden := [name for name in new if (self._workspace.root / name).exists()]:
+            raise ToolError(f"git ignores {', '.join(hidden)}, so it was not in the copy; {left}")
+        files = await self._merging.merge(sides, left, checked)
+        changed = _let_run(tree, self._workspace.root, await files_of(tree.root))
         async with self._turn:
             await self._remove(agent)
-        return files
+        return tuple(dict.fromkeys([*files, *changed]))
+
+    async def left_out(self, agent: str) -> list[str]:
+        """The links that the agent made, changed or took away: none of that is merged."""
+        tree = self._trees[agent]
+        now = await _links(tree.root)
+        return sorted(name for name in {*now, *tree.links} if now.get(name) != tree.links.get(name))
 
     async def discard(self, agent: str) -> None:
         """Takes away the tree of an agent with all that it changed."""
@@ -125,6 +173,8 @@ class Worktrees:
                 if self._keeper is not None or await _blobs(tree.root) == tree.base:
                     await self._remove(agent)
         await self._forget()
+        if self._hold is not None:
+            os.close(self._hold)
         if self._keeper is not None:
             await self._keeper.aclose()
         elif not self._trees:
@@ -168,18 +218,43 @@ def _link_environments(source: Path, target: Path) -> None:
             (target / path.name).symlink_to(path)
 
 
-def _let_run(source: Path, target: Path, is_new: bool) -> None:
-    """A new program can be run where it could be in the copy."""
-    with suppress(OSError):
-        bits = source.stat().st_mode & 0o111
-        if is_new and bits:
-            target.chmod(target.stat().st_mode | bits)
+def _programs(root: Path, names: Iterable[str]) -> frozenset[str]:
+    """The files that their owner can run."""
+    found = set()
+    for name in names:
+        with suppress(OSError):
+            if (root / name).lstat().st_mode & stat.S_IXUSR:
+                found.add(name)
+    return frozenset(found)
+
+
+def _let_run(tree: _Tree, folder: Path, names: Iterable[str]) -> list[str]:
+    """A file can be run in the folder where it became a program in the copy, and no more where it is none there any more."""
+    now, changed = _programs(tree.root, names), []
+    for name in sorted((now ^ frozenset(tree.programs)) & frozenset(names)):
+        with suppress(OSError):
+            mode = (folder / name).lstat().st_mode
+            if stat.S_ISREG(mode) and (tree.root / name).exists():
+                bits = (tree.root / name).stat().st_mode & 0o111
+                (folder / name).chmod(stat.S_IMODE(mode) & ~0o111 | bits)
+                changed.append(name)
+    return changed
+
+
+async def _links(root: Path) -> dict[str, str]:
+    return {name: os.readlink(root / name) for name in await files_of(root) if (root / name).is_symlink()}
 
 
 def _copy(source: Path, names: Sequence[str], target: Path) -> None:
+    """Raises ToolError; a file that is gone by now is no part of the copy."""
     for name in names:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(source / name, target / name, follow_symlinks=False)
+        try:
+            shutil.copy2(source / name, target / name, follow_symlinks=False)
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise ToolError(f"{name} cannot be copied: {error.strerror or error}") from error
 
 
 async def files_of(folder: Path, environment: Mapping[str, str] = MappingProxyType({})) -> list[str]:

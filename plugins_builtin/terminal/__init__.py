@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 
-from agentic import ChatCommand, Command, Event, PluginInfo, Provider, Renderer, RendererSetup, hookimpl
+from agentic import ChatCommand, Command, Event, PluginInfo, Provider, Renderer, RendererSetup, Setup, hookimpl
 
 DETACH = "plugins_builtin.terminal.detached.leaving:detach"
 
@@ -52,7 +52,7 @@ def agentic_plugin() -> PluginInfo:
 
 
 @hookimpl
-async def agentic_on_event(event: Event) -> None:
+async def agentic_on_event(event: Event, setup: Setup) -> None:
     from plugins_builtin.terminal.detached.leaving import now
 
-    now.heard(event)
+    now.heard(event, setup.settings.ui.notify_command)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from prompt_toolkit.completion import CompleteEvent, get_common_complete_suffix
-from prompt_toolkit.filters import Condition, Filter, FilterOrBool, to_filter
+from prompt_toolkit.filters import Always, Condition, Filter, FilterOrBool, to_filter
 from prompt_toolkit.key_binding import KeyBindings, KeyPressEvent
 from prompt_toolkit.keys import Keys as KeyNames
 
@@ -32,6 +32,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "paste_picture": ("c-v", "pastes the clipboard's picture"),
     "take_back": ("up", "takes the last waiting message back, else an earlier one"),
     "suspend": ("c-z", "goes to the background"),
+    "detach": ("c-\\", "leaves the session running, whatever goes on: agentic attach comes back"),
 }
 
 
@@ -53,6 +54,7 @@ class Actions:
     editor: Callable[[], None]
     take_back: Callable[[], bool]
     keys_list: Callable[[], None]
+    detach: Callable[[], None]
 
 
 class ChatKeys:
@@ -81,9 +83,11 @@ class ChatKeys:
         self._add_line(keys, region, line, empty, works)
         return keys
 
-    def _bind(self, keys: KeyBindings, action: str, where: FilterOrBool, does: Callable[[KeyPressEvent], None]) -> None:
+    def _bind(
+        self, keys: KeyBindings, action: str, where: FilterOrBool, does: Callable[[KeyPressEvent], None], eager: bool = False
+    ) -> None:
         try:
-            keys.add(*self.by_action[action].split(), filter=where)(does)
+            keys.add(*self.by_action[action].split(), filter=where, eager=eager)(does)
         except ValueError as error:
             raise ConfigError(f"ui.keys.{action}: {error}", "names of keys are c-p, escape enter, f2, s-tab, …") from error
 
@@ -176,6 +180,7 @@ class ChatKeys:
         bind("unfold", True, actions.unfold)
         bind("paste_picture", True, actions.paste_picture)
         self._bind(keys, "suspend", line, lambda event: event.app.suspend_to_background())
+        self._bind(keys, "detach", Always(), lambda event: actions.detach(), eager=True)
         keys.add("c-x", "c-e", filter=line)(lambda event: actions.editor())
         keys.add(KeyNames.BracketedPaste, filter=line)(lambda event: actions.paste(pasted(event.data)))
         keys.add("?", filter=line & empty)(lambda event: actions.keys_list())

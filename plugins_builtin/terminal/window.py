@@ -87,6 +87,7 @@ class ChatWindow:
             paste_picture=self._line.paste_picture,
             editor=self._line.open_editor,
             take_back=self._line.take_back,
+            detach=lambda: self.leaving.leave_by_key(),  # noqa: PLW0108
             keys_list=lambda: self.say("\n".join(key_rows(self._keys))),
         )
 
@@ -154,8 +155,7 @@ class ChatWindow:
         conversation.steer(self._steer)
         session = conversation.session
         self.screen.footer.mode, self.screen.footer.window = conversation.mode, conversation.model.window
-        warming = asyncio.ensure_future(conversation.warm())  # while the user types
-        looking = asyncio.ensure_future(self._look())
+        warming, looking = asyncio.ensure_future(conversation.warm()), asyncio.ensure_future(self._look())  # while the user types
         if kept := session.metadata(DRAFT):
             self._region.draft = kept + self._region.draft
         try:

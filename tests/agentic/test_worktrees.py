@@ -3,11 +3,13 @@
 import asyncio
 import json
 import os
+import shutil
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -330,3 +332,82 @@ def test_nothing_else_in_the_program_calls_git() -> None:
         name for name in callers if name not in ("tables.py", "dangers.py", "good.py")
     ]  # they read command lines, and run none
     assert callers == ["git.py"]
+
+
+def test_a_worktree_of_the_users_that_is_called_like_ours_is_left_alone(tmp_path: Path) -> None:
+    """One that is at no commit yet, one that is locked and on a disk that is not there."""
+    root = repository(tmp_path / "agentic-vllm", {"a": "a\n"})
+
+    def run(*words: str, cwd: Path = root) -> None:
+        subprocess.run(["git", *IDENTITY, *words], cwd=cwd, check=True, capture_output=True)
+
+    site = root / "trees" / "site"
+    run("worktree", "add", "-q", str(site), "-b", "pages")
+    run("checkout", "-q", "--orphan", "empty", cwd=site)
+    (site / "index.html").write_text("precious\n")
+    run("worktree", "add", "-q", "--lock", str(tmp_path / "agentic-trees" / "x" / "away"))
+    (tmp_path / "agentic-trees" / "x" / "away").rename(tmp_path / "elsewhere")
+    merged(root, {"one": puts(a="b\n")})
+    assert (site / "index.html").read_text() == "precious\n"
+    listed = subprocess.run(["git", "worktree", "list"], cwd=root, capture_output=True, text=True).stdout
+    assert len(listed.splitlines()) == 3
+
+
+def test_trees_that_another_process_is_making_are_left_alone(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", {"a": "a\n"})
+
+    async def run() -> None:
+        first = await Worktrees.open(Workspace(root), passes)
+        tree = await first.add("one")
+        state = root / ".git" / "worktrees" / tree.name
+        head = (state / "HEAD").read_text()
+        (state / "HEAD").write_text("0" * 40 + "\n")  # as it is while git makes it
+        second = await Worktrees.open(Workspace(root), passes)
+        assert tree.is_dir() and state.is_dir()
+        (state / "HEAD").write_text(head)
+        await second.close()
+        await first.discard("one")
+        await first.close()
+
+    asyncio.run(run())
+
+
+def test_what_may_be_run_comes_along_and_links_are_told(tmp_path: Path) -> None:
+    root = repository(tmp_path / "r", {"go": "true\n", "was": "true\n", "a": "a\n"})
+    (root / "was").chmod(0o755)
+
+    async def run() -> tuple[tuple[str, ...], list[str]]:
+        trees = await Worktrees.open(Workspace(root), passes)
+        tree = await trees.add("one")
+        (tree / "go").chmod(0o755)
+        (tree / "was").chmod(0o644)
+        (tree / "link").symlink_to("a")
+        links = await trees.left_out("one")
+        files = await trees.merge("one")
+        await trees.close()
+        return files, links
+
+    assert asyncio.run(run()) == (("go", "was"), ["link"])
+    assert os.access(root / "go", os.X_OK) and not (root / "was").stat().st_mode & 0o111
+
+
+def test_a_file_that_vanishes_meanwhile_is_no_part_of_a_tree(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = repository(tmp_path / "r", {"a": "a\n", "b": "b\n"})
+    copy = shutil.copy2
+
+    def vanishing(source: Path, target: Path, **how: Any) -> object:
+        if source.name == "a":
+            source.unlink(missing_ok=True)
+        return copy(source, target, **how)
+
+    monkeypatch.setattr(shutil, "copy2", vanishing)
+
+    async def run() -> bool:
+        trees = await Worktrees.open(Workspace(root), passes)
+        tree = await trees.add("one")
+        found = (tree / "b").exists() and not (tree / "a").exists()
+        await trees.discard("one")
+        await trees.close()
+        return found
+
+    assert asyncio.run(run())

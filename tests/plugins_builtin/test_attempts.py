@@ -540,14 +540,20 @@ def test_more_begin_where_the_first_takes_long_and_the_servers_have_room(reposit
 def test_after_a_kill_the_first_ones_work_is_back(
     agentic: Agentic, server: FakeVLLM, repository: Path, env: dict[str, str]
 ) -> None:
-    """It is not in the folder while others go on from where it began."""
-    inner = writes(lambda request, time: "the first one's\n")
+    """It is not in the folder while others go on from where it began, also where its commands did it."""
+
+    def inner(request: Request) -> ScriptedAnswer:
+        if request.json["messages"][-1]["role"] == "tool":
+            return answer("done")
+        line = "printf 'the first one\\047s\\n' > a.txt; echo mine > b.txt; echo mine > c.txt"
+        return answer(tool_calls=tool_call("run", {"command": line}))
+
     hangs = threading.Event()
 
     def reply(request: Request) -> ScriptedAnswer:
-        if len(server.chats) > 2 and not hangs.is_set():
-            return answer(["word "] * 2000, pause=0.02)
-        return inner(request)
+        if hangs.is_set():
+            return answer("done")
+        return answer(["word "] * 2000, pause=0.02) if len(server.chats) > 2 else inner(request)
 
     server.otherwise = reply
     words = ["--endpoint", server.url, "--approve", "all", "--no-sandbox", "-c", "tools.protocol=native", "-c", "attempts.auto=2"]
@@ -557,11 +563,13 @@ def test_after_a_kill_the_first_ones_work_is_back(
     assert server.wait_for(lambda: server.running > 1, seconds=30)
     process.kill()
     process.wait()
-    assert (repository / "a.txt").read_text() == "old\n"
+    assert (repository / "a.txt").read_text() == "old\n" and not (repository / "b.txt").exists()
+    (repository / "b.txt").write_text("the user's\n")
     hangs.set()
     done = agentic("run", "go on", "--continue", *words, "-c", "attempts.auto=0", "-c", "attempts.rounds=0", cwd=repository)
-    assert "what was done before them is back: a.txt" in done.err
+    assert "what was done before them is back: a.txt, c.txt; not brought back, because changed since: b.txt" in done.err
     assert (repository / "a.txt").read_text() == "the first one's\n"
+    assert (repository / "b.txt").read_text() == "the user's\n" and (repository / "c.txt").read_text() == "mine\n"
 
 
 def test_the_others_can_be_looked_at_and_taken_afterwards(

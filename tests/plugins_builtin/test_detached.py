@@ -3,11 +3,13 @@
 import json
 import os
 import re
+import shlex
 import stat
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -144,18 +146,21 @@ def test_several_look_and_one_answers(agentic: Agentic, server: FakeVLLM, env: d
     with terminal([*CHAT, "--endpoint", server.url], env, work) as shown:
         streaming(shown, server)
         left(shown)
-    with terminal(["attach"], env, work) as first, terminal(["attach"], env, work) as second:
+    with ExitStack() as stack:
+        first = stack.enter_context(terminal(["attach"], env, work))
         first.until(lambda: "word1 " in first.text)
+        second = stack.enter_context(terminal(["attach"], env, work))
         second.until(lambda: "this one looks on" in second.text)
         second.type("nothing")
         first.type("mine")
         second.until(lambda: second.draft == "mine")
         assert states(agentic)[0]["clients"] == 2
-        with terminal(["attach", "--take"], env, work) as third, terminal(["attach", "--look"], env, work) as fourth:
-            third.until(lambda: third.draft == "mine")
-            first.type("not")
-            third.type("!")
-            fourth.until(lambda: fourth.draft == "mine!")
+        third = stack.enter_context(terminal(["attach", "--take"], env, work))
+        third.until(lambda: third.draft == "mine")
+        first.type("not")
+        third.type("!")
+        fourth = stack.enter_context(terminal(["attach", "--look"], env, work))
+        fourth.until(lambda: fourth.draft == "mine!")
 
 
 def test_a_run_without_a_terminal(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
@@ -208,6 +213,69 @@ def test_what_cannot_be_shown_is_said(agentic: Agentic, env: dict[str, str], wor
     nothing = agentic("attach")
     assert nothing.code == 2 and "agentic run --detach TASK starts one" in nothing.err
     assert agentic("ps").out == ""
+    assert agentic("stop", "").code == 2
+    refused = agentic("run", "--detach", "-", stdin="a task")
+    assert refused.code == 2 and "takes no task from the standard input" in refused.err and refused.out == ""
+    folder = Path(env["HOME"], ".local/state/agentic/detached")
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    folder.write_text("")
+    refused = agentic("run", "--detach", "a task")
+    assert refused.code == 2 and "no folder of yours" in refused.err and refused.out == ""
+
+
+def test_what_else_is_in_the_folder_of_sockets_is_left_alone(agentic: Agentic, server: FakeVLLM, env: dict[str, str]) -> None:
+    folder = Path(env["HOME"], ".local/state/agentic/detached")
+    folder.mkdir(parents=True, mode=0o777)
+    (folder / "dddd.sock").mkdir()
+    (folder / "ffff.sock").write_text("mine")
+    server.otherwise = lambda request: answer(SAID * 20, pause=0.05)
+    name = agentic("run", "--detach", "say many words", *CHAT, "--endpoint", server.url).out.strip()
+    assert [state["name"] for state in states(agentic)] == [name]
+    assert stat.S_IMODE(folder.stat().st_mode) == 0o700 and (folder / "ffff.sock").read_text() == "mine"
+
+
+def test_one_whose_folder_is_gone_or_that_was_begun_without_a_standard_input(
+    agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    server.otherwise = lambda request: answer(SAID * 20, pause=0.05)
+    gone = work / "gone"
+    gone.mkdir()
+    words = [sys.executable, "-m", "agentic", "run", "--detach", "say many words", *CHAT, "--endpoint", server.url]
+    subprocess.run(words, cwd=gone, env=env, check=True, capture_output=True)
+    assert server.wait_for(lambda: server.running == 1, 30)
+    gone.rmdir()
+    subprocess.run(["bash", "-c", f"exec {shlex.join(words)} <&-"], cwd=work, env=env, check=True, capture_output=True)
+    found = states(agentic)
+    assert len(found) == 2 and found[0]["folder"] == str(gone)
+    for state in found:
+        assert agentic("stop", state["name"]).code == 0
+
+
+def test_a_menu_is_left_by_a_key_and_an_attached_terminal_by_detach(
+    agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    server.otherwise = lambda request: (
+        answer("then not")
+        if request.json["messages"][-1]["role"] == "tool"
+        else answer(tool_calls=tool_call("write_file", {"path": "a.txt", "content": "new\n"}))
+    )
+    with terminal([*CHAT, "--approve", "ask", "--endpoint", server.url], env, work) as shown:
+        shown.until(lambda: shown.is_ready)
+        shown.type("write it\r")
+        shown.until(lambda: shown.menu("Allow once"))
+        shown.type("\x1c")
+        assert shown.until_ended() == 0 and "agentic attach" in shown.text
+    with terminal(["attach"], env, work) as again:
+        again.until(lambda: again.menu("Allow once"))
+        time.sleep(0.5)  # a key that comes at once was meant for something else
+        again.type("n")
+        again.until(lambda: not again.menu("Allow once"))
+        again.type("\r")
+        again.until(lambda: "then not" in again.text and not again.works)
+        again.type("/detach\r")
+        again.until_ended()
+        assert "goes on: agentic attach" in again.text and again.restored()
+    assert not (work / "a.txt").exists()
 
 
 def test_a_command_that_is_typed_while_a_turn_works_waits_for_its_end(server: FakeVLLM, env: dict[str, str], work: Path) -> None:
@@ -252,7 +320,11 @@ def test_only_the_newest_of_much_is_kept() -> None:
         shown.add(BEGIN_ROWS + b"%d\r\n" % number + END_ROWS)
     for _ in range(1_000):
         shown.add(b"drawn")
-    assert shown.replay().startswith(b"8") and b"999\r\n" in shown.replay() and len(shown.replay()) <= 2_000
+    assert (
+        shown.replay().startswith(b"(earlier: agentic sessions show)\r\n8")
+        and b"999\r\n" in shown.replay()
+        and len(shown.replay()) <= 2_100
+    )
 
 
 def test_a_flag_of_a_plugins_own_is_one_without_a_value(agentic: Agentic) -> None:

@@ -1,6 +1,7 @@
 """A chat that leaves its terminal, because the user says so or because the terminal is gone."""
 
 from collections.abc import Callable
+from contextlib import suppress
 
 from agentic import ConfigError
 from agentic.lib.terminal.attention import Attention
@@ -17,26 +18,39 @@ class ChatLeaving:
         self._region = region
         self._attention = attention
         self._works = works
-        now.came = lambda: setattr(attention, "has_focus", None)
+        now.came, now.tells_itself = lambda: setattr(attention, "has_focus", None), True
 
     def leave(self) -> None:
         """The shell goes on, and so does the session, without this terminal. Raises ConfigError."""
+        if now.host is not None:
+            now.host.let_go()
+            return
         if now.leash is None:
-            raise ConfigError("this chat has no terminal to leave", "Ctrl-\\\\ leaves it where `agentic attach` shows it")
+            raise ConfigError(
+                "this chat cannot leave its terminal: threads ran when it began", "agentic run --detach begins without one"
+            )
         self._attention.has_focus = False
         now.rows_above = self._region.app.rows_above
         self._region.move(now.leave)
 
     def is_typed(self, text: str) -> bool:
         """Leaves at once where the text says so, whatever goes on."""
-        if text.strip() != LEAVE or now.leash is None:
+        if text.strip() != LEAVE:
             return False
         self._region.draft = ""
-        self.leave()
+        self.leave_by_key()
         return True
+
+    def leave_by_key(self) -> None:
+        """The same, and says why where that cannot be."""
+        try:
+            self.leave()
+        except ConfigError as error:
+            self._region.write([error.with_remedy])
 
     def hung_up(self) -> bool:
         """The terminal is gone. True where the session goes on: there is work in it."""
         if self._works() and now.leash is not None and not self._region.app.is_lent:
-            self.leave()
+            with suppress(ConfigError):  # it ends then, as it would
+                self.leave()
         return now.host is not None

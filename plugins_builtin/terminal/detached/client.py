@@ -25,6 +25,8 @@ def show(name: str, looks: bool, takes: bool) -> int:
         raise ConfigError("attach needs a terminal", "agentic ps --output jsonl says what runs")
     sys.stdout.flush()
     client, state, rest = connected(name, want="show", size=_size(), looks=looks, takes=takes)
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, lambda number, frame: sys.exit(128 + number))  # and the terminal is as before
     client.settimeout(None)
     with client, _as_it_is():
         _write(rest)
@@ -32,9 +34,19 @@ def show(name: str, looks: bool, takes: bool) -> int:
             _write(b"\r\n(another terminal answers: this one looks on; agentic attach --take answers instead)\r\n")
         _follow(client)
         _write(RESET + b"\r\x1b[J")
-    has_left = is_there(name)
+    has_left = _runs(name)
     print(f"({name} goes on: agentic attach {name})" if has_left else f"({name} has ended: agentic --continue goes on)")
     return 0
+
+
+def _runs(name: str) -> bool:
+    if not is_there(name):
+        return False
+    try:
+        connected(name, want="state")[0].close()
+    except ConfigError:
+        return is_there(name)
+    return True
 
 
 def _size() -> tuple[int, int]:

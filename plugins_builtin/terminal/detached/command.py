@@ -58,7 +58,7 @@ def ps(output: str) -> None:
 
 
 def _in_words(state: Mapping[str, Any]) -> str:
-    looked_at = f", {state['clients']} look on" if state["clients"] else ""
+    looked_at = f", {state['clients']} {'looks' if state['clients'] == 1 else 'look'} on" if state["clients"] else ""
     task = sanitize(" ".join(state["task"].split()))
     task = task if len(task) <= MAX_TASK else f"{task[:MAX_TASK]}…"
     return f"{state['name']}  {state['state']} for {age(state['since'])}{looked_at}  {sanitize(state['folder'])}  {task}".rstrip()
@@ -71,6 +71,8 @@ def stop(name: str) -> None:
 
     For example: agentic stop 3f2a
     """
+    if not name:
+        raise ConfigError("stop needs the name of a session", "agentic ps lists them")
     name = _find(name)
     client, _, _ = connected(name, want="stop")
     with client:

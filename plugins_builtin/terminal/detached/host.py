@@ -22,6 +22,7 @@ MAX_WAITING = 8 << 20  # bytes that wait for a client: one that takes none is le
 MAX_HELLO = 4_096  # bytes
 LAST_SECONDS = 2.0  # for what the clients are still to get
 KEYS, SIZE = b"k", b"s"
+CLEAR = b"\x1b[0m\x1b[H\x1b[2J"
 HEAD = struct.Struct(">cI")  # of what a client sends: its kind and its length
 
 
@@ -48,6 +49,7 @@ class SharedTerminal:
         self.rows_above: Callable[[int], int] | None = None  # the cursor, in a terminal of that width
         self._shown, self._state = shown, state
         self._clients: list[_Client] = []
+        self._answered: _Client | None = None
         self._to_session = b""
         self._listener = listening(self.name)
         self._master, self.slave = os.openpty()
@@ -84,7 +86,8 @@ class SharedTerminal:
             self._is_over = False
             while not self._is_over:
                 for key, _ in self._selector.select():
-                    key.data()
+                    if key.fileobj in self._selector.get_map():  # it was not closed by one before
+                        key.data()
                 self._send()
         self._listener.close()
 
@@ -151,6 +154,8 @@ class SharedTerminal:
             self.clients += 1
             answer["answers"] = self._answering() is client
             client.waiting = json.dumps(answer).encode() + b"\n" + self._replay(client)
+            if answer["answers"]:
+                self._answered = client
             self._follow_size()
             self.came()
         else:
@@ -169,8 +174,14 @@ class SharedTerminal:
         return next((each for each in self._clients if each.is_shown and not each.looks), None)
 
     def _follow_size(self) -> None:
-        if answering := self._answering():
-            self._resize(answering.size)
+        """The session is as large as the terminal that answers; one that does so from now on begins with a screen of its own."""
+        answering = self._answering()
+        if answering is None:
+            return
+        if answering is not self._answered and answering.size[1] != self._columns and self._answered is not None:
+            answering.waiting += CLEAR + self._replay(answering)
+        self._answered = answering
+        self._resize(answering.size)
 
     def _take_frames(self, client: _Client) -> None:
         while len(client.came) >= HEAD.size:
@@ -190,6 +201,8 @@ class SharedTerminal:
         client.connection.close()
         self._clients.remove(client)
         self.clients -= client.is_shown
+        if client is self._answered:
+            self._from_session()
         self._follow_size()
 
     def _send(self) -> None:

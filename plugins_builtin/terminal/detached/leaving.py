@@ -15,9 +15,11 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, NoReturn, TextIO
 
+from agentic import ConfigError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event, RunFinished, RunStarted
 from plugins_builtin.terminal.detached.host import SharedTerminal
 from plugins_builtin.terminal.detached.shown import BEGIN_ROWS, END_ROWS, RESET, Shown
+from plugins_builtin.terminal.telling import tell_user
 
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 USUAL_SIZE = (24, 80)
@@ -32,15 +34,23 @@ class Presence:
         self.leash: Leash | None = None
         self.came: Callable[[], None] = lambda: None  # called in another thread, where somebody begins to look
         self.rows_above: Callable[[int], int] | None = None  # the cursor, as `SharedTerminal` asks for it
+        self.tells_itself = False
         self._since = time.time()
         self._state, self._task, self._session = "idle", "", ""
+        self._folder = ""
 
     @property
     def is_looked_at(self) -> bool:
         """True in a terminal, also one that came later."""
         return self.host is None or bool(self.host.clients)
 
-    def heard(self, event: Event) -> None:
+    def heard(self, event: Event, notify_command: str) -> None:
+        """Keeps the state; the user is told where nobody looks and the session does not do so itself, as a chat does."""
+        if self.host is not None and not self.host.clients and not self.tells_itself:
+            if isinstance(event, ApprovalAsked):
+                tell_user(notify_command, f"agentic asks: {event.what}")
+            elif isinstance(event, RunFinished):
+                tell_user(notify_command, f"agentic is done ({event.status}) with: {self._task}")
         match event:
             case RunStarted():
                 self._session, self._task = event.session or self._session, event.task or self._task
@@ -59,7 +69,7 @@ class Presence:
     def state(self) -> dict[str, Any]:
         return {
             "pid": os.getpid(),
-            "folder": os.getcwd(),
+            "folder": self._folder,
             "session": self._session,
             "task": self._task,
             "state": self._state,
@@ -78,7 +88,7 @@ class Presence:
 
     def leave(self) -> None:
         """The terminal gets back what it was before; from now on a pseudo-terminal of our own is in its place. Raises OSError."""
-        leash, self.leash = self.leash, None
+        leash = self.leash
         assert leash is not None
         host = SharedTerminal(self.shown, _size_of(0), self.state)
         tty.setraw(host.slave)
@@ -86,12 +96,14 @@ class Presence:
         attributes[1] |= termios.OPOST | termios.ONLCR
         termios.tcsetattr(host.slave, termios.TCSANOW, attributes)
         leash.give_back()
+        self.leash = None
         self.take(host, leash.terminals)
         leash.let_go(host.name)
 
     def take(self, host: SharedTerminal, terminals: Iterable[int]) -> None:
         """The pseudo-terminal is this process's from now on, in place of these descriptors."""
         signal.signal(signal.SIGHUP, lambda number, frame: None)
+        self._folder = os.getcwd()
         os.setsid()
         fcntl.ioctl(host.slave, termios.TIOCSCTTY, 0)
         for number in terminals:
@@ -206,19 +218,31 @@ def _wait(pid: int, told: int) -> NoReturn:
 
 def detach() -> None:
     """Goes on without this terminal, and prints its name for `agentic attach`."""
+    if "-" in sys.argv[1:]:
+        raise ConfigError("--detach takes no task from the standard input", "put the task on the command line")
+    _keep_standard_descriptors()
     sys.stdout.flush()
     told, tell = os.pipe()
     if os.fork():
         os.close(tell)
         name = os.read(told, 64).decode()
+        if not name:
+            os._exit(2)  # the child has said why
         print(name, flush=True)
         print(f"`agentic attach {name}` shows it, `agentic stop {name}` ends it", file=sys.stderr, flush=True)
-        os._exit(0 if name else 1)
+        os._exit(0)
     os.close(told)
     host = SharedTerminal(now.shown, _size_of(0), now.state)
     now.take(host, (0, 1, 2))
     os.write(tell, host.name.encode())
     os.close(tell)
+
+
+def _keep_standard_descriptors() -> None:
+    """Nothing else is to be one of them, where whoever started this has closed them."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) < 3:
+        pass
+    os.close(descriptor)
 
 
 def _is_gone() -> bool:

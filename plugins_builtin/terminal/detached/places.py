@@ -3,6 +3,7 @@
 import json
 import os
 import socket
+import stat
 import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from agentic.lib.files import make_own
 MAX_PATH = 100  # bytes of a socket's address
 SECONDS = 5.0  # for an answer: a session that is stopped (by SIGSTOP) gives none
 _ENDING = ".sock"
+_STATE = {"name", "pid", "folder", "session", "task", "state", "since", "clients"}  # what a session says of itself
 
 
 def detached_folder() -> Path:
@@ -43,13 +45,23 @@ def _address(name: str) -> Iterator[str]:
 
 
 def listening(name: str) -> socket.socket:
-    """Raises ConfigError, OSError."""
-    make_own(detached_folder())
-    server = socket.socket(socket.AF_UNIX)
-    with _address(name) as address:
-        server.bind(address)
-    _path(name).chmod(0o600)
-    server.listen()
+    """A socket that nobody but the user reaches. Raises ConfigError."""
+    folder, server = detached_folder(), socket.socket(socket.AF_UNIX)
+    try:
+        make_own(folder)
+        found = folder.lstat()
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.getuid():
+            raise ConfigError(f"{folder} is no folder of yours", "remove it")
+        folder.chmod(0o700)
+        with _address(name) as address:
+            server.bind(address)
+        _path(name).chmod(0o600)
+        server.listen()
+    except OSError as error:
+        server.close()
+        raise ConfigError(
+            f"no socket can be made in {folder}: {error.strerror}", "make room for it, or set XDG_STATE_HOME"
+        ) from error
     server.setblocking(False)
     return server
 
@@ -75,6 +87,13 @@ def connected(name: str, **wanted: Any) -> tuple[socket.socket, dict[str, Any], 
             if not (data := client.recv(65536)):
                 raise ConnectionResetError
             said += data
+        line, _, rest = said.partition(b"\n")
+        state = json.loads(line)
+        if not set(state if isinstance(state, dict) else ()) >= _STATE:
+            raise ValueError
+    except ValueError:
+        client.close()
+        raise ConfigError(f"{name} is no session of agentic's", f"remove {_path(name)}") from None
     except ConnectionRefusedError:
         remove(name)  # it was killed
         client.close()
@@ -82,15 +101,14 @@ def connected(name: str, **wanted: Any) -> tuple[socket.socket, dict[str, Any], 
     except OSError as error:
         client.close()
         raise ConfigError(f"{name} does not answer: {error.strerror or error}", "agentic ps lists what runs") from error
-    line, _, rest = said.partition(b"\n")
-    return client, json.loads(line), rest
+    return client, state, rest
 
 
 def names() -> list[str]:
     """The newest last."""
     with suppress(OSError):
-        found = sorted(detached_folder().glob(f"*{_ENDING}"), key=lambda path: path.stat().st_ctime)
-        return [path.name.removesuffix(_ENDING) for path in found]
+        found = [(path.stat().st_ctime, path) for path in detached_folder().glob(f"*{_ENDING}") if path.is_socket()]
+        return [path.name.removesuffix(_ENDING) for _, path in sorted(found)]
     return []
 
 
@@ -98,8 +116,14 @@ def states() -> list[Mapping[str, Any]]:
     """Each that runs, the newest last."""
     found: list[Mapping[str, Any]] = []
     for name in names():
-        with suppress(ConfigError):
+        try:
             client, state, _ = connected(name, want="state")
+        except ConfigError as error:
+            if is_there(name):
+                found.append(
+                    {"name": name, "state": "silent", "task": str(error), "folder": "", "since": time.time(), "clients": 0}
+                )
+        else:
             client.close()
             found.append(state)
     return found

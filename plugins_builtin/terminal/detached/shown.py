@@ -28,6 +28,7 @@ class Shown:
         self._most = most
         self._rows: deque[bytes] = deque()
         self._size = 0
+        self._is_cut = False
         self._drawn = b""
         self._is_of_rows = False
         self._begun = b""
@@ -57,11 +58,15 @@ class Shown:
         self._size += len(rows)
         while self._size > self._most and len(self._rows) > 1:
             self._size -= len(self._rows.popleft())
+            self._is_cut = True
 
     def replay(self, rows_above: int | None = None) -> bytes:
         """Brings a terminal to what this one showed; with the rows above its cursor, to where a region of other width begins."""
         drawn = self._drawn[-self._most :] if rows_above is None else b"\r\n" * rows_above
-        text = b"".join(self._rows) + drawn
+        rows = b"".join(self._rows)
+        if self._is_cut:
+            rows = b"(earlier: agentic sessions show)\r\n" + rows.partition(b"\n")[2]
+        text = rows + drawn
         text = _BELL.sub(lambda found: found[0] if found[1] else b"", _ONCE.sub(b"", text))
         modes = (b"\x1b[?%b%b" % mode for mode in self._modes.items() if mode[0] != _SYNCHRONISED)
         return text + b"".join(modes)
