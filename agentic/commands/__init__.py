@@ -53,7 +53,7 @@ def own_flags() -> dict[str, OwnFlag]:
     """The options that set a key of a plugin's own, or call its function, by their names in Python."""
     host = present_host()
     offered = [(host.section_of(name), *each) for name, info in host.infos("flags").items() for each in info.flags.items()]
-    found = [OwnFlag(flag, key if " " in key else f"{section}.{key}") for section, flag, key in offered]
+    found = [OwnFlag(flag, key if ":" in key.split()[0] else f"{section}.{key}") for section, flag, key in offered]
     return {flag.name: flag for flag in found}
 
 
@@ -128,9 +128,7 @@ def _with(options: tuple[Callable[..., Any], ...], function: Callable[..., Any])
             raise ConfigError(f"-C {folder}: no such folder")
         from agentic.api import load_settings
 
-        flags = tuple(
-            f"{flag.target}={value}" for name, flag in own_flags().items() if (value := given.pop(name, None)) is not None
-        )
+        flags = tuple(f"{flag.key}={value}" for name, flag in own_flags().items() if (value := given.pop(name, None)) is not None)
         settings = load_settings(root, _settings_of(given) | _flags(given), (*pairs, *flags))
         return function(root=root, settings=settings, **given)
 

@@ -134,8 +134,8 @@ class PluginInfo:
     `runnables` find what a folder would run. Its event hooks may take `seconds`. Where it `wants_chunks` (or that function of the
     `Setup` says so), its observer gets each piece of an answer. `session(setup)` is an async context manager around each session.
     `before` is "module:function" of what asks the user before any run, answer or chat begins in a terminal:
-    `function(root, settings, has_tools) -> Settings`. `flags` are options of run, chat and ask that set keys of the plugin's own,
-    or call "module:function HELP".
+    `function(root, settings, has_tools) -> Settings`. `flags` are options of run, chat and ask: "KEY HELP" sets a key of the
+    plugin's own, "module:function HELP" calls that before anything else.
     """
 
     options: Options | None = None

@@ -8,7 +8,7 @@ from agentic.lib.record import record
 
 @record(frozen=True, slots=True)
 class OwnFlag:
-    """`target` is the key with its section, or "module:function HELP" of what is called before the command begins."""
+    """`target` is "KEY HELP", the key with its section, or "module:function HELP" of what is called before the command begins."""
 
     flag: str
     target: str
@@ -19,18 +19,23 @@ class OwnFlag:
         return self.flag.lstrip("-").replace("-", "_")
 
     @property
+    def key(self) -> str:
+        return self.target.partition(" ")[0]
+
+    @property
     def row(self) -> tuple[str, str]:
         """(usage, summary) for people."""
-        words = self.target.partition(" ")[2]
-        return (self.flag, words) if words else (f"{self.flag} VALUE", f"the same as -c {self.target}=VALUE")
+        words = self.target.partition(" ")[2] or f"the same as -c {self.key}=VALUE"
+        return (self.flag if ":" in self.key else f"{self.flag} VALUE"), words
 
     def option(self) -> click.Option:
-        function, _, words = self.target.partition(" ")
-        if not words:
-            return click.Option([self.flag], metavar="VALUE", help=f"The same as -c {self.target}=VALUE.")
+        words = self.row[1]
+        shown = f"{words[0].upper()}{words[1:]}."
+        if ":" not in self.key:
+            return click.Option([self.flag], metavar="VALUE", help=shown)
 
         def call(context: click.Context, option: click.Parameter, is_given: bool) -> None:
             if is_given:
-                imported(function)()
+                imported(self.key)()
 
-        return click.Option([self.flag], is_flag=True, expose_value=False, help=f"{words[0].upper()}{words[1:]}.", callback=call)
+        return click.Option([self.flag], is_flag=True, expose_value=False, help=shown, callback=call)

@@ -40,7 +40,10 @@ async def _take(argument: str, chat: Chat) -> None:
 
 @hookimpl
 def agentic_plugin() -> PluginInfo:
-    return PluginInfo(Options(f"{__name__}:AttemptOptions", section="attempts"), flags={"--attempts": "count"})
+    return PluginInfo(
+        Options(f"{__name__}:AttemptOptions", section="attempts"),
+        flags={"--attempts": "count so many agents try the task side by side; the first that passes the checks is taken"},
+    )
 
 
 @hookimpl

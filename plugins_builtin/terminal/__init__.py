@@ -1,5 +1,6 @@
 """The terminal: the chat that `agentic` alone starts, and what any command shows there, in a pipe, or to programs."""
 
+import sys
 from collections.abc import Iterable
 
 from agentic import ChatCommand, Command, Event, PluginInfo, Provider, Renderer, RendererSetup, Setup, hookimpl
@@ -53,6 +54,6 @@ def agentic_plugin() -> PluginInfo:
 
 @hookimpl
 async def agentic_on_event(event: Event, setup: Setup) -> None:
-    from plugins_builtin.terminal.detached.leaving import now
-
-    now.heard(event, setup.settings.ui.notify_command)
+    leaving = sys.modules.get("plugins_builtin.terminal.detached.leaving")
+    if leaving is not None:  # else this is no process that can be left
+        leaving.now.heard(event, setup.settings.ui.notify_command)

@@ -26,7 +26,7 @@ def agentic_transports() -> Iterable[Provider[Transport]]:
 @hookimpl
 def agentic_plugin() -> PluginInfo:
     options = Options("plugins_builtin.vllm.options:VllmOptions", section="llm.vllm")
-    return PluginInfo(options, flags={"--log-requests": "log_requests"})
+    return PluginInfo(options, flags={"--log-requests": "log_requests all requests and answers go to that file, without keys"})
 
 
 @hookimpl
