@@ -4,6 +4,7 @@ import json
 import os
 import re
 import shlex
+import signal
 import stat
 import subprocess
 import sys
@@ -330,3 +331,18 @@ def test_only_the_newest_of_much_is_kept() -> None:
 def test_a_flag_of_a_plugins_own_is_one_without_a_value(agentic: Agentic) -> None:
     done = subprocess.run([sys.executable, "-m", "agentic", "run", "--help"], capture_output=True, text=True, check=True)
     assert "--detach " in done.stdout and "prints a name" in done.stdout
+
+
+def test_the_next_window_of_a_chat_ends_with_its_terminal_as_the_first_does(
+    agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: Path
+) -> None:
+    server.otherwise = lambda request: answer("said")
+    with terminal([*CHAT, "--endpoint", server.url], env, work) as shown:
+        shown.until(lambda: shown.is_ready)
+        shown.type("a word\r")
+        shown.until(lambda: "said" in shown.text and shown.is_ready)
+        shown.type("/clear\r")
+        shown.until(lambda: shown.text.count("for commands") == 2 and shown.is_ready)
+        os.kill(shown.process.pid, signal.SIGHUP)
+        assert shown.until_ended() in (129, -1)
+    assert states(agentic) == []

@@ -35,14 +35,10 @@ class Presence:
         self.came: Callable[[], None] = lambda: None  # called in another thread, where somebody begins to look
         self.rows_above: Callable[[int], int] | None = None  # the cursor, as `SharedTerminal` asks for it
         self.tells_itself = False
+        self.usual_hangup: Any = None  # what SIGHUP did before
         self._since = time.time()
         self._state, self._task, self._session = "idle", "", ""
         self._folder = ""
-
-    @property
-    def is_looked_at(self) -> bool:
-        """True in a terminal, also one that came later."""
-        return self.host is None or bool(self.host.clients)
 
     def heard(self, event: Event, notify_command: str) -> None:
         """Keeps the state; the user is told where nobody looks and the session does not do so itself, as a chat does."""
@@ -103,7 +99,8 @@ class Presence:
     def take(self, host: SharedTerminal, terminals: Iterable[int]) -> None:
         """The pseudo-terminal is this process's from now on, in place of these descriptors."""
         signal.signal(signal.SIGHUP, lambda number, frame: None)
-        self._folder = os.getcwd()
+        with suppress(OSError):  # it is gone
+            self._folder = os.getcwd()
         os.setsid()
         fcntl.ioctl(host.slave, termios.TIOCSCTTY, 0)
         for number in terminals:
@@ -120,11 +117,12 @@ now = Presence()
 
 def on_hangup(goes_on: Callable[[], bool]) -> None:
     """Asks whether a session goes on whose terminal is gone; else it ends as it would, also where it is only told to."""
-    usual = signal.getsignal(signal.SIGHUP)
+    if now.usual_hangup is None:  # else this is the next window
+        now.usual_hangup = signal.getsignal(signal.SIGHUP)
 
     def hung_up() -> None:
-        if not (_is_gone() and goes_on()) and callable(usual):
-            usual(signal.SIGHUP, None)
+        if not (_is_gone() and goes_on()) and callable(now.usual_hangup):
+            now.usual_hangup(signal.SIGHUP, None)
 
     asyncio.get_running_loop().add_signal_handler(signal.SIGHUP, hung_up)
 
