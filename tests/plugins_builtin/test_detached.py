@@ -167,13 +167,17 @@ def test_several_look_and_one_answers(agentic: Agentic, server: FakeVLLM, env: d
 def test_a_run_without_a_terminal(agentic: Agentic, server: FakeVLLM, work: Path) -> None:
     """Its name is for scripts; it ends by itself, and leaves nothing but what it did."""
     server.otherwise = lambda request: answer(SAID[:40], pause=0.05)
-    begun = agentic("run", "--detach", "say many words", *CHAT, "--endpoint", server.url)
+    told = work.parent / "told"
+    notify = ["-c", f'ui.notify_command=echo "$AGENTIC_SAYS" >> {told}']
+    begun = agentic("run", "--detach", "say many words", *CHAT, *notify, "--endpoint", server.url)
     assert begun.code == 0 and re.fullmatch(r"\w+\n", begun.out), begun.err
     until(lambda: states(agentic)[0]["state"] == "working")
     (state,) = states(agentic)
     assert (state["name"], state["folder"], state["task"]) == (begun.out.strip(), str(work), "say many words")
     assert state["session"]
     until(lambda: states(agentic) == [])
+    until(told.exists)
+    until(lambda: told.read_text() == "agentic is done with: say many words\n")
     assert "word39" in agentic("sessions", "show").out
 
 

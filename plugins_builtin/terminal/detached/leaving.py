@@ -38,15 +38,14 @@ class Presence:
         self.usual_hangup: Any = None  # what SIGHUP did before
         self._since = time.time()
         self._state, self._task, self._session = "idle", "", ""
+        self._notify_command = ""
         self._folder = ""
 
     def heard(self, event: Event, notify_command: str) -> None:
-        """Keeps the state; the user is told where nobody looks and the session does not do so itself, as a chat does."""
-        if self.host is not None and not self.host.clients and not self.tells_itself:
-            if isinstance(event, ApprovalAsked):
-                tell_user(notify_command, f"agentic asks: {event.what}")
-            elif isinstance(event, RunFinished):
-                tell_user(notify_command, f"agentic is done ({event.status}) with: {self._task}")
+        """Keeps the state, and tells the user of a question."""
+        self._notify_command = notify_command
+        if isinstance(event, ApprovalAsked):
+            self._tell(f"agentic asks: {event.what}")
         match event:
             case RunStarted():
                 self._session, self._task = event.session or self._session, event.task or self._task
@@ -57,6 +56,11 @@ class Presence:
                 self._be("working")
             case RunFinished():
                 self._be("idle")
+
+    def _tell(self, text: str) -> None:
+        """Tells the user where nobody looks and the session does not do so itself, as a chat does."""
+        if self.host is not None and not self.host.clients and not self.tells_itself:
+            tell_user(self._notify_command, text)
 
     def _be(self, state: str) -> None:
         if state != self._state:
@@ -109,6 +113,7 @@ class Presence:
         self.host = host
         host.start()
         atexit.register(host.end)
+        atexit.register(lambda: self._tell(f"agentic is done with: {self._task}"))  # which is called first
 
 
 now = Presence()
