@@ -19,6 +19,7 @@ def test_it_has_what_helps_and_no_key(agentic: Agentic, server: FakeVLLM, work: 
     log.write_text(f"a line with {KEY}\n")
     server.otherwise = lambda request: answer("the secret plan")
     assert agentic("ask", "what is the plan?", "--endpoint", server.url).code == 0
+    server.otherwise = lambda request: answer("ok")
     more = {"AGENTIC_LLM_API_KEY": KEY, "AGENTIC_LLM_ENDPOINTS": server.url}
     done = agentic("report", "--log", str(log), more=more)
     assert done.code == 0, done.err
