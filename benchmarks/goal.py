@@ -68,7 +68,9 @@ def main() -> None:
         port = free.getsockname()[1]
     with tempfile.TemporaryDirectory() as home, tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        (folder / "check.sh").write_text(f'test "$(ls part*.txt | wc -l)" = {given.turns}\n')
+        (folder / "check.sh").write_text(
+            f'there=$(ls part*.txt | wc -l); echo "$there of {given.turns}"; test "$there" = {given.turns}\n'
+        )
         server = Server(port, model(folder, given.turns), given.server_kills, 12)
         server.start()
         env = {**os.environ, "HOME": home}

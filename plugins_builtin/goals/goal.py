@@ -18,6 +18,9 @@ MINUTE = 60.0
 SAME = 4  # turns that changed something and left the same failure, or that changed nothing
 NO_TURN = -1
 TOLD = 5  # tries that the model is told of
+_VARYING = re.compile(
+    r"0x[0-9a-f]+|\d+(?:\.\d+)?\s*(?:ms|s|sec|seconds?|min|minutes?)\b|(?<=[A-Za-z_/.:-])\d+|\d+(?=[A-Za-z_/.:-])"
+)
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86_400}
 _TIMES = {"": 1, "k": 1_000, "m": 1_000_000, "g": 1_000_000_000}
 
@@ -103,8 +106,8 @@ def first_line(text: str, most: int = 160) -> str:
 
 
 def shape(text: str) -> str:
-    """A failure without what differs from run to run: numbers, times, addresses."""
-    return re.sub(r"0x[0-9a-f]+|\d+(\.\d+)?", "#", text)
+    """A failure without what differs from run to run: times, addresses, lines, numbers in names. How many fail stays."""
+    return _VARYING.sub("#", text)
 
 
 def budget_of(texts: Sequence[str]) -> Allowance:

@@ -14,7 +14,7 @@ from hypothesis import given, strategies as st
 from agentic import ConfigError
 from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from plugins_builtin.goals.fixed import fixed_files, hushes, number_of_tests, weakened
-from plugins_builtin.goals.goal import Allowance, Goal, Try, budget_of
+from plugins_builtin.goals.goal import Allowance, Goal, Try, budget_of, shape
 from tests.conftest import Agentic
 from tests.terminal import terminal
 
@@ -278,3 +278,19 @@ def test_a_goal_that_is_done_again_is_a_line_for_cron(agentic: Agentic, project:
     done = agentic("goal", "add adds", "--check", "sh check.sh", "--every", "1d")
     assert done.code == 0 and done.out.startswith("0 3 * * * ") and "--check 'sh check.sh'" in done.out
     assert os.fspath(project) in done.out
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "same"),
+    [
+        ("3 failed in 0.52s", "3 failed in 1.04s", True),
+        ("a.py:12: wrong", "a.py:14: wrong", True),
+        ("<f at 0x7f3a> in /tmp/pytest-12/x", "<f at 0x55cc> in /tmp/pytest-13/x", True),
+        ("12 failed", "11 failed", False),
+        ("3 of 50", "4 of 50", False),
+        ("x is not defined", "y is not defined", False),
+    ],
+)
+def test_a_failure_is_the_same_but_for_what_differs_each_time(one: str, other: str, same: bool) -> None:
+    """Fewer failures are no standstill."""
+    assert (shape(one) == shape(other)) is same
