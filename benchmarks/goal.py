@@ -31,7 +31,7 @@ def model(folder: Path, count: int) -> Reply:
     def reply(request: Request) -> ScriptedAnswer:
         messages = request.json["messages"]
         if messages[-1]["role"] == "tool":
-            return answer(WORDS, pause=0.02)
+            return answer(WORDS, pause=0.3)
         missing = next((number for number in range(count) if not (folder / f"part{number}.txt").exists()), 0)
         call = tool_call("write_file", {"path": f"part{missing}.txt", "content": f"{missing}\n"}, 0, f"c{len(messages)}")
         return answer(tool_calls=call, pause=0.02)
@@ -90,7 +90,7 @@ def main() -> None:
             process = subprocess.Popen(line, cwd=folder, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
             line = [*words, "resume", *options]
             try:
-                told = process.communicate(timeout=random.uniform(3, 9) if kills < given.kills else None)[1]
+                told = process.communicate(timeout=random.uniform(3, 8) if kills < given.kills else None)[1]
             except subprocess.TimeoutExpired:
                 process.kill()
                 process.communicate()

@@ -7,12 +7,12 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice, repeat
 from pathlib import Path
 
 import click
 
-from agentic import AgenticError, ConfigError, Settings, api
+from agentic import AgenticError, ConfigError, EndpointUnavailable, Settings, api
 from agentic.commands import RunCommand, common_options
 from agentic.commands.start import asker, can_ask, interruptible, prepared, screen_of
 from agentic.config.edit import toml_text
@@ -25,7 +25,7 @@ from agentic.lib.wire import leading_object
 from agentic.sessions import Session
 from plugins_builtin.goals.fixed import fixed_files, hushes
 from plugins_builtin.goals.goal import FACT, Allowance, Goal, budget_of, configured, goal_of, keep
-from plugins_builtin.goals.loop import WORDS, Pursuit
+from plugins_builtin.goals.loop import WAITS, WORDS, Pursuit
 from plugins_builtin.goals.page import as_html, as_text
 from plugins_builtin.goals.questions import GoalQuestions
 
@@ -81,12 +81,23 @@ def _with_mode(settings: Settings) -> Settings:
     return settings if settings.approval.mode else settings.changed("approval.mode", "all", "goal")
 
 
+def _say(text: str) -> None:
+    click.echo("\n".join(f"goal: {sanitize(line)}" for line in text.split("\n") if line), err=True)
+
+
+async def _resume(root: Path, settings: Settings, name: str, budget: Allowance | None) -> int:
+    """Goes on with a goal; waits for a server that is away, as after a restart of the machine."""
+    waits = chain(WAITS, repeat(WAITS[-1]))
+    while True:
+        try:
+            return await _pursue(root, settings, None, name, budget)
+        except EndpointUnavailable as error:
+            _say(f"{error}; trying again")
+            await asyncio.sleep(next(waits))
+
+
 async def _pursue(root: Path, settings: Settings, made: Goal | None, resume: str, budget: Allowance | None = None) -> int:
-    questions = GoalQuestions()
-
-    def say(text: str) -> None:
-        click.echo("\n".join(f"goal: {sanitize(line)}" for line in text.split("\n") if line), err=True)
-
+    questions, say = GoalQuestions(), _say
     ask = asker(settings) if settings.approval.mode != "all" else None
     screen = screen_of(settings, sys.stdout)
     async with api.open_conversation(root, settings, ask or questions, resume, screen) as conversation:
@@ -125,7 +136,7 @@ def _there(settings: Settings) -> Ask:
 def _about(verb: str, root: Path, settings: Settings, name: str, html_file: Path | None, budgets: Sequence[str]) -> int:
     if verb == "resume":
         budget = budget_of(budgets) if budgets else None
-        return run(interruptible(_pursue(root, prepared(root, _with_mode(settings)), None, name, budget)))
+        return run(interruptible(_resume(root, prepared(root, _with_mode(settings)), name, budget)))
     if verb == "accept":
         session, _ = api.session_store().open(name)
         with closing(session):

@@ -166,6 +166,29 @@ def test_what_a_killed_turn_cost_is_counted(agentic: Agentic, env: dict[str, str
     assert re.search(r"5\d,\d{3} tokens", agentic("goal", "show").out)
 
 
+def test_a_goal_that_is_resumed_waits_for_its_server(env: dict[str, str], server: FakeVLLM, project: Path) -> None:
+    """As after a restart of the machine, on which the server comes later."""
+    server.otherwise = lambda request: answer(["word "] * 400, pause=0.02)
+    words = [sys.executable, "-m", "agentic", "goal", "add adds", "--check", "sh check.sh", *OPTIONS]
+    with FakeVLLM() as away:
+        away.otherwise = server.otherwise
+        port, endpoint = int(away.url.split(":")[-1].split("/")[0]), ["--endpoint", away.url]
+        process = subprocess.Popen([*words, *endpoint], cwd=project, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        assert away.wait_for(lambda: away.running > 0, seconds=30)
+        process.kill()
+        process.wait()
+    again = [*words[:4], "resume", *OPTIONS, *endpoint, "-c", "llm.retry_seconds=0.2"]
+    process = subprocess.Popen(again, cwd=project, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    told = ""
+    while "; trying again" not in told:
+        told += process.stderr.readline()
+    with FakeVLLM(port=port) as back:
+        back.otherwise = writing(("calc.py", RIGHT))
+        told += process.communicate(timeout=60)[1]
+    assert process.returncode == 0, told
+
+
 def test_a_killed_goal_goes_on_where_it_was(agentic: Agentic, env: dict[str, str], server: FakeVLLM, project: Path) -> None:
     server.otherwise = lambda request: answer(["word "] * 400, pause=0.02)
     words = [sys.executable, "-m", "agentic", "goal", "add adds", "--check", "sh check.sh", "--endpoint", server.url, *OPTIONS]
