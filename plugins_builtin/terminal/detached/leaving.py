@@ -13,6 +13,7 @@ import time
 import tty
 from collections.abc import Callable, Iterable
 from contextlib import suppress
+from types import FrameType
 from typing import Any, NoReturn, TextIO
 
 from agentic import ConfigError
@@ -35,7 +36,7 @@ class Presence:
         self.came: Callable[[], None] = lambda: None  # called in another thread, where somebody begins to look
         self.rows_above: Callable[[int], int] | None = None  # the cursor, as `SharedTerminal` asks for it
         self.tells_itself = False
-        self.usual_hangup: Any = None  # what SIGHUP did before
+        self.usual_hangup: Callable[[int, FrameType | None], object] | int | None = None  # what SIGHUP did before
         self._since = time.time()
         self._state, self._task, self._session = "idle", "", ""
         self._notify_command = ""
