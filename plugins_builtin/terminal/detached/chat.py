@@ -1,5 +1,6 @@
 """A chat that leaves its terminal, because the user says so or because the terminal is gone."""
 
+import asyncio
 from collections.abc import Callable
 from contextlib import suppress
 
@@ -30,7 +31,7 @@ class ChatLeaving:
                 "this chat cannot leave its terminal: threads ran when it began", "agentic run --detach begins without one"
             )
         self._attention.has_focus = False
-        now.rows_above = self._region.app.rows_above
+        now.rows_above, now.in_session = self._region.app.rows_above, asyncio.get_running_loop().call_soon_threadsafe
         self._region.move(now.leave)
 
     def is_typed(self, text: str) -> bool:

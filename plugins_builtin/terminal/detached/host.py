@@ -3,6 +3,7 @@
 import fcntl
 import json
 import os
+import re
 import secrets
 import selectors
 import signal
@@ -16,22 +17,24 @@ from typing import Any
 
 from agentic.lib.record import record
 from plugins_builtin.terminal.detached.places import listening, remove
-from plugins_builtin.terminal.detached.shown import RESET, Shown
+from plugins_builtin.terminal.detached.shown import BEGUN, RESET, Shown
 
 MAX_WAITING = 8 << 20  # bytes that wait for a client: one that takes none is let go
 MAX_HELLO = 4_096  # bytes
 LAST_SECONDS = 2.0  # for what the clients are still to get
 KEYS, SIZE = b"k", b"s"
+_JOIN = re.compile(rb"\x1b\]5152;(\d+);(\d+)\x07")  # written where a client of another width begins
 CLEAR = b"\x1b[0m\x1b[H\x1b[2J"
 HEAD = struct.Struct(">cI")  # of what a client sends: its kind and its length
 
 
 @record(slots=True, eq=False)
 class _Client:
-    """`is_shown`: it gets what the session shows; `looks`: it sends no keys."""
+    """`is_shown`: it gets what the session shows, or is about to where it `joins`; `looks`: it sends no keys."""
 
     connection: socket.socket
     is_shown: bool = False
+    joins: bool = False  # it is shown the session from where that draws its region anew
     looks: bool = False
     is_done: bool = False  # once it has got what waits
     came: bytes = b""
@@ -47,10 +50,11 @@ class SharedTerminal:
         self.clients = 0
         self.came: Callable[[], None] = lambda: None  # called in the thread, where somebody begins to look
         self.rows_above: Callable[[int], int] | None = None  # the cursor, in a terminal of that width
+        self.in_session: Callable[[Callable[[], None]], object] = lambda work: work()  # has the session's thread do it
         self._shown, self._state = shown, state
         self._clients: list[_Client] = []
         self._answered: _Client | None = None
-        self._to_session = b""
+        self._to_session = self._begun = b""
         self._listener = listening(self.name)
         self._master, self.slave = os.openpty()
         self._columns = 0
@@ -102,10 +106,40 @@ class SharedTerminal:
     def _from_session(self) -> None:
         with suppress(BlockingIOError):
             while data := os.read(self._master, 65536):
-                data = self._shown.add(data)
-                for client in self._clients:
-                    if client.is_shown:
-                        client.waiting += data
+                data = self._begun + data
+                begun = BEGUN.search(data)
+                data, self._begun = (data[: begun.start()], begun[0]) if begun else (data, b"")
+                text, *joined = _JOIN.split(data)
+                self._pass_on(text)
+                for number, rows, after in zip(joined[::3], joined[1::3], joined[2::3], strict=True):
+                    self._show_anew(int(number), int(rows))
+                    self._pass_on(after)
+
+    def _pass_on(self, data: bytes) -> None:
+        data = self._shown.add(data)
+        for client in self._clients:
+            if client.is_shown and not client.joins:
+                client.waiting += data
+
+    def _show_anew(self, number: int, rows_above: int) -> None:
+        for client in self._clients:
+            if client.joins and client.connection.fileno() == number:
+                client.joins, client.waiting = False, client.waiting + self._shown.replay(rows_above)
+
+    def _join(self, client: _Client) -> None:
+        """Shows it the session: at once, or where it has another width from the place on where that is known to the session."""
+        columns, number = client.size[1], client.connection.fileno()
+        if self.rows_above is None or columns == self._columns or self._answering() is not client:
+            client.waiting += self._shown.replay()
+            return
+        rows_above, size, client.joins = self.rows_above, client.size, True
+
+        def join() -> None:  # between two frames of the session's, and in order with what it writes
+            rows = rows_above(columns)
+            self._resize(size)
+            os.write(self.slave, b"\x1b]5152;%d;%d\x07" % (number, rows))
+
+        self.in_session(join)
 
     def _from_own(self) -> None:
         told = os.read(self._told, 64)
@@ -153,22 +187,16 @@ class SharedTerminal:
             client.is_shown, client.size = True, (size[0], size[1])
             self.clients += 1
             answer["answers"] = self._answering() is client
-            client.waiting = json.dumps(answer).encode() + b"\n" + self._replay(client)
+            client.waiting = json.dumps(answer).encode() + b"\n"
             if answer["answers"]:
                 self._answered = client
+            self._join(client)
             self._follow_size()
             self.came()
         else:
             client.waiting, client.is_done = json.dumps(answer).encode() + b"\n", want != "stop"
             if want == "stop":  # its connection ends with the process
                 os.kill(os.getpid(), signal.SIGTERM)
-
-    def _replay(self, client: _Client) -> bytes:
-        """The session draws its region anew for another width."""
-        columns = client.size[1]
-        if self.rows_above is None or columns == self._columns or self._answering() is not client:
-            return self._shown.replay()
-        return self._shown.replay(self.rows_above(columns))
 
     def _answering(self) -> _Client | None:
         return next((each for each in self._clients if each.is_shown and not each.looks), None)
@@ -179,9 +207,11 @@ class SharedTerminal:
         if answering is None:
             return
         if answering is not self._answered and answering.size[1] != self._columns and self._answered is not None:
-            answering.waiting += CLEAR + self._replay(answering)
+            answering.waiting += CLEAR
+            self._join(answering)
         self._answered = answering
-        self._resize(answering.size)
+        if not answering.joins:
+            self._resize(answering.size)
 
     def _take_frames(self, client: _Client) -> None:
         while len(client.came) >= HEAD.size:

@@ -35,6 +35,7 @@ class Presence:
         self.leash: Leash | None = None
         self.came: Callable[[], None] = lambda: None  # called in another thread, where somebody begins to look
         self.rows_above: Callable[[int], int] | None = None  # the cursor, as `SharedTerminal` asks for it
+        self.in_session: Callable[[Callable[[], None]], object] = lambda work: work()
         self.tells_itself = False
         self.usual_hangup: Callable[[int, FrameType | None], object] | int | None = None  # what SIGHUP did before
         self._since = time.time()
@@ -110,7 +111,7 @@ class Presence:
         fcntl.ioctl(host.slave, termios.TIOCSCTTY, 0)
         for number in terminals:
             os.dup2(host.slave, number)
-        host.came, host.rows_above = lambda: self.came(), self.rows_above  # noqa: PLW0108
+        host.came, host.rows_above, host.in_session = lambda: self.came(), self.rows_above, self.in_session  # noqa: PLW0108
         self.host = host
         host.start()
         atexit.register(host.end)

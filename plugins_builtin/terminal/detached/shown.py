@@ -16,7 +16,7 @@ _ONCE = re.compile(
     rb"|\x1bP[$+]q[^\x1b]*\x1b\\"
 )
 _BELL = re.compile(rb"(\x1b\][^\x07\x1b]*)?\x07")  # one that ends nothing
-_BEGUN = re.compile(rb"\x1b(?:\][^\x07\x1b]*|\[[0-9;?]*)?$")  # a code whose end is still to come
+BEGUN = re.compile(rb"\x1b(?:\][^\x07\x1b]*|\[[0-9;?]*)?$")  # a code whose end is still to come
 RESET = b"\x1b[?2026l\x1b[?2004l\x1b[?1004l\x1b[>4;0m\x1b[?25h\x1b[0m"
 """Puts a terminal back to how a shell expects it."""
 
@@ -37,7 +37,7 @@ class Shown:
     def add(self, data: bytes) -> bytes:
         """Returns what a terminal is to get of it."""
         data = self._begun + data
-        begun = _BEGUN.search(data)
+        begun = BEGUN.search(data)
         data, self._begun = (data[: begun.start()], begun[0]) if begun else (data, b"")
         for found in _MODE.finditer(data):
             self._modes |= dict.fromkeys(found[1].split(b";"), found[2])
