@@ -1,6 +1,7 @@
 """Contents of a workspace's files, and the way back to them."""
 
 from collections.abc import Iterable, Mapping
+from types import MappingProxyType
 
 from agentic.errors import AgenticError
 from agentic.lib.workspace import FileNotFoundToolError, Workspace
@@ -50,6 +51,31 @@ def put_back(space: Workspace, wanted: Contents) -> None:
             space.remove(path)
         else:
             space.write(path, data)
+
+
+def put_all(space: Workspace, wanted: Contents, modes: Mapping[str, int] = MappingProxyType({})) -> dict[str, bytes | None]:
+    """Brings files to these contents, new ones to these permission bits: all of them or none; what was there before.
+
+    Raises AgenticError.
+    """
+    before = {path: current_of(space, path) for path in wanted}
+    done: list[str] = []
+    try:
+        for path, data in wanted.items():
+            _put(space, path, data, before[path], modes.get(path))
+            done.append(path)
+    except AgenticError:
+        for path in reversed(done):
+            _put(space, path, before[path], wanted[path])
+        raise
+    return before
+
+
+def _put(space: Workspace, path: str, data: bytes | None, now: bytes | None, mode: int | None = None) -> None:
+    if data is not None:
+        space.write(path, data, mode)
+    elif now is not None:
+        space.remove(path)
 
 
 def same_lines(before: bytes, now: bytes) -> bool:

@@ -1,10 +1,9 @@
 """`/attempts N TASK` and `/take N` in a chat."""
 
-from collections.abc import Mapping
 from dataclasses import replace
 
-from agentic import AgenticError, Chat, ConfigError, Question, Workspace
-from agentic.lib.contents import Contents, content_of
+from agentic import Chat, ConfigError, Question
+from agentic.lib.contents import Contents, content_of, put_all
 from agentic.lib.listing import first_few
 from plugins_builtin.attempts import MOST
 from plugins_builtin.attempts.fan_out import wanted
@@ -39,23 +38,9 @@ async def take(argument: str, chat: Chat) -> None:
             return
     session.append("turn", {"task": f"/take {number}"})
     files = [path for path in there if there[path] != now[path]]
-    _write_all(space, {path: (now[path], there[path]) for path in files}, kept.modes.get(number, {}))
+    put_all(space, {path: there[path] for path in files}, kept.modes.get(number, {}))
     write(session, replace(kept, taken=number))
     names = first_few(files, MAX_NAMED)
     if files:
         chat.conversation.tell(f"(The user took another attempt at the task instead. These files are as it left them: {names}.)")
     chat.say(f"attempt {number} is taken: {names} (/undo takes that back)" if files else f"attempt {number} is what is there")
-
-
-def _write_all(space: Workspace, sides: Mapping[str, tuple[bytes | None, bytes | None]], modes: Mapping[str, int]) -> None:
-    """Brings each file from what it is to what it shall be; all of them, or none where that raises AgenticError."""
-    done: list[str] = []
-    try:
-        for path, (_, data) in sides.items():
-            space.remove(path) if data is None else space.write(path, data, modes.get(path))
-            done.append(path)
-    except AgenticError:
-        for path in reversed(done):
-            before = sides[path][0]
-            space.remove(path) if before is None else space.write(path, before)
-        raise

@@ -6,8 +6,8 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-from agentic.errors import AgenticError, ToolError
-from agentic.lib.contents import current_of
+from agentic.errors import ToolError
+from agentic.lib.contents import current_of, put_all
 from agentic.lib.git import git
 from agentic.lib.workspace import Workspace
 
@@ -71,24 +71,7 @@ class Merging:
         """
         space = self._workspace.view()
         space.journal = self._workspace.journal
-        before = {name: current_of(self._workspace, name) for name in wanted}
-        done: list[str] = []
-        try:
-            for name, data in wanted.items():
-                _write(space, name, data, before[name])
-                done.append(name)
-        except AgenticError:
-            for name in reversed(done):
-                _write(space, name, before[name], wanted[name])
-            raise
-        return before
-
-
-def _write(space: Workspace, name: str, data: bytes | None, before: bytes | None) -> None:
-    if data is not None:
-        space.write(name, data)
-    elif before is not None:
-        space.remove(name)
+        return put_all(space, wanted)
 
 
 @contextmanager

@@ -335,7 +335,7 @@ def test_nothing_else_in_the_program_calls_git() -> None:
 
 
 def test_a_worktree_of_the_users_that_is_called_like_ours_is_left_alone(tmp_path: Path) -> None:
-    """One that is at no commit yet, one that is locked and on a disk that is not there."""
+    """The first is at no commit yet, the second is locked and on a disk that is not there."""
     root = repository(tmp_path / "agentic-vllm", {"a": "a\n"})
 
     def run(*words: str, cwd: Path = root) -> None:

@@ -167,7 +167,7 @@ def test_what_a_killed_turn_cost_is_counted(agentic: Agentic, env: dict[str, str
 
 
 def test_a_goal_that_is_resumed_waits_for_its_server(env: dict[str, str], server: FakeVLLM, project: Path) -> None:
-    """As after a restart of the machine, on which the server comes later."""
+    """A machine that restarts brings its server up later."""
     server.otherwise = lambda request: answer(["word "] * 400, pause=0.02)
     words = [sys.executable, "-m", "agentic", "goal", "add adds", "--check", "sh check.sh", *OPTIONS]
     with FakeVLLM() as away:

@@ -33,7 +33,7 @@ def markdown() -> list[Path]:
 
 
 def anchors(text: str) -> set[str]:
-    """As GitHub makes them of headings."""
+    """The anchors that GitHub makes of headings."""
     return {re.sub(r"[^\w\- ]", "", section.heading.lower()).replace(" ", "-") for section in sections("", text)}
 
 
