@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from itertools import chain, islice, repeat
+from itertools import islice
 from pathlib import Path
 
 import click
@@ -25,7 +25,7 @@ from agentic.lib.wire import leading_object
 from agentic.sessions import Session
 from plugins_builtin.goals.fixed import fixed_files, hushes
 from plugins_builtin.goals.goal import FACT, Allowance, Goal, budget_of, configured, goal_of, keep
-from plugins_builtin.goals.loop import WAITS, WORDS, Pursuit
+from plugins_builtin.goals.loop import WORDS, Pursuit, seconds_between
 from plugins_builtin.goals.page import as_html, as_text
 from plugins_builtin.goals.questions import GoalQuestions
 
@@ -87,7 +87,7 @@ def _say(text: str) -> None:
 
 async def _resume(root: Path, settings: Settings, name: str, budget: Allowance | None) -> int:
     """Goes on with a goal; waits for a server that is away, as after a restart of the machine."""
-    waits = chain(WAITS, repeat(WAITS[-1]))
+    waits = seconds_between()
     while True:
         try:
             return await _pursue(root, settings, None, name, budget)

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import suppress
 from dataclasses import replace
 from itertools import chain, repeat
@@ -125,7 +125,7 @@ class Pursuit:
     async def _away(self, error: AgenticError) -> str:
         """Waits for a server that is away: it is no turn of the goal's."""
         self._say(f"{error}; trying again")
-        waits = chain(WAITS, repeat(WAITS[-1]))
+        waits = seconds_between()
         while not self.goal.over:
             wait = next(waits)
             await asyncio.sleep(wait)
@@ -150,6 +150,11 @@ class Pursuit:
     def _keep(self, **changed: object) -> None:
         self.goal = replace(self.goal, **changed)  # type: ignore[arg-type]
         keep(self._conversation.session, self.goal)
+
+
+def seconds_between() -> Iterator[float]:
+    """Yields how long to wait before each further look at a server that is away."""
+    return chain(WAITS, repeat(WAITS[-1]))
 
 
 def _newest(session: Session) -> int:

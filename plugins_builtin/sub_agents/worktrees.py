@@ -130,8 +130,9 @@ class Worktrees:
             await on_daemon_thread(lambda: _copy(self._top, names, top))
             root.mkdir(parents=True, exist_ok=True)
             self._trees[agent] = _Tree(top, root, state)  # so that it is taken away whatever happens
-            base = await _blobs(root, write=True)
-            self._trees[agent] = _Tree(top, root, state, base, _programs(root, base), await _links(root))
+            copied = await files_of(root)
+            base = await _blobs(root, copied, write=True)
+            self._trees[agent] = _Tree(top, root, state, base, _programs(root, base), _links(root, copied))
             for place, source in {top: self._top, root: self._workspace.root}.items():
                 await on_daemon_thread(partial(_link_environments, source, place))
             return root
@@ -143,13 +144,14 @@ class Worktrees:
         """
         tree = self._trees[agent]
         left = f"the files are left in {tree.root}" if self._keeper is None else "the session keeps them"
-        sides = await self._sides(tree, only)
-        here = set(await files_of(self._workspace.root))
-        new = (name for name in sides if name not in tree.base and name not in here)
-        if hidden := [name for name in new if (self._workspace.root / name).exists()]:
+        names = await files_of(tree.root)
+        sides = await self._sides(tree, names, only)
+        both = [name for name in sides if name not in tree.base and (self._workspace.root / name).exists()]
+        here = set(await files_of(self._workspace.root)) if both else ()
+        if hidden := [name for name in both if name not in here]:
             raise ToolError(f"git ignores {', '.join(hidden)}, so it was not in the copy; {left}")
         files = await self._merging.merge(sides, left, checked)
-        changed = _let_run(tree, self._workspace.root, await files_of(tree.root))
+        changed = _let_run(tree, self._workspace.root, names)
         async with self._turn:
             await self._remove(agent)
         return tuple(dict.fromkeys([*files, *changed]))
@@ -157,7 +159,7 @@ class Worktrees:
     async def left_out(self, agent: str) -> list[str]:
         """The links that the agent made, changed or took away: none of that is merged."""
         tree = self._trees[agent]
-        now = await _links(tree.root)
+        now = _links(tree.root, await files_of(tree.root))
         return sorted(name for name in {*now, *tree.links} if now.get(name) != tree.links.get(name))
 
     async def discard(self, agent: str) -> None:
@@ -170,7 +172,7 @@ class Worktrees:
         """Takes away what is of no more use; a worktree with changes that were not merged stays."""
         for agent, tree in list(self._trees.items()):
             with suppress(ToolError):  # it stays then
-                if self._keeper is not None or await _blobs(tree.root) == tree.base:
+                if self._keeper is not None or await _blobs(tree.root, await files_of(tree.root)) == tree.base:
                     await self._remove(agent)
         await self._forget()
         if self._hold is not None:
@@ -195,10 +197,10 @@ class Worktrees:
             with suppress(ToolError):  # a leftover is harmless
                 await git(self._top, "worktree", "remove", "--force", str(tree.top))
 
-    async def _sides(self, tree: _Tree, only: Collection[str] | None) -> Sides:
+    async def _sides(self, tree: _Tree, names: Sequence[str], only: Collection[str] | None) -> Sides:
         """Links are left alone, and what stands where a link does now."""
         if only is None:
-            now = await _blobs(tree.root)
+            now = await _blobs(tree.root, names)
             only = [name for name in {*now, *tree.base} if now.get(name) != tree.base.get(name)]
         return {
             name: (
@@ -241,8 +243,8 @@ def _let_run(tree: _Tree, folder: Path, names: Iterable[str]) -> list[str]:
     return changed
 
 
-async def _links(root: Path) -> dict[str, str]:
-    return {name: os.readlink(root / name) for name in await files_of(root) if (root / name).is_symlink()}
+def _links(root: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: os.readlink(root / name) for name in names if (root / name).is_symlink()}
 
 
 def _copy(source: Path, names: Sequence[str], target: Path) -> None:
@@ -264,9 +266,9 @@ async def files_of(folder: Path, environment: Mapping[str, str] = MappingProxyTy
     return [name for name in names if name and ((folder / name).is_symlink() or (folder / name).is_file())]
 
 
-async def _blobs(folder: Path, write: bool = False) -> dict[str, str]:
-    """The files below `folder` by the names that git gives their contents; links are left alone."""
-    names = [name for name in await files_of(folder) if not (folder / name).is_symlink() and "\n" not in name]
+async def _blobs(folder: Path, files: Iterable[str], write: bool = False) -> dict[str, str]:
+    """These files below `folder` by the names that git gives their contents; links are left alone."""
+    names = [name for name in files if not (folder / name).is_symlink() and "\n" not in name]
     stdin = "".join(f"{folder}/{name}\n" for name in names).encode("utf-8", "surrogateescape")  # git reads others from its top
     found = await git(folder, "hash-object", *(["-w"] if write else []), "--no-filters", "--stdin-paths", stdin=stdin)
     return dict(zip(names, found.decode().split(), strict=True))

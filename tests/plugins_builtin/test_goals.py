@@ -46,6 +46,19 @@ def writing(*files: tuple[str, str]) -> Callable[[Request], ScriptedAnswer]:
     return reply
 
 
+def told_until_proved(process: "subprocess.Popen[str]", port: int) -> str:
+    """Brings a server up once the goal waits for one; all that the goal said until it was proved."""
+    assert process.stderr is not None
+    told = ""
+    while "; trying again" not in told:
+        told += process.stderr.readline()
+    with FakeVLLM(port=port) as back:
+        back.otherwise = writing(("calc.py", RIGHT))
+        told += process.communicate(timeout=60)[1]
+    assert process.returncode == 0, told
+    return told
+
+
 def goal(agentic: Agentic, server: FakeVLLM, *more: str, check: str = "sh check.sh") -> "tuple[int, str]":
     done = agentic("goal", "add adds", "--check", check, "--endpoint", server.url, *OPTIONS, *more)
     return done.code, done.err
@@ -112,15 +125,7 @@ def test_a_server_that_is_away_costs_no_turn(agentic: Agentic, env: dict[str, st
             cwd=project, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
         )  # fmt: skip
         assert server.wait_for(lambda: server.running > 0, seconds=30)
-    assert process.stderr is not None
-    told = ""
-    while "; trying again" not in told:
-        told += process.stderr.readline()
-    with FakeVLLM(port=port) as again:
-        again.otherwise = writing(("calc.py", RIGHT))
-        told += process.communicate(timeout=60)[1]
-    assert process.returncode == 0, told
-    assert "the goal is proved: 1 turns" in told
+    assert "the goal is proved: 1 turns" in told_until_proved(process, port)
 
 
 def test_what_wanted_a_yes_is_asked_together_when_the_rest_is_done(env: dict[str, str], server: FakeVLLM, project: Path) -> None:
@@ -179,14 +184,7 @@ def test_a_goal_that_is_resumed_waits_for_its_server(env: dict[str, str], server
         process.wait()
     again = [*words[:4], "resume", *OPTIONS, *endpoint, "-c", "llm.retry_seconds=0.2"]
     process = subprocess.Popen(again, cwd=project, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
-    assert process.stderr is not None
-    told = ""
-    while "; trying again" not in told:
-        told += process.stderr.readline()
-    with FakeVLLM(port=port) as back:
-        back.otherwise = writing(("calc.py", RIGHT))
-        told += process.communicate(timeout=60)[1]
-    assert process.returncode == 0, told
+    told_until_proved(process, port)
 
 
 def test_a_killed_goal_goes_on_where_it_was(agentic: Agentic, env: dict[str, str], server: FakeVLLM, project: Path) -> None:

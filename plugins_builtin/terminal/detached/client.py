@@ -7,14 +7,13 @@ import socket
 import struct
 import sys
 import termios
-import tty
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from agentic import ConfigError
 from plugins_builtin.terminal.detached.host import HEAD, KEYS, SIZE
 from plugins_builtin.terminal.detached.places import connected, is_there
-from plugins_builtin.terminal.detached.shown import RESET
+from plugins_builtin.terminal.detached.shown import RESET, give_keys_as_they_are
 
 LEAVE = b"\x1c"  # Ctrl-\\
 
@@ -63,10 +62,7 @@ def _write(data: bytes) -> None:
 def _as_it_is() -> Iterator[None]:
     """Keys go to the session, whatever they are; lines end as they do."""
     before = termios.tcgetattr(0)
-    tty.setraw(0)
-    attributes = termios.tcgetattr(0)
-    attributes[1] |= termios.OPOST | termios.ONLCR
-    termios.tcsetattr(0, termios.TCSANOW, attributes)
+    give_keys_as_they_are(0)
     try:
         yield
     finally:

@@ -10,7 +10,6 @@ import sys
 import termios
 import threading
 import time
-import tty
 from collections.abc import Callable, Iterable
 from contextlib import suppress
 from types import FrameType
@@ -19,7 +18,7 @@ from typing import Any, NoReturn, TextIO
 from agentic import ConfigError
 from agentic.events import ApprovalAnswered, ApprovalAsked, Event, RunFinished, RunStarted
 from plugins_builtin.terminal.detached.host import SharedTerminal
-from plugins_builtin.terminal.detached.shown import BEGIN_ROWS, END_ROWS, RESET, Shown
+from plugins_builtin.terminal.detached.shown import BEGIN_ROWS, END_ROWS, RESET, Shown, give_keys_as_they_are
 from plugins_builtin.terminal.telling import tell_user
 
 _FORWARDED = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
@@ -93,10 +92,7 @@ class Presence:
         leash = self.leash
         assert leash is not None
         host = SharedTerminal(self.shown, _size_of(0), self.state)
-        tty.setraw(host.slave)
-        attributes = termios.tcgetattr(host.slave)
-        attributes[1] |= termios.OPOST | termios.ONLCR
-        termios.tcsetattr(host.slave, termios.TCSANOW, attributes)
+        give_keys_as_they_are(host.slave)
         leash.give_back()
         self.leash = None
         self.take(host, leash.terminals)

@@ -1,6 +1,8 @@
 """The output that a terminal has shown, so that another one, of whatever width, can be brought to the same."""
 
 import re
+import termios
+import tty
 from collections import deque
 
 MAX_SHOWN = 1 << 19  # bytes
@@ -19,6 +21,14 @@ _BELL = re.compile(rb"(\x1b\][^\x07\x1b]*)?\x07")  # one that ends nothing
 BEGUN = re.compile(rb"\x1b(?:\][^\x07\x1b]*|\[[0-9;?]*)?$")  # a code whose end is still to come
 RESET = b"\x1b[?2026l\x1b[?2004l\x1b[?1004l\x1b[>4;0m\x1b[?25h\x1b[0m"
 """Puts a terminal back to how a shell expects it."""
+
+
+def give_keys_as_they_are(descriptor: int) -> None:
+    """Sets a terminal so; its lines end as they do."""
+    tty.setraw(descriptor)
+    attributes = termios.tcgetattr(descriptor)
+    attributes[1] |= termios.OPOST | termios.ONLCR
+    termios.tcsetattr(descriptor, termios.TCSANOW, attributes)
 
 
 class Shown:
