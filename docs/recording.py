@@ -1,242 +1,337 @@
-"""Records terminals, from real runs: docs/first-edit.svg (it plays), docs/terminal.svg (its end), and docs/imported.svg.
+"""Records the pictures in docs/pictures from real runs, each `NAME.svg`: some play, the others show one moment.
 
-    python docs/recording.py http://localhost:8080/v1 [first-edit] [brought]
+    python -m docs.recording failover --serve 'vllm serve MODEL --port {port}'
+    python -m docs.recording edit attempts --model qwen2.5-coder-1.5b.gguf
+    python -m docs.recording doctor --serve 'vllm serve MODEL --port {port}'
 
-A server has to run at one of the usual ports of this machine. A copy of this checkout is installed in a fresh environment and a
-fresh home. What is typed stands in the scenes; nothing else is made up, time least of all.
+It runs from the top of a checkout, in an environment that has the tests' packages and this checkout installed. `--serve` starts
+a server (or two, at 8001 and 8002) and stops it afterwards. What is typed is in the scenes, and so is what kills a server;
+nothing else is made up, time least of all.
 """
 
+import argparse
 import fcntl
+import json
 import os
 import pty
 import re
 import select
+import shlex
 import shutil
+import signal
 import struct
 import subprocess
 import sys
 import tempfile
 import termios
 import time
-from collections.abc import Sequence
-from dataclasses import dataclass
+import urllib.request
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import ExitStack, contextmanager, suppress
+from dataclasses import dataclass, field
 from html import escape
 from pathlib import Path
+from types import MappingProxyType
 
 import pyte
 
-COLUMNS, ROWS = 92, 28
+from tests.pictures import DARK, HEIGHT, SIZE, WIDTH, row_of
+
+PICTURES = Path(__file__).parent / "pictures"
 KEY_SECONDS, FRAME_SECONDS, END_SECONDS = 0.045, 0.12, 4.0
-WIDTH, HEIGHT, SIZE = 8.4, 18, 14  # of a cell, in pixels; of the letters
-BACK, TEXT = "#14171b", "#d6dae0"
-COLOURS = {
-    "red": "#ff7b72", "green": "#56d364", "brown": "#e3b341", "yellow": "#e3b341", "blue": "#79c0ff", "magenta": "#d2a8ff",
-    "cyan": "#76e3ea", "white": "#d6dae0", "black": "#484f58", "brightblack": "#8b949e", "brightgreen": "#7ee787",
-    "brightblue": "#a5d6ff", "brightmagenta": "#e2c5ff", "brightcyan": "#b3f0ff", "brightbrown": "#f2cc60", "brightred": "#ffa198",
-}  # fmt: skip
-PROGRAM = "def add(a, b):\n    return a - b\n\n\nprint(add(2, 3))\n"
-TASK = "add in calc.py subtracts: make it add"
-# (what must be on the screen, what is typed then)
-FIRST_EDIT = (
-    (r"\$ $", "python3 -m venv .venv && .venv/bin/pip install -q ./agentic\r"),
-    (r"\$ $", ".venv/bin/agentic\r"),
-    (r"Which one\?.*: $", "\r"),
-    (r"Keep this choice.*: $", "y\r"),
-    (r"› $", f"{TASK}\r"),
-    (r"No, and tell it why.*\n─+\n› $", "y"),
-    (r"✓ done.*\n\n─+\n› $", "!python3 calc.py\r"),
-    (r"exit code 0.*\n\n─+\n› $", "\x04"),
-    (r"\$ $", ""),
-)
-BROUGHT = (
-    (r"\$ $", "python3 -m venv .venv && . .venv/bin/activate && pip install -q './agentic[mcp]' mcp-server-time\r"),
-    (r"\$ $", "ls -A . .claude\r"),
-    (r"\$ $", "agentic trust\r"),
-    (r"Trust it\?.*: $", "y\r"),
-    (r"\$ $", "agentic mcp test\r"),
-    (r"\$ $", "agentic\r"),
-    (r"Which one\?.*: $", "\r"),
-    (r"Keep this choice.*: $", "y\r"),
-    (r"› $", "/mcp\r"),
-    (r"time: .*\n[^›]*› $", "/hooks\r"),
-    (r"PostToolUse.*\n[^›]*› $", "/agent\r"),
-    (r"reviewer: .*\n[^›]*› $", "/mend calc.py\r"),
-    (r"python3 calc.py[^?]*allow\? \[[^\]]*\] $", "y"),
-    (r"a \+ b[^?]*allow\? \[[^\]]*\] $", "y"),
-    (r"✓ done.*\n› $", "\x04"),
-    (r"\$ $", ""),
-)
-SCENES = {"first-edit": FIRST_EDIT, "imported": BROUGHT}
-FILES = {
-    "first-edit": {},
-    "imported": {
-        ".mcp.json": '{"mcpServers": {"time": {"command": "mcp-server-time"}}}\n',
-        ".claude/settings.json": '{"hooks": {"PostToolUse": [{"matcher": "Edit|Write", "hooks": ['
-        '{"type": "command", "command": "python3 -m py_compile calc.py"}]}]}}\n',
-        ".claude/commands/mend.md": "---\ndescription: Mends the sum\n---\n"
-        "add in $1 subtracts: make it add (now it prints !`python3 $1`)\n",
-        ".claude/agents/reviewer.md": "---\nname: reviewer\ndescription: Reviews a change\ntools: Read, Grep\n---\nYou review.\n",
-        ".claude/skills/release/SKILL.md": "---\nname: release\ndescription: How to release it\n---\nTag it, then push.\n",
-    },
-}
+PATIENCE = 600  # seconds until something must have come
+READY = r"\n› (Ask for a change[^\n]*)?\n[^\n]+\s*\Z"
+SHELL = r"\$ \Z"
+Kill = Callable[[Mapping[int, "subprocess.Popen[bytes]"]], str]
+
+
+@dataclass(frozen=True)
+class Scene:
+    """`steps`: what the screen must show, and what is typed then, or what is done to the servers. `stills`: moments by their name.
+
+    `ports` are where servers are started; `plays` how many times faster it plays than it was, 0 for a scene that does not play.
+    """
+
+    steps: Sequence[tuple[str, str | Kill]]
+    files: Mapping[str, str] = MappingProxyType({})
+    ports: Sequence[int] = ()
+    plays: float = 1.0
+    stills: Mapping[str, str] = MappingProxyType({})
+    columns: int = 92
+    rows: int = 28
 
 
 @dataclass(frozen=True)
 class Frame:
-    """What the screen showed from a time on: each line as runs of (column, text, colour, bold)."""
+    """What the screen showed from a time on, row by row in SVG and as text; `note` says what was done to a server."""
 
     time: float
-    lines: tuple[tuple[tuple[int, str, str, bool], ...], ...]
+    rows: tuple[str, ...]
+    text: str
+    note: str
+
+
+@dataclass
+class Recording:
+    """A terminal with a shell, and what it showed."""
+
+    scene: Scene
+    servers: Mapping[int, "subprocess.Popen[bytes]"]
+    master: int
+    frames: list[Frame] = field(default_factory=list)
+    note: str = ""
+
+    def __post_init__(self) -> None:
+        self.screen = pyte.Screen(self.scene.columns, self.scene.rows)
+        self.screen.write_process_input = lambda data: os.write(self.master, data.encode())
+        self._stream = pyte.ByteStream(self.screen)
+        self._began = time.monotonic()
+        self._shown_at = 0.0
+
+    def follow(self, seconds: float) -> None:
+        """Reads what comes in that time."""
+        end = time.monotonic() + seconds
+        while (left := end - time.monotonic()) > 0:
+            if select.select([self.master], [], [], min(left, FRAME_SECONDS))[0]:
+                with suppress(OSError):
+                    self._stream.feed(os.read(self.master, 65536))
+            if time.monotonic() - self._began - self._shown_at >= FRAME_SECONDS:
+                self._keep()
+
+    def _keep(self) -> None:
+        self._shown_at = time.monotonic() - self._began
+        rows = tuple(row_of(self.screen, y, DARK[1]) + self._cursor(y) for y in range(self.screen.lines))
+        if not self.frames or (rows, self.note) != (self.frames[-1].rows, self.frames[-1].note):
+            self.frames.append(Frame(self._shown_at, rows, self.text, self.note))
+
+    def _cursor(self, y: int) -> str:
+        cursor = self.screen.cursor
+        if y != cursor.y or cursor.hidden:
+            return ""
+        return f'<rect x="{cursor.x * WIDTH:.1f}" width="2" height="{HEIGHT}" fill="{DARK[1]}"/>'
+
+    @property
+    def text(self) -> str:
+        return "\n".join(line.rstrip() for line in self.screen.display).rstrip()
+
+    def play(self) -> None:
+        """Goes through the steps."""
+        for wanted, does in self.scene.steps:
+            limit = time.monotonic() + PATIENCE
+            while not re.search(wanted, self.text if wanted != SHELL else self.text + " "):
+                self.follow(0.1)
+                if time.monotonic() > limit:
+                    sys.exit(f"{wanted!r} did not come:\n{self.text}")
+            if callable(does):
+                self.note = does(self.servers)
+                continue
+            self.follow(0.6)
+            for key in does:
+                os.write(self.master, key.encode())
+                self.follow(KEY_SECONDS)
+        self.follow(1.0)
+
+
+def answering(servers: Mapping[int, "subprocess.Popen[bytes]"]) -> int:
+    """The port of the server that answers a request now."""
+    for port in servers:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=10) as page:
+            running = re.search(r"^vllm:num_requests_running\S* ([1-9])", page.read().decode(), re.MULTILINE)
+        if running:
+            return port
+    sys.exit("no server answers anything")
+
+
+def kill(servers: Mapping[int, "subprocess.Popen[bytes]"]) -> str:
+    """Kills the server that answers now, with all its processes."""
+    port = answering(servers)
+    os.killpg(servers[port].pid, signal.SIGKILL)
+    return f"kill -9: the vLLM at localhost:{port} is gone in the middle of a word"
+
+
+CALC = '''"""A calculator for the command line."""
+
+
+def add(a: float, b: float) -> float:
+    return a - b
+
+
+def divide(a: float, b: float) -> float:
+    return a / b
+'''
+CALC_TESTS = '''from calc import add, divide
+
+
+def test_add() -> None:
+    assert add(2, 3) == 5
+
+
+def test_divide() -> None:
+    assert divide(6, 3) == 2
+'''
+PROJECT = {"calc.py": CALC, "test_calc.py": CALC_TESTS}
+SCENES = {
+    "failover": Scene(
+        (
+            (SHELL, "agentic\r"),
+            (READY, "What does calc.py do, and what is wrong with it?\r"),
+            (r"divides by zero", kill),
+            (rf"from cache[\s\S]*{READY}", ""),
+        ),
+        {**PROJECT, "AGENTS.md": "@@failover@@\n"},
+        ports=(8001, 8002),
+    ),
+    "edit": Scene(
+        (
+            (SHELL, "agentic --local\r"),
+            (READY, "test_add in test_calc.py fails: correct calc.py\r"),
+            (r"No, and tell it why", "y"),
+            (rf"✓ done[\s\S]*{READY}", ""),
+        ),
+        PROJECT,
+        plays=4.0,
+        stills={"edit-question": r"No, and tell it why"},
+    ),
+    "attempts": Scene(
+        (
+            (SHELL, "agentic run --local --attempts 4 --approve all 'test_add in test_calc.py fails: correct calc.py'\r"),
+            (r"[▸→].*\n.*[▸→].*attempt", ""),
+            (SHELL, ""),
+        ),
+        PROJECT,
+        plays=0,
+        stills={"attempts": r"attempt 4", "attempts-end": r"is the first that is proved"},
+    ),
+    "doctor": Scene(
+        (
+            (SHELL, "agentic doctor\r"),
+            (SHELL, ""),
+        ),
+        PROJECT,
+        ports=(8001,),
+        plays=0,
+        stills={"doctor": r"\$$"},
+        rows=40,
+    ),
+}
 
 
 def main() -> None:
-    url, *names = sys.argv[1:]
-    for name in names or SCENES:
-        frames = recorded(name, url)
-        docs = Path(__file__).parent
-        (docs / f"{name}.svg").write_text(animated(frames), encoding="utf-8")
-        if name == "first-edit":
-            (docs / "terminal.svg").write_text(still(frames[-2]), encoding="utf-8")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("scenes", nargs="+", choices=[*SCENES])
+    parser.add_argument("--serve", default="", help="the command that starts a server, with {port}")
+    parser.add_argument("--model", type=Path, help="a GGUF file, for the scenes with --local")
+    given = parser.parse_args()
+    PICTURES.mkdir(exist_ok=True)
+    for name in given.scenes:
+        frames = recorded(SCENES[name], given.serve, given.model)
+        for file, picture in pictures(name, SCENES[name], frames).items():
+            (PICTURES / f"{file}.svg").write_text(picture, encoding="utf-8")
         print(f"{name}: {frames[-1].time:.0f} s, {len(frames)} frames")
 
 
-def recorded(scene: str, url: str) -> list[Frame]:
-    """Makes the scene's folder, and plays it there."""
-    docs = Path(__file__).parent
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        checkout = folder / "work" / "agentic"
-        files = subprocess.run(["git", "ls-files", "-z"], cwd=docs.parent, capture_output=True, check=True).stdout
-        for file in filter(None, files.decode().split("\0")):
-            (checkout / file).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(docs.parent / file, checkout / file)
-        (folder / "work" / "calc.py").write_text(PROGRAM)
-        (folder / "work" / ".gitignore").write_text(".venv\nagentic\n")
-        for file, content in FILES[scene].items():
-            (folder / "work" / file).parent.mkdir(parents=True, exist_ok=True)
-            (folder / "work" / file).write_text(content)
-        return record(folder, url.rstrip("/").rpartition(":")[2].partition("/")[0], SCENES[scene])
+def recorded(scene: Scene, serve: str, model: Path | None) -> list[Frame]:
+    """Makes the scene's folder in a fresh home, and plays it there."""
+    with tempfile.TemporaryDirectory() as home, ExitStack() as stack:
+        work = Path(home) / "calculator"
+        work.mkdir()
+        for file, content in scene.files.items():
+            (work / file).write_text(content)
+        for words in (["init", "-q", "-b", "main"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+            subprocess.run(["git", *words], cwd=work, check=True)
+        if model is not None:
+            models = Path(home) / ".local/share/agentic/models"
+            models.mkdir(parents=True)
+            shutil.copy2(model, models / "qwen2.5-coder-1.5b.gguf")
+        servers = {port: stack.enter_context(served(serve.format(port=port), port)) for port in scene.ports}
+        return played(scene, servers, Path(home), work)
 
 
-def record(folder: Path, port: str, steps: Sequence[tuple[str, str]]) -> list[Frame]:
-    screen = pyte.Screen(COLUMNS, ROWS)
-    stream = pyte.ByteStream(screen)
+@contextmanager
+def served(command: str, port: int) -> "Iterator[subprocess.Popen[bytes]]":
+    """A server in a group of its own, from when it answers."""
+    process = subprocess.Popen(shlex.split(command), start_new_session=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        while process.poll() is None:
+            with suppress(OSError, ValueError):
+                with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as page:
+                    json.load(page)
+                break
+            time.sleep(1)
+        else:
+            sys.exit(f"no server: {command}")
+        yield process
+    finally:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def played(scene: Scene, servers: Mapping[int, "subprocess.Popen[bytes]"], home: Path, work: Path) -> list[Frame]:
+    programs = Path(sys.executable).parent
     environment = {
-        "HOME": str(folder), "PATH": os.environ["PATH"], "TERM": "xterm-256color", "LANG": "C.UTF-8", "PS1": "$ ",
-        "COLORFGBG": "15;0", "AGENTIC_LLM_VLLM_PORTS": port,
-        "PIP_DISABLE_PIP_VERSION_CHECK": "1", "BASH_SILENCE_DEPRECATION_WARNING": "1",
+        "HOME": str(home), "PATH": f"{programs}:{os.environ['PATH']}", "TERM": "xterm-256color", "COLORTERM": "truecolor",
+        "LANG": "C.UTF-8", "PS1": "$ ", "COLORFGBG": "15;0", "BASH_SILENCE_DEPRECATION_WARNING": "1",
     }  # fmt: skip
     pid, master = pty.fork()
     if pid == 0:
-        os.chdir(folder / "work")
+        os.chdir(work)
         os.execve("/bin/bash", ["bash", "--norc", "--noprofile"], environment)
-    screen.write_process_input = lambda data: os.write(master, data.encode())
-    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", ROWS, COLUMNS, 0, 0))
-    began = time.monotonic()
-    frames: list[Frame] = []
-    shown_at = 0.0
-
-    def follow(seconds: float) -> None:
-        nonlocal shown_at
-        end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            if select.select([master], [], [], min(left, FRAME_SECONDS))[0]:
-                stream.feed(os.read(master, 65536))
-            now = time.monotonic() - began
-            if now - shown_at >= FRAME_SECONDS:
-                lines = seen(screen)
-                if not frames or lines != frames[-1].lines:
-                    frames.append(Frame(now, lines))
-                shown_at = now
-
-    for wanted, keys in steps:
-        limit = time.monotonic() + 90
-        while not re.search(wanted, text(screen)):
-            follow(0.2)
-            if time.monotonic() > limit:
-                sys.exit(f"{wanted!r} did not come:\n{text(screen)}")
-        follow(0.6)
-        for key in keys:
-            os.write(master, key.encode())
-            follow(KEY_SECONDS)
-    follow(1.0)
-    os.close(master)
-    os.waitpid(pid, 0)
-    return frames
+    fcntl.ioctl(master, termios.TIOCSWINSZ, struct.pack("HHHH", scene.rows, scene.columns, 0, 0))
+    recording = Recording(scene, servers, master)
+    try:
+        recording.play()
+    finally:
+        os.close(master)
+        os.waitpid(pid, 0)
+    return recording.frames
 
 
-def text(screen: pyte.Screen) -> str:
-    """What is above the cursor, and its line up to it."""
-    lines = [line.rstrip() for line in screen.display[: screen.cursor.y]]
-    return "\n".join([*lines, screen.display[screen.cursor.y][: screen.cursor.x]])
+def pictures(name: str, scene: Scene, frames: Sequence[Frame]) -> dict[str, str]:
+    """By name of the file."""
+    found = {name: animated(scene, frames)} if scene.plays else {}
+    for still, pattern in scene.stills.items():
+        shown = [frame for frame in frames if re.search(pattern, frame.text)]
+        if not shown:
+            sys.exit(f"{pattern!r} was never on the screen")
+        found[still] = framed(scene, "", f"<g>{''.join(placed(row, y) for y, row in enumerate(shown[-1].rows))}</g>")
+    return found
 
 
-def seen(screen: pyte.Screen) -> tuple[tuple[tuple[int, str, str, bool], ...], ...]:
-    return tuple(runs(screen, y) for y in range(ROWS))
-
-
-def runs(screen: pyte.Screen, y: int) -> tuple[tuple[int, str, str, bool], ...]:
-    found: list[tuple[int, str, str, bool]] = []
-    for x in range(COLUMNS):
-        cell = screen.buffer[y][x]
-        colour = COLOURS.get(cell.fg, f"#{cell.fg}" if len(cell.fg) == 6 else TEXT)
-        if (x, y) == (screen.cursor.x, screen.cursor.y) and not screen.cursor.hidden:
-            found.append((x, "▏", TEXT, False))
-        elif cell.data.strip():
-            column, before, same, bold = found[-1] if found else (-1, "", "", False)
-            if column + len(before) == x and (same, bold) == (colour, cell.bold):
-                found[-1] = (column, before + cell.data, colour, bold)
-            else:
-                found.append((x, cell.data, colour, cell.bold))
-    return tuple(found)
-
-
-def animated(frames: Sequence[Frame]) -> str:
-    """All frames side by side, of which one is in view at a time; each different line stands there once."""
-    names: dict[tuple[tuple[int, str, str, bool], ...], str] = {}
+def animated(scene: Scene, frames: Sequence[Frame]) -> str:
+    """All frames side by side, of which one is in view at a time; each different row is in the file once."""
+    names: dict[str, str] = {}
     parts, keys = [], []
-    whole = frames[-1].time + END_SECONDS
+    whole = frames[-1].time / scene.plays + END_SECONDS
     for number, frame in enumerate(frames):
-        uses = []
-        for y, line in enumerate(frame.lines):
-            if line:
-                uses.append(f'<use href="#{names.setdefault(line, f"l{len(names)}")}" y="{y * HEIGHT}"/>')
-        parts.append(f'<svg x="{number * width():.0f}">{"".join(uses)}</svg>')
-        keys.append(f"{100 * frame.time / whole:.3f}%{{transform:translateX({-number * width():.0f}px)}}")
-    lines = "".join(f'<g id="{name}">{drawn(line)}</g>' for line, name in names.items())
+        rows = [*frame.rows, noted(frame.note)]
+        uses = [f'<use href="#{names.setdefault(row, f"l{len(names)}")}" y="{y * HEIGHT}"/>' for y, row in enumerate(rows) if row]
+        parts.append(f'<svg x="{number * width(scene):.0f}">{"".join(uses)}</svg>')
+        keys.append(f"{100 * frame.time / scene.plays / whole:.3f}%{{transform:translateX({-number * width(scene):.0f}px)}}")
+    rows_once = "".join(f'<g id="{name}">{row}</g>' for row, name in names.items())
     style = f"@keyframes k{{0%{{transform:translateX(0)}}{''.join(keys)}}}.a{{animation:k {whole:.2f}s steps(1,end) infinite}}"
-    return framed(f"<defs>{lines}</defs><style>{style}</style>", f'<g class="a">{"".join(parts)}</g>')
+    return framed(scene, f"<defs>{rows_once}</defs><style>{style}</style>", f'<g class="a">{"".join(parts)}</g>')
 
 
-def still(frame: Frame) -> str:
-    return framed("", "".join(f'<g transform="translate(0 {y * HEIGHT})">{drawn(line)}</g>' for y, line in enumerate(frame.lines)))
+def noted(note: str) -> str:
+    """What was done to a server, below the screen."""
+    return f'<text x="0" y="{SIZE}" fill="#ffa198" font-weight="bold">{escape(note)}</text>' if note else ""
 
 
-def drawn(line: Sequence[tuple[int, str, str, bool]]) -> str:
-    weight = {True: ' font-weight="bold"', False: ""}
-    return "".join(
-        f'<text x="{x * WIDTH:.1f}" y="{SIZE}" fill="{colour}"{weight[bold]} '
-        f'textLength="{cells(text) * WIDTH:.1f}">{escape(text)}</text>'
-        for x, text, colour, bold in line
-    )
+def placed(row: str, y: int) -> str:
+    return f'<g transform="translate(0 {y * HEIGHT})">{row}</g>' if row else ""
 
 
-def cells(text: str) -> int:
-    from rich.cells import cell_len
-
-    return cell_len(text)
+def width(scene: Scene) -> float:
+    return scene.columns * WIDTH + 40
 
 
-def width() -> float:
-    return COLUMNS * WIDTH + 40
-
-
-def framed(head: str, body: str) -> str:
-    w, h = width(), ROWS * HEIGHT + 40
-    font = "font-family='ui-monospace,SFMono-Regular,Menlo,Consolas,monospace' font-size='14' xml:space='preserve'"
+def framed(scene: Scene, head: str, body: str) -> str:
+    w, h = width(scene), (scene.rows + bool(scene.ports)) * HEIGHT + 40
+    font = f"font-family='ui-monospace,SFMono-Regular,Menlo,Consolas,monospace' font-size='{SIZE}' xml:space='preserve'"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w:.0f} {h}" width="{w:.0f}" height="{h}">{head}'
-        f'<rect width="100%" height="100%" rx="8" fill="{BACK}"/><svg x="20" y="20" width="{w - 40:.0f}" height="{h - 40}" {font}>'
+        f'<rect width="100%" height="100%" rx="8" fill="{DARK[0]}"/><svg x="20" y="20" width="{w - 40:.0f}" height="{h - 40}" {font}>'
         f"{body}</svg></svg>\n"
     )
 

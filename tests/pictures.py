@@ -42,12 +42,12 @@ def svg_of(screen: pyte.Screen, light: bool = False) -> str:
         f'<rect width="100%" height="100%" rx="8" fill="{back}"/><g transform="translate(20 20)" '
         f"font-family='ui-monospace,DejaVu Sans Mono,Menlo,Consolas,monospace' font-size='{SIZE}' xml:space='preserve'>"
     ]
-    for y in range(screen.lines):
-        parts += _row(screen, y, fore)
+    parts += (f'<g transform="translate(0 {y * HEIGHT})">{row_of(screen, y, fore)}</g>' for y in range(screen.lines))
     return "".join(parts) + "</g></svg>\n"
 
 
-def _row(screen: pyte.Screen, y: int, fore: str) -> list[str]:
+def row_of(screen: pyte.Screen, y: int, fore: str) -> str:
+    """A row of the screen in SVG, at the top; "" for an empty one."""
     backs, letters = [], []
     x = 0
     while x < screen.columns:
@@ -56,7 +56,7 @@ def _row(screen: pyte.Screen, y: int, fore: str) -> list[str]:
             text += screen.buffer[y][x].data
             x += 1
         if cell.bg != "default":
-            backs.append(f'<rect x="{start * WIDTH:.1f}" y="{y * HEIGHT}" width="{(x - start) * WIDTH:.1f}" height="{HEIGHT}" '
+            backs.append(f'<rect x="{start * WIDTH:.1f}" width="{(x - start) * WIDTH:.1f}" height="{HEIGHT}" '
                          f'fill="{_colour(cell.bg, fore)}"/>')  # fmt: skip
         if text.strip():
             lead = len(text) - len(text.lstrip())
@@ -64,10 +64,10 @@ def _row(screen: pyte.Screen, y: int, fore: str) -> list[str]:
             weight = ' font-weight="bold"' if cell.bold else ""
             style = ' font-style="italic"' if cell.italics else ""
             letters.append(
-                f'<text x="{(start + lead) * WIDTH:.1f}" y="{y * HEIGHT + SIZE}" fill="{_colour(cell.fg, fore)}"{weight}{style} '
+                f'<text x="{(start + lead) * WIDTH:.1f}" y="{SIZE}" fill="{_colour(cell.fg, fore)}"{weight}{style} '
                 f'textLength="{cell_len(shown) * WIDTH:.1f}">{escape(shown)}</text>'
             )
-    return [*backs, *letters]
+    return "".join([*backs, *letters])
 
 
 def _colour(name: str, fore: str) -> str:

@@ -130,7 +130,10 @@ class Workflow:
             self._separable = False  # it is not tried again
             return "execute"
         await self._services.proofs.before_change()
-        self._whole = await self._delegation.carry_out(plan, self._task, fan_out)
+        whole = await self._delegation.carry_out(plan, self._task, fan_out)
+        if whole.status == "not_needed":  # the lead does it
+            return "execute"
+        self._whole = whole
         self._agent.context.history.add(Message("assistant", self._whole.summary))
         self._agent.tools.work.delegated(self._whole)
         self._judge.plan_check, self._judge.asks_to_show = plan.check, False

@@ -191,7 +191,7 @@ class FanOut(Protocol):
     async def run(self, plan: Plan, spawn: Parts) -> list[Outcome]:
         """Runs every subtask through `spawn`; one outcome each, in the plan's order, and that counts. "not_needed" is no failure.
 
-        One failure never cancels siblings.
+        One failure never cancels siblings. Where every part of a task that was taken is "not_needed", the lead does the task.
         """
         ...
 

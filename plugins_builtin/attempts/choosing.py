@@ -33,8 +33,9 @@ async def chosen(contenders: Sequence[Contender], lead: Lead, prompt: Callable[.
     equal = [each for each in ended if each.best.rank == best]
     first = equal[0]
     if best[0] == 2:
-        failing = first.best.verdict.failures
-        return ChosenAttempt(first, "fewest_failures", f"attempt {first.number} of {count} has the fewest failures ({failing})")
+        passed, tests = first.best.verdict.tests
+        failing = f" ({tests - passed} of {tests} tests fail)" if tests else ""
+        return ChosenAttempt(first, "fewest_failures", f"attempt {first.number} of {count} has the fewest failures{failing}")
     if best[1]:
         waiting = next((each for each in equal if each.command), first)
         return ChosenAttempt(waiting, "no_change", f"none of {count} attempts changed anything that matters")

@@ -151,8 +151,9 @@ class Attempts:
             outcome = await self._best_of(plan.subtasks[0], spawn)
             is_taken = bool(outcome.files)
             return [outcome]
-        except ToolError as error:  # no trees: the agent is told to do it itself
-            return [Outcome("failed", f"no attempts could be made: {error}")]
+        except ToolError as error:  # no trees
+            await self._lead.emit(Warned(message=f"one attempt only: {error}"))
+            return [Outcome("not_needed", "")]
         finally:
             if self._tries and not is_taken:
                 put_back(self._lead.workspace, best_of(self._tries).files)

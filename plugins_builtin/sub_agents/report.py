@@ -58,7 +58,7 @@ def report(parts: Sequence[PartResult], together: float) -> Outcome:
     usage = sum((part.outcome.usage for part in parts), Usage())
     lines.append(_whether_it_paid(parts, together, usage))
     return Outcome(
-        _status(missing),
+        _status(parts, missing),
         "\n".join(lines),
         tuple(dict.fromkeys(path for part in parts for path in part.outcome.files)),
         usage,
@@ -86,7 +86,9 @@ def _lines(part: PartResult) -> list[str]:
     return lines + ([f"  ran {'; '.join(outcome.evidence)}"] if outcome.evidence else [])
 
 
-def _status(missing: Sequence[PartResult]) -> str:
+def _status(parts: Sequence[PartResult], missing: Sequence[PartResult]) -> str:
+    if all(part.outcome.status == "not_needed" for part in parts):
+        return "not_needed"
     if any(part.outcome.status == "refused" for part in missing):
         return "refused"  # an approval would have helped
     return "gave_up" if missing else "done"
@@ -97,4 +99,6 @@ def _whether_it_paid(parts: Sequence[PartResult], together: float, usage: Usage)
     begun = sum(part.seconds > 0 for part in parts)
     cached = f", {usage.cached_tokens:,} of them from cache" if usage.cached_tokens is not None else ""
     tokens = f"{usage.prompt_tokens:,} prompt tokens{cached}, {usage.completion_tokens:,} made"
+    if begun == 1:
+        return f"({together:.1f} s; {tokens})"
     return f"({begun} sub-agents: {together:.1f} s together, their own times add up to {seconds:.1f} s; {tokens})"

@@ -11,7 +11,7 @@ import re
 import shutil
 import stat
 import tempfile
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -268,7 +268,17 @@ async def files_of(folder: Path, environment: Mapping[str, str] = MappingProxyTy
 
 async def _blobs(folder: Path, files: Iterable[str], write: bool = False) -> dict[str, str]:
     """These files below `folder` by the names that git gives their contents; links are left alone."""
-    names = [name for name in files if not (folder / name).is_symlink() and "\n" not in name]
-    stdin = "".join(f"{folder}/{name}\n" for name in names).encode("utf-8", "surrogateescape")  # git reads others from its top
-    found = await git(folder, "hash-object", *(["-w"] if write else []), "--no-filters", "--stdin-paths", stdin=stdin)
-    return dict(zip(names, found.decode().split(), strict=True))
+    names = [name for name in files if not (folder / name).is_symlink()]
+    found: dict[str, str] = {}
+    for few, stdin in _as_input(folder, names):
+        command = ["hash-object", *(["-w"] if write else []), "--no-filters"]
+        said = await git(folder, *command, *(["--stdin-paths"] if stdin else ["--", *few]), stdin=stdin)
+        found |= dict(zip(few, said.decode().split(), strict=True))
+    return found
+
+
+def _as_input(folder: Path, names: Sequence[str]) -> Iterator[tuple[list[str], bytes]]:
+    """Yields names with what git reads them from; it takes those with a line break as arguments only."""
+    lines = [name for name in names if "\n" not in name]
+    yield lines, "".join(f"{folder}/{name}\n" for name in lines).encode("utf-8", "surrogateescape")  # else read from its top
+    yield from (([name], b"") for name in names if "\n" in name)

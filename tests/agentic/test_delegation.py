@@ -20,6 +20,15 @@ def test_one_call_of_delegate_keeps_as_many_in_flight_as_may_be(
     agentic: Agentic, server: FakeVLLM, work: Path, count: int, most: int
 ) -> None:
     delegating(server, objects(count))
+    replies = server.otherwise
+
+    def reply(request: Request) -> ScriptedAnswer:
+        """The sub-agents' first calls are answered when as many of them as may be are there."""
+        if "You do one part of a larger task" in request.json["messages"][1]["content"]:
+            server.wait_for(lambda: server.most_running >= most)
+        return replies(request)
+
+    server.otherwise = reply
     done = agentic("run", "do it", "--endpoint", server.url, *NATIVE, "-c", f"sub_agents.max_concurrent={most}", "-c",
                    f"batching.batch_size={most}", "--max-iterations", "100")  # fmt: skip
     assert done.code == 0, done.err

@@ -126,13 +126,31 @@ def test_the_fewest_failures_count_where_none_is_proved_and_a_repair_that_harms_
         return "one = two = 1\nthree = 0\n" if good else "one = two = three = 0\n"
 
     events = tried(repository, writes(texts, "f.py"), server, attempts_count=2, attempts_rounds=1)
-    assert choice(events) == "attempt 2 of 2 has the fewest failures (1)"
+    assert choice(events) == "attempt 2 of 2 has the fewest failures (1 of 3 tests fail)"
     first = next(event for event in events if isinstance(event, AttemptsChosen))
     later = events[events.index(first) :]
     assert [event for event in later if isinstance(event, ToolCalled) and event.agent == "main"], (
         "the agent itself goes on from there"
     )
     assert end(events).status == "gave_up"
+
+
+def test_where_git_can_make_no_tree_the_agent_does_it_alone(repository: Path, server: FakeVLLM) -> None:
+    (repository / ".git" / "worktrees").write_text("in the way")
+    events = tried(repository, writes(lambda request, time: "right\n"), server, attempts_count=2, checks_test=CHECK)
+    assert (end(events).status, end(events).files, end(events).missing) == ("done", ("a.txt",), ())
+    (why,) = [event.message for event in events if isinstance(event, Warned)]
+    assert why.startswith("one attempt only: ")
+
+
+def test_a_name_of_two_lines_is_a_name(repository: Path, server: FakeVLLM) -> None:
+    name = "two\nlines.txt"
+    (repository / name).write_text("wrong\n")
+    check = "grep -q right two*lines.txt || ! echo it is wrong"
+    reply = writes(lambda request, time: "right\n", name)
+    events = tried(repository, reply, server, attempts_count=2, checks_test=check)
+    assert end(events).status == "done"
+    assert (repository / name).read_text() == "right\n"
 
 
 PRINTS = "from f import f\nfor number in range(4):\n    print(number, f(number))\n"
