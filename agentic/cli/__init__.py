@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 # Command → (module, what it does). A module is imported only when its command runs.
 COMMANDS = {
     "run": ("agentic.cli.run", "does a task in this folder: edits files, runs commands, checks the outcome"),
-    "ask": ("agentic.cli.ask", "one streamed answer, no tools; standard input is appended to the prompt"),
+    "ask": ("agentic.cli.ask", "gives one streamed answer without tools; appends standard input to the prompt"),
     "plugins": ("agentic.cli.plugins", "lists the plugins with their state"),
     "completions": ("agentic.cli.completions", "prints the completion script of bash, zsh or fish"),
 }
@@ -25,17 +25,17 @@ _OPTIONS = """\
   --model NAME              the model; without it, what the endpoint serves
 {flags}  --output NAME             {renderers}; default: the richest that the output can show
   --approve ask|edits|all|none  default: ask in a terminal, none without one
-  --no-sandbox              commands run as they are; nothing holds them to this folder
-  --no-floor                nothing is asked that the mode allows
-  --add-dir DIR             work in DIR, too (repeatable)
-  --max-iterations N        the most model calls in a run
+  --no-sandbox              run commands without a sandbox: nothing confines them to this folder
+  --no-floor                never ask about what the mode allows, not even about irreversible commands
+  --add-dir DIR             also work in DIR (repeatable)
+  --max-iterations N        the maximum number of model calls in a run
   --sub-agents / --no-sub-agents
-  --agent NAME              the kind of agent that works
+  --agent NAME              the agent definition to follow
   -c KEY=VALUE              any configuration key (repeatable)
   -e FILE                   try a plugin that is one file (repeatable)
-  --log FILE                one line on each thing that happens behind the scenes
-  --debug                   tracebacks, and where each prompt's tokens are
-  --continue, --resume ID   go on with this folder's latest session, or with that one"""
+  --log FILE                log internal events to FILE, one line each
+  --debug                   show tracebacks, and which parts of a prompt take its tokens
+  --continue, --resume ID   continue this folder's latest session, or session ID"""
 
 
 def help_text() -> str:

@@ -21,7 +21,7 @@ from agentic.plugins.host import Offer
 
 @click.group("plugins", cls=ExtensibleGroup, invoke_without_command=True, epilog="The manual: agentic docs plugins")
 @list_output
-@click.option("--rescan", is_flag=True, help="Forget what earlier starts found: --help and completion look anew.")
+@click.option("--rescan", is_flag=True, help="Clear what earlier starts cached; --help and completion search again.")
 @click.pass_context
 def command(context: click.Context, output: str, rescan: bool) -> None:
     """Lists the plugins with their state and hooks; shows, makes, installs and removes them.
@@ -63,7 +63,7 @@ def show(name: str) -> None:
 @command.command(context_settings={"ignore_unknown_options": True})
 @click.argument("what", nargs=-1, required=True)
 def install(what: tuple[str, ...]) -> int:
-    """Installs plugins into the environment that agentic runs in; takes whatever pip install takes.
+    """Installs plugins into the environment that agentic runs in; takes the same arguments as pip install.
 
     For example: agentic plugins install agentic-foo
     """

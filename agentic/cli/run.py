@@ -16,7 +16,7 @@ from agentic.errors import ConfigError
 
 @click.command("run", cls=RunCommand, epilog="The manual: agentic docs checks")
 @click.argument("task")
-@click.option("--schema", type=click.Path(path_type=Path), metavar="FILE", help="A JSON schema that the result is held to.")
+@click.option("--schema", type=click.Path(path_type=Path), metavar="FILE", help="A JSON schema that the result must match.")
 @session_options
 @common_options
 def command(root: Path, settings: Settings, task: str, resume: str, schema: Path | None) -> int:

@@ -91,21 +91,21 @@ _FILE = click.Path(path_type=Path, exists=True, dir_okay=False, resolve_path=Tru
 _MODEL_OPTIONS = (
     click.option("-C", "folder", type=click.Path(path_type=Path), default=Path(), metavar="DIR", help="Work in DIR."),
     click.option("--endpoint", multiple=True, metavar="URL", help="An OpenAI-compatible endpoint (repeatable)."),
-    click.option("--model", metavar="NAME", help="Without it, what the endpoint serves."),
+    click.option("--model", metavar="NAME", help="The model. Default: what the endpoint serves."),
     click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable)."),
     click.option("-e", "tried", multiple=True, metavar="FILE", type=_FILE, help="Try a plugin that is one file (repeatable)."),
-    click.option("--log", metavar="FILE", help="One line on each thing that happens behind the scenes."),
-    click.option("--debug", is_flag=True, help="Show tracebacks, and where each prompt's tokens are."),
+    click.option("--log", metavar="FILE", help="Log internal events to FILE, one line each."),
+    click.option("--debug", is_flag=True, help="Show tracebacks, and which parts of a prompt take its tokens."),
 )
 _RUN_OPTIONS = (
     click.option("--output", metavar="NAME", help="rich, plain, jsonl or a plugin's. Default: the richest that can be shown."),
     click.option("--approve", type=click.Choice(["ask", "edits", "all", "none"]), help="Default: ask in a terminal, else none."),
-    click.option("--no-sandbox", is_flag=True, help="Commands run as they are: nothing holds them to this folder."),
-    click.option("--no-floor", is_flag=True, help="Nothing is asked that the mode allows, not even what cannot be taken back."),
-    click.option("--add-dir", multiple=True, metavar="DIR", type=_FOLDER, help="Work in DIR, too (repeatable)."),
-    click.option("--max-iterations", type=int, metavar="N", help="The most model calls."),
-    click.option("--agent", metavar="NAME", help="The kind of agent that works, such as one of .claude/agents."),
-    click.option("--sub-agents/--no-sub-agents", default=None, help="Split the task, or never. Default: as large as it is."),
+    click.option("--no-sandbox", is_flag=True, help="Run commands without a sandbox: nothing confines them to this folder."),
+    click.option("--no-floor", is_flag=True, help="Never ask about what the mode allows, not even irreversible commands."),
+    click.option("--add-dir", multiple=True, metavar="DIR", type=_FOLDER, help="Also work in DIR (repeatable)."),
+    click.option("--max-iterations", type=int, metavar="N", help="The maximum number of model calls."),
+    click.option("--agent", metavar="NAME", help="The agent definition to follow, such as one of .claude/agents."),
+    click.option("--sub-agents/--no-sub-agents", default=None, help="Always or never split the task. Default: by its size."),
 )
 
 

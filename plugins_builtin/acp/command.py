@@ -13,7 +13,7 @@ from agentic.commands import common_options
 @click.command("acp", epilog="The manual: agentic docs editors")
 @common_options
 def acp(root: Path, settings: Settings) -> None:
-    """Serves an editor. The options hold for all of its sessions; each works in the folder that the editor names.
+    """Serves an editor. The options apply to all of its sessions; each works in the folder that the editor names.
 
     In the settings of Zed: "agent_servers": {"agentic": {"command": "agentic", "args": ["acp"]}}
 

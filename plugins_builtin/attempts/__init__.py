@@ -42,7 +42,7 @@ async def _take(argument: str, chat: Chat) -> None:
 def agentic_plugin() -> PluginInfo:
     return PluginInfo(
         Options(f"{__name__}:AttemptOptions", section="attempts"),
-        flags={"--attempts": "count so many agents try the task side by side; the first that passes the checks is taken"},
+        flags={"--attempts": "count this many agents try the task in parallel; the first that passes the checks wins"},
     )
 
 

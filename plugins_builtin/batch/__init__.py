@@ -8,5 +8,5 @@ from agentic import Command, hookimpl
 @hookimpl
 def agentic_commands() -> Iterable[Command]:
     yield Command(
-        "batch", "answers each line of a JSONL file; goes on where a kill stopped it", "plugins_builtin.batch.command:command"
+        "batch", "answers each line of a JSONL file; continues where a kill stopped it", "plugins_builtin.batch.command:command"
     )

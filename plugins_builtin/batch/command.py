@@ -78,11 +78,11 @@ def merge(parts: tuple[Path, ...], target: Path) -> None:
 def command(root: Path, settings: Settings, source: Path, target: Path, shard: Shard) -> int:
     """Answers each line of IN.jsonl, {"prompt": ...} or {"messages": [...]}, in OUT.jsonl, in the order of the lines.
 
-    Lines of vllm run-batch, {"custom_id": ..., "body": {...}}, are answered as it answers them.
+    It answers lines of vllm run-batch, {"custom_id": ..., "body": {...}}, in vllm's own format.
 
-    `agentic batch merge OUT SHARE…` joins what shares wrote.
+    `agentic batch merge SHARE… -o OUT.jsonl` joins the results of shares.
 
-    After a kill the same command goes on where it stopped. Without a terminal, SIGHUP has it read the endpoints anew.
+    After a kill, the same command continues where it stopped. Without a terminal, SIGHUP makes it read the endpoints again.
 
     For example: agentic batch prompts.jsonl -o answers.jsonl
     """

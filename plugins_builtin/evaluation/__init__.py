@@ -7,4 +7,4 @@ from agentic import Command, hookimpl
 
 @hookimpl
 def agentic_commands() -> Iterable[Command]:
-    yield Command("eval", "does tasks of your own with any settings, and compares two settings", f"{__name__}.command:command")
+    yield Command("eval", "runs your own tasks with any settings, and compares two settings", f"{__name__}.command:command")

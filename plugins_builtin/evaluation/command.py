@@ -29,11 +29,11 @@ _FILE = click.Path(path_type=Path, dir_okay=False)
 @click.argument("options", nargs=-1, type=click.UNPROCESSED)
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="A setting of all runs (repeatable).")
 @click.option("--against", multiple=True, metavar="KEY=VALUE", help="A second setting, compared with the first (repeatable).")
-@click.option("--out", type=_FILE, default=Path("eval.jsonl"), show_default=True, help="Results; what is in it is not done again.")
-@click.option("--runs", type=click.IntRange(1), default=1, show_default=True, help="How often each task is done.")
-@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="Tasks at once.")
-@click.option("--seconds", type=click.FloatRange(1), default=900.0, show_default=True, help="The most that a run may take.")
-@click.option("--html", "html_file", type=_FILE, help="Writes the report as a page, too.")
+@click.option("--out", type=_FILE, default=Path("eval.jsonl"), show_default=True, help="The results; tasks in it are not repeated.")
+@click.option("--runs", type=click.IntRange(1), default=1, show_default=True, help="How often to run each task.")
+@click.option("--jobs", type=click.IntRange(1, 64), default=1, show_default=True, help="How many tasks to run at once.")
+@click.option("--seconds", type=click.FloatRange(1), default=900.0, show_default=True, help="The time limit of a run.")
+@click.option("--html", "html_file", type=_FILE, help="Also write the report as an HTML page.")
 def command(
     tasks: Path,
     options: tuple[str, ...],
@@ -45,7 +45,7 @@ def command(
     seconds: float,
     html_file: Path | None,
 ) -> int:
-    """Does each task of a folder in a copy, and runs its hidden check. What follows -- are options of `agentic run`.
+    """Runs each task of a folder in a copy, then its hidden check. The words after -- are options of `agentic run`.
 
     For example: agentic eval tasks --against attempts.count=4 --jobs 2 -- --approve all
     """

@@ -18,7 +18,7 @@ async def _goal(argument: str, chat: Chat) -> None:
 @hookimpl
 def agentic_commands() -> Iterable[Command | ChatCommand]:
     where = "plugins_builtin.goals.command"
-    yield Command("goal", "turns until commands show that a goal is reached", f"{where}:goal")
+    yield Command("goal", "works until commands show that a goal is reached", f"{where}:goal")
     yield ChatCommand("goal", "TEXT --check COMMAND: turns until it is shown to be reached", _goal, group="Tasks")
 
 

@@ -37,9 +37,9 @@ EXAMPLE = 'agentic goal "all tests pass" --check "python -m pytest -q"'
 @click.command("goal", cls=RunCommand, epilog="The manual: agentic docs goals")
 @click.argument("text")
 @click.argument("which", default="", metavar="[ID]")
-@click.option("--check", "checks", multiple=True, metavar="COMMAND", help="It is reached when this succeeds (repeatable).")
-@click.option("--budget", "budgets", multiple=True, metavar="AMOUNT", help='8h, "2M tokens", "200 turns" (repeatable).')
-@click.option("--every", type=click.Choice([*_TIMES]), help="Prints the crontab line that does it so often.")
+@click.option("--check", "checks", multiple=True, metavar="COMMAND", help="A command that must succeed (repeatable).")
+@click.option("--budget", "budgets", multiple=True, metavar="AMOUNT", help='A limit: 8h, "2M tokens", "200 turns" (repeatable).')
+@click.option("--every", type=click.Choice([*_TIMES]), help="Prints a crontab line that repeats the goal this often.")
 @click.option("--install", is_flag=True, help="With --every: puts the line into your crontab.")
 @click.option("--html", "html_file", type=click.Path(path_type=Path, dir_okay=False), help="With show: writes a page.")
 @common_options
@@ -54,10 +54,10 @@ def goal(
     install: bool,
     html_file: Path | None,
 ) -> int:
-    """Turns until commands show that TEXT is reached; the commands and the tests that they run are fixed by their content.
+    """Works until commands show that TEXT is reached. Changing the commands, or the tests that they run, does not count as success.
 
-    `show`, `resume` and `accept` (what was done to the checks) are about a goal that is there: this folder's latest, or that of the
-    session ID. It needs a sandbox, or --no-sandbox.
+    `show`, `resume` and `accept` (accepts changes to the checks) act on an existing goal: this folder's latest, or that of the
+    session ID. A goal needs a sandbox, or --no-sandbox.
 
     For example: agentic goal "all tests pass" --check "python -m pytest -q"
     """

@@ -23,7 +23,7 @@ def _cost(settings: Settings) -> str:
 
 @hookimpl
 def agentic_transports() -> Iterable[Provider[Transport]]:
-    summary = "llama.cpp in the process (the extra `local`)"
+    summary = "a small model in-process, by llama.cpp (needs the extra `local`)"
     yield TransportProvider("local", summary, _make, automatic=2, flag="--local", flag_key="model", cost=_cost)
 
 
@@ -34,4 +34,4 @@ def agentic_plugin() -> PluginInfo:
 
 @hookimpl
 def agentic_commands() -> Iterable[Command]:
-    yield Command("local", "the embedded engine's models: pull, list, rm", "plugins_builtin.local.command:local")
+    yield Command("local", "manages the embedded engine's models: pull, list, rm", "plugins_builtin.local.command:local")

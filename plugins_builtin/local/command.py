@@ -9,7 +9,7 @@ from plugins_builtin.local.models import MODELS, Model, fetch_with_bar, model_pa
 @click.group(invoke_without_command=True, epilog="The manual: agentic docs models")
 @click.pass_context
 def local(context: click.Context) -> None:
-    """The embedded engine's models. For example: agentic local list"""
+    """Manages the embedded engine's models. For example: agentic local list"""
     if context.invoked_subcommand is None:
         context.invoke(list_)
 

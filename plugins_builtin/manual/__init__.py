@@ -7,4 +7,4 @@ from agentic import Command, hookimpl
 
 @hookimpl
 def agentic_commands() -> Iterable[Command]:
-    yield Command("docs", "the manual: its pages, and where words are in them", "plugins_builtin.manual.command:command")
+    yield Command("docs", "shows the manual, or searches it for words", "plugins_builtin.manual.command:command")

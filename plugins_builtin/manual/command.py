@@ -25,7 +25,7 @@ _MARKS = re.compile(r"\*\*|\[([^\]]*)\]\([^)]*\)")
 @click.argument("words", nargs=-1, metavar="[PAGE | WORDS]")
 @click.pass_context
 def command(context: click.Context, words: tuple[str, ...]) -> None:
-    """Shows a page of the manual, lists all of them, or finds WORDS in them. It needs no network.
+    """Shows a page of the manual, lists all pages, or searches them for WORDS. It needs no network.
 
     For example: agentic docs chat
     """

@@ -97,4 +97,4 @@ def _prompts(root: Path) -> Sequence[ChatCommand]:
 @hookimpl
 def agentic_commands() -> Iterable[Command | ChatCommand]:
     yield ChatCommand("mcp", "shows the MCP servers, their state and what they offer", _show, more=_prompts, group="Project")
-    yield Command("mcp", "lists, adds, removes, tests MCP servers; serve makes agentic one", "plugins_builtin.mcp.command:mcp")
+    yield Command("mcp", "lists, adds, removes, tests MCP servers; serve runs agentic as one", "plugins_builtin.mcp.command:mcp")

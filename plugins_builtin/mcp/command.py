@@ -27,13 +27,13 @@ from plugins_builtin.mcp.definitions import (
     write,
 )
 
-_PROJECT = click.option("--project", is_flag=True, help="In the project's .mcp.json, for everybody who works on it.")
+_PROJECT = click.option("--project", is_flag=True, help="Change the project's .mcp.json, for everybody who works on it.")
 
 
 @click.group("mcp", invoke_without_command=True, epilog="The manual: agentic docs imported")
 @click.pass_context
 def mcp(context: click.Context) -> None:
-    """MCP servers: their tools are found and called by the model, without standing in its prompt.
+    """Manages MCP servers. The model finds and calls their tools, which do not appear in its prompt.
 
     For example: agentic mcp add time -- uvx mcp-server-time
     """
@@ -44,7 +44,7 @@ def mcp(context: click.Context) -> None:
 @mcp.command("list")
 @list_output
 def list_(output: str = "plain") -> None:
-    """Lists the servers, where each stands, and what keeps one from being used. For example: agentic mcp list"""
+    """Lists the servers, the file of each, and why one cannot be used. For example: agentic mcp list"""
     root = Path.cwd()
     found = definitions(root)
     for each in found:
@@ -61,11 +61,11 @@ def list_(output: str = "plain") -> None:
 @mcp.command(context_settings={"ignore_unknown_options": True})
 @click.argument("name")
 @click.argument("target", nargs=-1, required=True, metavar="COMMAND... | URL")
-@click.option("--env", "-e", multiple=True, metavar="NAME=VALUE", help="For the command; ${NAME} is taken from your environment.")
-@click.option("--header", multiple=True, metavar="NAME: VALUE", help="For a URL; ${NAME} is taken from your environment.")
+@click.option("--env", "-e", multiple=True, metavar="NAME=VALUE", help="For the command; ${NAME} comes from your environment.")
+@click.option("--header", multiple=True, metavar="NAME: VALUE", help="For a URL; ${NAME} comes from your environment.")
 @_PROJECT
 def add(name: str, target: Sequence[str], env: Sequence[str], header: Sequence[str], project: bool) -> None:
-    """Adds a server that is a command, or a URL that speaks streamable HTTP, to your own file.
+    """Adds a server to your own file: a command, or a URL that speaks streamable HTTP.
 
     For example: agentic mcp add files -- npx -y @modelcontextprotocol/server-filesystem .
     """
@@ -95,7 +95,7 @@ def _table(pairs: Sequence[str], sign: str, option: str) -> dict[str, str]:
 @click.argument("name")
 @_PROJECT
 def rm(name: str, project: bool) -> None:
-    """Takes a server out of your own file. For example: agentic mcp rm time"""
+    """Removes a server from your own file. For example: agentic mcp rm time"""
     path = project_file(Path.cwd()) if project else user_file()
     write(path, name, None)
     click.echo(f"{path}: {name} is removed")
@@ -178,7 +178,7 @@ async def _login(definition: Definition, root: Path, settings: Settings) -> None
 @mcp.command()
 @common_options
 def serve(root: Path, settings: Settings) -> None:
-    """Makes agentic itself an MCP server on the standard streams: run, ask and batch, in this folder.
+    """Runs agentic as an MCP server on standard input and output, with the tools run, ask and batch, in this folder.
 
     For example: agentic mcp serve --approve edits
     """

@@ -25,5 +25,5 @@ def agentic_permissions() -> Iterable[Provider[Permissions]]:
 
 @hookimpl
 def agentic_commands() -> Iterable[Command]:
-    summary = "shows the rules; test says what would become of a command"
+    summary = "shows the rules; test says whether a command may run"
     yield Command("permissions", summary, "plugins_builtin.permissions.command:command")

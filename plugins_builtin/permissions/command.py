@@ -17,7 +17,7 @@ _PAIRS = click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="A
 @click.group("permissions", invoke_without_command=True, epilog="The manual: agentic docs security")
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Shows the rules, the protected names, and what would become of a command.
+    """Shows the rules, the protected names, and whether a command may run.
 
     For example: agentic permissions test "git push"
     """
@@ -29,7 +29,7 @@ def command(context: click.Context) -> None:
 @list_output
 @_PAIRS
 def list_(output: str = "plain", pairs: tuple[str, ...] = ()) -> None:
-    """Lists the rules with where they stand, and the names that are protected whatever they say.
+    """Lists the rules and where each is defined, and the names that are protected whatever the rules say.
 
     For example: agentic permissions list
     """
@@ -53,7 +53,7 @@ def list_(output: str = "plain", pairs: tuple[str, ...] = ()) -> None:
 @list_output
 @_PAIRS
 def test(line: str, output: str, pairs: tuple[str, ...]) -> int:
-    """Says what would become of a command, and why. It is not run. The exit code is 0 unless it would be denied (4).
+    """Says whether a command would be allowed, asked about or denied, and why, without running it. Exit code: 4 if denied, else 0.
 
     For example: agentic permissions test "git push"
     """

@@ -14,6 +14,6 @@ async def _export(argument: str, chat: Chat) -> None:
 
 @hookimpl
 def agentic_commands() -> Iterable[Command | ChatCommand]:
-    summary = "lists, shows, exports, removes sessions; undo takes back what they wrote"
+    summary = "lists, shows, exports, removes sessions; undo reverts what they wrote"
     yield Command("sessions", summary, "plugins_builtin.sessions.command:command")
     yield ChatCommand("export", "[FILE] writes this session as .html, .md or .jsonl", _export, group="Sessions")

@@ -25,7 +25,7 @@ from plugins_builtin.sessions.export import FORMATS, as_markdown
 @list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:
-    """Lists the sessions, shows one, exports it, removes it, or takes back what its tools wrote.
+    """Lists the sessions, shows one, exports it, removes it, or undoes what its tools wrote.
 
     For example: agentic sessions list
     """
@@ -84,10 +84,10 @@ def rm(names: tuple[str, ...]) -> None:
 
 @command.command()
 @click.argument("name", metavar="[ID]", default="")
-@click.option("--turns", type=click.IntRange(1), help="Only of the last N turns that changed anything.")
-@click.option("--yes", is_flag=True, help="Also files that changed since the session wrote them.")
+@click.option("--turns", type=click.IntRange(1), help="Undo only the last N turns that changed anything.")
+@click.option("--yes", is_flag=True, help="Also undo files that changed after the session wrote them.")
 def undo(name: str, turns: int | None, yes: bool) -> None:
-    """Takes back what a session's tools and commands did to the files (without ID: this folder's latest).
+    """Undoes what a session's tools and commands did to the files (without ID: this folder's latest).
 
     For example: agentic sessions undo --turns 1
     """
@@ -103,9 +103,9 @@ def undo(name: str, turns: int | None, yes: bool) -> None:
 
 @command.command()
 @click.argument("name", metavar="[ID]", default="")
-@click.option("--yes", is_flag=True, help="Also files that changed since.")
+@click.option("--yes", is_flag=True, help="Also restore files that changed since the undo.")
 def redo(name: str, yes: bool) -> None:
-    """Does the last undo of a session over. For example: agentic sessions redo"""
+    """Redoes what the last undo of a session reverted. For example: agentic sessions redo"""
     with closing(_opened(name)) as session:
         files = _confirmed(yes, lambda force: do_over(session, _workspace(session), force))
     click.echo("\n".join(f"done over: {path}" for path in files) or "there is nothing to do over")

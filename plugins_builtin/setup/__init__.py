@@ -11,15 +11,15 @@ _HOME = "plugins_builtin.setup"
 def agentic_commands() -> Iterable[Command]:
     yield Command(
         "init",
-        "finds the servers that run here, and writes down which one to use",
+        "finds the servers on this machine, and saves which one to use",
         f"{_HOME}.servers:command",
     )
-    yield Command("config", "shows, starts or changes the configuration", f"{_HOME}.config:command")
-    yield Command("prompts", "the texts that models read; show prints what the model in use is told", f"{_HOME}.prompts:command")
-    yield Command("report", "a zip file for a report: versions, configuration, what doctor finds", f"{_HOME}.report:command")
+    yield Command("config", "shows, creates or changes the configuration", f"{_HOME}.config:command")
+    yield Command("prompts", "lists the texts that models read; show prints what your model reads", f"{_HOME}.prompts:command")
+    yield Command("report", "writes a zip file for a bug report: versions, configuration, diagnosis", f"{_HOME}.report:command")
     yield Command(
         "trust",
-        "what this folder brings that would run, and whether it may",
+        "shows what in this folder would run (MCP servers, hooks), and asks whether it may",
         f"{_HOME}.trust:command",
     )
 

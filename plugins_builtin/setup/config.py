@@ -17,7 +17,7 @@ _USER = click.option("--user", is_flag=True, help="The user's own file instead o
 @click.group("config", invoke_without_command=True, epilog="The manual: agentic docs configuration")
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Shows, starts or changes the configuration. For example: agentic config show llm"""
+    """Shows, creates or changes the configuration. For example: agentic config show llm"""
     if context.invoked_subcommand is None:
         context.invoke(show)
 
@@ -26,7 +26,7 @@ def command(context: click.Context) -> None:
 @click.argument("prefix", default="")
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE")
 def show(prefix: str, pairs: tuple[str, ...]) -> None:
-    """Prints every value (those that start with PREFIX) with where it came from. For example: agentic config show llm"""
+    """Prints every value (or those that start with PREFIX) and its origin. For example: agentic config show llm"""
     settings = api.load_settings(Path.cwd(), pairs=pairs)
     defaults = api.selected_by_default(settings)
     declared = dict(settings.declared())
@@ -83,6 +83,6 @@ def set_(key: str, value: str, user: bool) -> None:
 @click.argument("key")
 @_USER
 def unset(key: str, user: bool) -> None:
-    """Takes KEY out of the file, so that what stands before it counts again. For example: agentic config unset --user llm.model"""
+    """Removes KEY from the file, so that the value below it applies again. For example: agentic config unset --user llm.model"""
     path = _file(user)
     click.echo(f"{path}: {key} is " + ("no longer set" if unset_value(path, key) else "not set"))

@@ -17,7 +17,7 @@ from agentic.lib.wire.request import encode_tool
 @list_output
 @click.pass_context
 def command(context: click.Context, output: str) -> None:
-    """Lists the texts that models read, with where each comes from, or shows what a model will read.
+    """Lists the texts that models read and where each comes from, or shows what a model will read.
 
     For example: agentic prompts show
     """
@@ -34,7 +34,7 @@ def command(context: click.Context, output: str) -> None:
 @click.argument("name", default="")
 @model_options
 def show(root: Path, settings: Settings, name: str) -> None:
-    """Prints the text of NAME; without it what the model in use reads before a task, with its tokens.
+    """Prints the text of NAME; without NAME, what the model in use reads before a task, with token counts.
 
     For example: agentic prompts show repair
     """

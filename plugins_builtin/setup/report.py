@@ -23,12 +23,12 @@ _PARTS: dict[str, tuple[str, ...]] = {"config.txt": ("config", "show"), "plugins
 
 @click.command("report", epilog="The manual: agentic docs servers")
 @click.option("-o", "path", type=click.Path(path_type=Path, dir_okay=False), default=Path("agentic-report.zip"), show_default=True)
-@click.option("--transcript", is_flag=True, help="The latest session of this folder goes along, with all that was said and done.")
+@click.option("--transcript", is_flag=True, help="Include this folder's latest session, with all that was said and done.")
 @model_options
 def command(root: Path, settings: Settings, path: Path, transcript: bool) -> None:
-    """Writes a zip file to send along with a report: versions, configuration, plugins, what `doctor` finds, the log's end.
+    """Writes a zip file to attach to a bug report: versions, configuration, plugins, what `doctor` finds, the end of the log.
 
-    Secrets that are known as such and your home folder's name are masked. Look at it before you send it.
+    It masks the secrets that it recognizes and your home folder's name. Look at the file before you send it.
 
     For example: agentic report --transcript
     """

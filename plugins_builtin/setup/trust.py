@@ -25,9 +25,9 @@ _NAMES = click.argument("names", nargs=-1, metavar="[NAME]...")
 @click.group("trust", invoke_without_command=True, epilog="The manual: agentic docs imported")
 @click.pass_context
 def command(context: click.Context) -> None:
-    """Shows what this folder brings that would run (MCP servers, hooks, scripts), and asks whether it may.
+    """Shows what in this folder would run (MCP servers, hooks, scripts), and asks whether it may.
 
-    Trust is bound to what would run: when that changes, it is asked about again. For example: agentic trust
+    Your answer holds only for what would run now: when that changes, agentic asks again. For example: agentic trust
     """
     if context.invoked_subcommand is None:
         root = Path.cwd()
@@ -42,7 +42,7 @@ def command(context: click.Context) -> None:
 @_NAMES
 @_FOLDER
 def add(names: tuple[str, ...], folder: Path) -> None:
-    """Trusts what this folder brings now, or only what is called NAME, without a question. For example: agentic trust add"""
+    """Trusts, without asking, what in this folder would run now, or only NAME. For example: agentic trust add"""
     chosen = _chosen(_find_runnables(folder.absolute()), names)
     Trust(folder.absolute()).decide(chosen, trusted=True)
     click.echo("\n".join(map(sanitize, _rows(chosen))) or "this folder brings nothing that would run")
@@ -52,7 +52,7 @@ def add(names: tuple[str, ...], folder: Path) -> None:
 @list_output
 @_FOLDER
 def list_(output: str = "plain", folder: Path = Path()) -> None:
-    """Lists what this folder brings that would run, and whether it is trusted. For example: agentic trust list"""
+    """Lists what in this folder would run, and whether you trust it. For example: agentic trust list"""
     trust, found = Trust(folder.absolute()), _find_runnables(folder.absolute())
     undecided = trust.undecided(found)
     states = ["trusted" if trust.has(each) else "not decided" if each in undecided else "refused" for each in found]
@@ -71,7 +71,7 @@ def list_(output: str = "plain", folder: Path = Path()) -> None:
 @_NAMES
 @_FOLDER
 def rm(names: tuple[str, ...], folder: Path) -> None:
-    """Forgets what was said of this folder, or only of what is called NAME. For example: agentic trust rm"""
+    """Forgets your decisions about this folder, or only about NAME. For example: agentic trust rm"""
     root = folder.absolute()
     count = Trust(root).forget(_chosen(_find_runnables(root), names) if names else None)
     click.echo(f"forgotten: {count}")

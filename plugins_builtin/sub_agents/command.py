@@ -29,7 +29,7 @@ from plugins_builtin.sub_agents.remote import (
 
 @click.command("sub-agent")
 def command() -> int:
-    """Does the part of a plan that standard input holds; runners start it. For example: agentic sub-agent < part.json"""
+    """Does one part of a plan, read from standard input; runners start it. For example: agentic sub-agent < part.json"""
     out, sys.stdout = sys.stdout, sys.stderr  # what a plugin prints is no record
 
     def tell(record: Mapping[str, Any]) -> None:

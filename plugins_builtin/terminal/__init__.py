@@ -38,18 +38,18 @@ def agentic_renderers() -> Iterable[Provider[Renderer]]:
 def agentic_commands() -> Iterable[Command | ChatCommand]:
     from plugins_builtin.terminal.slash import COMMANDS
 
-    summary = "a conversation with tools; `agentic` alone starts it in a terminal"
+    summary = "opens a conversation with tools; so does `agentic` alone in a terminal"
     yield Command("chat", summary, "plugins_builtin.terminal.command:command", is_default=True)
     yield from COMMANDS
     where = "plugins_builtin.terminal.detached.command"
-    yield Command("attach", "a session that runs without a terminal, on this one", f"{where}:attach")
-    yield Command("ps", "the sessions that run without a terminal", f"{where}:ps")
+    yield Command("attach", "shows in this terminal a session that runs without one", f"{where}:attach")
+    yield Command("ps", "lists the sessions that run without a terminal", f"{where}:ps")
     yield Command("stop", "ends a session that runs without a terminal", f"{where}:stop")
 
 
 @hookimpl
 def agentic_plugin() -> PluginInfo:
-    return PluginInfo(flags={"--detach": f"{DETACH} go on without this terminal; prints a name for `agentic attach`"})
+    return PluginInfo(flags={"--detach": f"{DETACH} run without this terminal; prints a name for `agentic attach`"})
 
 
 @hookimpl

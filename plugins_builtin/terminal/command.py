@@ -28,7 +28,7 @@ from plugins_builtin.terminal.words import error_in_words
 @session_options
 @common_options
 def command(root: Path, settings: Settings, resume: str, task: str) -> int:
-    """A conversation with tools in this folder, which begins with TASK where one is given. /help lists its commands.
+    """Opens a conversation with tools in this folder, and starts with TASK if you give one. /help lists the slash commands.
 
     For example: agentic --continue
     """

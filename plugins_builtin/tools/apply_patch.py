@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from agentic.lib.files.text import Text, decode
+from agentic.lib.files.text import Text, decode, encode_new
 from plugins_builtin.tools.patch_format import Hunk, PatchSection, parse
 
 
@@ -112,7 +112,7 @@ def _edits(section: PatchSection, workspace: Workspace) -> list[Edit]:
     if section.added is not None:
         if workspace.exists(path):
             raise ToolError(f"{path} is there already: update it instead of adding it")
-        return [(path, "".join(f"{line}\n" for line in section.added).encode("utf-8", "replace"), None)]
+        return [(path, encode_new("".join(f"{line}\n" for line in section.added), path), None)]
     data = workspace.current(path).data
     if section.hunks is None:
         return [(path, None, None)]

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSetup, ToolSpec, Workspace
-from agentic.lib.files.text import decode
+from agentic.lib.files.text import decode, encode_new
 
 LEAST_CHARACTERS = 24_000
 CHARACTERS_A_TOKEN = 4
@@ -71,7 +71,7 @@ class WriteFile:
                 raise ToolError(f"{path} was not written: the content leaves something out. Write the whole file.")
             data = before.encode(content.replace("\r\n", "\n").replace("\n", before.newline))
         else:
-            data = content.encode("utf-8", "replace")
+            data = encode_new(content, path)
         if not workspace.write(path, data):
             unchanged = (Change(path, "unchanged"),)
             return ToolOutput(f"{path} already had exactly this content, so nothing changed.", failed=True, changes=unchanged)

@@ -26,12 +26,12 @@ def agentic_transports() -> Iterable[Provider[Transport]]:
 @hookimpl
 def agentic_plugin() -> PluginInfo:
     options = Options("plugins_builtin.vllm.options:VllmOptions", section="llm.vllm")
-    return PluginInfo(options, flags={"--log-requests": "log_requests all requests and answers go to that file, without keys"})
+    return PluginInfo(options, flags={"--log-requests": "log_requests write all requests and answers to this file, without keys"})
 
 
 @hookimpl
 def agentic_commands() -> Iterable[Command]:
-    yield Command("doctor", "what is wrong with the servers, and the line that mends it", "plugins_builtin.vllm.doctor:doctor")
-    yield Command("bench", "what the servers can do, and what to set", "plugins_builtin.vllm.bench.command:bench")
-    yield Command("top", "the servers, live: load, cache, speed, yours and other clients'", "plugins_builtin.vllm.top:top")
+    yield Command("doctor", "says what is wrong with the servers, and the flag that fixes it", "plugins_builtin.vllm.doctor:doctor")
+    yield Command("bench", "measures what the servers can do, and says what to set", "plugins_builtin.vllm.bench.command:bench")
+    yield Command("top", "shows the servers live: load, cache, speed; yours and other clients'", "plugins_builtin.vllm.top:top")
     yield Command("serve", "prints or runs the vllm serve lines for this configuration", "plugins_builtin.vllm.serve:serve")

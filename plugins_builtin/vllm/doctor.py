@@ -30,10 +30,10 @@ _MARKS = {True: "ok", False: "WRONG", None: "-"}
 
 @click.command("doctor", epilog="The manual: agentic docs throughput")
 @click.option("--output", "form", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
-@click.option("--sandbox", is_flag=True, help="Try to get out of what holds commands here, in every way that is known.")
+@click.option("--sandbox", is_flag=True, help="Try every known way to escape from the sandbox here.")
 @model_options
 def doctor(root: Path, settings: Settings, form: str, sandbox: bool) -> int:
-    """Probes each endpoint and says what is wrong and which line mends it. What it finds out is used from then on.
+    """Probes each endpoint and says what is wrong and which flag fixes it. agentic uses what it finds out from then on.
 
     For example: agentic doctor --sandbox
     """

@@ -51,9 +51,9 @@ class Instance:
 @click.option("--endpoint", "endpoints", multiple=True, metavar="URL", help="An endpoint to serve; repeatable.")
 @click.option("--model", "models", multiple=True, help="The model; repeat it to serve another one on the next endpoint.")
 @click.option(
-    "--gpu", "sizes", multiple=True, type=float, metavar="GIB", help="A card's memory; repeatable. Default: what is here."
+    "--gpu", "sizes", multiple=True, type=float, metavar="GIB", help="A GPU's memory; repeatable. Default: this machine's GPUs."
 )
-@click.option("--exec", "execute", is_flag=True, help="Start them, wait until they answer, stop them on Ctrl-C.")
+@click.option("--exec", "execute", is_flag=True, help="Start the servers, wait until they answer, stop them on Ctrl-C.")
 @click.option("-c", "pairs", multiple=True, metavar="KEY=VALUE", help="Any configuration key (repeatable).")
 @click.option("-C", "folder", type=click.Path(path_type=Path, exists=True), default=Path(), metavar="DIR", help="Work in DIR.")
 def serve(
@@ -64,7 +64,7 @@ def serve(
     pairs: tuple[str, ...],
     folder: Path,
 ) -> int:
-    """Prints one vllm serve line for each endpoint, with a reason for every flag, or runs them.
+    """Prints one vllm serve line for each endpoint, with a reason for every flag, or runs the lines.
 
     For example: agentic serve --model openai/gpt-oss-120b
     """

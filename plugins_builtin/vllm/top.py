@@ -149,12 +149,12 @@ def _share(value: float | None) -> str:
 
 
 @click.command("top", epilog="The manual: agentic docs throughput")
-@click.option("--interval", type=click.FloatRange(min=0.2), default=1.0, help="Seconds between two looks.")
-@click.option("--once", is_flag=True, help="Looks twice, prints what is between them, and ends.")
+@click.option("--interval", type=click.FloatRange(min=0.2), default=1.0, help="Seconds between two measurements.")
+@click.option("--once", is_flag=True, help="Measure twice, print the difference, and exit.")
 @click.option("--output", "form", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs, until Ctrl-C.")
 @model_options
 def top(root: Path, settings: Settings, interval: float, once: bool, form: str) -> int:
-    """The servers, live: load, KV cache, prefix hits, speed; yours and other clients'. q ends it. For example: agentic top"""
+    """Shows the servers live: load, KV cache, prefix hits, speed; yours and other clients'. q quits. For example: agentic top"""
     in_terminal = sys.stdout.isatty() and sys.stdin.isatty()
     asyncio.run(_watch(settings, interval, form, once or (form == "plain" and not in_terminal)))
     return 0

@@ -67,8 +67,29 @@ class Text:
             raise ToolError(f"the file is stored as {self.encoding}, which has no {character!r}") from error
 
 
+NOTEBOOK = ".ipynb"
+
+
 def decode(data: bytes, name: str) -> Text:
-    """Raises ToolError for what is no text."""
+    """The text of a file, of a Jupyter notebook that of its cells. Raises ToolError for what is no text."""
+    file = _decoded(data, name)
+    if not name.endswith(NOTEBOOK):
+        return file
+    from agentic.lib.files.notebook import notebook
+
+    return notebook(file)
+
+
+def encode_new(text: str, name: str) -> bytes:
+    """The bytes of a file that is not there yet. Raises ToolError for a notebook that would be none."""
+    if not name.endswith(NOTEBOOK):
+        return text.encode("utf-8", "replace")
+    from agentic.lib.files.notebook import new_notebook
+
+    return new_notebook(text)
+
+
+def _decoded(data: bytes, name: str) -> Text:
     for mark, encoding in _MARKS.items():
         if data.startswith(mark):
             try:

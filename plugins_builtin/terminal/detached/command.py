@@ -32,12 +32,12 @@ def _find(name: str) -> str:
 
 @click.command(epilog="The manual: agentic docs detached")
 @click.argument("name", default="")
-@click.option("--look", is_flag=True, help="Only look: nothing that is typed reaches it.")
-@click.option("--take", is_flag=True, help="Answer in place of the terminal that does now.")
+@click.option("--look", is_flag=True, help="Only watch: what you type does not reach the session.")
+@click.option("--take", is_flag=True, help="Take over from the terminal that answers now.")
 def attach(name: str, look: bool, take: bool) -> int:
-    """Shows a session that runs without a terminal, and types into it: NAME, or the newest one.
+    """Shows a session that runs without a terminal (NAME, or the newest one) and lets you type into it.
 
-    Ctrl-\\ leaves it running, as /detach and a lost connection do. Several terminals may look, one answers.
+    Ctrl-\\ leaves it running, as do /detach and a lost connection. Several terminals may watch; one answers.
 
     For example: agentic attach
     """
@@ -49,7 +49,7 @@ def attach(name: str, look: bool, take: bool) -> int:
 @click.command(epilog="The manual: agentic docs detached")
 @list_output
 def ps(output: str) -> None:
-    """The sessions that run without a terminal, the newest last.
+    """Lists the sessions that run without a terminal, the newest last.
 
     For example: agentic ps
     """
@@ -67,7 +67,7 @@ def _in_words(state: Mapping[str, Any]) -> str:
 @click.command(epilog="The manual: agentic docs detached")
 @click.argument("name")
 def stop(name: str) -> None:
-    """Ends a session that runs without a terminal; what it has done is kept, and `--continue` goes on with it.
+    """Ends a session that runs without a terminal; its work is kept, and `--continue` resumes it.
 
     For example: agentic stop 3f2a
     """

@@ -39,17 +39,17 @@ _COLUMNS = ("in flight", "tokens/s", "TTFT p50", "p95", "ms/token", "prompt", "c
 
 
 @click.command("bench", epilog="The manual: agentic docs throughput")
-@click.option("--seconds", type=click.IntRange(min=1), default=120, help="About how long it may take.")
-@click.option("--shape", type=click.Choice([*SHAPES, "both"]), default="both", help="Prompts as an agent's, or none like another.")
+@click.option("--seconds", type=click.IntRange(min=1), default=120, help="About how long it may take, in seconds.")
+@click.option("--shape", type=click.Choice([*SHAPES, "both"]), default="both", help="Prompts like an agent's, or unrelated ones.")
 @click.option(
-    "--concurrency", "levels", metavar="N,N,…", help="Requests in flight at each endpoint. Default: raised while it pays."
+    "--concurrency", "levels", metavar="N,N,…", help="Requests in flight at each endpoint. Default: raised while throughput grows."
 )
-@click.option("--most", type=click.IntRange(min=1), default=256, help="The most of them.")
-@click.option("--prompt", type=click.IntRange(min=16), default=2000, help="Tokens of a prompt, about, at most.")
-@click.option("--tokens", type=click.IntRange(min=2), default=128, help="Tokens of an answer.")
-@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="A page with plots; it loads nothing.")
-@click.option("--write", is_flag=True, help="Set what it ends with in your own configuration file.")
-@click.option("--against", metavar="FILE", help='An earlier result to compare with; "last" is the newest of these endpoints.')
+@click.option("--most", type=click.IntRange(min=1), default=256, help="The maximum number of requests in flight.")
+@click.option("--prompt", type=click.IntRange(min=16), default=2000, help="About how long a prompt may get, in tokens.")
+@click.option("--tokens", type=click.IntRange(min=2), default=128, help="The length of an answer, in tokens.")
+@click.option("--html", type=click.Path(dir_okay=False, path_type=Path), help="Also write a self-contained page with plots.")
+@click.option("--write", is_flag=True, help="Write the recommended settings to your own configuration file.")
+@click.option("--against", metavar="FILE", help='An earlier result to compare with; "last" is the latest for these endpoints.')
 @click.option("--output", "form", type=click.Choice(["plain", "jsonl"]), default="plain", help="jsonl: for programs.")
 @model_options
 def bench(
