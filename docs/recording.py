@@ -159,7 +159,7 @@ def add(a: float, b: float) -> float:
 def divide(a: float, b: float) -> float:
     return a / b
 '''
-CALC_TESTS = '''from calc import add, divide
+CALC_TESTS = """from calc import add, divide
 
 
 def test_add() -> None:
@@ -168,7 +168,7 @@ def test_add() -> None:
 
 def test_divide() -> None:
     assert divide(6, 3) == 2
-'''
+"""
 PROJECT = {"calc.py": CALC, "test_calc.py": CALC_TESTS}
 SCENES = {
     "failover": Scene(
@@ -237,7 +237,11 @@ def recorded(scene: Scene, serve: str, model: Path | None) -> list[Frame]:
         work.mkdir()
         for file, content in scene.files.items():
             (work / file).write_text(content)
-        for words in (["init", "-q", "-b", "main"], ["add", "."], ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"]):
+        for words in (
+            ["init", "-q", "-b", "main"],
+            ["add", "."],
+            ["-c", "user.name=a", "-c", "user.email=a@b", "commit", "-qm", "a"],
+        ):
             subprocess.run(["git", *words], cwd=work, check=True)
         if model is not None:
             models = Path(home) / ".local/share/agentic/models"
@@ -331,7 +335,8 @@ def framed(scene: Scene, head: str, body: str) -> str:
     font = f"font-family='ui-monospace,SFMono-Regular,Menlo,Consolas,monospace' font-size='{SIZE}' xml:space='preserve'"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w:.0f} {h}" width="{w:.0f}" height="{h}">{head}'
-        f'<rect width="100%" height="100%" rx="8" fill="{DARK[0]}"/><svg x="20" y="20" width="{w - 40:.0f}" height="{h - 40}" {font}>'
+        f'<rect width="100%" height="100%" rx="8" fill="{DARK[0]}"/>'
+        f'<svg x="20" y="20" width="{w - 40:.0f}" height="{h - 40}" {font}>'
         f"{body}</svg></svg>\n"
     )
 

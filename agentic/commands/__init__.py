@@ -66,7 +66,9 @@ class RunCommand(click.Command):
     def get_params(self, ctx: click.Context) -> list[click.Parameter]:
         transports = (offer.record for offer in transport_flags().values())
         flags = [click.Option([each.flag], metavar="[VALUE]", help=each.summary) for each in transports]
-        return [*flags, *(each.option() for each in own_flags().values()), *super().get_params(ctx)]
+        given = super().get_params(ctx)
+        works = any(option.name == "approve" for option in given)
+        return [*flags, *(each.option(is_shown=works) for each in own_flags().values()), *given]
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         flags = {offer.record.flag for offer in transport_flags().values()} & set(args)

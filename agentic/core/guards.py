@@ -8,7 +8,9 @@ from typing import Any
 
 from agentic.config import Settings
 from agentic.core.policy import Policy
+from agentic.core.roles import VISION
 from agentic.core.runtime import Runtime, bare_setup
+from agentic.core.service import PluginLlm
 from agentic.events import SandboxReady
 from agentic.extras import DISTRIBUTION
 from agentic.hooks.launcher import Launcher, LauncherSetup
@@ -82,6 +84,7 @@ def tools_of(
         late_about=late_about,
         jobs=jobs,
         ask=ask,
+        sees=PluginLlm(runtime.llm, VISION),
         result_tokens=runtime.llm.budget.result,
     )
     tools = {name: runtime.host.build("agentic_tools", name, setup) for name in names}

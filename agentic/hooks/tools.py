@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from agentic.hooks import Provider, Setup, hookspec
+from agentic.hooks.complexity import Llm
 from agentic.lib.calls import Grant
 from agentic.lib.record import record
 from agentic.types import Outcome, Plan, ToolOutput, ToolSpec
@@ -41,11 +42,10 @@ class Memory(Protocol):
 @record(frozen=True, slots=True, kw_only=True)
 class ToolSetup(Setup):
     """`delegate(plan)` carries a plan out on sub-agents; it raises ToolError for a sub-agent. `start(argv, folder, output,
-    workspace.call.grant)`
-    starts a command as the user wants commands started: confined, with the little of the environment that it needs, and both its
-    outputs at the descriptor; `jobs` are those that stay. `ask(question, choices)` gives the user's answer, and raises ToolError
-    where nobody can be asked. `late_tools(words)` finds tools that stand in no prompt, `late_about` says what there are such
-    tools for.
+    workspace.call.grant)` starts a command as the user wants commands started: confined, with the little of the environment that
+    it needs, and both its outputs at the descriptor; `jobs` are those that stay. `ask(question, choices)` gives the user's answer,
+    and raises ToolError where nobody can be asked. `late_tools(words)` finds tools that stand in no prompt, `late_about` says what
+    there are such tools for. `sees` is the model that sees pictures, the main one where the settings name no other.
     `result_tokens` is the most that one result may take of the window: what is longer is cut, and kept for `recall`."""
 
     memory: Memory
@@ -55,6 +55,7 @@ class ToolSetup(Setup):
     late_about: str
     jobs: "Jobs"
     ask: Callable[[str, Sequence[str]], Awaitable[str]]
+    sees: Llm
     result_tokens: int = 2_000
 
 

@@ -28,14 +28,15 @@ class OwnFlag:
         words = self.target.partition(" ")[2] or f"the same as -c {self.key}=VALUE"
         return (self.flag if ":" in self.key else f"{self.flag} VALUE"), words
 
-    def option(self) -> click.Option:
+    def option(self, is_shown: bool) -> click.Option:
+        """Returns the option of a command; its help shows it or does not."""
         words = self.row[1]
         shown = f"{words[0].upper()}{words[1:]}."
         if ":" not in self.key:
-            return click.Option([self.flag], metavar="VALUE", help=shown)
+            return click.Option([self.flag], metavar="VALUE", help=shown, hidden=not is_shown)
 
         def call(context: click.Context, option: click.Parameter, is_given: bool) -> None:
             if is_given:
                 imported(self.key)()
 
-        return click.Option([self.flag], is_flag=True, expose_value=False, help=shown, callback=call)
+        return click.Option([self.flag], is_flag=True, expose_value=False, help=shown, callback=call, hidden=not is_shown)

@@ -124,6 +124,7 @@ _TOOL_DEFAULTS: dict[str, Any] = {
     "delegate": _no_sub_agents,
     "start": _start,
     "late_about": "",
+    "sees": ScriptedLlm(),
     "late_tools": _no_late_tools,
     "ask": _nobody_to_ask,
 }

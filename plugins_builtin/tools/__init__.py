@@ -20,6 +20,7 @@ _TOOLS = {
     "job": ("job", "JobTool", "shows what a background command gave out, or stops it"),
     "todo": ("talk", "Todo", "keeps a list of what is to be done"),
     "ask_user": ("talk", "AskUser", "asks the user"),
+    "view_picture": ("picture", "ViewPicture", "answers a question about a picture"),
     "find_tools": ("late", "FindTools", "finds tools that stand in no prompt"),
     "call_tool": ("late", "CallTool", "calls a tool that was found"),
 }

@@ -5,8 +5,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
+from hypothesis import given, strategies as st
 
 from agentic import ToolError, Workspace
 from agentic.lib.files.text import decode, encode_new
@@ -51,7 +50,10 @@ def test_cells_come_and_go() -> None:
 
 @given(st.lists(st.tuples(st.sampled_from(["code", "markdown", "raw"]), st.text())), st.booleans())
 def test_any_cells_give_their_text_and_their_bytes_back(cells: list[tuple[str, str]], lines: bool) -> None:
-    book = {"cells": [{"cell_type": kind, "metadata": {}, "source": [text] if lines else text} for kind, text in cells], "nbformat": 4}
+    book = {
+        "cells": [{"cell_type": kind, "metadata": {}, "source": [text] if lines else text} for kind, text in cells],
+        "nbformat": 4,
+    }
     data = stored(book, ensure_ascii=True)
     found = decode(data, "a.ipynb")
     assert found.encode(found.text) == data

@@ -7,7 +7,7 @@ import pytest
 
 from agentic.core.endpoints import Endpoints
 from agentic.core.roles import with_roles
-from agentic.testing import FakeVLLM, answer
+from agentic.testing import FakeVLLM, answer, error, tool_call
 from agentic.testing.in_process import settings_with
 from tests.children import Model, delegating, objects
 from tests.conftest import Agentic, Done
@@ -90,6 +90,36 @@ def test_without_a_vision_role_the_picture_itself_is_sent(agentic: Agentic, serv
     server.otherwise = lambda request: answer("it is red")
     assert run(agentic, "what is in @shot.png", server).code == 0
     assert any(part.get("type") == "image_url" for part in server.chats[-1].json["messages"][-1]["content"])
+
+
+def test_the_model_opens_a_picture_by_itself(agentic: Agentic, server: FakeVLLM, small: FakeVLLM, work: Path) -> None:
+    (work / "shot.png").write_bytes(PICTURE)
+    small.otherwise = lambda request: answer("STOP")
+    looks = answer(tool_calls=tool_call("view_picture", {"path": "shot.png", "question": "What does the button say?"}))
+    server.script(looks, answer("it says STOP"))
+    assert run(agentic, "what does the button say?", server, "-c", f"llm.roles.vision.endpoint={small.url}").code == 0
+    assert "view_picture" in str(server.chats[0].json["tools"])
+    assert server.chats[-1].json["messages"][-1]["content"] == "STOP"
+    (asked,) = [chat.json["messages"][-1]["content"] for chat in small.chats if "image_url" in str(chat.json)]
+    assert asked[0]["text"] == "What does the button say?"
+
+
+@pytest.mark.parametrize(
+    ("path", "why"),
+    [("a.txt", "is no picture; these are: .png"), ("none.png", "none.png does not exist"), ("shot.png", "could see shot.png")],
+)
+def test_a_picture_that_cannot_be_seen_is_told_to_the_model(
+    agentic: Agentic, server: FakeVLLM, work: Path, path: str, why: str
+) -> None:
+    (work / "shot.png").write_bytes(PICTURE)
+    (work / "a.txt").write_text("text")
+    refusal = error(400, "At most 0 image(s) may be provided in one prompt.")
+    asks = answer(tool_calls=tool_call("view_picture", {"path": path, "question": "What is it?"}))
+    server.otherwise = lambda request: refusal if "image_url" in str(request.json) else answer("I cannot tell")
+    server.script(asks)
+    run(agentic, "what is it?", server)
+    assert "view_picture" not in str(server.chats[0].json["tools"])  # nothing says that a model sees pictures
+    assert why in server.chats[-1].json["messages"][-1]["content"]
 
 
 def test_the_endpoints_of_roles_stay_when_the_configuration_is_read_again() -> None:

@@ -15,13 +15,13 @@ from agentic.lib.files.text import Text
 from agentic.lib.record import record
 
 _HEAD = re.compile(r"# %%(?: \[(markdown|raw)\])?")
-_STYLES = [
+_STYLES: list[dict[str, Any]] = [
     {"indent": indent, "ensure_ascii": plain, "separators": None if indent is not None else separators}
     for indent in (1, 2, 4, "\t", None)
     for plain in (False, True)
     for separators in ((", ", ": "), (",", ":"))
 ]  # in which programs write notebooks
-_NEW = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+_NEW: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
 _BARE = "the file is a notebook: begin each cell with a line `# %%`, or `# %% [markdown]` for text"
 Cells = list[tuple[str, str]]
 """Each cell's type (code, markdown, raw) and source."""
@@ -41,7 +41,7 @@ class Notebook(Text):
         if _book(text) is not None:  # written as JSON
             return self.mark + text.encode(self.encoding)
         book = json.loads(self.raw) if self.raw else dict(_NEW)
-        book["cells"] = _merged(book["cells"], _cells(text), book.get("nbformat_minor", 0) >= 5)
+        book["cells"] = _with_sources(book["cells"], _cells(text), book.get("nbformat_minor", 0) >= 5)
         end = "\n" if not self.raw or self.raw.endswith("\n") else ""
         return self.mark + (json.dumps(book, **self.style) + end).encode(self.encoding)
 
@@ -53,7 +53,7 @@ def notebook(file: Text) -> Text:
     if book is None or style is None or file.text.rstrip("\n") not in (file.text, file.text[:-1]):
         return file
     cells = [(cell["cell_type"], _source(cell)) for cell in book["cells"]]
-    text = "".join(map(_shown, cells))
+    text = "".join(map(_percent_of, cells))
     return Notebook(text, file.encoding, file.mark, file.text, style) if _read(text) == cells else file
 
 
@@ -81,7 +81,7 @@ def _source(cell: Mapping[str, Any]) -> str:
     return cell["source"] if isinstance(cell["source"], str) else "".join(cell["source"])
 
 
-def _shown(cell: tuple[str, str]) -> str:
+def _percent_of(cell: tuple[str, str]) -> str:
     kind, source = cell
     return f"# %%{'' if kind == 'code' else f' [{kind}]'}\n" + (f"{source}\n" if source else "")
 
@@ -106,28 +106,28 @@ def _read(text: str) -> Cells | None:
     return [(kind, "\n".join(lines)) for kind, lines in cells]
 
 
-def _merged(before: Sequence[dict[str, Any]], cells: Cells, has_ids: bool) -> list[dict[str, Any]]:
+def _with_sources(before: Sequence[dict[str, Any]], cells: Cells, has_ids: bool) -> list[dict[str, Any]]:
     """The cells with those sources: one that was there keeps all else that it has."""
     known = [(cell["cell_type"], _source(cell)) for cell in before]
     made: list[dict[str, Any]] = []
     for _, first, last, start, stop in SequenceMatcher(None, known, cells, autojunk=False).get_opcodes():
-        made += _replaced(before[first:last], cells[start:stop], has_ids)
+        made += _in_place_of(before[first:last], cells[start:stop], has_ids)
     return made
 
 
-def _replaced(before: Sequence[dict[str, Any]], cells: Cells, has_ids: bool) -> Iterator[dict[str, Any]]:
-    """One cell in the place of another of its type is that cell with another source."""
+def _in_place_of(before: Sequence[dict[str, Any]], cells: Cells, has_ids: bool) -> Iterator[dict[str, Any]]:
+    """Yields the cells; one in the place of another of its type is that cell with another source."""
     left = list(before)
     for kind, source in cells:
         place = next((number for number, cell in enumerate(left) if cell["cell_type"] == kind), None)
-        cell = _made(kind, has_ids) if place is None else left[place]
+        cell = _new_cell(kind, has_ids) if place is None else left[place]
         left = left if place is None else left[place + 1 :]
         if _source(cell) != source:
             cell = {**cell, "source": source if isinstance(cell["source"], str) else re.findall(r"[^\n]*\n|[^\n]+", source)}
         yield cell
 
 
-def _made(kind: str, has_id: bool) -> dict[str, Any]:
+def _new_cell(kind: str, has_id: bool) -> dict[str, Any]:
     ran: dict[str, Any] = {"execution_count": None} if kind == "code" else {}
     gave: dict[str, Any] = {"outputs": []} if kind == "code" else {}
     name = {"id": secrets.token_hex(4)} if has_id else {}

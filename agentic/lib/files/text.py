@@ -72,7 +72,7 @@ NOTEBOOK = ".ipynb"
 
 def decode(data: bytes, name: str) -> Text:
     """The text of a file, of a Jupyter notebook that of its cells. Raises ToolError for what is no text."""
-    file = _decoded(data, name)
+    file = _text_of(data, name)
     if not name.endswith(NOTEBOOK):
         return file
     from agentic.lib.files.notebook import notebook
@@ -89,7 +89,7 @@ def encode_new(text: str, name: str) -> bytes:
     return new_notebook(text)
 
 
-def _decoded(data: bytes, name: str) -> Text:
+def _text_of(data: bytes, name: str) -> Text:
     for mark, encoding in _MARKS.items():
         if data.startswith(mark):
             try:
