@@ -83,16 +83,16 @@ class PluginCommand(click.Command):
 
     def __init__(self, command: click.Command, fault: Callable[[str, BaseException], PluginError]) -> None:
         self.__dict__.update(vars(command))
-        self._command, self._fault = command, fault
+        self.wrapped, self._fault = command, fault
 
     def make_context(self, *given: Any, **named: Any) -> click.Context:
-        context = self._command.make_context(*given, **named)
+        context = self.wrapped.make_context(*given, **named)
         context.command = PluginCommand(context.command, self._fault)  # which click invokes; it may be another one than this
         return context
 
     def invoke(self, ctx: click.Context) -> Any:
         try:
-            return self._command.invoke(ctx)
+            return self.wrapped.invoke(ctx)
         except (AgenticError, click.exceptions.Exit, click.ClickException, click.Abort, BrokenPipeError):
             raise
         except Exception as error:

@@ -135,7 +135,7 @@ class PluginInfo:
     `Setup` says so), its observer gets each piece of an answer. `session(setup)` is an async context manager around each session.
     `before` is "module:function" of what asks the user before any run, answer or chat begins in a terminal:
     `function(root, settings, has_tools) -> Settings`. `flags` are options of run, chat and ask: "KEY HELP" sets a key of the
-    plugin's own, "module:function HELP" calls that before anything else.
+    plugin's own, "module:function HELP" calls that before anything else, "module:function=NAME HELP" with the value NAME.
     """
 
     options: Options | None = None

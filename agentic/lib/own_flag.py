@@ -1,5 +1,7 @@
 """An option of the command line that a plugin adds: it sets one of the plugin's keys, or calls a function of the plugin."""
 
+from typing import Any
+
 import click
 
 from agentic.lib.imports import imported
@@ -8,7 +10,8 @@ from agentic.lib.record import record
 
 @record(frozen=True, slots=True)
 class OwnFlag:
-    """`target` is "KEY HELP", the key with its section, or "module:function HELP" of what is called before the command begins."""
+    """`target` is "KEY HELP", the key with its section, or "module:function HELP" of what is called before the command begins,
+    "module:function=NAME HELP" where that takes the value NAME."""
 
     flag: str
     target: str
@@ -23,10 +26,16 @@ class OwnFlag:
         return self.target.partition(" ")[0]
 
     @property
+    def value(self) -> str:
+        """The name of its value, "" where it takes none."""
+        called, _, value = self.key.partition("=")
+        return value if ":" in called else "VALUE"
+
+    @property
     def row(self) -> tuple[str, str]:
         """(usage, summary) for people."""
         words = self.target.partition(" ")[2] or f"the same as -c {self.key}=VALUE"
-        return (self.flag if ":" in self.key else f"{self.flag} VALUE"), words
+        return f"{self.flag} {self.value}".strip(), words
 
     def option(self, is_shown: bool) -> click.Option:
         """Returns the option of a command; its help shows it or does not."""
@@ -35,8 +44,9 @@ class OwnFlag:
         if ":" not in self.key:
             return click.Option([self.flag], metavar="VALUE", help=shown, hidden=not is_shown)
 
-        def call(context: click.Context, option: click.Parameter, is_given: bool) -> None:
-            if is_given:
-                imported(self.key)()
+        def call(context: click.Context, option: click.Parameter, given: str | bool | None) -> None:
+            if given:
+                imported(self.key.partition("=")[0])(*([given] if self.value else []))
 
-        return click.Option([self.flag], is_flag=True, expose_value=False, help=shown, callback=call, hidden=not is_shown)
+        more: dict[str, Any] = {"metavar": self.value} if self.value else {"is_flag": True}
+        return click.Option([self.flag], **more, expose_value=False, help=shown, callback=call, hidden=not is_shown)

@@ -1,12 +1,14 @@
 """The pages of the manual that are made from code: keys of the configuration, commands with their options, events."""
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import MappingProxyType
+from typing import Any
 
 import click
 
+import agentic
 from agentic import api
 from agentic.commands import present_host
 from agentic.config.edit import toml_text
@@ -62,6 +64,7 @@ def commands(root: click.Group) -> str:
 
 def _help(command: click.Command, context: click.Context, depth: int) -> Iterator[str]:
     yield from (f"{'#' * depth} {context.command_path}", "", "```text", command.get_help(context), "```", "")
+    command = getattr(command, "wrapped", command)  # a plugin's
     if isinstance(command, click.Group):
         for name in command.list_commands(context):
             below = command.get_command(context, name)
@@ -89,10 +92,54 @@ def _type(hint: object) -> str:
     return hint.__name__ if isinstance(hint, type) else str(hint).replace("typing.", "")
 
 
+def names(root: click.Group) -> str:
+    """Each name that programs and plugins import from `agentic`, with its signature and what it says of itself."""
+    lines = ["# Python", "", "What `import agentic` offers. Events are in [a page of their own](events.md).", ""]
+    for name in sorted(agentic.__all__, key=str.lower):
+        if not name.startswith("_"):
+            found = getattr(agentic, name)
+            lines += [f"## {name}", "", "```python", *_declared(name, found), "```", "", inspect.getdoc(found) or "", ""]
+    return "\n".join(lines) + "\n"
+
+
+def _declared(name: str, found: Any) -> Iterator[str]:
+    """Its fields, or the methods that an object of it has, or its signature, in lines of Python."""
+    fields = getattr(found, "__dataclass_fields__", None)
+    if fields:
+        yield f"class {name}:"
+        yield from (f"    {each}: {_type(hint)}" for each, hint in _hints(found, fields).items())
+    elif getattr(found, "_is_protocol", False):
+        yield f"class {name}(Protocol):"
+        yield from (
+            f"    {'async ' * inspect.iscoroutinefunction(each)}def {method}{_signature(each)}" for method, each in _methods(found)
+        )
+    else:
+        yield f"{name}{_signature(found)}"
+
+
+def _hints(kind: type, fields: Iterable[str]) -> dict[str, object]:
+    own = {name: hint for base in reversed(kind.__mro__) for name, hint in inspect.get_annotations(base).items()}
+    return {name: own.get(name, Any) for name in fields}
+
+
+def _methods(kind: type) -> Iterator[tuple[str, Callable[..., Any]]]:
+    for name, found in inspect.getmembers(kind, inspect.isfunction):
+        if name == "__call__" or not name.startswith("_"):
+            yield name, found
+
+
+def _signature(found: object) -> str:
+    try:
+        return str(inspect.signature(found)) if callable(found) else f": {type(found).__name__}"
+    except (TypeError, ValueError):
+        return ""
+
+
 MADE: Mapping[str, tuple[str, Callable[[click.Group], str]]] = MappingProxyType(
     {
         "reference/commands": ("Commands, with their options", commands),
         "reference/events": ("Events of --output jsonl", events),
+        "reference/python": ("Names to import from agentic", names),
         "reference/keys": ("Configuration keys", keys),
     }
 )

@@ -19,9 +19,9 @@ from types import MappingProxyType
 
 from agentic.errors import ToolError
 from agentic.lib.children import Children
+from agentic.lib.environments import link_environments
 from agentic.lib.git import git, top_of
 from agentic.lib.record import record
-from agentic.lib.safeguards import ENVIRONMENT
 from agentic.lib.threads import on_daemon_thread
 from agentic.lib.workspace import Workspace
 from agentic.sessions.undo import Journal
@@ -134,7 +134,7 @@ class Worktrees:
             base = await _blobs(root, copied, write=True)
             self._trees[agent] = _Tree(top, root, state, base, _programs(root, base), _links(root, copied))
             for place, source in {top: self._top, root: self._workspace.root}.items():
-                await on_daemon_thread(partial(_link_environments, source, place))
+                await on_daemon_thread(partial(link_environments, source, place))
             return root
 
     async def merge(self, agent: str, checked: bool = False, only: Collection[str] | None = None) -> tuple[str, ...]:
@@ -210,14 +210,6 @@ class Worktrees:
             for name in only
             if not (tree.root / name).is_symlink()
         }
-
-
-def _link_environments(source: Path, target: Path) -> None:
-    """Has a copy of the files reach the environments beside them, which git ignores."""
-    for path in source.iterdir():
-        is_one = path.name == "node_modules" or (path / ENVIRONMENT).is_file() or os.path.lexists(path / "bin" / "python")
-        if is_one and path.is_dir() and not os.path.lexists(target / path.name):
-            (target / path.name).symlink_to(path)
 
 
 def _programs(root: Path, names: Iterable[str]) -> frozenset[str]:

@@ -56,6 +56,11 @@ class Prose:
         self._blanks = 0  # that wait for a line to follow
         self._longer = 0  # characters of the line, before which none of its rows can become final
 
+    @property
+    def is_open(self) -> bool:
+        """True in the middle of a line, a table or code."""
+        return bool(self._line or self._kind or self._fence or self._table)
+
     def feed(self, text: str) -> list[str]:
         """The rows that are final now."""
         out: list[str] = []

@@ -38,6 +38,7 @@ from plugins_builtin.terminal.lanes import Lanes
 from plugins_builtin.terminal.prose import Prose
 from plugins_builtin.terminal.questions import Questions
 from plugins_builtin.terminal.status import Status
+from plugins_builtin.terminal.thoughts import Thoughts
 from plugins_builtin.terminal.words import describe, one_line, speaker
 from plugins_builtin.terminal.wrapping import wrapped
 
@@ -55,17 +56,16 @@ class TerminalScreen:
         self.palette = palette
         self._canvas = canvas
         self._debug = ui.debug
-        self._folds = ui.reasoning == "fold"
         self._asks_itself = asks_itself
         self._answer = Prose(palette, lambda: canvas.size[0], ui.wrap)
-        self._thought = Prose(palette, lambda: canvas.size[0], ui.wrap)
+        self._thoughts = Thoughts(palette, lambda: canvas.size[0], ui.wrap, folds=ui.reasoning == "fold")
         self.status = Status()
         self.footer = Footer(settings, root, palette)
         self._lanes = Lanes()
         self._questions = Questions()
         self._report = self._server = ""
+        self._waiting: list[str] = []  # remarks, for the end of the line that the answer is in
         self._said: list[str] = []  # of the last answer
-        self._thoughts: list[str] = []
         self._calls: dict[tuple[str, str], str] = {}
         self._tail = ""  # of what the running command gives out
         self._folded: Sequence[str] = ()
@@ -136,7 +136,8 @@ class TerminalScreen:
                 self._name_server(describe(event))
             case _:
                 if text := describe(event):
-                    self.note(who + text, "warning" if isinstance(event, Warned | Failover | Retrying) else "dim")
+                    role = "warning" if isinstance(event, Warned | Failover | Retrying) else "dim"
+                    self.note(who + text, role, waits=not (isinstance(event, Failover) and event.partial))
         self._canvas.refresh()
 
     def _name_server(self, server: str) -> None:
@@ -158,10 +159,18 @@ class TerminalScreen:
         if self._last and not (self._last == kind and kind in _CLOSE):
             self._canvas.write([""])
 
-    def note(self, text: str, role: str = "dim") -> None:
-        """A remark of agentic's own: one line of it, of a warning all."""
+    def note(self, text: str, role: str = "dim", waits: bool = True) -> None:
+        """A remark of agentic's own: one line of it, of a warning all. Where it `waits`, it parts no line of an answer."""
         lines = sanitize(text).split("\n") if role != "dim" else [one_line(text)]
-        self.block("note", self._own_rows(lines, role))
+        rows = self._own_rows(lines, role)
+        if waits and self._answer.is_open:
+            self._waiting += rows
+        else:
+            self.block("note", rows)
+
+    def _note_waiting(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        self.block("note", waiting)
 
     def _own_rows(self, lines: Sequence[str], role: str) -> list[str]:
         """Lines of agentic's own, wrapped at words."""
@@ -176,7 +185,10 @@ class TerminalScreen:
         if self._thoughts:
             self._end_thought()
         self._said.append(text)
-        self._flow("answer", self._answer.feed(sanitize(text)))
+        for piece in sanitize(text).splitlines(keepends=True) if self._waiting else [sanitize(text)]:
+            self._flow("answer", self._answer.feed(piece))
+            if self._waiting and not self._answer.is_open:
+                self._note_waiting()
 
     def _flow(self, kind: str, rows: Sequence[str]) -> None:
         """Rows of a text that goes on."""
@@ -188,13 +200,7 @@ class TerminalScreen:
     def _think(self, text: str) -> None:
         if not self._thoughts:
             self._end_text()
-        safe = sanitize(text)
-        self._thoughts.append(safe)
-        if not self._folds:
-            self._flow("thought", self._dimmed(self._thought.feed(safe)))
-
-    def _dimmed(self, rows: Sequence[str]) -> list[str]:
-        return [self.palette.paint("dim", row) for row in rows]
+        self._flow("thought", self._thoughts.feed(sanitize(text)))
 
     def _end_text(self) -> None:
         """Ends what streams: nothing more is added to it."""
@@ -205,16 +211,18 @@ class TerminalScreen:
             self._flow("answer", rows)
         if self._last == "answer":
             self._last = "answered"
+        if self._waiting:
+            self._note_waiting()
 
     def _end_thought(self) -> None:
-        text, self._thoughts = "".join(self._thoughts), []
-        if not self._folds:
-            self._flow("thought", self._dimmed(self._thought.end()))
+        rows = self._thoughts.end()
+        if not self._thoughts.folds:
+            self._flow("thought", rows)
             self._last = "thoughts"
             return
-        self._folded = self._dimmed(text.strip().split("\n"))
+        self._folded = self._thoughts.folded
         self._space("note")
-        self._canvas.write([self.palette.paint("dim", f"(thought {len(text.split())} words: Ctrl-O)")])
+        self._canvas.write(rows)
         self._last = "note"
 
     def _result(self, event: ToolResult, name: str) -> None:
@@ -273,7 +281,9 @@ class TerminalScreen:
         """The region's rows: what streams, the lanes, the steps, and what is going on."""
         if not self.works:
             return []
-        tail, rows = self._streaming(width)[-max(1, height // TAIL_SHARE) :], list[str]()
+        streams = self._thoughts.tail(width) if self._thoughts else self._answer.tail()
+        tail, rows = streams[-max(1, height // TAIL_SHARE) :], list[str]()
+        tail += self._waiting and ["", *self._waiting]
         room = max(1, height - 8 - len(tail))
         if self._lanes:
             rows = [self.palette.paint("dim", row) for row in self._lanes.lines(width, room)]
@@ -283,14 +293,6 @@ class TerminalScreen:
         status = self.status.line(self._lanes.summary() if self._lanes else "", "Esc stops" if self._asks_itself else "")
         lines = [status] if self._asks_itself else [status, self.footer.line(width)]  # a region with an input has it below that
         return [*tail, *(["", *rows] if rows else ()), "", *(self.palette.paint("dim", blocks.cut(line, width)) for line in lines)]
-
-    def _streaming(self, width: int) -> list[str]:
-        if not self._thoughts:
-            return self._answer.tail()
-        if not self._folds:
-            return self._dimmed(self._thought.tail())
-        last = "".join(self._thoughts[-200:]).rstrip().rpartition("\n")[2][-4 * width :]
-        return [self.palette.paint("dim", blocks.cut(f"{self.palette.mark('∴', ':')} {last}", width))]
 
     def close(self) -> None:
         self._rest()

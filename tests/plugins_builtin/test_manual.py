@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
+import agentic as agentic_module
 from agentic.cli import COMMANDS, summaries
 from agentic.events import Event
 from agentic.plugins import Host
@@ -54,6 +55,11 @@ def test_the_reference_is_made_from_the_code(agentic: Agentic) -> None:
         assert f"\n## agentic {name}\n" in commands
     for kind in Event.__subclasses__():
         assert f"\n## {kind.type}\n" in events
+    names = agentic("docs", "reference/python").out
+    for name in agentic_module.__all__:
+        assert name.startswith("_") or f"\n## {name}\n" in names
+    assert "    def sees(" not in names and "    sees: Llm" in names.split("class ToolSetup:")[1].split("```")[0]
+    assert "    async def take(self, task: str" in names or "async def run(self, plan: " in names
     assert "reference/keys: attempts" in agentic("docs", "attempts", "begin", "together").out
 
 

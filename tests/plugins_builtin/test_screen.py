@@ -28,6 +28,7 @@ from agentic.events import (
     ToolCalled,
     Unfolded,
     UsageReported,
+    Warned,
 )
 from agentic.lib.palette import palette_for
 from agentic.lib.sanitize import sanitize
@@ -398,6 +399,35 @@ def test_thoughts_are_shown_dim_or_folded_into_a_line() -> None:
     assert shown_by(*THOUGHTS) == "(thought 6 words: Ctrl-O)\n\nDone."
     unfolded = shown_by(*THOUGHTS, Unfolded(), Unfolded())
     assert unfolded == "(thought 6 words: Ctrl-O)\n\nDone.\n\nfirst I look\nthen I act\n\n(nothing is folded)"
+
+
+BROKE = {"from_": "http://a/v1", "to": "http://b/v1", "why": "the connection broke"}
+
+
+@pytest.mark.parametrize("cut", [1, 7, 100])
+def test_a_remark_parts_no_line_of_an_answer(cut: int) -> None:
+    """The other server goes on in the middle of a span of code: what follows is prose and code as it was meant."""
+    before, after = "So `add(0.1", ", 0.2)` is wrong.\n\nPrint `it`.\n```\ncode\n"
+    rest = [LlmChunk(text=after[at : at + cut]) for at in range(0, len(after), cut)]
+    shown = shown_by(LlmChunk(text=before), Failover(**BROKE, resumed=len(before)), *rest)
+    said, remark, *more = shown.split("\n\n")
+    assert said == "So add(0.1, 0.2) is wrong."
+    assert (
+        " ".join(remark.split())
+        == "http://a/v1 failed: the connection broke; going on with http://b/v1 (in the middle of the answer)"
+    )
+    assert "\n\n".join(more) == "Print it.\n```\ncode"
+
+
+def test_a_remark_in_code_waits_for_its_end_and_one_at_the_end_is_shown() -> None:
+    shown = shown_by(LlmChunk(text="```\na = 1\nb"), Warned(message="busy"), LlmChunk(text=" = 2\n```\n"), LlmChunk(text="So."))
+    assert shown == "```\na = 1\nb = 2\n```\n\nwarning: busy\n\nSo."
+    assert shown_by(LlmChunk(text="So it"), Warned(message="busy")) == "So it\n\nwarning: busy"
+
+
+def test_what_is_void_ends_where_it_is() -> None:
+    shown = shown_by(LlmChunk(text="So it"), Failover(**BROKE, partial=5), LlmChunk(text="It is"))
+    assert shown.startswith("So it\n\nhttp://a/v1 failed") and shown.endswith("\n\nIt is")
 
 
 def test_what_only_a_developer_understands_is_for_debug() -> None:
