@@ -258,8 +258,7 @@ def served(command: str, port: int) -> "Iterator[subprocess.Popen[bytes]]":
     try:
         while process.poll() is None:
             with suppress(OSError, ValueError):
-                with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/models", timeout=5) as page:
-                    json.load(page)
+                warm(f"http://127.0.0.1:{port}/v1")
                 break
             time.sleep(1)
         else:
@@ -269,6 +268,16 @@ def served(command: str, port: int) -> "Iterator[subprocess.Popen[bytes]]":
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)
         process.wait()
+
+
+def warm(url: str) -> None:
+    """Has a server answer its first request, for which it compiles much. Raises OSError where it does not answer yet."""
+    with urllib.request.urlopen(f"{url}/models", timeout=5) as page:
+        model = json.load(page)["data"][0]["id"]
+    body = {"model": model, "messages": [{"role": "user", "content": "Hi"}], "max_tokens": 8}
+    headers = {"content-type": "application/json"}
+    with urllib.request.urlopen(urllib.request.Request(f"{url}/chat/completions", json.dumps(body).encode(), headers), timeout=60):
+        pass
 
 
 def played(scene: Scene, servers: Mapping[int, "subprocess.Popen[bytes]"], home: Path, work: Path) -> list[Frame]:
