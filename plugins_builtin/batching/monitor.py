@@ -56,6 +56,8 @@ class LoadMonitor:
 
     async def _look_at(self, endpoint: Endpoint) -> None:
         await self.load_of(endpoint)
+        if endpoint.closed:  # it failed meanwhile
+            return
         seen = endpoint.seen()
         self._board.put(endpoint.url, seen.lanes)
         await self._tell(seen)

@@ -23,6 +23,7 @@ from agentic.hooks.transport import Found
 from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal.asking import agreed, picked
+from plugins_builtin.setup.trying import tried
 
 LISTEN_SECONDS = 0.2
 MAX_SHOWN = 12
@@ -129,9 +130,15 @@ def _keep_transport(settings: Settings) -> int:
 
 
 @click.command("init", cls=RunCommand, epilog="The manual: agentic docs servers")
+@click.option("--host", "hosts", multiple=True, metavar="NAME", help="Also look for servers on that machine (repeatable).")
 @model_options
-def command(root: Path, settings: Settings) -> int:
-    """Finds the servers that run here, asks which to use, and writes it to your configuration. For example: agentic init"""
+def command(root: Path, settings: Settings, hosts: tuple[str, ...]) -> int:
+    """Finds the servers that run here, asks which to use, writes it to your configuration and tries it.
+
+    For example: agentic init --host gpu1
+    """
+    if hosts:
+        settings = settings.changed("llm.vllm.hosts", ["localhost", *hosts], "command line")
     if settings.origins["llm.transport"] == "command line":
         return _keep_transport(settings)
     found = asyncio.run(api.found_servers(settings))
@@ -154,5 +161,9 @@ def command(root: Path, settings: Settings) -> int:
     if chosen is None:
         return 1
     _keep(chosen, settings)
-    print(sanitize(f"{chosen}\nwritten to {_short(user_file())}; now: agentic"), file=sys.stdout)
+    print(sanitize(f"{chosen}\nwritten to {_short(user_file())}"), flush=True)
+    if all(map(_listens, chosen.urls)):
+        settings = settings.changed("llm.endpoints", [*chosen.urls], "init").changed("llm.model", chosen.model, "init")
+        print(sanitize("\n".join(asyncio.run(tried(root, settings)))))
+    print("now: agentic")
     return 0

@@ -38,6 +38,7 @@ class Footer:
         self._possible: int | None = None
         self._seen: dict[str, EndpointSeen] = {}
         self._failed: set[str] = set()
+        self._asked = ""  # the endpoint that answers
         self._branch = branch_of(root)
 
     def note(self, event: Event) -> None:
@@ -48,10 +49,10 @@ class Footer:
                 if event.endpoint and event.endpoint not in self.endpoints:
                     self.endpoints.append(event.endpoint)
             case LlmRequest() if not speaker(event) and event.purpose == "turn":
-                self._prompt, self._budget = event.prompt_tokens, event.budget
+                self._prompt, self._budget, self._asked = event.prompt_tokens, event.budget, event.endpoint
             case UsageReported() if not speaker(event):
                 self._prompt, self._cached, self._possible = event.prompt_tokens, event.cached_tokens, event.possible_tokens
-                self._failed.clear()
+                self._failed.discard(self._asked)
             case SandboxReady():
                 self._sandbox = event.name or "none"
             case EndpointSeen():
@@ -59,6 +60,7 @@ class Footer:
                 self._failed.discard(event.endpoint)
             case Failover() if event.to != event.from_:
                 self._failed.add(event.from_)
+                self._asked = event.to
 
     def fails(self, url: str) -> None:
         self._failed.add(url)

@@ -1,4 +1,4 @@
-"""Which servers run on this machine: vLLM, llama.cpp, Ollama and LM Studio, at their usual ports."""
+"""Which servers run here: vLLM, llama.cpp, Ollama and LM Studio, at their usual ports of this machine and of those you name."""
 
 import asyncio
 import json
@@ -17,18 +17,18 @@ MAX_MODELS = 20  # of one server
 
 
 async def find(settings: Settings) -> Sequence[Found]:
-    """Returns each model of the servers that answer on loopback at the usual ports."""
-    ports = settings.section("llm.vllm").ports
+    """Returns each model of the servers that answer at the usual ports of the hosts in the settings, this machine unless named."""
+    own = settings.section("llm.vllm")
     http = Http(lambda url: {}, CONNECT_SECONDS)
     try:
-        found = await asyncio.gather(*(_at(http, port) for port in ports))
+        found = await asyncio.gather(*(_at(http, host, port) for host in own.hosts for port in own.ports))
     finally:
         await http.aclose()
     return [each for server in found for each in server]
 
 
-async def _at(http: Http, port: str) -> list[Found]:
-    root = f"http://localhost:{port}"
+async def _at(http: Http, host: str, port: str) -> list[Found]:
+    root = f"http://{host}:{port}"
     try:
         body = await _body(http, "GET", f"{root}/v1/models")
         models = [model for model in models_in(body)[0] if chats(model)][:MAX_MODELS]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agentic.hooks.transport import Found
-from agentic.testing import FakeVLLM, answer
+from agentic.testing import FakeVLLM, answer, error
 from agentic.testing.in_process import settings_with
 from plugins_builtin.setup.servers import _listens
 from plugins_builtin.vllm.found import find
@@ -124,6 +124,35 @@ def test_init_writes_the_only_one_that_runs(agentic: Agentic, usual: FakeVLLM, h
     usual.say("hi")
     assert agentic("ask", "hello").out == "hi\n"
     assert f'endpoints = ["http://localhost:{usual.port}/v1"]' in (home / ".config" / "agentic" / "config.toml").read_text()
+
+
+def test_init_tries_what_it_wrote_down(agentic: Agentic, usual: FakeVLLM) -> None:
+    usual.otherwise = lambda request: answer("42", cached_tokens=900)
+    said = agentic("init").out.splitlines()
+    assert len(usual.chats) == 2 and usual.chats[0].body == usual.chats[1].body
+    assert said[2].startswith("family ") and said[3].startswith("a question: first token after ")
+    assert said[4].startswith("cache: ") and said[4].endswith("% of the second prompt")
+    assert said[5:] == [
+        "mode ask: agentic asks before it changes a file or runs a command (Shift-Tab in a chat, or --approve)",
+        "now: agentic",
+    ]
+
+
+def test_init_says_that_a_server_does_not_tell_of_its_cache_or_does_not_answer(agentic: Agentic, usual: FakeVLLM) -> None:
+    usual.otherwise = lambda request: answer("42")
+    assert "does not say how much of a prompt comes from its cache" in agentic("init").out
+    usual.otherwise = lambda request: error(400, "no such thing")
+    done = agentic("init")
+    assert done.code == 0 and "a first question got no answer" in done.out and done.out.endswith("now: agentic\n")
+
+
+def test_init_looks_at_hosts_that_are_named(agentic: Agentic, usual: FakeVLLM, home: Path) -> None:
+    with FakeVLLM(host="127.0.0.2", port=usual.port, model="fake") as there:
+        there.otherwise = usual.otherwise = lambda request: answer("42")
+        done = agentic("init", "--host", "127.0.0.2")
+    assert done.code == 0, done.err
+    urls = f'endpoints = ["http://localhost:{usual.port}/v1", "http://127.0.0.2:{usual.port}/v1"]'
+    assert urls in (home / ".config" / "agentic" / "config.toml").read_text()
 
 
 def test_init_takes_what_is_named_and_says_what_to_do_where_nothing_runs(agentic: Agentic, home: Path) -> None:

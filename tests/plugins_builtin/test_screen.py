@@ -466,6 +466,10 @@ def test_an_endpoint_that_failed_is_marked_until_it_answers() -> None:
     broken = Failover(from_="http://localhost:8001/v1", to="http://localhost:8002/v1", why="gone")
     assert footer(broken, **TWO).endswith("8001 ✗ 8002")
     assert footer(broken, seen(), **TWO).endswith("8001 ▃ 8002")
+    usage = UsageReported(prompt_tokens=10, completion_tokens=1)
+    asked = LlmRequest(endpoint="http://localhost:8001/v1", prompt_tokens=10, budget=100, purpose="turn")
+    assert "8001 ✗ 8002" in footer(asked, broken, usage, **TWO)  # the other one answered
+    assert "8001 8002" in footer(asked, broken, usage, asked, usage, **TWO)
 
 
 def test_a_turn_ends_with_time_tokens_speed_and_cache(monkeypatch: pytest.MonkeyPatch) -> None:
