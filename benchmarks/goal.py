@@ -1,20 +1,25 @@
 """A goal of 50 turns while agentic is killed 20 times and its server 5 times: does it end proved, is anything lost or done twice?
 
-python benchmarks/goal.py [--turns 50] [--kills 20] [--server-kills 5]
+python benchmarks/goal.py [--turns 50] [--kills 20] [--server-kills 5] [--serve 'COMMAND {port}' [--seconds 60]]
 
 The server is scripted: each turn it has the next file written. A line of JSON at the end says what came of it.
+With `--serve` it is a real one, whose model writes `part7.txt` where the check says "7 of 50"; it is killed that many seconds
+after it answers.
 """
 
 import argparse
 import json
 import os
 import random
+import shlex
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import threading
 import time
+import urllib.request
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -56,11 +61,46 @@ class Server(threading.Thread):
             time.sleep(1)
 
 
+class RealServer(threading.Thread):
+    """The same for a command that starts a server, which is started again at once."""
+
+    def __init__(self, port: int, command: str, kills: int, seconds: float) -> None:
+        super().__init__(daemon=True)
+        self._port, self._command, self._kills, self._seconds = port, shlex.split(command.format(port=port)), kills, seconds
+        self.killed = 0
+        self.process: subprocess.Popen[bytes] | None = None
+
+    def run(self) -> None:
+        while True:
+            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+            self.process = subprocess.Popen(self._command, start_new_session=True, **quiet)  # type: ignore[call-overload]
+            while not self._answers():
+                time.sleep(1)
+            time.sleep(self._seconds * random.uniform(0.7, 1.3) if self.killed < self._kills else 86_400)
+            self.stop()
+            self.killed += 1
+
+    def _answers(self) -> bool:
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self._port}/v1/models", timeout=5):
+                return True
+        except OSError:
+            return False
+
+    def stop(self) -> None:
+        if self.process is not None:
+            os.killpg(self.process.pid, signal.SIGKILL)
+            self.process.wait()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--turns", type=int, default=50)
     parser.add_argument("--kills", type=int, default=20)
     parser.add_argument("--server-kills", type=int, default=5)
+    parser.add_argument("--serve", default="")
+    parser.add_argument("--instructions", default="", help="for the model, in AGENTS.md")
+    parser.add_argument("--seconds", type=float, default=60)
     given = parser.parse_args()
     random.seed(1)
     with socket.socket() as free:
@@ -71,18 +111,17 @@ def main() -> None:
         (folder / "check.sh").write_text(
             f'there=$(ls part*.txt | wc -l); echo "$there of {given.turns}"; test "$there" = {given.turns}\n'
         )
-        server = Server(port, model(folder, given.turns), given.server_kills, 12)
+        server: Server | RealServer = (
+            RealServer(port, given.serve, given.server_kills, given.seconds)
+            if given.serve
+            else Server(port, model(folder, given.turns), given.server_kills, 12)
+        )
         server.start()
         env = {**os.environ, "HOME": home}
-        options = [
-            "--endpoint",
-            f"http://127.0.0.1:{port}/v1",
-            "-c",
-            "tools.protocol=native",
-            "--no-sandbox",
-            "-c",
-            "checks.test=true",
-        ]
+        if given.instructions:
+            (folder / "AGENTS.md").write_text(given.instructions + "\n")
+        options = ["--endpoint", f"http://127.0.0.1:{port}/v1", "--no-sandbox", "-c", "checks.test=true"]
+        options += [] if given.serve else ["-c", "tools.protocol=native"]
         words = [sys.executable, "-m", "agentic", "goal"]
         began = [*words, "all parts are there", "--check", "sh check.sh", "--budget", f"{given.turns * 3} turns", *options]
         started, kills, code, line = time.monotonic(), 0, None, began
@@ -114,6 +153,8 @@ def main() -> None:
             "shown": shown.splitlines()[:6],
         }
         print(json.dumps(result, indent=1))
+        if isinstance(server, RealServer):
+            server.stop()
 
 
 if __name__ == "__main__":
