@@ -1,5 +1,6 @@
 """`agentic docs`."""
 
+import posixpath
 import re
 import sys
 from collections.abc import Mapping
@@ -16,8 +17,8 @@ from plugins_builtin.manual.pages import found_in, pages, title_of
 MAX_FOUND = 20
 MAX_LINE = 110
 MAX_WIDTH = 100
-_PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+(?:\(made by [^)]*\)\n)?", re.MULTILINE)
-_LINK = re.compile(r"\[([^\]]*)\]\((?:docs/|\.\./)?([\w/-]+)\.md(?:#[^)]*)?\)")  # to another page
+_PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+(?:\([Rr]ecorded [^\n]*\)\n)?", re.MULTILINE)
+_LINK = re.compile(r"\[([^\]]*)\]\(((?:\.\./)*[\w/-]+)\.md(?:#[^)]*)?\)")  # to another page
 _MARKS = re.compile(r"\*\*|\[([^\]]*)\]\([^)]*\)")
 
 
@@ -40,9 +41,9 @@ def command(context: click.Context, words: tuple[str, ...]) -> None:
         how = "`agentic docs PAGE` shows one, `agentic docs WORD WORD` finds the sections that have all these words"
         click.echo_via_pager("\n".join([how, "", *lines]) + "\n")
     elif name in written:
-        _show(written[name])
+        _show(name, written[name])
     elif name in MADE:
-        _show(MADE[name][1](root))
+        _show(name, MADE[name][1](root))
     else:
         _list(" ".join(words).split(), written | {name: make(root) for name, (_, make) in MADE.items()})
 
@@ -59,16 +60,19 @@ def _list(words: list[str], texts: Mapping[str, str]) -> None:
         click.echo(f"(and {len(hits) - MAX_FOUND} more: name more words)")
 
 
-def _show(text: str) -> None:
+def _show(name: str, text: str) -> None:
     """Prints it: the text to programs, laid out and a screen at a time in a terminal."""
     if not sys.stdout.isatty():
         click.echo(text)
         return
-    from rich.console import Console
-    from rich.markdown import Markdown
+    from plugins_builtin.manual.laid_out import laid_out
+    from plugins_builtin.manual.reference import MADE
 
-    console = Console(width=min(MAX_WIDTH, get_terminal_size().columns), force_terminal=True)
-    text = _LINK.sub(lambda found: f"{found[1]} (`agentic docs {found[2]}`)" if found[1] != found[2] else f"`{found[2]}`", text)
-    with console.capture() as laid_out:
-        console.print(Markdown(_PICTURE.sub("", text), hyperlinks=False))
-    click.echo_via_pager(laid_out.get())
+    def link(found: re.Match[str]) -> str:
+        page = posixpath.normpath(posixpath.join(posixpath.dirname(name), found[2])).removeprefix("docs/")
+        if page not in (*pages(), *MADE):
+            return found[1]
+        return f"{found[1]} (`agentic docs {page}`)" if found[1] != page else f"`{page}`"
+
+    text = _LINK.sub(link, text)
+    click.echo_via_pager(laid_out(_PICTURE.sub("", text), min(MAX_WIDTH, get_terminal_size().columns)))

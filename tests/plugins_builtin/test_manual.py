@@ -81,6 +81,7 @@ def test_a_page_is_laid_out_in_a_terminal(env: dict[str, str], work: Path) -> No
     with terminal(["docs", "detached"], env | {"PAGER": "cat"}, work, 80) as shown:
         assert shown.until_ended() == 0
         assert "Leaving a session, and coming back" in shown.text and "## Over" not in shown.text
+        assert "\n$ agentic attach" in shown.text or shown.text.startswith("$ ")  # at the left, to be copied
 
 
 def test_the_pages_come_with_the_package(tmp_path: Path) -> None:
