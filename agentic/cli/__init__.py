@@ -43,7 +43,7 @@ def help_text() -> str:
     found = _offered_by_plugins()
     flags, renderers = _of("flag", found), ", ".join(_of("renderer", found)) or "a renderer"
     more = _of("command", found)
-    commands = "\n".join(f"  {name:<12}{summary}" for name, summary in _merged(more).items())
+    commands = "\n".join(f"  {name:<12}{summary}" for name, summary in sorted(_merged(more).items()))
     options = _OPTIONS.format(flags="".join(f"  {flag:<26}{summary}\n" for flag, summary in flags.items()), renderers=renderers)
     return f"""agentic: a coding agent for people who serve their own models
 

@@ -16,7 +16,7 @@ import click
 
 from agentic.config import load
 from agentic.errors import AgenticError, ConfigError
-from agentic.lib.own_flag import OwnFlag
+from agentic.lib.own_flag import FOLDER, OwnFlag
 from agentic.plugins import Host, discovery, host_of
 from agentic.plugins.host import Offer
 from agentic.types import LATEST
@@ -125,7 +125,9 @@ def _with(options: tuple[Callable[..., Any], ...], function: Callable[..., Any])
     @functools.wraps(function)
     def wrapper(folder: Path, pairs: tuple[str, ...], tried: tuple[Path, ...], **given: Any) -> Any:
         discovery.tried += [path for path in tried if path not in discovery.tried]
-        root = folder.absolute()
+        root = click.get_current_context().meta.get(FOLDER, folder).absolute()
+        if folder != Path() and root != folder.absolute():
+            raise ConfigError(f"-C {folder} and {root} are two folders", "go there with cd, and leave -C out")
         if not root.is_dir():
             raise ConfigError(f"-C {folder}: no such folder")
         from agentic.api import load_settings

@@ -7,6 +7,9 @@ import click
 from agentic.lib.imports import imported
 from agentic.lib.record import record
 
+FOLDER = "agentic.folder"
+"""What in the context of a command says where it works, if the function of a flag has returned a folder."""
+
 
 @record(frozen=True, slots=True)
 class OwnFlag:
@@ -45,8 +48,8 @@ class OwnFlag:
             return click.Option([self.flag], metavar="VALUE", help=shown, hidden=not is_shown)
 
         def call(context: click.Context, option: click.Parameter, given: str | bool | None) -> None:
-            if given:
-                imported(self.key.partition("=")[0])(*([given] if self.value else []))
+            if given and (folder := imported(self.key.partition("=")[0])(*([given] if self.value else []))) is not None:
+                context.meta[FOLDER] = folder
 
         more: dict[str, Any] = {"metavar": self.value} if self.value else {"is_flag": True}
         return click.Option([self.flag], **more, expose_value=False, help=shown, callback=call, hidden=not is_shown)

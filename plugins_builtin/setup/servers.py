@@ -2,11 +2,13 @@
 
 import asyncio
 import json
+import re
 import socket
 import sys
 from collections import Counter
 from collections.abc import Sequence
 from contextlib import suppress
+from ipaddress import ip_address
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,7 +25,7 @@ from agentic.hooks.transport import Found
 from agentic.lib.record import record
 from agentic.lib.sanitize import sanitize
 from agentic.lib.terminal.asking import agreed, picked
-from plugins_builtin.setup.trying import tried
+from plugins_builtin.setup.trying import try_model
 
 LISTEN_SECONDS = 0.2
 MAX_SHOWN = 12
@@ -46,8 +48,8 @@ def with_servers(settings: Settings) -> Settings:
 
 
 def _listens(url: str) -> bool:
-    parts = urlsplit(url)
     try:
+        parts = urlsplit(url)
         socket.create_connection((parts.hostname or "", parts.port or 80), LISTEN_SECONDS).close()
     except (OSError, ValueError):
         return False
@@ -98,7 +100,8 @@ def _short(path: Path) -> str:
 def _keep(chosen: Choice, settings: Settings) -> None:
     """A model is written down only where its servers have others: else it would lock out whatever they serve next."""
     path = user_file()
-    set_value(path, "llm.endpoints", json.dumps(chosen.urls), settings)
+    urls = [url.replace("***", str(settings.llm.logins.get(url.rstrip("/"), "***")), 1) for url in chosen.urls]
+    set_value(path, "llm.endpoints", json.dumps(urls), settings)
     if chosen.model:
         set_value(path, "llm.model", chosen.model, settings)
     else:
@@ -129,6 +132,27 @@ def _keep_transport(settings: Settings) -> int:
     return 0
 
 
+def _check(urls: Sequence[str]) -> None:
+    """Raises ConfigError for what is no URL, before it is written down."""
+    for url in urls:
+        with suppress(ValueError):
+            if urlsplit(url).hostname and urlsplit(url).port != 0:
+                continue
+        raise ConfigError(f"{url!r} is no usable address", "an endpoint is http://HOST:PORT/v1")
+
+
+def _host(name: str) -> str:
+    """A machine as URLs name it. Raises ConfigError for what is no name of one."""
+    with suppress(ValueError):
+        address = ip_address(name)
+        if str(address) in ("127.0.0.1", "::1"):
+            return "localhost"
+        return f"[{address}]" if address.version == 6 else name
+    if not re.fullmatch(r"[A-Za-z0-9_]([\w.-]*\w)?", name):
+        raise ConfigError(f"--host {name!r} is no name of a machine", "a URL is for --endpoint")
+    return name
+
+
 @click.command("init", cls=RunCommand, epilog="The manual: agentic docs servers")
 @click.option("--host", "hosts", multiple=True, metavar="NAME", help="Also look for servers on that machine (repeatable).")
 @model_options
@@ -138,11 +162,13 @@ def command(root: Path, settings: Settings, hosts: tuple[str, ...]) -> int:
     For example: agentic init --host gpu1
     """
     if hosts:
-        settings = settings.changed("llm.vllm.hosts", ["localhost", *hosts], "command line")
+        named = dict.fromkeys(["localhost", *map(_host, hosts)])
+        settings = settings.changed("llm.vllm.hosts", [*named], "command line")
     if settings.origins["llm.transport"] == "command line":
         return _keep_transport(settings)
     found = asyncio.run(api.found_servers(settings))
     if settings.origins["llm.endpoints"] != "default":
+        _check(settings.llm.endpoints)
         known = {each.url: each for each in found}
         found = [known.get(url) or asyncio.run(_ask_endpoint(root, url, settings)) for url in settings.llm.endpoints]
     choices = _choices(found)
@@ -152,7 +178,7 @@ def command(root: Path, settings: Settings, hosts: tuple[str, ...]) -> int:
         ] or choices
     if not choices:
         raise EndpointUnavailable(
-            "no server was found at the usual ports of this machine",
+            f"no server was found at the usual ports of {' or '.join(['this machine', *hosts])}",
             "start one (`agentic serve` prints how), name one with `agentic init --endpoint URL`, or use --local",
         )
     if len(choices) > 1 and not can_ask():
@@ -161,9 +187,10 @@ def command(root: Path, settings: Settings, hosts: tuple[str, ...]) -> int:
     if chosen is None:
         return 1
     _keep(chosen, settings)
-    print(sanitize(f"{chosen}\nwritten to {_short(user_file())}"), flush=True)
-    if all(map(_listens, chosen.urls)):
+    answers = all(map(_listens, chosen.urls))
+    print(sanitize(f"{chosen}\nwritten to {_short(user_file())}{'; asking it something…' if answers else ''}"), flush=True)
+    if answers:
         settings = settings.changed("llm.endpoints", [*chosen.urls], "init").changed("llm.model", chosen.model, "init")
-        print(sanitize("\n".join(asyncio.run(tried(root, settings)))))
+        print(sanitize("\n".join(asyncio.run(try_model(root, settings)))))
     print("now: agentic")
     return 0

@@ -1,5 +1,6 @@
 """A question to the servers that were chosen: how quickly they answer, what comes from their cache, what is left to install."""
 
+import asyncio
 import time
 from collections.abc import Iterator
 from importlib.util import find_spec
@@ -11,6 +12,7 @@ from agentic.events import Event, LlmChunk, ReasoningChunk
 from agentic.extras import pip_install
 from agentic.lib.families import about
 
+SECONDS = 60.0  # for both questions
 NUMBERS = " ".join(map(str, range(1, 301)))
 QUESTION = f"Here are some numbers: {NUMBERS}\nWhich of them comes after 41? Answer with that number only."
 EXTRAS = {"gpt-oss": ("openai_harmony", "gpt-oss", "counts its tokens exactly and keeps each step in the cache")}
@@ -24,19 +26,21 @@ MODES = {
 }
 
 
-async def tried(root: Path, settings: Settings) -> list[str]:
-    """What a user wants to know of the model, in lines. Asks twice, so that the second answer shows the cache."""
+async def try_model(root: Path, settings: Settings) -> list[str]:
+    """Returns what a user wants to know of the model, in lines. Asks twice, so that the second answer shows the cache."""
     try:
-        async with api.open_run(root, settings) as runtime:
+        async with asyncio.timeout(SECONDS), api.open_run(root, settings) as runtime:
             family = runtime.llm.family()
-            (once, _), (again, usage) = await _asked(runtime), await _asked(runtime)
+            (once, _), (again, usage) = await _ask(runtime), await _ask(runtime)
+    except TimeoutError:
+        return [f"a first question got no answer in {SECONDS:.0f} s (agentic doctor says more)"]
     except AgenticError as error:
         return [f"a first question got no answer: {error} (agentic doctor)"]
     mode = settings.approval.mode or "ask"
     return [about(family), *_speed(once, again, usage), *_missing(family.name), f"mode {mode}: {MODES[mode]}"]
 
 
-async def _asked(runtime: api.Runtime) -> tuple[float, Usage | None]:
+async def _ask(runtime: api.Runtime) -> tuple[float, Usage | None]:
     """(seconds to the first piece of the answer, what it cost)"""
     began, first = time.monotonic(), 0.0
 

@@ -46,8 +46,8 @@ class Footer:
             case RunStarted():
                 self.model = event.model or self.model
                 self._branch = branch_of(self._root)
-                if event.endpoint and event.endpoint not in self.endpoints:
-                    self.endpoints.append(event.endpoint)
+                if event.endpoint and event.endpoint not in self.endpoints:  # those in the settings are not asked
+                    self.endpoints = [event.endpoint]
             case LlmRequest() if not speaker(event) and event.purpose == "turn":
                 self._prompt, self._budget, self._asked = event.prompt_tokens, event.budget, event.endpoint
             case UsageReported() if not speaker(event):

@@ -44,6 +44,7 @@ from plugins_builtin.terminal.wrapping import wrapped
 
 TICK_SECONDS = 0.5
 MAX_TAIL = 4_000  # characters of a running command's output that are kept for its last lines
+MAX_REMARKS = 3  # rows of them that the region shows
 TAIL_SHARE = 3  # what streams gets a third of the screen's lines at most
 _CLOSE = ("call", "note")  # blocks that stand below others of their kind without a blank row
 
@@ -170,7 +171,7 @@ class TerminalScreen:
 
     def _note_waiting(self) -> None:
         waiting, self._waiting = self._waiting, []
-        self.block("note", waiting)
+        self.block("note", waiting)  # nothing where nothing waits
 
     def _own_rows(self, lines: Sequence[str], role: str) -> list[str]:
         """Lines of agentic's own, wrapped at words."""
@@ -211,8 +212,7 @@ class TerminalScreen:
             self._flow("answer", rows)
         if self._last == "answer":
             self._last = "answered"
-        if self._waiting:
-            self._note_waiting()
+        self._note_waiting()
 
     def _end_thought(self) -> None:
         rows = self._thoughts.end()
@@ -283,7 +283,7 @@ class TerminalScreen:
             return []
         streams = self._thoughts.tail(width) if self._thoughts else self._answer.tail()
         tail, rows = streams[-max(1, height // TAIL_SHARE) :], list[str]()
-        tail += self._waiting and ["", *self._waiting]
+        tail += self._waiting and ["", *self._waiting[:MAX_REMARKS]]
         room = max(1, height - 8 - len(tail))
         if self._lanes:
             rows = [self.palette.paint("dim", row) for row in self._lanes.lines(width, room)]

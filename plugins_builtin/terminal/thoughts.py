@@ -31,7 +31,8 @@ class Thoughts:
         if not self.folds:
             return self._dimmed(self._prose.end())
         self.folded = self._dimmed(text.strip().split("\n"))
-        return self._dimmed([f"(thought {len(text.split())} words: Ctrl-O)"])
+        count = len(text.split())
+        return self._dimmed([f"(thought {count} {'word' if count == 1 else 'words'}: Ctrl-O)"])
 
     def tail(self, width: int) -> list[str]:
         """The rows that may still change."""

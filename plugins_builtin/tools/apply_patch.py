@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from agentic import Change, Setup, ToolError, ToolOutput, ToolSpec, Workspace
-from agentic.lib.files.text import Text, decode, encode_new
+from agentic.lib.files.text import Text, decode, encode_new, is_notebook
 from plugins_builtin.tools.patch_format import Hunk, PatchSection, parse
 
 
@@ -117,11 +117,13 @@ def _edits(section: PatchSection, workspace: Workspace) -> list[Edit]:
     if section.hunks is None:
         return [(path, None, None)]
     file: Text = decode(data, path)
+    target = _path(section.move_to, workspace) if section.move_to else path
     try:
-        made = file.encode(updated(file.text, section.hunks, file.newline))
+        text = updated(file.text, section.hunks, file.newline)
+        made = file.encode(text) if is_notebook(path) == is_notebook(target) else encode_new(text, target)
     except ToolError as error:
         raise ToolError(f"{path}: {error}; nothing of the patch was applied") from error
-    if not section.move_to or (target := _path(section.move_to, workspace)) == path:
+    if target == path:
         return [(path, made, None)]
     if workspace.exists(target):
         raise ToolError(f"{path} cannot be moved to {target}, which is there already")

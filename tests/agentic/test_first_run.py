@@ -146,6 +146,25 @@ def test_init_says_that_a_server_does_not_tell_of_its_cache_or_does_not_answer(a
     assert done.code == 0 and "a first question got no answer" in done.out and done.out.endswith("now: agentic\n")
 
 
+def test_init_keeps_a_login_and_no_address_that_is_none(agentic: Agentic, usual: FakeVLLM, home: Path) -> None:
+    written = home / ".config" / "agentic" / "config.toml"
+    done = agentic("init", "--endpoint", "http://[::1/v1")
+    assert done.code == 2 and "no usable address" in done.err and not written.exists()
+    usual.otherwise = lambda request: answer("42")
+    done = agentic("init", "--endpoint", f"http://me:s3cret@localhost:{usual.port}/v1")
+    assert done.code == 0 and "s3cret" not in done.out + done.err
+    assert f"http://me:s3cret@localhost:{usual.port}/v1" in written.read_text() and written.stat().st_mode & 0o77 == 0
+    usual.requests.clear()
+    agentic("ask", "hello")
+    assert {request.headers.get("authorization") for request in usual.chats} == {"Basic bWU6czNjcmV0"}
+
+
+@pytest.mark.parametrize("name", ["http://gpu1", "gpu1:8000", "", "a b"])
+def test_a_host_is_a_name_of_a_machine(agentic: Agentic, name: str) -> None:
+    done = agentic("init", "--host", name)
+    assert done.code == 2 and "is no name of a machine" in done.err
+
+
 def test_init_looks_at_hosts_that_are_named(agentic: Agentic, usual: FakeVLLM, home: Path) -> None:
     with FakeVLLM(host="127.0.0.2", port=usual.port, model="fake") as there:
         there.otherwise = usual.otherwise = lambda request: answer("42")

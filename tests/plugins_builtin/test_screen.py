@@ -397,6 +397,7 @@ THOUGHTS = (ReasoningChunk(text="first I look\nthen "), ReasoningChunk(text="I a
 def test_thoughts_are_shown_dim_or_folded_into_a_line() -> None:
     assert shown_by(*THOUGHTS, **{"ui.reasoning": "show"}) == "first I look\nthen I act\n\nDone."
     assert shown_by(*THOUGHTS) == "(thought 6 words: Ctrl-O)\n\nDone."
+    assert shown_by(ReasoningChunk(text="Short."), LlmChunk(text="Done.")).startswith("(thought 1 word: Ctrl-O)")
     unfolded = shown_by(*THOUGHTS, Unfolded(), Unfolded())
     assert unfolded == "(thought 6 words: Ctrl-O)\n\nDone.\n\nfirst I look\nthen I act\n\n(nothing is folded)"
 

@@ -6,7 +6,7 @@ An edit of the text changes those cells; all else of the file stays byte for byt
 import json
 import re
 import secrets
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from difflib import SequenceMatcher
 from typing import Any
 
@@ -14,15 +14,14 @@ from agentic.errors import ToolError
 from agentic.lib.files.text import Text
 from agentic.lib.record import record
 
-_HEAD = re.compile(r"# %%(?: \[(markdown|raw)\])?")
-_STYLES: list[dict[str, Any]] = [
-    {"indent": indent, "ensure_ascii": plain, "separators": None if indent is not None else separators}
-    for indent in (1, 2, 4, "\t", None)
-    for plain in (False, True)
-    for separators in ((", ", ": "), (",", ":"))
-]  # in which programs write notebooks
+_HEAD = re.compile(r"#\s?%%(?: \[(markdown|raw)\])?(?: (\S.*))?")
+_INDENT = re.compile(r"\{\n([ \t]+)\"")
 _NEW: dict[str, Any] = {"cells": [], "metadata": {}, "nbformat": 4, "nbformat_minor": 5}
+_STYLE: dict[str, Any] = {"indent": 1, "ensure_ascii": False}
 _BARE = "the file is a notebook: begin each cell with a line `# %%`, or `# %% [markdown]` for text"
+_JSON = "the file is a notebook that is edited as JSON, and this would be none"
+LEAST_ALIKE = 0.5
+MAX_PAIRS, MAX_COMPARED = 10_000, 2_000  # of cells; characters of a cell
 Cells = list[tuple[str, str]]
 """Each cell's type (code, markdown, raw) and source."""
 
@@ -46,26 +45,57 @@ class Notebook(Text):
         return self.mark + (json.dumps(book, **self.style) + end).encode(self.encoding)
 
 
+class JsonNotebook(Text):
+    """A notebook that is shown as the JSON that it is, because agentic could not write it again as it was."""
+
+    def encode(self, text: str) -> bytes:
+        """Raises ToolError for a text that would break the JSON."""
+        if text != self.text and _is_json(self.text) and not _is_json(text):
+            raise ToolError(_JSON)
+        if not self.text.strip() or (not _is_json(self.text) and _HEAD.match(text)):  # there is nothing to keep
+            return new_notebook(text)
+        return Text(self.text, self.encoding, self.mark).encode(text)
+
+
 def notebook(file: Text) -> Text:
     """The file as the text of its cells; as it is where it is no notebook that could be written again as it was."""
+    plain = JsonNotebook(file.text, file.encoding, file.mark)
     book = _book(file.text)
-    style = next((each for each in _STYLES if json.dumps(book, **each) == file.text.rstrip("\n")), None) if book else None
-    if book is None or style is None or file.text.rstrip("\n") not in (file.text, file.text[:-1]):
-        return file
+    if book is None:
+        return plain
+    style, body = _style_of(file.text), file.text.removesuffix("\n")
+    if json.dumps(book, **style) != body:
+        return plain
     cells = [(cell["cell_type"], _source(cell)) for cell in book["cells"]]
     text = "".join(map(_percent_of, cells))
-    return Notebook(text, file.encoding, file.mark, file.text, style) if _read(text) == cells else file
+    return Notebook(text, file.encoding, file.mark, file.text, style) if _read(text) == cells else plain
 
 
 def new_notebook(text: str) -> bytes:
     """A file for the text of its cells, or for the JSON of a notebook. Raises ToolError for what is neither."""
-    return Notebook("", "utf-8", b"", "", _STYLES[0]).encode(text)
+    return Notebook("", "utf-8", b"", "", _STYLE).encode(text)
+
+
+def _style_of(text: str) -> dict[str, Any]:
+    """Returns the style that a program wrote the JSON in, by its beginning."""
+    style: dict[str, Any] = {"ensure_ascii": text.isascii() and "\\u" in text}
+    if indent := _INDENT.match(text):
+        return {**style, "indent": "\t" if "\t" in indent[1] else len(indent[1])}
+    return style if re.match(r'\{"\w+": ', text) else {**style, "separators": (",", ":")}
+
+
+def _is_json(text: str) -> bool:
+    try:
+        return isinstance(json.loads(text), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def _book(text: str) -> dict[str, Any] | None:
     try:
         book = json.loads(text)
-        is_one = isinstance(book, dict) and all(_is_cell(cell) for cell in book["cells"])
+        is_one = isinstance(book, dict) and isinstance(book["cells"], list) and all(map(_is_cell, book["cells"]))
+        is_one = is_one and isinstance(book.get("nbformat_minor", 0), int)
     except (ValueError, KeyError, TypeError, RecursionError):
         return None
     return book if is_one else None
@@ -94,11 +124,11 @@ def _cells(text: str) -> Cells:
 
 
 def _read(text: str) -> Cells | None:
-    """None where there is something before the first cell."""
+    """None where there is something before the first cell. A title behind `# %%` becomes the cell's first line."""
     cells: list[tuple[str, list[str]]] = []
     for line in text.removesuffix("\n").split("\n") if text else ():
         if head := _HEAD.fullmatch(line.rstrip()):
-            cells.append((head[1] or "code", []))
+            cells.append((head[1] or "code", [f"# {head[2]}"] if head[2] else []))
         elif cells:
             cells[-1][1].append(line)
         elif line.strip():
@@ -107,24 +137,39 @@ def _read(text: str) -> Cells | None:
 
 
 def _with_sources(before: Sequence[dict[str, Any]], cells: Cells, has_ids: bool) -> list[dict[str, Any]]:
-    """The cells with those sources: one that was there keeps all else that it has."""
-    known = [(cell["cell_type"], _source(cell)) for cell in before]
-    made: list[dict[str, Any]] = []
-    for _, first, last, start, stop in SequenceMatcher(None, known, cells, autojunk=False).get_opcodes():
-        made += _in_place_of(before[first:last], cells[start:stop], has_ids)
-    return made
-
-
-def _in_place_of(before: Sequence[dict[str, Any]], cells: Cells, has_ids: bool) -> Iterator[dict[str, Any]]:
-    """Yields the cells; one in the place of another of its type is that cell with another source."""
+    """The cells with those sources: one that was there, wherever it is now, keeps all else that it has."""
     left = list(before)
-    for kind, source in cells:
-        place = next((number for number, cell in enumerate(left) if cell["cell_type"] == kind), None)
-        cell = _new_cell(kind, has_ids) if place is None else left[place]
-        left = left if place is None else left[place + 1 :]
-        if _source(cell) != source:
-            cell = {**cell, "source": source if isinstance(cell["source"], str) else re.findall(r"[^\n]*\n|[^\n]+", source)}
-        yield cell
+    found: dict[int, dict[str, Any]] = {}
+    for place, (kind, source) in enumerate(cells):
+        same = next((cell for cell in left if cell["cell_type"] == kind and _source(cell) == source), None)
+        if same is not None:
+            left = [cell for cell in left if cell is not same]
+            found[place] = same
+    for _, place, cell in _alike(left, [(place, cell) for place, cell in enumerate(cells) if place not in found]):
+        if place not in found and any(each is cell for each in left):
+            left = [each for each in left if each is not cell]
+            found[place] = _with_source(cell, cells[place][1])
+    return [found.get(place) or _with_source(_new_cell(kind, has_ids), source) for place, (kind, source) in enumerate(cells)]
+
+
+def _alike(left: Sequence[dict[str, Any]], cells: Sequence[tuple[int, tuple[str, str]]]) -> list[tuple[float, int, dict[str, Any]]]:
+    """Returns how much each cell that changed is like one that was there, the most alike first."""
+    if len(left) == len(cells) == 1:
+        return [(1.0, cells[0][0], left[0])] if left[0]["cell_type"] == cells[0][1][0] else []
+    if len(left) * len(cells) > MAX_PAIRS:
+        return []
+    pairs = [
+        (SequenceMatcher(None, _source(cell)[:MAX_COMPARED], source[:MAX_COMPARED], autojunk=False).ratio(), place, cell)
+        for place, (kind, source) in cells
+        for cell in left
+        if cell["cell_type"] == kind
+    ]
+    return sorted((pair for pair in pairs if pair[0] >= LEAST_ALIKE), key=lambda pair: -pair[0])
+
+
+def _with_source(cell: dict[str, Any], source: str) -> dict[str, Any]:
+    lines = re.findall(r"[^\n]*\n|[^\n]+", source)
+    return {**cell, "source": source if isinstance(cell["source"], str) else lines}
 
 
 def _new_cell(kind: str, has_id: bool) -> dict[str, Any]:

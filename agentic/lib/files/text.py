@@ -67,13 +67,15 @@ class Text:
             raise ToolError(f"the file is stored as {self.encoding}, which has no {character!r}") from error
 
 
-NOTEBOOK = ".ipynb"
+def is_notebook(name: str) -> bool:
+    """True for the name of a Jupyter notebook."""
+    return name.endswith(".ipynb")
 
 
 def decode(data: bytes, name: str) -> Text:
     """The text of a file, of a Jupyter notebook that of its cells. Raises ToolError for what is no text."""
     file = _text_of(data, name)
-    if not name.endswith(NOTEBOOK):
+    if not is_notebook(name):
         return file
     from agentic.lib.files.notebook import notebook
 
@@ -82,7 +84,7 @@ def decode(data: bytes, name: str) -> Text:
 
 def encode_new(text: str, name: str) -> bytes:
     """The bytes of a file that is not there yet. Raises ToolError for a notebook that would be none."""
-    if not name.endswith(NOTEBOOK):
+    if not is_notebook(name):
         return text.encode("utf-8", "replace")
     from agentic.lib.files.notebook import new_notebook
 
