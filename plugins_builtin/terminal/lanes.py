@@ -90,6 +90,7 @@ class Lanes:
         self._lanes: dict[str, ScreenLane] = {}
         self._done = 0
         self.ended: dict[str, str] = {}  # the lines that stay, until they are shown
+        self.titles: dict[str, str] = {}  # of every agent that has begun
 
     def __bool__(self) -> bool:
         return bool(self._lanes)
@@ -98,10 +99,11 @@ class Lanes:
         """Takes the event in, whoever's it is."""
         now = time.monotonic()
         if isinstance(event, SubAgentStarted):
-            self._lanes[event.agent] = ScreenLane(event.title or event.task, now)
+            self._lanes[event.agent] = lane = ScreenLane(event.title or event.task, now)
+            self.titles[event.agent] = lane.title
         elif isinstance(event, SubAgentFinished):
-            if lane := self._lanes.pop(event.agent, None):
-                self.ended[event.agent] = lane.ended(event, now)
+            if gone := self._lanes.pop(event.agent, None):
+                self.ended[event.agent] = gone.ended(event, now)
             self._done = self._done + 1 if self._lanes else 0
         elif event.agent in self._lanes:
             self._lanes[event.agent].note(event, now)

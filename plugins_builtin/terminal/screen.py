@@ -87,7 +87,7 @@ class TerminalScreen:
 
     def _show(self, event: Event) -> None:
         name = speaker(event)
-        who = f"{name}: " if name else ""
+        who = f"{self._lanes.titles.get(event.agent, name)}: " if name else ""
         match event:
             case LlmChunk() if not name:
                 self._stream(event.text)
