@@ -69,6 +69,7 @@ class RealServer(threading.Thread):
         self._port, self._command, self._kills, self._seconds = port, shlex.split(command.format(port=port)), kills, seconds
         self.killed = 0
         self.process: subprocess.Popen[bytes] | None = None
+        self.answers = threading.Event()
 
     def run(self) -> None:
         while True:
@@ -76,6 +77,7 @@ class RealServer(threading.Thread):
             self.process = subprocess.Popen(self._command, start_new_session=True, **quiet)  # type: ignore[call-overload]
             while not self._answers():
                 time.sleep(1)
+            self.answers.set()
             time.sleep(self._seconds * random.uniform(0.7, 1.3) if self.killed < self._kills else 86_400)
             self.stop()
             self.killed += 1
@@ -117,6 +119,8 @@ def main() -> None:
             else Server(port, model(folder, given.turns), given.server_kills, 12)
         )
         server.start()
+        if isinstance(server, RealServer):
+            server.answers.wait()
         env = {**os.environ, "HOME": home}
         if given.instructions:
             (folder / "AGENTS.md").write_text(given.instructions + "\n")
