@@ -1,6 +1,7 @@
 """Which processes run, on any system."""
 
 import subprocess
+from collections.abc import Collection
 from pathlib import Path
 
 from tests.conftest import PORTABLE
@@ -15,6 +16,11 @@ def children_of(pid: int) -> list[int]:
     """The processes that it started and that still run."""
     threads = Path(f"/proc/{pid}/task").glob("*/children")
     return [int(child) for each in threads for child in each.read_text().split()]
+
+
+def runs(pids: Collection[int]) -> bool:
+    """True while any of them runs."""
+    return any(pid in pids and words != [""] for pid, words in _commands())
 
 
 def _commands() -> list[tuple[int, list[str]]]:

@@ -23,7 +23,7 @@ from tests.agentic.test_sessions import assert_accepted
 from tests.agentic.test_worktrees import repository, status
 from tests.children import PARTS, TASK, Model
 from tests.conftest import Agentic
-from tests.processes import sleepers
+from tests.processes import children_of, runs, sleepers
 from tests.sweeps import KILLS
 from tests.terminal import terminal
 
@@ -80,6 +80,14 @@ def gone() -> None:
     end = time.monotonic() + 10
     while sleepers(SLEEP):
         assert time.monotonic() < end, "a command was left running"
+        time.sleep(0.01)
+
+
+def until_ended(pids: list[int]) -> None:
+    """On a busy machine a process that is to die with another one takes its time."""
+    end = time.monotonic() + 10
+    while runs(pids):
+        assert time.monotonic() < end, "the session outlives the process that the shell waits for"
         time.sleep(0.01)
 
 
@@ -145,8 +153,10 @@ def test_a_chat(agentic: Agentic, server: FakeVLLM, env: dict[str, str], project
             while time.monotonic() < end:
                 with pytest.raises(AssertionError):
                     shown.until(lambda: False, 0.05)
+            session = children_of(shown.process.pid)  # which is killed with the process that the shell waits for
             os.kill(shown.process.pid, signal.SIGKILL)
             shown.process.wait()
+        until_ended(session)
         gone()
         whole(project)
         comes_back_and_goes_on(agentic, server, project)
