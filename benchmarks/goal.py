@@ -73,8 +73,8 @@ class RealServer(threading.Thread):
 
     def run(self) -> None:
         while True:
-            quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-            self.process = subprocess.Popen(self._command, start_new_session=True, **quiet)  # type: ignore[call-overload]
+            quiet = subprocess.DEVNULL
+            self.process = subprocess.Popen(self._command, start_new_session=True, stdout=quiet, stderr=quiet)
             while not self._answers():
                 time.sleep(1)
             self.answers.set()

@@ -62,7 +62,7 @@ class Scene:
 
 @dataclass(frozen=True)
 class Frame:
-    """What the screen showed from a time on, row by row in SVG and as text; `note` says what was done to a server."""
+    """The screen from a time on, row by row in SVG and as text; `note` tells what the script did to a server."""
 
     time: float
     rows: tuple[str, ...]
@@ -331,7 +331,7 @@ def animated(scene: Scene, frames: Sequence[Frame]) -> str:
 
 
 def noted(note: str) -> str:
-    """What was done to a server, below the screen."""
+    """Returns the note in SVG, for the row below the screen."""
     return f'<text x="0" y="{SIZE}" fill="#ffa198" font-weight="bold">{escape(note)}</text>' if note else ""
 
 

@@ -8,7 +8,7 @@ from agentic.lib.imports import imported
 from agentic.lib.record import record
 
 FOLDER = "agentic.folder"
-"""What in the context of a command says where it works, if the function of a flag has returned a folder."""
+"""The key, in the meta of a command's context, of the folder that the function of a flag returned: the command works there."""
 
 
 @record(frozen=True, slots=True)

@@ -60,7 +60,7 @@ def refused(arguments: list[str]) -> str:
         below = place.get_command(context, rest[0])
         if below is None:
             break
-        place = command = getattr(below, "wrapped", below)
+        place = command = _plain(below)
         rest = rest[1:]
     if command is None or (isinstance(place, click.Group) and place is group):
         place = _plain(group.get_command(context, "chat"))
@@ -82,7 +82,8 @@ def refused(arguments: list[str]) -> str:
 
 def _plain(command: click.Command | None) -> click.Command:
     assert command is not None
-    return getattr(command, "wrapped", command)  # type: ignore[no-any-return]
+    plain: click.Command = getattr(command, "wrapped", command)
+    return plain
 
 
 def test_there_are_examples() -> None:
@@ -157,7 +158,8 @@ def test_a_page_is_gone_through(shell: Callable[[str, Path], str], server: FakeV
 
 def test_the_plugin_is_made(shell: Callable[[str, Path], str], work: Path) -> None:
     text = (ROOT / "docs" / "tutorials" / "plugin.md").read_text()
-    (work / "lines.py").write_text(re.search(r"```python\n(.*?)```", text, re.DOTALL)[1])  # type: ignore[index]
+    (program,) = re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+    (work / "lines.py").write_text(program)
     tries, makes, *_ = shown_lines("tutorials/plugin.md")
     assert "done" in shell(tries, work)
     shell(makes, work)

@@ -50,9 +50,10 @@ class JsonNotebook(Text):
 
     def encode(self, text: str) -> bytes:
         """Raises ToolError for a text that would break the JSON."""
-        if text != self.text and _is_json(self.text) and not _is_json(text):
-            raise ToolError(_JSON)
-        if not self.text.strip() or (not _is_json(self.text) and _HEAD.match(text)):  # there is nothing to keep
+        if _is_json(self.text):
+            if text != self.text and not _is_json(text):
+                raise ToolError(_JSON)
+        elif not self.text.strip() or _HEAD.match(text):  # there is nothing to keep
             return new_notebook(text)
         return Text(self.text, self.encoding, self.mark).encode(text)
 
