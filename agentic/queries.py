@@ -1,6 +1,6 @@
 """Questions about a folder and the settings there, outside of any session."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,9 +28,9 @@ def take_up(root: Path, settings: Settings) -> str:
     return policy(root, settings).take_up()
 
 
-def family(settings: Settings, served: str, template: str = "") -> Family:
+def family(settings: Settings, served: str, template: str = "", shown: Sequence[str] = ()) -> Family:
     """The family of what is served under that name, by the facts that the installed plugins have."""
-    return family_of(served, template, [offer.record for offer in host_of(settings).offers("agentic_families").values()])
+    return family_of(served, [offer.record for offer in host_of(settings).offers("agentic_families").values()], template, shown)
 
 
 async def found_servers(settings: Settings) -> list[Found]:

@@ -61,8 +61,7 @@ class Trust:
         every = self._every()
         mine = every.setdefault(self._project, {})
         for each in runnables:
-            entry = {"trusted": trusted, "kind": each.kind, "name": each.name, "time": int(time.time())}
-            mine[each.digest] = entry
+            mine[each.digest] = {"trusted": trusted, "kind": each.kind, "name": each.name, "time": int(time.time())}
         self._keep(every)
 
     def forget(self, runnables: Sequence[Runnable] | None = None) -> int:

@@ -147,7 +147,10 @@ class ChatRequest:
 
 @record(frozen=True)
 class EndpointInfo:
-    """The model that an endpoint serves, its `root` and chat `template`, and all that are `served`; `window` in tokens, or 0."""
+    """The model that an endpoint serves, its `root` and chat `template`, and all that are `served`; `window` in tokens, or 0.
+
+    `shown`: where nothing else tells the model's family, the prompts that the server makes of `agentic.lib.families.SAMPLES`.
+    """
 
     url: str
     model: str
@@ -155,6 +158,7 @@ class EndpointInfo:
     served: tuple[str, ...] = ()
     root: str = ""
     template: str = ""
+    shown: tuple[str, ...] = ()
 
 
 @record(frozen=True)

@@ -72,8 +72,7 @@ class Context:
         self._tell_what_is_shared()
         room = budget.prompt
         for _ in range(ATTEMPTS):
-            tools = make(()).tools
-            await self._fit(room - counter.of_tools(tools))
+            await self._fit(room - counter.of_tools(make(()).tools))
             request = make(self.history.get_messages_for_llm())
             prepared = await self._llm.prepare(request, self._exact)
             if prepared.tokens <= budget.prompt:

@@ -17,8 +17,7 @@ def frozen_sections(runtime: Runtime, session: Session) -> str:
     for name, offer in sorted(runtime.host.offers("agentic_prompt_sections").items()):
         known = f"frozen:section:{name}"
         if not session.has_metadata(known):
-            text = _text(runtime, offer.plugin, offer.record, room)
-            session.set_metadata(known, text)
+            session.set_metadata(known, _text(runtime, offer.plugin, offer.record, room))
         text = session.metadata(known)
         room -= len(text.encode()) // BYTES_A_TOKEN
         texts.append(text)

@@ -10,7 +10,7 @@ from dataclasses import field, replace
 from typing import Any, Literal
 
 from agentic.lib.record import record
-from agentic.types import ChatRequest, Message
+from agentic.types import ChatRequest, Message, ToolCall, ToolSpec
 
 EFFORTS = ("none", "minimal", "low", "medium", "high", "xhigh", "max")
 Thoughts = Literal["always", "user", "final", "never"]
@@ -22,7 +22,8 @@ class Family:
     """A family of models.
 
     `source` says where these facts stand, with the date. `models` is a regular expression over what a server says of its model
-    (its name, and where that came from, in lower case), `template` one over its chat template, where the server shows it.
+    (its name, and where that came from, in lower case), `template` one over its chat template, where the server shows it, `mark`
+    one over the prompt that the server makes of `SAMPLES`.
 
     `thoughts` is how long they go back. `keep` are fields of a request by which the server keeps them for good.
     `efforts` are fields of a request for each word of effort that the family knows, {} for one that has no such thing, None where
@@ -38,6 +39,7 @@ class Family:
     source: str
     models: str
     template: str = ""
+    mark: str = ""
     thoughts: Thoughts = "always"
     keep: Mapping[str, Any] = field(default_factory=dict)
     efforts: Mapping[str, Mapping[str, Any]] | None = None
@@ -75,6 +77,28 @@ class Family:
 
 
 UNKNOWN = Family("unknown", "nothing is known of this model", "")
+_THOUGHT = "Thought number {}."
+
+
+def _sample() -> tuple[Message, ...]:
+    """Two tasks, with a word of the user's within the second: which thoughts stand in the prompt tells the family's rule."""
+
+    def step(number: int) -> tuple[Message, Message]:
+        made = ToolCall(f"callabcd{number}", "look", f'{{"path": "{number}.py"}}')
+        return Message("assistant", "", _THOUGHT.format(number), (made,)), Message("tool", "empty", tool_call_id=made.id)
+
+    answer = Message("assistant", "It is empty.", _THOUGHT.format(2))
+    one, two, three = (Message("user", word) for word in ("Read 1.py.", "Read 3.py.", "Read 4.py, too."))
+    return (Message("system", "You work."), one, *step(1), answer, two, *step(3), three, *step(4))
+
+
+_LOOK = ToolSpec("look", "Reads a file.", {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]})
+_THINKING = {"thinking": True, "enable_thinking": True}
+SAMPLES = tuple(
+    ChatRequest(_sample(), (_LOOK,), extra={"chat_template_kwargs": words})
+    for words in (_THINKING, {**_THINKING, "preserve_thinking": True, "clear_thinking": False})
+)
+"""Conversations whose prompts, as a server makes them, tell the family of its model; the second asks that thoughts be kept."""
 _UNTIL = {
     "always": "thoughts go back for good",
     "user": "thoughts go back until your next message",
@@ -95,12 +119,36 @@ def _names(fields: Mapping[str, Any]) -> Iterable[str]:
         yield from _names(value) if isinstance(value, Mapping) else (f"{name}={value}",)
 
 
-def family_of(served: str, template: str, families: Iterable[Family]) -> Family:
-    """The first family whose name fits what is served, else the first whose template does; UNKNOWN."""
+def family_of(served: str, families: Iterable[Family], template: str = "", shown: Sequence[str] = ()) -> Family:
+    """The first family whose name fits what is served, else whose template does, else one whose prompts are those `shown`."""
     known, said = list(families), served.lower()
     by_name = (each for each in known if each.models and re.search(each.models, said))
     by_template = (each for each in known if template and each.template and re.search(each.template, template))
-    return next(by_name, None) or next(by_template, UNKNOWN)
+    return next(by_name, None) or next(by_template, None) or (_by_prompt(known, *shown) if len(shown) == 2 else UNKNOWN)
+
+
+def _by_prompt(families: Sequence[Family], usual: str, keeping: str) -> Family:
+    """The oldest family that writes such prompts and keeps those thoughts: what it takes, the later ones take as well.
+
+    What was seen of the thoughts holds, whatever is known of the family.
+    """
+    thoughts, can_keep = _kept_in(usual), _kept_in(keeping) == "always" != _kept_in(usual)
+    alike = [each for each in families if each.mark and re.search(each.mark, usual)]
+    exact = [each for each in alike if each.thoughts == thoughts and bool(each.keep) == can_keep]
+    oldest = (exact or alike or [UNKNOWN])[-1]
+    return replace(oldest, thoughts=thoughts, keep=oldest.keep if can_keep else {})
+
+
+def _kept_in(prompt: str) -> Thoughts:
+    """How long thoughts go back, by those of the sample that stand in its prompt."""
+    match [number for number in range(1, 5) if _THOUGHT.format(number) in prompt]:
+        case []:
+            return "never"
+        case [4]:
+            return "user"
+        case [3, 4]:
+            return "final"
+    return "always"
 
 
 def with_older(family: Family, profile: Any) -> Family:

@@ -208,8 +208,7 @@ class Dispatcher:
         `given`: task, result, times, agent, workspace, changes.
         """
         asked = [*self._host.implementations("agentic_before_end"), *self._host.endings()]
-        words = [await self._tried(each, str, **given) for each in asked]
-        return "\n\n".join(filter(None, words))
+        return "\n\n".join(filter(None, [await self._tried(each, str, **given) for each in asked]))
 
     async def _tried(self, each: Implementation, kind: type, **values: Any) -> Any:
         """Returns the hook's result; None where the hook is off or fails. A failure is told, and counted."""

@@ -7,7 +7,7 @@ from plugins_builtin.families.said import OFF, ON, by_word, to_template
 
 KEEP = to_template(clear_thinking=False)
 CALLS = "<tool_call>NAME<arg_key>K</arg_key><arg_value>V</arg_value></tool_call>"
-_glm = partial(Family, reasoning_parser="glm45", calls=CALLS)
+_glm = partial(Family, mark=r"\[gMASK\]<sop>", reasoning_parser="glm45", calls=CALLS)
 
 FAMILIES = (
     _glm(

@@ -10,7 +10,14 @@ from plugins_builtin.families.said import by_word, to_template
 
 OFF, ON = to_template(thinking=False), to_template(thinking=True)
 CALLS = "<|tool_calls_section_begin|><|tool_call_begin|>functions.NAME:N<|tool_call_argument_begin|>{…}<|tool_call_end|>"
-_k2 = partial(Family, tool_parser="kimi_k2", reasoning_parser="kimi_k2", calls=CALLS, slips="calls are numbered through: N")
+_k2 = partial(
+    Family,
+    mark=r"<\|tool_calls_section_begin\|>",
+    tool_parser="kimi_k2",
+    reasoning_parser="kimi_k2",
+    calls=CALLS,
+    slips="calls are numbered through: N",
+)
 
 FAMILIES = (
     Family(

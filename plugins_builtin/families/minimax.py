@@ -9,6 +9,7 @@ FAMILIES = (
         "chat template of MiniMax-M3 and vLLM's recipe (2026): adaptive unless told otherwise; 1.0, 0.95, 40",
         r"minimax-?m[3-9]",
         template=r"<mm:think>",
+        mark=r"<mm:think>",
         efforts={
             "none": to_template(thinking_mode="disabled"),
             "medium": to_template(thinking_mode="adaptive"),
@@ -25,6 +26,7 @@ FAMILIES = (
         "chat template and README of MiniMax-M2 to M2.7 (2025-10 to 2026-06): 1.0, 0.95, 40",
         r"minimax",
         template=r"<minimax:tool_call>",
+        mark=r"<minimax:tool_call>",
         thoughts="user",
         efforts={},
         sampling={"temperature": 1.0, "top_p": 0.95, "top_k": 40},

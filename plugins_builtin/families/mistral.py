@@ -30,6 +30,7 @@ FAMILIES = (
         "mistral_common 1.13; mistralai/mistral-vibe (2026): it edits by search and replace",
         r"devstral|mistral|mixtral|codestral|ministral",
         template=r"\[TOOL_CALLS\]",
+        mark=r"\[TOOL_CALLS\]",
         thoughts="never",
         efforts={},
         tool_parser="mistral",

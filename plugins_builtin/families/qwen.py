@@ -9,7 +9,8 @@ JSON_CALLS = '<tool_call>{"name": …, "arguments": {…}}</tool_call>'
 XML_CALLS = "<tool_call><function=NAME><parameter=P>VALUE</parameter></function></tool_call>"
 SLIPS = "the opening <tool_call> is left out, the more so behind prose and with many tools; <parameter= without its >"
 _CODING = {"temperature": 0.6, "top_p": 0.95, "top_k": 20}
-_writes_xml = partial(Family, tool_parser="qwen3_coder", calls=XML_CALLS, slips=SLIPS)
+_writes_xml = partial(Family, mark="<function=", tool_parser="qwen3_coder", calls=XML_CALLS, slips=SLIPS)
+_writes_json = partial(Family, mark=r"<\|im_start\|>[\s\S]*<tool_call>\s*\{\"name", calls=JSON_CALLS)
 _hybrid = partial(_writes_xml, sampling=_CODING, reasoning_parser="qwen3", cache="hybrid")
 
 FAMILIES = (
@@ -39,6 +40,14 @@ FAMILIES = (
         efforts={"none": OFF, "high": ON},
     ),
     _writes_xml(
+        "qwen3-coder-next",
+        "chat template and config of Qwen3-Coder-Next (2026-02): the layers of Qwen3-Next, the calls of Qwen3-Coder",
+        r"qwen-?3-coder-next",
+        thoughts="never",
+        efforts={},
+        cache="hybrid",
+    ),
+    _writes_xml(
         "qwen-coder",
         "chat template of Qwen3-Coder (2025-07); ollama/ollama#16686, vllm-project/vllm#39771 (2026-09)",
         r"qwen-?3.*coder",
@@ -46,7 +55,7 @@ FAMILIES = (
         thoughts="never",
         efforts={},
     ),
-    Family(
+    _writes_json(
         "qwen3-next",
         "chat templates of Qwen3-Next-80B-A3B (2025-09): two models, one that thinks and one that does not",
         r"qwen-?3-next",
@@ -54,10 +63,9 @@ FAMILIES = (
         efforts={},
         sampling=_CODING,
         reasoning_parser="qwen3",
-        calls=JSON_CALLS,
         cache="hybrid",
     ),
-    Family(
+    _writes_json(
         "qwen3",
         "chat template and README of Qwen3 (2025-04, 2025-07): thinking 0.6, 0.95, 20; QwenLM/Qwen3#1817",
         r"qwen-?3|qwq",
@@ -66,16 +74,14 @@ FAMILIES = (
         efforts={"none": OFF, "high": ON},
         sampling=_CODING,
         reasoning_parser="qwen3",
-        calls=JSON_CALLS,
         slips="it plans a call in its thought and answers without it",
     ),
-    Family(
+    _writes_json(
         "qwen2.5",
         "chat template of Qwen2.5 (2024-09)",
         r"qwen-?[12]",
         thoughts="never",
         efforts={},
-        calls=JSON_CALLS,
         slips="calls as fenced JSON",
     ),
 )

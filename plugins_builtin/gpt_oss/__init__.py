@@ -9,6 +9,7 @@ GPT_OSS = Family(
     "README of openai/gpt-oss, openai/harmony (2025-08), vLLM 0.32 harmony_utils.py: none, minimal, xhigh and max are refused",
     r"gpt-oss",
     template=r"<\|channel\|>analysis",
+    mark=r"<\|channel\|>",
     thoughts="final",
     efforts={word: {"reasoning_effort": word} for word in ("low", "medium", "high")},
     effort_first=True,

@@ -1,15 +1,28 @@
 """The streaming transport to vLLM, and to whatever else speaks its Chat Completions."""
 
 from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
 
 from agentic import Command, Options, PluginInfo, Provider, Settings, Setup, Transport, TransportProvider, hookimpl
 from agentic.hooks.transport import Found
 
-
-def _make(setup: Setup) -> Transport:
+if TYPE_CHECKING:
     from plugins_builtin.vllm.transport import VllmTransport
 
-    return VllmTransport(setup.settings.llm, setup.options, setup.settings.origins)
+
+def transport_of(settings: Settings) -> "VllmTransport":
+    """The transport to the endpoints of these settings, with the families that the installed plugins know."""
+    from agentic.api import family
+    from agentic.lib.families import UNKNOWN
+    from plugins_builtin.vllm.transport import VllmTransport
+
+    known = partial(family, settings)
+    return VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins, lambda served: known(served) is not UNKNOWN)
+
+
+def _make(setup: Setup) -> Transport:
+    return transport_of(setup.settings)
 
 
 async def _find(settings: Settings) -> Sequence[Found]:

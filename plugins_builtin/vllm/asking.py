@@ -64,6 +64,22 @@ class Asking:
         except (ValueError, KeyError, TypeError) as error:
             raise AgenticError(f"{endpoint}: /tokenize gave no count") from error
 
+    async def prompt(self, endpoint: str, body: Mapping[str, Any]) -> str:
+        """The prompt that vLLM's template makes of a conversation. Raises AgenticError."""
+        try:
+            tokens = loads((await self.fetch("POST", endpoint, "/tokenize", body)).body)["tokens"]
+            asked = {"model": body["model"], "tokens": tokens}
+            return str(loads((await self.fetch("POST", endpoint, "/detokenize", asked)).body)["prompt"])
+        except (ValueError, KeyError, TypeError) as error:
+            raise AgenticError(f"{endpoint}: no prompt is shown") from error
+
+    async def template(self, endpoint: str) -> str:
+        """The chat template that llama.cpp shows, "" where it does not."""
+        try:
+            return str(loads((await self.fetch("GET", endpoint, "/props")).body).get("chat_template") or "")
+        except (AgenticError, ValueError, AttributeError):
+            return ""
+
     def base(self, endpoint: str) -> str:
         """Returns the URL that the API's paths are appended to."""
         return self._bases.get(endpoint, endpoint)

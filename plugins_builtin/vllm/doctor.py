@@ -18,10 +18,10 @@ from agentic.config import Settings
 from agentic.errors import AgenticError
 from agentic.folders import config_folder, state_folder
 from agentic.lib.sanitize import sanitize
+from plugins_builtin.vllm import transport_of
 from plugins_builtin.vllm.canary import Diagnosis
 from plugins_builtin.vllm.capabilities import keep_capabilities
 from plugins_builtin.vllm.findings import Examination
-from plugins_builtin.vllm.transport import VllmTransport
 
 MAX_OWN = 10_000  # files of the user's own folders that are looked at
 SHOWN = 3
@@ -76,7 +76,7 @@ def _promised(table: Iterable[tuple[str, str, str, Sequence[str]]], used: str) -
 
 async def _examine(root: Path, settings: Settings, output: str) -> int:
     """0: all is well; 1: something is wrong; 3: nobody answers."""
-    transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
+    transport = transport_of(settings)
     examinations = {endpoint: Examination(transport, endpoint, partial(family, settings)) for endpoint in transport.endpoints}
     idle = {endpoint: asyncio.ensure_future(each.idle_connections()) for endpoint, each in examinations.items()}
     wrong = answered = 0

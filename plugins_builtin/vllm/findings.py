@@ -5,7 +5,7 @@ Each check is a canary: it fails where the server only pretends, for vLLM takes 
 
 import json
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -29,7 +29,7 @@ class Examination:
     """The examination of an endpoint."""
 
     def __init__(
-        self, transport: VllmTransport, endpoint: str, family: Callable[[str, str], Family] = lambda served, template: UNKNOWN
+        self, transport: VllmTransport, endpoint: str, family: Callable[[str, str, Sequence[str]], Family] = lambda *told: UNKNOWN
     ) -> None:
         self._family_of = family
         self._canary = Canary(transport, endpoint)
@@ -150,7 +150,7 @@ class Examination:
     @property
     def _family(self) -> Family:
         info = self._canary.info
-        return self._family_of(f"{info.model} {info.root}", info.template)
+        return self._family_of(f"{info.model} {info.root}", info.template, info.shown)
 
     async def _tools(self) -> Diagnosis:
         parser = self._family.tool_parser or USUAL_PARSER

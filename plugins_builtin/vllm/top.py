@@ -18,6 +18,7 @@ from agentic.lib.palette import Palette, palette_for
 from agentic.lib.record import record
 from agentic.lib.running import RunningWork, running
 from agentic.lib.sanitize import sanitize
+from plugins_builtin.vllm import transport_of
 from plugins_builtin.vllm.transport import VllmTransport
 
 if TYPE_CHECKING:
@@ -161,7 +162,7 @@ def top(root: Path, settings: Settings, interval: float, once: bool, form: str) 
 
 
 async def _watch(settings: Settings, interval: float, form: str, once: bool) -> None:
-    transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
+    transport = transport_of(settings)
     watch = LiveView(transport)
     palette = palette_for(settings.ui.theme, sys.stdout.encoding or "")
     try:

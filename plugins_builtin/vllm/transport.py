@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
 from functools import cached_property
@@ -24,11 +24,13 @@ from agentic import (
 )
 from agentic.config.schema import LlmSettings
 from agentic.extras import pip_install
+from agentic.lib.families import SAMPLES
 from agentic.lib.wire import ChunkDecoder, encode_request, loads
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.asking import Asking
 from plugins_builtin.vllm.batch_route import answers_in
-from plugins_builtin.vllm.capabilities import Capabilities, keep_capabilities, known_capabilities
+from plugins_builtin.vllm.capabilities import Capabilities, known_capabilities
+from plugins_builtin.vllm.dialects import LLAMA_CPP, in_dialect
 from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.metrics import read_metrics
 from plugins_builtin.vllm.models import chosen, models_in, window_of
@@ -36,7 +38,7 @@ from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.prefill import PrefillRates
 from plugins_builtin.vllm.request_log import RequestLog
 from plugins_builtin.vllm.streaming import Decoder, Streaming, alone
-from plugins_builtin.vllm.strict import holds_calls
+from plugins_builtin.vllm.strict import learn_strict
 from plugins_builtin.vllm.tokenize import ConversationCounter
 
 if TYPE_CHECKING:
@@ -44,20 +46,29 @@ if TYPE_CHECKING:
     from plugins_builtin.vllm.resume import ResumePlan
 
 _log = logging.getLogger("agentic.vllm")
-_KWARGS, _BUDGET = "chat_template_kwargs", "thinking_token_budget"
+_KWARGS = "chat_template_kwargs"
 _REFUSED = (400, 422)  # what servers say to a field that they do not take
 
 
 class VllmTransport:
-    def __init__(self, settings: LlmSettings, options: VllmOptions, origins: Mapping[str, str] | None = None) -> None:
+    """`is_known` tells if a model's name says its family; the server's own prompts may where it does not."""
+
+    def __init__(
+        self,
+        settings: LlmSettings,
+        options: VllmOptions,
+        origins: Mapping[str, str] = MappingProxyType({}),
+        is_known: Callable[[str], bool] = lambda served: True,
+    ) -> None:
         self.caches_prefixes = options.enable_prefix_caching and "system_prompt" in options.common_prefixes
         self._settings = settings
-        self._origins = origins or {}
+        self._origins = origins
+        self._is_known = is_known
         self._known: dict[str, EndpointInfo] = {}
         self._can: dict[str, Capabilities] = {}
         self._gpt_oss: dict[str, bool] = {}
         self._prefill = PrefillRates(float(settings.first_token_timeout))
-        self._llama_cpp: set[str] = set()
+        self._software: dict[str, str] = {}
         self._exact_prompts = options.exact_prompts
         self._versions: dict[str, str] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
@@ -90,26 +101,26 @@ class VllmTransport:
     async def probe(self, endpoint: str) -> EndpointInfo:
         if endpoint not in self._known:
             info = self._choose_model(endpoint, *await self._models(endpoint))
-            if endpoint in self._llama_cpp:
-                info = replace(info, template=await self._template(endpoint))
+            if self.is_llama_cpp(endpoint):
+                info = replace(info, template=await self._asking.template(endpoint))
             self._can[endpoint] = known = known_capabilities(endpoint)
             if known.version or self._gpt_oss[endpoint]:
                 self._versions[endpoint] = await self.version(endpoint)
             if known.version and known.version != self._versions[endpoint]:
                 self._can[endpoint] = Capabilities()
-            self._known[endpoint] = info
+            is_known = info.template or self._is_known(f"{info.model} {info.root}")
+            self._known[endpoint] = info if is_known else replace(info, shown=await self._sample_prompts(info))
         return self._known[endpoint]
 
-    async def _template(self, endpoint: str) -> str:
-        """The chat template that llama.cpp shows, "" where it does not."""
-        try:
-            return str(loads((await self.fetch("GET", endpoint, "/props")).body).get("chat_template") or "")
-        except (AgenticError, ValueError, AttributeError):
-            return ""
+    async def _sample_prompts(self, info: EndpointInfo) -> tuple[str, ...]:
+        """The prompts that it makes of the samples, () where it does not tell or cannot."""
+        with suppress(AgenticError):
+            return tuple([await self._asking.prompt(info.url, self._prompt_of(sample, info)) for sample in SAMPLES])
+        return ()
 
     def is_llama_cpp(self, endpoint: str) -> bool:
         """Returns True if the endpoint's list of models says that it is llama.cpp."""
-        return endpoint in self._llama_cpp
+        return self._software.get(endpoint) == LLAMA_CPP
 
     async def version(self, endpoint: str) -> str:
         """vLLM's version, "" where the server does not tell."""
@@ -142,8 +153,7 @@ class VllmTransport:
     def _choose_model(self, endpoint: str, models: list[dict[str, Any]], may_be_more: bool) -> EndpointInfo:
         own = "llm.endpoint" if self._of(endpoint).model else "llm.model"
         model = chosen(models, may_be_more, self._model_for(endpoint), endpoint, (own, self._origins.get(own, "")))
-        if model.get("owned_by") == "llamacpp":
-            self._llama_cpp.add(endpoint)
+        self._software[endpoint] = str(model.get("owned_by"))
         self._gpt_oss[endpoint] = any(harmony.is_gpt_oss(str(model.get(name))) for name in ("id", "root"))
         root = str(model.get("root") or "")
         return EndpointInfo(endpoint, str(model["id"]), window_of(model), tuple(str(each["id"]) for each in models), root)
@@ -156,12 +166,16 @@ class VllmTransport:
         return TokenCount(await self._counter.count(request, endpoint), "/tokenize")
 
     async def _tokenize(self, request: ChatRequest, endpoint: str) -> int:
-        info = await self.probe(endpoint)
+        body = self._prompt_of(request, await self.probe(endpoint))
+        return await self._asking.count(endpoint, body, self.is_llama_cpp(endpoint))
+
+    def _prompt_of(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
+        """The part of a request's body that the prompt is made of."""
         encoded = self.encoded(request, info)
         body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools", _KWARGS)}
         if effort := encoded.get("reasoning_effort"):  # which the template sees, too
             body[_KWARGS] = {"enable_thinking": effort != "none", "reasoning_effort": effort, **body.get(_KWARGS, {})}
-        return await self._asking.count(endpoint, body, endpoint in self._llama_cpp)
+        return body
 
     def encoded(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
         """The body of a request to that endpoint."""
@@ -170,10 +184,7 @@ class VllmTransport:
             request = replace(request, priority=0)
         # What gpt-oss was trained to call needs no grammar, which would forbid it, where its tokens tell all.
         body = encode_request(request, info.model, can.strict and not self._reads_ids(request, info.url))
-        if info.url not in self._llama_cpp:
-            return body
-        budget = body.pop(_BUDGET, 0)
-        return body | {"return_progress": True} | ({"thinking_budget_tokens": budget} if budget else {})
+        return in_dialect(body, self._software[info.url])
 
     async def load(self, endpoint: str) -> EndpointLoad:
         return read_metrics((await self.fetch("GET", endpoint, "/metrics")).body)
@@ -226,19 +237,9 @@ class VllmTransport:
         return self._gpt_oss[endpoint] and request.token_ids and harmony.available()
 
     async def _learn_strict(self, endpoint: str) -> None:
-        """True if the server holds calls to their schemas: asked once a version, behind a run's first answer, and kept."""
-        try:
-            self._versions[endpoint] = self._versions.get(endpoint) or await self.version(endpoint)
-            if not self._versions[endpoint]:
-                return
-            held = bool(await holds_calls(self, endpoint))
-        except RequestRejected:
-            held = False
-        except AgenticError as error:
-            _log.info("%s: whether it takes strict tools is not known: %s", endpoint, error)
-            return
-        with suppress(OSError):  # for the next run: a template may show the word, and the prompt of this one stays as it is
-            keep_capabilities(endpoint, Capabilities(self._versions[endpoint], strict=held))
+        self._versions[endpoint] = self._versions.get(endpoint) or await self.version(endpoint)
+        if self._versions[endpoint]:
+            await learn_strict(self, endpoint, self._versions[endpoint])
 
     def way_of_prompts(self, endpoint: str) -> tuple[str, str]:
         """(how the prompts of a conversation go to it, for people; what is in the way of ids, "" for nothing)"""

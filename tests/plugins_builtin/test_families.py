@@ -15,9 +15,10 @@ from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from agentic import ChatRequest, Family, Message, ToolCall, ToolSpec
 from agentic.api import family
-from agentic.lib.families import EFFORTS, UNKNOWN, as_known, family_of, joined, without_old_thoughts
+from agentic.lib.families import EFFORTS, SAMPLES, UNKNOWN, as_known, family_of, joined, without_old_thoughts
 from agentic.lib.wire import encode_request
 from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, settings_with, tool_call
+from agentic.testing.answers import json_answer
 from plugins_builtin.families import agentic_models
 from plugins_builtin.gpt_oss import GPT_OSS
 from plugins_builtin.vllm.metrics import read_metrics
@@ -64,6 +65,8 @@ OWN_WORDS = {
     "gemma-3": "false",
     "qwen2.5": "false",
     "granite": "false",
+    "granite-4-h": "false",
+    "qwen3-coder-next": "false",
     "qwen3-next": "loop.index0 > ns.user",
 }
 
@@ -220,7 +223,7 @@ def test_a_model_that_nobody_knows_gets_the_word_as_it_is_and_every_thought() ->
         ("openai/gpt-oss-120b", "gpt-oss"),
         ("Qwen/Qwen3-Coder-30B-A3B-Instruct-FP8", "qwen-coder"),
         ("qwen2.5-coder-1.5b-instruct", "qwen2.5"),
-        ("Qwen/Qwen3-Coder-Next", "qwen-coder"),
+        ("Qwen/Qwen3-Coder-Next", "qwen3-coder-next"),
         ("Qwen/Qwen3.6-35B-A3B", "qwen3.6"),
         ("Qwen3.8-27B", "qwen3.8"),
         ("Qwen/Qwen3.5-122B-A10B", "qwen3.5"),
@@ -242,7 +245,8 @@ def test_a_model_that_nobody_knows_gets_the_word_as_it_is_and_every_thought() ->
         ("mistralai/Mistral-Small-4-119B", "mistral-small-4"),
         ("meta-llama/Llama-3.3-70B-Instruct", "llama-3"),
         ("google/gemma-4-31B-it", "gemma-4"),
-        ("ibm-granite/granite-4.0-h-small", "granite"),
+        ("ibm-granite/granite-4.0-h-small", "granite-4-h"),
+        ("ibm-granite/granite-4.1-8b", "granite"),
         ("smollm2", "unknown"),
         ("my-own-model", "unknown"),
     ],
@@ -254,9 +258,38 @@ def test_a_family_is_known_by_what_is_served(served: str, name: str) -> None:
 @pytest.mark.parametrize("name", [path.stem for path in FOLDER.glob("*.jinja")])
 def test_a_family_is_known_by_its_template_under_any_name(name: str) -> None:
     """The template is what llama.cpp shows. Families that share one are as good as one."""
-    found = family_of("model.gguf", (FOLDER / f"{name}.jinja").read_text(), FAMILIES.values())
+    found = family_of("model.gguf", FAMILIES.values(), (FOLDER / f"{name}.jinja").read_text())
     same = FAMILIES[name]
     assert (found.thoughts, found.keep, found.tool_parser) == (same.thoughts, same.keep, same.tool_parser), found.name
+
+
+@pytest.mark.parametrize("name", [path.stem for path in FOLDER.glob("*.jinja")])
+def test_a_family_is_known_by_the_prompts_that_a_server_makes(name: str) -> None:
+    """vLLM shows no template, but the prompt that it makes of a conversation: what stands there tells what goes back."""
+    found = family_of("my-own-model", FAMILIES.values(), shown=[prompt(FAMILIES[name], sample) for sample in SAMPLES])
+    same = FAMILIES[name]
+    assert (found.thoughts, found.tool_parser) == (same.thoughts, same.tool_parser), found.name
+    assert bool(found.keep) == bool(same.keep) and set(found.efforts or {}) <= set(same.efforts or {})
+
+
+@pytest.mark.parametrize(("seen", "thoughts"), [((), "never"), ((4,), "user"), ((3, 4), "final"), ((1, 3, 4), "always")])
+def test_of_a_model_that_nobody_knows_the_prompts_tell_what_goes_back(seen: tuple[int, ...], thoughts: str) -> None:
+    said = " ".join(f"Thought number {number}." for number in seen)
+    found = family_of("my-own-model", FAMILIES.values(), shown=[said, said])
+    assert (found.name, found.thoughts, found.efforts) == ("unknown", thoughts, None)
+
+
+def test_a_server_is_asked_for_prompts_only_where_the_name_says_nothing(server: FakeVLLM, agentic: Agentic) -> None:
+    known = FAMILIES["qwen3.5"]
+    server.model = "my-own-model"
+    server.pages["/detokenize"] = {"prompt": prompt(known, SAMPLES[0])}
+    for model, asked in (("my-own-model", 2), ("Qwen/Qwen3.5-9B", 0)):
+        server.model = model
+        server.say("done")
+        agentic("run", "what is here?", "--endpoint", server.url, *ARGUMENTS, "-c", "llm.reasoning_effort=none")
+        assert len(server.requests_to("/detokenize")) == asked
+        assert server.chats[-1].json["chat_template_kwargs"] == {"enable_thinking": False}
+        server.requests.clear()
 
 
 @given(st.lists(st.sampled_from(["user", "assistant", "tool"]), max_size=12), st.sampled_from(["always", "user", "final", "never"]))
@@ -315,6 +348,17 @@ def test_a_server_that_cannot_bound_thoughts_is_not_asked_again(server: FakeVLLM
     result = agentic("run", "what is here?", "--endpoint", server.url, *ARGUMENTS, "-c", "llm.thinking_tokens=100")
     assert result.code == 0, result.err
     assert ["thinking_token_budget" in chat.json for chat in server.chats] == [True, False]
+
+
+def test_sglang_is_told_the_budget_in_its_own_field(server: FakeVLLM, agentic: Agentic) -> None:
+    """docs.sglang.io, thinking budget: `custom_params`, which it ignores where it runs without --enable-strict-thinking."""
+    listed = {"id": "Qwen/Qwen3.5-9B", "object": "model", "owned_by": "sglang", "root": "Qwen/Qwen3.5-9B", "max_model_len": 32_768}
+    server.models = json_answer({"object": "list", "data": [listed]})
+    server.say("done")
+    own = ("-c", 'llm.extra_body={custom_params = {name = "x"}}')
+    agentic("run", "what is here?", "--endpoint", server.url, *ARGUMENTS, "-c", "llm.thinking_tokens=100", *own)
+    body = server.chats[-1].json
+    assert body["custom_params"] == {"name": "x", "thinking_budget": 100} and "thinking_token_budget" not in body
 
 
 UNTIL = {"always": "for good", "user": "your next message", "final": "its next answer", "never": "not at all"}

@@ -16,6 +16,7 @@ from agentic.commands import model_options
 from agentic.config.edit import set_value
 from agentic.config.sources import user_file
 from agentic.lib.sanitize import sanitize
+from plugins_builtin.vllm import transport_of
 from plugins_builtin.vllm.bench.advice import Advice, advice
 from plugins_builtin.vllm.bench.load import Step
 from plugins_builtin.vllm.bench.page import page
@@ -73,7 +74,7 @@ def bench(
         raise ConfigError("there is no earlier result of these endpoints", "`agentic bench` without --against makes one")
 
     async def measured() -> Result:
-        transport = VllmTransport(settings.llm, settings.section("llm.vllm"), settings.origins)
+        transport = transport_of(settings)
         try:
             infos = [await transport.probe(endpoint) for endpoint in transport.endpoints]
             servers = {info.url: await _described(transport, info) for info in infos}
