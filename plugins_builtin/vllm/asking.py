@@ -13,6 +13,7 @@ from plugins_builtin.vllm.http import Http
 
 ASIDE_SECONDS = 2.0  # for what a request can do without: its exact length, the server's load
 MAX_ERROR_BYTES = 64 * 1024
+_KWARGS = "chat_template_kwargs"
 LOADING_SECONDS = 1.0  # between two looks at a server that loads its model
 
 
@@ -54,7 +55,8 @@ class Asking:
                 return found
 
     async def count(self, endpoint: str, body: Mapping[str, Any], is_llama_cpp: bool) -> int:
-        """The tokens of a prompt, as the server's template and vocabulary make them. Raises AgenticError."""
+        """The tokens of a request's prompt, as the server's template and vocabulary make them. Raises AgenticError."""
+        body = _of_prompt(body)
         try:
             if is_llama_cpp:
                 prompt = loads((await self.fetch("POST", endpoint, "/apply-template", body)).body)["prompt"]
@@ -64,11 +66,17 @@ class Asking:
         except (ValueError, KeyError, TypeError) as error:
             raise AgenticError(f"{endpoint}: /tokenize gave no count") from error
 
-    async def prompt(self, endpoint: str, body: Mapping[str, Any]) -> str:
-        """The prompt that vLLM's template makes of a conversation. Raises AgenticError."""
+    async def ids(self, endpoint: str, body: Mapping[str, Any]) -> list[int]:
+        """The prompt that vLLM makes of a request, in tokens. Raises AgenticError."""
         try:
-            tokens = loads((await self.fetch("POST", endpoint, "/tokenize", body)).body)["tokens"]
-            asked = {"model": body["model"], "tokens": tokens}
+            return [int(each) for each in loads((await self.fetch("POST", endpoint, "/tokenize", _of_prompt(body))).body)["tokens"]]
+        except (ValueError, KeyError, TypeError) as error:
+            raise AgenticError(f"{endpoint}: /tokenize gave no tokens") from error
+
+    async def prompt(self, endpoint: str, body: Mapping[str, Any]) -> str:
+        """The same in text. Raises AgenticError."""
+        asked = {"model": body["model"], "tokens": await self.ids(endpoint, body)}
+        try:
             return str(loads((await self.fetch("POST", endpoint, "/detokenize", asked)).body)["prompt"])
         except (ValueError, KeyError, TypeError) as error:
             raise AgenticError(f"{endpoint}: no prompt is shown") from error
@@ -83,6 +91,14 @@ class Asking:
     def base(self, endpoint: str) -> str:
         """Returns the URL that the API's paths are appended to."""
         return self._bases.get(endpoint, endpoint)
+
+
+def _of_prompt(body: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a request's body that its prompt is made of."""
+    part = {name: value for name, value in body.items() if name in ("model", "messages", "tools", _KWARGS)}
+    if effort := body.get("reasoning_effort"):  # which the template sees, too
+        part[_KWARGS] = {"enable_thinking": effort != "none", "reasoning_effort": effort, **part.get(_KWARGS, {})}
+    return part
 
 
 def in_json(value: Mapping[str, Any]) -> bytes:

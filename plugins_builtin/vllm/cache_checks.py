@@ -9,10 +9,11 @@ from agentic.lib.wire import AnswerBuilder
 from plugins_builtin.vllm import harmony
 from plugins_builtin.vllm.canary import Canary, Diagnosis
 from plugins_builtin.vllm.harmony_stream import differences
+from plugins_builtin.vllm.openings import LONG_UNIT
 from plugins_builtin.vllm.strict import SCHEMA
 
 WORDS = "the quick brown fox jumps over the lazy dog and runs through the field "
-UNIT, LONG_UNIT = 32, 64  # tokens
+UNIT = 32  # tokens
 _REPORT = ToolSpec("report", "Reports a number.", SCHEMA)
 
 

@@ -22,6 +22,7 @@ from plugins_builtin.vllm.speed_checks import SpeedChecks
 from plugins_builtin.vllm.strict import SCHEMA, holds_calls
 from plugins_builtin.vllm.transport import VllmTransport
 
+FAILED = 500
 IDLE_SECONDS = 6.5  # vLLM's own limit is 5
 
 
@@ -52,8 +53,11 @@ class Examination:
             name = check.__name__.strip("_").replace("_", " ")
             try:
                 yield self._as_served(await check())
-            except EndpointUnavailable as error:  # a proxy whose server is gone answers nothing else either
-                yield Diagnosis(
+            except EndpointUnavailable as error:
+                if error.status == FAILED and self._is_vllm:  # this request, not all of them
+                    yield Diagnosis(name, False, str(error), "the server's own log says why")
+                    continue
+                yield Diagnosis(  # a proxy whose server is gone answers nothing else either
                     name, False, f"the server does not answer: {error}", error.remedy or "is the server behind it running?"
                 )
                 return

@@ -34,6 +34,7 @@ from plugins_builtin.vllm.dialects import LLAMA_CPP, in_dialect
 from plugins_builtin.vllm.http import Http
 from plugins_builtin.vllm.metrics import read_metrics
 from plugins_builtin.vllm.models import chosen, models_in, window_of
+from plugins_builtin.vllm.openings import Openings
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.prefill import PrefillRates
 from plugins_builtin.vllm.request_log import RequestLog
@@ -46,7 +47,6 @@ if TYPE_CHECKING:
     from plugins_builtin.vllm.resume import ResumePlan
 
 _log = logging.getLogger("agentic.vllm")
-_KWARGS = "chat_template_kwargs"
 _REFUSED = (400, 422)  # what servers say to a field that they do not take
 
 
@@ -73,6 +73,7 @@ class VllmTransport:
         self._versions: dict[str, str] = {}
         self._learning: dict[str, asyncio.Task[None]] = {}
         self._counter = ConversationCounter(self._tokenize)
+        self._openings = Openings(self._ids, self.load)
         self.follow(settings)
         how = settings.connect_timeout, settings.proxy, settings.follow_redirects, settings.ca_file
         self._http = Http(self._authorization, *how)
@@ -115,7 +116,7 @@ class VllmTransport:
     async def _sample_prompts(self, info: EndpointInfo) -> tuple[str, ...]:
         """The prompts that it makes of the samples, () where it does not tell or cannot."""
         with suppress(AgenticError):
-            return tuple([await self._asking.prompt(info.url, self._prompt_of(sample, info)) for sample in SAMPLES])
+            return tuple([await self._asking.prompt(info.url, self.encoded(sample, info)) for sample in SAMPLES])
         return ()
 
     def is_llama_cpp(self, endpoint: str) -> bool:
@@ -166,16 +167,15 @@ class VllmTransport:
         return TokenCount(await self._counter.count(request, endpoint), "/tokenize")
 
     async def _tokenize(self, request: ChatRequest, endpoint: str) -> int:
-        body = self._prompt_of(request, await self.probe(endpoint))
-        return await self._asking.count(endpoint, body, self.is_llama_cpp(endpoint))
+        return await self._asking.count(endpoint, await self._body(request, endpoint), self.is_llama_cpp(endpoint))
 
-    def _prompt_of(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
-        """The part of a request's body that the prompt is made of."""
-        encoded = self.encoded(request, info)
-        body = {name: value for name, value in encoded.items() if name in ("model", "messages", "tools", _KWARGS)}
-        if effort := encoded.get("reasoning_effort"):  # which the template sees, too
-            body[_KWARGS] = {"enable_thinking": effort != "none", "reasoning_effort": effort, **body.get(_KWARGS, {})}
-        return body
+    async def _ids(self, request: ChatRequest, endpoint: str) -> list[int]:
+        return await self._asking.ids(endpoint, self.encoded(request, await self.probe(endpoint)))
+
+    async def _body(self, request: ChatRequest, endpoint: str) -> dict[str, Any]:
+        """The body of a request whose opening is filled up to a border of the server's cache."""
+        info = await self.probe(endpoint)
+        return self.encoded(await self._openings.filled(request, info), info)
 
     def encoded(self, request: ChatRequest, info: EndpointInfo) -> dict[str, Any]:
         """The body of a request to that endpoint."""
@@ -190,8 +190,7 @@ class VllmTransport:
         return read_metrics((await self.fetch("GET", endpoint, "/metrics")).body)
 
     async def batch(self, requests: Sequence[ChatRequest], endpoint: str) -> list[Answer]:
-        info = await self.probe(endpoint)
-        bodies = [self.encoded(request, info) for request in requests]
+        bodies = [await self._body(request, endpoint) for request in requests]
         body = {name: value for name, value in bodies[0].items() if name not in ("stream", "stream_options")}
         body["messages"] = [each["messages"] for each in bodies]
         seconds = self._settings.total_timeout
@@ -258,10 +257,9 @@ class VllmTransport:
         self, request: ChatRequest, endpoint: str, decoder: Decoder, fields: Mapping[str, Any] = MappingProxyType({})
     ) -> AsyncGenerator[Delta, None]:
         """The answer as `decoder` reads it, to a request with further `fields`."""
-        info = await self.probe(endpoint)
+        body = await self._body(request, endpoint) | dict(fields)
         patience = self._prefill.patience(request, endpoint)
         started = asyncio.get_running_loop().time()
-        body = self.encoded(request, info) | dict(fields)
         waited = 0.0
         async with aclosing(
             self.deltas(endpoint, "/chat/completions", body, patience, decoder, request.session, request.headers)
@@ -276,8 +274,8 @@ class VllmTransport:
     async def resume(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> AsyncIterator[Delta] | None:
         from plugins_builtin.vllm.resume import resumed
 
-        info = await self.probe(endpoint)
-        way = resumed(request, received, info, self.encoded(request, info), self._gpt_oss[endpoint])
+        body = await self._body(request, endpoint)
+        way = resumed(request, received, self._known[endpoint], body, self._gpt_oss[endpoint])
         if way is None:
             return None
         if way.whole is not None:

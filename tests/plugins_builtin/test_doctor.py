@@ -110,6 +110,14 @@ def finding(server: FakeVLLM, name: str) -> Diagnosis:
     return asyncio.run(find())
 
 
+def test_a_server_that_fails_at_one_question_is_asked_the_others(server: FakeVLLM) -> None:
+    flags = Flags()
+    server.tells_of_itself = True
+    server.otherwise = lambda request: error(500, "Internal") if "response_format" in request.json else flags.respond(request)
+    assert finding(server, "schema").ok is False
+    assert finding(server, "prefix cache").ok is True
+
+
 def checks(done: Done, url: str) -> dict[str, dict[str, Any]]:
     found = [json.loads(line) for line in done.out.splitlines()]
     return {each["check"]: each for each in found if each["endpoint"] == url}

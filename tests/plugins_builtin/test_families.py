@@ -18,7 +18,7 @@ from agentic.api import family
 from agentic.lib.families import EFFORTS, SAMPLES, UNKNOWN, as_known, family_of, joined, without_old_thoughts
 from agentic.lib.wire import encode_request
 from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, settings_with, tool_call
-from agentic.testing.answers import json_answer
+from agentic.testing.answers import count_tokens, json_answer
 from plugins_builtin.families import agentic_models
 from plugins_builtin.gpt_oss import GPT_OSS
 from plugins_builtin.vllm.metrics import read_metrics
@@ -414,6 +414,30 @@ def test_what_could_come_from_the_cache_is_told_in_whole_blocks(server: FakeVLLM
     before = [usage["prompt_tokens"] for usage in usages]
     assert [usage["possible_tokens"] for usage in usages] == [0, *((tokens - 1) // 544 * 544 for tokens in before[:-1])]
     assert usages[-1]["possible_tokens"] >= 544
+
+
+@pytest.mark.parametrize(
+    ("window", "behind", "unit", "is_filled"),
+    [(131_072, 40, "None", True), (131_072, 40, "32", True), (131_072, 900, "None", False), (16_384, 40, "None", False)],
+)
+def test_an_opening_ends_at_a_border_of_long_blocks(
+    server: FakeVLLM, agentic: Agentic, window: int, behind: int, unit: str, is_filled: bool
+) -> None:
+    """Where there is room, the next session finds a block more: the same text fills the opening up, where little is missing."""
+
+    def opening(task: str) -> str:
+        server.say("done")
+        agentic("run", task, "--endpoint", server.url, *ARGUMENTS)
+        return str(server.chats[-1].json["messages"][0]["content"])
+
+    server.model, server.window = "Qwen/Qwen3.5-9B", window
+    plain = opening("what is here?")
+    last = server.chats[-1]
+    shared = count_tokens(replace(last, body=json.dumps(last.json | {"messages": last.json["messages"][:1]}).encode()))
+    server.cache = HYBRID | {"block_size": str(shared + behind), "prefix_match_unit": unit}
+    filled = [opening("what is here?"), opening("what else?")]
+    assert filled == ([plain + filled[0].removeprefix(plain)] * 2 if is_filled else [plain] * 2)
+    assert (0 < filled[0].count(" .") - plain.count(" .") <= 2 * (behind + 16)) == is_filled
 
 
 def test_a_server_without_a_cache_is_told_of_on_the_first_screen(server: FakeVLLM, env: dict[str, str], work: Path) -> None:

@@ -62,16 +62,16 @@ def main(folder: Path, template: Path) -> None:
         num_attention_heads=4,
         num_key_value_heads=2,
         head_dim=64,
-        linear_key_head_dim=32,
-        linear_value_head_dim=32,
-        linear_num_key_heads=4,
+        linear_key_head_dim=128,
+        linear_value_head_dim=128,
+        linear_num_key_heads=2,
         linear_num_value_heads=4,
         num_experts=4,
         num_experts_per_tok=2,
         moe_intermediate_size=64,
         shared_expert_intermediate_size=64,
         max_position_embeddings=131_072,
-        dtype="float32",
+        dtype="bfloat16",
     )
     config.save_pretrained(folder)
     ends = [SPECIAL["<|im_end|>"], SPECIAL["<|endoftext|>"]]

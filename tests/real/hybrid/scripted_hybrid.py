@@ -1,8 +1,7 @@
 """A logits processor for vLLM that has a model say what SCRIPT says, a step at a time; what else it does is vLLM's own.
 
 SCRIPT is a JSON file: {"mark": "...", "steps": ["...", ...]}. A prompt with the mark gets the step of the assistant's turns that it
-has already; any other gets "ok". Where a processor of vLLM forces a token (the end of a thought that is too long), that one is made,
-and the step goes on behind its own next `</think>`.
+has already; any other gets "ok". Where vLLM closes a thought that is too long, the step goes on behind its own `</think>`.
 """
 
 import json
@@ -14,24 +13,20 @@ import torch
 from transformers import AutoTokenizer
 from vllm.v1.sample.logits_processor import LogitsProcessor, MoveDirectionality
 
-FORCED = 1e8
 TURN = "<|im_start|>assistant"
 
 
 class Row:
-    """A request: its tokens, and how many of those made were not of the script."""
+    """A request: the tokens that it is to make, and those that it made."""
 
     def __init__(self, tokens: list[int], out: list[int]) -> None:
-        self.tokens, self.out, self.skipped = tokens, out, 0
+        self.tokens, self.out = tokens, out
 
-    def next(self, logits: torch.Tensor, end: int, closing: int) -> int:
-        """The token to be made now."""
-        place = len(self.out) + self.skipped
-        forced = int(logits.argmax())
-        if float(logits[forced]) >= FORCED:
-            if forced == closing and closing in self.tokens[place:]:
-                self.skipped = self.tokens.index(closing, place) - len(self.out)
-            return forced
+    def next(self, end: int, closing: int) -> int:
+        """The token to be made now: where the thought was closed before its end, what stands behind it."""
+        place = len(self.out)
+        if closing in self.out and closing in self.tokens:
+            place += self.tokens.index(closing) - self.out.index(closing)
         return self.tokens[place] if place < len(self.tokens) else end
 
 
@@ -61,7 +56,7 @@ class Scripted(LogitsProcessor):
     def apply(self, logits: torch.Tensor) -> torch.Tensor:
         for index, row in self.rows.items():
             if index < logits.shape[0]:
-                token = row.next(logits[index], self.end, self.closing)
+                token = row.next(self.end, self.closing)
                 logits[index].fill_(float("-inf"))
                 logits[index, token] = 0.0
         return logits
