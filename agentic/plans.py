@@ -9,13 +9,17 @@ from agentic.lib.record import record
 
 @record(frozen=True)
 class Complexity:
-    """`score` from 0 (trivial) to 1; `separable` where the `parts` can be built independently. `shared_files` speak against it."""
+    """`score` from 0 (trivial) to 1; `separable` where the `parts` can be built independently. `shared_files` speak against it.
+
+    `changes`: the task asks for a change, so it is not done while nothing has changed.
+    """
 
     score: float
     separable: bool
     reasons: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
     shared_files: tuple[str, ...] = ()
+    changes: bool = False
 
     def __post_init__(self) -> None:
         if not 0 <= self.score <= 1:
@@ -24,7 +28,6 @@ class Complexity:
 
 _NO_NAME = ("", "none", "null", "n/a")  # what models write into a list that has to be empty
 MAX_SUBTASKS = 6  # of a plan for a whole task
-
 MAX_DELEGATED = 16
 Isolation = Literal["", "worktree"]
 

@@ -2,7 +2,7 @@
 
     python -m docs.recording failover --serve 'vllm serve MODEL --port {port}'
     python -m docs.recording edit attempts --model qwen2.5-coder-1.5b.gguf
-    python -m docs.recording doctor --serve 'vllm serve MODEL --port {port}'
+    python -m docs.recording doctor --serve 'vllm serve MODEL --port {port}'      # without flags that doctor then names
 
 It runs from the top of a checkout, in an environment that has the tests' packages and this checkout installed. `--serve` starts
 a server (or two, at 8001 and 8002) and stops it afterwards. What is typed is in the scenes, and so is what kills a server;
@@ -28,7 +28,7 @@ import time
 import urllib.request
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape
 from pathlib import Path
 
@@ -208,14 +208,18 @@ SCENES = {
     ),
     "doctor": Scene(
         (
-            (SHELL, "agentic doctor\r"),
+            (SHELL, "agentic doctor --endpoint http://localhost:8001/v1\r"),
+            (rf"own files[\s\S]*{SHELL}", "(agentic bench --endpoint http://localhost:8001/v1 >/dev/null 2>&1 &)\r"),
+            (SHELL, "agentic top --endpoint http://localhost:8001/v1\r"),
+            (r"tokens/s +\d+ +\S{24}", "q"),
             (SHELL, ""),
         ),
         PROJECT,
         ports=(8001,),
         plays=0,
-        stills={"doctor": r"\$$"},
-        rows=40,
+        stills={"doctor": r"own files[^\n]*\n\$$", "top": r"tokens/s +\d+ +\S{24}(?![\s\S]*\$)"},
+        columns=112,
+        rows=36,
     ),
 }
 
@@ -311,7 +315,9 @@ def pictures(name: str, scene: Scene, frames: Sequence[Frame]) -> dict[str, str]
         shown = [frame for frame in frames if re.search(pattern, frame.text)]
         if not shown:
             sys.exit(f"{pattern!r} was never on the screen")
-        found[still] = framed(scene, "", f"<g>{''.join(placed(row, y) for y, row in enumerate(shown[-1].rows))}</g>")
+        rows = shown[-1].text.count("\n") + 1  # below them nothing is shown
+        body = "".join(placed(row, y) for y, row in enumerate(shown[-1].rows[:rows]))
+        found[still] = framed(replace(scene, rows=rows, ports=()), "", f"<g>{body}</g>")
     return found
 
 
@@ -345,7 +351,7 @@ def width(scene: Scene) -> float:
 
 def framed(scene: Scene, head: str, body: str) -> str:
     w, h = width(scene), (scene.rows + bool(scene.ports)) * HEIGHT + 40
-    font = f"font-family='ui-monospace,SFMono-Regular,Menlo,Consolas,monospace' font-size='{SIZE}' xml:space='preserve'"
+    font = f"font-family='ui-monospace,SFMono-Regular,Menlo,Consolas,monospace' font-size='{SIZE}' style='white-space:pre'"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w:.0f} {h}" width="{w:.0f}" height="{h}">{head}'
         f'<rect width="100%" height="100%" rx="8" fill="{DARK[0]}"/>'

@@ -40,7 +40,7 @@ def svg_of(screen: pyte.Screen, light: bool = False) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" height="{height}">'
         f'<rect width="100%" height="100%" rx="8" fill="{back}"/><g transform="translate(20 20)" '
-        f"font-family='ui-monospace,DejaVu Sans Mono,Menlo,Consolas,monospace' font-size='{SIZE}' xml:space='preserve'>"
+        f"font-family='ui-monospace,DejaVu Sans Mono,Menlo,Consolas,monospace' font-size='{SIZE}' style='white-space:pre'>"
     ]
     parts += (f'<g transform="translate(0 {y * HEIGHT})">{row_of(screen, y, fore)}</g>' for y in range(screen.lines))
     return "".join(parts) + "</g></svg>\n"

@@ -120,8 +120,7 @@ class Approver:
         if not self.launcher.confines and not self.launcher.is_off:
             question = replace(question, warnings=(*question.warnings, "no sandbox works here: nothing holds it"))
         why = await self._decided(question, judgement, free, ruling, recovered)
-        questioned = not (free or judgement.decision == "allow" or ruling.granted)
-        given = wanted if questioned else wanted - more
+        given = wanted - more if free or judgement.decision == "allow" or ruling.granted else wanted
         return why, Grant.of(given) if not why else Grant()
 
     async def may_change(self, edits: Mapping[str, Edit], tool: ToolSpec, ruling: "Ruling", recovered: bool = False) -> str:

@@ -35,8 +35,7 @@ class Judge:
         self._told: set[str] = set()
         self._hinted: set[str] = set()
         self._rounds = 0
-        self.plan_check = ""
-        self.asks_to_show = True
+        self.plan_check, self.asks_to_show = "", True
         self.evidence: tuple[str, ...] = ()
         self.verdict = JudgeVerdict("done")
 
@@ -91,14 +90,16 @@ class Judge:
         return self.asks_to_show and bool(findings) and tools.may_run and not (runs or self._not_there())
 
     def _without_changes(self) -> JudgeVerdict:
-        """Nothing was changed: there is nothing to judge, unless the model meant to change something."""
+        """Nothing was changed: there is nothing to judge, unless the model or the task meant to change something."""
         failing, tried = self._of_failures(self._proofs.before()), self._agent.tools.work.tried
         if failing.word:
             return failing if tried else JudgeVerdict("unchecked", f"Nothing was changed; `{failing.check}` fails as before.")
         if not tried:
             return JudgeVerdict("done")
         word = self._word_of_missing() or self._first_time("judge.unchanged")
-        return JudgeVerdict("unchecked", "No file was changed.", word, matters=False)
+        return JudgeVerdict(
+            "unchecked", "No file was changed.", "" if self._agent.last_words.endswith("?") else word, matters=False
+        )
 
     def _net_changes(self) -> list[str]:
         """The files that are not as they were before the task."""

@@ -12,7 +12,7 @@ MAX_COMMAND = 80  # characters of one that is named in a summary
 class Work:
     """`ran` holds what was run since the last change. `undone` are delegated parts that came to nothing, with their files.
 
-    `tried`: a change was meant, whether or not it made a difference. `write_failed`: one was not possible. `count` is of changes.
+    `tried`: a change was asked for or meant, made or not. `write_failed`: one was not possible. `count` is of changes.
     """
 
     changes: dict[str, Change] = field(default_factory=dict)

@@ -53,8 +53,7 @@ class Workflow:
         self._is_new, self._separable = True, False
         self._whole: Outcome | None = None  # what sub-agents made of it
         self._taken: tuple[Plan, FanOut] | None = None
-        self._failures = 0
-        self._sent_on = 0  # times that a plugin did not let it end
+        self._failures = self._sent_on = 0  # times that it failed, and that a plugin did not let it end
         self._status, self._result = "limit", "the limit of workflow steps was reached (workflow.recursion_limit)"
         self._nodes: dict[str, Callable[[], Awaitable[str]]] = {
             "plan": self._plan,
@@ -110,7 +109,7 @@ class Workflow:
             await emit(ComplexityEstimated(score=1.0, separable=True, reasons=("the user wants it split",)))
             return "spawn_sub_agents"
         found = await self._planning.estimator.estimate(self._task, self._planning.small)
-        self._separable = found.separable
+        self._separable, self._agent.tools.work.tried = found.separable, found.changes
         await emit(ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons))
         return "spawn_sub_agents" if self._may_split() and found.score > settings.complexity_threshold else "execute"
 

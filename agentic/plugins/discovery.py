@@ -126,7 +126,6 @@ def _check_requirements(candidate: Candidate) -> None:
         except ValueError:  # metadata that nobody can read rules nothing out
             continue
         if have is not None:
-            name = name_of(text)
-            what = f"have {name} {have}" if have else "which is not installed"
+            what = f"have {name_of(text)} {have}" if have else "which is not installed"
             candidate.status.state, candidate.status.error = "unsupported", f"needs {text}, {what}"
             return

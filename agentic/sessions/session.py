@@ -136,8 +136,7 @@ class Session:
 
     def records(self, *kinds: str, after: int = 0) -> Iterator[Record]:
         """In order; of these kinds, or all. Rows that cannot be read are left out."""
-        places = ", ".join("?" * len(kinds))
-        where = f"seq > ? AND kind IN ({places})" if kinds else "seq > ?"
+        where = f"seq > ? AND kind IN ({', '.join('?' * len(kinds))})" if kinds else "seq > ?"
         query = f"SELECT seq, time, kind, agent, data FROM records WHERE {where} ORDER BY seq"
         yield from read_records(self._database, query, (after, *kinds))
 

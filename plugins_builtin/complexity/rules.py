@@ -30,6 +30,15 @@ _QUESTION = (
     r"^\s*(what|why|how|when|where|which|who|is|are|does|do|can|could|should|explain|describe|tell|compare|summari[sz]e|review)\b"
     r"|\?\s*$|설명해|알려|무엇|뭐|왜|어떻게|비교해|요약해|인가요|일까|차이"
 )
+_WANTS = r"^\s*(can|could|would|will) you\b"
+_CHANGE = (  # said to somebody: at the beginning, or behind such a word
+    r"(?:^|[.,!;:\n]\s*|\b(?:please|now|then|and|you|to|me)\s+)"
+    r"(?:fix|repair|correct|add|insert|append|remove|delete|drop|rename|move|replace|change|update|edit|modify|adapt|convert|port"
+    r"|migrate|upgrade|bump|refactor|rewrite|simplify|optimi[sz]e|improve|implement|build|create|develop|scaffold|set up|extend"
+    r"|(?:make|write|generate|produce)(?! (?:\w+ ){0,4}(?:summary|explanation|overview|haiku|poem|joke|story|essay|letter|e?mail"
+    r"|review|report|list|table|answer|guess|plan|sure)\b))\b"
+    r"|만들|구현|개발|작성|생성|고쳐|고치|수정|추가|바꿔|바꾸|삭제|제거|옮기|교체"
+)
 _ONE_AFTER_THE_OTHER = (
     r"\b(refactor|rename|migrat\w+|upgrade|convert|port|debug|fix|move|replace|optimi[sz]e|investigate)\b"
     r"|\b(then|after that|afterwards|step by step|first\b.*\bthen)\b"
@@ -77,7 +86,12 @@ def by_rules(task: str) -> Complexity:
             separable, score = False, min(score, most)
             reasons.append(reason)
     return Complexity(
-        round(min(score, 1.0), 2), separable, tuple(reasons), parts, files if len(files) > 1 and not separable else ()
+        round(min(score, 1.0), 2),
+        separable,
+        tuple(reasons),
+        parts,
+        files if len(files) > 1 and not separable else (),
+        changes=_says(_CHANGE, task) and (not asks or _says(_WANTS, task)),
     )
 
 

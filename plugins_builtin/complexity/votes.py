@@ -3,6 +3,7 @@
 import json
 import math
 from collections import Counter
+from dataclasses import replace
 from typing import Any
 
 from agentic import AgenticError, Complexity, Llm, Message
@@ -59,11 +60,13 @@ def _counted(guess: Complexity, votes: list[dict[str, Any]]) -> Complexity:
     score = round(sum(vote["score"] for vote in agreeing) / count, 2)
     parts = max((tuple(vote["parts"]) for vote in agreeing), key=len)
     reasons = (*guess.reasons, f"{count} of {VOTES} votes: {kind}", agreeing[0]["reason"])
-    return Complexity(score, kind == "separable" and len(parts) >= 2, reasons, parts or guess.parts, guess.shared_files)
+    return replace(
+        guess, score=score, separable=kind == "separable" and len(parts) >= 2, reasons=reasons, parts=parts or guess.parts
+    )
 
 
 def _alone(guess: Complexity, why: str) -> Complexity:
-    return Complexity(guess.score, False, (*guess.reasons, why), guess.parts, guess.shared_files)
+    return replace(guess, separable=False, reasons=(*guess.reasons, why))
 
 
 def _read(answer: str) -> dict[str, Any] | None:

@@ -19,7 +19,7 @@ MAX_LINE = 110
 MAX_WIDTH = 100
 _PICTURE = re.compile(r"^!\[[^\]]*\]\([^)]*\)\n+(?:\([Rr]ecorded [^\n]*\)\n)?", re.MULTILINE)
 _LINK = re.compile(r"\[([^\]]*)\]\(((?:\.\./)*[\w/-]+)\.md(?:#[^)]*)?\)")  # to another page
-_MARKS = re.compile(r"\*\*|\[([^\]]*)\]\([^)]*\)")
+_MARKS = re.compile(r"\*\*|!?\[([^\]]*)\]\([^)]*\)")
 
 
 @click.command("docs", epilog="The manual: agentic docs start")

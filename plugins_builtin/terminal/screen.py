@@ -1,7 +1,8 @@
 """The terminal's view of what happens: blocks that stay, and a live region with what is still going on."""
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 from pathlib import Path
 
 from agentic import Settings
@@ -37,6 +38,7 @@ from plugins_builtin.terminal.footer import Footer
 from plugins_builtin.terminal.lanes import Lanes
 from plugins_builtin.terminal.prose import Prose
 from plugins_builtin.terminal.questions import Questions
+from plugins_builtin.terminal.starting import next_steps
 from plugins_builtin.terminal.status import Status
 from plugins_builtin.terminal.thoughts import Thoughts
 from plugins_builtin.terminal.words import describe, one_line, speaker
@@ -56,19 +58,17 @@ class TerminalScreen:
         ui = settings.ui
         self.palette = palette
         self._canvas = canvas
-        self._debug = ui.debug
-        self._asks_itself = asks_itself
+        self._debug, self._asks_itself = ui.debug, asks_itself
         self._answer = Prose(palette, lambda: canvas.size[0], ui.wrap)
         self._thoughts = Thoughts(palette, lambda: canvas.size[0], ui.wrap, folds=ui.reasoning == "fold")
         self.status = Status()
         self.footer = Footer(settings, root, palette)
-        self._lanes = Lanes()
-        self._questions = Questions()
-        self._report = self._server = ""
+        self._next_steps: Callable[[RunFinished], list[str]] = (lambda event: []) if asks_itself else partial(next_steps, root)
+        self._lanes, self._questions = Lanes(), Questions()
+        self._report = self._server = self._tail = ""  # the tail of what the running command gives out
         self._waiting: list[str] = []  # remarks, for the end of the line that the answer is in
         self._said: list[str] = []  # of the last answer
         self._calls: dict[tuple[str, str], str] = {}
-        self._tail = ""  # of what the running command gives out
         self._folded: Sequence[str] = ()
         self._asked = ""  # the difference that the user was asked about last
         self._last = ""  # the kind of the last block
@@ -245,8 +245,8 @@ class TerminalScreen:
 
     def _finish(self, event: RunFinished) -> None:
         self._end_text()
-        steps, self._todo = self._todo, ()
-        self.block("steps", [blocks.step(text, state, self.palette) for text, state in steps])
+        self.block("steps", [blocks.step(text, state, self.palette) for text, state in self._todo])
+        self._todo = ()
         if event.status == "failed":  # the command says why, with the remedy
             return
         rest = event.result.removeprefix(self._report).strip() if event.status not in ("done", "interrupted") else ""
@@ -254,7 +254,7 @@ class TerminalScreen:
         mark, role = blocks.mark_of(event.status, self.palette)
         files = f" · {', '.join(event.files)}" if event.files else ""
         head = one_line(f"{mark} {event.status.replace('_', ' ')}{files}{self.status.summary()}")
-        rows = [head, *(sanitize(rest).split("\n") if rest else [])]
+        rows = [head, *(sanitize(rest).split("\n") if rest else []), *map(sanitize, self._next_steps(event))]
         self.block("end", self._own_rows(rows, role))
 
     def _begin(self) -> None:

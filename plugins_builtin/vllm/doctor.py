@@ -5,6 +5,7 @@ import json
 import os
 import shlex
 import stat
+import sys
 from collections.abc import Iterable, Iterator, Sequence
 from functools import partial
 from itertools import islice
@@ -17,6 +18,7 @@ from agentic.commands import model_options
 from agentic.config import Settings
 from agentic.errors import AgenticError
 from agentic.folders import config_folder, state_folder
+from agentic.lib.palette import Palette, palette_for
 from agentic.lib.sanitize import sanitize
 from plugins_builtin.vllm import transport_of
 from plugins_builtin.vllm.canary import Diagnosis
@@ -26,6 +28,7 @@ from plugins_builtin.vllm.findings import Examination
 MAX_OWN = 10_000  # files of the user's own folders that are looked at
 SHOWN = 3
 _MARKS = {True: "ok", False: "WRONG", None: "-"}
+_ROLES = {True: "good", False: "bad", None: "dim"}
 
 
 @click.command("doctor", epilog="The manual: agentic docs throughput")
@@ -79,6 +82,7 @@ async def _examine(root: Path, settings: Settings, output: str) -> int:
     transport = transport_of(settings)
     examinations = {endpoint: Examination(transport, endpoint, partial(family, settings)) for endpoint in transport.endpoints}
     idle = {endpoint: asyncio.ensure_future(each.idle_connections()) for endpoint, each in examinations.items()}
+    show = partial(_show, output, palette_for(settings.ui.theme, sys.stdout.encoding or ""))
     wrong = answered = 0
     try:
         for endpoint, examination in examinations.items():
@@ -87,11 +91,11 @@ async def _examine(root: Path, settings: Settings, output: str) -> int:
             async for finding in examination.findings(idle[endpoint]):
                 wrong += finding.ok is False
                 answered += finding.name == "reachable" and bool(finding.ok)
-                _show(endpoint, finding, output)
+                show(endpoint, finding)
             if examination.can.version:
                 keep_capabilities(endpoint, examination.can)
-        _show("", await _sandbox(root, settings), output)
-        _show("", _own_files(), output)
+        show("", await _sandbox(root, settings))
+        show("", _own_files())
     finally:
         for waiting in idle.values():
             waiting.cancel()
@@ -131,11 +135,12 @@ def _is_wide(path: str) -> bool:
     return not stat.S_ISLNK(seen.st_mode) and bool(seen.st_mode & 0o077)
 
 
-def _show(endpoint: str, finding: Diagnosis, output: str) -> None:
+def _show(output: str, palette: Palette, endpoint: str, finding: Diagnosis) -> None:
     if output == "jsonl":
         values = {"endpoint": endpoint, "check": finding.name, "ok": finding.ok, "text": finding.text, "remedy": finding.remedy}
         click.echo(json.dumps(values, ensure_ascii=False))
         return
-    click.echo(f"  {_MARKS[finding.ok]:<6}{finding.name:<22}{sanitize(finding.text)}")
+    mark = palette.paint(_ROLES[finding.ok], f"{_MARKS[finding.ok]:<6}")
+    click.echo(f"  {mark}{finding.name:<22}{sanitize(finding.text)}")
     if finding.ok is False and finding.remedy:
-        click.echo(f"        → {sanitize(finding.remedy)}")
+        click.echo(f"        {palette.paint('code', f'→ {sanitize(finding.remedy)}')}")

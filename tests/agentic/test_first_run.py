@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from agentic.hooks.transport import Found
-from agentic.testing import FakeVLLM, answer, error
+from agentic.testing import FakeVLLM, answer, error, tool_call
 from agentic.testing.in_process import settings_with
 from plugins_builtin.setup.servers import _listens
 from plugins_builtin.vllm.found import find
@@ -273,3 +273,45 @@ def test_init_keeps_the_embedded_engine_where_that_is_named(agentic: Agentic, ho
     assert done.code == 0, done.err
     written = tomllib.loads((home / ".config" / "agentic" / "config.toml").read_text())
     assert written["llm"]["transport"] == "local" and written["llm"]["local"]["model"] == "other.gguf"
+
+
+PROGRAM = "def main():\n    print(1)\n\n\nif __name__ == '__main__':\n    main()\n"
+
+
+@pytest.mark.parametrize(
+    ("files", "command"),
+    [
+        ({"app/main.py": PROGRAM}, "python3 app/main.py"),
+        ({"notes.py": "x = 1\n"}, ""),
+        ({"test_app.py": PROGRAM, "app_test.py": PROGRAM}, ""),
+        ({"a b.py": PROGRAM.replace("'", '"')}, "python3 'a b.py'"),
+        ({"tool/__main__.py": "print(1)\n"}, "python3 -m tool"),
+        ({"manage.py": PROGRAM, "other.py": PROGRAM}, "python3 manage.py runserver"),
+        ({"web/package.json": '{"scripts": {"start": "node ."}}'}, "cd web && npm install && npm start"),
+        ({"package.json": '["no", "object"]'}, ""),
+        ({"Cargo.toml": "[package]", "src/main.rs": "fn main() {}"}, "cargo run"),
+        ({"go.mod": "module m", "main.go": "package main\n"}, "go run ."),
+        ({"run.sh": "#!/usr/bin/env bash\necho 1\n"}, "bash run.sh"),
+        ({"index.html": "<p>"}, "open index.html in a browser"),
+    ],
+)
+def test_a_run_ends_by_saying_how_to_start_what_it_made(
+    server: FakeVLLM, agentic: Agentic, work: Path, files: dict[str, str], command: str
+) -> None:
+    for number, (path, content) in enumerate(files.items()):
+        server.script(answer(tool_calls=tool_call("write_file", {"path": path, "content": content}, 0, str(number))))
+    server.say("done")
+    options = ("--approve", "all", "--no-sandbox", "-c", "tools.protocol=native")
+    done = agentic("run", "make it", "--endpoint", server.url, *options)
+    said = " ".join(done.err.split())
+    assert (f"start it: {command}" in said) == bool(command), done.err
+    assert ("agentic sessions undo" in done.err) == bool(command)
+    assert "start it" not in done.out  # which programs read
+
+
+def test_what_is_made_in_another_folder_is_started_there(server: FakeVLLM, agentic: Agentic, work: Path) -> None:
+    (work / "new one").mkdir()
+    server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": PROGRAM})), answer("done"))
+    options = ("--approve", "all", "--no-sandbox", "-c", "tools.protocol=native")
+    done = agentic("run", "make it", "-C", "new one", "--endpoint", server.url, *options)
+    assert "cd 'new one' && python3 a.py" in done.err and "agentic -C 'new one' --continue" in done.err

@@ -205,7 +205,7 @@ def test_a_checks_question_names_the_check_and_always_holds_for_the_next_run(
 
 
 SAME = {
-    "the same bytes": ("x = 1\n", "x = 1\n", "No file was changed.", "no file has changed"),
+    "the same bytes": ("x = 1\n", "x = 1\n", "No file was changed.", "No file has changed"),
     "a blank line": ("x = 1\n", "\nx = 1  \n\n", "Only comments and blank lines were changed.", "In a.py only comments"),
     "a comment": ("x = 1\n", "# one\nx = 1\n", "Only comments and blank lines were changed.", "In a.py only comments"),
 }
@@ -222,6 +222,30 @@ def test_a_change_that_changes_nothing_is_told_once_and_is_not_done(server: Fake
     assert (work / "a.py").read_text() == after
     assert len(server.chats) == 3
     assert told in server.chats[2].json["messages"][-1]["content"]
+
+
+@pytest.mark.parametrize(
+    ("task", "says", "status", "requests"),
+    [
+        ("fix the bug in a.py", "I fixed it.", "unchecked", 2),
+        ("Write b.py.", "I wrote it.", "unchecked", 3),  # that it is not there, and that nothing has changed
+        ("Can you rename x to y?", "Renamed.", "unchecked", 2),
+        ("a.py의 버그를 고쳐줘", "고쳤습니다.", "unchecked", 2),
+        ("add a flag", "Which one do you mean?", "unchecked", 1),
+        ("what does a.py do?", "It sets x.", "done", 1),
+        ("how do I fix a.py?", "Set x to 2.", "done", 1),
+        ("write a summary of this folder", "It has a file.", "done", 1),
+    ],
+)
+def test_a_task_that_asks_for_a_change_is_not_done_without_one(
+    server: FakeVLLM, work: Path, task: str, says: str, status: str, requests: int
+) -> None:
+    """Whatever the model says of it. A question in answer is not contradicted."""
+    (work / "a.py").write_text("x = 1\n")
+    server.otherwise = lambda request: answer(says)
+    finished, _ = work_on(task, server, work)
+    assert finished.status == status and len(server.chats) == requests
+    assert finished.result == (says if status == "done" else f"{says}\nNo file was changed.")
 
 
 def test_data_that_is_only_written_otherwise_is_the_same(server: FakeVLLM, work: Path) -> None:

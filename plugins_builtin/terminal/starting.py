@@ -1,0 +1,113 @@
+"""The command that starts what a run has made, and the ones to try next: the last lines of `agentic run`."""
+
+import json
+import re
+import shlex
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from types import MappingProxyType
+
+from agentic.events import RunFinished
+
+MOST_BYTES = 200_000  # of a file that is looked into
+_MAIN = re.compile(r"""^if __name__ == ["']__main__["']:""", re.MULTILINE)
+_STOPPED = ("failed", "interrupted")  # which say themselves how it goes on
+
+
+def next_steps(root: Path, event: RunFinished) -> list[str]:
+    """The lines for a run that left something that can be started, [] for others."""
+    command = "" if event.status in _STOPPED else command_of(root, event.files)
+    if not command:
+        return []
+    there = _seen_from_here(root)
+    into, place = ("", "") if there == "." else (f"cd {shlex.quote(there)} && ", f" -C {shlex.quote(there)}")
+    return [
+        f"start it:      {into}{command}",
+        f"go on:         agentic{place} --continue",
+        f"take it back:  {into}agentic sessions undo",
+    ]
+
+
+def command_of(root: Path, files: Sequence[str]) -> str:
+    """The command that starts one of these files, in their folder; "" where none is known to.
+
+    >>> command_of(Path("."), ["README.md"])
+    ''
+    """
+    for shape, command in _SHAPES.items():
+        for file in files:
+            path = root / file
+            if re.fullmatch(shape, Path(file).name) and (made := command(path, file, _text(path))):
+                return made
+    return ""
+
+
+def _program(path: Path, file: str, text: str) -> str:
+    return f"python3 {shlex.quote(file)}" if _MAIN.search(text) else ""
+
+
+def _server(path: Path, file: str, text: str) -> str:
+    return f"python3 {shlex.quote(file)} runserver"
+
+
+def _package(path: Path, file: str, text: str) -> str:
+    parts = Path(file).parent.parts
+    return f"python3 -m {'.'.join(parts)}" if parts and all(part.isidentifier() for part in parts) else ""
+
+
+def _npm(path: Path, file: str, text: str) -> str:
+    with suppress(ValueError, TypeError, AttributeError):
+        if json.loads(text).get("scripts", {}).get("start"):
+            return f"{_within(file)}npm install && npm start"
+    return ""
+
+
+def _cargo(path: Path, file: str, text: str) -> str:
+    return f"{_within(file)}cargo run" if (path.parent / "src/main.rs").is_file() else ""
+
+
+def _go(path: Path, file: str, text: str) -> str:
+    is_program = text.lstrip().startswith("package main") and (path.parent / "go.mod").is_file()
+    return f"{_within(file)}go run ." if is_program else ""
+
+
+def _script(path: Path, file: str, text: str) -> str:
+    shell = re.match(r"#!\S*?\b(bash|sh)\b|#!/usr/bin/env (bash|sh)\b", text)
+    return f"{shell[1] or shell[2]} {shlex.quote(file)}" if shell else ""
+
+
+def _in_browser(path: Path, file: str, text: str) -> str:
+    return f"open {shlex.quote(file)} in a browser"
+
+
+_SHAPES: Mapping[str, Callable[[Path, str, str], str]] = MappingProxyType(
+    {
+        r"manage\.py": _server,
+        r"package\.json": _npm,
+        r"Cargo\.toml": _cargo,
+        r"main\.go": _go,
+        r"__main__\.py": _package,
+        r"(?!test_|conftest\.)[^.].*(?<!_test)\.py": _program,
+        r"[^.].*\.(?:sh|bash)": _script,
+        r"index\.html": _in_browser,
+    }
+)
+"""What starts a file of that name, by its path, its name in the folder and its text; the first that gives a command counts."""
+
+
+def _within(file: str) -> str:
+    folder = str(Path(file).parent)
+    return "" if folder == "." else f"cd {shlex.quote(folder)} && "
+
+
+def _text(path: Path) -> str:
+    with suppress(OSError), path.open("rb") as file:
+        return file.read(MOST_BYTES).decode("utf-8", "replace")
+    return ""
+
+
+def _seen_from_here(root: Path) -> str:
+    with suppress(OSError, ValueError):
+        return str(root.resolve().relative_to(Path.cwd().resolve()))
+    return str(root)
