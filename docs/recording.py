@@ -351,7 +351,7 @@ def width(scene: Scene) -> float:
 
 def framed(scene: Scene, head: str, body: str) -> str:
     w, h = width(scene), (scene.rows + bool(scene.ports)) * HEIGHT + 40
-    font = f"font-family='ui-monospace,SFMono-Regular,Menlo,Consolas,monospace' font-size='{SIZE}' style='white-space:pre'"
+    font = f"font-family='ui-monospace,SFMono-Regular,Menlo,Consolas,monospace' font-size='{SIZE}' xml:space='preserve'"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {w:.0f} {h}" width="{w:.0f}" height="{h}">{head}'
         f'<rect width="100%" height="100%" rx="8" fill="{DARK[0]}"/>'

@@ -13,6 +13,7 @@ _NAMED = {
     "white": "#d6dae0", "black": "#484f58", "brightblack": "#8b949e", "brightgreen": "#7ee787", "brightblue": "#a5d6ff",
     "brightmagenta": "#e2c5ff", "brightcyan": "#b3f0ff", "brightbrown": "#f2cc60", "brightred": "#ffa198", "brightwhite": "#ffffff",
 }  # fmt: skip
+_WIDE = "\u00a0\u00a0"  # of spaces side by side many viewers show one
 # What differs from run to run: ports, times, speeds, sessions.
 _VARIES = (
     (r"127\.0\.0\.1:\d+", "127.0.0.1:8001"),
@@ -40,7 +41,7 @@ def svg_of(screen: pyte.Screen, light: bool = False) -> str:
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width:.0f} {height}" width="{width:.0f}" height="{height}">'
         f'<rect width="100%" height="100%" rx="8" fill="{back}"/><g transform="translate(20 20)" '
-        f"font-family='ui-monospace,DejaVu Sans Mono,Menlo,Consolas,monospace' font-size='{SIZE}' style='white-space:pre'>"
+        f"font-family='ui-monospace,DejaVu Sans Mono,Menlo,Consolas,monospace' font-size='{SIZE}' xml:space='preserve'>"
     ]
     parts += (f'<g transform="translate(0 {y * HEIGHT})">{row_of(screen, y, fore)}</g>' for y in range(screen.lines))
     return "".join(parts) + "</g></svg>\n"
@@ -65,7 +66,7 @@ def row_of(screen: pyte.Screen, y: int, fore: str) -> str:
             style = ' font-style="italic"' if cell.italics else ""
             letters.append(
                 f'<text x="{(start + lead) * WIDTH:.1f}" y="{SIZE}" fill="{_colour(cell.fg, fore)}"{weight}{style} '
-                f'textLength="{cell_len(shown) * WIDTH:.1f}">{escape(shown)}</text>'
+                f'textLength="{cell_len(shown) * WIDTH:.1f}">{escape(shown).replace("  ", _WIDE)}</text>'
             )
     return "".join([*backs, *letters])
 

@@ -88,7 +88,7 @@ SCENES = {
     "a difference is asked about": Scene(lambda shown: shown.menu("No, and tell"), edits, ASKS),
     "after the edit": Scene(lambda shown: shown.is_ready and "unchecked" in shown.text, edits, (*ASKS, ("y", lambda shown: shown.menu("Allow once")))),
     "a table": Scene(lambda shown: shown.is_ready and "all of it" in shown.text, lambda request: answer(TABLE), (("which?\r", ready),)),
-    "Korean at 40 columns": Scene(lambda shown: shown.is_ready and "통과합니다" in shown.text, lambda request: answer(KOREAN), (("고쳐 줘\r", ready),), 40),
+    "Korean at 40 columns": Scene(lambda shown: shown.is_ready and "통과합니다" in shown.text, lambda request: answer(KOREAN), (("무엇이 문제였어?\r", ready),), 40),
     "a picker": Scene(lambda shown: "(1 of" in shown.text and "› the" in shown.text, steps=(("\x10", ready), ("the", lambda shown: shown.menu("Commands")))),
     "slash commands": Scene(lambda shown: "/resume" in shown.text, steps=(("/re", ready),)),
     "light": Scene(lambda shown: shown.menu("No, and tell"), edits, ASKS, env={"COLORFGBG": "0;15"}, light=True),
