@@ -392,7 +392,7 @@ def test_the_task_may_come_from_the_standard_input(agentic: Agentic, server: Fak
     server.say("done")
     options = ("--endpoint", server.url, "-c", "tools.protocol=native")
     assert agentic("run", "-", *options, stdin="fix it,\nand say so\n").code == 0
-    assert server.chats[-1].json["messages"][-1]["content"].rstrip().endswith("fix it,\nand say so")
+    assert server.chats[0].json["messages"][-1]["content"].rstrip().endswith("fix it,\nand say so")
     assert agentic("run", "-", *options, stdin=" \n").code == 2
 
 

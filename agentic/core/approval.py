@@ -209,7 +209,7 @@ class Approver:
 
     def can(self, effect: Effect) -> bool:
         """True if such a call could be approved at all."""
-        return self.free(effect) or self._ask is not None
+        return self.free(effect) or self.asks
 
     async def _decided(self, question: Question, judgement: Judgement, free: bool, ruling: "Ruling", recovered: bool) -> str:
         if ruling.decision == "deny":
@@ -255,8 +255,7 @@ class Approver:
 
     def _allowed_by_now(self, question: Question) -> bool:
         """Returns True if the user said "always" to all of it while this question waited for its turn."""
-        known = {rule for decision, rule, _ in self.policy.rules() if decision == "allow"}
-        return set(question.proposals) <= known
+        return set(question.proposals) <= {rule for decision, rule, _ in self.policy.rules() if decision == "allow"}
 
     async def _put(self, ask: Ask, question: Question) -> Answered:
         """The screen is told before and after: the question itself is for whoever asks."""

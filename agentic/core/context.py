@@ -73,8 +73,7 @@ class Context:
         room = budget.prompt
         for _ in range(ATTEMPTS):
             await self._fit(room - counter.of_tools(make(()).tools))
-            request = make(self.history.get_messages_for_llm())
-            prepared = await self._llm.prepare(request, self._exact)
+            prepared = await self._llm.prepare(make(self.history.get_messages_for_llm()), self._exact)
             if prepared.tokens <= budget.prompt:
                 break
             room -= prepared.tokens - budget.prompt + _LITTLE

@@ -10,6 +10,7 @@ from agentic.core.agent import Agent
 from agentic.core.proofs import NOT_PERMITTED, Finding, Proofs
 from agentic.hooks.checks import Failure, JudgeVerdict
 from agentic.lib import mentions
+from agentic.lib.announcing import asks_back
 from agentic.lib.contents import content_of, same_lines
 from agentic.lib.listing import first_few
 from agentic.lib.workspace import Workspace
@@ -97,9 +98,7 @@ class Judge:
         if not tried:
             return JudgeVerdict("done")
         word = self._word_of_missing() or self._first_time("judge.unchanged")
-        return JudgeVerdict(
-            "unchecked", "No file was changed.", "" if self._agent.last_words.endswith("?") else word, matters=False
-        )
+        return JudgeVerdict("unchecked", "No file was changed.", "" if asks_back(self._agent.last_words) else word, matters=False)
 
     def _net_changes(self) -> list[str]:
         """The files that are not as they were before the task."""

@@ -13,6 +13,7 @@ from agentic.core.agent import Agent
 from agentic.core.agent_services import AgentServices
 from agentic.core.delegation import Delegation
 from agentic.core.judge import Judge
+from agentic.core.kinds import refused
 from agentic.errors import ContextOverflow, ModelOutputError, PluginError, RequestRejected
 from agentic.events import ComplexityEstimated, WorkflowEvent
 from agentic.hooks.complexity import ComplexityEstimator, Llm
@@ -109,7 +110,10 @@ class Workflow:
             await emit(ComplexityEstimated(score=1.0, separable=True, reasons=("the user wants it split",)))
             return "spawn_sub_agents"
         found = await self._planning.estimator.estimate(self._task, self._planning.small)
-        self._separable, self._agent.tools.work.tried = found.separable, found.changes
+        tools, may = self._agent.tools, self._services.approver.can("write")
+        able = any(spec.effect != "read" and not refused(tools.kind, spec) for spec in self._agent.specs)
+        tools.work.tried = found.changes and may and able
+        self._separable = found.separable
         await emit(ComplexityEstimated(score=found.score, separable=found.separable, reasons=found.reasons))
         return "spawn_sub_agents" if self._may_split() and found.score > settings.complexity_threshold else "execute"
 

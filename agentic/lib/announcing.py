@@ -14,6 +14,15 @@ _WILL = late_pattern(
 )
 
 
+def asks_back(text: str) -> bool:
+    """True if a text ends with a question, whatever closes behind it.
+
+    >>> asks_back("Which file? "), asks_back("어느 파일인가요？"), asks_back("I fixed it.")
+    (True, True, False)
+    """
+    return text.rstrip(" \t\r\n*_`)\"'\u2019\u201d").endswith(("?", "？"))
+
+
 def announces(text: str) -> bool:
     """True if a short text ends by saying what comes next, and nothing came.
 

@@ -128,7 +128,7 @@ def family_of(served: str, families: Iterable[Family], template: str = "", shown
 
 
 def _by_prompt(families: Sequence[Family], usual: str, keeping: str) -> Family:
-    """The oldest family that writes such prompts and keeps those thoughts: what it takes, the later ones take as well.
+    """The last family that writes such prompts and keeps those thoughts. Newer models of a maker accept the fields of older ones.
 
     What was seen of the thoughts holds, whatever is known of the family.
     """

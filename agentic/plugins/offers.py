@@ -203,8 +203,7 @@ class Offers(Loaded):
             own = self.hooks[hook].record
             return hook if isinstance(record, Provider if issubclass(own, Provider) else own) else ""
         kinds = [kind for kind in self.hooks.kinds(hook) if isinstance(record, self.hooks[kind].record)]
-        exact = [kind for kind in kinds if type(record) is self.hooks[kind].record]
-        return next(iter(exact or kinds), "")
+        return next(iter([kind for kind in kinds if type(record) is self.hooks[kind].record] or kinds), "")
 
     def _resolve_conflict(self, hook: str, name: str, rivals: list[Offer]) -> Offer:
         """The one offer of that name that counts: each of the others is one that another one replaces on purpose.

@@ -6,6 +6,7 @@ Splitting pays on separable work and costs on all other work (arXiv 2512.08296: 
 import re
 
 from agentic import Complexity, Llm
+from plugins_builtin.complexity.wishes import wants_change
 
 PARTS = {
     "frontend": r"front-?end|\breact\b|\bvue\b|angular|svelte|\bui\b|web ?page|프론트엔드|프런트엔드|화면",
@@ -30,15 +31,6 @@ _QUESTION = (
     r"^\s*(what|why|how|when|where|which|who|is|are|does|do|can|could|should|explain|describe|tell|compare|summari[sz]e|review)\b"
     r"|\?\s*$|설명해|알려|무엇|뭐|왜|어떻게|비교해|요약해|인가요|일까|차이"
 )
-_WANTS = r"^\s*(can|could|would|will) you\b"
-_CHANGE = (  # said to somebody: at the beginning, or behind such a word
-    r"(?:^|[.,!;:\n]\s*|\b(?:please|now|then|and|you|to|me)\s+)"
-    r"(?:fix|repair|correct|add|insert|append|remove|delete|drop|rename|move|replace|change|update|edit|modify|adapt|convert|port"
-    r"|migrate|upgrade|bump|refactor|rewrite|simplify|optimi[sz]e|improve|implement|build|create|develop|scaffold|set up|extend"
-    r"|(?:make|write|generate|produce)(?! (?:\w+ ){0,4}(?:summary|explanation|overview|haiku|poem|joke|story|essay|letter|e?mail"
-    r"|review|report|list|table|answer|guess|plan|sure)\b))\b"
-    r"|만들|구현|개발|작성|생성|고쳐|고치|수정|추가|바꿔|바꾸|삭제|제거|옮기|교체"
-)
 _ONE_AFTER_THE_OTHER = (
     r"\b(refactor|rename|migrat\w+|upgrade|convert|port|debug|fix|move|replace|optimi[sz]e|investigate)\b"
     r"|\b(then|after that|afterwards|step by step|first\b.*\bthen)\b"
@@ -48,7 +40,7 @@ _ONE_AFTER_THE_OTHER = (
 _SMALL = r"\b(simple|small|tiny|single|one|just|only|minimal)\b|간단|작은|하나의|한 ?개|만 (추가|바꿔)"
 _EACH = r"\b(each|every|independent(ly)?|in parallel|separate(ly)?)\b|각각|각자|독립|병렬|따로"
 _FILE = re.compile(r"\b[\w./-]+\.(?:py|js|ts|tsx|jsx|go|rs|sh|c|cpp|h|java|rb|md|html|css|sql|toml|ya?ml|json|txt)\b")
-_ITEMS = re.compile(r"^\s*(?:[-*•]|\d+[.)])\s+\S", re.MULTILINE)
+_ITEMS = re.compile(r"^[^\S\n]*(?:[-*•]|\d+[.)])\s+\S", re.MULTILINE)
 _NAMED = re.compile(
     r"\d+\s*(?:independent |separate )?(?:modules|services|packages|tools|scripts|commands)|(?:모듈|서비스|스크립트|도구) ?\d+ ?개"
 )
@@ -91,7 +83,7 @@ def by_rules(task: str) -> Complexity:
         tuple(reasons),
         parts,
         files if len(files) > 1 and not separable else (),
-        changes=_says(_CHANGE, task) and (not asks or _says(_WANTS, task)),
+        changes=wants_change(task),
     )
 
 

@@ -189,8 +189,8 @@ def _proposed(text: str, root: Path, settings: Settings) -> tuple[str, ...]:
 
 
 async def _commands_for(text: str, root: Path, settings: Settings) -> Sequence[str]:
-    names = ", ".join(islice(files_below(root), MAX_NAMES))
-    async with api.open_conversation(root, settings, has_tools=False) as conversation:
+    names, reading = ", ".join(islice(files_below(root), MAX_NAMES)), settings.changed("approval.mode", "none", "goal")
+    async with api.open_conversation(root, reading, has_tools=False) as conversation:
         await conversation.turn(conversation.prompt("goal.checks", goal=text, files=names), "goal")
         words = conversation.last_words
     found = leading_object(words[max(0, words.find("{")) :])

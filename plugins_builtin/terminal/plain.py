@@ -51,7 +51,7 @@ class Plain:
                 self._stdout.write(sanitize(event.result).rstrip() + "\n")
                 self._stdout.flush()
                 for step in next_steps(self._root, event):
-                    print(f"[{one_line(step)}]", file=sys.stderr)
+                    print(f"[{sanitize(step)}]", file=sys.stderr)
         elif line := describe(event):
             if self._streams_to is not self._stdout or self._stdout.isatty():  # a notice adds nothing to an answer in a pipe
                 self._end_line()

@@ -1,6 +1,5 @@
 """The command that starts what a run has made, and the ones to try next: the last lines of `agentic run`."""
 
-import json
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -9,10 +8,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from agentic.events import RunFinished
+from agentic.lib.wire import loads
 
 MOST_BYTES = 200_000  # of a file that is looked into
 _MAIN = re.compile(r"""^if __name__ == ["']__main__["']:""", re.MULTILINE)
-_STOPPED = ("failed", "interrupted")  # which say themselves how it goes on
+_RELATIVE = re.compile(r"^\s*from \.", re.MULTILINE)
+_STOPPED = ("failed", "interrupted", "refused")  # which say themselves how it goes on
 
 
 def next_steps(root: Path, event: RunFinished) -> list[str]:
@@ -22,8 +23,9 @@ def next_steps(root: Path, event: RunFinished) -> list[str]:
         return []
     there = _seen_from_here(root)
     into, place = ("", "") if there == "." else (f"cd {shlex.quote(there)} && ", f" -C {shlex.quote(there)}")
+    starts = f"open {Path(there) / command} in a browser" if command.endswith(".html") else f"{into}{command}"
     return [
-        f"start it:      {into}{command}",
+        f"start it:      {starts}",
         f"go on:         agentic{place} --continue",
         f"take it back:  {into}agentic sessions undo",
     ]
@@ -37,28 +39,36 @@ def command_of(root: Path, files: Sequence[str]) -> str:
     """
     for shape, command in _SHAPES.items():
         for file in files:
-            path = root / file
-            if re.fullmatch(shape, Path(file).name) and (made := command(path, file, _text(path))):
+            path, name = root / file, file if not file.startswith("-") else f"./{file}"
+            if not re.fullmatch(shape, Path(file).name) or not file.isprintable() or not path.is_file():
+                continue
+            if made := command(path, name, _text(path)):
                 return made
     return ""
 
 
 def _program(path: Path, file: str, text: str) -> str:
-    return f"python3 {shlex.quote(file)}" if _MAIN.search(text) else ""
+    if not _MAIN.search(text):
+        return ""
+    return _module(Path(file).with_suffix("").parts) if _RELATIVE.search(text) else f"python3 {shlex.quote(file)}"
 
 
 def _server(path: Path, file: str, text: str) -> str:
-    return f"python3 {shlex.quote(file)} runserver"
+    return f"python3 {shlex.quote(file)} runserver" if "django" in text else ""
 
 
 def _package(path: Path, file: str, text: str) -> str:
-    parts = Path(file).parent.parts
-    return f"python3 -m {'.'.join(parts)}" if parts and all(part.isidentifier() for part in parts) else ""
+    return _module(Path(file).parent.parts)
+
+
+def _module(parts: Sequence[str]) -> str:
+    into, names = ("cd src && ", parts[1:]) if parts[:1] == ("src",) else ("", parts)
+    return f"{into}python3 -m {'.'.join(names)}" if names and all(name.isidentifier() for name in names) else ""
 
 
 def _npm(path: Path, file: str, text: str) -> str:
     with suppress(ValueError, TypeError, AttributeError):
-        if json.loads(text).get("scripts", {}).get("start"):
+        if loads(text).get("scripts", {}).get("start"):
             return f"{_within(file)}npm install && npm start"
     return ""
 
@@ -78,7 +88,7 @@ def _script(path: Path, file: str, text: str) -> str:
 
 
 def _in_browser(path: Path, file: str, text: str) -> str:
-    return f"open {shlex.quote(file)} in a browser"
+    return file
 
 
 _SHAPES: Mapping[str, Callable[[Path, str, str], str]] = MappingProxyType(
@@ -88,7 +98,7 @@ _SHAPES: Mapping[str, Callable[[Path, str, str], str]] = MappingProxyType(
         r"Cargo\.toml": _cargo,
         r"main\.go": _go,
         r"__main__\.py": _package,
-        r"(?!test_|conftest\.)[^.].*(?<!_test)\.py": _program,
+        r"(?!test_|tests?\.|conftest\.|conf\.|setup\.)[^.].*(?<!_test)\.py": _program,
         r"[^.].*\.(?:sh|bash)": _script,
         r"index\.html": _in_browser,
     }

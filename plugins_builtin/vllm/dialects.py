@@ -17,5 +17,5 @@ def in_dialect(body: Mapping[str, Any], software: str) -> dict[str, Any]:
         budget = said.pop(_BUDGET, 0)
         return said | {"return_progress": True} | ({"thinking_budget_tokens": budget} if budget else {})
     if software == SGLANG and (budget := said.pop(_BUDGET, 0)):
-        return said | {"custom_params": {**said.get("custom_params", {}), "thinking_budget": budget}}
+        return said | {"custom_params": {"thinking_budget": budget, **(said.get("custom_params") or {})}}
     return said

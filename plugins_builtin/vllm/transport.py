@@ -274,8 +274,8 @@ class VllmTransport:
     async def resume(self, request: ChatRequest, received: PartialAnswer, endpoint: str) -> AsyncIterator[Delta] | None:
         from plugins_builtin.vllm.resume import resumed
 
-        body = await self._body(request, endpoint)
-        way = resumed(request, received, self._known[endpoint], body, self._gpt_oss[endpoint])
+        info = await self.probe(endpoint)
+        way = resumed(request, received, info, await self._body(request, endpoint), self._gpt_oss[endpoint])
         if way is None:
             return None
         if way.whole is not None:

@@ -13,6 +13,7 @@ import pytest
 
 from agentic.cli.group import group
 from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
+from tests.conftest import Agentic
 from tests.plugins_builtin.test_manual import ROOT, markdown
 
 _BLOCK = re.compile(r"```(?:console|bash|sh)\n(.*?)```", re.DOTALL)
@@ -22,14 +23,19 @@ _ENDS = {"|", "||", "&&", ";", ">", ">>", "<"}
 
 
 def calls(text: str) -> Iterator[list[str]]:
-    """The arguments of each call of agentic in the blocks of a page."""
+    """The arguments of each call of agentic on a page."""
+    yield from block_calls(text)
+    for line in _INLINE.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
+        if not re.search(r"[][…|]", line):
+            yield from _calls_of(line)
+
+
+def block_calls(text: str) -> Iterator[list[str]]:
+    """Those in its blocks, which are there to be typed."""
     for block in _BLOCK.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
             if _LINE.match(line):
                 yield from _calls_of(line.removeprefix("$ "))
-    for line in _INLINE.findall(re.sub(r"```.*?```", "", text, flags=re.DOTALL)):
-        if not re.search(r"[][…|]", line):
-            yield from _calls_of(line)
 
 
 def _calls_of(line: str) -> Iterator[list[str]]:
@@ -100,6 +106,50 @@ def test_an_example_is_understood(page: str, call: list[str]) -> None:
 )
 def test_an_example_that_is_wrong_is_seen(call: str) -> None:
     assert refused(call.split())
+
+
+typed = sorted({tuple(call) for path in markdown() for call in block_calls(path.read_text())})
+# What they need that a bare machine has not, and what they say then.
+LACKS = {
+    "--local": "local", "mcp login": "mcp", "mcp test": "mcp", "mcp serve": "mcp", "mcp add": "mcp", "attach": "no session", "stop": "no session",
+    "plugins show": "no plugin", "--resume": "no session", "sessions export ID": "no session", "goal resume": "no goal", "batch merge": "part",
+}  # fmt: skip
+
+
+@pytest.fixture
+def typing_place(work: Path) -> Path:
+    """A folder with what the examples speak of."""
+    texts = {
+        "greet.py": 'def greet(name):\n    return "Hello " + name\n',
+        "test_greet.py": "from greet import greet\n\n\ndef test_greet():\n    assert greet('a') == 'Hello, a'\n",
+        "reader.py": "def parse(text):\n    return text\n",
+        "lines.py": "from agentic import hookimpl\n",
+        "shout.py": "from agentic import hookimpl\n",
+        "release.json": '{"type": "object", "properties": {"version": {"type": "string"}}}',
+        "prompts.jsonl": '{"prompt": "one"}\n{"prompt": "two"}\n',
+        "ten.jsonl": '{"prompt": "one"}\n',
+        "IN.jsonl": '{"prompt": "one"}\n',
+        "tasks/one/task.txt": "correct greet.py",
+        "tasks/one/check.txt": "true",
+        "tasks/one/files/greet.py": "x = 1\n",
+    }
+    for name, text in texts.items():
+        (work / name).parent.mkdir(parents=True, exist_ok=True)
+        (work / name).write_text(text)
+    return work
+
+
+@pytest.mark.parametrize("call", typed, ids=" ".join)
+def test_an_example_is_run(agentic: Agentic, server: FakeVLLM, typing_place: Path, call: tuple[str, ...]) -> None:
+    """It does its work, or says in a line what it needs that this machine has not."""
+    server.otherwise = corrects
+    ours = {"AGENTIC_LLM_ENDPOINTS": server.url, "AGENTIC_TOOLS_PROTOCOL": "native", "AGENTIC_SANDBOX_MODE": "off"}
+    told = [re.sub(r"http://[\w.]+:800\d/v1", server.url, word) for word in call]
+    done = agentic(*told, stdin="", more=ours, seconds=120)
+    lacks = next((words for name, words in LACKS.items() if name in " ".join(call)), "")
+    if done.code not in (0, 1):
+        assert lacks in done.err and lacks, f"{done.code}: {done.err}"
+        assert done.err.strip().count("\n") <= 3
 
 
 def shown_lines(page: str) -> list[str]:

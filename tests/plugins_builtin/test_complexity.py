@@ -126,3 +126,98 @@ def test_the_decision_and_its_reasons_are_shown(agentic: Agentic, server: Any) -
 @given(st.text())
 def test_any_task_has_a_score(task: str) -> None:
     assert 0 <= by_rules(task).score <= 1
+
+
+WISHES = """
+The tests fail, can you fix them?
+When the list is empty, average() crashes. Fix it.
+Review calc.py and fix the bugs you find
+How the date is printed is wrong. Change it to ISO.
+Is there a bug in foo? If so, fix it.
+Do the following: fix the bug in a.py
+Fix the failing test, ok?
+In main.py add a --verbose flag
+Also add tests
+Just fix it
+Let's add a test
+You should fix the typo
+버그 고쳐줄래?
+테스트가 왜 실패하는지 보고 고쳐줘
+README에 설치 방법을 설명해 주는 절을 추가해줘
+python 언어로 구현된 계산기를 만들고 싶은데
+fix the bug in a.py
+Write b.py.
+Can you rename x to y?
+add a flag
+write a calculator in Python
+Create a file a.txt with one line
+make add in calc.py add
+add in calc.py subtracts: make it add
+- fix the bug
+1. add type hints
+Please write tests for calc.py
+implement the parser
+"""
+NO_WISHES = """
+Analyse auth.py for security holes; change nothing.
+Only look at app.py, change nothing
+Run the tests and report the failures, change nothing
+아무것도 수정하지 마
+수정하지 말고 문제만 찾아줘
+Can you explain how to fix it?
+Could you tell me how to fix this?
+Show me how to add a route in Flask
+Suggest three ways to improve this function
+List the files we would have to change for it
+Find out which tests I need to update
+Check whether app.py has to change
+Would you recommend to change the design?
+Create a branch named x
+Create a commit with the staged changes and push it
+Commit the changes and create a pull request
+Delete the branch old-login
+Create a tag
+Create a GitHub issue about it
+Build the project and tell me if it compiles
+make test
+Write a commit message
+Write a PR description
+Write a regex that matches dates
+Create a summary of this repository
+Convert 10 miles to km
+Add 2 and 3
+Make it shorter
+Write a short description of the module
+Build fails with x, find out why
+Port 8080 is already in use
+Update: it works now, thanks!
+Change of plan: we do it tomorrow
+Drop it, thanks
+Move on
+Update me on where we are
+수정된 파일을 보여줘
+추가된 기능을 정리해줘
+개발 환경을 살펴봐
+생성자를 찾아줘
+what does a.py do?
+how do I fix a.py?
+What happens if I rename it and delete the file?
+write a summary of this folder
+Read all files.
+Explain how the cache works
+"""
+
+
+@pytest.mark.parametrize("task", WISHES.strip().split("\n"))
+def test_a_task_that_asks_for_a_change_is_known(task: str) -> None:
+    assert by_rules(task).changes
+
+
+@pytest.mark.parametrize("task", NO_WISHES.strip().split("\n"))
+def test_questions_remarks_and_what_changes_no_file_are_no_such_task(task: str) -> None:
+    assert not by_rules(task).changes
+
+
+@pytest.mark.parametrize("piece", ["\n", "a ", "and ", "- ", "please ", "fix ", ". ", "can you "])
+def test_a_long_task_is_read_in_no_time(piece: str) -> None:
+    assert not by_rules(f"Look at this log{piece * 100_000}x").changes
