@@ -5,7 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -13,7 +13,7 @@ import pytest
 
 from agentic.cli.group import group
 from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
-from tests.conftest import Agentic
+from tests.conftest import Agentic, Done
 from tests.plugins_builtin.test_manual import ROOT, markdown
 
 _BLOCK = re.compile(r"```(?:console|bash|sh)\n(.*?)```", re.DOTALL)
@@ -108,11 +108,20 @@ def test_an_example_that_is_wrong_is_seen(call: str) -> None:
     assert refused(call.split())
 
 
-typed = sorted({tuple(call) for path in markdown() for call in block_calls(path.read_text())})
+# `--local` fetches a model of a gigabyte: tests/real/test_local.py runs it where one is there.
+typed = sorted({tuple(call) for path in markdown() for call in block_calls(path.read_text()) if "--local" not in call})
+PLUGIN = "from agentic import hookimpl\n\n\n@hookimpl\ndef agentic_tools():\n    return []\n"
 # What they need that a bare machine has not, and what they say then.
 LACKS = {
-    "--local": "local", "mcp login": "mcp", "mcp test": "mcp", "mcp serve": "mcp", "mcp add": "mcp", "attach": "no session", "stop": "no session",
-    "plugins show": "no plugin", "--resume": "no session", "sessions export ID": "no session", "goal resume": "no goal", "batch merge": "part",
+    "./model.gguf": "model.gguf", "mcp login": "mcp", "mcp test": "mcp", "attach": "no session", "stop": "no session",
+    "--resume": "no session", "sessions export ID": "no session", "goal resume": "no goal", "serve": "card",
+}  # fmt: skip
+# What somebody has typed before.
+BEFORE = {
+    "mcp rm": ["mcp add files -- npx -y x ."], "mcp test": ["mcp add files -- npx -y x ."],
+    "mcp login": ["mcp add github https://example.com/mcp"], "workflow.max_iterations": ["config set workflow.max_iterations 20"],
+    "--against last": ["bench --seconds 5"],
+    "batch merge": [f"batch prompts.jsonl -o part{number}.jsonl --shard {number}/2" for number in (1, 2)],
 }  # fmt: skip
 
 
@@ -123,11 +132,12 @@ def typing_place(work: Path) -> Path:
         "greet.py": 'def greet(name):\n    return "Hello " + name\n',
         "test_greet.py": "from greet import greet\n\n\ndef test_greet():\n    assert greet('a') == 'Hello, a'\n",
         "reader.py": "def parse(text):\n    return text\n",
-        "lines.py": "from agentic import hookimpl\n",
-        "shout.py": "from agentic import hookimpl\n",
+        "lines.py": PLUGIN,
+        "shout.py": PLUGIN,
         "release.json": '{"type": "object", "properties": {"version": {"type": "string"}}}',
         "prompts.jsonl": '{"prompt": "one"}\n{"prompt": "two"}\n',
         "ten.jsonl": '{"prompt": "one"}\n',
+        "calculator/main.py": "x = 1\n",
         "IN.jsonl": '{"prompt": "one"}\n',
         "tasks/one/task.txt": "correct greet.py",
         "tasks/one/check.txt": "true",
@@ -141,12 +151,21 @@ def typing_place(work: Path) -> Path:
 
 @pytest.mark.parametrize("call", typed, ids=" ".join)
 def test_an_example_is_run(agentic: Agentic, server: FakeVLLM, typing_place: Path, call: tuple[str, ...]) -> None:
-    """It does its work, or says in a line what it needs that this machine has not."""
+    """It does its work in a folder with a session, or says in a line what it needs that this machine has not."""
     server.otherwise = corrects
     ours = {"AGENTIC_LLM_ENDPOINTS": server.url, "AGENTIC_TOOLS_PROTOCOL": "native", "AGENTIC_SANDBOX_MODE": "off"}
-    told = [re.sub(r"http://[\w.]+:800\d/v1", server.url, word) for word in call]
-    done = agentic(*told, stdin="", more=ours, seconds=120)
-    lacks = next((words for name, words in LACKS.items() if name in " ".join(call)), "")
+    ours["AGENTIC_APPROVAL_MODE"] = "all"
+
+    def typed_in(words: Iterable[str]) -> Done:
+        told = [re.sub(r"http://[\w.]+:800\d/v1", server.url, word).replace("$SLURM_ARRAY_TASK_ID", "1") for word in words]
+        told = [name for word in told for name in (sorted(map(str, typing_place.glob(word))) if "*" in word else [word])]
+        return agentic(*told, stdin="fix it\n" if "-" in told else "", more=ours, seconds=120)
+
+    said = " ".join(call)
+    for before in ("run 'correct greet.py'", *(line for name, lines in BEFORE.items() if name in said for line in lines)):
+        typed_in(shlex.split(before))
+    done = typed_in(call)
+    lacks = next((words for name, words in LACKS.items() if name in said), "")
     if done.code not in (0, 1):
         assert lacks in done.err and lacks, f"{done.code}: {done.err}"
         assert done.err.strip().count("\n") <= 3
