@@ -18,7 +18,7 @@ def _rich(setup: RendererSetup) -> Renderer:
 def _plain(setup: RendererSetup) -> Renderer:
     from plugins_builtin.terminal.plain import Plain
 
-    return Plain(setup.stdout, setup.root, setup.settings.ui.debug)
+    return Plain(setup.stdout, setup.root, setup.settings)
 
 
 def _jsonl(setup: RendererSetup) -> Renderer:

@@ -1,9 +1,11 @@
 """For pipes and dumb terminals: the answer on stdout, everything else on stderr, no escape sequence anywhere."""
 
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TextIO
 
+from agentic import Settings
 from agentic.events import ApprovalAsked, ComplexityEstimated, Event, Failover, LlmChunk, RunFinished, RunStarted, Warned
 from agentic.lib.sanitize import sanitize
 from plugins_builtin.terminal.questions import Questions
@@ -14,10 +16,10 @@ from plugins_builtin.terminal.words import describe, one_line, speaker
 class Plain:
     """`ask` streams its answer to stdout; `run` streams to stderr and puts the result on stdout at the end."""
 
-    def __init__(self, stdout: TextIO, root: Path, debug: bool = False) -> None:
+    def __init__(self, stdout: TextIO, root: Path, settings: Settings) -> None:
         self._stdout = stdout
-        self._root = root
-        self._debug = debug
+        self._next_steps = partial(next_steps, root, settings, False)
+        self._debug = settings.ui.debug
         self._streams_to = stdout
         self._open = False
         self._unfinished: dict[str, str] = {}
@@ -50,7 +52,7 @@ class Plain:
             if self._streams_to is not self._stdout and event.status != "failed":  # the command says why
                 self._stdout.write(sanitize(event.result).rstrip() + "\n")
                 self._stdout.flush()
-                for step in next_steps(self._root, event):
+                for step in self._next_steps(event):
                     print(f"[{sanitize(step)}]", file=sys.stderr)
         elif line := describe(event):
             if self._streams_to is not self._stdout or self._stdout.isatty():  # a notice adds nothing to an answer in a pipe

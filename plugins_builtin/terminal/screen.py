@@ -1,7 +1,7 @@
 """The terminal's view of what happens: blocks that stay, and a live region with what is still going on."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -63,7 +63,7 @@ class TerminalScreen:
         self._thoughts = Thoughts(palette, lambda: canvas.size[0], ui.wrap, folds=ui.reasoning == "fold")
         self.status = Status()
         self.footer = Footer(settings, root, palette)
-        self._next_steps: Callable[[RunFinished], list[str]] = (lambda event: []) if asks_itself else partial(next_steps, root)
+        self._next_steps = partial(next_steps, root, settings, asks_itself)
         self._lanes, self._questions = Lanes(), Questions()
         self._report = self._server = self._tail = ""  # the tail of what the running command gives out
         self._waiting: list[str] = []  # remarks, for the end of the line that the answer is in

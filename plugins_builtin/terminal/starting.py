@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
+from agentic import Settings
+from agentic.config.edit import toml_text
 from agentic.events import RunFinished
 from agentic.lib.wire import loads
 
@@ -16,9 +18,9 @@ _RELATIVE = re.compile(r"^\s*from \.", re.MULTILINE)
 _STOPPED = ("failed", "interrupted", "refused")  # which say themselves how it goes on
 
 
-def next_steps(root: Path, event: RunFinished) -> list[str]:
-    """The lines for a run that left something that can be started, [] for others."""
-    command = "" if event.status in _STOPPED else command_of(root, event.files)
+def next_steps(root: Path, settings: Settings, is_chat: bool, event: RunFinished) -> list[str]:
+    """The lines for a run that left something that can be started, [] for others and in a chat, which goes on by itself."""
+    command = "" if is_chat or event.status in _STOPPED else command_of(root, event.files)
     if not command:
         return []
     there = _seen_from_here(root)
@@ -26,9 +28,22 @@ def next_steps(root: Path, event: RunFinished) -> list[str]:
     starts = f"open {Path(there) / command} in a browser" if command.endswith(".html") else f"{into}{command}"
     return [
         f"start it:      {starts}",
-        f"go on:         agentic{place} --continue",
+        f"go on:         agentic{place}{_options(settings)} --continue",
         f"take it back:  {into}agentic sessions undo",
     ]
+
+
+def _options(settings: Settings) -> str:
+    """The options by which the user chose the model, to be said again."""
+    words: list[str] = []
+    for key in (key for key, origin in settings.origins.items() if origin == "command line"):
+        if key == "llm.endpoints":
+            words += [word for url in settings.llm.endpoints for word in ("--endpoint", url)]
+        elif key == "llm.model":
+            words += ["--model", settings.llm.model]
+        elif key.startswith("llm."):
+            words += ["-c", f"{key}={toml_text(settings.values[key])}"]
+    return "".join(f" {shlex.quote(word)}" for word in words)
 
 
 def command_of(root: Path, files: Sequence[str]) -> str:

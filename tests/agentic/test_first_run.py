@@ -319,4 +319,4 @@ def test_what_is_made_in_another_folder_is_started_there(server: FakeVLLM, agent
     server.script(answer(tool_calls=tool_call("write_file", {"path": "a.py", "content": PROGRAM})), answer("done"))
     options = ("--approve", "all", "--no-sandbox", "-c", "tools.protocol=native")
     done = agentic("run", "make it", "-C", "new one", "--endpoint", server.url, *options)
-    assert "cd 'new one' && python3 a.py" in done.err and "agentic -C 'new one' --continue" in done.err
+    assert "cd 'new one' && python3 a.py" in done.err and f"agentic -C 'new one' --endpoint {server.url}" in done.err
