@@ -42,7 +42,8 @@ def _options(settings: Settings) -> str:
         elif key == "llm.model":
             words += ["--model", settings.llm.model]
         elif key.startswith("llm."):
-            words += ["-c", f"{key}={toml_text(settings.values[key])}"]
+            value = settings.values[key]
+            words += ["-c", f"{key}={value if isinstance(value, str) and value.isidentifier() else toml_text(value)}"]
     return "".join(f" {shlex.quote(word)}" for word in words)
 
 
