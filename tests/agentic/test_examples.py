@@ -5,6 +5,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
@@ -169,6 +170,17 @@ def test_an_example_is_run(agentic: Agentic, server: FakeVLLM, typing_place: Pat
     if done.code not in (0, 1):
         assert lacks in done.err and lacks, f"{done.code}: {done.err}"
         assert done.err.strip().count("\n") <= 3
+
+
+def test_each_extra_that_a_page_installs_is_one_that_ci_installs() -> None:
+    named = {
+        name for path in markdown() for found in re.findall(r"'\.\[([\w,-]+)\]'", path.read_text()) for name in found.split(",")
+    }
+    installs = "".join(path.read_text() for path in (ROOT / "README.md", ROOT / ".ci" / "run"))
+    installed = {name for found in re.findall(r"""['"]\.\[([\w,-]+)\]['"]""", installs) for name in found.split(",")}
+    assert named and named <= installed & set(
+        tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    )
 
 
 def shown_lines(page: str) -> list[str]:
