@@ -77,8 +77,8 @@ class LlmService:
 
     def family(self, model: str = "") -> Family:
         """The family of that model, of the one that is served for ""."""
-        served = model or f"{self.info.model} {self.info.root}"
-        return with_older(family_of(served, self.families, *(() if model else (self.info.template, self.info.shown))), self.profile)
+        info = EndpointInfo("", model) if model else self.info
+        return with_older(family_of(f"{info.model} {info.root}", self.families, info.template, info.shown), self.profile)
 
     async def prepare(self, request: ChatRequest, exact: bool = True) -> Prepared:
         """`exact`: counted by the server where it can; else estimated, never under, which costs no call. Raises PluginFault."""

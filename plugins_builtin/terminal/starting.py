@@ -8,24 +8,28 @@ from pathlib import Path
 from types import MappingProxyType
 
 from agentic import Settings
-from agentic.config.edit import toml_text
 from agentic.events import RunFinished
+from agentic.lib.patterns import late_pattern
 from agentic.lib.wire import loads
 
 MOST_BYTES = 200_000  # of a file that is looked into
-_MAIN = re.compile(r"""^if __name__ == ["']__main__["']:""", re.MULTILINE)
-_RELATIVE = re.compile(r"^\s*from \.", re.MULTILINE)
+_MAIN = late_pattern(r"""^if __name__ == ["']__main__["']:""", re.MULTILINE)
+_RELATIVE = late_pattern(r"^\s*from \.", re.MULTILINE)
 _STOPPED = ("failed", "interrupted", "refused")  # which say themselves how it goes on
 
 
 def next_steps(root: Path, settings: Settings, is_chat: bool, event: RunFinished) -> list[str]:
     """The lines for a run that left something that can be started, [] for others and in a chat, which goes on by itself."""
-    command = "" if is_chat or event.status in _STOPPED else command_of(root, event.files)
-    if not command:
+    if is_chat or event.status in _STOPPED:
         return []
     there = _seen_from_here(root)
     into, place = ("", "") if there == "." else (f"cd {shlex.quote(there)} && ", f" -C {shlex.quote(there)}")
-    starts = f"open {Path(there) / command} in a browser" if command.endswith(".html") else f"{into}{command}"
+    if command := command_of(root, event.files):
+        starts = f"{into}{command}"
+    elif page := next((file for file in event.files if Path(file).name == "index.html" and _is_there(root, file)), ""):
+        starts = f"open {Path(there) / page} in a browser"
+    else:
+        return []
     return [
         f"start it:      {starts}",
         f"go on:         agentic{place}{_options(settings)} --continue",
@@ -35,6 +39,8 @@ def next_steps(root: Path, settings: Settings, is_chat: bool, event: RunFinished
 
 def _options(settings: Settings) -> str:
     """The options by which the user chose the model, to be said again."""
+    from agentic.config.edit import toml_text
+
     words: list[str] = []
     for key in (key for key, origin in settings.origins.items() if origin == "command line"):
         if key == "llm.endpoints":
@@ -56,11 +62,14 @@ def command_of(root: Path, files: Sequence[str]) -> str:
     for shape, command in _SHAPES.items():
         for file in files:
             path, name = root / file, file if not file.startswith("-") else f"./{file}"
-            if not re.fullmatch(shape, Path(file).name) or not file.isprintable() or not path.is_file():
-                continue
-            if made := command(path, name, _text(path)):
+            if re.fullmatch(shape, path.name) and _is_there(root, file) and (made := command(path, name, _text(path))):
                 return made
     return ""
+
+
+def _is_there(root: Path, file: str) -> bool:
+    """True for a file that was not deleted since, of a name that can be shown."""
+    return file.isprintable() and (root / file).is_file()
 
 
 def _program(path: Path, file: str, text: str) -> str:
@@ -103,10 +112,6 @@ def _script(path: Path, file: str, text: str) -> str:
     return f"{shell[1] or shell[2]} {shlex.quote(file)}" if shell else ""
 
 
-def _in_browser(path: Path, file: str, text: str) -> str:
-    return file
-
-
 _SHAPES: Mapping[str, Callable[[Path, str, str], str]] = MappingProxyType(
     {
         r"manage\.py": _server,
@@ -116,10 +121,9 @@ _SHAPES: Mapping[str, Callable[[Path, str, str], str]] = MappingProxyType(
         r"__main__\.py": _package,
         r"(?!test_|tests?\.|conftest\.|conf\.|setup\.)[^.].*(?<!_test)\.py": _program,
         r"[^.].*\.(?:sh|bash)": _script,
-        r"index\.html": _in_browser,
     }
 )
-"""What starts a file of that name, by its path, its name in the folder and its text; the first that gives a command counts."""
+"""Functions by the shape of a file's name: each gives the command for a path, its name in the folder and its text, or ""."""
 
 
 def _within(file: str) -> str:

@@ -1,7 +1,6 @@
 """Chat Completions as vLLM has them, and whatever stands in for vLLM: what each endpoint serves, can do and has in its cache."""
 
 import asyncio
-import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping, Sequence
 from contextlib import aclosing, suppress
 from dataclasses import replace
@@ -46,7 +45,6 @@ if TYPE_CHECKING:
     from plugins_builtin.vllm.by_ids import AnswersByIds
     from plugins_builtin.vllm.resume import ResumePlan
 
-_log = logging.getLogger("agentic.vllm")
 _REFUSED = (400, 422)  # what servers say to a field that they do not take
 
 

@@ -32,7 +32,7 @@ def calls(text: str) -> Iterator[list[str]]:
 
 
 def block_calls(text: str) -> Iterator[list[str]]:
-    """Those in its blocks, which are there to be typed."""
+    """The arguments of each call in its blocks, which are there to be typed."""
     for block in _BLOCK.findall(text):
         for line in block.replace("\\\n", " ").splitlines():
             if _LINE.match(line):

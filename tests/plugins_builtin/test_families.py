@@ -423,7 +423,7 @@ def test_what_could_come_from_the_cache_is_told_in_whole_blocks(server: FakeVLLM
 def test_an_opening_ends_at_a_border_of_long_blocks(
     server: FakeVLLM, agentic: Agentic, window: int, behind: int, unit: str, is_filled: bool
 ) -> None:
-    """Where there is room, the next session finds a block more: the same text fills the opening up, where little is missing."""
+    """The same text fills each opening up, if the window has room and little is missing: the next session finds a block more."""
 
     def opening(task: str) -> str:
         server.say("done")

@@ -34,7 +34,12 @@ def script(*steps: str) -> str:
 def usages(events: Sequence[dict[str, object]]) -> list[tuple[int, int, int]]:
     """(prompt, possible, cached) of each request."""
     told = [event for event in events if event["type"] == "usage"]
-    return [tuple(int(str(event[name] or 0)) for name in ("prompt_tokens", "possible_tokens", "cached_tokens")) for event in told]  # type: ignore[misc]
+    return [(_count(event, "prompt_tokens"), _count(event, "possible_tokens"), _count(event, "cached_tokens")) for event in told]
+
+
+def _count(event: dict[str, object], name: str) -> int:
+    found = event[name]
+    return found if isinstance(found, int) else 0
 
 
 def test_of_ten_steps_all_that_is_possible_comes_from_the_cache(agentic: Agentic, hybrid: str, work: Path) -> None:
