@@ -28,7 +28,7 @@ from agentic.sessions.undo import Journal
 from plugins_builtin.sub_agents.merging import Check, Merging, Sides
 
 _HOME = "agentic-"  # what the folders of our worktrees begin with
-_OURS = re.compile(rf"{_HOME}[a-z0-9_]{{8}}")  # as `mkdtemp` names them
+_OURS = re.compile(rf"{_HOME}[0-9a-f]{{16}}")  # as `_new_name` makes them
 _LOCK = ".held"  # in such a folder: locked by whoever has worktrees there
 
 
@@ -45,6 +45,11 @@ class _Tree:
     base: Mapping[str, str] = MappingProxyType({})
     programs: Collection[str] = ()
     links: Mapping[str, str] = MappingProxyType({})
+
+
+def _new_name() -> Path:
+    """A folder to make in the place for temporary ones, by a name that nobody guesses or takes by chance."""
+    return Path(tempfile.gettempdir()) / f"{_HOME}{os.urandom(8).hex()}"
 
 
 def _left_by_kills(listing: str) -> list[str]:
@@ -112,9 +117,10 @@ class Worktrees:
         for path in _left_by_kills((await git(top, "worktree", "list", "--porcelain", "-z")).decode(errors="surrogateescape")):
             with suppress(ToolError):
                 await git(top, "worktree", "remove", "--force", path)
-        home, keeper = Path(tempfile.mkdtemp(prefix=_HOME)), None if stay else Children()
+        home, keeper = _new_name(), None if stay else Children()
         if keeper is not None:
             await keeper.remove_at_end(home)
+        home.mkdir(mode=0o700)  # once the keeper knows of it: a kill before leaves nothing, a kill after leaves it to the keeper
         return cls(workspace, top, home, check, keeper)
 
     async def add(self, agent: str) -> Path:

@@ -4,9 +4,11 @@ import asyncio
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -370,6 +372,35 @@ def test_trees_that_another_process_is_making_are_left_alone(tmp_path: Path) -> 
         await first.close()
 
     asyncio.run(run())
+
+
+KILLED = """
+import asyncio, os, pathlib, signal, tempfile
+from agentic import Workspace
+from plugins_builtin.sub_agents.worktrees import Worktrees
+
+make = os.mkdir
+def make_and_die(path, *rest, **named):
+    make(path, *rest, **named)
+    if pathlib.Path(path).parent == pathlib.Path(tempfile.gettempdir()):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+async def passes(): return ""
+
+os.mkdir = make_and_die
+asyncio.run(Worktrees.open(Workspace(pathlib.Path.cwd()), passes, stay=False))
+"""
+
+
+def test_a_kill_when_the_folder_of_the_trees_was_just_made_leaves_none(tmp_path: Path) -> None:
+    root, temporary = repository(tmp_path / "r", {"a": "a\n"}), tmp_path / "temporary"
+    temporary.mkdir()
+    killed = subprocess.run([sys.executable, "-c", KILLED], cwd=root, env=os.environ | {"TMPDIR": str(temporary)})
+    assert killed.returncode == -signal.SIGKILL
+    end = time.monotonic() + 10
+    while left := [path.name for path in temporary.iterdir()]:
+        assert time.monotonic() < end, left
+        time.sleep(0.01)
 
 
 def test_what_may_be_run_comes_along_and_links_are_told(tmp_path: Path) -> None:
