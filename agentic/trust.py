@@ -37,8 +37,7 @@ class Trust:
 
     def has(self, runnable: Runnable) -> bool:
         """True if the user said yes to exactly this."""
-        lent = _lent.get(self._project, ())
-        return runnable.digest in lent or self._decided().get(runnable.digest, {}).get("trusted") is True
+        return runnable.digest in _lent.get(self._project, ()) or self._decided().get(runnable.digest, {}).get("trusted") is True
 
     @property
     def digests(self) -> list[str]:

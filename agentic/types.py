@@ -109,9 +109,14 @@ class Sampling:
     seed: int | None = None
 
     @property
-    def extra(self) -> dict[str, Any]:
-        """The fields of a request's body besides."""
-        return {} if self.seed is None else {"seed": self.seed}
+    def fields(self) -> dict[str, Any]:
+        """The fields of a `ChatRequest` for it."""
+        return {"temperature": self.temperature, "extra": {} if self.seed is None else {"seed": self.seed}}
+
+    def for_another(self) -> "Sampling":
+        """Returns the sampling for an answer that has to differ from the last one: it is warmer, with a seed of no other agent."""
+        warmer = min(max((self.temperature or 0.0) + 0.15, 0.7), 1.5)
+        return Sampling(warmer, None if self.seed is None else self.seed + 1000)
 
 
 @record(frozen=True)
@@ -147,8 +152,9 @@ class ChatRequest:
 
 @record(frozen=True)
 class EndpointInfo:
-    """The model that an endpoint serves, its `root` and chat `template`, and all that are `served`; `window` in tokens, or 0.
+    """The model that an endpoint serves, its `root` and chat `template`, and all that are `served`.
 
+    `window` in tokens, and the requests that it has `places` for at once; 0 where it does not tell.
     `shown`: where nothing else tells the model's family, the prompts that the server makes of `agentic.lib.families.SAMPLES`.
     """
 
@@ -159,6 +165,7 @@ class EndpointInfo:
     root: str = ""
     template: str = ""
     shown: tuple[str, ...] = ()
+    places: int = 0
 
 
 @record(frozen=True)

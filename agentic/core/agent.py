@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from agentic.core.agent_services import AgentServices
 from agentic.core.context import Context, PromptOptions
-from agentic.core.model_call import RETRY_TEMPERATURE, ModelCall
+from agentic.core.model_call import ModelCall
 from agentic.core.nudges import Nudges
 from agentic.core.opening import Opening, system_message, tiered
 from agentic.core.tool_calls import ToolCaller
@@ -16,7 +16,7 @@ from agentic.hooks.protocol import Turn
 from agentic.lib.arguments import note
 from agentic.lib.repetition import MAX_SAME, SameCalls, status_of
 from agentic.sessions import ConversationHistory
-from agentic.types import ChatRequest, Message, ToolCall, ToolOutput, Usage
+from agentic.types import ChatRequest, Message, Sampling, ToolCall, ToolOutput, Usage
 
 
 class Agent:
@@ -49,7 +49,7 @@ class Agent:
         self.has_to_end: Callable[[], bool] = lambda: False
         self.task = ""
         self.extra_usage, self.answers = Usage(), Counter[str]()
-        self._temperature = services.sampling.temperature
+        self._sampling = services.sampling
         self.before: list[Message] = []
         self.opened = Message("user")
         self.files: Sequence[str] = ()
@@ -84,7 +84,7 @@ class Agent:
         self._seen.clear()
         self._nudges.begin()
         self.tools.begin()
-        self._temperature = self._services.sampling.temperature
+        self._sampling = self._services.sampling
         self.context.history.session.append("turn", {"task": task}, self._name)
         self.before, reminder = self.history, self._protocol.begin(task, files)
         if opened is not None:
@@ -110,15 +110,15 @@ class Agent:
 
     def opening(self) -> ChatRequest:
         """Returns the beginning that all requests of this agent share, as a request."""
-        return self.request([self.history[0], Message("user", ".")], None)
+        return self.request([self.history[0], Message("user", ".")])
 
     def tell(self, text: str) -> None:
         """A word to the model."""
         self.context.history.say(text)
 
-    def raise_temperature(self) -> None:
+    def sample_otherwise(self) -> None:
         """The next answers should differ from what came before, since that did not work."""
-        self._temperature = max((self._temperature or 0.0) + 0.15, RETRY_TEMPERATURE)
+        self._sampling = self._sampling.for_another()
 
     async def run(self, stops: Callable[[], Awaitable[bool]] | None = None) -> tuple[str, str]:
         """(status, the model's last words); "stopped" where it `stops`. Raises AgenticError when the model cannot be asked."""
@@ -149,13 +149,13 @@ class Agent:
             if turn.problem:
                 self.tell(turn.problem)
                 if unreadable > 1:
-                    self.raise_temperature()
+                    self.sample_otherwise()
             elif not turn.calls or self._says_all(done):
                 return "refused" if self.tools.blocked else "done", turn.text
         return "limit", "the limit of model calls was reached (workflow.max_iterations)"
 
     async def _ask_model(self) -> Turn:
-        answer, cut_off = await self._model.answer(self.request, self._temperature)
+        answer, cut_off = await self._model.answer(self.request, self._sampling)
         turn = self._protocol.read(answer, self.specs, cut_off)
         problem = self._nudges.about(answer, turn, cut_off)
         return Turn(turn.message, problem=problem) if problem else turn
@@ -186,13 +186,13 @@ class Agent:
     def _stuck(self, done: Sequence[tuple[ToolCall, ToolOutput]]) -> str:
         times, name = self._seen.most(done, self.tools.work.count)
         if times == MAX_SAME - 1:
-            self.raise_temperature()
+            self.sample_otherwise()
         return f"the model made the same call {times} times with the same result ({name}); stopped" if times >= MAX_SAME else ""
 
-    def request(self, messages: Sequence[Message], temperature: float | None) -> ChatRequest:
+    def request(self, messages: Sequence[Message], sampling: Sampling | None = None) -> ChatRequest:
         """These messages as one of its turns would send them."""
-        effort, extra = self._services.effort, self._services.sampling.extra
-        made = ChatRequest(tuple(messages), temperature=temperature, effort=effort, extra=extra, purpose="turn")
+        sampled = (sampling or self._services.sampling).fields
+        made = ChatRequest(tuple(messages), effort=self._services.effort, purpose="turn", **sampled)
         return self._protocol.request(replace(made, session=f"{self.context.history.session.id}-{self._name}"), self.specs)
 
     async def _emit(self, event: Event) -> None:

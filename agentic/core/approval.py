@@ -78,8 +78,7 @@ class Approver:
         async def untold(event: Event) -> None:
             """Nobody is asked yet."""
 
-        mode = ApprovalMode("edits" if self.mode == "ask" else self.mode, ask)
-        return Approver(mode, untold, self.policy, self.launcher)
+        return Approver(ApprovalMode("edits" if self.mode == "ask" else self.mode, ask), untold, self.policy, self.launcher)
 
     async def put(self, question: Question) -> Answered:
         """The user's answer to a question of the host's own or a fan-out's; "no" where nobody can be asked."""

@@ -201,7 +201,7 @@ class OpenConversation:
 
     async def compact(self, focus: str = "") -> tuple[int, int]:
         ask = self.runtime.prompts("chat.compact", focus=focus or "what is needed to go on")
-        return await self.agent.context.summarise(ask, lambda messages: self.agent.request(messages, None))
+        return await self.agent.context.summarise(ask, self.agent.request)
 
     async def shaped(self, schema: Mapping[str, Any]) -> str:
         """Returns the task's result as JSON that the schema allows. Raises ModelOutputError where a second try is no better."""

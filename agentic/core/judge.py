@@ -56,7 +56,7 @@ class Judge:
             return False
         self._rounds += 1
         self._told.add(verdict.word)
-        self._agent.raise_temperature()
+        self._agent.sample_otherwise()
         self._agent.tell(verdict.word)
         return True
 

@@ -13,11 +13,9 @@ from agentic.errors import AgenticError, ContextOverflow, ModelOutputError
 from agentic.events import Warned
 from agentic.hooks.batching import Lane
 from agentic.lib.wire import AnswerBuilder
-from agentic.types import ANNOUNCED, THOUGHT_ENDED, ChatRequest, Message, ToolSpec, Usage
+from agentic.types import ANNOUNCED, THOUGHT_ENDED, ChatRequest, Message, Sampling, ToolSpec, Usage
 
-RETRY_TEMPERATURE = 0.7
-Make = Callable[[Sequence[Message], float | None], ChatRequest]
-"""A request from the messages and a temperature."""
+Make = Callable[[Sequence[Message], Sampling], ChatRequest]
 
 
 class _Overflowed(Exception):
@@ -56,12 +54,12 @@ class ModelCall:
         self.made = 0  # tokens of the last answer
         self.usage = Usage()
 
-    async def answer(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
+    async def answer(self, make: Make, sampling: Sampling) -> tuple[Message, bool]:
         """(the answer, whether it ran into the token limit). Raises AgenticError."""
         overflowed, broken = False, 0
         while True:
             try:
-                return await self._stream(make, temperature)
+                return await self._stream(make, sampling)
             except _Overflowed as overflow:
                 if overflowed:
                     self._context.trust_window()
@@ -76,14 +74,14 @@ class ModelCall:
                 if broken >= self._llm.profile.unreadable:
                     raise
                 await self._emit(Warned(message=f"{error}; asking again"))
-                temperature = RETRY_TEMPERATURE + 0.1 * min(broken, 5)
+                sampling = sampling.for_another()
 
-    async def _stream(self, make: Make, temperature: float | None) -> tuple[Message, bool]:
+    async def _stream(self, make: Make, sampling: Sampling) -> tuple[Message, bool]:
         role = (self._tools.kind.role if self._tools.kind is not None else "") or self._role
         less = self._llm.family().least if self.thought_too_long else ""
 
         def request(messages: Sequence[Message]) -> ChatRequest:
-            asked = make(messages, temperature)
+            asked = make(messages, sampling)
             return replace(asked, role=role, effort=less or asked.effort)
 
         prepared = await self._context.request(request)

@@ -76,6 +76,7 @@ class OpenedAgent:
             self._agent.tools.work.changed(change)
 
     def tell(self, text: str, files: Sequence[str] = ()) -> None:
+        self._agent.sample_otherwise()
         self._wrong = (text, files) if files and self._agent.profile.restarts else None
         if self._wrong is None:
             self._agent.tell(text)
@@ -101,7 +102,6 @@ class OpenedAgent:
         """(status, its last words). Raises AgenticError when the model cannot be asked."""
         if self._wrong is not None:
             wrong, self._wrong = self._wrong, None
-            self._agent.raise_temperature()
             await self._agent.restart(*wrong)
         return await self._agent.run()
 

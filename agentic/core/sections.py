@@ -26,8 +26,7 @@ def frozen_sections(runtime: Runtime, session: Session) -> str:
 
 def covered_files(runtime: Runtime) -> frozenset[str]:
     """Names of files that stand in the system message already."""
-    offers = runtime.host.offers("agentic_prompt_sections").values()
-    return frozenset(name for offer in offers for name in offer.record.covers)
+    return frozenset(name for offer in runtime.host.offers("agentic_prompt_sections").values() for name in offer.record.covers)
 
 
 def _text(runtime: Runtime, plugin: str, section: PromptSection, room: int) -> str:

@@ -238,5 +238,4 @@ class PluginLlm:
         form = held_to(schema) if schema is not None else None
         plain = ChatRequest((), max_tokens=max_tokens, temperature=0.0, response_format=form, purpose="question", role=self._role)
         requests = [replace(plain, messages=tuple(messages)) for messages in prompts]
-        answers = await self._service.gather(requests, Lane.BACKGROUND)
-        return [answer_of(answer).message.text for answer in answers]
+        return [answer_of(answer).message.text for answer in await self._service.gather(requests, Lane.BACKGROUND)]

@@ -19,8 +19,7 @@ class ChoiceSetup(Setup):
     @property
     def automatic(self) -> list[str]:
         """The names of the providers that are tried, in their order."""
-        offers = [(offer.automatic, name) for name, offer in self.offers.items() if offer.automatic]
-        return [name for _, name in sorted(offers)]
+        return [name for _, name in sorted((offer.automatic, name) for name, offer in self.offers.items() if offer.automatic)]
 
 
 @record(frozen=True, slots=True)

@@ -50,7 +50,7 @@ class Endpoint:
     ) -> None:
         self.url = url
         self.weight = settings.weight
-        most = settings.max_in_flight or max(1, round(most * self.weight))
+        self._most = most = settings.max_in_flight or max(1, round(most * self.weight))
         self._batch = max(1, min(most, round(slots * self.weight)))
         self.limit = Limit(self._batch, clock, most)
         self.info: EndpointInfo | None = None
@@ -91,7 +91,16 @@ class Endpoint:
     def has_slot(self, lane: Lane) -> bool:
         """Requests of a less urgent lane take no slot from a more urgent one."""
         rivals = sum(count for other, count in self.lanes.items() if URGENCY[other] <= URGENCY[lane])
-        return rivals < self.limit.value and not self.resting
+        return rivals < self.places and not self.resting
+
+    @property
+    def places(self) -> int:
+        """The requests that it may have at once: as many as it says that it has places for, else as many as paid so far."""
+        return min(self._slots, self._most) if self._slots else self.limit.value
+
+    @property
+    def _slots(self) -> int:
+        return self.info.places if self.info is not None else 0
 
     @property
     def window(self) -> int:
@@ -138,7 +147,7 @@ class Endpoint:
     def began(self, seconds: float, others_wait: bool) -> None:
         """An answer's first piece has come. A server that shows no metrics tells by this that it has more than it can do."""
         usual, self.ttft = self.ttft, seconds if not self.ttft else 0.7 * self.ttft + 0.3 * seconds
-        if not self._tells and usual and seconds > max(LONG_SECONDS, MANY_TIMES * usual) and self.in_flight > 1:
+        if not self._tells and not self._slots and usual and seconds > max(LONG_SECONDS, MANY_TIMES * usual) and self.in_flight > 1:
             self.limit.trouble(0)
         elif others_wait:
             self.limit.first_token()
@@ -195,7 +204,7 @@ class Endpoint:
             hit_rate=self.hit_rate,
             ttft=round(self.ttft, 3),
             tokens_per_second=round((self.tokens - tokens) / seconds, 1) if seconds > 0 else 0.0,
-            places=self.limit.value,
+            places=self.places,
             cache=load.cache if load else "",
             block=load.unit if load else 0,
             lanes={lane.value: count for lane, count in self.lanes.items() if count},

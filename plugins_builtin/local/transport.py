@@ -30,7 +30,7 @@ class LocalTransport:
             raise EndpointUnavailable(f"{endpoint}: the engine is not installed", pip_install("local"))
         name = self._options.model
         resolve(name)
-        return EndpointInfo(endpoint, name, self._options.context)
+        return EndpointInfo(endpoint, name, self._options.context, places=self._options.parallel)
 
     async def stream(self, request: ChatRequest, endpoint: str) -> AsyncIterator[Delta]:
         info = await self.probe(endpoint)

@@ -81,12 +81,14 @@ class Asking:
         except (ValueError, KeyError, TypeError) as error:
             raise AgenticError(f"{endpoint}: no prompt is shown") from error
 
-    async def template(self, endpoint: str) -> str:
-        """The chat template that llama.cpp shows, "" where it does not."""
+    async def properties(self, endpoint: str) -> tuple[str, int]:
+        """(the chat template, the requests that there are slots for at once) of a llama.cpp, "" and 0 where it does not tell."""
         try:
-            return str(loads((await self.fetch("GET", endpoint, "/props")).body).get("chat_template") or "")
+            told = loads((await self.fetch("GET", endpoint, "/props")).body)
+            template, slots = told.get("chat_template"), told.get("total_slots")
         except (AgenticError, ValueError, AttributeError):
-            return ""
+            return "", 0
+        return template if isinstance(template, str) else "", max(0, slots) if type(slots) is int else 0
 
     def base(self, endpoint: str) -> str:
         """Returns the URL that the API's paths are appended to."""

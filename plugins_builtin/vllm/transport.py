@@ -101,7 +101,8 @@ class VllmTransport:
         if endpoint not in self._known:
             info = self._choose_model(endpoint, *await self._models(endpoint))
             if self.is_llama_cpp(endpoint):
-                info = replace(info, template=await self._asking.template(endpoint))
+                template, places = await self._asking.properties(endpoint)
+                info = replace(info, template=template, places=places)
             self._can[endpoint] = known = known_capabilities(endpoint)
             if known.version or self._gpt_oss[endpoint]:
                 self._versions[endpoint] = await self.version(endpoint)

@@ -186,6 +186,7 @@ def test_a_merge(agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: 
     run = lasts(lambda: agentic(*arguments))
     assert agentic("sessions", "undo", "--yes").code == 0
     assert status(work) == mine
+    undone: set[str] = set()
     for seconds in moments("merge", run):
         kill_after(seconds, *arguments, env=env, cwd=work)
         for path in work.glob("*.txt"):
@@ -193,8 +194,10 @@ def test_a_merge(agentic: Agentic, server: FakeVLLM, env: dict[str, str], work: 
         assert agentic(*arguments).code == 0
         checked = subprocess.run(["git", "fsck", "--strict"], cwd=work, capture_output=True, text=True)
         assert checked.returncode == 0, checked.stderr
-        for summary in agentic("sessions", "list", "--output", "jsonl").events:
-            agentic("sessions", "undo", "--yes", summary["id"])
+        listed = [summary["id"] for summary in agentic("sessions", "list", "--output", "jsonl").events]
+        for name in (name for name in listed if name not in undone):
+            agentic("sessions", "undo", "--yes", name)
+        undone |= set(listed)
         assert status(work) == mine
 
 

@@ -1,6 +1,7 @@
 """Attempts: several agents at one task, in trees of their own; what is proved is taken, else what speaks most for itself."""
 
 import asyncio
+import itertools
 import os
 import subprocess
 import sys
@@ -133,6 +134,20 @@ def test_the_fewest_failures_count_where_none_is_proved_and_a_repair_that_harms_
         "the agent itself goes on from there"
     )
     assert end(events).status == "gave_up"
+
+
+@pytest.mark.parametrize("text", ["old", "wrong"])  # the second is a change: the model begins anew with it
+def test_one_that_goes_on_is_sampled_otherwise(repository: Path, server: FakeVLLM, text: str) -> None:
+    """A server makes the same of the same prompt and seed, and a model that begins anew may have nothing new in its prompt."""
+
+    def reply(request: Request) -> ScriptedAnswer:
+        return answer(f"a.txt\n```\n{text}\n```\n")
+
+    tried(repository, reply, server, attempts_count=2, attempts_rounds=2, checks_test=CHECK, tools_protocol="fenced")
+    second = [request.json for request in server.chats if request.json.get("seed") is not None]
+    assert [each["seed"] % 1000 for each in second] == [1, 1, 1]
+    for before, after in itertools.pairwise(second):
+        assert (before["seed"], before["temperature"]) < (after["seed"], after["temperature"]) and after["temperature"] >= 0.7
 
 
 def test_where_git_can_make_no_tree_the_agent_does_it_alone(repository: Path, server: FakeVLLM) -> None:

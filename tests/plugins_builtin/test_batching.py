@@ -9,12 +9,14 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from agentic import ChatRequest, ContextOverflow, Delta, EndpointLoad, Lane, Message, ToolSpec, types
+from agentic import ChatRequest, ContextOverflow, Delta, EndpointInfo, EndpointLoad, Lane, Message, ToolSpec, types
+from agentic.config.schema import EndpointSettings
 from agentic.events import EndpointSeen, Event, Failover
 from agentic.lib.wire import AnswerBuilder
 from agentic.testing import FakeVLLM, ScriptedAnswer, answer, error, settings_with, tool_call
+from agentic.testing.answers import json_answer
 from plugins_builtin.batching.admission import Admission
-from plugins_builtin.batching.endpoint import Endpoint
+from plugins_builtin.batching.endpoint import Cost, Endpoint
 from plugins_builtin.batching.limit import STAGE_SECONDS, Limit
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.transport import VllmTransport
@@ -421,6 +423,44 @@ def test_counters_that_run_backwards_are_a_routers_and_tell_nothing() -> None:
     for _ in range(limit):
         endpoint.began(0.01, others_wait=True)
     assert endpoint.limit.value == 2 * limit
+
+
+LLAMA_CPP = json_answer({"data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
+
+
+@pytest.mark.parametrize(
+    ("told", "most"), [(2, 2), (3, 3), (0, 4), (-1, 4), (True, 4), ("many", 4)]
+)  # with what it cannot mean as if it had said nothing
+def test_a_llama_cpp_gets_as_many_requests_as_it_has_slots(server: FakeVLLM, told: object, most: int) -> None:
+    server.models, server.missing, server.pages = LLAMA_CPP, ["/metrics"], {"/props": {"total_slots": told}}
+    server.otherwise = lambda request: answer(STORY, pause=0.02)
+
+    async def ask(client: Client) -> None:
+        await asyncio.gather(*(client.ask(f"{number}") for number in range(8)))
+
+    Client(server, places=4).run(ask)
+    assert server.most_running == most if most < 4 else server.most_running >= most
+
+
+def test_a_server_that_tells_its_places_keeps_them_when_a_prompt_takes_long() -> None:
+    """Slots of a llama.cpp share no cache: an answer begins at once in one of them, and many times later in another."""
+    endpoint, work = Endpoint("http://x/v1", 8), Cost(ChatRequest((Message("user", "hi"),)))
+    endpoint.info = EndpointInfo(endpoint.url, "m", places=4)
+    endpoint.tells_nothing()
+    for _ in range(4):
+        assert endpoint.has_slot(Lane.SUB_AGENT)
+        endpoint.enter(work, Lane.SUB_AGENT)
+    for seconds in (0.7, 16.5, 16.5, 16.5):
+        endpoint.began(seconds, others_wait=False)
+    assert not endpoint.has_slot(Lane.SUB_AGENT)
+    endpoint.leave(endpoint.outstanding // 4, Lane.SUB_AGENT)
+    assert endpoint.has_slot(Lane.SUB_AGENT) and endpoint.seen().places == 4
+
+
+def test_the_user_may_want_fewer_requests_than_a_server_has_places_for() -> None:
+    endpoint = Endpoint("http://x/v1", 8, settings=EndpointSettings(max_in_flight=2))
+    endpoint.info = EndpointInfo(endpoint.url, "m", places=4)
+    assert endpoint.places == 2
 
 
 def test_a_server_that_starts_again_counts_anew() -> None:
