@@ -114,7 +114,7 @@ class Sampling:
         return {"temperature": self.temperature, "extra": {} if self.seed is None else {"seed": self.seed}}
 
     def for_another(self) -> "Sampling":
-        """Returns the sampling for an answer that has to differ from the last one: it is warmer, with a seed of no other agent."""
+        """Returns the sampling of an answer that has to differ from the last: warmer, with a seed that no other agent has."""
         warmer = min(max((self.temperature or 0.0) + 0.15, 0.7), 1.5)
         return Sampling(warmer, None if self.seed is None else self.seed + 1000)
 
