@@ -74,7 +74,7 @@ class ModelCall:
                 if broken >= self._llm.profile.unreadable:
                     raise
                 await self._emit(Warned(message=f"{error}; asking again"))
-                sampling = sampling.for_another()
+                sampling = replace(sampling.for_another(), temperature=0.7 + 0.1 * min(broken, 5))
 
     async def _stream(self, make: Make, sampling: Sampling) -> tuple[Message, bool]:
         role = (self._tools.kind.role if self._tools.kind is not None else "") or self._role

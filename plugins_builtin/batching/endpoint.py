@@ -67,7 +67,7 @@ class Endpoint:
         self._rest_until = 0.0
         self._looked = 0.0
         self._tells = True
-        self._is_routed = False
+        self._is_routed = self._refused = False
         self._rate_of = (clock(), 0)
 
     @property
@@ -100,7 +100,8 @@ class Endpoint:
 
     @property
     def _slots(self) -> int:
-        return self.info.places if self.info is not None else 0
+        """0 where it does not tell how many it has, or has refused what it should have had one for."""
+        return self.info.places if self.info is not None and not self._refused else 0
 
     @property
     def window(self) -> int:
@@ -173,6 +174,7 @@ class Endpoint:
 
     def overloaded(self, asked: float, refusals: int) -> None:
         """It refused a request. With others of ours there one that ends makes room, else it is left alone for a while."""
+        self._refused = True
         self.limit.trouble(self.in_flight)
         if asked or not self.in_flight:
             self._rest_until = self._clock() + max(asked, random.uniform(0.05, 0.2) * 2**refusals)

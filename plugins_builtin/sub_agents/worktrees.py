@@ -49,7 +49,7 @@ class _Tree:
 
 def _new_name() -> Path:
     """A folder to make in the place for temporary ones, by a name that nobody guesses or takes by chance."""
-    return Path(tempfile.gettempdir()) / f"{_HOME}{os.urandom(8).hex()}"
+    return Path(tempfile.gettempdir()).absolute() / f"{_HOME}{os.urandom(8).hex()}"
 
 
 def _left_by_kills(listing: str) -> list[str]:

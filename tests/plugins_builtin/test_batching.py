@@ -457,6 +457,16 @@ def test_a_server_that_tells_its_places_keeps_them_when_a_prompt_takes_long() ->
     assert endpoint.has_slot(Lane.SUB_AGENT) and endpoint.seen().places == 4
 
 
+def test_a_server_that_refuses_has_fewer_places_than_it_tells() -> None:
+    """A proxy before a llama.cpp, or another client of it: what is refused is not sent again while nothing ended."""
+    endpoint, work = Endpoint("http://x/v1", 4), Cost(ChatRequest((Message("user", "hi"),)))
+    endpoint.info = EndpointInfo(endpoint.url, "m", places=4)
+    for _ in range(2):
+        endpoint.enter(work, Lane.INTERACTIVE)
+    endpoint.overloaded(0, 0)
+    assert not endpoint.has_slot(Lane.INTERACTIVE)
+
+
 def test_the_user_may_want_fewer_requests_than_a_server_has_places_for() -> None:
     endpoint = Endpoint("http://x/v1", 8, settings=EndpointSettings(max_in_flight=2))
     endpoint.info = EndpointInfo(endpoint.url, "m", places=4)
