@@ -39,7 +39,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session", autouse=True)
 def temporary(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What agentic keeps in the place for temporary files when a test is over is gone with the tests."""
+    """Takes away, with the end of the tests, all that agentic has kept in the place for temporary files."""
     tmp_path_factory.getbasetemp()  # pytest's own folders stay where they are: the last runs' can be read
     place = tempfile.TemporaryDirectory(prefix="agentic-tests-", ignore_cleanup_errors=True)
     with place as folder, pytest.MonkeyPatch.context() as patch:

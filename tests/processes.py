@@ -1,10 +1,19 @@
 """Which processes run, on any system."""
 
 import subprocess
-from collections.abc import Collection
+import time
+from collections.abc import Callable, Collection
 from pathlib import Path
 
 from tests.conftest import PORTABLE
+
+
+def soon(holds: Callable[[], bool], seconds: float = 20) -> bool:
+    """True if it holds within so many seconds."""
+    end = time.monotonic() + seconds
+    while not holds() and time.monotonic() < end:
+        time.sleep(0.01)
+    return holds()
 
 
 def sleepers(seconds: str) -> list[int]:

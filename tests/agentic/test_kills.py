@@ -23,7 +23,7 @@ from tests.agentic.test_sessions import assert_accepted
 from tests.agentic.test_worktrees import repository, status
 from tests.children import PARTS, TASK, Model
 from tests.conftest import Agentic
-from tests.processes import children_of, runs, sleepers
+from tests.processes import children_of, runs, sleepers, soon
 from tests.sweeps import KILLS
 from tests.terminal import terminal
 
@@ -77,18 +77,12 @@ def lasts(work: Callable[[], object]) -> float:
 
 def gone() -> None:
     """No command outlives us by more than a moment."""
-    end = time.monotonic() + 10
-    while sleepers(SLEEP):
-        assert time.monotonic() < end, "a command was left running"
-        time.sleep(0.01)
+    assert soon(lambda: not sleepers(SLEEP), 10), "a command was left running"
 
 
 def until_ended(pids: list[int]) -> None:
     """On a busy machine a process that is to die with another one takes its time."""
-    end = time.monotonic() + 10
-    while runs(pids):
-        assert time.monotonic() < end, "the session outlives the process that the shell waits for"
-        time.sleep(0.01)
+    assert soon(lambda: not runs(pids), 10), "the session outlives the process that the shell waits for"
 
 
 def whole(folder: Path) -> dict[str, str]:

@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from contextlib import aclosing
 from pathlib import Path
@@ -22,6 +21,7 @@ from plugins_builtin.sub_agents.process import ProcessRunner
 from plugins_builtin.sub_agents.trees import Trees, unpack
 from tests.children import NATIVE, PARTS, TASK, Model, part, split
 from tests.conftest import PORTABLE, Agentic
+from tests.processes import soon
 
 ELSEWHERE = ("-c", "sub_agents.runner=process")
 
@@ -106,13 +106,6 @@ def left_over(home: Path) -> list[int]:
         except OSError:
             continue
     return found
-
-
-def soon(holds: Callable[[], bool], seconds: float = 20) -> bool:
-    end = time.monotonic() + seconds
-    while not holds() and time.monotonic() < end:
-        time.sleep(0.05)
-    return holds()
 
 
 @pytest.mark.skipif(PORTABLE, reason="/proc tells")

@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +23,7 @@ from agentic.testing import FakeVLLM, Request, ScriptedAnswer, answer, tool_call
 from plugins_builtin.sub_agents.worktrees import Worktrees
 from tests.children import PARTS, Model, split
 from tests.conftest import Agentic
+from tests.processes import soon
 
 IDENTITY = ("-c", "user.name=a", "-c", "user.email=a@b", "-c", "commit.gpgsign=false")
 
@@ -397,10 +397,7 @@ def test_a_kill_when_the_folder_of_the_trees_was_just_made_leaves_none(tmp_path:
     temporary.mkdir()
     killed = subprocess.run([sys.executable, "-c", KILLED], cwd=root, env=os.environ | {"TMPDIR": str(temporary)})
     assert killed.returncode == -signal.SIGKILL
-    end = time.monotonic() + 10
-    while left := [path.name for path in temporary.iterdir()]:
-        assert time.monotonic() < end, left
-        time.sleep(0.01)
+    assert soon(lambda: not list(temporary.iterdir()), 10), list(temporary.iterdir())
 
 
 def test_what_may_be_run_comes_along_and_links_are_told(tmp_path: Path) -> None:

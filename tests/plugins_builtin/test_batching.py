@@ -14,13 +14,13 @@ from agentic.config.schema import EndpointSettings
 from agentic.events import EndpointSeen, Event, Failover
 from agentic.lib.wire import AnswerBuilder
 from agentic.testing import FakeVLLM, ScriptedAnswer, answer, error, settings_with, tool_call
-from agentic.testing.answers import json_answer
 from plugins_builtin.batching.admission import Admission
 from plugins_builtin.batching.endpoint import Cost, Endpoint
 from plugins_builtin.batching.limit import STAGE_SECONDS, Limit
 from plugins_builtin.vllm.options import VllmOptions
 from plugins_builtin.vllm.transport import VllmTransport
 from tests.conftest import Agentic
+from tests.plugins_builtin.test_reaching import LLAMA_CPP
 
 STORY = "once upon a time there was a lighthouse that nobody had lit for years"
 TOOL = ToolSpec("look", "looks", {"type": "object", "properties": {}})
@@ -423,9 +423,6 @@ def test_counters_that_run_backwards_are_a_routers_and_tell_nothing() -> None:
     for _ in range(limit):
         endpoint.began(0.01, others_wait=True)
     assert endpoint.limit.value == 2 * limit
-
-
-LLAMA_CPP = json_answer({"data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
 
 
 @pytest.mark.parametrize(

@@ -426,8 +426,12 @@ def test_what_will_not_change_is_not_tried_again(
     assert done.code == code and said in done.err and len(server.chats) == 1
 
 
+LLAMA_CPP = json_answer({"data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
+"""The list of models of a llama.cpp."""
+
+
 def test_a_prompt_is_counted_by_llama_cpps_own_tokenizer(agentic: Agentic, server: FakeVLLM) -> None:
-    server.models = json_answer({"data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
+    server.models = LLAMA_CPP
     server.pages = {"/apply-template": {"prompt": "<|user|>hi"}, "/tokenize": {"tokens": list(range(123))}}
     server.say("Hi")
     done = agentic("run", "hi", "--endpoint", server.url, *VLLM, "-c", "tools.protocol=native", "--output", "jsonl")
@@ -435,7 +439,7 @@ def test_a_prompt_is_counted_by_llama_cpps_own_tokenizer(agentic: Agentic, serve
 
 
 def test_the_doctor_gives_vllms_flags_to_vllm_alone(agentic: Agentic, server: FakeVLLM) -> None:
-    server.models = json_answer({"data": [{"id": "fake", "owned_by": "llamacpp", "meta": {"n_ctx": 8192}}]})
+    server.models = LLAMA_CPP
     server.missing = ("/version", "/metrics", "/v1/chat/completions/batch")
     done = agentic("doctor", "--endpoint", server.url, "--output", "jsonl")
     found = [json.loads(line) for line in done.out.splitlines()]
